@@ -1,0 +1,156 @@
+"""The only room that asks KIS for quotes: paced, retried, typed errors; answers raw rows as KIS sent them.
+
+Sources: kis_api.md §3 (errors), §4 (limits), §5–§8 (endpoints). What the rows mean is told in candles.py.
+"""
+
+import logging
+import threading
+from datetime import date, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from call_limiter import CallLimiter
+from clock import Clock
+from errors import Outage, RateLimited, TokenRefused
+from kis_http import TokenExpired, Transient, Unreachable, exchange, new_session, patiently
+from kis_token import TokenCache
+from settings import Settings
+
+_QUOTES = "/uapi/domestic-stock/v1/quotations"
+_MOST_DAYS = 100
+"""Rows a daily answer holds at most; 100 calendar days never hold more trading days."""
+_OUTAGE_SECONDS = 120
+"""Nothing has succeeded for this long: more symbols would fail alike."""
+_log = logging.getLogger("minute_data")
+
+
+class KisClient:
+    """KIS's quotation endpoints for one key. Thread-safe; every call waits for its slot of the shared budget."""
+
+    def __init__(
+        self, settings: Settings, token: TokenCache, limiter: CallLimiter, clock: Clock, *, connections: int = 16
+    ) -> None:
+        self._settings, self._token, self._limiter, self._clock = settings, token, limiter, clock
+        self._session = new_session(settings.base_url, connections)
+        self._lock = threading.Lock()
+        self._ever_answered, self._answered_at = False, clock.time()
+        self.calls = 0
+        """Requests sent so far, repeats included."""
+        self.skew = timedelta(0)
+        """KIS's `Date` header minus this host's clock, at the last answer; whole seconds."""
+
+    def past_minutes(self, symbol: str, last: datetime) -> list[Any]:
+        """≤ 120 one-minute rows at and before `last` (KST), newest first; they may run into earlier days (§6)."""
+        return self._rows(
+            "inquire-time-dailychartprice",
+            "FHKST03010230",
+            FID_COND_MRKT_DIV_CODE="J",
+            FID_INPUT_ISCD=symbol,
+            FID_INPUT_HOUR_1=f"{last:%H%M%S}",
+            FID_INPUT_DATE_1=f"{last:%Y%m%d}",
+            FID_PW_DATA_INCU_YN="N",
+            FID_FAKE_TICK_INCU_YN="",
+        )
+
+    def today_minutes(self, symbol: str, last: datetime) -> list[Any]:
+        """≤ 30 one-minute rows of today at and before `last` (KST), newest first; never ask beyond now (§5)."""
+        return self._rows(
+            "inquire-time-itemchartprice",
+            "FHKST03010200",
+            FID_ETC_CLS_CODE="",
+            FID_COND_MRKT_DIV_CODE="J",
+            FID_INPUT_ISCD=symbol,
+            FID_INPUT_HOUR_1=f"{last:%H%M%S}",
+            FID_PW_DATA_INCU_YN="N",
+        )
+
+    def daily(self, symbol: str, first: date, last: date) -> list[Any]:
+        """Unadjusted daily rows from `first` to `last`, a call for every hundred days (§7)."""
+        rows: list[Any] = []
+        while first <= last:
+            until = min(last, first + timedelta(days=_MOST_DAYS - 1))
+            rows += self._rows(
+                "inquire-daily-itemchartprice",
+                "FHKST03010100",
+                FID_COND_MRKT_DIV_CODE="J",
+                FID_INPUT_ISCD=symbol,
+                FID_INPUT_DATE_1=f"{first:%Y%m%d}",
+                FID_INPUT_DATE_2=f"{until:%Y%m%d}",
+                FID_PERIOD_DIV_CODE="D",
+                FID_ORG_ADJ_PRC="1",
+            )
+            first = until + timedelta(days=1)
+        return rows
+
+    def holidays(self, first: date) -> list[Any]:
+        """About thirty days from `first`: `bass_dt`, `opnd_yn`; real keys only, at most once a day (§8)."""
+        day = f"{first:%Y%m%d}"
+        return self._rows("chk-holiday", "CTCA0903R", field="output", BASS_DT=day, CTX_AREA_FK="", CTX_AREA_NK="")
+
+    def _rows(self, path: str, tr_id: str, *, field: str = "output2", **params: str) -> list[Any]:
+        """The answer's rows. Raises `SourceError` (this call failed), `Outage`, `AuthError`, `ConfigError`, `NotOffered`."""
+
+        def call() -> list[Any]:
+            body = self._with_token(path, tr_id, params)
+            rows = body.get(field)
+            if not isinstance(rows, list):
+                raise Transient(f"KIS의 답에 {field} 목록이 없습니다.")
+            return [] if all(row == {} for row in rows) else rows
+
+        try:
+            return patiently(call, self._clock, reachable=lambda: self._ever_answered)
+        except Transient as error:
+            if isinstance(error, Unreachable) or self._clock.time() - self._answered_at > _OUTAGE_SECONDS:
+                where = f"인터넷과 KIS_BASE_URL({self._settings.base_url})을 확인한 뒤 다시 실행하세요."
+                raise Outage(f"{error} {where}") from error
+            raise
+
+    def _with_token(self, path: str, tr_id: str, params: dict[str, str]) -> dict[str, Any]:
+        """One paced call; an expired token is renewed and the call repeated."""
+        token = self._token.get()
+        for _ in range(3):
+            try:
+                return self._send(path, tr_id, params, token)
+            except TokenExpired as error:
+                _log.info("🔑 %s 토큰을 갱신합니다.", error)
+                token = self._token.renew(refused=token)
+        raise TokenRefused(
+            "KIS가 내준 토큰을 KIS가 거절합니다. 잠시 뒤 다시 실행하세요. 계속되면 KIS 포털에서 앱 키 상태를 확인하세요."
+        )
+
+    def _send(self, path: str, tr_id: str, params: dict[str, str], token: str) -> dict[str, Any]:
+        self._limiter.wait()
+        with self._lock:
+            self.calls += 1
+        try:
+            body, date_header = exchange(
+                self._session,
+                "GET",
+                f"{self._settings.base_url}{_QUOTES}/{path}",
+                self._settings.env,
+                params=params,
+                headers=self._headers(tr_id, token),
+            )
+        except RateLimited:
+            self._limiter.slow_down()
+            raise
+        self._ever_answered, self._answered_at = True, self._clock.time()
+        self._compare_clocks(date_header)
+        return body
+
+    def _headers(self, tr_id: str, token: str) -> dict[str, str]:
+        return {
+            "authorization": f"Bearer {token}",
+            "appkey": self._settings.app_key,
+            "appsecret": self._settings.app_secret,
+            "tr_id": tr_id,
+            "tr_cont": "",
+            "custtype": "P",
+            "content-type": "application/json; charset=utf-8",
+        }
+
+    def _compare_clocks(self, date_header: str) -> None:
+        try:
+            self.skew = parsedate_to_datetime(date_header) - self._clock.now()
+        except (ValueError, TypeError):
+            return  # no Date header, or not a date: nothing to compare

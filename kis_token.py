@@ -1,0 +1,216 @@
+"""The 24-hour access token: cached in a file that all processes of the key share, renewed an hour early.
+
+KIS issues one token a minute, tells its owner by KakaoTalk each time, and answers the same token for six hours
+(kis_api.md §2). So: one file, one lock, re-read before asking. `python kis_token.py` tells the state, never the token.
+
+The file keeps `access_token` and `expires_at` (naive local time) as its older format did, and is bound to environment,
+address and key; a file without that mark is tried once, until KIS refuses it.
+"""
+
+import hashlib
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import requests
+
+import files
+from clock import Clock
+from errors import ConfigError, TokenRefused
+from kis_http import TokenTooSoon, Transient, exchange, new_session, patiently
+from market_hours import KST
+from settings import Settings
+
+EARLY = timedelta(hours=1)
+ONE_A_MINUTE = 61.0
+_log = logging.getLogger("minute_data")
+
+
+class Token(NamedTuple):
+    value: str
+    expires_at: datetime
+    """Aware KST."""
+
+
+class TokenCache:
+    """The key's token, whoever of its processes asked KIS for it. Thread-safe."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings, self._clock, self._file = settings, clock, settings.token_file
+        self._thread_lock = threading.Lock()
+        self._session: requests.Session | None = None
+        self._token: Token | None = None
+        self._issued_at = float("-inf")
+
+    def get(self) -> str:
+        """A token good for an hour at least, where KIS gives one; from memory, the file, or KIS."""
+        token = self._token
+        if token and self._is_fresh(token):
+            return token.value
+        with self._lock():
+            self._token = self._usable_file() or self._issue(refused=None)
+            return self._token.value
+
+    def renew(self, refused: str) -> str:
+        """Another token than the one KIS just refused, or the same where KIS insists on it (asked once a minute).
+
+        The caller counts: a token refused again and again is `TokenRefused`.
+        """
+        with self._lock():
+            token = self._usable_file()
+            if token is None or token.value == refused:
+                asked_lately = self._token and self._clock.time() - self._issued_at < ONE_A_MINUTE
+                token = self._token if asked_lately else self._issue(refused)
+            self._token = token
+            assert token
+            return token.value
+
+    def state(self) -> tuple[Token | None, str]:
+        """What the file holds, and a Korean line about it without the token."""
+        token = self.load()
+        if token is None:
+            return None, f"저장된 토큰이 없습니다: {self._file} (수집을 시작하면 자동으로 발급됩니다)"
+        left = token.expires_at - self._clock.now()
+        word = f"{left // timedelta(hours=1)}시간 {left // timedelta(minutes=1) % 60}분 남음" if left > EARLY * 0 else "만료됨"
+        return token, f"토큰 만료시간 {token.expires_at:%Y-%m-%d %H:%M:%S} ({word}): {self._file}"
+
+    def load(self) -> Token | None:
+        """The file's token if it is readable and of this key and environment."""
+        try:
+            kept = json.loads(self._file.read_text(encoding="utf-8"))
+            if any(kept.get(name, mine) != mine for name, mine in self._mark().items()):
+                _log.info("저장된 토큰은 다른 키나 환경의 것이라 쓰지 않습니다.")
+                return None
+            expires = datetime.fromisoformat(kept.get("expires_at_kst") or kept["expires_at"])
+            return Token(_plausible(kept["access_token"]), expires.astimezone(KST))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+            _log.warning("⚠️ 토큰 파일을 읽을 수 없어 새로 발급받습니다: %s", self._file)
+            return None
+
+    def _usable_file(self) -> Token | None:
+        token = self.load()
+        if token is None or not self._is_fresh(token):
+            return None
+        if self._token is None or self._token.value != token.value:
+            where = "BE 폴더에서 " if self._file.parent.name == "BE" else ""
+            _log.info("✅ %s기존 토큰 로드: 만료시간 %s", where, token.expires_at.strftime("%Y-%m-%d %H:%M:%S"))
+        return token
+
+    def _is_fresh(self, token: Token) -> bool:
+        """An hour left; or, for one that KIS gave us this minute, as long as it has."""
+        just_issued = self._token == token and self._clock.time() - self._issued_at < ONE_A_MINUTE
+        return token.expires_at - self._clock.now() > (timedelta(0) if just_issued else EARLY)
+
+    def _issue(self, refused: str | None) -> Token:
+        """Ask KIS; where somebody asked within the minute, take their token from the file or wait the minute out."""
+        for _ in range(4):
+            try:
+                answer = patiently(self._ask, self._clock, reachable=lambda: self._token is not None)
+                return self._keep(Token(answer["access_token"], self._expiry(answer)))
+            except TokenTooSoon:
+                token = self._usable_file()
+                if token and token.value != refused:
+                    return token
+                _log.info("⏳ 토큰은 1분에 한 번만 발급됩니다. 61초 뒤 다시 요청합니다.")
+                self._clock.sleep(ONE_A_MINUTE)
+        raise TokenRefused("KIS가 몇 분째 토큰을 내주지 않습니다 (EGW00133). 같은 키를 쓰는 다른 프로그램을 확인하고 다시 실행하세요.")
+
+    def _keep(self, token: Token) -> Token:
+        self._issued_at = self._clock.time()
+        self._save(token)
+        _log.info("✅ 새 토큰 발급: 만료시간 %s", token.expires_at.strftime("%Y-%m-%d %H:%M:%S"))
+        return token
+
+    def _ask(self) -> dict[str, Any]:
+        settings = self._settings
+        self._session = self._session or new_session(settings.base_url, 1)
+        body = {"grant_type": "client_credentials", "appkey": settings.app_key, "appsecret": settings.app_secret}
+        answer, _ = exchange(self._session, "POST", f"{settings.base_url}/oauth2/tokenP", settings.env, json=body)
+        try:
+            _plausible(answer.get("access_token"))
+            self._expiry(answer)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise Transient("KIS의 토큰 답을 알아볼 수 없습니다.") from error
+        return answer
+
+    def _expiry(self, answer: dict[str, Any]) -> datetime:
+        """KST wall-clock text is preferred to `expires_in`, which drifts (kis_api.md §2)."""
+        text = answer.get("access_token_token_expired")
+        if isinstance(text, str):
+            return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=KST)
+        return self._clock.now() + timedelta(seconds=int(answer.get("expires_in", 86400)))
+
+    def _mark(self) -> dict[str, str]:
+        key = hashlib.sha256(self._settings.app_key.encode()).hexdigest()[:16]
+        return {"env": self._settings.env, "base_url": self._settings.base_url, "key_hash": key}
+
+    def _save(self, token: Token) -> None:
+        kept = {
+            "access_token": token.value,
+            "expires_at": token.expires_at.astimezone().replace(tzinfo=None).isoformat(),
+            "expires_at_kst": token.expires_at.isoformat(),
+            "created_at": self._clock.now().astimezone().replace(tzinfo=None).isoformat(),
+            **self._mark(),
+        }
+        try:
+            files.atomic_write(self._file, json.dumps(kept, indent=2), mode=0o600)
+        except OSError as error:
+            _log.warning("⚠️ 토큰을 파일에 저장하지 못해 이 실행에서만 씁니다 (%s): %s", error.strerror, self._file)
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        import filelock
+
+        with self._thread_lock:
+            try:
+                lock = filelock.FileLock(f"{self._file}.lock", timeout=0, thread_local=False)
+                while True:
+                    try:
+                        lock.acquire()
+                        break
+                    except filelock.Timeout:
+                        self._clock.sleep(0.05)
+            except OSError as error:
+                raise ConfigError(f"토큰 폴더에 쓸 수 없습니다 ({error.strerror}): {self._file.parent}. KIS_TOKEN_FILE을 확인하세요.") from error
+            try:
+                yield
+            finally:
+                lock.release()
+
+
+def _plausible(value: object) -> str:
+    """A token fit for a header; anything else would be an error that prints it."""
+    if not (isinstance(value, str) and value.isascii() and value.isprintable() and value and " " not in value):
+        raise ValueError("not a token")
+    return value
+
+
+def main() -> int:
+    """Tell the state of the token file. Exit 0: usable, 1: none or expired, 2: configuration."""
+    import os
+    import sys
+    from pathlib import Path
+
+    import console
+    import settings
+    from errors import MinuteDataError
+
+    console.prepare_streams()
+    clock = Clock()
+    try:
+        token, line = TokenCache(settings.load(os.environ, Path(__file__).resolve().parent), clock).state()
+    except MinuteDataError as error:
+        print(f"❌ {error}", file=sys.stderr)
+        return error.exit_code
+    print(line)
+    return 0 if token and token.expires_at > clock.now() else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
