@@ -1,0 +1,303 @@
+"""Where truth is kept: the only room, with `db_schema.py`, that speaks SQL.
+
+    store = open_store(settings.database, clock)
+    store.preflight()
+    store.rewrite("005930", session, lambda stored: candles, now=clock.now(), status="COMPLETE")
+
+A symbol-day is written in one transaction, only where it differs from what is stored: the same data written twice moves
+neither `id`, `created_at` nor `updated_at` (law 11). Times in the tables are naive KST.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from itertools import islice
+from typing import Any, NamedTuple
+
+import db_schema
+from candles import Candle, Candles
+from clock import Clock
+from db_connection import Link, Row, Run, TryAgain, Value, warn_without_extension
+from db_schema import NAMES, Shape
+from market_hours import KST, Session
+from settings import Database
+
+log = logging.getLogger("minute_data")
+
+Counts = tuple[int, int, int]
+"""Rows of 1, 5 and 15 minutes."""
+Key = tuple[str, datetime]
+"""Interval by its name in the table, and the start of the window."""
+
+_MINUTES = {name: minutes for minutes, name in NAMES.items()}
+_ROWS_A_STATEMENT = 1000
+_LONGEST_NOTE = 500
+
+
+class Coverage(NamedTuple):
+    """A verified symbol-day: `status` is COMPLETE, NO_TRADES or PROVISIONAL, `counts` what was stored then."""
+
+    status: str
+    note: str | None
+    counts: Counts
+
+
+class _Day(NamedTuple):
+    """The part of a symbol-day that is rewritten: `since` ≤ t < `end`; naive KST."""
+
+    symbol: str
+    midnight: datetime
+    since: datetime
+    end: datetime
+
+
+def open_store(database: Database, clock: Clock, *, patience: float = 120.0) -> "Store":
+    """Connect; `ConfigError` within seconds where the database cannot be reached with these settings."""
+    if database.kind == "mysql":
+        warn_without_extension()
+    link = Link(database, clock, patience=patience)
+    link.open()
+    log.info("✅ 데이터베이스 연결 성공")
+    return Store(link, database, clock)
+
+
+class Store:
+    """Minute candles and their coverage. Every method may be called by many threads; one transaction runs at a time."""
+
+    def __init__(self, link: Link, database: Database, clock: Clock) -> None:
+        self._link = link
+        self._database = database
+        self._clock = clock
+        self._known_shape: Shape | None = None
+
+    def preflight(self, *, dedupe: bool = False, read_only: bool = False) -> list[str]:
+        """Make both tables ready, or raise `ConfigError`; lines to log. `read_only` changes nothing and only reports."""
+        self._known_shape, lines = db_schema.prepare(
+            self._link, self._database, self._clock, dedupe=dedupe, read_only=read_only
+        )
+        return lines
+
+    def coverage(self, symbols: Sequence[str], first: date, last: date) -> dict[tuple[str, date], Coverage]:
+        """The verified symbol-days from `first` to `last`, both included."""
+        if not symbols or not self._shape.coverage:
+            return {}
+        rows = self._read(
+            "SELECT stock_symbol, trade_date, status, note, count_1min, count_5min, count_15min"
+            f" FROM stock_minute_coverage WHERE stock_symbol IN ({_marks(symbols)}) AND trade_date BETWEEN %s AND %s",
+            *symbols, first, last,
+        )  # fmt: skip
+        return {(row[0], _date(row[1])): Coverage(row[2], row[3], (row[4], row[5], row[6])) for row in rows}
+
+    def counts(self, symbols: Sequence[str], sessions: Sequence[Session]) -> dict[tuple[str, date], Counts]:
+        """Rows stored of each symbol-day before `session.end`; days without rows are left out. Read from the key alone."""
+        if not symbols or not sessions or not self._shape.prices:
+            return {}
+        found: dict[tuple[str, date], dict[str, int]] = {}
+        wanted = {session.day for session in sessions}
+        for symbol, name, day, count in self._read(*_count_days(symbols, sessions)):
+            if _date(day) in wanted:
+                found.setdefault((symbol, _date(day)), {})[name] = count
+        return {key: _counts(by_name) for key, by_name in found.items()}
+
+    def rewrite(
+        self, symbol: str, session: Session, change: Callable[[Candles], Candles], *,
+        since: datetime | None = None, now: datetime, status: str | None = None, note: str | None = None,
+    ) -> Counts:  # fmt: skip
+        """Make the symbol-day from `since` (naive KST, default midnight) to `session.end` equal to `change(stored)`.
+
+        One transaction: only rows that differ are touched; with `status` the coverage row is written too. `change` must
+        be pure, it is repeated when the transaction is. Returns the rows of the whole symbol-day afterwards.
+        """
+        midnight = datetime.combine(session.day, time())
+        day = _Day(symbol, midnight, since or midnight, _naive(session.end))
+        stamp = _naive(now).replace(microsecond=0)
+
+        def work(run: Run) -> Counts:
+            stored = self._stored(run, day)
+            wanted = self._wanted(change(_candles(stored, self._shape)), day)
+            self._erase(run, day, [key for key in stored if key not in wanted])
+            self._upsert(run, symbol, {k: v for k, v in wanted.items() if stored.get(k) != v}, stamp)
+            counts = self._verified_counts(run, day, wanted)
+            if status is not None:
+                self._record(run, day, Coverage(status, note and note[:_LONGEST_NOTE], counts), stamp)
+            return counts
+
+        return self._link.transaction(work)
+
+    def candles(self, symbol: str, interval: int, first: datetime, last: datetime) -> list[Candle]:
+        """The stored candles with `first` ≤ timestamp ≤ `last` (naive KST), ascending."""
+        if not self._shape.prices:
+            return []
+        columns = ", ".join(_read_columns(self._shape))
+        rows = self._read(
+            f"SELECT minute_interval, timestamp, {columns} FROM stock_minute_prices"
+            " WHERE stock_symbol = %s AND minute_interval = %s AND timestamp BETWEEN %s AND %s ORDER BY timestamp",
+            symbol, NAMES[interval], first, last,
+        )  # fmt: skip
+        return _candles(dict(self._keyed(row) for row in rows), self._shape)[interval]
+
+    def turnover_rank(self, symbols: Sequence[str], since: date) -> list[str]:
+        """`symbols`, the most traded since then first (Σ close · volume of 15-minute rows, KRW); those without rows last."""
+        if not symbols or not self._shape.prices:
+            return list(symbols)
+        rows = self._read(
+            "SELECT stock_symbol, SUM(close_price * volume) FROM stock_minute_prices"
+            f" WHERE stock_symbol IN ({_marks(symbols)}) AND minute_interval = %s AND timestamp >= %s GROUP BY stock_symbol",
+            *symbols, NAMES[15], datetime.combine(since, time()),
+        )  # fmt: skip
+        turnover = dict(rows)
+        return sorted(symbols, key=lambda symbol: -turnover.get(symbol, 0))
+
+    def close(self) -> None:
+        """Close the connection after the transaction in hand."""
+        if self._link.close():
+            log.info("🔌 데이터베이스 연결 해제")
+
+    @property
+    def _shape(self) -> Shape:
+        if self._known_shape is None:
+            self._known_shape = self._link.transaction(lambda run: db_schema.look(run, self._link.server))
+        return self._known_shape
+
+    def _read(self, sql: str, *params: Value) -> list[Row]:
+        return self._link.transaction(lambda run: run(sql, *params))
+
+    def _stored(self, run: Run, day: _Day) -> dict[Key, Row]:
+        """What is stored of the day, locked until the commit: the backend's upserts of these rows wait, ours are not lost."""
+        columns = ", ".join(_read_columns(self._shape))
+        lock = "" if self._link.server == "sqlite" else " FOR UPDATE"
+        rows = run(
+            f"SELECT minute_interval, timestamp, {columns} FROM stock_minute_prices WHERE stock_symbol = %s"
+            f" AND minute_interval IN ({_marks(NAMES)}) AND timestamp >= %s AND timestamp < %s{lock}",
+            day.symbol, *NAMES.values(), day.since, day.end,
+        )  # fmt: skip
+        return dict(self._keyed(row) for row in rows)
+
+    def _keyed(self, row: Row) -> tuple[Key, Row]:
+        """Key and values; SQLite's texts become datetimes and decimals."""
+        if self._link.server != "sqlite":
+            return (row[0], row[1]), row[2:]
+        values = tuple(Decimal(value) if isinstance(value, str) else value for value in row[2:])
+        return (row[0], datetime.fromisoformat(row[1])), values
+
+    def _wanted(self, candles: Candles, day: _Day) -> dict[Key, Row]:
+        """The rows that shall stand, in the order of the key."""
+        rows = {
+            (NAMES[interval], candle.timestamp): _values(candle, self._shape)
+            for interval in NAMES
+            for candle in sorted(candles.get(interval, ()), key=lambda candle: candle.timestamp)
+        }
+        if outside := [key for key in rows if not day.since <= key[1] < day.end]:
+            raise ValueError(f"candle outside the rewritten span: {day.symbol} {outside[0]}")
+        return rows
+
+    def _erase(self, run: Run, day: _Day, keys: Sequence[Key]) -> None:
+        for name in NAMES.values():
+            times = [key[1] for key in keys if key[0] == name]
+            for part in _chunks(times):
+                run(
+                    f"DELETE FROM stock_minute_prices WHERE stock_symbol = %s AND minute_interval = %s"
+                    f" AND timestamp IN ({_marks(part)})",
+                    day.symbol, name, *part,
+                )  # fmt: skip
+
+    def _upsert(self, run: Run, symbol: str, rows: Mapping[Key, Row], stamp: datetime) -> None:
+        columns = db_schema.written_columns(self._shape)
+        stamps = (stamp,) * self._shape.stamps
+        marks = f"({_marks(columns)})"
+        for part in _chunks(list(rows.items())):
+            sql = db_schema.upsert(self._link.server, columns, ", ".join([marks] * len(part)))
+            run(sql, *(value for (name, when), values in part for value in (symbol, name, when, *values, *stamps)))
+
+    def _verified_counts(self, run: Run, day: _Day, wanted: Mapping[Key, Row]) -> Counts:
+        """Rows of the whole day, read back from the key; `TryAgain` where the rewritten part is not what was wanted."""
+        rows = run(
+            "SELECT minute_interval, COUNT(*), SUM(timestamp >= %s) FROM stock_minute_prices WHERE stock_symbol = %s"
+            f" AND minute_interval IN ({_marks(NAMES)}) AND timestamp >= %s AND timestamp < %s GROUP BY minute_interval",
+            day.since, day.symbol, *NAMES.values(), day.midnight, day.end,
+        )  # fmt: skip
+        written = {row[0]: int(row[2]) for row in rows}
+        for name in NAMES.values():
+            expected = sum(key[0] == name for key in wanted)
+            if written.get(name, 0) != expected:
+                raise TryAgain(
+                    f"{day.symbol} {day.midnight:%Y-%m-%d} {name}: {expected}건을 저장했는데 {written.get(name, 0)}건이 있습니다."
+                )
+        return _counts({row[0]: row[1] for row in rows})
+
+    def _record(self, run: Run, day: _Day, coverage: Coverage, stamp: datetime) -> None:
+        columns = db_schema.COVERAGE_COLUMNS
+        sql = db_schema.upsert_coverage(self._link.server, f"({_marks(columns)})")
+        run(sql, day.symbol, day.midnight.date(), *coverage.counts, coverage.status, coverage.note, stamp)
+
+
+def _count_days(symbols: Sequence[str], sessions: Sequence[Session]) -> tuple[Any, ...]:
+    """Rows by symbol, interval and date; a date's rows from its session's end on (16:40 on a CSAT day) belong to others."""
+    ends = {session.day: _naive(session.end) for session in sessions}
+    usual = min(end.time() for end in ends.values())
+    late = [(day, end.time()) for day, end in ends.items() if end.time() != usual]
+    limit = f"CASE DATE(timestamp) {'WHEN %s THEN %s ' * len(late)}ELSE %s END" if late else "%s"
+    sql = (
+        "SELECT stock_symbol, minute_interval, DATE(timestamp), COUNT(*) FROM stock_minute_prices"
+        f" WHERE stock_symbol IN ({_marks(symbols)}) AND minute_interval IN ({_marks(NAMES)})"
+        f" AND timestamp >= %s AND timestamp < %s AND TIME(timestamp) < {limit}"
+        " GROUP BY stock_symbol, minute_interval, DATE(timestamp)"
+    )
+    first = datetime.combine(min(ends), time())
+    limits = [value for day, end in late for value in (day.isoformat(), end.isoformat())]
+    return sql, *symbols, *NAMES.values(), first, max(ends.values()), *limits, usual.isoformat()
+
+
+def _values(candle: Candle, shape: Shape) -> Row:
+    """The values of a row in the order of `Shape.values`; a percentage that its column cannot hold is NULL."""
+    values: tuple[Value, ...] = (candle.open, candle.high, candle.low, candle.close, candle.volume)
+    if "price_change" in shape.derived:
+        values += (candle.price_change,)
+    if "price_change_percent" in shape.derived:
+        percent = candle.price_change_percent
+        values += (percent if abs(percent) < shape.percent_limit else None,)
+    return (*values, candle.vwap) if "vwap" in shape.derived else values
+
+
+def _candles(stored: Mapping[Key, Row], shape: Shape) -> Candles:
+    """The stored rows that can be candles, ascending: whole KRW, on the grid of their interval."""
+    found: Candles = {interval: [] for interval in NAMES}
+    for (name, when), values in sorted(stored.items()):
+        prices, interval = values[:5], _MINUTES.get(name)
+        if interval is None or when.second or when.microsecond or when.minute % interval:
+            continue
+        whole = [int(value) for value in prices]
+        if all(value == number for value, number in zip(whole, prices, strict=True)):
+            vwap = values[-1] if "vwap" in shape.derived else None
+            found[interval].append(Candle(when, *whole, None, None if vwap is None else Decimal(vwap)))
+    return found
+
+
+def _read_columns(shape: Shape) -> list[str]:
+    return [shape.reading.get(column, column) for column in db_schema.value_columns(shape)]
+
+
+def _counts(by_name: Mapping[str, int]) -> Counts:
+    one, five, fifteen = (int(by_name.get(name, 0)) for name in NAMES.values())
+    return one, five, fifteen
+
+
+def _marks(values: Any) -> str:
+    return ", ".join(["%s"] * len(values))
+
+
+def _chunks(items: Sequence[Any]) -> Iterator[list[Any]]:
+    rest = iter(items)
+    while part := list(islice(rest, _ROWS_A_STATEMENT)):
+        yield part
+
+
+def _naive(moment: datetime) -> datetime:
+    """KST without the zone, as the tables have it."""
+    return moment.astimezone(KST).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def _date(value: Any) -> date:
+    """SQLite hands dates out as text."""
+    return date.fromisoformat(value) if isinstance(value, str) else value
