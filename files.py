@@ -1,0 +1,44 @@
+"""Writing a small file whole or not at all: a reader never sees half of it, a crash leaves the old one."""
+
+import contextlib
+import os
+import secrets
+import time
+from pathlib import Path
+
+_WINDOWS_RETRIES = 50
+
+
+def atomic_write(path: Path, text: str, *, mode: int = 0o644) -> None:
+    """Replace `path` (what it points to, if it is a link) by `text` in UTF-8; `mode` holds from the first byte on.
+
+    Raises `OSError`; then the old file stands untouched and nothing is left beside it.
+    """
+    target = os.path.realpath(path)
+    folder, name = os.path.split(target)
+    temporary = os.path.join(folder, f".{name}.{secrets.token_hex(8)}.tmp")
+    try:
+        _write(temporary, text.encode(), mode)
+        _replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _write(path: str, content: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _replace(source: str, target: str) -> None:
+    """`os.replace`; Windows refuses while another process holds the target open, so there it is tried for a second."""
+    for _ in range(_WINDOWS_RETRIES if os.name == "nt" else 0):
+        try:
+            return os.replace(source, target)
+        except PermissionError:
+            time.sleep(0.02)
+    os.replace(source, target)

@@ -1,0 +1,94 @@
+"""The terminal, whatever it is: a closed one, a pipe nobody reads, a C locale or cp949 never ends a run."""
+
+import atexit
+import contextlib
+import io
+import os
+import sys
+import unicodedata
+from collections.abc import Mapping
+from typing import IO
+
+_COLOURS = {"red": 31, "green": 32, "yellow": 33, "cyan": 36, "grey": 90}
+
+
+def prepare_streams() -> None:
+    """Make stdin, stdout and stderr safe to use: open, able to take any character, silent when their reader is gone."""
+    _occupy_closed_descriptors()
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - lives as long as the process
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding=None if _can_korean(stream) else "utf-8", errors="replace")
+    atexit.register(_flush_at_exit)
+
+
+def say(text: str = "") -> None:
+    """A line of results to stdout; above the progress bar if one is shown, nowhere if nobody listens any more."""
+    write_line(sys.stdout, text)
+
+
+def write_line(stream: IO[str] | None, text: str) -> None:
+    if stream is None:
+        return
+    bars = getattr(sys.modules.get("tqdm"), "tqdm", None)  # loaded only once a bar is shown
+    with contextlib.suppress(OSError, ValueError):
+        if bars is not None:
+            bars.write(text, file=stream)
+        else:
+            stream.write(text + "\n")
+        stream.flush()
+
+
+def paint(text: str, colour: str, stream: IO[str] | None) -> str:
+    """`text` in `colour` (red, green, yellow, cyan, grey) where `stream` is a terminal that likes colours."""
+    return f"\033[{_COLOURS[colour]}m{text}\033[0m" if _likes_colours(stream, os.environ) else text
+
+
+def is_terminal(stream: IO[str] | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def _likes_colours(stream: IO[str] | None, environ: Mapping[str, str]) -> bool:
+    """https://no-color.org; Windows' old console shows the codes themselves unless one of its newer hosts is used."""
+    plain = environ.get("NO_COLOR") or environ.get("TERM") == "dumb"
+    hosts = ("WT_SESSION", "TERM", "ANSICON", "ConEmuANSI")
+    old_console = os.name == "nt" and not any(environ.get(name) for name in hosts)
+    return is_terminal(stream) and not plain and not old_console
+
+
+def _can_korean(stream: io.TextIOWrapper) -> bool:
+    try:
+        return bool("한글".encode(stream.encoding))
+    except (UnicodeEncodeError, LookupError):
+        return False
+
+
+def _occupy_closed_descriptors() -> None:
+    """A process started with 0, 1 or 2 closed would get a socket or its database there, and write messages into it."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
+
+
+def _flush_at_exit() -> None:
+    """A reader that left (`| head`) makes the interpreter's own last flush print an error: let that go nowhere."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def width(text: str) -> int:
+    """Columns a terminal needs for `text`: Korean and most emoji take two, combining marks none."""
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(unicodedata.category(character) in {"Mn", "Me", "Cf"} for character in text)
