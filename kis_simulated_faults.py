@@ -1,0 +1,196 @@
+"""What goes wrong at the simulated KIS: faults that strike calls by dice or number, and what each makes of an answer.
+
+Three families: WIRE (the connection or the bytes), CODES (an error answer instead of the data) and ROWS (a successful
+answer whose rows are not what traded). Pure and deterministic: the n-th call a fault sees always meets the same dice.
+"""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from random import Random
+from typing import Any
+
+Rows = list[Any]
+
+WIRE = ("reset", "reset_amid", "truncated", "hang", "non_json")
+CODES: dict[str, tuple[str, str, int]] = {
+    "http500_empty": ("", "", 500),
+    "egw00103": ("EGW00103", "유효하지 않은 AppKey입니다.", 403),
+    "egw00105": ("EGW00105", "유효하지 않은 AppSecret입니다.", 403),
+    "egw00121": ("EGW00121", "유효하지 않은 token 입니다.", 500),
+    "egw00123": ("EGW00123", "기간이 만료된 token 입니다.", 500),
+    "egw00133": ("EGW00133", "접근토큰 발급 잠시 후 다시 시도하세요(1분당 1회)", 403),
+    "egw00201": ("EGW00201", "초당 거래건수를 초과하였습니다.", 500),
+    "egw00202": ("EGW00202", "GW라우팅 중 오류가 발생했습니다.", 500),
+    "egw00203": ("EGW00203", "OPS라우팅 중 오류가 발생했습니다.", 500),
+    "egw00215": ("EGW00215", "일시적인 오류가 발생했습니다.", 500),
+    "egw00300": ("EGW00300", "Gateway 오류가 발생했습니다.", 500),
+    "egw00304": ("EGW00304", "고객식별키가 유효하지 않습니다.", 500),
+    "egw00316": ("EGW00316", "조회 처리 중 오류가 발생했습니다.", 500),
+    "egw02004": ("EGW02004", "실전투자 도메인에 모의투자 앱키를 사용할 수 없습니다.", 500),
+    "egw02006": ("EGW02006", "모의투자 TR 이 아닙니다.", 500),
+    "egw02007": ("EGW02007", "모의투자 도메인에 실전투자 앱키를 사용할 수 없습니다.", 500),
+    "90020000": ("90020000", "서비스 처리 중 오류가 발생했습니다.", 500),
+}
+ALIASES = {"invalid_token": "egw00121", "expired_token": "egw00123", "bad_key": "egw00103", "bad_secret": "egw00105"}
+PATHS = ("past", "today", "daily", "token", "holiday", "*")
+OTHER_DATE_ROWS = 3
+
+
+@dataclass
+class Fault:
+    """What happens (`kind`), to which calls, how often.
+
+    A matching call is struck with probability `rate`, after the first `after` ones, at most `times` times.
+    `status` overrules the HTTP status of an error code, `seconds` is the length of a hang, `share` the part of the rows
+    that goes missing: other ones in each answer, or always the same ones (`persistent`).
+    """
+
+    kind: str
+    rate: float = 1.0
+    times: int | None = None
+    path: str = "*"
+    symbol: str | None = None
+    day: date | None = None
+    after: int = 0
+    status: int | None = None
+    seconds: float = 30.0
+    share: float = 0.03
+    persistent: bool = False
+    seed: int = 0
+    seen: int = 0
+    fired: int = 0
+
+    def __post_init__(self) -> None:
+        self.kind = ALIASES.get(self.kind, self.kind)
+        if self.kind not in (*WIRE, *CODES, *ROWS) or self.path not in PATHS:
+            raise ValueError(f"unknown fault {self.kind!r} or path {self.path!r}")
+        if isinstance(self.day, str):
+            self.day = date.fromisoformat(self.day)
+
+    def matches(self, path: str, symbol: str | None, days: tuple[date, date] | None) -> bool:
+        """Whether a call is one this fault may strike; `days` = first and last day it asks for."""
+        here = self.path in ("*", path) and self.symbol in (None, symbol)
+        return here and (self.day is None or (days is not None and days[0] <= self.day <= days[1]))
+
+    def strikes(self) -> bool:
+        """Throw the dice for one matching call."""
+        self.seen += 1
+        spent = self.times is not None and self.fired >= self.times
+        hit = not spent and self.seen > self.after and self.dice().random() < self.rate
+        self.fired += hit
+        return hit
+
+    def dice(self) -> Random:
+        """The dice of the call seen last."""
+        return Random(f"{self.seed}/{self.kind}/{self.seen}")
+
+    def spoil(self, rows: Rows) -> Any:
+        """`output2` after this fault; the rows given are not touched."""
+        return ROWS[self.kind]([dict(row) for row in rows], self)
+
+
+def parse(spec: str) -> dict[str, Any]:
+    """A fault on a command line, `kind:rate=0.05,path=past,times=3`, as the arguments of `Fault`."""
+    kind, _, options = spec.partition(":")
+    pairs = dict(option.split("=", 1) for option in options.split(",") if option)
+    types: dict[str, Callable[[str], Any]] = {
+        "rate": float, "times": int, "after": int, "status": int, "seconds": float, "share": float,
+        "persistent": lambda text: text.lower() in ("1", "true", "yes"),
+    }  # fmt: skip
+    return {"kind": kind, **{name: types.get(name, str)(text) for name, text in pairs.items()}}
+
+
+def _spoil_one(rows: Rows, fault: Fault, change: Callable[[dict[str, Any]], None]) -> Rows:
+    change(rows[fault.dice().randrange(len(rows))])
+    return rows
+
+
+def _names(row: dict[str, Any]) -> tuple[str, str, str]:
+    """The names of high, close and volume: the minute TRs and the daily one differ."""
+    return "stck_hgpr", *(("stck_prpr", "cntg_vol") if "stck_prpr" in row else ("stck_clpr", "acml_vol"))
+
+
+def _shape_missing(rows: Rows, fault: Fault) -> Rows:
+    return _spoil_one(rows, fault, lambda row: row.pop(fault.dice().choice(sorted(row))))
+
+
+def _shape_numbers(rows: Rows, fault: Fault) -> Rows:
+    return [{name: int(text) if text.isdigit() else text for name, text in row.items()} for row in rows]
+
+
+def _shape_list(rows: Rows, fault: Fault) -> Any:
+    lists = [list(row.values()) for row in rows]
+    return fault.dice().choice(["조회 결과 없음", None, ["row"] * len(rows), lists, {"0": rows[0]}])
+
+
+def _negative_price(rows: Rows, fault: Fault) -> Rows:
+    return _spoil_one(rows, fault, lambda row: row.update(stck_lwpr="-" + row["stck_lwpr"]))
+
+
+def _absurd_price(rows: Rows, fault: Fault) -> Rows:
+    return _spoil_one(rows, fault, lambda row: row.update(stck_hgpr=row["stck_hgpr"] + "000"))
+
+
+def _low_above_open(rows: Rows, fault: Fault) -> Rows:
+    return _spoil_one(rows, fault, lambda row: row.update(stck_lwpr=str(int(row["stck_hgpr"]) + 100)))
+
+
+def _duplicate_same(rows: Rows, fault: Fault) -> Rows:
+    at = fault.dice().randrange(len(rows))
+    return [*rows[: at + 1], dict(rows[at]), *rows[at + 1 :]]
+
+
+def _duplicate_conflict(rows: Rows, fault: Fault) -> Rows:
+    at = fault.dice().randrange(len(rows))
+    high, close, volume = _names(rows[at])
+    other = {**rows[at], close: rows[at][high], volume: str(int(rows[at][volume]) + 1)}
+    return [*rows[: at + 1], other, *rows[at + 1 :]]
+
+
+def _unordered(rows: Rows, fault: Fault) -> Rows:
+    fault.dice().shuffle(rows)
+    return rows
+
+
+def _other_date(rows: Rows, fault: Fault) -> Rows:
+    """Rows of a week earlier with absurd values, anywhere but at the end (where they would prove a day's start)."""
+    dice = fault.dice()
+    for _ in range(OTHER_DATE_ROWS):
+        row = dict(dice.choice(rows))
+        row["stck_bsop_date"] = f"{_date(row) - timedelta(days=7):%Y%m%d}"
+        row.update(dict.fromkeys(_names(row), "999999999"))
+        rows.insert(dice.randrange(len(rows)), row)
+    return rows
+
+
+def _date(row: dict[str, Any]) -> date:
+    text = row["stck_bsop_date"]
+    return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+
+
+def _missing_rows(rows: Rows, fault: Fault) -> Rows:
+    dice = fault.dice()
+    if not fault.persistent:
+        return [row for row in rows if dice.random() >= fault.share]
+    names = ("stck_bsop_date", "stck_cntg_hour", "stck_oprc")  # the opening price stands for the symbol
+    marks = [zlib.crc32(f"{fault.seed}/{[row.get(name) for name in names]}".encode()) % 10_000 for row in rows]
+    return [row for row, mark in zip(rows, marks, strict=True) if mark >= fault.share * 10_000]
+
+
+ROWS: dict[str, Callable[[Rows, Fault], Any]] = {
+    "shape_missing": _shape_missing,
+    "shape_numbers": _shape_numbers,
+    "shape_list": _shape_list,
+    "negative_price": _negative_price,
+    "absurd_price": _absurd_price,
+    "low_above_open": _low_above_open,
+    "duplicate_same": _duplicate_same,
+    "duplicate_conflict": _duplicate_conflict,
+    "unordered": _unordered,
+    "other_date": _other_date,
+    "empty": lambda rows, fault: [],
+    "wrong_day": lambda rows, fault: rows,  # the server asks for the session before instead
+    "missing_rows": _missing_rows,
+}
