@@ -11,7 +11,7 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from logs import LOG, setup_logging
-from terminal import is_terminal, paint, prepare_streams, say, width
+from terminal import is_terminal, paint, prepare_streams, say, terminal_columns, width
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -51,6 +51,8 @@ def on_stop(clock: "Clock") -> None:
 def _stopper(clock: "Clock") -> Callable[[int, FrameType | None], None]:
     def stop(number: int, frame: FrameType | None) -> None:
         if clock.stop.is_set() and number == signal.SIGINT:
+            with contextlib.suppress(OSError):
+                os.write(2, b"\n")  # leave the line of the progress bar
             os._exit(130)
         # Not from here: the main thread may hold the event's lock, or be in the middle of a write to stderr.
         with contextlib.suppress(RuntimeError):
@@ -104,8 +106,12 @@ class Progress:
     def _open_bar(self) -> "tqdm[Any] | None":
         from tqdm import tqdm
 
+        columns = None if terminal_columns(sys.stderr) else 80  # a terminal of unknown width would get an empty line
         with contextlib.suppress(OSError, ValueError):
-            return tqdm(total=self._total, desc=self._label, bar_format=_BAR, dynamic_ncols=True, file=sys.stderr)
+            return tqdm(
+                total=self._total, desc=self._label, bar_format=_BAR, file=sys.stderr,
+                ncols=columns, dynamic_ncols=columns is None, leave=True,
+            )  # fmt: skip
         return None
 
     def _touch_bar(self, act: "Callable[[tqdm[Any]], object]") -> None:

@@ -8,7 +8,7 @@ KIS itself corrects (`closed`, `opened`).
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import cached_property
+from functools import cache
 from zoneinfo import ZoneInfo
 
 KST = ZoneInfo("Asia/Seoul")
@@ -40,24 +40,22 @@ class Session:
 class TradingCalendar:
     """Trading days and their sessions.
 
-    `csat_days` adds to the known CSAT days (for a year not listed yet); `closed` and `opened` overrule the package.
+    `csat_days` adds to the known CSAT days; in a year it names it replaces them (a CSAT day was postponed in 2017 and
+    2020). `closed` and `opened` overrule the package.
     """
 
-    def __init__(self, *, csat_days: Iterable[date] = (), closed: Iterable[date] = (), opened: Iterable[date] = ()) -> None:
-        self._csat = CSAT_DAYS | frozenset(csat_days)
+    def __init__(
+        self, *, csat_days: Iterable[date] = (), closed: Iterable[date] = (), opened: Iterable[date] = ()
+    ) -> None:
+        told = frozenset(csat_days)
+        self._csat = told | {day for day in CSAT_DAYS if day.year not in {own.year for own in told}}
         self._closed = frozenset(closed)
         self._opened = frozenset(opened)
-
-    @cached_property
-    def _holidays(self) -> "dict[date, str]":
-        import holidays  # 50 ms: only where a calendar is really asked
-
-        return holidays.financial_holidays("XKRX")
 
     def is_trading_day(self, day: date) -> bool:
         if day in self._opened or day in self._closed:
             return day in self._opened
-        return day.weekday() < 5 and day not in self._holidays
+        return day.weekday() < 5 and day not in _holidays(day.year)
 
     def session(self, day: date) -> Session:
         """The regular session of a trading day."""
@@ -94,6 +92,17 @@ class TradingCalendar:
         known = {day.year for day in self._csat}
         touched = {day.year for day in _days(first, last) if day.month == 11 and 10 <= day.day <= 25}
         return sorted(touched - known)
+
+
+@cache
+def _holidays(year: int) -> frozenset[date]:
+    """The exchange's holidays of a year, asked for by year.
+
+    The package's own lazy calendar, shared by threads, says "no holiday" while another thread still fills the year in.
+    """
+    import holidays  # 50 ms: only where a calendar is really asked
+
+    return frozenset(holidays.financial_holidays("XKRX", years=year, expand=False))
 
 
 def _days(first: date, last: date) -> Iterator[date]:

@@ -53,6 +53,14 @@ def is_terminal(stream: IO[str] | None) -> bool:
         return False
 
 
+def terminal_columns(stream: IO[str]) -> int:
+    """How wide the terminal is, 0 where it does not say (`docker run -t`, `script`, a CI)."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        return 0
+
+
 def _likes_colours(stream: IO[str] | None, environ: Mapping[str, str]) -> bool:
     """https://no-color.org; Windows' old console shows the codes themselves unless one of its newer hosts is used."""
     plain = environ.get("NO_COLOR") or environ.get("TERM") == "dumb"
