@@ -1,7 +1,7 @@
-"""One call budget for all processes of the key: evenly spaced slots, kept in a small file beside the token.
+"""One call budget for all processes of the key: evenly spaced slots, kept in a small file beside the token file.
 
-KIS counts calls in a sliding second, so bursts trip it (kis_api.md §4). Each call takes the next slot under a file lock;
-a process holds one slot at a time, so processes take turns. The gap between slots is a little wider than 1/rate, because
+KIS counts calls in a sliding second, so bursts trip it (kis_api.md §4). Each call takes the next slot under a file
+lock; a process holds one slot at a time, so processes take turns. The gap is a little wider than 1/rate, because
 what must stay even is the arrival at KIS; after an over-limit answer it widens for all, and narrows again by and by.
 An urgent process (the updater in its round) is given four slots of five.
 
@@ -84,7 +84,9 @@ class _State:
         try:
             self._lock.acquire(poll_interval=0.001)
         except OSError as error:
-            raise ConfigError(f"토큰 폴더에 쓸 수 없습니다: {self._path.parent}. KIS_TOKEN_FILE을 확인하세요.") from error
+            raise ConfigError(
+                f"토큰 폴더에 쓸 수 없습니다: {self._path.parent}. KIS_TOKEN_FILE을 확인하세요."
+            ) from error
         self._numbers = {"next": 0.0, "urgent": 0.0, "margin": 0.0, "margin_at": 0.0}
         try:
             kept = json.loads(self._path.read_text(encoding="utf-8"))

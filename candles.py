@@ -1,4 +1,4 @@
-"""From KIS's raw rows to true candles: parse → filter → validate → prove by turnover → aggregate. Pure: no clock, no I/O.
+"""From KIS's raw rows to true candles: parse → filter → validate → prove by turnover → aggregate. Pure: no I/O.
 
 Prices are whole KRW, volumes whole shares, times naive KST (the table's DATETIME). Every row of `output2` carries
 `acml_tr_pbmn`, the day's turnover so far; between two consecutive rows it moves by at least low·volume and at most

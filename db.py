@@ -137,6 +137,19 @@ class Store:
         )  # fmt: skip
         return _candles(dict(self._keyed(row) for row in rows), self._shape)[interval]
 
+    def spans(self, symbols: Sequence[str]) -> dict[str, tuple[datetime, datetime]]:
+        """First and last 1-minute candle of each symbol that has any, naive KST."""
+        found = {}
+        for symbol in symbols if self._shape.prices else ():
+            first, last = self._read(
+                "SELECT MIN(timestamp), MAX(timestamp) FROM stock_minute_prices"
+                " WHERE stock_symbol = %s AND minute_interval = %s",
+                symbol, NAMES[1],
+            )[0]  # fmt: skip
+            if first is not None:
+                found[symbol] = (_moment(first), _moment(last))
+        return found
+
     def turnover_rank(self, symbols: Sequence[str], since: date) -> list[str]:
         """`symbols`, the most traded since then first (Σ close · volume of 15-minute rows, KRW); those without rows last."""
         if not symbols or not self._shape.prices:
@@ -296,6 +309,10 @@ def _chunks(items: Sequence[Any]) -> Iterator[list[Any]]:
 def _naive(moment: datetime) -> datetime:
     """KST without the zone, as the tables have it."""
     return moment.astimezone(KST).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def _moment(value: Any) -> datetime:
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
 def _date(value: Any) -> date:

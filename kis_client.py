@@ -7,6 +7,7 @@ import logging
 import threading
 from datetime import date, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 
 from call_limiter import CallLimiter
@@ -38,6 +39,12 @@ class KisClient:
         """Requests sent so far, repeats included."""
         self.skew = timedelta(0)
         """KIS's `Date` header minus this host's clock, at the last answer; whole seconds."""
+
+    @classmethod
+    def of(cls, settings: Settings, clock: Clock, *, urgent: bool = False, connections: int = 16) -> "KisClient":
+        """The client of these settings: token and call budget are shared through files beside each other."""
+        limiter = CallLimiter(Path(f"{settings.token_file}.pace"), settings.rate_limit, clock, urgent=urgent)
+        return cls(settings, TokenCache(settings, clock), limiter, clock, connections=connections)
 
     def past_minutes(self, symbol: str, last: datetime) -> list[Any]:
         """≤ 120 one-minute rows at and before `last` (KST), newest first; they may run into earlier days (§6)."""
@@ -88,7 +95,7 @@ class KisClient:
         return self._rows("chk-holiday", "CTCA0903R", field="output", BASS_DT=day, CTX_AREA_FK="", CTX_AREA_NK="")
 
     def _rows(self, path: str, tr_id: str, *, field: str = "output2", **params: str) -> list[Any]:
-        """The answer's rows. Raises `SourceError` (this call failed), `Outage`, `AuthError`, `ConfigError`, `NotOffered`."""
+        """The answer's rows. Raises `SourceError` (this call failed), `Outage`, or a refusal of the key."""
 
         def call() -> list[Any]:
             body = self._with_token(path, tr_id, params)
@@ -115,7 +122,7 @@ class KisClient:
                 _log.info("🔑 %s 토큰을 갱신합니다.", error)
                 token = self._token.renew(refused=token)
         raise TokenRefused(
-            "KIS가 내준 토큰을 KIS가 거절합니다. 잠시 뒤 다시 실행하세요. 계속되면 KIS 포털에서 앱 키 상태를 확인하세요."
+            "KIS가 내준 토큰을 KIS가 거절합니다. 잠시 뒤 다시 실행하세요. 계속되면 앱 키 상태를 확인하세요."
         )
 
     def _send(self, path: str, tr_id: str, params: dict[str, str], token: str) -> dict[str, Any]:

@@ -24,9 +24,7 @@ _BAD_KEY = (
     "KIS가 앱 키를 거절했습니다 ({code}). .env의 KIS_APP_KEY·KIS_APP_SECRET에 빈칸이나 빠진 글자가 없는지, "
     "KIS_ENV({env})와 같은 환경의 키인지 확인하세요."
 )
-_WRONG_HOST = (
-    "키와 서버의 환경이 다릅니다 ({code}). 모의투자 키이면 KIS_ENV=vts, 실전 키이면 KIS_ENV=real 로 바꾸세요 (지금: {env})."
-)
+_WRONG_HOST = "키와 서버의 환경이 다릅니다 ({code}). 모의투자 키는 KIS_ENV=vts, 실전 키는 real 입니다 (지금: {env})."
 _NOT_ON_VTS = "이 조회는 모의투자(VTS)에서 제공되지 않습니다 ({code})."
 _REFUSALS: Mapping[str, tuple[type[Exception], str]] = {
     "EGW00103": (AuthError, _BAD_KEY),
@@ -55,7 +53,7 @@ class TokenTooSoon(SourceError):
 
 
 def new_session(base_url: str, connections: int) -> requests.Session:
-    """A session that keeps up to `connections` connections; TLS is verified, proxies of the environment are honoured."""
+    """A session that keeps up to `connections` connections; TLS is verified, the environment's proxies are used."""
     session = requests.Session()
     session.auth = lambda request: request  # else a ~/.netrc entry would replace the authorization header
     session.trust_env = not (urlsplit(base_url).hostname or "").startswith(LOOPBACK)

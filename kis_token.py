@@ -75,7 +75,11 @@ class TokenCache:
         if token is None:
             return None, f"저장된 토큰이 없습니다: {self._file} (수집을 시작하면 자동으로 발급됩니다)"
         left = token.expires_at - self._clock.now()
-        word = f"{left // timedelta(hours=1)}시간 {left // timedelta(minutes=1) % 60}분 남음" if left > EARLY * 0 else "만료됨"
+        word = (
+            f"{left // timedelta(hours=1)}시간 {left // timedelta(minutes=1) % 60}분 남음"
+            if left > EARLY * 0
+            else "만료됨"
+        )
         return token, f"토큰 만료시간 {token.expires_at:%Y-%m-%d %H:%M:%S} ({word}): {self._file}"
 
     def load(self) -> Token | None:
@@ -119,7 +123,9 @@ class TokenCache:
                     return token
                 _log.info("⏳ 토큰은 1분에 한 번만 발급됩니다. 61초 뒤 다시 요청합니다.")
                 self._clock.sleep(ONE_A_MINUTE)
-        raise TokenRefused("KIS가 몇 분째 토큰을 내주지 않습니다 (EGW00133). 같은 키를 쓰는 다른 프로그램을 확인하고 다시 실행하세요.")
+        raise TokenRefused(
+            "KIS가 몇 분째 토큰을 내주지 않습니다 (EGW00133). 같은 키를 쓰는 다른 프로그램을 확인하고 다시 실행하세요."
+        )
 
     def _keep(self, token: Token) -> Token:
         self._issued_at = self._clock.time()
@@ -177,7 +183,9 @@ class TokenCache:
                     except filelock.Timeout:
                         self._clock.sleep(0.05)
             except OSError as error:
-                raise ConfigError(f"토큰 폴더에 쓸 수 없습니다 ({error.strerror}): {self._file.parent}. KIS_TOKEN_FILE을 확인하세요.") from error
+                raise ConfigError(
+                    f"토큰 폴더에 쓸 수 없습니다 ({error.strerror}): {self._file.parent}. KIS_TOKEN_FILE을 확인하세요."
+                ) from error
             try:
                 yield
             finally:

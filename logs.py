@@ -22,9 +22,9 @@ _LEVEL_COLOURS = {logging.WARNING: "yellow", logging.ERROR: "red", logging.CRITI
 
 
 def setup_logging(
-    log_file: Path, clock: "Clock", secrets: Sequence[str], *, verbose: bool = False, quiet: bool = False
+    log_file: Path | None, clock: "Clock", secrets: Sequence[str], *, verbose: bool = False, quiet: bool = False
 ) -> logging.Logger:
-    """The logger "minute_data", to `log_file` and stderr, times in KST by `clock`, without `secrets`.
+    """The logger "minute_data", to `log_file` (if any) and stderr, times in KST by `clock`, without `secrets`.
 
     `verbose` adds DEBUG to both, `quiet` leaves warnings and errors on stderr. Raises `ConfigError`.
     """
@@ -33,7 +33,10 @@ def setup_logging(
         old.close()
     level = logging.DEBUG if verbose else logging.INFO
     clean = _Clean(clock, Redactor(secrets))
-    for handler, least in ((_open_log(log_file), level), (_Terminal(), logging.WARNING if quiet else level)):
+    handlers: list[tuple[logging.Handler, int]] = [(_Terminal(), logging.WARNING if quiet else level)]
+    if log_file is not None:
+        handlers.append((_open_log(log_file), level))
+    for handler, least in handlers:
         handler.setLevel(least)
         handler.addFilter(clean)
         handler.setFormatter(logging.Formatter("%(kst)s - %(levelname)s - %(message)s"))

@@ -93,7 +93,7 @@ class Settings:
     database: Database
     log_dir: Path
     csat_days: frozenset[date] = frozenset()
-    every: Mapping[int, int] = DEFAULT_EVERY
+    every: Mapping[int, int] = field(default_factory=lambda: DEFAULT_EVERY)
     active: int = DEFAULT_ACTIVE
     warnings: tuple[str, ...] = ()
 

@@ -1,0 +1,334 @@
+"""The shared heart: plan (wanted − verified), then collect one symbol-day: fetch → check → store in one transaction.
+
+The unit is the symbol-day (law 2). The past TR is the authority; what makes a day believed is told in
+`check_day`: a proven start, an unbroken chain of turnover, and the daily candle as second source (laws 6–8).
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import product
+from queue import Empty, SimpleQueue
+from typing import Any, NamedTuple, TypeVar
+
+from candles import INTERVALS, Candle, Row, derive, label, prove, session_rows, unexplained_start
+from clock import Clock
+from db import Counts, Coverage, Store
+from errors import BadRow, SourceError
+from kis_client import KisClient
+from market_hours import Session, TradingCalendar
+
+COMPLETE, NO_TRADES, PROVISIONAL = "COMPLETE", "NO_TRADES", "PROVISIONAL"
+FULL_PAGE = 120
+"""Rows of a full answer of the past TR; a shorter one has nothing behind it (kis_api.md §6)."""
+EMPTY_TRIES = 4
+_log = logging.getLogger("minute_data")
+Task = TypeVar("Task")
+
+
+class SymbolDay(NamedTuple):
+    """The unit of work (law 2), and why it is on the plan."""
+
+    symbol: str
+    day: date
+    why: str = ""
+
+
+class DailyCandle(NamedTuple):
+    """A symbol's day from the daily TR: KRW, shares. `volume` includes off-hours trades: an upper bound (§7)."""
+
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+
+
+class Verdict(NamedTuple):
+    """What a symbol-day turned out to be."""
+
+    candles: list[Candle]
+    status: str
+    note: str | None
+
+
+def plan(
+    store: Store, calendar: TradingCalendar, symbols: Sequence[str], days: Sequence[date], *, force: bool = False
+) -> list[SymbolDay]:
+    """Symbol-days wanted − verified, by symbol, oldest first (law 1); `force` wants them all again."""
+    if not (symbols and days):
+        return []
+    coverage = store.coverage(symbols, days[0], days[-1])
+    counts = store.counts(symbols, [calendar.session(day) for day in days])
+    whys = (
+        SymbolDay(*key, "다시 받기" if force else why_missing(coverage.get(key), counts.get(key, (0, 0, 0))))
+        for key in product(symbols, days)
+    )
+    return [task for task in whys if task.why]
+
+
+def why_missing(known: Coverage | None, held: Counts) -> str:
+    """Why a symbol-day is not verified, in Korean; empty where it is.
+
+    Verified: coverage says COMPLETE or NO_TRADES, and the table still holds the counted rows of each interval.
+    """
+    if known is None:
+        return "아직 받지 않음"
+    if known.status not in (COMPLETE, NO_TRADES):
+        return "장중 임시 데이터 (마감 확정 전)"
+    pairs = zip(INTERVALS, held, known.counts, strict=True)
+    lost = [f"{interval}분봉 {had - has}건" for interval, has, had in pairs if has < had]
+    return f"{', '.join(lost)} 사라짐" if lost else ""
+
+
+class Collector:
+    """Collects symbol-days of the past from the authority. Thread-safe: workers share it."""
+
+    def __init__(
+        self, client: KisClient, store: Store, calendar: TradingCalendar, clock: Clock, span: tuple[date, date]
+    ) -> None:
+        self._client, self._store, self._calendar, self._clock = client, store, calendar, clock
+        self._daily = DailyCandles(client, *span)
+
+    def collect(self, task: SymbolDay) -> Counts:
+        """Fetch, check and store one closed symbol-day; answers the stored rows per interval.
+
+        Raises `SourceError` with the reason where the day cannot be believed; nothing of it is stored then.
+        """
+        session = self._calendar.session(task.day)
+        verdict = self._judge(task.symbol, session)
+        wanted = derive(verdict.candles)
+        return self._store.rewrite(
+            task.symbol,
+            session,
+            lambda _: wanted,
+            now=self._clock.now(),
+            status=verdict.status,
+            note=verdict.note,
+        )
+
+    def _judge(self, symbol: str, session: Session) -> Verdict:
+        """Believe a day; a contradiction is asked once more, of both sources, before it fails the day."""
+        self._clock.check()
+        self._daily.prefetch(symbol)
+        try:
+            return self._believe(symbol, session, fresh=False)
+        except BadDay as error:
+            _log.debug("%s %s 다시 받습니다: %s", symbol, session.day, error)
+            return self._believe(symbol, session, fresh=True)
+
+    def _believe(self, symbol: str, session: Session, *, fresh: bool) -> Verdict:
+        """Fetch and check a day. Empty is not success: it is asked again, then the daily candle is (law 8)."""
+        for attempt in range(EMPTY_TRIES):
+            rows = self._fetch(symbol, session)
+            daily, answered = self._daily.get(symbol, session.day, fresh=fresh and attempt == 0)
+            if rows:
+                return check_day(rows, session, daily, answered)
+            if attempt and answered and not (daily and daily.volume):
+                return Verdict([], NO_TRADES, None)
+        if not daily:
+            raise SourceError("분봉도 일봉도 비어 있어 거래가 없었는지 확인할 수 없습니다. 종목코드를 확인하세요.")
+        return Verdict([], NO_TRADES, f"일봉 거래량은 {daily.volume:,}주이지만 분봉이 {EMPTY_TRIES}번 모두 비어 있음")
+
+    def _fetch(self, symbol: str, session: Session) -> list[Row]:
+        """All pages of a day, oldest row first: from close + 9 minutes back until the day's start is proven."""
+        found: dict[datetime, Row] = {}
+        last = session.end - timedelta(seconds=1)
+        confirmed = False
+        while True:
+            page = self._page(symbol, session, last, after_full=bool(found) and not confirmed)
+            for row in page.rows:
+                if found.setdefault(row.minute, row) != row:
+                    raise BadDay(f"{row.minute:%H:%M} 행이 페이지마다 다른 값으로 왔습니다.")
+            rows = [found[minute] for minute in sorted(found)]
+            if not page.starts_day:
+                last = page.earliest - timedelta(seconds=1)
+            elif rows and unexplained_start(rows, session) and not confirmed:
+                # Turnover says that something came before: off-hours trades, or minutes this answer kept back.
+                confirmed, last = True, rows[0].minute.replace(tzinfo=last.tzinfo) - timedelta(seconds=1)
+            else:
+                return rows
+
+    def _page(self, symbol: str, session: Session, last: datetime, *, after_full: bool) -> "Page":
+        """One page, read strictly; asked again once for a bad row, and thrice where it is empty behind a full one."""
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                page = read_page(self._client.past_minutes(symbol, last), session, last)
+            except BadRow:
+                if tries > 1:
+                    raise
+                continue
+            if page.size or not after_full:
+                return page
+            if tries > EMPTY_TRIES:
+                raise SourceError(
+                    f"{last:%H:%M} 이전 분봉이 {tries}번 모두 비어 있어 하루의 시작을 확인할 수 없습니다."
+                )
+
+
+class BadDay(SourceError):
+    """The day's rows contradict each other or the daily candle: fetched once more before it fails."""
+
+
+class Page(NamedTuple):
+    rows: list[Row]
+    size: int
+    starts_day: bool
+    """Whether nothing of the day lies before this page."""
+    earliest: datetime
+    """Aware KST label of the day's earliest row here; the request's own time where there is none."""
+
+
+def read_page(raws: list[Any], session: Session, last: datetime) -> Page:
+    """Sort out one answer of the past TR asked for rows at and before `last`. Raises `BadRow`.
+
+    The start is proven by a row at the open, a row of an earlier day, or a page of 1–119 rows (law 8).
+    """
+    labels = [label(raw) for raw in raws]
+    todays = [minute for minute in labels if minute.date() == session.day]
+    spilled = any(minute.date() < session.day for minute in labels)
+    if labels and not todays and not spilled:
+        raise BadRow(f"{session.day} 이전을 물었는데 그 뒤 날짜의 행만 왔습니다.")
+    earliest = min(todays, default=last.replace(tzinfo=None)).replace(tzinfo=last.tzinfo)
+    if earliest > last:
+        raise BadRow(f"{last:%H:%M} 이전을 물었는데 그 뒤 시각의 행만 왔습니다.")
+    starts = earliest <= session.first_label or spilled or len(raws) < FULL_PAGE
+    return Page(session_rows(raws, session), len(raws), starts, earliest)
+
+
+def check_day(rows: Sequence[Row], session: Session, daily: DailyCandle | None, answered: bool) -> Verdict:
+    """Prove a day by its turnover and by the daily candle. Raises `BadDay` with the reason."""
+    candles, doubts = prove(rows, session)
+    if doubts:
+        minutes = ", ".join(f"{minute:%H:%M}" for minute in doubts[:3])
+        raise BadDay(
+            f"거래대금이 맞지 않는 분이 있습니다 ({minutes}{' …' if len(doubts) > 3 else ''}): 빠졌거나 틀린 행"
+        )
+    notes = []
+    if candles[0].timestamp < session.open.replace(tzinfo=None):
+        notes.append(f"첫 봉 라벨이 개장 1분 전({candles[0].timestamp:%H:%M})")
+    if daily:
+        check_against_daily(candles, daily)
+    elif answered:
+        raise BadDay("분봉은 있는데 일봉에 이 날이 없습니다.")
+    else:
+        notes.append("일봉이 비어 있어 대조하지 못함")
+    return Verdict(candles, COMPLETE, " · ".join(notes) or None)
+
+
+def check_against_daily(candles: Sequence[Candle], daily: DailyCandle) -> None:
+    """The first open equals the daily one; prices lie within the day's, volume within its (off-hours included)."""
+    if candles[0].open != daily.open:
+        raise BadDay(f"첫 시가 {candles[0].open:,}원이 일봉 시가 {daily.open:,}원과 다릅니다.")
+    if max(c.high for c in candles) > daily.high or min(c.low for c in candles) < daily.low:
+        raise BadDay("일봉의 고가·저가를 벗어난 분봉이 있습니다.")
+    if sum(c.volume for c in candles) > daily.volume:
+        raise BadDay("분봉 거래량의 합이 일봉 거래량보다 많습니다.")
+
+
+class DailyCandles:
+    """The second source: daily candles of the span, one call a symbol, asked again while the answer is empty."""
+
+    def __init__(self, client: KisClient, first: date, last: date) -> None:
+        self._client, self._first, self._last = client, first, last
+        self._known: dict[str, dict[date, DailyCandle]] = {}
+        self._locks: dict[str, threading.Lock] = {}
+        self._guard = threading.Lock()
+
+    def get(self, symbol: str, day: date, *, fresh: bool = False) -> tuple[DailyCandle | None, bool]:
+        """The day's candle, and whether KIS gave this symbol any row at all (an empty answer proves nothing)."""
+        with self._lock(symbol):
+            if fresh or symbol not in self._known:
+                self._known[symbol] = self._fetch(symbol)
+            known = self._known[symbol]
+        return known.get(day), bool(known)
+
+    def prefetch(self, symbol: str) -> None:
+        """Ask for a symbol's candles now unless somebody does: they are needed when the minutes have come."""
+        if self._lock(symbol).acquire(blocking=False):
+            try:
+                if symbol not in self._known:
+                    self._known[symbol] = self._fetch(symbol)
+            finally:
+                self._lock(symbol).release()
+
+    def _lock(self, symbol: str) -> threading.Lock:
+        with self._guard:
+            return self._locks.setdefault(symbol, threading.Lock())
+
+    def _fetch(self, symbol: str) -> dict[date, DailyCandle]:
+        for attempt in range(EMPTY_TRIES):
+            try:
+                if rows := parse_daily(self._client.daily(symbol, self._first, self._last)):
+                    return rows
+            except BadRow:
+                if attempt:
+                    raise
+        return {}
+
+
+def parse_daily(raws: Iterable[object]) -> dict[date, DailyCandle]:
+    """Daily rows by date. Raises `BadRow` for one that cannot be read."""
+    fields = ("stck_oprc", "stck_hgpr", "stck_lwpr", "stck_clpr", "acml_vol")
+    found = {}
+    for raw in raws:
+        try:
+            day = datetime.strptime(raw["stck_bsop_date"], "%Y%m%d").date()  # type: ignore[index]
+            found[day] = DailyCandle(*(int(raw[field]) for field in fields))  # type: ignore[index]
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadRow("일봉 행을 읽을 수 없습니다.") from error
+    return found
+
+
+@dataclass
+class Outcome:
+    """How one task of the pool ended: its answer, or the error."""
+
+    task: Any
+    answer: Any = None
+    error: Exception | None = None
+
+
+def work_through(tasks: Sequence[Task], work: Callable[[Task], Any], workers: int, clock: Clock) -> Iterator[Outcome]:
+    """Run `work` over `tasks` on daemon threads, yielding each outcome as it ends. Raises `Stopped`.
+
+    Daemon threads: a call that hangs in KIS never keeps the process from ending; the transaction in hand,
+    ends because the store's `close()` waits for it. Leaving the loop drops the tasks not yet begun.
+    """
+    todo: SimpleQueue[Task] = SimpleQueue()
+    done: SimpleQueue[Outcome] = SimpleQueue()
+    left = threading.Event()
+    for task in tasks:
+        todo.put(task)
+
+    def run() -> None:
+        while not left.is_set():
+            try:
+                task = todo.get_nowait()
+            except Empty:
+                return
+            try:
+                done.put(Outcome(task, answer=work(task)))
+            except Exception as error:  # a thread's boundary: the caller gets every error and decides
+                done.put(Outcome(task, error=error))
+
+    for _ in range(min(workers, len(tasks))):
+        threading.Thread(target=run, daemon=True).start()
+    try:
+        for _ in tasks:
+            yield _next(done, clock)
+    finally:
+        left.set()
+
+
+def _next(done: "SimpleQueue[Outcome]", clock: Clock) -> Outcome:
+    """Wait in small steps: on Windows an endless wait would not hear Ctrl-C."""
+    while True:
+        try:
+            return done.get(timeout=0.2)
+        except Empty:
+            clock.check()
