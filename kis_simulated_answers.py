@@ -5,8 +5,9 @@ Pure: market and moment in, `output1`/`output2` out, as KIS's strings. Moments a
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
-from kis_simulated_market import AUCTION_MINUTES, Market, MarketDay, Row, base_price
+from kis_simulated_market import AFTER_MARKET_END, AUCTION_MINUTES, Market, MarketDay, Row, base_price
 
 Answer = dict[str, str]
 WHOLE_DAY = 86_400
@@ -23,6 +24,7 @@ class Answers:
     def __init__(self, market: Market, *, history: int = 250, past_today: str = "closed") -> None:
         self.market, self.calendar = market, market.calendar
         self._history, self._past_today = history, past_today
+        self._quote_at = lru_cache(maxsize=4096)(self._quote)
 
     # --- today's minutes, FHKST03010200 ---
 
@@ -88,10 +90,11 @@ class Answers:
             market = self.market.day(symbol, at)
             last = _seconds(hour) if at == day and hour else WHOLE_DAY
             rows = [row for row in self._past_rows(market, now) if market.label(row.minute) <= last]
-            answer += [_minute_row(market, row) for row in reversed(rows)]
-            if len(answer) >= PAST_LIMIT:
+            room = PAST_LIMIT - len(answer)
+            answer += [_minute_row(market, row) for row in rows[: -room - 1 : -1]]
+            if len(answer) == PAST_LIMIT:
                 break
-        return answer[:PAST_LIMIT]
+        return answer
 
     def _days_back(self, day: date, now: datetime) -> Iterator[date]:
         """Trading days from `day` back to the oldest one that is kept."""
@@ -141,8 +144,11 @@ class Answers:
         day = self.calendar.at_or_before(now.date())
         if day == now.date() and _second_of(now) < self.calendar.session(day).open * 60:
             day = self.calendar.before(day)
-        market = self.market.day(symbol, day)
         second = _second_of(now) if day == now.date() else WHOLE_DAY
+        return self._quote_at(symbol, day, second if second < AFTER_MARKET_END * 60 else WHOLE_DAY)
+
+    def _quote(self, symbol: str, day: date, second: int) -> Answer:
+        market = self.market.day(symbol, day)
         listed = self.market.is_listed(symbol, self.calendar.before(day))
         before = self.market.last_price(symbol, self.calendar.before(day)) if listed else base_price(symbol)
         trades = market.seen(second)
@@ -182,8 +188,8 @@ def _repeated(row: Row, minute: int, volume: int) -> Row:
 
 def _may_trade(day: MarketDay, minute: int) -> bool:
     """Whether the newest row may run ahead of its first trade now: it shows the volume of the minute before."""
-    session = day.session
-    return session.open <= minute <= session.close or (session.after <= minute < 1200 and day.rows[-1].minute >= minute)
+    opens, closes, after = day.session
+    return opens <= minute <= closes or (after <= minute < AFTER_MARKET_END and day.rows[-1].minute >= minute)
 
 
 def _totals(market: MarketDay, second: int) -> tuple[int, int]:

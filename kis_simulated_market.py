@@ -7,7 +7,7 @@ sessions, and its truth is folded from trades, not from candles. Minutes and sec
 import math
 import zlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -23,7 +23,7 @@ AUCTION_MINUTES = 10
 """The last minutes before the close collect orders for the closing auction: no trades."""
 LATE_MINUTES = 10
 """Rows up to this long after the close belong to the session (a late auction, kis_api.md §6)."""
-TICKS = ((2_000, 1), (5_000, 5), (20_000, 10), (50_000, 50), (200_000, 100), (500_000, 500))
+TICK_LIMITS, TICKS = (2_000, 5_000, 20_000, 50_000, 200_000, 500_000), (1, 5, 10, 50, 100, 500, 1_000)
 SHARES = ((72, "liquid"), (88, "medium"), (95, "illiquid"), (97, "halted"), (98, "listed"), (99, "exact120"))
 """Of a hundred symbols: 72 liquid, 16 medium and so on; the last one "exact240"."""
 KNOWN_PRICES = {"005930": 71_000, "000660": 260_000, "035420": 222_000, "035720": 62_000, "069500": 43_000}
@@ -117,13 +117,16 @@ class MarketDay:
         return total + (self.between.turnover if after else 0)
 
 
-def fold(trades: tuple[Trade, ...], *, acml_before: int, first: int) -> Row:
+def fold(trades: Sequence[Trade], *, acml_before: int, first: int) -> Row:
     """Trades of one minute as its row."""
-    prices = [price for _, price, _ in trades]
-    turnover = sum(price * volume for _, price, volume in trades)
-    volume = sum(volume for _, _, volume in trades)
-    minute = trades[0][0] // 60
-    return Row(minute, prices[0], max(prices), min(prices), prices[-1], volume, acml_before + turnover, first)
+    second, opening, _ = trades[0]
+    high = low = price = opening
+    total, acml = 0, acml_before
+    for _, price, volume in trades:
+        high, low = max(high, price), min(low, price)
+        total += volume
+        acml += price * volume
+    return Row(second // 60, opening, high, low, price, total, acml, first)
 
 
 class Calendar:
@@ -309,8 +312,9 @@ class _Trading:
         """One trade a tick up or down, never beyond the day's limits; the second of the next one."""
         bits = self.dice.getrandbits(48)
         price = self.price + tick_size(self.price) * (bits % 3 - 1)
-        self.price = price if self.floor <= price <= self.ceiling else self.price
-        half = tick_size(self.price) // 2 if self.oddity == "half_tick" and bits >> 4 & 3 == 0 else 0
+        if self.floor <= price <= self.ceiling:
+            self.price = price
+        half = tick_size(self.price) // 2 if self.oddity == "half_tick" and not bits & 48 else 0
         self.trades.append((second, self.price + half, 1 + (bits >> 8) % self.lot))
         return second + 1 + (bits >> 40) % 13
 
@@ -331,12 +335,14 @@ def _rows(trades: list[Trade], before: Block, between: Block, session: Session) 
     """The minutes with a trade, in one pass."""
     rows: list[Row] = []
     acml, start = before.turnover, 0
-    for stop in range(1, len(trades) + 1):
-        if stop < len(trades) and trades[stop][0] // 60 == trades[start][0] // 60:
-            continue
-        if trades[start][0] >= session.after * 60 and (not rows or rows[-1].minute < session.after):
+    while start < len(trades):
+        end = trades[start][0] // 60 * 60 + 60
+        stop = start + 1
+        while stop < len(trades) and trades[stop][0] < end:
+            stop += 1
+        if end > session.after * 60 and (not rows or rows[-1].minute < session.after):
             acml += between.turnover
-        rows.append(fold(tuple(trades[start:stop]), acml_before=acml, first=start))
+        rows.append(fold(trades[start:stop], acml_before=acml, first=start))
         acml, start = rows[-1].acml, stop
     return rows
 
@@ -354,10 +360,7 @@ def _trade_into(window: list[int], price: int, volume: int) -> None:
 
 def tick_size(price: int) -> int:
     """KRW between two prices at this height."""
-    for below, tick in TICKS:
-        if price < below:
-            return tick
-    return 1_000
+    return TICKS[bisect_right(TICK_LIMITS, price)]
 
 
 def _on_tick(price: int) -> int:

@@ -2,67 +2,48 @@
 
     python kis_simulator.py --port 9443            # then KIS_BASE_URL=http://127.0.0.1:9443 and any key in .env
 
-    with Simulator(now=lambda: moment) as url: …   # in a test; `truth()` says what the tables must hold
+    with Simulator(now=lambda: moment) as sim: …   # in a test: `sim.url`, and `sim.truth()` = what tables must hold
 
-What trades is made by kis_simulated_market.py, what KIS makes of it by kis_simulated_answers.py, what goes wrong by
-kis_simulated_faults.py. Nothing here is shared with the collector: this is the independent oracle.
+What trades is made in kis_simulated_market.py, what KIS makes of it in kis_simulated_answers.py, who is let in is up
+to kis_simulated_gate.py, what goes wrong to kis_simulated_faults.py, the wire is kis_simulated_http.py. Nothing here
+is shared with the collector: this is the independent oracle.
 """
 
 import argparse
 import json
-import os
 import signal
-import socket
-import socketserver
-import struct
 import sys
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, date, datetime, timedelta, timezone
-from email.utils import format_datetime
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
+from datetime import date, datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple, Self
-from urllib.parse import parse_qsl, urlsplit
 
 import kis_simulated_faults as faults
 from kis_simulated_answers import Answers
 from kis_simulated_faults import Fault
+from kis_simulated_gate import (
+    TRS,
+    CallLimit,
+    Refusal,
+    Tokens,
+    Tr,
+    check_call,
+    check_environment,
+    check_keys,
+    parse_date,
+    path_name,
+)
+from kis_simulated_http import Call, LoopbackServer, Reply
 from kis_simulated_market import LATE_MINUTES, Market, TruthCandle
 
 KST = timezone(timedelta(hours=9))
-QUOTATIONS = "/uapi/domestic-stock/v1/quotations/"
-TOKEN_PATH = "/oauth2/tokenP"
-MINUTES = ("FID_COND_MRKT_DIV_CODE", "FID_INPUT_ISCD", "FID_INPUT_HOUR_1", "FID_PW_DATA_INCU_YN")
-DAYS = ("FID_COND_MRKT_DIV_CODE", "FID_INPUT_ISCD", "FID_INPUT_DATE_1", "FID_INPUT_DATE_2")
-TOKEN_LIFE, SAME_TOKEN, TOKEN_PAUSE = timedelta(hours=24), timedelta(hours=6), timedelta(minutes=1)
 REMEMBERED = 200_000
-
-
-class Tr(NamedTuple):
-    """A quotation: its short name here, its TR id and the parameters it cannot do without."""
-
-    name: str
-    tr_id: str
-    needs: tuple[str, ...]
-
-
-TRS = {
-    QUOTATIONS + "inquire-time-itemchartprice": Tr("today", "FHKST03010200", (*MINUTES, "FID_ETC_CLS_CODE")),
-    QUOTATIONS + "inquire-time-dailychartprice": Tr(
-        "past", "FHKST03010230", (*MINUTES, "FID_INPUT_DATE_1", "FID_FAKE_TICK_INCU_YN")
-    ),
-    QUOTATIONS + "inquire-daily-itemchartprice": Tr(
-        "daily", "FHKST03010100", (*DAYS, "FID_PERIOD_DIV_CODE", "FID_ORG_ADJ_PRC")
-    ),
-    QUOTATIONS + "chk-holiday": Tr("holiday", "CTCA0903R", ("BASS_DT", "CTX_AREA_FK", "CTX_AREA_NK")),
-}
 
 
 class Request(NamedTuple):
@@ -75,68 +56,6 @@ class Request(NamedTuple):
     status: int
     code: str
     fault: str = ""
-
-
-class Reply(NamedTuple):
-    """An answer on its way: the JSON to send, and what happens to it on the wire (a kind of faults.WIRE)."""
-
-    status: int
-    content: Any
-    wire: str = ""
-    fault: str = ""
-    seconds: float = 0.0
-
-    @property
-    def code(self) -> str:
-        content = self.content if isinstance(self.content, dict) else {}
-        return str(content.get("msg_cd") or content.get("error_code") or "")
-
-
-class Refusal(Exception):
-    """The call is answered with an error: KIS's code, its message, the HTTP status."""
-
-    def __init__(self, code: str, message: str = "", status: int = 500) -> None:
-        known = faults.CODES.get(code.lower(), (code, message, status))
-        super().__init__(*known)
-
-
-class Tokens:
-    """Access tokens: valid a day, the same one within six hours, one request a minute for a key."""
-
-    def __init__(self, seed: int) -> None:
-        self.issued = 0
-        self._seed = seed
-        self._asked: dict[str, datetime] = {}
-        self._live: dict[str, tuple[str, datetime, datetime]] = {}
-        self._known: dict[str, tuple[str, datetime]] = {}
-
-    def issue(self, key: str, now: datetime) -> tuple[str, datetime]:
-        """The token of a key and its expiry; Refusal EGW00133 within a minute of the request before."""
-        if key in self._asked and now - self._asked[key] < TOKEN_PAUSE:
-            raise Refusal("EGW00133")
-        self._asked[key] = now
-        token, born, expiry = self._live.get(key, ("", datetime.min, datetime.min))
-        if not token or now - born >= SAME_TOKEN:
-            self.issued += 1
-            digits = Random(f"{self._seed}/{key}/{self.issued}").getrandbits(256)
-            token, expiry = f"eyJ0eXAi.{digits:064x}", now + TOKEN_LIFE
-            self._live[key], self._known[token] = (token, now, expiry), (key, expiry)
-        return token, expiry
-
-    def check(self, header: str, key: str, now: datetime) -> None:
-        """Refusal EGW00121 for a token of nobody or of another key, EGW00123 for one that is over."""
-        kind, _, token = header.partition(" ")
-        owner, expiry = self._known.get(token, ("", now))
-        if kind != "Bearer" or owner != key or not key:
-            raise Refusal("EGW00121")
-        if now >= expiry:
-            raise Refusal("EGW00123")
-
-    def expire(self) -> None:
-        """Every token is over; the next request, at once if need be, brings a new one."""
-        self._known = {token: (key, datetime.min) for token, (key, _) in self._known.items()}
-        self._live.clear()
-        self._asked.clear()
 
 
 class Simulator:
@@ -186,16 +105,16 @@ class Simulator:
         self.stopping = threading.Event()
         self._lock = threading.Lock()
         self._dice = Random(seed)
-        self._arrivals: dict[str, deque[float]] = {}
+        self._limit = CallLimit()
         self._requests: deque[Request] = deque(maxlen=REMEMBERED)
-        self._server: _Server | None = None
+        self._server: LoopbackServer | None = None
 
     # --- life ---
 
     def start(self, port: int = 0) -> str:
         """Serve on loopback in a thread (port 0 = any free one); the base URL."""
         self.stopping.clear()
-        self._server = _Server(self, port)
+        self._server = LoopbackServer(port, self.answer, now=self._date_header, stopping=self.stopping)
         threading.Thread(target=self._server.serve_forever, args=(0.05,), name="kis-simulator", daemon=True).start()
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         return self.url
@@ -220,6 +139,9 @@ class Simulator:
         """Naive KST on the simulator's clock."""
         moment = self._now()
         return moment.astimezone(KST).replace(tzinfo=None) if moment.tzinfo else moment
+
+    def _date_header(self) -> datetime:
+        return self.now().replace(tzinfo=KST) + self.skew
 
     # --- what tests ask ---
 
@@ -285,45 +207,46 @@ class Simulator:
 
     # --- answering ---
 
-    def serve(self, path: str, headers: Mapping[str, str], params: dict[str, str]) -> Reply:
+    def answer(self, call: Call) -> Reply:
         """One call, from its arrival to what is sent back."""
+        if call.path.startswith("/_sim/"):
+            return self.control(call.path, call.params)
         self._pause(self.way_jitter and self._random() * self.way_jitter)
         arrival = self.monotonic()
         with self._lock:
-            reply = self._reply(path, headers, params, arrival)
+            reply = self._reply(call, arrival)
             status = 0 if reply.wire in ("reset", "reset_amid", "hang") else reply.status
-            tr_id = headers.get("tr_id") or ""
-            self._requests.append(Request(arrival, path, tr_id, dict(params), status, reply.code, reply.fault))
+            tr_id = call.headers.get("tr_id", "")
+            self._requests.append(Request(arrival, call.path, tr_id, call.params, status, reply.code, reply.fault))
         self._pause(self.latency + (self.jitter and self._random() * self.jitter))
         return reply
 
-    def _reply(self, path: str, headers: Mapping[str, str], params: dict[str, str], arrival: float) -> Reply:
+    def _reply(self, call: Call, arrival: float) -> Reply:
         if self.is_down:
             return Reply(0, None, wire="reset", fault="down")
-        name = path_name(path)
-        if not name:
+        name = path_name(call.path)
+        if not name or (call.method == "POST") != (name == "token"):
             return Reply(404, None)
-        over_limit = name != "token" and self._is_over_limit(headers.get("appkey") or "", arrival)
         try:
-            if over_limit:
+            if name != "token" and self._limit.is_over(call.headers.get("appkey", ""), arrival, self.rate):
                 raise Refusal("EGW00201")
-            return self._answer(name, path, headers, params)
+            return self._answer(name, call)
         except Refusal as refusal:
             code, message, status = refusal.args
             return self._error(name, code, message, self.limit_status if code == "EGW00201" else status)
 
-    def _answer(self, name: str, path: str, headers: Mapping[str, str], params: dict[str, str]) -> Reply:
+    def _answer(self, name: str, call: Call) -> Reply:
         """A call within the limit: struck by a fault, or answered, and then perhaps spoilt."""
-        fault = self._strike(name, params, (*faults.WIRE, *faults.CODES))
+        fault = self._strike(name, call.params, (*faults.WIRE, *faults.CODES))
         if fault and fault.kind in faults.CODES:
-            code, message, status = faults.CODES[_data_code(fault.kind) if name != "token" else fault.kind]
+            code, message, status = faults.code(fault.kind, on_data=name != "token")
             return self._error(name, code, message, fault.status or status)._replace(fault=fault.kind)
         if fault and fault.kind in ("reset", "hang", "non_json"):  # it never got as far as an answer
             return Reply(200, None, fault.kind, fault.kind, fault.seconds)
-        content = self._token(params) if name == "token" else self._data(TRS[path], headers, params)
+        content = self._token(call.params) if name == "token" else self._data(TRS[call.path], call)
         if fault:
             return Reply(200, content, fault.kind, fault.kind, fault.seconds)
-        return Reply(200, *self._spoilt(name, params, content))
+        return self._spoilt(name, call.params, content)
 
     def _error(self, name: str, code: str, message: str, status: int) -> Reply:
         if name == "token":
@@ -336,16 +259,16 @@ class Simulator:
         fitting = (fault for fault in self.faults if fault.kind in kinds and fault.matches(name, symbol, days))
         return next((fault for fault in fitting if fault.strikes()), None)
 
-    def _spoilt(self, name: str, params: dict[str, str], content: dict[str, Any]) -> tuple[dict[str, Any], str, str]:
-        """A successful answer after the fault of family ROWS that strikes it, if any: content, "", the fault's kind."""
+    def _spoilt(self, name: str, params: dict[str, str], content: dict[str, Any]) -> Reply:
+        """A successful answer, after the fault of family ROWS that strikes it if any."""
         field = "output" if name == "holiday" else "output2"
         fault = self._strike(name, params, tuple(faults.ROWS)) if content.get(field) else None
         if not fault:
-            return content, "", ""
+            return Reply(200, content)
         rows = content[field]
         if fault.kind == "wrong_day":
             rows = self._session_before(name, params)
-        return {**content, field: fault.spoil(rows)}, "", fault.kind
+        return Reply(200, {**content, field: fault.spoil(rows)}, fault=fault.kind)
 
     def _session_before(self, name: str, params: dict[str, str]) -> list[dict[str, str]]:
         """The rows of the session before the one asked for."""
@@ -361,27 +284,16 @@ class Simulator:
     def _days(self, name: str, params: dict[str, str]) -> tuple[date, date] | None:
         """The first and the last day a call asks for."""
         if name in ("past", "daily"):
-            first = _date(params.get("FID_INPUT_DATE_1", ""))
-            last = _date(params.get("FID_INPUT_DATE_2", "")) if name == "daily" else first
+            first = parse_date(params.get("FID_INPUT_DATE_1", ""))
+            last = parse_date(params.get("FID_INPUT_DATE_2", "")) if name == "daily" else first
             return (first, last) if first and last else None
         return (self.now().date(),) * 2
 
-    def _is_over_limit(self, key: str, arrival: float) -> bool:
-        """More than `rate` arrivals of a key within any second, both ends counted; a refused call counts too."""
-        arrivals = self._arrivals.setdefault(key, deque())
-        arrivals.append(arrival)
-        while arrival - arrivals[0] > 1.0:
-            arrivals.popleft()
-        return len(arrivals) > self.rate
-
     def _token(self, body: dict[str, str]) -> dict[str, Any]:
-        key, secret = body.get("appkey", ""), body.get("appsecret", "")
+        key = body.get("appkey", "")
         if body.get("grant_type") != "client_credentials":
             raise Refusal("EGW00101", "유효하지 않은 요청입니다.", 403)
-        if not key or (self.keys is not None and key not in self.keys):
-            raise Refusal("EGW00103")
-        if not secret or (self.keys is not None and self.keys[key] != secret):
-            raise Refusal("EGW00105")
+        check_keys(key, body.get("appsecret", ""), self.keys, on_data=False)
         now = self.now()
         token, expiry = self.tokens.issue(key, now)
         seconds = int((expiry - now).total_seconds())
@@ -393,12 +305,15 @@ class Simulator:
             "expires_in": seconds,
         }
 
-    def _data(self, tr: Tr, headers: Mapping[str, str], params: dict[str, str]) -> dict[str, Any]:
-        self._check_caller(headers)
-        self._check_call(tr, headers, params)
+    def _data(self, tr: Tr, call: Call) -> dict[str, Any]:
+        headers, params, key = call.headers, call.params, call.headers.get("appkey", "")
+        check_keys(key, headers.get("appsecret", ""), self.keys, on_data=True)
+        check_environment(tr, self.env, self.key_env, past_on_vts=self.past_on_vts)
+        self.tokens.check(headers.get("authorization", ""), key, self.now())
+        check_call(tr, headers, params)
         success = {"rt_cd": "0", "msg_cd": "MCA00000", "msg1": "정상처리 되었습니다."}
         if tr.name == "holiday":
-            first = _date(params["BASS_DT"]) or self.now().date()
+            first = parse_date(params["BASS_DT"]) or self.now().date()
             return {"ctx_area_nk": "", "ctx_area_fk": "", "output": self.answers.open_days(first), **success}
         if self.replay:
             return self._recorded(tr.name, params)
@@ -421,30 +336,6 @@ class Simulator:
         hour = params.get("FID_INPUT_HOUR_1") or "999999"
         rows = [row for row in recorded["output2"] if row["stck_cntg_hour"] <= hour] if name == "today" else []
         return {"output1": recorded["output1"], "output2": rows, **recording["envelope"]}
-
-    def _check_caller(self, headers: Mapping[str, str]) -> None:
-        key, secret = headers.get("appkey") or "", headers.get("appsecret") or ""
-        if not key:
-            raise Refusal("EGW00103")
-        if not secret or (self.keys is not None and self.keys.get(key) != secret):
-            raise Refusal("EGW00304")
-        if self.key_env != self.env:
-            raise Refusal("EGW02004" if self.env == "real" else "EGW02007")
-        self.tokens.check(headers.get("authorization") or "", key, self.now())
-
-    def _check_call(self, tr: Tr, headers: Mapping[str, str], params: dict[str, str]) -> None:
-        if self.env == "vts" and (tr.name == "holiday" or (tr.name == "past" and not self.past_on_vts)):
-            raise Refusal("EGW02006")
-        if headers.get("tr_id") != tr.tr_id:
-            raise Refusal("OPSQ0002", "없는 서비스 코드 입니다")
-        if headers.get("custtype") not in ("P", "B"):
-            raise Refusal("OPSQ2001", "ERROR INPUT FIELD NOT FOUND [custtype]")
-        missing = [name for name in tr.needs if name not in params]
-        if missing:
-            raise Refusal("OPSQ2001", f"ERROR INPUT FIELD NOT FOUND [{missing[0]}]")
-        wrong = [name for name, value in params.items() if not _is_sound(name, value)]
-        if wrong:
-            raise Refusal("OPSQ2002", f"ERROR INVALID INPUT [{wrong[0]}]")
 
     def _random(self) -> float:
         with self._lock:
@@ -493,136 +384,10 @@ class Simulator:
         return [{**candle._asdict(), "timestamp": candle.timestamp.isoformat()} for candle in truth]
 
 
-class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    daemon_threads = True
-    allow_reuse_address = os.name != "nt"
-    request_queue_size = 256
-
-    def __init__(self, simulator: Simulator, port: int) -> None:
-        self.simulator = simulator
-        self._open: set[socket.socket] = set()
-        super().__init__(("127.0.0.1", port), _Handler)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        """Close only: the shutdown before it would send a FIN where a fault wants a reset."""
-        self._open.discard(request)
-        self.close_request(request)
-
-    def close_all(self) -> None:
-        self.server_close()
-        for connection in tuple(self._open):
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A caller that went away is no news."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    server: _Server
-
-    def do_GET(self) -> None:
-        url = urlsplit(self.path)
-        self._answer(url.path, dict(parse_qsl(url.query, keep_blank_values=True)), is_post=False)
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        try:
-            content = json.loads(body or b"{}")
-        except ValueError:
-            content = {}
-        self._answer(urlsplit(self.path).path, content if isinstance(content, dict) else {}, is_post=True)
-
-    def _answer(self, path: str, params: dict[str, str], *, is_post: bool) -> None:
-        simulator = self.server.simulator
-        if path.startswith("/_sim/"):
-            reply = simulator.control(path, params)
-        else:
-            right = is_post == (path == TOKEN_PATH)
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            reply = simulator.serve(path if right else path + " (wrong method)", headers, params)
-        self._send(reply)
-
-    def _send(self, reply: Reply) -> None:
-        if reply.wire == "hang":
-            self.server.simulator.stopping.wait(reply.seconds)
-        if reply.wire in ("reset", "hang"):
-            return self._reset()
-        body = b"" if reply.status == 404 else json.dumps(reply.content, ensure_ascii=False).encode()
-        if reply.wire == "truncated":
-            body = body[: len(body) // 2]
-        if reply.wire == "non_json":
-            body = "<html><body>시스템 점검 중입니다.</body></html>".encode()
-        sent = self._head(reply, len(body)) + body
-        self.wfile.write(sent[: len(sent) - len(body) // 2 - 1] if reply.wire == "reset_amid" else sent)
-        if reply.wire == "reset_amid":
-            self._reset()
-        return None
-
-    def _head(self, reply: Reply, length: int) -> bytes:
-        simulator = self.server.simulator
-        moment = simulator.now().replace(tzinfo=KST) + simulator.skew
-        kind = "text/html; charset=utf-8" if reply.wire == "non_json" else "application/json; charset=utf-8"
-        lines = (
-            f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}",
-            f"Date: {format_datetime(moment.astimezone(UTC), usegmt=True)}",
-            f"Content-Type: {kind}",
-            f"Content-Length: {length}",
-        )
-        return "\r\n".join((*lines, "", "")).encode("ascii")
-
-    def _reset(self) -> None:
-        """Close with a RST instead of a FIN, as a firewall or a dying server does."""
-        linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        self.close_connection = True
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: `requests` remembers."""
-
-
-def path_name(path: str) -> str:
-    """The short name of a path (past, today, daily, holiday, token), "" for one KIS does not have."""
-    return "token" if path == TOKEN_PATH else TRS[path].name if path in TRS else ""
-
-
 def running_clock(start: datetime) -> Callable[[], datetime]:
     """A clock that stands at `start` now and runs (naive = KST)."""
     begun = time.monotonic()
     return lambda: start + timedelta(seconds=time.monotonic() - begun)
-
-
-def _data_code(kind: str) -> str:
-    """A wrong secret has another code on a data call than on tokenP."""
-    return "egw00304" if kind == "egw00105" else kind
-
-
-def _is_sound(name: str, value: str) -> bool:
-    """Whether a parameter has the form KIS takes."""
-    if name == "FID_INPUT_ISCD":
-        return len(value) == 6 and value.isascii() and value.isalnum()
-    if name == "FID_INPUT_HOUR_1":
-        return not value or (len(value) == 6 and value.isdigit() and value[2] < "6" and value[4] < "6" and value < "24")
-    if name in ("FID_INPUT_DATE_1", "FID_INPUT_DATE_2", "BASS_DT"):
-        return _date(value) is not None
-    return name not in ("FID_COND_MRKT_DIV_CODE", "FID_PERIOD_DIV_CODE") or value in ("J", "D")
-
-
-def _date(text: str) -> date | None:
-    try:
-        return datetime.strptime(text, "%Y%m%d").date()
-    except ValueError:
-        return None
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

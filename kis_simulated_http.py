@@ -1,0 +1,135 @@
+"""HTTP on loopback for the simulated KIS: kept-alive connections, one write an answer, and answers that go wrong."""
+
+import json
+import os
+import socket
+import socketserver
+import struct
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
+
+
+class Call(NamedTuple):
+    """A call: `headers` in lower case, `params` from the query of a GET or the JSON of a POST."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    params: dict[str, Any]
+
+
+class Reply(NamedTuple):
+    """An answer on its way: the JSON to send, what happens to it on the wire, the fault behind it."""
+
+    status: int
+    content: Any
+    wire: str = ""
+    fault: str = ""
+    seconds: float = 0.0
+
+    @property
+    def code(self) -> str:
+        content = self.content if isinstance(self.content, dict) else {}
+        return str(content.get("msg_cd") or content.get("error_code") or "")
+
+
+class LoopbackServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    daemon_threads = True
+    allow_reuse_address = os.name != "nt"
+    request_queue_size = 256
+
+    def __init__(
+        self, port: int, answer: Callable[[Call], Reply], *, now: Callable[[], datetime], stopping: threading.Event
+    ) -> None:
+        """`answer` makes a call's reply; `now` (aware) is what the Date header says; `stopping` ends hangs."""
+        self.answer, self.now, self.stopping = answer, now, stopping
+        self._open: set[socket.socket] = set()
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close only: the shutdown before it would send a FIN where a fault wants a reset."""
+        self._open.discard(request)
+        self.close_request(request)
+
+    def close_all(self) -> None:
+        self.server_close()
+        for connection in tuple(self._open):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A caller that went away is no news."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: LoopbackServer
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        self._answer(url.path, dict(parse_qsl(url.query, keep_blank_values=True)))
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        try:
+            content = json.loads(body or b"{}")
+        except ValueError:
+            content = {}
+        self._answer(urlsplit(self.path).path, content if isinstance(content, dict) else {})
+
+    def _answer(self, path: str, params: dict[str, Any]) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self._send(self.server.answer(Call(self.command, path, headers, params)))
+
+    def _send(self, reply: Reply) -> None:
+        if reply.wire == "hang":
+            self.server.stopping.wait(reply.seconds)
+        if reply.wire in ("reset", "hang"):
+            return self._reset()
+        body = b"" if reply.status == 404 else json.dumps(reply.content, ensure_ascii=False).encode()
+        if reply.wire == "truncated":
+            body = body[: len(body) // 2]
+        if reply.wire == "non_json":
+            body = "<html><body>시스템 점검 중입니다.</body></html>".encode()
+        sent = self._head(reply, len(body)) + body
+        self.wfile.write(sent[: len(sent) - len(body) // 2 - 1] if reply.wire == "reset_amid" else sent)
+        if reply.wire == "reset_amid":
+            self._reset()
+        return None
+
+    def _head(self, reply: Reply, length: int) -> bytes:
+        kind = "text/html; charset=utf-8" if reply.wire == "non_json" else "application/json; charset=utf-8"
+        lines = (
+            f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}",
+            f"Date: {format_datetime(self.server.now().astimezone(UTC), usegmt=True)}",
+            f"Content-Type: {kind}",
+            f"Content-Length: {length}",
+        )
+        return "\r\n".join((*lines, "", "")).encode("ascii")
+
+    def _reset(self) -> None:
+        """Close with a RST instead of a FIN, as a firewall or a dying server does."""
+        linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing: `requests` remembers."""
+
+
