@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import threading
@@ -32,7 +33,8 @@ __all__ = [
 ]
 
 PLAIN_PROGRESS_SECONDS = 5.0
-_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
+_BAR = "{desc}: {percentage:3.0f}%|{bar:10}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
+_NUMBER = re.compile(r"[-+]?(?:0|[1-9][\d,]*)(?:\.\d+)?[%회건초]?")
 
 
 def on_stop(clock: "Clock") -> None:
@@ -106,11 +108,12 @@ class Progress:
     def _open_bar(self) -> "tqdm[Any] | None":
         from tqdm import tqdm
 
-        columns = None if terminal_columns(sys.stderr) else 80  # a terminal of unknown width would get an empty line
+        known = terminal_columns(sys.stderr) > 0  # a bar on a terminal of unknown size would not be drawn at all
+        columns, rows = (None, None) if known else (80, 24)
         with contextlib.suppress(OSError, ValueError):
             return tqdm(
                 total=self._total, desc=self._label, bar_format=_BAR, file=sys.stderr,
-                ncols=columns, dynamic_ncols=columns is None, leave=True,
+                dynamic_ncols=known, ncols=columns, nrows=rows,
             )  # fmt: skip
         return None
 
@@ -128,8 +131,7 @@ class Progress:
         from tqdm import tqdm
 
         elapsed = max(0.0, self._clock.time() - self._started)
-        narrow = _BAR.replace("{bar}", "{bar:10}")
-        return tqdm.format_meter(self._done, self._total, elapsed, prefix=self._label, bar_format=narrow).strip()
+        return tqdm.format_meter(self._done, self._total, elapsed, prefix=self._label, bar_format=_BAR).strip()
 
 
 def number(count: int) -> str:
@@ -156,12 +158,18 @@ def _two(large: str, count: int, small: str, rest: int) -> str:
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Columns aligned, numbers to the right with thousands separators; `None` is an empty cell."""
+    """Columns aligned, numbers to the right; an `int` gets thousands separators, `None` is an empty cell."""
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [max(map(width, column)) for column in zip(headers, *cells, strict=True)]
-    right = [any(isinstance(row[column], int | float) for row in rows) for column in range(len(headers))]
+    right = [_is_numeric([line[column] for line in cells]) for column in range(len(headers))]
     lines = [list(headers), ["─" * columns for columns in widths], *cells]
     return "\n".join("  ".join(map(_padded, line, widths, right)).rstrip() for line in lines)
+
+
+def _is_numeric(cells: Sequence[str]) -> bool:
+    """Only numbers, blanks and dashes, and no symbol codes (`005930`)."""
+    numbers = [cell for cell in cells if cell not in {"", "-"}]
+    return bool(numbers) and all(_NUMBER.fullmatch(cell) for cell in numbers)
 
 
 def _cell(value: object) -> str:

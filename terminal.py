@@ -24,12 +24,13 @@ def prepare_streams() -> None:
     atexit.register(_flush_at_exit)
 
 
-def say(text: str = "") -> None:
-    """A line of results to stdout; above the progress bar if one is shown, nowhere if nobody listens any more."""
-    write_line(sys.stdout, text)
+def say(text: str = "", *, stream: IO[str] | None = None) -> None:
+    """A line of results to stdout (or `stream`); above the progress bar if one is shown, never an error."""
+    write_line(stream or sys.stdout, text)
 
 
 def write_line(stream: IO[str] | None, text: str) -> None:
+    """A line to a terminal, pipe or file that may be gone: then it goes nowhere."""
     if stream is None:
         return
     bars = getattr(sys.modules.get("tqdm"), "tqdm", None)  # loaded only once a bar is shown
