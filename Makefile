@@ -1,0 +1,61 @@
+# make demo   키도 DB도 없이 내장 시뮬레이터로 실제 동작을 봅니다
+# make test   필요한 것을 모두 갖추고 테스트를 돌립니다 (make test ARGS="-k settings -x")
+# 다른 파이썬으로: make PYTHON=python3.13 test
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help demo test lint soak bench clean
+
+help:
+	@echo "make demo   키도 DB도 없이 먼저 보기"
+	@echo "make test   테스트 (가상환경, 개발 패키지, MariaDB까지 스스로 준비)"
+	@echo "make lint   ruff, mypy --strict"
+	@echo "make soak   몇 분 걸리는 오래 달리기 테스트"
+	@echo "make bench  속도 측정"
+	@echo "make clean  가상환경과 캐시 지우기 (.env, 토큰, 로그, DB는 그대로)"
+
+demo: $(VENV)/.run
+	@$(BIN)/python fetch_minute_data.py --demo
+
+test: $(VENV)/.dev
+	@sh .ci/mariadb
+	@$(BIN)/python -m pytest -q $(ARGS)
+
+lint: $(VENV)/.dev
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m mypy --strict *.py
+
+soak: $(VENV)/.dev
+	@sh .ci/mariadb
+	@$(BIN)/python -m pytest -q -m soak -o timeout=3600 $(ARGS)
+
+bench: $(VENV)/.dev
+	@sh .ci/mariadb
+	@for file in benchmarks/[!_]*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python "$$file" || exit 1; done
+
+clean:
+	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# 가상환경: 파이썬 버전이 바뀌면 새로 만들고, 패키지 목록이 바뀌면 다시 설치합니다.
+$(VENV)/.python-$(VERSION):
+	@test -n "$(VERSION)" || { echo "❌ $(PYTHON) 을 찾을 수 없습니다. Python 3.11 이상을 설치하세요 (https://www.python.org/downloads/)." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "❌ Python 3.11 이상이 필요합니다 (지금: $(VERSION)). 다른 파이썬이 있으면: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "❌ 가상환경을 만들 수 없습니다. 먼저 설치하세요: sudo apt install python3-venv (또는 python$(VERSION)-venv)" >&2; exit 1; }
+	@$(BIN)/python -c 'import sys, pip; sys.exit("%d.%d" % sys.version_info[:2] != "$(VERSION)")' 2>/dev/null || { echo "🐍 가상환경 $(VENV) 을 만듭니다 (Python $(VERSION))" >&2; $(PYTHON) -m venv --clear $(VENV); }
+	@rm -f $(VENV)/.python-* && touch $@
+
+$(VENV)/.run: requirements.txt $(VENV)/.python-$(VERSION)
+	@echo "📦 패키지를 설치합니다 (처음 한 번, 1분쯤 걸립니다)" >&2
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements.txt requirements-dev.txt $(VENV)/.python-$(VERSION)
+	@echo "📦 개발 패키지를 설치합니다 (처음 한 번, 1분쯤 걸립니다)" >&2
+	@$(PIP) -r requirements-dev.txt
+	@touch $@ $(VENV)/.run
