@@ -36,6 +36,8 @@ CODES: dict[str, tuple[str, str, int]] = {
 ALIASES = {"invalid_token": "egw00121", "expired_token": "egw00123", "bad_key": "egw00103", "bad_secret": "egw00105"}
 PATHS = ("past", "today", "daily", "token", "holiday", "*")
 OTHER_DATE_ROWS = 3
+NEEDED = ("stck_", "cntg_", "acml_", "bass_", "opnd_")
+"""How the fields begin that nobody can do without."""
 
 
 @dataclass
@@ -84,7 +86,7 @@ class Fault:
 
     def dice(self) -> Random:
         """The dice of the call seen last."""
-        return Random(f"{self.seed}/{self.kind}/{self.seen}")
+        return Random(f"{self.seed}/{self.kind}/{self.path}/{self.symbol}/{self.day}/{self.seen}")
 
     def spoil(self, rows: Rows) -> Any:
         """`output2` after this fault; the rows given are not touched."""
@@ -118,7 +120,8 @@ def _names(row: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def _shape_missing(rows: Rows, fault: Fault) -> Rows:
-    return _spoil_one(rows, fault, lambda row: row.pop(fault.dice().choice(sorted(row))))
+    needed = sorted(name for name in rows[0] if name.startswith(NEEDED))
+    return _spoil_one(rows, fault, lambda row: row.pop(fault.dice().choice(needed)))
 
 
 def _shape_numbers(rows: Rows, fault: Fault) -> Rows:
@@ -199,3 +202,5 @@ ROWS: dict[str, Callable[[Rows, Fault], Any]] = {
     "wrong_day": lambda rows, fault: rows,  # the server asks for the session before instead
     "missing_rows": _missing_rows,
 }
+HOLIDAY_ROWS = ("shape_missing", "shape_list", "empty", "unordered", "duplicate_same")
+"""The kinds of ROWS that can happen to a list of holidays."""

@@ -102,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.stopping.wait(reply.seconds)
         if reply.wire in ("reset", "hang"):
             return self._reset()
-        body = b"" if reply.status == 404 else json.dumps(reply.content, ensure_ascii=False).encode()
+        body = b"" if reply.status == 404 else json.dumps(reply.content, ensure_ascii=False, default=str).encode()
         if reply.wire == "truncated":
             body = body[: len(body) // 2]
         if reply.wire == "non_json":
@@ -131,5 +131,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: `requests` remembers."""
-
-

@@ -115,7 +115,7 @@ class Simulator:
         """Serve on loopback in a thread (port 0 = any free one); the base URL."""
         self.stopping.clear()
         self._server = LoopbackServer(port, self.answer, now=self._date_header, stopping=self.stopping)
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), name="kis-simulator", daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), name="kis-simulator", daemon=True).start()
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         return self.url
 
@@ -216,8 +216,9 @@ class Simulator:
         with self._lock:
             reply = self._reply(call, arrival)
             status = 0 if reply.wire in ("reset", "reset_amid", "hang") else reply.status
-            tr_id = call.headers.get("tr_id", "")
-            self._requests.append(Request(arrival, call.path, tr_id, call.params, status, reply.code, reply.fault))
+            tr_id, params = call.headers.get("tr_id", ""), {**call.params}
+            params.pop("appsecret", "")
+            self._requests.append(Request(arrival, call.path, tr_id, params, status, reply.code, reply.fault))
         self._pause(self.latency + (self.jitter and self._random() * self.jitter))
         return reply
 
@@ -261,8 +262,8 @@ class Simulator:
 
     def _spoilt(self, name: str, params: dict[str, str], content: dict[str, Any]) -> Reply:
         """A successful answer, after the fault of family ROWS that strikes it if any."""
-        field = "output" if name == "holiday" else "output2"
-        fault = self._strike(name, params, tuple(faults.ROWS)) if content.get(field) else None
+        field, kinds = ("output", faults.HOLIDAY_ROWS) if name == "holiday" else ("output2", tuple(faults.ROWS))
+        fault = self._strike(name, params, kinds) if content.get(field) else None
         if not fault:
             return Reply(200, content)
         rows = content[field]
