@@ -36,11 +36,12 @@ _LONGEST_NOTE = 500
 
 
 class Coverage(NamedTuple):
-    """A verified symbol-day: `status` is COMPLETE, NO_TRADES or PROVISIONAL, `counts` what was stored then."""
+    """A symbol-day: `status` is COMPLETE, NO_TRADES or PROVISIONAL, `counts` what was stored at `verified_at` (KST)."""
 
     status: str
     note: str | None
     counts: Counts
+    verified_at: datetime | None = None
 
 
 class _Day(NamedTuple):
@@ -83,11 +84,11 @@ class Store:
         if not symbols or not self._shape.coverage:
             return {}
         rows = self._read(
-            "SELECT stock_symbol, trade_date, status, note, count_1min, count_5min, count_15min"
+            "SELECT stock_symbol, trade_date, status, note, count_1min, count_5min, count_15min, verified_at"
             f" FROM stock_minute_coverage WHERE stock_symbol IN ({_marks(symbols)}) AND trade_date BETWEEN %s AND %s",
             *symbols, first, last,
         )  # fmt: skip
-        return {(row[0], _date(row[1])): Coverage(row[2], row[3], (row[4], row[5], row[6])) for row in rows}
+        return {(row[0], _date(row[1])): Coverage(row[2], row[3], row[4:7], _moment(row[7])) for row in rows}
 
     def counts(self, symbols: Sequence[str], sessions: Sequence[Session]) -> dict[tuple[str, date], Counts]:
         """Rows stored of each symbol-day before `session.end`; days without rows are left out. Read from the key alone."""
