@@ -3,9 +3,10 @@
 Pure: market and moment in, `output1`/`output2` out, as KIS's strings. Moments are naive KST.
 """
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from kis_simulated_market import AFTER_MARKET_END, AUCTION_MINUTES, Market, MarketDay, Row, base_price
 
@@ -40,7 +41,7 @@ class Answers:
         wanted = [row for row in rows if day.label(row.minute) <= asked]
         if not wanted and second == WHOLE_DAY:
             wanted = rows  # before the open an hour of this morning still shows the afternoon before
-        return [_minute_row(day, row) for row in wanted[: -TODAY_LIMIT - 1 : -1]]
+        return _newest_first(day, wanted, TODAY_LIMIT)
 
     def _standing(self, symbol: str, now: datetime) -> tuple[MarketDay | None, int]:
         """The day whose rows today's TR shows now, and the second it has reached (WHOLE_DAY = an earlier day)."""
@@ -89,9 +90,9 @@ class Answers:
         for at in self._days_back(day, now):
             market = self.market.day(symbol, at)
             last = _seconds(hour) if at == day and hour else WHOLE_DAY
-            rows = [row for row in self._past_rows(market, now) if market.label(row.minute) <= last]
-            room = PAST_LIMIT - len(answer)
-            answer += [_minute_row(market, row) for row in rows[: -room - 1 : -1]]
+            rows = self._past_rows(market, now)
+            rows = rows[: bisect_right(rows, last, key=lambda row: market.label(row.minute))]
+            answer += _newest_first(market, rows, PAST_LIMIT - len(answer))
             if len(answer) == PAST_LIMIT:
                 break
         return answer
@@ -201,19 +202,25 @@ def _totals(market: MarketDay, second: int) -> tuple[int, int]:
     return volume, sum(p * v for _, p, v in seen) + sum(block.turnover for block in blocks)
 
 
-def _minute_row(day: MarketDay, row: Row) -> Answer:
-    return {
-        "stck_bsop_date": f"{day.day:%Y%m%d}",
-        "stck_cntg_hour": _hhmmss(day.label(row.minute)),
-        "stck_prpr": str(row.close),
-        "stck_oprc": str(row.open),
-        "stck_hgpr": str(row.high),
-        "stck_lwpr": str(row.low),
-        "cntg_vol": str(row.volume),
-        "acml_tr_pbmn": str(row.acml),
-    }
+def _newest_first(day: MarketDay, rows: Sequence[Row], limit: int) -> list[Answer]:
+    """The newest `limit` of a day's rows as `output2`."""
+    stamp = f"{day.day:%Y%m%d}"
+    return [
+        {
+            "stck_bsop_date": stamp,
+            "stck_cntg_hour": _hhmmss(minute * 60 + day.shift),
+            "stck_prpr": str(close),
+            "stck_oprc": str(opening),
+            "stck_hgpr": str(high),
+            "stck_lwpr": str(low),
+            "cntg_vol": str(volume),
+            "acml_tr_pbmn": str(acml),
+        }
+        for minute, opening, high, low, close, volume, acml, _ in rows[: -limit - 1 : -1]
+    ]
 
 
+@cache
 def _hhmmss(second: int) -> str:
     return f"{second // 3600:02}{second // 60 % 60:02}{second % 60:02}"
 

@@ -182,7 +182,7 @@ class Market:
         self._seed, self._anchor = seed, anchor
         self._profiles, self._oddities, self._listed = dict(profiles or {}), dict(oddities or {}), dict(listed or {})
         self._check_overrides()
-        self.day = lru_cache(maxsize=512)(self._day)
+        self.day = lru_cache(maxsize=256)(self._day)
         self.last_price = lru_cache(maxsize=8192)(self._last_price)
 
     def _check_overrides(self) -> None:

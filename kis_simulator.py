@@ -405,6 +405,12 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def _complain(line: str) -> int:
+    """One line to stderr; the exit code of a usage error."""
+    print(line, file=sys.stderr)
+    return 2
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments(argv)
     rate = args.rate or (18 if args.env == "real" else 1)
@@ -412,9 +418,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         now=running_clock(args.at) if args.at else None, rate=rate, latency=args.latency_ms / 1000,
         jitter=args.jitter_ms / 1000, env=args.env, seed=args.seed, replay=args.replay,
     )  # fmt: skip
-    for spec in args.fault:
-        simulator.add_fault(**faults.parse(spec))
-    url = simulator.start(args.port)
+    try:
+        for spec in args.fault:
+            simulator.add_fault(**faults.parse(spec))
+    except (TypeError, ValueError) as error:
+        return _complain(f"--fault 값을 읽을 수 없습니다: {error}")
+    try:
+        url = simulator.start(args.port)
+    except OSError as error:
+        return _complain(f"포트 {args.port}을(를) 열 수 없습니다 ({error.strerror}). --port 로 다른 번호를 주세요.")
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
     print(f"KIS 모의 서버: {url} ({args.env}, 초당 {rate:g}건, 서버 시각 {simulator.now():%Y-%m-%d %H:%M}, 끝 Ctrl-C)")

@@ -1,4 +1,4 @@
-"""The simulator tells the truth about KIS: every trap of kis_api.md, the limit, the token, each fault, over a socket."""
+"""The simulator tells the truth about KIS: traps of kis_api.md, limit, token, each fault, over a socket."""
 
 import socket
 import subprocess
@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from kis_simulated_faults import ROWS
 from kis_simulator import Simulator
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -661,6 +662,18 @@ def test_faults_by_rate_are_the_same_in_every_run(make) -> None:
         return [len(rows_of(caller.past("005930", WEDNESDAY))) for _ in range(20)]
 
     assert struck() == struck() and 0 < struck().count(0) < 20
+
+
+@pytest.mark.parametrize("kind", sorted(ROWS))
+def test_every_fault_of_rows_can_strike_every_tr(evening: Caller, kind: str) -> None:
+    evening.sim.add_fault(kind)
+    for seen in range(1, 4):
+        answers = (
+            evening.past("222220", WEDNESDAY), evening.today("005930"),
+            evening.daily("005930", date(2026, 11, 2), FRIDAY), evening.holidays(FRIDAY),
+        )  # fmt: skip
+        assert {answer.json()["rt_cd"] for answer in answers} == {"0"}
+        assert evening.sim.faults[0].seen >= 3 * seen
 
 
 def test_unknown_faults_are_refused(evening: Caller) -> None:
