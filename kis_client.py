@@ -5,6 +5,7 @@ Sources: kis_api.md §3 (errors), §4 (limits), §5–§8 (endpoints). What the 
 
 import logging
 import threading
+from collections import deque
 from datetime import date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -29,22 +30,29 @@ class KisClient:
     """KIS's quotation endpoints for one key. Thread-safe; every call waits for its slot of the shared budget."""
 
     def __init__(
-        self, settings: Settings, token: TokenCache, limiter: CallLimiter, clock: Clock, *, connections: int = 16
+        self,
+        settings: Settings,
+        token: TokenCache,
+        limiter: CallLimiter,
+        clock: Clock,
+        *,
+        hurried: bool = False,
+        connections: int = 16,
     ) -> None:
+        self._hurried = hurried
         self._settings, self._token, self._limiter, self._clock = settings, token, limiter, clock
         self._session = new_session(settings.base_url, connections)
         self._lock = threading.Lock()
         self._ever_answered, self._answered_at = False, clock.time()
         self.calls = 0
         """Requests sent so far, repeats included."""
-        self.skew = timedelta(0)
-        """KIS's `Date` header minus this host's clock, at the last answer; whole seconds."""
+        self._skews: deque[timedelta] = deque(maxlen=20)
 
     @classmethod
     def of(cls, settings: Settings, clock: Clock, *, urgent: bool = False, connections: int = 16) -> "KisClient":
         """The client of these settings: token and call budget are shared through files beside each other."""
         limiter = CallLimiter(Path(f"{settings.token_file}.pace"), settings.rate_limit, clock, urgent=urgent)
-        return cls(settings, TokenCache(settings, clock), limiter, clock, connections=connections)
+        return cls(settings, TokenCache(settings, clock), limiter, clock, hurried=urgent, connections=connections)
 
     def past_minutes(self, symbol: str, last: datetime) -> list[Any]:
         """≤ 120 one-minute rows at and before `last` (KST), newest first; they may run into earlier days (§6)."""
@@ -94,6 +102,15 @@ class KisClient:
         day = f"{first:%Y%m%d}"
         return self._rows("chk-holiday", "CTCA0903R", field="output", BASS_DT=day, CTX_AREA_FK="", CTX_AREA_NK="")
 
+    @property
+    def skew(self) -> timedelta:
+        """KIS's clock minus this host's, to a second: the least delayed of the last answers' `Date` headers."""
+        return max(self._skews, default=timedelta(0))
+
+    def token(self) -> str:
+        """The token, asked for now: a refused key shows before anything else is done."""
+        return self._token.get()
+
     def _rows(self, path: str, tr_id: str, *, field: str = "output2", **params: str) -> list[Any]:
         """The answer's rows. Raises `SourceError` (this call failed), `Outage`, or a refusal of the key."""
 
@@ -105,7 +122,7 @@ class KisClient:
             return [] if all(row == {} for row in rows) else rows
 
         try:
-            return patiently(call, self._clock, reachable=lambda: self._ever_answered)
+            return patiently(call, self._clock, reachable=lambda: self._ever_answered, hurried=self._hurried)
         except Transient as error:
             if isinstance(error, Unreachable) or self._clock.time() - self._answered_at > _OUTAGE_SECONDS:
                 where = f"인터넷과 KIS_BASE_URL({self._settings.base_url})을 확인한 뒤 다시 실행하세요."
@@ -158,6 +175,6 @@ class KisClient:
 
     def _compare_clocks(self, date_header: str) -> None:
         try:
-            self.skew = parsedate_to_datetime(date_header) - self._clock.now()
+            self._skews.append(parsedate_to_datetime(date_header) - self._clock.now())
         except (ValueError, TypeError):
             return  # no Date header, or not a date: nothing to compare

@@ -101,8 +101,10 @@ def _raise_for(body: Mapping[str, Any], status: int, env: str) -> None:
         raise Transient(f"KIS가 오류로 답했습니다 (HTTP {status}, {code or '코드 없음'} {text}).")
 
 
-def patiently(call: Callable[[], T], clock: Clock, reachable: Callable[[], bool]) -> T:
+def patiently(call: Callable[[], T], clock: Clock, reachable: Callable[[], bool], *, hurried: bool = False) -> T:
     """Call until it answers: six to eight tries for a passing fault, minutes for a server that was there before.
+
+    `hurried` (the updater's round, which comes again in a minute): six tries for a fault, three for a lost server.
 
     An over-limit answer is no failure: it waits at least a second and may come a hundred times. `reachable` tells
     whether KIS has answered this process at all; if not, an address may be wrong and six tries are enough.
@@ -111,6 +113,8 @@ def patiently(call: Callable[[], T], clock: Clock, reachable: Callable[[], bool]
 
     def enough(state: tenacity.RetryCallState) -> bool:
         lost = isinstance(state.outcome and state.outcome.exception(), Unreachable)
+        if hurried:
+            return state.attempt_number >= (3 if lost else 6)
         if lost and reachable():
             return (state.seconds_since_start or 0) > 300
         return state.attempt_number >= (6 if lost else 8)
@@ -118,13 +122,13 @@ def patiently(call: Callable[[], T], clock: Clock, reachable: Callable[[], bool]
     within_limit = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(RateLimited),
         wait=tenacity.wait_random(1.0, 1.5),
-        stop=tenacity.stop_after_attempt(100),
+        stop=tenacity.stop_after_attempt(20 if hurried else 100),
         sleep=clock.sleep,
         reraise=True,
     )
     whole = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(Transient),
-        wait=tenacity.wait_exponential_jitter(initial=0.5, max=20, jitter=0.5),
+        wait=tenacity.wait_exponential_jitter(initial=0.5, max=2 if hurried else 20, jitter=0.5),
         stop=enough,
         sleep=clock.sleep,
         before_sleep=_tell,
