@@ -9,17 +9,18 @@ neither `id`, `created_at` nor `updated_at` (law 11). Times in the tables are na
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
-from itertools import islice
+from itertools import islice, product
 from typing import Any, NamedTuple
 
 import db_schema
 from candles import Candle, Candles
 from clock import Clock
 from db_connection import Link, Row, Run, TryAgain, Value, warn_without_extension
-from db_schema import NAMES, Shape
+from db_tables import NAMES, Shape, look, upsert_coverage, upsert_prices
 from market_hours import KST, Session
 from settings import Database
 
@@ -73,7 +74,7 @@ class Store:
         self._known_shape: Shape | None = None
 
     def preflight(self, *, dedupe: bool = False, read_only: bool = False) -> list[str]:
-        """Make both tables ready, or raise `ConfigError`; lines to log. `read_only` changes nothing and only reports."""
+        """Make both tables ready or raise `ConfigError`; lines to log. `read_only` changes nothing, only reports."""
         self._known_shape, lines = db_schema.prepare(
             self._link, self._database, self._clock, dedupe=dedupe, read_only=read_only
         )
@@ -91,14 +92,21 @@ class Store:
         return {(row[0], _date(row[1])): Coverage(row[2], row[3], row[4:7], _moment(row[7])) for row in rows}
 
     def counts(self, symbols: Sequence[str], sessions: Sequence[Session]) -> dict[tuple[str, date], Counts]:
-        """Rows stored of each symbol-day before `session.end`; days without rows are left out. Read from the key alone."""
+        """Rows stored of each symbol-day before `session.end`, from the key alone; days without rows are left out."""
         if not symbols or not sessions or not self._shape.prices:
             return {}
+        ends = {session.day: _naive(session.end) for session in sessions}
+        sql, *params = _count_by_day(ends, self._shape)
         found: dict[tuple[str, date], dict[str, int]] = {}
-        wanted = {session.day for session in sessions}
-        for symbol, name, day, count in self._read(*_count_days(symbols, sessions)):
-            if _date(day) in wanted:
-                found.setdefault((symbol, _date(day)), {})[name] = count
+
+        def work(run: Run) -> None:
+            found.clear()
+            for symbol, name in product(symbols, NAMES.values()):
+                for day, count in run(sql, symbol, name, *params):
+                    if _date(day) in ends:
+                        found.setdefault((symbol, _date(day)), {})[name] = count
+
+        self._link.transaction(work)
         return {key: _counts(by_name) for key, by_name in found.items()}
 
     def rewrite(
@@ -118,7 +126,7 @@ class Store:
             stored = self._stored(run, day)
             wanted = self._wanted(change(_candles(stored, self._shape)), day)
             self._erase(run, day, [key for key in stored if key not in wanted])
-            self._upsert(run, symbol, {k: v for k, v in wanted.items() if stored.get(k) != v}, stamp)
+            self._upsert(run, symbol, [row for row in wanted.items() if stored.get(row[0]) != row[1]], stamp)
             counts = self._verified_counts(run, day, wanted)
             if status is not None:
                 self._record(run, day, Coverage(status, note and note[:_LONGEST_NOTE], counts), stamp)
@@ -130,9 +138,8 @@ class Store:
         """The stored candles with `first` ≤ timestamp ≤ `last` (naive KST), ascending."""
         if not self._shape.prices:
             return []
-        columns = ", ".join(_read_columns(self._shape))
         rows = self._read(
-            f"SELECT minute_interval, timestamp, {columns} FROM stock_minute_prices"
+            f"SELECT minute_interval, timestamp, {self._shape.selected} FROM stock_minute_prices{self._shape.hint}"
             " WHERE stock_symbol = %s AND minute_interval = %s AND timestamp BETWEEN %s AND %s ORDER BY timestamp",
             symbol, NAMES[interval], first, last,
         )  # fmt: skip
@@ -152,15 +159,16 @@ class Store:
         return found
 
     def turnover_rank(self, symbols: Sequence[str], since: date) -> list[str]:
-        """`symbols`, the most traded since then first (Σ close · volume of 15-minute rows, KRW); those without rows last."""
+        """`symbols`, the most traded since then first (KRW, Σ close · volume of 15-minute rows); those without last."""
         if not symbols or not self._shape.prices:
             return list(symbols)
         rows = self._read(
             "SELECT stock_symbol, SUM(close_price * volume) FROM stock_minute_prices"
-            f" WHERE stock_symbol IN ({_marks(symbols)}) AND minute_interval = %s AND timestamp >= %s GROUP BY stock_symbol",
+            f" WHERE stock_symbol IN ({_marks(symbols)}) AND minute_interval = %s AND timestamp >= %s"
+            " GROUP BY stock_symbol",
             *symbols, NAMES[15], datetime.combine(since, time()),
         )  # fmt: skip
-        turnover = dict(rows)
+        turnover: dict[str, Any] = dict(rows)
         return sorted(symbols, key=lambda symbol: -turnover.get(symbol, 0))
 
     def close(self) -> None:
@@ -171,26 +179,26 @@ class Store:
     @property
     def _shape(self) -> Shape:
         if self._known_shape is None:
-            self._known_shape = self._link.transaction(lambda run: db_schema.look(run, self._link.server))
+            self._known_shape = self._link.transaction(lambda run: look(run, self._link.dialect))
         return self._known_shape
 
     def _read(self, sql: str, *params: Value) -> list[Row]:
         return self._link.transaction(lambda run: run(sql, *params))
 
     def _stored(self, run: Run, day: _Day) -> dict[Key, Row]:
-        """What is stored of the day, locked until the commit: the backend's upserts of these rows wait, ours are not lost."""
-        columns = ", ".join(_read_columns(self._shape))
-        lock = "" if self._link.server == "sqlite" else " FOR UPDATE"
+        """What is stored of the day, locked until commit: who writes these rows meanwhile waits, none is lost."""
+        lock = "" if self._link.dialect == "sqlite" else " FOR UPDATE"
         rows = run(
-            f"SELECT minute_interval, timestamp, {columns} FROM stock_minute_prices WHERE stock_symbol = %s"
-            f" AND minute_interval IN ({_marks(NAMES)}) AND timestamp >= %s AND timestamp < %s{lock}",
+            f"SELECT minute_interval, timestamp, {self._shape.selected} FROM stock_minute_prices{self._shape.hint}"
+            f" WHERE stock_symbol = %s AND minute_interval IN ({_marks(NAMES)})"
+            f" AND timestamp >= %s AND timestamp < %s{lock}",
             day.symbol, *NAMES.values(), day.since, day.end,
         )  # fmt: skip
         return dict(self._keyed(row) for row in rows)
 
     def _keyed(self, row: Row) -> tuple[Key, Row]:
         """Key and values; SQLite's texts become datetimes and decimals."""
-        if self._link.server != "sqlite":
+        if self._link.dialect != "sqlite":
             return (row[0], row[1]), row[2:]
         values = tuple(Decimal(value) if isinstance(value, str) else value for value in row[2:])
         return (row[0], datetime.fromisoformat(row[1])), values
@@ -216,51 +224,60 @@ class Store:
                     day.symbol, name, *part,
                 )  # fmt: skip
 
-    def _upsert(self, run: Run, symbol: str, rows: Mapping[Key, Row], stamp: datetime) -> None:
-        columns = db_schema.written_columns(self._shape)
-        stamps = (stamp,) * self._shape.stamps
-        marks = f"({_marks(columns)})"
-        for part in _chunks(list(rows.items())):
-            sql = db_schema.upsert(self._link.server, columns, ", ".join([marks] * len(part)))
-            run(sql, *(value for (name, when), values in part for value in (symbol, name, when, *values, *stamps)))
+    def _upsert(self, run: Run, symbol: str, rows: Sequence[tuple[Key, Row]], stamp: datetime) -> None:
+        """One statement a thousand rows; the connector's parameters would cost more than the server's work."""
+        stamps = (stamp,) * len(self._shape.stamps)
+        for part in _chunks(rows):
+            values = ", ".join(f"(%s, '{name}', {_literals((when, *row, *stamps))})" for (name, when), row in part)
+            run(upsert_prices(self._link.dialect, self._shape, values), *[symbol] * len(part))
 
     def _verified_counts(self, run: Run, day: _Day, wanted: Mapping[Key, Row]) -> Counts:
         """Rows of the whole day, read back from the key; `TryAgain` where the rewritten part is not what was wanted."""
         rows = run(
-            "SELECT minute_interval, COUNT(*), SUM(timestamp >= %s) FROM stock_minute_prices WHERE stock_symbol = %s"
-            f" AND minute_interval IN ({_marks(NAMES)}) AND timestamp >= %s AND timestamp < %s GROUP BY minute_interval",
+            f"SELECT minute_interval, COUNT(*), SUM(timestamp >= %s) FROM stock_minute_prices{self._shape.hint}"
+            f" WHERE stock_symbol = %s AND minute_interval IN ({_marks(NAMES)}) AND timestamp >= %s AND timestamp < %s"
+            " GROUP BY minute_interval",
             day.since, day.symbol, *NAMES.values(), day.midnight, day.end,
         )  # fmt: skip
-        written = {row[0]: int(row[2]) for row in rows}
-        for name in NAMES.values():
-            expected = sum(key[0] == name for key in wanted)
-            if written.get(name, 0) != expected:
-                raise TryAgain(
-                    f"{day.symbol} {day.midnight:%Y-%m-%d} {name}: {expected}건을 저장했는데 {written.get(name, 0)}건이 있습니다."
-                )
+        expected, written = Counter(name for name, _ in wanted), {row[0]: int(row[2]) for row in rows}
+        if _counts(expected) != _counts(written):
+            raise TryAgain(
+                f"{day.symbol} {day.midnight:%Y-%m-%d}: 1·5·15분봉 {_counts(expected)}건을 저장했는데 "
+                f"{_counts(written)}건이 있습니다. 다른 프로그램이 같은 행을 쓰고 있는지 확인하세요."
+            )
         return _counts({row[0]: row[1] for row in rows})
 
     def _record(self, run: Run, day: _Day, coverage: Coverage, stamp: datetime) -> None:
-        columns = db_schema.COVERAGE_COLUMNS
-        sql = db_schema.upsert_coverage(self._link.server, f"({_marks(columns)})")
-        run(sql, day.symbol, day.midnight.date(), *coverage.counts, coverage.status, coverage.note, stamp)
+        row = (day.symbol, day.midnight.date(), *coverage.counts, coverage.status, coverage.note, stamp)
+        run(upsert_coverage(self._link.dialect, f"({_marks(row)})"), *row)
 
 
-def _count_days(symbols: Sequence[str], sessions: Sequence[Session]) -> tuple[Any, ...]:
-    """Rows by symbol, interval and date; a date's rows from its session's end on (16:40 on a CSAT day) belong to others."""
-    ends = {session.day: _naive(session.end) for session in sessions}
-    usual = min(end.time() for end in ends.values())
-    late = [(day, end.time()) for day, end in ends.items() if end.time() != usual]
-    limit = f"CASE DATE(timestamp) {'WHEN %s THEN %s ' * len(late)}ELSE %s END" if late else "%s"
+def _count_by_day(ends: Mapping[date, datetime], shape: Shape) -> tuple[Any, ...]:
+    """Rows of a symbol and interval by date; what lies behind a session's end (16:40 on a CSAT day) belongs to others.
+
+    One statement for each symbol and interval: one for all of them groups a million rows in a temporary table.
+    """
+    usual = Counter(end.time() for end in ends.values()).most_common(1)[0][0]
+    odd = [(day.isoformat(), end.time().isoformat()) for day, end in ends.items() if end.time() != usual]
+    limit = f"CASE DATE(timestamp) {'WHEN %s THEN %s ' * len(odd)}ELSE %s END" if odd else "%s"
     sql = (
-        "SELECT stock_symbol, minute_interval, DATE(timestamp), COUNT(*) FROM stock_minute_prices"
-        f" WHERE stock_symbol IN ({_marks(symbols)}) AND minute_interval IN ({_marks(NAMES)})"
-        f" AND timestamp >= %s AND timestamp < %s AND TIME(timestamp) < {limit}"
-        " GROUP BY stock_symbol, minute_interval, DATE(timestamp)"
+        f"SELECT DATE(timestamp), COUNT(*) FROM stock_minute_prices{shape.hint} WHERE stock_symbol = %s"
+        f" AND minute_interval = %s AND timestamp >= %s AND timestamp < %s AND TIME(timestamp) < {limit}"
+        " GROUP BY DATE(timestamp)"
     )
-    first = datetime.combine(min(ends), time())
-    limits = [value for day, end in late for value in (day.isoformat(), end.isoformat())]
-    return sql, *symbols, *NAMES.values(), first, max(ends.values()), *limits, usual.isoformat()
+    first, last = datetime.combine(min(ends), time()), max(ends.values())
+    return sql, first, last, *(value for pair in odd for value in pair), usual.isoformat()
+
+
+def _literals(values: Row) -> str:
+    """SQL of whole numbers, decimals, times and None; text travels as parameters only."""
+    return ", ".join([_literal(value) for value in values])
+
+
+def _literal(value: Value) -> str:
+    if isinstance(value, datetime):
+        return f"'{value}'"
+    return "NULL" if value is None else str(value)
 
 
 def _values(candle: Candle, shape: Shape) -> Row:
@@ -281,15 +298,12 @@ def _candles(stored: Mapping[Key, Row], shape: Shape) -> Candles:
         prices, interval = values[:5], _MINUTES.get(name)
         if interval is None or when.second or when.microsecond or when.minute % interval:
             continue
-        whole = [int(value) for value in prices]
-        if all(value == number for value, number in zip(whole, prices, strict=True)):
+        whole = tuple(int(value) for value in prices)
+        if whole == prices:
+            first, high, low, close, volume = whole
             vwap = values[-1] if "vwap" in shape.derived else None
-            found[interval].append(Candle(when, *whole, None, None if vwap is None else Decimal(vwap)))
+            found[interval].append(Candle(when, first, high, low, close, volume, None, vwap))
     return found
-
-
-def _read_columns(shape: Shape) -> list[str]:
-    return [shape.reading.get(column, column) for column in db_schema.value_columns(shape)]
 
 
 def _counts(by_name: Mapping[str, int]) -> Counts:

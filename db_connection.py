@@ -9,6 +9,7 @@ waited for too long, so it must not change anything but the database. `db.py` an
 """
 
 import logging
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,8 +19,6 @@ from threading import Lock
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 import mysql.connector
-from mysql.connector.abstracts import MySQLConnectionAbstract
-from mysql.connector.pooling import PooledMySQLConnection
 
 from clock import Clock
 from errors import ConfigError, MinuteDataError, StoreError, StoreLost
@@ -29,23 +28,45 @@ log = logging.getLogger("minute_data")
 
 Value = str | int | Decimal | datetime | date | None
 Row = tuple[Any, ...]
-Server = Literal["mysql", "mariadb", "sqlite"]
+Dialect = Literal["alias", "values", "sqlite"]
+"""How an upsert is written: MySQL from 8.0.20, MariaDB and older MySQL, SQLite."""
 T = TypeVar("T")
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 20
 """libmysqlclient tries three times: a server that fell silent is noticed within a minute."""
 LOCK_SECONDS = 5
+_DISTURBED_SECONDS = 5.0
 _LONGEST_PAUSE = 5.0
-_STRICT = "ONLY_FULL_GROUP_BY,STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+_SQL_MODE = "STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 
+Kind = Literal["lost", "locked", "disturbed", "fatal"]
 _UNREACHABLE = {2002, 2003, 2004, 2005}
-_LOST = _UNREACHABLE | {-1, 1053, 1077, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1317, 1927, 2006, 2013, 2027, 2055, 3024, 4031}
+_BROKEN = {-1, 1053, 1077, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1317, 1927, 2006, 2013, 2027, 2055, 3024, 4031}
 _CROWDED = {1040, 1203, 1226}
 _LOCKED = {1020, 1205, 1213, 3572}
-_READ_ONLY = {1290, 1792, 1836}
-_FULL = {3, 28, 1021, 1026, 1030, 1114}
 _FORBIDDEN = {1044, 1045, 1130, 1142, 1143, 1227, 1370, 1698}
+_MEANINGS: tuple[tuple[set[int], Kind, str], ...] = (
+    (_UNREACHABLE | _BROKEN, "lost", "데이터베이스 연결이 끊어졌습니다 {mark}."),
+    (_CROWDED, "locked", "데이터베이스의 연결 수가 한도에 이르렀습니다 {mark}."),
+    (_LOCKED, "locked", "다른 연결이 같은 행이나 테이블을 잠그고 있습니다 {mark}."),
+    (
+        {1290, 1792, 1836, 3100},
+        "fatal",
+        "데이터베이스가 읽기 전용입니다 {mark}. 쓸 수 있는 서버(DB_HOST)인지 확인하세요.",
+    ),
+    (
+        {3, 28, 1021, 1026, 1030, 1114},
+        "fatal",
+        "데이터베이스 서버의 디스크나 테이블 공간이 가득 찼습니다 {mark}. 공간을 비운 뒤 다시 실행하세요.",
+    ),
+    (
+        _FORBIDDEN,
+        "fatal",
+        "{user} 계정에 이 작업의 권한이 없습니다 {mark}. 관리자에게 권한(GRANT)을 요청하세요.",
+    ),
+)
+"""What a server's or the client library's error number means."""
 
 
 class Run(Protocol):
@@ -59,9 +80,9 @@ class TryAgain(Exception):
 
 
 class Trouble(NamedTuple):
-    """What an error of a driver means: `lost` and `locked` are worth a repetition, `fatal` is not."""
+    """What an error means: all but `fatal` are worth a repetition; `disturbed` for seconds only."""
 
-    kind: Literal["lost", "locked", "fatal"]
+    kind: Kind
     line: str
 
 
@@ -80,8 +101,8 @@ class Link:
         self._closed = False
 
     @property
-    def server(self) -> Server:
-        return self._driver.server
+    def dialect(self) -> Dialect:
+        return self._driver.dialect
 
     def open(self) -> None:
         """Connect for the first time; `ConfigError` in one line where the settings cannot be right."""
@@ -99,8 +120,8 @@ class Link:
     def transaction(self, work: Callable[[Run], T], *, unhurried: bool = False) -> T:
         """Run `work` in one transaction and commit; whatever it raises rolls back.
 
-        `unhurried`: its statements may take minutes (DDL on a large table). Raises `StoreLost` when patience is used up,
-        `StoreError` where repeating is of no use, `Stopped` when a stop is asked for while a lost server is waited for.
+        `unhurried`: its statements may take minutes (DDL on a large table). Raises `StoreLost` when patience is used
+        up, `StoreError` where repeating is of no use, `Stopped` when a stop is asked for during the wait.
         """
         with self._lock:
             began, pause = self._clock.time(), 0.05
@@ -123,7 +144,7 @@ class Link:
             driver.commit()
         except TryAgain as error:
             self._roll_back()
-            raise _Failed(Trouble("locked", str(error))) from None
+            raise _Failed(Trouble("disturbed", str(error))) from None
         except driver.errors as error:
             raise _Failed(self._after(driver.judge(error))) from None
         except BaseException:
@@ -157,11 +178,12 @@ class Link:
         if trouble.kind == "fatal":
             raise StoreError(trouble.line)
         since = self._lost_since if trouble.kind == "lost" and self._lost_since is not None else began
+        patience = min(self._patience, _DISTURBED_SECONDS) if trouble.kind == "disturbed" else self._patience
         waited = self._clock.time() - since
-        if waited >= self._patience:
-            error = StoreLost if trouble.kind == "lost" else StoreError
-            raise error(f"{trouble.line} {waited:.0f}초 동안 되풀이했지만 되지 않았습니다. 서버를 확인한 뒤 다시 실행하세요.")
-        self._clock.sleep(min(pause, self._patience - waited))
+        if waited >= patience:
+            kind = StoreLost if trouble.kind == "lost" else StoreError
+            raise kind(f"{trouble.line} {waited:.0f}초 동안 되풀이했습니다. 서버를 확인한 뒤 다시 실행하세요.")
+        self._clock.sleep(min(pause, patience - waited))
 
     def _roll_back(self) -> None:
         try:
@@ -183,7 +205,7 @@ class _Failed(Exception):
 
 
 class _Driver(Protocol):
-    server: Server
+    dialect: Dialect
     errors: type[Exception]
 
     def connect(self, unhurried: bool) -> None: ...
@@ -203,24 +225,30 @@ class _MySQL:
     errors: type[Exception] = mysql.connector.Error
 
     def __init__(self, database: Database) -> None:
-        self.server: Server = "mysql"
+        self.dialect: Dialect = "values"
         self._database = database
-        self._connection: MySQLConnectionAbstract | PooledMySQLConnection | None = None
+        self._connection: Any = None
+        self._cursor: Any = None
         self._unhurried = False
 
     def connect(self, unhurried: bool) -> None:
         self.drop()
-        database = self._database
-        connection = mysql.connector.connect(
-            host=database.host, port=database.port, user=database.user, password=database.password, database=database.name,
-            charset="utf8mb4", collation="utf8mb4_general_ci", autocommit=False, time_zone="+09:00", sql_mode=_STRICT,
-            connection_timeout=CONNECT_SECONDS, read_timeout=None if unhurried else READ_SECONDS, write_timeout=READ_SECONDS,
-        )  # fmt: skip
-        self._connection, self._unhurried = connection, unhurried
+        self._connection = mysql.connector.connect(**self._arguments(unhurried))
+        self._unhurried = unhurried
+        self._cursor = self._connection.cursor()
         self.run("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         self.run(f"SET SESSION innodb_lock_wait_timeout = {LOCK_SECONDS}, SESSION lock_wait_timeout = {LOCK_SECONDS}")
-        version = self.run("SELECT VERSION()")[0][0]
-        self.server = "mariadb" if "mariadb" in str(version).lower() else "mysql"
+        self.dialect = _mysql_dialect(str(self.run("SELECT VERSION()")[0][0]))
+
+    def _arguments(self, unhurried: bool) -> dict[str, Any]:
+        """MariaDB has no utf8mb4_0900_ai_ci, the connector's default."""
+        database = self._database
+        return {
+            "host": database.host, "port": database.port, "user": database.user, "password": database.password,
+            "database": database.name, "charset": "utf8mb4", "collation": "utf8mb4_general_ci", "autocommit": False,
+            "time_zone": "+09:00", "sql_mode": _SQL_MODE, "connection_timeout": CONNECT_SECONDS,
+            "read_timeout": None if unhurried else READ_SECONDS, "write_timeout": READ_SECONDS,
+        }  # fmt: skip
 
     def connected(self, unhurried: bool) -> bool:
         return self._connection is not None and self._unhurried == unhurried
@@ -229,15 +257,12 @@ class _MySQL:
         """Autocommit is off: the first statement begins the transaction."""
 
     def run(self, sql: str, *params: Value) -> list[Row]:
-        assert self._connection is not None
-        cursor = self._connection.cursor()
-        cursor.execute(sql, params)
-        rows: list[Any] = cursor.fetchall() if cursor.with_rows else []
-        cursor.close()
+        """One cursor for all statements: the connector pings the server for every new one."""
+        self._cursor.execute(sql, params)
+        rows: list[Row] = self._cursor.fetchall() if self._cursor.with_rows else []
         return rows
 
     def commit(self) -> None:
-        assert self._connection is not None
         self._connection.commit()
 
     def rollback(self) -> None:
@@ -245,61 +270,45 @@ class _MySQL:
             self._connection.rollback()
 
     def drop(self) -> None:
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._cursor = self._connection, None, None
         if connection is not None:
             with suppress(mysql.connector.Error, OSError):
                 connection.close()
 
     def judge(self, error: mysql.connector.Error) -> Trouble:
-        number = error.errno
         mark = _mark(error)
-        if number in _LOST:
-            return Trouble("lost", f"데이터베이스 연결이 끊어졌습니다 {mark}.")
-        if number in _CROWDED:
-            return Trouble("locked", f"데이터베이스의 연결 수가 한도에 이르렀습니다 {mark}.")
-        if number in _LOCKED:
-            return Trouble("locked", f"다른 연결이 같은 행을 잠그고 있습니다 {mark}.")
-        if number in _READ_ONLY:
-            return Trouble("fatal", f"데이터베이스가 읽기 전용입니다 {mark}. 쓰기가 되는 서버(DB_HOST)인지 확인하세요.")
-        if number in _FULL:
-            return Trouble("fatal", f"데이터베이스 서버의 디스크나 테이블 공간이 가득 찼습니다 {mark}. 공간을 비운 뒤 다시 실행하세요.")
-        if number in _FORBIDDEN:
-            return Trouble("fatal", f"{self._database.user} 계정에 이 작업의 권한이 없습니다 {mark}. 관리자에게 권한(GRANT)을 요청하세요.")
+        for numbers, kind, line in _MEANINGS:
+            if error.errno in numbers:
+                return Trouble(kind, line.format(mark=mark, user=self._database.user))
         return Trouble("fatal", f"데이터베이스가 문장을 거부했습니다 {mark}: {_one_line(error.msg)}")
 
     def refusal(self, error: mysql.connector.Error) -> MinuteDataError:
+        """Why the first connection failed, with the settings to look at."""
         number, mark, where = error.errno, _mark(error), self._database
         if number in _CROWDED:
-            return StoreError(f"데이터베이스의 연결 수가 한도에 이르렀습니다 {mark}. 잠시 뒤 다시 실행하세요.")
+            return StoreError(f"{self.judge(error).line} 잠시 뒤 다시 실행하세요.")
         if number == 2005:
-            return ConfigError(f"데이터베이스 호스트 {where.host}를 찾을 수 없습니다 {mark}. DB_HOST(또는 DB_URL)를 확인하세요.")
-        if number in _LOST:
-            return ConfigError(
-                f"데이터베이스 서버 {where.host}:{where.port}에 연결할 수 없습니다 {mark}. "
-                "서버가 켜져 있는지, DB_HOST와 DB_PORT(또는 DB_URL)가 맞는지 확인하세요."
-            )
-        if number in {1045, 1698}:
-            return ConfigError(
-                f"데이터베이스가 {where.user} 계정의 로그인을 거부했습니다 {mark}. DB_USER와 DB_PASSWORD(또는 DB_URL)를 확인하세요."
-            )
-        if number == 1049:
-            return ConfigError(
-                f"데이터베이스 {where.name}이(가) 없습니다 {mark}. DB_NAME(또는 DB_URL)을 확인하거나 "
-                f"CREATE DATABASE `{where.name}` CHARACTER SET utf8mb4; 로 만드세요."
-            )
-        if number == 1044:
-            return ConfigError(
-                f"{where.user} 계정에 데이터베이스 {where.name}의 권한이 없습니다 {mark}. "
-                f"DB_NAME을 확인하거나 관리자에게 GRANT ALL ON `{where.name}`.* 를 요청하세요."
-            )
-        return ConfigError(f"데이터베이스에 연결할 수 없습니다 {mark}: {_one_line(error.msg)} DB_HOST, DB_PORT, DB_USER(또는 DB_URL)를 확인하세요.")
+            line = f"데이터베이스 호스트 {where.host}을(를) 찾을 수 없습니다 {mark}. DB_HOST(또는 DB_URL)를 확인하세요."
+        elif number in _UNREACHABLE | _BROKEN:
+            line = f"데이터베이스 서버 {where.host}:{where.port}에 연결할 수 없습니다 {mark}. "
+            line += "서버가 켜져 있는지, DB_HOST와 DB_PORT(또는 DB_URL)가 맞는지 확인하세요."
+        elif number in {1045, 1698}:
+            line = f"데이터베이스가 {where.user} 계정의 로그인을 거부했습니다 {mark}. "
+            line += "DB_USER와 DB_PASSWORD(또는 DB_URL)를 확인하세요."
+        elif number in {1044, 1049}:
+            line = f"데이터베이스 {where.name}이(가) 없거나 {where.user} 계정에 권한이 없습니다 {mark}. "
+            line += f"DB_NAME(또는 DB_URL)을 확인하거나 만드세요: CREATE DATABASE `{where.name}` CHARACTER SET utf8mb4;"
+        else:
+            line = f"데이터베이스에 연결할 수 없습니다 {mark}: {_one_line(error.msg)} "
+            line += "DB_HOST, DB_PORT, DB_USER, DB_PASSWORD(또는 DB_URL)를 확인하세요."
+        return ConfigError(line)
 
 
 class _SQLite:
     """The embedded default: a file, WAL, one writer at a time."""
 
     errors: type[Exception] = sqlite3.Error
-    server: Server = "sqlite"
+    dialect: Dialect = "sqlite"
 
     def __init__(self, database: Database) -> None:
         assert database.path is not None
@@ -310,7 +319,9 @@ class _SQLite:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ConfigError(f"폴더 {self._path.parent}를 만들 수 없습니다 ({type(error).__name__}). DB_URL을 확인하세요.") from None
+            raise ConfigError(
+                f"폴더 {self._path.parent}을(를) 만들 수 없습니다 [{type(error).__name__}]. DB_URL을 확인하세요."
+            ) from None
         connection = sqlite3.connect(self._path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode=WAL")
@@ -344,14 +355,15 @@ class _SQLite:
                 connection.close()
 
     def judge(self, error: sqlite3.Error) -> Trouble:
-        code, mark = _sqlite_code(error), f"[{type(error).__name__} {_sqlite_code(error)}]"
+        code, path = _sqlite_code(error), self._path
+        mark = f"[{type(error).__name__} {code}]"
         if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-            return Trouble("locked", f"다른 프로세스가 {self._path.name}을(를) 잠그고 있습니다 {mark}.")
+            return Trouble("locked", f"다른 프로세스가 {path}을(를) 잠그고 있습니다 {mark}.")
         if code == sqlite3.SQLITE_READONLY:
-            return Trouble("fatal", f"{self._path}에 쓸 수 없습니다 {mark}. 파일과 폴더의 권한을 확인하세요.")
+            return Trouble("fatal", f"{path}에 쓸 수 없습니다 {mark}. 파일과 폴더의 권한을 확인하세요.")
         if code == sqlite3.SQLITE_FULL:
-            return Trouble("fatal", f"{self._path}가 있는 디스크가 가득 찼습니다 {mark}. 공간을 비운 뒤 다시 실행하세요.")
-        return Trouble("fatal", f"SQLite 파일 {self._path}에 문제가 있습니다 {mark}: {_one_line(str(error))}")
+            return Trouble("fatal", f"{path}이(가) 있는 디스크가 가득 찼습니다 {mark}. 공간을 비우고 다시 실행하세요.")
+        return Trouble("fatal", f"SQLite 파일 {path}에 문제가 있습니다 {mark}: {_one_line(error)}")
 
     def refusal(self, error: sqlite3.Error) -> MinuteDataError:
         return ConfigError(f"{self.judge(error).line} DB_URL을 확인하세요.")
@@ -359,6 +371,12 @@ class _SQLite:
 
 def _mark(error: mysql.connector.Error) -> str:
     return f"[{type(error).__name__} {error.errno}]"
+
+
+def _mysql_dialect(version: str) -> Dialect:
+    """MySQL warns of VALUES() since 8.0.20, when the row alias came; MariaDB has no row alias."""
+    numbers = [int(number) for number in re.findall(r"\d+", version)[:3]]
+    return "alias" if "mariadb" not in version.lower() and numbers >= [8, 0, 20] else "values"
 
 
 def _one_line(text: object) -> str:
@@ -384,7 +402,7 @@ def warn_without_extension() -> None:
     if mysql.connector.HAVE_CEXT:
         return
     try:
-        import _mysql_connector  # noqa: F401
+        import _mysql_connector  # type: ignore[import-not-found]  # noqa: F401
 
         reason = "알 수 없는 이유"
     except ImportError as error:
