@@ -6,19 +6,19 @@ high·volume (1,692 of 1,692 captured rows, kis_api.md §6). That one fact shows
 the doubled closing auction, and gives the exact VWAP.
 """
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from errors import BadRow
-from market_hours import Session
+from market_hours import KST, Session
 
 INTERVALS = (1, 5, 15)
 _CENT = Decimal("0.01")
-_DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
+_MOST_DIGITS = 18
+"""A BIGINT holds every number of so many digits."""
 _ABSURD_PRICE = 10**10
 """KRW; the dearest Korean share ever traded stood at a thousandth of it."""
 
@@ -74,17 +74,24 @@ class Proof(NamedTuple):
 
 def label(raw: object) -> datetime:
     """The minute a raw row is labelled with, naive KST; seconds are floored, off-grid ones (…11) happen (§6)."""
-    if not isinstance(raw, Mapping):
+    if not isinstance(raw, dict):
         raise BadRow("행이 JSON 객체가 아닙니다.")
     day, hour = raw.get("stck_bsop_date"), raw.get("stck_cntg_hour")
-    if not (isinstance(day, str) and isinstance(hour, str) and len(day) == 8 and len(hour) == 6):
-        raise BadRow("행에 날짜나 시각이 없습니다.")
-    if not (_DIGITS.fullmatch(day) and _DIGITS.fullmatch(hour)):
-        raise BadRow("행의 날짜나 시각이 숫자가 아닙니다.")
+    if not (is_number(day) and is_number(hour) and len(day) == 8 and len(hour) == 6 and hour < "24"):
+        raise BadRow("행의 날짜나 시각이 없거나 숫자가 아닙니다.")
     try:
-        return datetime(int(day[:4]), int(day[4:6]), int(day[6:]), int(hour[:2]), int(hour[2:4]))
+        moment = datetime.fromisoformat(f"{day}T{hour}")
     except ValueError as error:
         raise BadRow("행의 날짜나 시각이 있을 수 없는 값입니다.") from error
+    return moment.replace(second=0) if moment.second else moment
+
+
+def is_number(value: object) -> TypeGuard[str]:
+    """Whether it is a whole number ≥ 0 as KIS writes one: a string of ASCII digits, not too long for a BIGINT.
+
+    A JSON number is none: KIS never sends one, so whatever sends it is not to be believed.
+    """
+    return isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS
 
 
 def session_rows(raws: Iterable[object], session: Session, *, fillers: bool = False) -> list[Row]:
@@ -99,7 +106,7 @@ def session_rows(raws: Iterable[object], session: Session, *, fillers: bool = Fa
         minute = label(raw)
         if not first <= minute < end:
             continue
-        assert isinstance(raw, Mapping)
+        assert isinstance(raw, dict)
         if _number(raw, "cntg_vol", minute) == 0:
             if fillers and minute not in found:
                 found[minute] = _parse(raw, minute)
@@ -112,22 +119,22 @@ def session_rows(raws: Iterable[object], session: Session, *, fillers: bool = Fa
     return [found[minute] for minute in sorted(found)]
 
 
-def _number(raw: Mapping[str, object], field: str, minute: datetime) -> int:
+def _number(raw: dict[str, Any], field: str, minute: datetime) -> int:
     value = raw.get(field)
-    if not (isinstance(value, str) and _DIGITS.fullmatch(value)):
+    if not is_number(value):
         raise BadRow(f"{minute:%H:%M} 행의 {field} 값이 없거나 0 이상의 정수가 아닙니다.")
     return int(value)
 
 
-def _parse(raw: Mapping[str, object], minute: datetime) -> Row:
+def _parse(raw: dict[str, Any], minute: datetime) -> Row:
     fields = ("stck_oprc", "stck_hgpr", "stck_lwpr", "stck_prpr", "cntg_vol", "acml_tr_pbmn")
-    return Row(minute, *(_number(raw, field, minute) for field in fields))
+    return Row(minute, *[_number(raw, field, minute) for field in fields])
 
 
 def _validated(row: Row) -> Row:
-    if not 0 < row.low <= min(row.open, row.close) <= max(row.open, row.close) <= row.high < _ABSURD_PRICE:
-        raise BadRow(f"{row.minute:%H:%M} 행의 가격이 있을 수 없는 값입니다 (0 < 저가 ≤ 시가·종가 ≤ 고가).")
-    return row
+    if 0 < row.low <= row.open <= row.high < _ABSURD_PRICE and row.low <= row.close <= row.high:
+        return row
+    raise BadRow(f"{row.minute:%H:%M} 행의 가격이 있을 수 없는 값입니다 (0 < 저가 ≤ 시가·종가 ≤ 고가).")
 
 
 def prove(rows: Sequence[Row], session: Session) -> Proof:
@@ -187,7 +194,7 @@ def window(timestamp: datetime, interval: int) -> datetime:
 
 def is_closed(timestamp: datetime, interval: int, now: datetime, session: Session) -> bool:
     """Whether the window starting at `timestamp` (naive) is over at `now` (aware): law 3."""
-    return timestamp + timedelta(minutes=interval) <= now.replace(tzinfo=None) or now >= session.end
+    return timestamp + timedelta(minutes=interval) <= now.astimezone(KST).replace(tzinfo=None) or now >= session.end
 
 
 def aggregate(minutes: Sequence[Candle], interval: int) -> list[Candle]:

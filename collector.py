@@ -6,14 +6,14 @@ The unit is the symbol-day (law 2). The past TR is the authority; what makes a d
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import product
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
-from candles import INTERVALS, Candle, Row, derive, label, prove, session_rows, unexplained_start
+from candles import INTERVALS, Candle, Row, derive, is_number, label, prove, session_rows, unexplained_start
 from clock import Clock
 from db import Counts, Coverage, Store
 from errors import BadRow, SourceError
@@ -272,16 +272,26 @@ class DailyCandles:
 
 
 def parse_daily(raws: Iterable[object]) -> dict[date, DailyCandle]:
-    """Daily rows by date. Raises `BadRow` for one that cannot be read."""
-    fields = ("stck_oprc", "stck_hgpr", "stck_lwpr", "stck_clpr", "acml_vol")
-    found = {}
+    """Daily rows by date. Raises `BadRow` for one that cannot be read, or that came twice with different values."""
+    found: dict[date, DailyCandle] = {}
     for raw in raws:
-        try:
-            day = datetime.strptime(raw["stck_bsop_date"], "%Y%m%d").date()  # type: ignore[index]
-            found[day] = DailyCandle(*(int(raw[field]) for field in fields))  # type: ignore[index]
-        except (KeyError, TypeError, ValueError) as error:
-            raise BadRow("일봉 행을 읽을 수 없습니다.") from error
+        day, candle = _daily_row(raw)
+        if found.setdefault(day, candle) != candle:
+            raise BadRow(f"{day} 일봉이 서로 다른 값으로 두 번 왔습니다.")
     return found
+
+
+def _daily_row(raw: object) -> tuple[date, DailyCandle]:
+    fields = ("stck_oprc", "stck_hgpr", "stck_lwpr", "stck_clpr", "acml_vol")
+    if not isinstance(raw, dict):
+        raise BadRow("일봉 행이 JSON 객체가 아닙니다.")
+    texts = [text for field in ("stck_bsop_date", *fields) if is_number(text := raw.get(field))]
+    if len(texts) <= len(fields) or len(texts[0]) != 8:
+        raise BadRow("일봉 행에 없거나 0 이상의 정수가 아닌 값이 있습니다.")
+    try:
+        return date.fromisoformat(texts[0]), DailyCandle(*map(int, texts[1:]))
+    except ValueError as error:
+        raise BadRow("일봉 행의 날짜가 있을 수 없는 값입니다.") from error
 
 
 @dataclass
@@ -293,7 +303,7 @@ class Outcome:
     error: Exception | None = None
 
 
-def work_through(tasks: Sequence[Task], work: Callable[[Task], Any], workers: int, clock: Clock) -> Iterator[Outcome]:
+def work_through(tasks: Sequence[Task], work: Callable[[Task], Any], workers: int, clock: Clock) -> Generator[Outcome, None, None]:
     """Run `work` over `tasks` on daemon threads, yielding each outcome as it ends. Raises `Stopped`.
 
     Daemon threads: a call that hangs in KIS never keeps the process from ending; the transaction in hand,
