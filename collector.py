@@ -303,7 +303,9 @@ class Outcome:
     error: Exception | None = None
 
 
-def work_through(tasks: Sequence[Task], work: Callable[[Task], Any], workers: int, clock: Clock) -> Generator[Outcome, None, None]:
+def work_through(
+    tasks: Sequence[Task], work: Callable[[Task], Any], workers: int, clock: Clock
+) -> Generator[Outcome, None, None]:
     """Run `work` over `tasks` on daemon threads, yielding each outcome as it ends. Raises `Stopped`.
 
     Daemon threads: a call that hangs in KIS never keeps the process from ending; the transaction in hand,

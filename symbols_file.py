@@ -9,6 +9,11 @@ from errors import ConfigError
 _SYMBOL = re.compile(r"[0-9A-Z]{6}", re.ASCII)
 HERE = Path(__file__).resolve().parent
 THE_97 = HERE / "symbols.csv"
+USUALLY_ACTIVE = tuple(
+    "005930 000660 035420 035720 051910 006400 033780 003550 012330 017670 090430 009830 012450 010140 088350 "  # noqa: SIM905
+    "034020 003490 028260 066570 009150 096770 024110 316140 011200 010130 055550 030200 011170 004990 336260".split()
+)
+"""The thirty most active ones until activity is measured (kis_api.md §13)."""
 
 
 def choose(listed: str | None, file: str | None) -> dict[str, str]:

@@ -1,0 +1,392 @@
+"""Keep the present: every minute of a session its closed candles, after the close the authority's, for weeks on end.
+
+    nohup python realtime_updater.py > updater.log 2>&1 &      then: tail -f updater.log
+    python realtime_updater.py --status                        exit 0 healthy, 1 stale or failing
+    python realtime_updater.py --once                          one round and out, for cron
+
+Started at any time it heals what is missing of today, looks back a week after the close, and sleeps to the next session.
+What a round is, is told in updater.py; here are the command line, the clockwork of `schedule`, and the night.
+"""
+
+import argparse
+import hashlib
+import logging
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import console
+import settings as user_settings
+import status_file
+import symbols_file
+from clock import Clock
+from errors import AuthError, ConfigError, MinuteDataError, Stopped
+from market_hours import Session, TradingCalendar
+from settings import Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from db import Store
+    from kis_client import KisClient
+
+HERE = Path(__file__).resolve().parent
+LOG_FILE, HOLIDAY_FILE = "realtime_updater.log", "realtime_updater_holidays.json"
+DEMO_SYMBOLS = 10
+STEP = timedelta(minutes=5)
+"""The longest sleep between two looks at the clock: a laptop may have slept, a clock may have been set."""
+QUIET_BEFORE_OPEN = timedelta(minutes=10)
+_log = logging.getLogger("minute_data")
+_EXAMPLES = """\
+예:
+  python realtime_updater.py --demo                             키도 DB도 없이 지금 장이 열린 것처럼 보기
+  nohup python realtime_updater.py > updater.log 2>&1 &         뒤에서 계속 (로그: tail -f updater.log)
+  python realtime_updater.py --status                           상태 보기 (0 정상, 1 멈췄거나 문제 있음)
+  python realtime_updater.py --once                             한 번만 (cron용)
+
+종료 코드: 0 정상 종료(SIGTERM·Ctrl-C 포함) · 1 --once 실패 또는 --status 이상 · 2 사용법·설정 오류
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="realtime_updater.py",
+        description="장중 매분 KIS에서 1·5·15분봉을 받아 MySQL stock_minute_prices 테이블을 최신으로 유지합니다.",
+        epilog=_EXAMPLES,
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=100),
+        allow_abbrev=False,
+    )
+    which = made.add_mutually_exclusive_group()
+    which.add_argument("--symbols", metavar="A,B", help="종목코드를 쉼표로 (기본: symbols.csv의 97개)")
+    which.add_argument("--symbols-file", metavar="F", help="종목 파일: 한 줄에 종목코드[,이름]")
+    made.add_argument("--active", metavar="N", help="매분 먼저 갱신할 거래 활발 종목 수 (기본 30)")
+    for interval in (1, 5, 15):
+        text = f"{interval}분봉을 몇 분마다 갱신할지 (기본 {interval})"
+        made.add_argument(f"--every-{interval}min", dest=f"every{interval}", metavar="M", help=text)
+    mode = made.add_mutually_exclusive_group()
+    mode.add_argument("--once", action="store_true", help="한 라운드만 (오늘 빠진 것 포함) 하고 끝내기")
+    mode.add_argument("--status", action="store_true", help="실행 중인 업데이터의 상태 보기")
+    mode.add_argument("--demo", action="store_true", help="내장 시뮬레이터와 SQLite로 시연 (Ctrl-C로 끝)")
+    made.add_argument("--verbose", action="store_true", help="자세히")
+    return made
+
+
+def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
+    """Run from the command line; answers the exit code."""
+    console.prepare_streams()
+    arguments = parser().parse_args(argv)
+    try:
+        if arguments.demo:
+            return demo(arguments)
+        settings = with_flags(user_settings.load(os.environ, HERE), arguments)
+        if arguments.status:
+            return show_status(settings, clock or Clock())
+        return run(arguments, clock or Clock(), settings)
+    except MinuteDataError as error:
+        console.say(f"❌ {error}", stream=sys.stderr)
+        return error.exit_code
+
+
+def with_flags(settings: Settings, arguments: argparse.Namespace) -> Settings:
+    """The settings with the flags laid over them. Raises `ConfigError`."""
+    every = {
+        interval: _whole(f"--every-{interval}min", getattr(arguments, f"every{interval}"), usual, 60 * interval)
+        for interval, usual in settings.every.items()
+    }
+    return replace(settings, every=every, active=_whole("--active", arguments.active, settings.active, 10_000))
+
+
+def _whole(flag: str, text: str | None, usual: int, most: int) -> int:
+    if text is None:
+        return usual
+    if not (re.fullmatch(r"[0-9]{1,6}", text, re.ASCII) and 1 <= int(text) <= most):
+        raise ConfigError(f"{flag} {text[:20]!r} 은 1부터 {most}까지의 정수여야 합니다.")
+    return int(text)
+
+
+def show_status(settings: Settings, clock: Clock) -> int:
+    text, healthy = status_file.told(status_file.read(settings.log_dir), clock.now())
+    console.say(text)
+    return 0 if healthy else 1
+
+
+def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
+    """Start up strictly (a mistake in the settings is exit 2), then keep going whatever comes."""
+    names = symbols_file.choose(arguments.symbols, arguments.symbols_file)
+    console.setup_logging(settings.log_dir / LOG_FILE, clock, settings.secrets(), verbose=arguments.verbose)
+    with only_one(settings):
+        from db import open_store
+        from kis_client import KisClient
+        from updater import WORKERS
+
+        _log.info("✅ KIS 환경변수 로드 완료")
+        for line in settings.warnings:
+            _log.warning(line)
+        store = open_store(settings.database, clock, patience=5)
+        console.on_stop(clock)
+        client = KisClient.of(settings, clock, urgent=True, connections=WORKERS)
+        try:
+            for line in store.preflight():
+                _log.info(line)
+            check_key(client)
+            service = Service(settings, clock, client, store, names)
+            return service.once() if arguments.once else service.run()
+        except Stopped:
+            _log.info("⏹️ 멈춥니다. 다시 시작하면 빠진 것부터 채웁니다.")
+            return 0
+        finally:
+            store.close()
+
+
+def check_key(client: "KisClient") -> None:
+    """A refused key is a mistake in the settings now; any other fault of KIS is waited out later."""
+    try:
+        client.token()
+    except (AuthError, ConfigError, Stopped):
+        raise
+    except MinuteDataError as error:
+        _log.warning("⚠️ %s 계속 다시 시도합니다.", error)
+
+
+@contextmanager
+def only_one(settings: Settings) -> Iterator[None]:
+    """Hold the lock of this table. Raises `ConfigError` naming the pid that holds it."""
+    import filelock
+
+    mark = hashlib.sha256(settings.database.describe().encode()).hexdigest()[:8]
+    lock = filelock.FileLock(settings.log_dir / f"realtime_updater-{mark}.lock", timeout=0)
+    pid_file = settings.log_dir / f"realtime_updater-{mark}.pid"
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        with suppress(OSError):
+            pid = pid_file.read_text(encoding="utf-8").strip()
+            raise ConfigError(f"이미 실행 중입니다 (pid {pid}). 멈추려면: kill {pid}") from None
+        raise ConfigError("이미 실행 중입니다.") from None
+    except OSError as error:
+        raise ConfigError(f"LOG_DIR에 쓸 수 없습니다 ({error.strerror}): {settings.log_dir}") from error
+    try:
+        with suppress(OSError):
+            pid_file.write_text(f"{os.getpid()}\n", encoding="utf-8")
+        yield
+    finally:
+        with suppress(OSError):
+            pid_file.unlink()
+        lock.release()
+
+
+class Service:
+    """The days: trade, settle, sleep, again. A fault in one of them is logged and the loop goes on."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, client: "KisClient", store: "Store", names: Mapping[str, str]
+    ) -> None:
+        from updater import Updater
+
+        self._settings, self._clock, self._client = settings, clock, client
+        active = symbols_file.USUALLY_ACTIVE
+        calendar = TradingCalendar(csat_days=settings.csat_days)
+        self.updater: Updater = Updater(client, store, calendar, clock, list(names), active, settings.active)
+        self._due: set[int] = set()
+        self._settled: date | None = None
+        self._asked_holidays: date | None = None
+        self._last_round = ""
+        self._schedule = clocked_schedule(clock)
+
+    def run(self) -> int:
+        """For ever; `Stopped` ends it."""
+        try:
+            while True:
+                try:
+                    self._day()
+                except Stopped:
+                    raise
+                except Exception as error:  # the loop's boundary: whatever it was, the next minute is another try
+                    self.updater.troubles.begin("업데이터", f"예상하지 못한 오류 {type(error).__name__}", error)
+                    self._clock.sleep(60)
+        finally:
+            self._say("stopped", self._clock.now())
+
+    def once(self) -> int:
+        """One round, healing included; outside a session the settle of what is closed."""
+        updater, now = self.updater, self._clock.now()
+        session = updater.calendar.next_session(now)
+        if now < session.open:
+            whole = self._settle(None)
+            self._say("once", session.open + STEP)
+            return 0 if whole else 1
+        updater.begin(session)
+        done = updater.round(session, (1, 5, 15))
+        self._last_round = done.line((1, 5, 15))
+        _log.info(self._last_round)
+        self._say("once", now + STEP)
+        return 1 if done.errors or done.left else 0
+
+    def _day(self) -> None:
+        """The session that runs now, or the wait for the next one."""
+        self._check_holidays()
+        now = self._clock.now()
+        session = self.updater.calendar.next_session(now)
+        if now >= session.open:
+            self._trade(session)
+        else:
+            self._between(session)
+
+    # --- in a session ---
+
+    def update_1min_data(self) -> None:
+        self._fall_due(1)
+
+    def update_5min_data(self) -> None:
+        self._fall_due(5)
+
+    def update_15min_data(self) -> None:
+        self._fall_due(15)
+
+    def _fall_due(self, interval: int) -> None:
+        """Jobs run each minute at :03; a slower cadence stands on the wall clock, whenever the updater was started."""
+        now = self._clock.now()
+        if (now.hour * 60 + now.minute) % self._settings.every[interval] == 0:
+            self._due.add(interval)
+
+    def _trade(self, session: Session) -> None:
+        """Rounds until close + 10 minutes; the first heals the day, at once."""
+        _log.info("🔔 %s 장 (%s~%s) 갱신을 시작합니다.", session.day, f"{session.open:%H:%M}", f"{session.close:%H:%M}")
+        self.updater.begin(session)
+        self._pin_jobs()
+        self._due = {1, 5, 15}
+        while self._clock.now() < session.end:
+            if self._due:
+                due, self._due = self._due, set()
+                self._round(session, due)
+            idle = self._schedule.idle_seconds or 0.0
+            if idle > 120:
+                self._pin_jobs()  # the clock was set back
+                continue
+            self._clock.sleep(min(max(0.0, idle), max(0.0, (session.end - self._clock.now()).total_seconds())))
+            self._schedule.run_pending()
+
+    def _pin_jobs(self) -> None:
+        self._schedule.clear()
+        for job in (self.update_1min_data, self.update_5min_data, self.update_15min_data):
+            self._schedule.every().minute.at(":03").do(job)
+
+    def _round(self, session: Session, due: set[int]) -> None:
+        done = self.updater.round(session, due)
+        if done.symbols or not self._last_round.startswith("⚠️"):  # an outage is told by its trouble, not every minute
+            self._last_round = done.line(due)
+            _log.info(self._last_round)
+        cadence = timedelta(minutes=min(self._settings.every.values()))
+        self._say("trading", self._clock.now() + cadence + timedelta(seconds=90))
+
+    # --- between sessions ---
+
+    def _between(self, session: Session) -> None:
+        """Settle what is closed, then sleep to the next session in steps; back when the clock or the calendar moves."""
+        today, pause = self._clock.now().date(), timedelta(minutes=1)
+        told = False
+        while (now := self._clock.now()) < session.open and now.date() == today:
+            closed = self.updater.calendar.last_closed(now)
+            if self._settled != closed and session.open - now > QUIET_BEFORE_OPEN:
+                self._say("settling", now + timedelta(hours=1))
+                if self._settle(session.open - QUIET_BEFORE_OPEN):
+                    self._settled = closed
+                else:
+                    self._clock.sleep(min(pause, session.open - self._clock.now()).total_seconds())
+                    pause = min(2 * pause, timedelta(minutes=30))
+                continue
+            if not told:
+                _log.info("💤 다음 장 %s까지 기다립니다.", f"{session.open:%Y-%m-%d %H:%M}")
+                told = True
+            self._say("waiting", now + 2 * STEP, next=f"{session.open:%Y-%m-%d %H:%M} 개장")
+            self._clock.sleep(min(STEP, session.open - now).total_seconds())
+
+    def _settle(self, until: datetime | None) -> bool:
+        """Replace the closed days by the authority's; on VTS, which has none, finish today by today's TR."""
+        from errors import NotOffered
+
+        now = self._clock.now()
+        closed = self.updater.calendar.last_closed(now)
+        try:
+            return self.updater.settle(closed, until)
+        except NotOffered:
+            _log.info("ℹ️ 모의투자에는 과거 분봉이 없어 %s 데이터를 임시(PROVISIONAL)로 둡니다.", closed)
+        if closed != now.date():
+            return True
+        session = self.updater.calendar.session(closed)
+        self.updater.begin(session)
+        done = self.updater.round(session, (1, 5, 15))
+        _log.info(done.line((1, 5, 15)))
+        return not (done.errors or done.left)
+
+    def _check_holidays(self) -> None:
+        """Once a day, on a real key, KIS's own calendar overrules the package's."""
+        from holiday_check import checked_calendar
+
+        today = self._clock.now().date()
+        if self._asked_holidays == today or self._settings.env != "real":
+            return
+        self._asked_holidays = today
+        self.updater.calendar = checked_calendar(
+            self._client, self.updater.calendar, today, self._settings.log_dir / HOLIDAY_FILE, self._settings.csat_days
+        )
+
+    def _say(self, state: str, expect_by: datetime, **more: Any) -> None:
+        """Write the status file; a full disk costs the file, not the updater."""
+        troubles = {
+            key: (f"{since:%Y-%m-%dT%H:%M:%S%z}", text) for key, (since, text) in self.updater.troubles.current.items()
+        }
+        more |= {"pid": os.getpid(), "last_round": self._last_round, "troubles": troubles}
+        try:
+            status_file.write(self._settings.log_dir, state, self._clock.now(), expect_by, **more)
+            self.updater.troubles.end("상태 파일")
+        except OSError as error:
+            self.updater.troubles.begin("상태 파일", f"쓰지 못했습니다 ({error.strerror})")
+
+
+def clocked_schedule(clock: Clock) -> Any:
+    """A `schedule.Scheduler` that lives on `clock`: the library reads the host's local time by itself."""
+    import schedule
+
+    class ClockTime(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> "datetime":  # type: ignore[override]
+            return clock.now().replace(tzinfo=None)
+
+    real = schedule.datetime if not isinstance(schedule.datetime, SimpleNamespace) else schedule.datetime.real  # type: ignore[attr-defined]
+    schedule.datetime = SimpleNamespace(  # type: ignore[attr-defined]
+        real=real, datetime=ClockTime, timedelta=real.timedelta, time=real.time
+    )
+    return schedule.Scheduler()
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """A running market at any hour: it is 10:00 of a trading day, and candles arrive each minute until Ctrl-C."""
+    from kis_simulator import Simulator
+
+    calendar = TradingCalendar()
+    day = calendar.last_closed(Clock().now())
+    start = calendar.session(day).open + timedelta(hours=1)
+    clock = Clock(at=start)
+    folder = HERE / "demo-realtime"
+    with suppress(FileNotFoundError):
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    arguments.symbols = arguments.symbols or ",".join(list(symbols_file.choose(None, None))[:DEMO_SYMBOLS])
+    with Simulator(now=clock.now) as simulator:
+        settings = with_flags(user_settings.demo_settings(simulator.url, folder), arguments)
+        console.say(f"🎬 시연: 지금이 {start:%Y-%m-%d %H:%M}인 것처럼 시뮬레이터가 움직입니다. 끝내려면 Ctrl-C.")
+        code = run(arguments, clock, settings)
+    console.say(f"저장된 파일: {settings.database.path}")
+    return code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
