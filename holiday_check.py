@@ -31,13 +31,11 @@ def checked_calendar(
             _log.info("ℹ️ KIS 휴장일을 확인하지 못해 내장 달력을 씁니다: %s", error)
             return calendar
         _remember(memory, today, opened)
-    wrong = {day: is_open for day, is_open in opened.items() if is_open != calendar.is_trading_day(day)}
-    if not wrong:
-        return calendar
+    plain = TradingCalendar(csat_days=csat_days)
+    wrong = {day: is_open for day, is_open in opened.items() if is_open != plain.is_trading_day(day)}
     for day, is_open in wrong.items():
-        _log.warning(
-            "⚠️ %s: 내장 달력과 달리 KIS는 %s이라고 합니다. KIS를 따릅니다.", day, "개장" if is_open else "휴장"
-        )
+        said = "개장" if is_open else "휴장"
+        _log.warning("⚠️ %s: 내장 달력과 달리 KIS는 %s이라고 합니다. KIS를 따릅니다.", day, said)
     closed = [day for day, is_open in wrong.items() if not is_open]
     return TradingCalendar(csat_days=csat_days, closed=closed, opened=[day for day in wrong if day not in closed])
 

@@ -4,7 +4,7 @@
     python realtime_updater.py --status                        exit 0 healthy, 1 stale or failing
     python realtime_updater.py --once                          one round and out, for cron
 
-Started at any time it heals what is missing of today, looks back a week after the close, and sleeps to the next session.
+Started at any time it heals what is missing of today, looks back a week after the close, sleeps to the next session.
 What a round is, is told in updater.py; here are the command line, the clockwork of `schedule`, and the night.
 """
 
@@ -18,7 +18,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -340,9 +340,8 @@ class Service:
 
     def _say(self, state: str, expect_by: datetime, **more: Any) -> None:
         """Write the status file; a full disk costs the file, not the updater."""
-        troubles = {
-            key: (f"{since:%Y-%m-%dT%H:%M:%S%z}", text) for key, (since, text) in self.updater.troubles.current.items()
-        }
+        current = self.updater.troubles.current
+        troubles = {key: (since.isoformat(timespec="seconds"), text) for key, (since, text) in current.items()}
         more |= {"pid": os.getpid(), "last_round": self._last_round, "troubles": troubles}
         try:
             status_file.write(self._settings.log_dir, state, self._clock.now(), expect_by, **more)
@@ -360,10 +359,7 @@ def clocked_schedule(clock: Clock) -> Any:
         def now(cls, tz: Any = None) -> "datetime":  # type: ignore[override]
             return clock.now().replace(tzinfo=None)
 
-    real = schedule.datetime if not isinstance(schedule.datetime, SimpleNamespace) else schedule.datetime.real  # type: ignore[attr-defined]
-    schedule.datetime = SimpleNamespace(  # type: ignore[attr-defined]
-        real=real, datetime=ClockTime, timedelta=real.timedelta, time=real.time
-    )
+    schedule.datetime = SimpleNamespace(datetime=ClockTime, timedelta=timedelta, time=time)  # type: ignore[assignment]
     return schedule.Scheduler()
 
 

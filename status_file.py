@@ -41,20 +41,17 @@ def told(status: Mapping[str, Any] | None, now: datetime) -> tuple[str, bool]:
         key: text for key, (since, text) in dict(status.get("troubles", {})).items() if now - _time(since) >= TOLERATED
     }
     healthy = late <= timedelta(0) and status["state"] != "stopped" and not lasting
-    lines = [
-        f"{'✅' if healthy else '❌'} {STATES.get(status['state'], status['state'])}"
-        f" (pid {status.get('pid', '?')}, {console.duration((now - _time(status['updated_at'])).total_seconds())} 전 갱신)"
-    ]
+    age = console.duration((now - _time(status["updated_at"])).total_seconds())
+    state = STATES.get(status["state"], status["state"])
+    lines = [f"{'✅' if healthy else '❌'} {state} (pid {status.get('pid', '?')}, {age} 전 갱신)"]
     if status.get("last_round"):
         lines.append(f"   마지막 라운드: {status['last_round']}")
     if status.get("next"):
         lines.append(f"   다음: {status['next']}")
     if late > timedelta(0) and status["state"] != "stopped":
         lines.append(f"   ⚠️ {console.duration(late.total_seconds())} 동안 소식이 없습니다. 멈췄으면 다시 시작하세요.")
-    lines += [
-        f"   ⚠️ {key}: {text} ({since[:16].replace('T', ' ')}부터)"
-        for key, (since, text) in status.get("troubles", {}).items()
-    ]
+    for key, (since, text) in status.get("troubles", {}).items():
+        lines.append(f"   ⚠️ {key}: {text} ({since[:16].replace('T', ' ')}부터)")
     return "\n".join(lines), healthy
 
 

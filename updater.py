@@ -240,7 +240,7 @@ class Updater:
 
 def _is_hopeless(failed: Mapping[str, Exception], *, any_success: bool) -> bool:
     """Whether the tasks not begun would fail alike: no database, no key, or a KIS that is silent from the start."""
+    if not any_success and len(failed) >= GIVE_UP_AFTER:
+        return True
     ends = (StoreError, AuthError, ConfigError, NotOffered, Stopped)
-    return any(isinstance(error, ends) for error in failed.values()) or (
-        not any_success and len(failed) >= GIVE_UP_AFTER
-    )
+    return any(isinstance(error, ends) for error in failed.values())
