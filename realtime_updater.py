@@ -359,7 +359,7 @@ def clocked_schedule(clock: Clock) -> Any:
         def now(cls, tz: Any = None) -> "datetime":  # type: ignore[override]
             return clock.now().replace(tzinfo=None)
 
-    schedule.datetime = SimpleNamespace(datetime=ClockTime, timedelta=timedelta, time=time)  # type: ignore[assignment]
+    schedule.datetime = SimpleNamespace(datetime=ClockTime, timedelta=timedelta, time=time)  # type: ignore[attr-defined, assignment]
     return schedule.Scheduler()
 
 
