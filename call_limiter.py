@@ -33,7 +33,7 @@ class CallLimiter:
         self._path, self._rate, self._clock, self._urgent = path, rate, clock, urgent
         self._turn = threading.Lock()
         self._file_lock = filelock.FileLock(f"{path}.lock", thread_local=False, timeout=10)
-        self._last = float("-inf")
+        self._last = self._next = float("-inf")
 
     def wait(self) -> None:
         """Return when this call may leave. Raises `Stopped`."""
@@ -52,22 +52,25 @@ class CallLimiter:
         """The time of this call's slot, or None where an urgent process goes first."""
         with self._state() as state:
             now, gap = self._clock.time(), self._gap(self._margin(state))
-            urgent = 0 <= now - state["urgent"] < 4 * gap and not self._urgent
-            if urgent and 0 <= now - self._last < 5 * gap:
+            if self._lets_others_go_first(state["urgent"], now, gap):
                 return None
-            slot = state["next"] if now < state["next"] < now + 1 + 10 * gap else now
-            state["next"] = slot + gap
+            soon = [stamp for stamp in (state["next"], self._next) if now < stamp < now + 1 + 10 * gap]
+            slot = max(soon, default=now)
+            state["next"] = self._next = slot + gap
             if self._urgent:
                 state["urgent"] = slot
             self._last = slot
             return slot
 
+    def _lets_others_go_first(self, urgent: float, now: float, gap: float) -> bool:
+        """Whether an urgent process took a slot lately, or holds one to come, and our own last one is not long ago."""
+        return not self._urgent and abs(now - urgent) < 4 * gap and 0 <= now - self._last < 5 * gap
+
     def _gap(self, margin: float) -> float:
         return (1 + margin) / self._rate
 
     def _margin(self, state: dict[str, float]) -> float:
-        age = self._clock.time() - state["margin_at"]
-        extra = state["margin"] - MARGIN
+        age, extra = self._clock.time() - state["margin_at"], min(state["margin"], WIDEST) - MARGIN
         return MARGIN + extra * 0.5 ** (age / FORGET_SECONDS) if extra > 0 and age >= 0 else MARGIN
 
     def _state(self) -> "_State":
@@ -91,7 +94,7 @@ class _State:
         try:
             kept = json.loads(self._path.read_text(encoding="utf-8"))
             self._numbers.update({name: float(kept[name]) for name in self._numbers})
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             pass  # no file yet, or a torn one: a fresh start costs nothing
         return self._numbers
 
@@ -99,6 +102,6 @@ class _State:
         try:
             self._path.write_text(json.dumps(self._numbers), encoding="utf-8")
         except OSError:
-            pass  # a full disk: the process still paces itself by the lock's other readers' last state
+            pass  # a full disk: each process still paces itself by its own last slot
         finally:
             self._lock.release()
