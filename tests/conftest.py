@@ -1,0 +1,104 @@
+"""Fixtures: real database servers, each started once a session, and a fresh database for every test.
+
+`server` is MariaDB, and real MySQL where it is to be had; `database` and `store` live on it. `any_database` and
+`any_store` are SQLite, too. `TEST_DB_URL` replaces the servers.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import servers
+from servers import Server
+
+import db
+from clock import Clock
+from settings import Database
+
+_SERVERS = ["given"] if servers.given() else ["mariadb", "mysql"]
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[Server]:
+    """MariaDB, always: a machine without it fails and says what to install."""
+    server = servers.mariadb()
+    if server is None:
+        pytest.fail(servers.MISSING, pytrace=False)
+    yield from _running(server)
+
+
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[Server]:
+    server = servers.mysql_server()
+    if server is None:
+        pytest.skip("real MySQL is not to be had here (../shared/tools/real-mysql, root)")
+    yield from _running(server)
+
+
+@pytest.fixture(scope="session")
+def given() -> Iterator[Server]:
+    server = servers.given()
+    assert server is not None
+    yield server
+
+
+def _running(server: Server) -> Iterator[Server]:
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session", params=_SERVERS)
+def server(request: pytest.FixtureRequest) -> Server:
+    found: Server = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def own_server(server: Server) -> Server:
+    """A server whose process may be stopped."""
+    if not server.command:
+        pytest.skip("needs a server of our own, not TEST_DB_URL")
+    return server
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[Database]:
+    database = server.fresh()
+    yield database
+    server.drop(database)
+
+
+@pytest.fixture(params=[*_SERVERS, "sqlite"])
+def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    if request.param == "sqlite":
+        yield Database(kind="sqlite", path=tmp_path / "data" / "minutes.db")
+        return
+    server: Server = request.getfixturevalue(request.param)
+    database = server.fresh()
+    yield database
+    server.drop(database)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(database: Database, clock: Clock) -> Iterator[db.Store]:
+    yield from _ready(database, clock)
+
+
+@pytest.fixture
+def any_store(any_database: Database, clock: Clock) -> Iterator[db.Store]:
+    yield from _ready(any_database, clock)
+
+
+def _ready(database: Database, clock: Clock) -> Iterator[db.Store]:
+    store = db.open_store(database, clock, patience=20)
+    store.preflight()
+    yield store
+    store.close()

@@ -1,0 +1,194 @@
+"""Database servers of the tests' own: real ones, started on a free port in a folder of their own, stopped afterwards.
+
+    server = mariadb()          # or mysql(): None where real MySQL is not to be had
+    server.start()
+    database = server.fresh()   # an empty database, as `settings.Database`
+    server.restart()
+
+`TEST_DB_URL=mysql://root:…@host:port/` runs the tests on a server that stands already, without what needs its process.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import mysql.connector
+
+from settings import Database
+
+ROOT = Path(__file__).resolve().parent.parent
+REAL_MYSQL = ROOT.parent / "shared" / "tools" / "real-mysql"
+SID = Path("/var/tmp/real-mysql/sid")
+"""Where the tool unpacks MySQL; its mysqld runs in a chroot."""
+MISSING = (
+    "테스트에 쓸 MariaDB 서버(mariadbd)가 없습니다. 설치한 뒤 다시 실행하세요: "
+    "sudo apt install mariadb-server (Fedora: dnf, macOS: brew install mariadb)"
+)
+_BREW = "/opt/homebrew/bin:/opt/homebrew/opt/mariadb/bin:/usr/local/opt/mariadb/bin"
+_ELSEWHERE = f"/usr/sbin:/usr/local/sbin:/usr/libexec:{_BREW}"
+_COMMON = (
+    "--bind-address=127.0.0.1", "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=384M",
+    "--performance-schema=OFF", "--innodb-doublewrite=OFF",
+)  # fmt: skip
+_numbers = count(1)
+
+
+@dataclass
+class Server:
+    """A database server; without `command` one that the tests must not stop."""
+
+    name: str
+    host: str = "127.0.0.1"
+    port: int = 0
+    user: str = "root"
+    password: str = field(default="", repr=False)
+    command: Sequence[str] = ()
+    folder: Path | None = None
+    _process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *options: str) -> None:
+        """Start and wait until it answers; `options` are server options for this start only."""
+        assert self.command and self.folder, "this server is not ours"
+        log = (self.folder / "server.log").open("ab")
+        self._process = subprocess.Popen([*self.command, f"--port={self.port}", *options], stdout=log, stderr=log)
+        self._wait_until_ready(self._process)
+
+    def _wait_until_ready(self, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return self.connect().close()
+            except mysql.connector.Error as error:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    assert self.folder
+                    log = (self.folder / "server.log").read_text(errors="replace")
+                    raise RuntimeError(f"{self.name} does not start: {error}\n{log[-2000:]}") from None
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """An orderly shutdown."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """A crash."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, how: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(how)
+            process.wait(60)
+
+    def restart(self, *options: str, crash: bool = False) -> None:
+        self.kill() if crash else self.stop()
+        self.start(*options)
+
+    def remove(self) -> None:
+        self.stop()
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def connect(self, database: str | None = None, **arguments: Any) -> Any:
+        """A connection of the administrator, beside the store's own."""
+        wanted: dict[str, Any] = {
+            "host": self.host, "port": self.port, "user": self.user, "password": self.password, "database": database,
+            "autocommit": True, "collation": "utf8mb4_general_ci", "time_zone": "+09:00",
+        }  # fmt: skip
+        return mysql.connector.connect(**(wanted | arguments))
+
+    def run(self, sql: str, *params: object, database: str | None = None) -> list[Any]:
+        """Run one statement as administrator; its rows."""
+        with closing(self.connect(database)) as connection:
+            cursor = connection.cursor()
+            cursor.execute(sql, params)
+            return cursor.fetchall() if cursor.with_rows else []
+
+    def fresh(self) -> Database:
+        """A new, empty database."""
+        name = f"minute_test_{os.getpid()}_{next(_numbers)}"
+        self.run(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+        return Database(
+            kind="mysql", host=self.host, port=self.port, user=self.user, password=self.password, name=name
+        )
+
+    def drop(self, database: Database) -> None:
+        self.run(f"DROP DATABASE IF EXISTS {database.name}")
+
+    @contextmanager
+    def account(self, database: Database, rights: str, password: str = "p@ss'w\"ö:/rd%\\") -> Iterator[Database]:
+        """The same database through another account, with these rights only."""
+        name = f"user_{os.getpid()}_{next(_numbers)}"
+        self.run(f"CREATE USER {name}@'%' IDENTIFIED BY %s", password)
+        try:
+            self.run(f"GRANT {rights} ON {database.name}.* TO {name}@'%'")
+            yield Database(
+                kind="mysql", host=self.host, port=self.port, user=name, password=password, name=database.name
+            )
+        finally:
+            self.run(f"DROP USER {name}@'%'")
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def given() -> Server | None:
+    """The server of `TEST_DB_URL`."""
+    url = urlsplit(os.environ.get("TEST_DB_URL", ""))
+    if not url.hostname:
+        return None
+    return Server("given", url.hostname, url.port or 3306, unquote(url.username or "root"), unquote(url.password or ""))
+
+
+def find(program: str) -> str | None:
+    return shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", ""), _ELSEWHERE]))
+
+
+def mariadb() -> Server | None:
+    """A MariaDB of our own, not yet started; None where the program is missing."""
+    daemon, installer = find("mariadbd"), find("mariadb-install-db")
+    if daemon is None or installer is None:
+        return None
+    folder = Path(tempfile.mkdtemp(prefix="minute-mariadb-"))
+    root = ["--user=root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    data = f"--datadir={folder / 'data'}"
+    normal = ["--auth-root-authentication-method=normal", "--skip-test-db"]
+    subprocess.run([installer, "--no-defaults", data, *root, *normal], check=True, capture_output=True)
+    files = [f"--socket={folder / 's'}", f"--pid-file={folder / 'pid'}"]
+    command = [daemon, "--no-defaults", *root, data, *files, *_COMMON]
+    return Server("mariadb", port=free_port(), command=command, folder=folder)
+
+
+def mysql_server() -> Server | None:
+    """A real MySQL of our own, not yet started; None where the tool is missing or cannot work here."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0 or not _installed():
+        return None
+    folder = Path(tempfile.mkdtemp(prefix="test-", dir=SID / "my"))
+    inside = Path("/my") / folder.name
+    data = f"--datadir={inside / 'data'}"
+    mysqld = ["chroot", str(SID), "mysqld", "--no-defaults", "--user=root", data, "--skip-log-bin"]
+    subprocess.run([*mysqld, "--initialize-insecure"], check=True, capture_output=True)
+    files = ["--mysqlx=OFF", f"--socket={inside / 's'}", f"--pid-file={inside / 'pid'}", "--secure-file-priv=NULL"]
+    return Server("mysql", port=free_port(), command=[*mysqld, *files, *_COMMON], folder=folder)
+
+
+def _installed() -> bool:
+    """Whether the tool's MySQL is unpacked; the tool does it where it can (debootstrap, chroot, about 40 s)."""
+    if not REAL_MYSQL.exists():
+        return False
+    if not (SID / "usr/sbin/mysqld").exists():
+        subprocess.run([str(REAL_MYSQL), "start"], capture_output=True)
+    return (SID / "usr/sbin/mysqld").exists() and (SID / "my").exists()

@@ -1,0 +1,96 @@
+"""Candles and tables for the tests of the store."""
+
+import random
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+
+from candles import Candle, Candles
+from db import Store
+from market_hours import KST, Session, TradingCalendar
+
+CALENDAR = TradingCalendar()
+DAY = date(2025, 8, 26)
+SESSION = CALENDAR.session(DAY)
+NOW = datetime(2025, 8, 26, 15, 45, tzinfo=KST)
+LATER = NOW + timedelta(hours=1)
+SYMBOL = "005930"
+NAMES = {1: "ONE_MINUTE", 5: "FIVE_MINUTES", 15: "FIFTEEN_MINUTES"}
+
+README_DDL = """
+CREATE TABLE stock_minute_prices (
+    id BIGINT AUTO_INCREMENT PRIMARY KEY, stock_symbol VARCHAR(20) NOT NULL, timestamp DATETIME NOT NULL,
+    minute_interval ENUM('ONE_MINUTE','FIVE_MINUTES','FIFTEEN_MINUTES') NOT NULL,
+    open_price DECIMAL(15,2) NOT NULL, high_price DECIMAL(15,2) NOT NULL, low_price DECIMAL(15,2) NOT NULL,
+    close_price DECIMAL(15,2) NOT NULL, volume BIGINT NOT NULL, created_at DATETIME DEFAULT CURRENT_TIMESTAMP,
+    updated_at DATETIME DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP,
+    INDEX idx_stock_interval (stock_symbol, minute_interval), INDEX idx_timestamp (timestamp)) ENGINE=InnoDB
+"""
+HIBERNATE_DDL = """
+CREATE TABLE stock_minute_prices (
+    id bigint NOT NULL AUTO_INCREMENT, close_price decimal(15,2) NOT NULL, created_at datetime(6) NOT NULL,
+    high_price decimal(15,2) NOT NULL, low_price decimal(15,2) NOT NULL,
+    minute_interval enum('FIFTEEN_MINUTES','FIVE_MINUTES','ONE_MINUTE') NOT NULL, open_price decimal(15,2) NOT NULL,
+    price_change decimal(15,2), price_change_percent decimal(5,2), stock_symbol varchar(20) NOT NULL, tick_count int,
+    timestamp datetime(6) NOT NULL, updated_at datetime(6), volume bigint NOT NULL, vwap decimal(15,2),
+    PRIMARY KEY (id), UNIQUE KEY UKq1w2 (stock_symbol, minute_interval, timestamp)) ENGINE=InnoDB
+"""
+
+
+def at(hour: int, minute: int = 0, day: date = DAY) -> datetime:
+    return datetime.combine(day, time(hour, minute))
+
+
+def candle(when: datetime, price: int = 70_000, volume: int = 100, vwap: str | None = None) -> Candle:
+    return Candle(when, price, price + 100, price - 100, price + 50, volume, None, Decimal(vwap) if vwap else None)
+
+
+def minutes(session: Session = SESSION, seed: int = 1) -> list[Candle]:
+    """A full day of 1-minute candles, the closing auction included; every tenth without a proven VWAP."""
+    dice, start = random.Random(seed), session.open.replace(tzinfo=None)
+    whens = [start + timedelta(minutes=n) for n in [*range(380), 390]]
+    prices = [dice.randrange(60_000, 80_000, 100) for _ in whens]
+    return [
+        Candle(when, price, price + 300, price - 300, price + 100, dice.randrange(1, 10**6), None, _vwap(n, price))
+        for n, (when, price) in enumerate(zip(whens, prices, strict=True))
+    ]
+
+
+def _vwap(number: int, price: int) -> Decimal | None:
+    return None if number % 10 == 0 else Decimal(price) + Decimal(number % 100) / 100
+
+
+def windows(candles: Sequence[Candle], interval: int) -> list[Candle]:
+    """Plain aggregation, written independently of candles.py."""
+    found: dict[datetime, list[Candle]] = {}
+    for one in candles:
+        start = one.timestamp - timedelta(minutes=one.timestamp.minute % interval)
+        found.setdefault(start, []).append(one)
+    return [
+        Candle(
+            start, some[0].open, max(c.high for c in some), min(c.low for c in some), some[-1].close,
+            sum(c.volume for c in some), None, None,
+        )
+        for start, some in sorted(found.items())
+    ]  # fmt: skip
+
+
+def full_day(session: Session = SESSION, seed: int = 1) -> Candles:
+    ones = minutes(session, seed)
+    return {1: ones, 5: windows(ones, 5), 15: windows(ones, 15)}
+
+
+def stored(store: Store, day: date = DAY, symbol: str = SYMBOL) -> Candles:
+    """Every candle the store holds of that calendar date."""
+    return {n: store.candles(symbol, n, at(0, 0, day), at(23, 59, day)) for n in NAMES}
+
+
+def rows(store: Store, sql: str, *params: object) -> list[tuple[object, ...]]:
+    """What a plain SELECT sees, after everything is committed."""
+    return store._read(sql, *params)  # type: ignore[arg-type]
+
+
+def identities(store: Store) -> list[tuple[object, ...]]:
+    """What law 11 keeps."""
+    columns = "stock_symbol, minute_interval, timestamp, id, created_at, updated_at"
+    return rows(store, f"SELECT {columns} FROM stock_minute_prices ORDER BY id")
