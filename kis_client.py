@@ -13,8 +13,8 @@ from typing import Any
 
 from call_limiter import CallLimiter
 from clock import Clock
-from errors import Outage, RateLimited, TokenRefused
-from kis_http import TokenExpired, Transient, Unreachable, exchange, new_session, patiently
+from errors import RateLimited, TokenRefused
+from kis_http import TokenExpired, Transient, Unreachable, exchange, new_session, outage, patiently
 from kis_token import TokenCache
 from settings import Settings
 
@@ -22,7 +22,8 @@ _QUOTES = "/uapi/domestic-stock/v1/quotations"
 _MOST_DAYS = 100
 """Rows a daily answer holds at most; 100 calendar days never hold more trading days."""
 _OUTAGE_SECONDS = 120
-"""Nothing has succeeded for this long: more symbols would fail alike."""
+"""Every call has failed for this long: more symbols would fail alike."""
+_TOKEN_TRIES = 5
 _log = logging.getLogger("minute_data")
 
 
@@ -43,7 +44,7 @@ class KisClient:
         self._settings, self._token, self._limiter, self._clock = settings, token, limiter, clock
         self._session = new_session(settings.base_url, connections)
         self._lock = threading.Lock()
-        self._ever_answered, self._answered_at = False, clock.time()
+        self._answered_at, self._failing_since = float("-inf"), float("inf")
         self.calls = 0
         """Requests sent so far, repeats included."""
         self._skews: deque[timedelta] = deque(maxlen=20)
@@ -119,25 +120,37 @@ class KisClient:
             rows = body.get(field)
             if not isinstance(rows, list):
                 raise Transient(f"KIS의 답에 {field} 목록이 없습니다.")
-            return [] if all(row == {} for row in rows) else rows
+            return [row for row in rows if row != {}]  # padding
 
+        began = self._clock.time()
         try:
-            return patiently(call, self._clock, reachable=lambda: self._ever_answered, hurried=self._hurried)
+            return patiently(call, self._clock, reachable=self._ever_answered, hurried=self._hurried)
+        except RateLimited as error:
+            raise outage(error, self._settings.base_url) from error
         except Transient as error:
-            if isinstance(error, Unreachable) or self._clock.time() - self._answered_at > _OUTAGE_SECONDS:
-                where = f"인터넷과 KIS_BASE_URL({self._settings.base_url})을 확인한 뒤 다시 실행하세요."
-                raise Outage(f"{error} {where}") from error
+            if self._is_outage(error, began):
+                raise outage(error, self._settings.base_url) from error
             raise
+
+    def _ever_answered(self) -> bool:
+        return self._answered_at > float("-inf")
+
+    def _is_outage(self, error: Transient, began: float) -> bool:
+        """Whether it is not this call alone: nobody reached KIS since it began, or all have failed for minutes."""
+        if isinstance(error, Unreachable):
+            return self._answered_at <= began
+        return self._clock.time() - self._failing_since > _OUTAGE_SECONDS
 
     def _with_token(self, path: str, tr_id: str, params: dict[str, str]) -> dict[str, Any]:
         """One paced call; an expired token is renewed and the call repeated."""
         token = self._token.get()
-        for _ in range(3):
+        for _ in range(_TOKEN_TRIES):
             try:
                 return self._send(path, tr_id, params, token)
             except TokenExpired as error:
                 _log.info("🔑 %s 토큰을 갱신합니다.", error)
-                token = self._token.renew(refused=token)
+                refused, token = token, self._token.renew(refused=token)
+                self._clock.sleep(1.0 if token == refused else 0.0)
         raise TokenRefused(
             "KIS가 내준 토큰을 KIS가 거절합니다. 잠시 뒤 다시 실행하세요. 계속되면 앱 키 상태를 확인하세요."
         )
@@ -158,7 +171,10 @@ class KisClient:
         except RateLimited:
             self._limiter.slow_down()
             raise
-        self._ever_answered, self._answered_at = True, self._clock.time()
+        except Transient:
+            self._failing_since = min(self._failing_since, self._clock.time())
+            raise
+        self._answered_at, self._failing_since = self._clock.time(), float("inf")
         self._compare_clocks(date_header)
         return body
 
@@ -176,5 +192,5 @@ class KisClient:
     def _compare_clocks(self, date_header: str) -> None:
         try:
             self._skews.append(parsedate_to_datetime(date_header) - self._clock.now())
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return  # no Date header, or not a date: nothing to compare

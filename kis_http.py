@@ -4,6 +4,7 @@ The HTTP status means little there (an over-limit call may come as 500, 429 or 2
 code, `error_code` from the auth endpoints and `msg_cd` from the data ones (kis_api.md §3).
 """
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -13,9 +14,12 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from clock import Clock
-from errors import AuthError, ConfigError, NotOffered, RateLimited, SourceError
+from errors import AuthError, ConfigError, NotOffered, Outage, RateLimited, SourceError
+from redact import Redactor
 
 TIMEOUT_SECONDS = 10
+LOST_SECONDS = 300
+"""How long a server that was there before is waited for."""
 LOOPBACK = ("localhost", "127.", "::1")
 _log = logging.getLogger("minute_data")
 T = TypeVar("T")
@@ -68,24 +72,32 @@ def exchange(session: requests.Session, method: str, url: str, env: str, **reque
     """
     try:
         answer = session.request(method, url, timeout=TIMEOUT_SECONDS, allow_redirects=False, **request)
-        body = answer.json()
-    except (requests.exceptions.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _without_json(answer.status_code, answer.content) from error
     except requests.RequestException as error:
         raise Unreachable(f"KIS 서버에 연결할 수 없습니다 ({type(error).__name__}).") from error
-    if not isinstance(body, dict):
-        raise Transient("KIS가 JSON 객체가 아닌 답을 보냈습니다.")
-    _raise_for(body, answer.status_code, env)
+    body = _json_object(answer.status_code, answer.content)
+    _raise_for(body, answer.status_code, env, request)
     return body, answer.headers.get("Date", "")
+
+
+def _json_object(status: int, content: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a ValueError too
+        raise _without_json(status, content) from error
+    if not isinstance(body, dict):
+        raise Transient(f"KIS가 JSON 객체가 아닌 답을 보냈습니다 (HTTP {status}).")
+    return body
 
 
 def _without_json(status: int, content: bytes) -> Exception:
     if status == 404 and not content.strip():
         return ConfigError("KIS 서버에 그 경로가 없습니다 (404). KIS_BASE_URL이 KIS Open API 주소인지 확인하세요.")
+    if status == 429:
+        return RateLimited("KIS의 초당 호출 한도를 넘었습니다 (HTTP 429).")
     return Transient(f"KIS가 JSON이 아닌 답을 보냈습니다 (HTTP {status}).")
 
 
-def _raise_for(body: Mapping[str, Any], status: int, env: str) -> None:
+def _raise_for(body: Mapping[str, Any], status: int, env: str, request: Mapping[str, Any]) -> None:
     code = str(body.get("error_code") or body.get("msg_cd") or "").strip()
     if code in _REFUSALS:
         kind, text = _REFUSALS[code]
@@ -97,8 +109,22 @@ def _raise_for(body: Mapping[str, Any], status: int, env: str) -> None:
     if code == "EGW00133":
         raise TokenTooSoon("토큰은 1분에 한 번만 발급됩니다 (EGW00133).")
     if body.get("rt_cd") != "0" and "access_token" not in body:
-        text = str(body.get("error_description") or body.get("msg1") or "").strip()[:100]
-        raise Transient(f"KIS가 오류로 답했습니다 (HTTP {status}, {code or '코드 없음'} {text}).")
+        words = f"{code or '코드 없음'} {body.get('error_description') or body.get('msg1') or ''}"
+        raise Transient(f"KIS가 오류로 답했습니다 (HTTP {status}, {_quoted(words, request)}).")
+
+
+def _quoted(text: str, request: Mapping[str, Any]) -> str:
+    """KIS's words in one short line, without the secrets of the request that it may echo."""
+    sent = {**request.get("headers", {}), **request.get("json", {})}
+    secrets = (sent.get(name, "").removeprefix("Bearer ") for name in ("authorization", "appkey", "appsecret"))
+    return " ".join(Redactor(secrets)(text).split())[:120]
+
+
+def outage(error: Exception, base_url: str) -> Outage:
+    """What ends the run: `error`, and what its user can do."""
+    if isinstance(error, RateLimited):
+        return Outage(f"{error} 같은 키를 쓰는 다른 프로그램을 멈추거나 .env의 KIS_RATE_LIMIT을 낮추세요.")
+    return Outage(f"{error} 인터넷과 KIS_BASE_URL({base_url})을 확인한 뒤 다시 실행하세요.")
 
 
 def patiently(call: Callable[[], T], clock: Clock, reachable: Callable[[], bool], *, hurried: bool = False) -> T:
@@ -111,12 +137,14 @@ def patiently(call: Callable[[], T], clock: Clock, reachable: Callable[[], bool]
     """
     import tenacity  # 40 ms: only where a call is made
 
+    began = clock.time()
+
     def enough(state: tenacity.RetryCallState) -> bool:
         lost = isinstance(state.outcome and state.outcome.exception(), Unreachable)
         if hurried:
             return state.attempt_number >= (3 if lost else 6)
         if lost and reachable():
-            return (state.seconds_since_start or 0) > 300
+            return clock.time() - began > LOST_SECONDS
         return state.attempt_number >= (6 if lost else 8)
 
     within_limit = tenacity.Retrying(

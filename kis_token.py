@@ -20,13 +20,15 @@ import requests
 
 import files
 from clock import Clock
-from errors import ConfigError, TokenRefused
-from kis_http import TokenTooSoon, Transient, exchange, new_session, patiently
+from errors import ConfigError, RateLimited, TokenRefused
+from kis_http import TokenTooSoon, Transient, exchange, new_session, outage, patiently
 from market_hours import KST
 from settings import Settings
 
 EARLY = timedelta(hours=1)
 ONE_A_MINUTE = 61.0
+TRUSTED_SECONDS = 1800
+"""A token that KIS gave us is used for so long even where it looks expired: then this host's clock is wrong."""
 _log = logging.getLogger("minute_data")
 
 
@@ -63,10 +65,12 @@ class TokenCache:
         with self._lock():
             token = self._usable_file()
             if token is None or token.value == refused:
-                asked_lately = self._token and self._clock.time() - self._issued_at < ONE_A_MINUTE
-                token = self._token if asked_lately else self._issue(refused)
+                mine = self._token
+                keep = mine and (
+                    self._was_issued_within(ONE_A_MINUTE) or (mine.value != refused and self._is_fresh(mine))
+                )
+                token = mine if mine and keep else self._issue(refused)
             self._token = token
-            assert token
             return token.value
 
     def state(self) -> tuple[Token | None, str]:
@@ -77,7 +81,7 @@ class TokenCache:
         left = token.expires_at - self._clock.now()
         word = (
             f"{left // timedelta(hours=1)}시간 {left // timedelta(minutes=1) % 60}분 남음"
-            if left > EARLY * 0
+            if left > timedelta(0)
             else "만료됨"
         )
         return token, f"토큰 만료시간 {token.expires_at:%Y-%m-%d %H:%M:%S} ({word}): {self._file}"
@@ -107,9 +111,12 @@ class TokenCache:
         return token
 
     def _is_fresh(self, token: Token) -> bool:
-        """An hour left; or, for one that KIS gave us this minute, as long as it has."""
-        just_issued = self._token == token and self._clock.time() - self._issued_at < ONE_A_MINUTE
-        return token.expires_at - self._clock.now() > (timedelta(0) if just_issued else EARLY)
+        """An hour left; or one that KIS itself gave us lately."""
+        trusted = self._token == token and self._was_issued_within(TRUSTED_SECONDS)
+        return trusted or token.expires_at - self._clock.now() > EARLY
+
+    def _was_issued_within(self, seconds: float) -> bool:
+        return 0 <= self._clock.time() - self._issued_at < seconds
 
     def _issue(self, refused: str | None) -> Token:
         """Ask KIS; where somebody asked within the minute, take their token from the file or wait the minute out."""
@@ -123,6 +130,8 @@ class TokenCache:
                     return token
                 _log.info("⏳ 토큰은 1분에 한 번만 발급됩니다. 61초 뒤 다시 요청합니다.")
                 self._clock.sleep(ONE_A_MINUTE)
+            except (Transient, RateLimited) as error:  # tried often enough here: the caller must not try all that again
+                raise outage(error, self._settings.base_url) from error
         raise TokenRefused(
             "KIS가 몇 분째 토큰을 내주지 않습니다 (EGW00133). 같은 키를 쓰는 다른 프로그램을 확인하고 다시 실행하세요."
         )
@@ -174,6 +183,7 @@ class TokenCache:
         import filelock
 
         with self._thread_lock:
+            self._clock.check()
             try:
                 lock = filelock.FileLock(f"{self._file}.lock", timeout=0, thread_local=False)
                 while True:

@@ -1,14 +1,18 @@
 """What the tests of the KIS side share: a clock whose sleep only moves a number, settings, raw rows as KIS sends."""
 
+import socketserver
 import threading
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import settings as user_settings
 from clock import Clock
 from errors import Stopped
+from kis_simulated_http import Call, Reply
+from kis_simulator import Simulator
 from market_hours import KST, Session, TradingCalendar
 from settings import Settings
 
@@ -16,7 +20,7 @@ FRIDAY = date(2026, 11, 20)
 WEDNESDAY = date(2026, 11, 18)
 CSAT = date(2026, 11, 19)
 AFTER_CLOSE = datetime(2026, 11, 20, 18, tzinfo=KST)
-SECRETS = ("APPKEY-5f1d+/ㅋ".replace("ㅋ", "k"), "APP$ecret\"'\\ with 100%=")
+SECRETS = ("APPKEY-5f1d+/k=", "APP$ecret\"'\\ with 100%=")
 
 
 class FakeClock(Clock):
@@ -84,3 +88,82 @@ def trading(minutes: Iterable[tuple[str, int, int]], *, before: int = 0, day: da
         acml += price * volume
         rows.append(raw(hour, price, volume, acml, day=day))
     return rows[::-1]
+
+
+class Listening(Simulator):
+    """The simulator, remembering each call with its headers, and how many connections were opened."""
+
+    def __init__(self, clock: Clock | None = None, **options: Any) -> None:
+        self.heard: list[Call] = []
+        self.connections = 0
+        timing = {"now": clock.now, "monotonic": clock.time} if clock else {}
+        super().__init__(**{**timing, "rate": 1e6, **options})
+
+    def start(self, port: int = 0) -> str:
+        url = super().start(port)
+        assert self._server
+        accept = self._server.process_request
+
+        def process_request(request: Any, address: Any) -> None:
+            self.connections += 1
+            accept(request, address)
+
+        self._server.process_request = process_request  # type: ignore[method-assign]
+        return url
+
+    def answer(self, call: Call) -> Reply:
+        self.heard.append(call)
+        return super().answer(call)
+
+
+class Scripted:
+    """A server that says what it is told to, in raw bytes, to each data call in turn; tokenP always works."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self.answers, self.asked = list(answers), 0
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def _handler(self) -> type[socketserver.StreamRequestHandler]:
+        outer = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                first = self.rfile.readline()
+                length = 0
+                while (line := self.rfile.readline().strip()) != b"":
+                    name, _, value = line.partition(b":")
+                    length = int(value) if name.lower() == b"content-length" else length
+                self.rfile.read(length)
+                self.wfile.write(outer.answer(first))
+
+        return Handler
+
+    def answer(self, first: bytes) -> bytes:
+        if first.startswith(b"POST"):
+            return said(b'{"access_token":"eyJ.token","access_token_token_expired":"2026-11-21 18:00:00"}')
+        self.asked += 1
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+    def __enter__(self) -> "Scripted":
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def said(body: bytes, status: str = "200 OK", headers: str = "") -> bytes:
+    """An HTTP answer in bytes; the connection is closed after it."""
+    return f"HTTP/1.1 {status}\r\n{headers}Connection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def error_text(error: BaseException | None) -> str:
+    """All that a traceback of this error could print: messages and reprs of the whole chain."""
+    texts = []
+    while error:
+        texts.append(f"{error!s} {error!r} {getattr(error, '__dict__', '')}")
+        error = error.__cause__ or error.__context__
+    return "\n".join(texts)
