@@ -2,7 +2,9 @@
 # make test   필요한 것을 모두 갖추고 테스트를 돌립니다 (make test ARGS="-k settings -x")
 # 다른 파이썬으로: make PYTHON=python3.13 test
 
-PYTHON ?= python3
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$python && exit; done; echo python3)
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
@@ -45,7 +47,7 @@ clean:
 # 가상환경: 파이썬 버전이 바뀌면 새로 만들고, 패키지 목록이 바뀌면 다시 설치합니다.
 $(VENV)/.python-$(VERSION):
 	@test -n "$(VERSION)" || { echo "❌ $(PYTHON) 을 찾을 수 없습니다. Python 3.11 이상을 설치하세요 (https://www.python.org/downloads/)." >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "❌ Python 3.11 이상이 필요합니다 (지금: $(VERSION)). 다른 파이썬이 있으면: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c '$(NEW_ENOUGH)' || { echo "❌ Python 3.11 이상이 필요합니다 (지금: $(VERSION)). 다른 파이썬이 있으면: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "❌ 가상환경을 만들 수 없습니다. 먼저 설치하세요: sudo apt install python3-venv (또는 python$(VERSION)-venv)" >&2; exit 1; }
 	@$(BIN)/python -c 'import sys, pip; sys.exit("%d.%d" % sys.version_info[:2] != "$(VERSION)")' 2>/dev/null || { echo "🐍 가상환경 $(VENV) 을 만듭니다 (Python $(VERSION))" >&2; $(PYTHON) -m venv --clear $(VENV); }
 	@rm -f $(VENV)/.python-* && touch $@

@@ -34,12 +34,16 @@ def write_line(stream: IO[str] | None, text: str) -> None:
     if stream is None:
         return
     bars = getattr(sys.modules.get("tqdm"), "tqdm", None)  # loaded only once a bar is shown
-    with contextlib.suppress(OSError, ValueError):
+    try:
         if bars is not None:
             bars.write(text, file=stream)
         else:
             stream.write(text + "\n")
         stream.flush()
+    except BrokenPipeError:
+        _silence(stream)
+    except (OSError, ValueError):  # a full disk, a closed stream: this line is lost, the next may go through
+        pass
 
 
 def paint(text: str, colour: str, stream: IO[str] | None) -> str:
@@ -93,8 +97,15 @@ def _flush_at_exit() -> None:
         try:
             stream.flush()
         except (OSError, ValueError, AttributeError):
-            with contextlib.suppress(OSError, ValueError, AttributeError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            _silence(stream)
+
+
+def _silence(stream: IO[str]) -> None:
+    """From here on the stream leads nowhere."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def width(text: str) -> int:
