@@ -156,7 +156,7 @@ def patiently(call: Callable[[], T], clock: Clock, reachable: Callable[[], bool]
     )
     whole = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(Transient),
-        wait=tenacity.wait_exponential_jitter(initial=0.5, max=2 if hurried else 20, jitter=0.5),
+        wait=tenacity.wait_exponential_jitter(multiplier=0.5, max=2 if hurried else 20, jitter=0.5),
         stop=enough,
         sleep=clock.sleep,
         before_sleep=_tell,

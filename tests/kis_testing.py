@@ -20,7 +20,7 @@ FRIDAY = date(2026, 11, 20)
 WEDNESDAY = date(2026, 11, 18)
 CSAT = date(2026, 11, 19)
 AFTER_CLOSE = datetime(2026, 11, 20, 18, tzinfo=KST)
-SECRETS = ("APPKEY-5f1d+/k=", "APP$ecret\"'\\ with 100%=")
+SECRETS = ("APPKEY-5f1d+/k=", "APP$ecret\"'\\with100%=")
 
 
 class FakeClock(Clock):
