@@ -1,0 +1,315 @@
+"""What the tests of the backfill share: a user who types commands, and an oracle that compares whole tables.
+
+The command runs as a process of its own in a copy of the project, so that no `.env` beside the scripts or in
+`../../BE` has a say; it is told where things are by its environment alone, as a container would be.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote, unquote, urlsplit
+
+import mysql.connector
+
+from kis_simulator import Simulator
+from market_hours import KST
+from settings import Database
+
+ROOT = Path(__file__).resolve().parent.parent
+EVENING = datetime(2026, 11, 20, 21, tzinfo=KST)
+"""A Friday: every session of the thirty days before it is closed, the CSAT day (the 19th) among them."""
+LAST = EVENING.date()
+CSAT = date(2026, 11, 19)
+NAMES = {1: "ONE_MINUTE", 5: "FIVE_MINUTES", 15: "FIFTEEN_MINUTES"}
+COLUMNS = (
+    "stock_symbol, minute_interval, timestamp, open_price, high_price, low_price, close_price, volume,"
+    " price_change, price_change_percent, vwap"
+)
+_SHIFT = EVENING - datetime.now(KST)
+_AT_A_MOMENT = (
+    "import os, sys\n"
+    "from datetime import datetime, timedelta\n"
+    "from clock import Clock\n"
+    "from market_hours import KST\n"
+    "import fetch_minute_data\n"
+    "shift = timedelta(seconds=float(os.environ.pop('TEST_SHIFT')))\n"
+    "sys.exit(fetch_minute_data.main(clock=Clock(at=datetime.now(KST) + shift)))\n"
+)
+Row = tuple[Any, ...]
+
+
+def now() -> datetime:
+    """The clock of these tests, aware KST: runs on from `EVENING`."""
+    return datetime.now(KST) + _SHIFT
+
+
+def simulator(**options: Any) -> Simulator:
+    """A KIS that stands at `EVENING` and is in no hurry about its limit."""
+    return Simulator(**{"now": now, "rate": 100_000, **options})
+
+
+# --- a user at a shell ---
+
+
+class Ran(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+    @property
+    def all(self) -> str:
+        return self.out + self.err
+
+
+@dataclass
+class User:
+    """Somebody with a checkout, a key and a database; settings reach the command through its environment only."""
+
+    folder: Path
+    kis: str
+    database: str
+    settings: dict[str, str] = field(default_factory=dict)
+    on_the_day: bool = True
+    """Whether the command's clock stands at `EVENING`; else it is the host's."""
+
+    def __post_init__(self) -> None:
+        self.project, self.logs = self.folder / "house" / "stock" / "minute", self.folder / "logs"
+        if not self.project.exists():
+            copy_project(self.project)
+
+    def environment(self, **extra: str) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "TZ") if name in os.environ}
+        moment = {"TEST_SHIFT": str(_SHIFT.total_seconds())} if self.on_the_day else {}
+        own = {
+            "HOME": str(self.folder),
+            "KIS_APP_KEY": "PSEDtestAppKey0123456789abcdefghijkl",
+            "KIS_APP_SECRET": "test+Secret/" * 15,
+            "KIS_BASE_URL": self.kis,
+            "KIS_RATE_LIMIT": "5000",
+            "KIS_TOKEN_FILE": str(self.folder / "kis_rest_token.json"),
+            "DB_URL": self.database,
+            "LOG_DIR": str(self.logs),
+        }
+        merged = {**kept, **moment, **own, **self.settings, **extra}
+        return {name: value for name, value in merged.items() if value != "-"}  # "-": not set at all
+
+    def start(self, *flags: str, **environ: str) -> subprocess.Popen[str]:
+        """`python fetch_minute_data.py …` in the background."""
+        script = ["-c", _AT_A_MOMENT] if self.on_the_day else ["fetch_minute_data.py"]
+        return subprocess.Popen(
+            [sys.executable, *script, *flags], cwd=self.project, env=self.environment(**environ), text=True,
+            encoding="utf-8", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def run(self, *flags: str, timeout: float = 90, **environ: str) -> Ran:
+        """The same, to its end."""
+        return ended(self.start(*flags, **environ), timeout)
+
+    def written(self) -> list[str]:
+        """The files of this user outside the checkout."""
+        files = (path for path in self.folder.rglob("*") if path.is_file() and self.project not in path.parents)
+        return sorted(str(path.relative_to(self.folder)) for path in files)
+
+
+def copy_project(to: Path) -> None:
+    """The scripts with their compiled bytes, and nothing of a user's."""
+    to.mkdir(parents=True)
+    for path in [*ROOT.glob("*.py"), ROOT / "symbols.csv", ROOT / ".env.example"]:
+        if path.exists():
+            shutil.copy2(path, to)
+    if (ROOT / "__pycache__").exists():
+        shutil.copytree(ROOT / "__pycache__", to / "__pycache__", ignore_dangling_symlinks=True)
+
+
+def ended(process: subprocess.Popen[str], timeout: float = 90) -> Ran:
+    """Wait for a command; one that hangs is ended and fails the test."""
+    begun = time.monotonic()
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, err = process.communicate()
+        raise AssertionError(f"still running after {timeout} s\n{out[-1000:]}\n{err[-3000:]}") from None
+    return Ran(process.returncode, out, err, time.monotonic() - begun)
+
+
+def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> Ran:
+    process.send_signal(number)
+    return ended(process, 30)
+
+
+def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait for something to come true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "did not come true"
+        time.sleep(0.02)
+
+
+class Tripwire:
+    """A listener on loopback that nobody may touch."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket.settimeout(0.05)
+        self.port = int(self._socket.getsockname()[1])
+
+    def is_touched(self) -> bool:
+        try:
+            self._socket.accept()[0].close()
+        except TimeoutError:
+            return False
+        return True
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+# --- the simulator in a process of its own ---
+
+
+class FarSimulator:
+    """`python kis_simulator.py`, for load: it must not share a core's interpreter with the test."""
+
+    def __init__(self, *flags: str) -> None:
+        command = [sys.executable, str(ROOT / "kis_simulator.py"), "--port", "0", "--at", f"{EVENING:%Y-%m-%dT%H:%M:%S}"]
+        self._process = subprocess.Popen([*command, *flags], stdout=subprocess.PIPE, text=True, encoding="utf-8")
+        assert self._process.stdout
+        self.url = next(word for word in self._process.stdout.readline().split() if word.startswith("http"))
+        self._lines = threading.Thread(target=self._process.stdout.read, daemon=True)
+        self._lines.start()
+
+    def stats(self) -> dict[str, Any]:
+        import requests
+
+        answer: dict[str, Any] = requests.get(f"{self.url}/_sim/stats", timeout=10).json()
+        return answer
+
+    def calls(self, name: str) -> int:
+        return int(self.stats()["calls"].get(name, 0))
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+
+
+# --- the oracle ---
+
+
+def url_of(database: Database) -> str:
+    """The `DB_URL` of a database."""
+    if database.path is not None:
+        return f"sqlite:///{database.path}"
+    account = f"{quote(database.user, safe='')}:{quote(database.password, safe='')}"
+    return f"mysql://{account}@{database.host}:{database.port}/{database.name}"
+
+
+def execute(database: str, sql: str, *params: Any) -> list[Row]:
+    """One statement at a database by its URL, committed; `%s` for parameters."""
+    if database.startswith("sqlite"):
+        with sqlite3.connect(database.removeprefix("sqlite:///"), timeout=20) as file:
+            return file.execute(sql.replace("%s", "?"), [str(p) if isinstance(p, date) else p for p in params]).fetchall()
+    parts = urlsplit(database)
+    connection = mysql.connector.connect(
+        host=parts.hostname, port=parts.port or 3306, user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""), database=parts.path[1:] or None, autocommit=True,
+    )  # fmt: skip
+    try:
+        cursor = connection.cursor()
+        cursor.execute(sql, params)
+        rows: list[Any] = cursor.fetchall() if cursor.with_rows else []
+        return rows
+    finally:
+        connection.close()
+
+
+def deleted(database: str, symbol: str, interval: int, first: datetime, hours: float = 1) -> int:
+    """Delete candles by hand; how many there were."""
+    until = first + timedelta(hours=hours)
+    where = "FROM stock_minute_prices WHERE stock_symbol = %s AND minute_interval = %s AND timestamp >= %s AND timestamp < %s"
+    params = (symbol, NAMES[interval], first, until)
+    count = execute(database, f"SELECT COUNT(*) {where}", *params)[0][0]
+    execute(database, f"DELETE {where}", *params)
+    return int(count)
+
+
+def true_rows(sim: Simulator, symbol: str, days: Iterable[date]) -> list[Row]:
+    """Every row the table must hold for a symbol: all columns, in the order of the key."""
+    return sorted(
+        _true_row(symbol, interval, candle) for day in days for interval in NAMES for candle in sim.truth(symbol, day, interval)
+    )
+
+
+def _true_row(symbol: str, interval: int, candle: Any) -> Row:
+    when, opened, high, low, close, volume, turnover = candle
+    percent = _hundredths(Decimal(100 * (close - opened)) / opened)
+    vwap = None if turnover is None else _hundredths(Decimal(turnover) / volume)
+    return (symbol, NAMES[interval], when, opened, high, low, close, volume, close - opened, percent, vwap)
+
+
+def _hundredths(number: Decimal) -> Decimal:
+    return number.quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+def stored_rows(database: str, symbol: str) -> list[Row]:
+    """Every row the table holds for a symbol, in the order of the key."""
+    found = execute(database, f"SELECT {COLUMNS} FROM stock_minute_prices WHERE stock_symbol = %s", symbol)
+    if database.startswith("sqlite"):
+        found = [_from_sqlite(row) for row in found]
+    return sorted(found, key=lambda row: row[:3])
+
+
+def _from_sqlite(row: Row) -> Row:
+    numbers = tuple(None if value is None else Decimal(str(value)) for value in row[3:])
+    return row[0], row[1], datetime.fromisoformat(row[2]), *numbers
+
+
+def assert_true(database: str, sim: Simulator, symbols: Sequence[str], days: Sequence[date]) -> int:
+    """The table equals what traded: no row missing, none too many, every column right. Answers the rows compared."""
+    total = 0
+    for symbol in symbols:
+        expected, found = true_rows(sim, symbol, days), stored_rows(database, symbol)
+        total += len(expected)
+        if expected != found:
+            raise AssertionError(_difference(expected, found))
+    assert execute(database, "SELECT COUNT(*) FROM stock_minute_prices")[0][0] == total, "rows of other symbols"
+    return total
+
+
+def _difference(expected: Sequence[Row], found: Sequence[Row]) -> str:
+    wanted, had = {row[:3]: row for row in expected}, {row[:3]: row for row in found}
+    missing = [key for key in wanted if key not in had]
+    extra = [key for key in had if key not in wanted]
+    wrong = [(wanted[key], had[key]) for key in wanted if key in had and wanted[key] != had[key]]
+    doubled = len(found) - len(had)
+    return f"missing {len(missing)}: {missing[:3]}\nextra {len(extra)}: {extra[:3]}\ntwice {doubled}\nwrong {len(wrong)}: {wrong[:2]}"
+
+
+def coverage(database: str) -> Mapping[tuple[str, str], str]:
+    """Status by symbol and date."""
+    rows = execute(database, "SELECT stock_symbol, trade_date, status FROM stock_minute_coverage")
+    return {(symbol, str(day)): status for symbol, day, status in rows}
+
+
+def sessions(sim: Simulator, first: date, last: date) -> list[date]:
+    """The simulated exchange's trading days, both ends included; its own calendar, not ours."""
+    return [day for day in sim.market.calendar.days if first <= day <= last]
+
+
+def moments(dice: Any, count: int, shortest: float, longest: float) -> Iterator[float]:
+    return (dice.uniform(shortest, longest) for _ in range(count))
