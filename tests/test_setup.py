@@ -1,0 +1,93 @@
+"""The set-up a stranger meets: pinned packages, Makefile, compose file, systemd unit."""
+
+import os
+import re
+import stat
+import subprocess
+import sys
+from configparser import RawConfigParser
+from pathlib import Path
+
+import pytest
+import yaml
+
+from settings import KEYS
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULTS = {key.name: key.default for key in KEYS}
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_every_package_is_pinned(name):
+    lines = [line for line in read(name).splitlines() if line and not line.startswith("#")]
+    assert all(re.fullmatch(r"[\w-]+==[\w.]+|-r requirements\.txt", line) for line in lines)
+
+
+def test_the_compose_file_gives_the_database_the_settings_expect():
+    mysql = yaml.safe_load(read("compose.yaml"))["services"]["mysql"]
+    assert mysql["image"] == "mysql:8.4"
+    assert "--character-set-server=utf8mb4" in mysql["command"] and "--default-time-zone=+09:00" in mysql["command"]
+    assert mysql["environment"]["MYSQL_DATABASE"] == f"${{DB_NAME:-{DEFAULTS['DB_NAME']}}}"
+    assert mysql["environment"]["MYSQL_USER"] == f"${{DB_USER:-{DEFAULTS['DB_USER']}}}"
+    assert mysql["environment"]["MYSQL_PASSWORD"].startswith("${DB_PASSWORD:?")
+    assert mysql["ports"] == [f"127.0.0.1:${{DB_PORT:-{DEFAULTS['DB_PORT']}}}:3306"]
+    assert "$$MYSQL_PASSWORD" in mysql["healthcheck"]["test"][1]
+
+
+def test_the_compose_file_keeps_the_data_in_a_named_volume():
+    compose = yaml.safe_load(read("compose.yaml"))
+    volume, folder = compose["services"]["mysql"]["volumes"][0].split(":")
+    assert volume in compose["volumes"] and folder == "/var/lib/mysql"
+
+
+def test_the_systemd_unit_starts_the_updater_and_restarts_it():
+    unit = RawConfigParser()
+    unit.optionxform = str  # type: ignore[method-assign,assignment]
+    unit.read_string(read("deploy/realtime-updater.service"))
+    assert unit["Service"]["ExecStart"].startswith(unit["Service"]["WorkingDirectory"])
+    assert unit["Service"]["ExecStart"].endswith("realtime_updater.py")
+    assert unit["Service"]["Restart"] == "on-failure"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX")
+@pytest.mark.parametrize("name", [".ci/run", ".ci/mariadb"])
+def test_the_scripts_can_be_run(name):
+    assert (ROOT / name).stat().st_mode & stat.S_IXUSR
+    assert subprocess.run(["bash", "-n", ROOT / name], check=False).returncode == 0
+
+
+def make(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    clean = {name: text for name, text in os.environ.items() if not name.startswith("MAKE") and name != "PYTHON"}
+    return subprocess.run(
+        ["make", *arguments], cwd=ROOT, capture_output=True, text=True, env={**clean, **environ}, check=False
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX")
+def test_make_alone_says_what_there_is():
+    said = make().stdout
+    assert all(f"make {target}" in said for target in ("demo", "test", "lint", "soak", "bench", "clean"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX")
+def test_make_says_which_python_is_needed(tmp_path):
+    old = tmp_path / "python3.8"
+    old.write_text('#!/bin/sh\ncase "$2" in *print*) echo 3.8 ;; *) exit 1 ;; esac\n')
+    old.chmod(0o755)
+    done = make(f"PYTHON={old}", f"VENV={tmp_path / 'venv'}", "demo")
+    assert done.returncode != 0 and "3.11" in done.stderr and "3.8" in done.stderr
+    missing = make("PYTHON=no-such-python", f"VENV={tmp_path / 'venv'}", "demo")
+    assert missing.returncode != 0 and "no-such-python" in missing.stderr and not (tmp_path / "venv").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX")
+def test_make_says_what_to_install_where_venv_is_missing(tmp_path):
+    bare = tmp_path / "python3"
+    bare.write_text(f'#!/bin/sh\ncase "$2" in *ensurepip*) exit 1 ;; *) exec {sys.executable} "$@" ;; esac\n')
+    bare.chmod(0o755)
+    done = make(f"PYTHON={bare}", f"VENV={tmp_path / 'venv'}", "demo")
+    assert done.returncode != 0 and "python3-venv" in done.stderr
