@@ -1,0 +1,105 @@
+"""Point 1: calls a second that KIS answered ÷ calls a second that it allows, whole command, KIS and database included.
+
+The server counts a sliding second on arrival and sits in a process of its own. Measured in steady state: the first
+seconds (token, first connections; with a way that jitters by 60 ms the minute in which the gap finds its width) are
+left out, an over-limit answer counts as none.
+"""
+
+import time
+from typing import Any, NamedTuple
+
+from harness import (
+    SESSIONS,
+    THE_97,
+    Fetch,
+    Kis,
+    Line,
+    address,
+    folder,
+    interrupted,
+    keep,
+    kis,
+    load,
+    quick,
+    running,
+    spread,
+)
+
+
+class Case(NamedTuple):
+    rate: float
+    latency: float
+    jitter: float
+    warm: float
+    seconds: float
+    target: float
+    most_refused: float
+
+
+LATENCIES = (0.05, 0.2, 0.6)
+STEADY = [Case(18, latency, 0.005, 6, 40, 0.97, 0.0) for latency in LATENCIES]
+UNEVEN = [Case(18, latency, 0.06, 60, 60, 0.9, 0.01) for latency in LATENCIES]
+FAST = [Case(100, latency, 0.005, 8, 20, 0.8, 0.01) for latency in LATENCIES]
+
+
+class Measured(NamedTuple):
+    efficiency: float
+    refused: float
+    refused_at_all: int
+
+
+def measure(case: Case, server: Any) -> Measured:
+    """One run of the command, broken off after the measured time."""
+    database = server.fresh()
+    try:
+        with kis(rate=case.rate, latency=case.latency, way_jitter=case.jitter) as simulator, folder() as here:
+            flags = ("--from", str(SESSIONS[-21]), "--to", str(SESSIONS[-1]), "--symbols", ",".join(THE_97))
+            command = Fetch(*flags, kis=simulator.url, database=address(database), folder=here, rate=case.rate)
+            time.sleep(case.warm + case.seconds + 3)
+            requests = data_calls(simulator)
+            interrupted(command)
+    finally:
+        server.drop(database)
+    return judge(case, requests)
+
+
+def data_calls(simulator: Kis) -> list[dict[str, Any]]:
+    return [request for request in simulator.ask("requests") if "quotations" in request["path"]]
+
+
+def judge(case: Case, requests: list[dict[str, Any]]) -> Measured:
+    start = requests[0]["at"] + case.warm
+    counted = [request for request in requests if start <= request["at"] < start + case.seconds]
+    refused = sum(request["code"] == "EGW00201" for request in counted)
+    at_all = sum(request["code"] == "EGW00201" for request in requests)
+    answered = len(counted) - refused
+    return Measured(answered / case.seconds / case.rate, refused / max(1, len(counted)), at_all)
+
+
+def line(case: Case, found: list[Measured]) -> Line:
+    efficiency = spread([one.efficiency for one in found])
+    refused = max(one.refused for one in found)
+    what = f"{case.rate:g}/s · 지연 {case.latency * 1000:g} ms · 흔들림 {case.jitter * 1000:g} ms"
+    value = f"{efficiency} · EGW00201 {refused:.2%} (시작부터 {max(one.refused_at_all for one in found)}번)"
+    limit = "0건" if case.most_refused == 0 else f"{case.most_refused:.0%} 이하"
+    met = efficiency.median >= case.target and refused <= case.most_refused
+    return Line(what, value, f"≥ {case.target} · {limit}", met)
+
+
+def main() -> None:
+    began, lines = load(), []
+    with running("mariadb", tuned=True) as server:
+        assert server, "needs mariadbd"
+        for case in (*STEADY, *UNEVEN, *FAST):
+            if quick():
+                case = case._replace(warm=3, seconds=8)
+            times = 1 if quick() or case in UNEVEN else 3
+            lines.append(line(case, [measure(case, server) for _ in range(times)]))
+            print(*lines[-1], flush=True)
+    note = "흔들림 = 서버에 닿기까지 더 걸리는 시간(0부터 그 값까지 고르게)."
+    note += " 60 ms는 첫 1분(간격을 넓히는 시간)을 빼고 쟀습니다."
+    keep("quota", "1. 쿼터 효율 (성공한 호출 ÷ 허용된 호출)", lines, began_at_load=began, note=note)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""A simulated KIS in a process of its own: `kis_process.py '{"rate": 18, "at": "2026-11-20T21:00"}'` prints its URL."""
+
+import json
+import signal
+import sys
+import threading
+from datetime import datetime
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from kis_simulator import Simulator, running_clock  # noqa: E402
+
+
+def main(text: str) -> None:
+    options = json.loads(text)
+    at = datetime.fromisoformat(options.pop("at"))
+    over = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    with Simulator(now=running_clock(at), **options) as simulator:
+        print(simulator.url, flush=True)
+        while not over.wait(1):
+            pass
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
