@@ -12,7 +12,7 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from logs import LOG, setup_logging
-from terminal import is_terminal, paint, prepare_streams, say, terminal_columns, width
+from terminal import complain, is_terminal, paint, prepare_streams, say, terminal_columns, width
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Progress",
+    "complain",
     "duration",
     "is_terminal",
     "number",

@@ -209,22 +209,27 @@ def _plausible(value: object) -> str:
     return value
 
 
+_EXIT_CODES = "종료 코드: 0 쓸 수 있음 · 1 없거나 만료됨 · 2 설정 오류"
+
+
 def main() -> int:
     """Tell the state of the token file. Exit 0: usable, 1: none or expired, 2: configuration."""
     import os
-    import sys
     from pathlib import Path
 
+    import command_line
     import console
     import settings
     from errors import MinuteDataError
 
     console.prepare_streams()
+    about = "저장된 KIS 토큰의 만료시간을 보입니다 (토큰은 보이지 않습니다)."
+    command_line.Parser("kis_token.py", about, _EXIT_CODES).parse_args()
     clock = Clock()
     try:
         token, line = TokenCache(settings.load(os.environ, Path(__file__).resolve().parent), clock).state()
     except MinuteDataError as error:
-        print(f"❌ {error}", file=sys.stderr)
+        console.complain(str(error))
         return error.exit_code
     print(line)
     return 0 if token and token.expires_at > clock.now() else 1

@@ -154,9 +154,11 @@ def _require(found: Found, here: Path) -> None:
         missing.append("DB_PASSWORD")
     if missing:
         hint = " 빈 비밀번호라면 DB_PASSWORD= 라고 쓰세요." if "DB_PASSWORD" in missing else ""
+        env = here / ".env"
+        way = f"{env} 파일에" if env.is_file() else f"{here} 폴더에서 `cp .env.example .env` 로 {env} 파일을 만들고"
         raise ConfigError(
-            f"설정이 없습니다: {', '.join(missing)}. {here} 폴더에서 `cp .env.example .env` 로 {here / '.env'} 파일을 "
-            f"만들고 값을 채우세요.{hint} 키 없이 먼저 보려면: python fetch_minute_data.py --demo"
+            f"설정이 없습니다: {', '.join(missing)}. {way} 값을 채우세요.{hint}"
+            " 키 없이 먼저 보려면: `python fetch_minute_data.py --demo`"
         )
 
 

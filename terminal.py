@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import io
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Mapping
@@ -27,6 +28,22 @@ def prepare_streams() -> None:
 def say(text: str = "", *, stream: IO[str] | None = None) -> None:
     """A line of results to stdout (or `stream`); above the progress bar if one is shown, never an error."""
     write_line(stream or sys.stdout, text)
+
+
+def complain(text: str) -> None:
+    """What went wrong, to stderr; on a terminal broken between words, so that what is to be typed can be read."""
+    columns = terminal_columns(sys.stderr) if is_terminal(sys.stderr) else 0
+    say(wrapped(f"❌ {text}", columns) if columns else f"❌ {text}", stream=sys.stderr)
+
+
+def wrapped(text: str, columns: int) -> str:
+    """`text` in lines of at most `columns`, broken between words; what stands in `backticks` stays together."""
+    lines = [""]
+    for word in re.findall(r"`[^`]*`\S*|\S+", text):
+        if lines[-1].strip() and width(f"{lines[-1]} {word}") > columns:
+            lines.append("  ")
+        lines[-1] += f" {word}" if lines[-1] else word
+    return "\n".join(lines)
 
 
 def write_line(stream: IO[str] | None, text: str) -> None:
