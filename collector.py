@@ -13,17 +13,19 @@ from itertools import product
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
-from candles import INTERVALS, Candle, Row, derive, is_number, label, prove, session_rows, unexplained_start
+from candles import INTERVALS, Candle, Candles, Row, derive, is_number, label, prove, session_rows, unexplained_start
 from clock import Clock
 from db import Counts, Coverage, Store
 from errors import BadRow, SourceError
-from kis_client import KisClient
+from kis_client import MOST_DAYS, KisClient
 from market_hours import Session, TradingCalendar
 
 COMPLETE, NO_TRADES, PROVISIONAL = "COMPLETE", "NO_TRADES", "PROVISIONAL"
 FULL_PAGE = 120
 """Rows of a full answer of the past TR; a shorter one has nothing behind it (kis_api.md §6)."""
 EMPTY_TRIES = 4
+DAILY_SPAN = timedelta(days=MOST_DAYS - 1)
+"""From the first to the last day of one call for daily candles."""
 _log = logging.getLogger("minute_data")
 Task = TypeVar("Task")
 
@@ -90,7 +92,7 @@ class Collector:
         self, client: KisClient, store: Store, calendar: TradingCalendar, clock: Clock, span: tuple[date, date]
     ) -> None:
         self._client, self._store, self._calendar, self._clock = client, store, calendar, clock
-        self._daily = DailyCandles(client, *span)
+        self._daily = DailyCandles(client, *span, clock.now().date())
 
     def collect(self, task: SymbolDay) -> Counts:
         """Fetch, check and store one closed symbol-day; answers the stored rows per interval.
@@ -100,10 +102,17 @@ class Collector:
         session = self._calendar.session(task.day)
         verdict = self._judge(task.symbol, session)
         wanted = derive(verdict.candles)
+        is_today = task.day == self._clock.now().date()
+
+        def change(stored: Candles) -> Candles:
+            if is_today and verdict.note and stored[1] and not verdict.candles:
+                raise SourceError("오늘 거래가 있었는데 과거 분봉이 아직 비어 있습니다. 잠시 뒤 다시 받습니다.")
+            return wanted
+
         return self._store.rewrite(
             task.symbol,
             session,
-            lambda _: wanted,
+            change,
             now=self._clock.now(),
             status=verdict.status,
             note=verdict.note,
@@ -125,9 +134,10 @@ class Collector:
             rows = self._fetch(symbol, session)
             daily, answered = self._daily.get(symbol, session.day, fresh=fresh and attempt == 0)
             if rows:
-                return check_day(rows, session, daily, answered)
+                return check_day(rows, session, daily, answered, again=fresh)
             if attempt and answered and not (daily and daily.volume):
                 return Verdict([], NO_TRADES, None)
+            self._clock.sleep(attempt)
         if not daily:
             raise SourceError("분봉도 일봉도 비어 있어 거래가 없었는지 확인할 수 없습니다. 종목코드를 확인하세요.")
         return Verdict([], NO_TRADES, f"일봉 거래량은 {daily.volume:,}주이지만 분봉이 {EMPTY_TRIES}번 모두 비어 있음")
@@ -135,39 +145,45 @@ class Collector:
     def _fetch(self, symbol: str, session: Session) -> list[Row]:
         """All pages of a day, oldest row first: from close + 9 minutes back until the day's start is proven."""
         found: dict[datetime, Row] = {}
-        last = session.end - timedelta(seconds=1)
-        confirmed = False
+        last, deeper = session.end - timedelta(seconds=1), False
+        doubted: datetime | None = None
         while True:
-            page = self._page(symbol, session, last, after_full=bool(found) and not confirmed)
-            for row in page.rows:
-                if found.setdefault(row.minute, row) != row:
-                    raise BadDay(f"{row.minute:%H:%M} 행이 페이지마다 다른 값으로 왔습니다.")
+            page = self._page(symbol, session, last, deeper=deeper)
+            _merge(found, page.rows)
             rows = [found[minute] for minute in sorted(found)]
-            if not page.starts_day:
+            unexplained = bool(rows) and unexplained_start(rows, session)
+            if deeper and not page.size and unexplained:
+                raise SourceError(f"{last:%H:%M} 이전 분봉이 계속 비어 있어 하루의 시작을 확인할 수 없습니다.")
+            deeper = not page.starts_day
+            if deeper:
                 last = page.earliest - timedelta(seconds=1)
-            elif rows and unexplained_start(rows, session) and not confirmed:
+            elif unexplained and rows[0].minute != doubted:
                 # Turnover says that something came before: off-hours trades, or minutes this answer kept back.
-                confirmed, last = True, rows[0].minute.replace(tzinfo=last.tzinfo) - timedelta(seconds=1)
+                doubted = rows[0].minute
+                last = doubted.replace(tzinfo=last.tzinfo) - timedelta(seconds=1)
             else:
                 return rows
 
-    def _page(self, symbol: str, session: Session, last: datetime, *, after_full: bool) -> "Page":
-        """One page, read strictly; asked again once for a bad row, and thrice where it is empty behind a full one."""
-        tries = 0
+    def _page(self, symbol: str, session: Session, last: datetime, *, deeper: bool) -> "Page":
+        """One page, read strictly; asked again once for a bad row, and four times where rows must lie `deeper`."""
+        empty = bad = 0
         while True:
-            tries += 1
             try:
                 page = read_page(self._client.past_minutes(symbol, last), session, last)
             except BadRow:
-                if tries > 1:
+                bad += 1
+                if bad > 1:
                     raise
                 continue
-            if page.size or not after_full:
+            if page.size or not deeper or empty == EMPTY_TRIES:
                 return page
-            if tries > EMPTY_TRIES:
-                raise SourceError(
-                    f"{last:%H:%M} 이전 분봉이 {tries}번 모두 비어 있어 하루의 시작을 확인할 수 없습니다."
-                )
+            empty += 1
+
+
+def _merge(found: dict[datetime, Row], rows: Iterable[Row]) -> None:
+    for row in rows:
+        if found.setdefault(row.minute, row) != row:
+            raise BadDay(f"{row.minute:%H:%M} 행이 페이지마다 다른 값으로 왔습니다.")
 
 
 class BadDay(SourceError):
@@ -200,8 +216,13 @@ def read_page(raws: list[Any], session: Session, last: datetime) -> Page:
     return Page(session_rows(raws, session), len(raws), starts, earliest)
 
 
-def check_day(rows: Sequence[Row], session: Session, daily: DailyCandle | None, answered: bool) -> Verdict:
-    """Prove a day by its turnover and by the daily candle. Raises `BadDay` with the reason."""
+def check_day(
+    rows: Sequence[Row], session: Session, daily: DailyCandle | None, answered: bool, *, again: bool = True
+) -> Verdict:
+    """Prove a day by its turnover and by the daily candle. Raises `BadDay` with the reason.
+
+    What is odd but possible is a reason to fetch once more; `again` it is believed, with a note.
+    """
     candles, doubts = prove(rows, session)
     if doubts:
         minutes = ", ".join(f"{minute:%H:%M}" for minute in doubts[:3])
@@ -217,7 +238,25 @@ def check_day(rows: Sequence[Row], session: Session, daily: DailyCandle | None, 
         raise BadDay("분봉은 있는데 일봉에 이 날이 없습니다.")
     else:
         notes.append("일봉이 비어 있어 대조하지 못함")
-    return Verdict(candles, COMPLETE, " · ".join(notes) or None)
+    odd = [*_odd_start(rows, session), *_odd_end(candles[-1], session, daily)]
+    if odd and not again:
+        raise BadDay(odd[0])
+    return Verdict(candles, COMPLETE, " · ".join(notes + odd) or None)
+
+
+def _odd_start(rows: Sequence[Row], session: Session) -> list[str]:
+    """Off-hours trades before the open are a few percent of a day; more may be minutes that two answers kept back."""
+    before = rows[0].turnover - rows[0].close * rows[0].volume
+    if not unexplained_start(rows, session) or before * 20 < rows[-1].turnover:
+        return []
+    return [f"첫 봉({rows[0].minute:%H:%M}) 이전 거래대금이 하루의 {100 * before // rows[-1].turnover}%"]
+
+
+def _odd_end(last: Candle, session: Session, daily: DailyCandle | None) -> list[str]:
+    """No turnover shows a missing last row: a day without an auction that ends at another price lacks one, maybe."""
+    if daily is None or last.timestamp >= session.close.replace(tzinfo=None) or last.close == daily.close:
+        return []
+    return [f"종가 단일가 봉이 없고 마지막 종가 {last.close:,}원이 일봉 종가 {daily.close:,}원과 다름"]
 
 
 def check_against_daily(candles: Sequence[Candle], daily: DailyCandle) -> None:
@@ -231,10 +270,15 @@ def check_against_daily(candles: Sequence[Candle], daily: DailyCandle) -> None:
 
 
 class DailyCandles:
-    """The second source: daily candles of the span, one call a symbol, asked again while the answer is empty."""
+    """The second source: daily candles of the span, one call a symbol, asked again while the answer is empty.
 
-    def __init__(self, client: KisClient, first: date, last: date) -> None:
-        self._client, self._first, self._last = client, first, last
+    A call brings a hundred days whatever the span: what lies around it tells a halted symbol from an empty answer.
+    """
+
+    def __init__(self, client: KisClient, first: date, last: date, today: date) -> None:
+        self._client = client
+        self._last = max(last, min(today, last + DAILY_SPAN / 2))
+        self._first = min(first, self._last - DAILY_SPAN)
         self._known: dict[str, dict[date, DailyCandle]] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
@@ -261,13 +305,24 @@ class DailyCandles:
             return self._locks.setdefault(symbol, threading.Lock())
 
     def _fetch(self, symbol: str) -> dict[date, DailyCandle]:
+        known: dict[date, DailyCandle] = {}
+        first = self._first
+        while first <= self._last:
+            known |= self._answer(symbol, first, min(self._last, first + DAILY_SPAN))
+            first += DAILY_SPAN + timedelta(days=1)
+        return known
+
+    def _answer(self, symbol: str, first: date, last: date) -> dict[date, DailyCandle]:
+        """One call's candles; rows of other dates count as nothing."""
         for attempt in range(EMPTY_TRIES):
             try:
-                if rows := parse_daily(self._client.daily(symbol, self._first, self._last)):
-                    return rows
+                rows = parse_daily(self._client.daily(symbol, first, last))
             except BadRow:
-                if attempt:
+                if attempt == EMPTY_TRIES - 1:
                     raise
+                continue
+            if inside := {day: candle for day, candle in rows.items() if first <= day <= last}:
+                return inside
         return {}
 
 
@@ -304,12 +359,13 @@ class Outcome:
 
 
 def work_through(
-    tasks: Sequence[Task], work: Callable[[Task], Any], workers: int, clock: Clock
+    tasks: Sequence[Task], work: Callable[[Task], Any], workers: int, clock: Clock, *, until: datetime | None = None
 ) -> Generator[Outcome, None, None]:
     """Run `work` over `tasks` on daemon threads, yielding each outcome as it ends. Raises `Stopped`.
 
-    Daemon threads: a call that hangs in KIS never keeps the process from ending; the transaction in hand,
-    ends because the store's `close()` waits for it. Leaving the loop drops the tasks not yet begun.
+    Daemon threads: a call that hangs in KIS never keeps the process from ending; the transaction in hand
+    ends because the store's `close()` waits for it. Leaving the loop drops the tasks not yet begun; `until` (aware)
+    leaves it, whatever still hangs.
     """
     todo: SimpleQueue[Task] = SimpleQueue()
     done: SimpleQueue[Outcome] = SimpleQueue()
@@ -332,15 +388,20 @@ def work_through(
         threading.Thread(target=run, daemon=True).start()
     try:
         for _ in tasks:
-            yield _next(done, clock)
+            outcome = _next(done, clock, until)
+            if outcome is None:
+                return
+            yield outcome
     finally:
         left.set()
 
 
-def _next(done: "SimpleQueue[Outcome]", clock: Clock) -> Outcome:
-    """Wait in small steps: on Windows an endless wait would not hear Ctrl-C."""
+def _next(done: "SimpleQueue[Outcome]", clock: Clock, until: datetime | None) -> Outcome | None:
+    """Wait in small steps, `until` at most: on Windows an endless wait would not hear Ctrl-C."""
     while True:
         try:
             return done.get(timeout=0.2)
         except Empty:
             clock.check()
+        if until and clock.now() >= until:
+            return None

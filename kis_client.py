@@ -19,8 +19,10 @@ from kis_token import TokenCache
 from settings import Settings
 
 _QUOTES = "/uapi/domestic-stock/v1/quotations"
-_MOST_DAYS = 100
+MOST_DAYS = 100
 """Rows a daily answer holds at most; 100 calendar days never hold more trading days."""
+_JUMP = timedelta(seconds=30)
+"""No answer is delayed by so much: this host's clock was set, what was measured before counts no longer."""
 _OUTAGE_SECONDS = 120
 """Every call has failed for this long: more symbols would fail alike."""
 _TOKEN_TRIES = 5
@@ -84,7 +86,7 @@ class KisClient:
         """Unadjusted daily rows from `first` to `last`, a call for every hundred days (§7)."""
         rows: list[Any] = []
         while first <= last:
-            until = min(last, first + timedelta(days=_MOST_DAYS - 1))
+            until = min(last, first + timedelta(days=MOST_DAYS - 1))
             rows += self._rows(
                 "inquire-daily-itemchartprice",
                 "FHKST03010100",
@@ -191,6 +193,9 @@ class KisClient:
 
     def _compare_clocks(self, date_header: str) -> None:
         try:
-            self._skews.append(parsedate_to_datetime(date_header) - self._clock.now())
+            skew = parsedate_to_datetime(date_header) - self._clock.now()
         except (ValueError, TypeError, OverflowError):
             return  # no Date header, or not a date: nothing to compare
+        if abs(skew - self.skew) > _JUMP:
+            self._skews.clear()
+        self._skews.append(skew)
