@@ -13,13 +13,14 @@ import logging
 import os
 import re
 import shutil
-import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
+import command_line
 import console
 import settings as user_settings
 import symbols_file
@@ -42,41 +43,45 @@ DEMO_SYMBOLS, DEMO_SESSIONS = 10, 5
 _log = logging.getLogger("minute_data")
 _EXAMPLES = """\
 예:
-  python fetch_minute_data.py --demo                          키도 DB도 없이 먼저 보기
-  python fetch_minute_data.py                                 97개 종목, 최근 30일
+  python fetch_minute_data.py --demo                    키도 DB도 없이 먼저 보기
+  python fetch_minute_data.py                           97개 종목, 최근 30일
   python fetch_minute_data.py --symbols 005930,000660 --days 7
   python fetch_minute_data.py --from 2026-10-01 --to 2026-10-31
-  python fetch_minute_data.py --check --symbols 005930        빠진 날 확인 (KIS 호출 없음)
+  python fetch_minute_data.py --check                   종목마다 빠진 날
+  python fetch_minute_data.py --check --symbols 005930  한 종목을 날짜별로
 
-종료 코드: 0 모두 있음 · 1 못 받거나 빠진 종목일 있음 · 2 사용법·설정 오류 · 130 중단
+종료 코드: 0 모두 있음 · 1 빠진 종목일 있음 · 2 사용법·설정 오류 · 130 중단
 """
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
-        prog="fetch_minute_data.py",
-        description="KIS Open API의 과거 1·5·15분봉으로 MySQL stock_minute_prices 테이블을 채웁니다.",
-        epilog=_EXAMPLES,
-        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=100),
-        allow_abbrev=False,
+    made = command_line.Parser(
+        "fetch_minute_data.py",
+        "KIS Open API의 과거 1·5·15분봉으로 MySQL stock_minute_prices 테이블을 채웁니다.",
+        _EXAMPLES,
     )
-    made.add_argument("--days", metavar="N", help="최근 며칠 (달력 날짜, 기본 30)")
-    made.add_argument("--from", dest="first", metavar="DATE", help="시작 날짜 YYYY-MM-DD")
-    made.add_argument("--to", dest="last", metavar="DATE", help="끝 날짜 YYYY-MM-DD (기본: 마감된 마지막 거래일)")
-    which = made.add_mutually_exclusive_group()
-    which.add_argument("--symbols", metavar="A,B", help="종목코드를 쉼표로 (기본: symbols.csv의 97개)")
-    which.add_argument("--symbols-file", metavar="F", help="종목 파일: 한 줄에 종목코드[,이름]")
-    made.add_argument("--workers", metavar="N", default="8", help="동시에 받는 작업자 수 (기본 8)")
-    made.add_argument("--force", action="store_true", help="이미 확인된 날도 다시 받기")
-    mode = made.add_mutually_exclusive_group()
+    add_range(made.add_argument_group("무엇을"))
+    how = made.add_argument_group("어떻게")
+    mode = how.add_mutually_exclusive_group()
     mode.add_argument("--check", action="store_true", help="빠진 것을 표로 보이기만 (KIS 호출·저장 없음)")
     mode.add_argument("--dry-run", action="store_true", help="받을 양과 걸릴 시간만 보이기 (KIS 호출·저장 없음)")
     mode.add_argument("--dedupe", action="store_true", help="테이블의 중복 행을 (최신만 남기고) 정리하고 시작")
-    mode.add_argument("--demo", action="store_true", help="내장 시뮬레이터와 SQLite로 시연 (키·MySQL·네트워크 불필요)")
-    talk = made.add_mutually_exclusive_group()
+    mode.add_argument("--demo", action="store_true", help="내장 시뮬레이터와 SQLite로 시연 (키·MySQL 불필요)")
+    how.add_argument("--force", action="store_true", help="이미 확인된 날도 다시 받기")
+    how.add_argument("--workers", metavar="N", default="8", help="동시에 받는 작업자 수 (기본 8)")
+    talk = how.add_mutually_exclusive_group()
     talk.add_argument("--quiet", action="store_true", help="경고와 결과만")
     talk.add_argument("--verbose", action="store_true", help="자세히")
     return made
+
+
+def add_range(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument("--days", metavar="N", help="최근 며칠 (달력 날짜, 기본 30)")
+    group.add_argument("--from", dest="first", metavar="DATE", help="시작 날짜 YYYY-MM-DD")
+    group.add_argument("--to", dest="last", metavar="DATE", help="끝 날짜 YYYY-MM-DD (기본: 마감된 마지막 거래일)")
+    which = group.add_mutually_exclusive_group()
+    which.add_argument("--symbols", metavar="A,B", help="종목코드를 쉼표로 (기본: symbols.csv의 97개)")
+    which.add_argument("--symbols-file", metavar="F", help="종목 파일: 한 줄에 종목코드[,이름]")
 
 
 def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
@@ -84,10 +89,11 @@ def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
     console.prepare_streams()
     arguments = parser().parse_args(argv)
     clock = clock or Clock()
+    console.on_stop(clock)
     try:
         return demo(arguments, clock) if arguments.demo else run(arguments, clock, load_settings())
     except MinuteDataError as error:
-        say_error(error)
+        console.complain(explained(error))
         return error.exit_code
 
 
@@ -95,29 +101,40 @@ def load_settings() -> Settings:
     return user_settings.load(os.environ, HERE)
 
 
-def say_error(error: Exception) -> None:
-    console.say(f"❌ {error}", stream=sys.stderr)
+class Wanted(NamedTuple):
+    """What the user asked for, checked: symbols with their names, calendar days (both included), workers."""
+
+    names: dict[str, str]
+    first: date
+    last: date
+    days: list[date]
+    """The closed sessions among them."""
+    workers: int
 
 
-def date_range(arguments: argparse.Namespace, calendar: TradingCalendar, clock: Clock) -> tuple[date, date]:
-    """The calendar days wanted, both included, never beyond the last closed session. Raises `ConfigError`."""
-    closed, today = calendar.last_closed(clock.now()), clock.now().date()
-    if arguments.days is not None and (arguments.first or arguments.last):
+def wanted(arguments: argparse.Namespace, calendar: TradingCalendar, now: datetime) -> Wanted:
+    """Raises `ConfigError`."""
+    names = symbols_file.choose(arguments.symbols, arguments.symbols_file)
+    workers = whole("--workers", arguments.workers, 64)
+    closed = calendar.last_closed(now)
+    first, last = date_range(arguments, closed, now.date())
+    days = [day for day in calendar.trading_days(first, last) if day <= closed]
+    return Wanted(names, first, last, days, workers)
+
+
+def date_range(arguments: argparse.Namespace, closed: date, today: date) -> tuple[date, date]:
+    """The calendar days asked for, both included; `closed` is the last closed session. Raises `ConfigError`."""
+    days, first, last = arguments.days, arguments.first, arguments.last
+    if days is not None and (first, last) != (None, None):
         raise ConfigError("--days 와 --from/--to 는 함께 쓸 수 없습니다.")
-    days = (
-        whole("--days", arguments.days or "30", MOST_DAYS) if arguments.days != "" else whole("--days", "", MOST_DAYS)
-    )
-    last = a_date("--to", arguments.last, today) if arguments.last else closed
-    first = (
-        a_date("--from", arguments.first, today) if arguments.first else min(last, closed) - timedelta(days=days - 1)
-    )
-    if first > last:
-        raise ConfigError(f"--from {first} 이 --to {last} 보다 늦습니다.")
-    if last > closed:
-        _log.info(
-            "ℹ️ %s 장이 아직 마감되지 않아 %s까지 받습니다. 오늘 장은 realtime_updater.py가 채웁니다.", last, closed
-        )
-    return first, min(last, closed)
+    count = whole("--days", "30" if days is None else days, MOST_DAYS)
+    until = closed if last is None else a_date("--to", last, today)
+    since = min(until, closed) - timedelta(days=count - 1) if first is None else a_date("--from", first, today)
+    if since > until and last is None:
+        until = since  # today's session: not closed yet, and nothing to complain about
+    if since > until:
+        raise ConfigError(f"--from {since} 이 --to {until} 보다 늦습니다.")
+    return since, until
 
 
 def a_date(flag: str, text: str, today: date) -> date:
@@ -143,41 +160,38 @@ def whole(flag: str, text: str, most: int) -> int:
 def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     """The whole job for these settings. Raises `MinuteDataError` for what the user has to mend."""
     calendar = TradingCalendar(csat_days=settings.csat_days)
-    names = symbols_file.choose(arguments.symbols, arguments.symbols_file)
-    workers = whole("--workers", arguments.workers, 64)
-    first, last = date_range(arguments, calendar, clock)
+    want = wanted(arguments, calendar, clock.now())
     reads_only = arguments.check or arguments.dry_run
-    console.setup_logging(
-        None if reads_only else settings.log_dir / LOG_FILE,
-        clock,
-        settings.secrets(),
-        verbose=arguments.verbose,
-        quiet=arguments.quiet or reads_only,
-    )
-    warn(settings, calendar, first, last)
-    days = calendar.trading_days(first, last)
+    log_file = None if reads_only else settings.log_dir / LOG_FILE
+    quiet = arguments.quiet or reads_only
+    console.setup_logging(log_file, clock, settings.secrets(), verbose=arguments.verbose, quiet=quiet)
+    greet(settings, calendar, want)
     with ExitStack() as stack:
         store = opened(settings, clock, stack)
         for line in store.preflight(dedupe=arguments.dedupe, read_only=reads_only):
-            _log.info(line)
+            _log.log(logging.WARNING if line.startswith("⚠️") else logging.INFO, line)
+        clock.check()
         from collector import plan
 
-        missing = plan(store, calendar, list(names), days, force=arguments.force)
+        missing = plan(store, calendar, list(want.names), want.days, force=arguments.force)
+        clock.check()
         if arguments.check:
-            return check(store, names, days, missing)
+            return check(store, want, missing)
         if arguments.dry_run:
-            return dry_run(missing, calendar, settings.rate_limit)
-        return backfill(settings, clock, calendar, store, names, (first, last), missing, workers, arguments.quiet)
+            return dry_run(want, missing, calendar, settings.rate_limit)
+        return backfill(settings, clock, calendar, store, want, missing, quiet=quiet)
 
 
-def warn(settings: Settings, calendar: TradingCalendar, first: date, last: date) -> None:
+def greet(settings: Settings, calendar: TradingCalendar, want: Wanted) -> None:
     _log.info("✅ KIS 환경변수 로드 완료")
     for line in settings.warnings:
         _log.warning(line)
-    for year in calendar.unlisted_csat_years(first, last):
+    for year in calendar.unlisted_csat_years(want.first, want.last):
         _log.warning(
             "⚠️ %d년 수능일을 모릅니다. 그날은 한 시간 늦게 열리니 .env에 CSAT_DATES=YYYY-MM-DD 로 적어 주세요.", year
         )
+    for day in calendar.trading_days(want.first, want.last)[len(want.days) :]:
+        _log.info("ℹ️ %s 장은 아직 마감되지 않아 받지 않습니다. 오늘 장은 realtime_updater.py가 채웁니다.", day)
 
 
 def opened(settings: Settings, clock: Clock, stack: ExitStack) -> "Store":
@@ -188,30 +202,32 @@ def opened(settings: Settings, clock: Clock, stack: ExitStack) -> "Store":
     return store
 
 
-def check(store: "Store", names: Mapping[str, str], days: Sequence[date], missing: Sequence["SymbolDay"]) -> int:
+def check(store: "Store", want: Wanted, missing: Sequence["SymbolDay"]) -> int:
     """`--check`: a table of what is there and what is not; exit 1 where something is missing."""
     from report import check_table
 
-    console.say(check_table(names, days, missing, store.spans(list(names))))
-    wanted = console.number(len(names) * len(days))
+    if not want.days:
+        console.say(nothing_traded(want))
+        return 0
+    console.say(check_table(want.names, want.days, missing, store.spans(list(want.names))))
+    total = console.number(len(want.names) * len(want.days))
     if missing:
-        console.say(
-            f"\n⚠️ {wanted}종목일 중 {console.number(len(missing))}종목일이 빠져 있습니다."
-            " --check 없이 실행하면 채웁니다."
-        )
-    else:
-        console.say(
-            f"\n✅ {wanted}종목일이 모두 있습니다 ({days[0]} ~ {days[-1]})."
-            if days
-            else "\n✅ 그 기간에는 거래일이 없습니다."
-        )
-    return 1 if missing else 0
+        lost = console.number(len(missing))
+        console.say(f"\n⚠️ {total}종목일 중 {lost}종목일이 빠져 있습니다. --check 없이 실행하면 채웁니다.")
+        return 1
+    console.say(f"\n✅ {total}종목일이 모두 있습니다 ({want.days[0]} ~ {want.days[-1]}).")
+    return 0
 
 
-def dry_run(missing: Sequence["SymbolDay"], calendar: TradingCalendar, rate: float) -> int:
+def nothing_traded(want: Wanted) -> str:
+    return f"✅ {want.first} ~ {want.last} 에는 마감된 거래일이 없습니다."
+
+
+def dry_run(want: Wanted, missing: Sequence["SymbolDay"], calendar: TradingCalendar, rate: float) -> int:
     from report import forecast
 
-    console.say(forecast(missing, calendar, rate) if missing else "✅ 받을 것이 없습니다. 모두 있습니다.")
+    nothing = "✅ 받을 것이 없습니다. 모두 있습니다." if want.days else nothing_traded(want)
+    console.say(forecast(missing, calendar, rate) if missing else nothing)
     return 0
 
 
@@ -220,27 +236,25 @@ def backfill(
     clock: Clock,
     calendar: TradingCalendar,
     store: "Store",
-    names: Mapping[str, str],
-    span: tuple[date, date],
+    want: Wanted,
     missing: list["SymbolDay"],
-    workers: int,
+    *,
     quiet: bool,
 ) -> int:
     """Collect what is missing, tell it as it comes, leave a result file behind."""
     from kis_client import KisClient
-    from report import RunResult, SymbolResult
+    from report import RunResult
 
-    result = RunResult(clock.now(), *span, {symbol: SymbolResult(symbol, name) for symbol, name in names.items()})
+    result = RunResult.of(want.names, want.first, want.last, clock.now())
     if not missing:
-        console.say("✅ 모두 있습니다. 받을 것이 없어 KIS를 호출하지 않았습니다.")
+        nothing = "✅ 모두 있습니다. 받을 것이 없어 KIS를 호출하지 않았습니다."
+        console.say(nothing if want.days else nothing_traded(want))
         return finish(settings, clock, result, 0)
-    console.on_stop(clock)
-    client = KisClient.of(settings, clock, connections=2 * workers)
+    client = KisClient.of(settings, clock, connections=2 * want.workers)
     job = Backfill(client, store, calendar, clock, result, quiet)
-    code = 1
     try:
         _log.info("📊 %d개 종목 분봉 데이터 수집 시작!", len({task.symbol for task in missing}))
-        job.run(missing, 2 * workers)
+        job.run(missing, 2 * want.workers)
         code = 1 if result.failures else 0
     except MinuteDataError as error:
         code = error.exit_code
@@ -260,9 +274,8 @@ def explained(error: MinuteDataError) -> str:
 
 def finish(settings: Settings, clock: Clock, result: "RunResult", code: int) -> int:
     """Summary to stdout, result file beside the log; a full disk for it costs a warning, not the run."""
-    seconds = (clock.now() - result.started_at).total_seconds()
-    if result.days or result.failures or code:
-        console.say(result.summary(seconds))
+    if result.days or result.failures:
+        console.say(result.summary((clock.now() - result.started_at).total_seconds()))
     try:
         result.write(settings.log_dir / RESULT_FILE, clock.now(), code)
     except OSError as error:
@@ -304,12 +317,15 @@ class Backfill:
         left = Counter(task.symbol for task in tasks)
         with console.Progress(len(left), "📊 종목별 분봉 데이터 수집", self._clock, quiet=self._quiet) as bar:
             for outcome in work_through(tasks, self._collector.collect, workers, self._clock):
+                if isinstance(outcome.error, Stopped):
+                    continue  # what is in hand still comes in
                 self._note(outcome)
                 symbol = outcome.task.symbol
                 left[symbol] -= 1
                 if not left[symbol]:
                     self._tell(symbol)
                     bar.advance()
+            self._clock.check()
 
     def _note(self, outcome: "Outcome") -> None:
         from errors import Outage
@@ -346,40 +362,52 @@ def demo(arguments: argparse.Namespace, clock: Clock) -> int:
     """A first look: the simulator in the background, a SQLite file, nothing of the user's is read or written."""
     from kis_simulator import Simulator
 
-    folder = HERE / "demo"
-    with suppress(FileNotFoundError):
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = emptied(HERE / "demo")
     calendar = TradingCalendar()
     closed = calendar.last_closed(clock.now())
-    sessions = calendar.trading_days(closed - timedelta(days=30), closed)[-DEMO_SESSIONS:]
-    arguments.symbols = arguments.symbols or ",".join(list(symbols_file.choose(None, None))[:DEMO_SYMBOLS])
-    if not (arguments.days or arguments.first):
-        arguments.first = sessions[0].isoformat()
+    if arguments.symbols is None and arguments.symbols_file is None:
+        arguments.symbols = ",".join(list(symbols_file.choose(None, None))[:DEMO_SYMBOLS])
+    if (arguments.days, arguments.first, arguments.last) == (None, None, None):
+        arguments.first = calendar.trading_days(closed - timedelta(days=30), closed)[-DEMO_SESSIONS].isoformat()
     with Simulator(now=clock.now) as simulator:
         settings = user_settings.demo_settings(simulator.url, folder)
         console.say("🎬 시연: 내장 KIS 시뮬레이터와 SQLite로 돌립니다. 키·MySQL·네트워크를 쓰지 않습니다.")
         code = run(arguments, clock, settings)
         if code == 0:
-            show_demo(settings, clock)
+            show_demo(settings, clock, symbols_file.choose(arguments.symbols, arguments.symbols_file))
     return code
 
 
-def show_demo(settings: Settings, clock: Clock) -> None:
-    """A small table of what was stored, and the next step."""
+def emptied(folder: Path) -> Path:
+    """The demo's folder without what an earlier demo left. Raises `ConfigError`."""
+    try:
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise ConfigError(f"시연 폴더를 비울 수 없습니다 ({error.strerror}): {folder}") from error
+    return folder
+
+
+def show_demo(settings: Settings, clock: Clock, names: dict[str, str]) -> None:
+    """A small table of what was stored for the first symbol, and the next step."""
     from db import open_store
 
     store = open_store(settings.database, clock)
     now = clock.now().replace(tzinfo=None)
+    symbol, name = next(iter(names.items()))
     for interval in (1, 5, 15):
-        candles = store.candles("005930", interval, now - timedelta(days=30), now)[-3:]
-        rows = [[f"{c.timestamp:%Y-%m-%d %H:%M}", *map(console.number, c[1:6]), str(c.vwap or "-")] for c in candles]
-        console.say(f"\n005930 삼성전자 {interval}분봉 (마지막 3개, 시뮬레이터가 지어낸 값)")
+        candles = store.candles(symbol, interval, now - timedelta(days=MOST_DAYS), now)[-3:]
+        rows = [
+            [f"{c.timestamp:%m-%d %H:%M}", *map(console.number, c[1:6]), f"{c.vwap:,.2f}" if c.vwap else "-"]
+            for c in candles
+        ]
+        console.say(f"\n{symbol} {name} {interval}분봉 (마지막 3개, 시뮬레이터가 지어낸 값)")
         console.say(console.table(["시각", "시가", "고가", "저가", "종가", "거래량", "VWAP"], rows))
     store.close()
     console.say(
         f"\n저장된 파일: {settings.database.path}"
-        "\n다음: .env.example 을 .env 로 복사해 KIS 키와 DB 비밀번호를 적고  python fetch_minute_data.py"
+        "\n다음: `cp .env.example .env` 로 만든 .env 에 KIS 키와 DB 비밀번호를 적고 `python fetch_minute_data.py`"
     )
 
 

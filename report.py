@@ -41,6 +41,11 @@ class RunResult:
     symbols: dict[str, SymbolResult]
     calls: int = 0
 
+    @classmethod
+    def of(cls, names: Mapping[str, str], first: date, last: date, started_at: datetime) -> "RunResult":
+        """A run that has just begun."""
+        return cls(started_at, first, last, {symbol: SymbolResult(symbol, name) for symbol, name in names.items()})
+
     @property
     def rows(self) -> list[int]:
         return [sum(column) for column in zip(*(result.rows for result in self.symbols.values()), strict=True)]
@@ -104,31 +109,41 @@ def check_table(
 ) -> str:
     """`--check`: by symbol, days complete and missing, first and last candle, reasons; by day for one symbol."""
     if len(names) == 1:
-        return _check_by_day(next(iter(names)), days, missing)
+        symbol, name = next(iter(names.items()))
+        return _check_by_day(f"{symbol} {name}".strip(), days, missing)
     rows = []
     for symbol, name in names.items():
         gone = [task for task in missing if task.symbol == symbol]
         first, last = (f"{at:%m-%d %H:%M}" for at in spans[symbol]) if symbol in spans else ("-", "-")
-        why = _reasons(gone)
-        mark = "⚠️" if gone else "✅"
-        rows.append([mark, symbol, name, str(len(days) - len(gone)), str(len(gone)), first, last, why])
+        mark = "❗" if gone else "✅"
+        counts = [str(len(days) - len(gone)), str(len(gone))]
+        rows.append([mark, symbol, name, *counts, first, last, _reasons(gone, days)])
     return console.table(["", "종목", "이름", "완료", "빠짐", "첫 캔들", "마지막 캔들", "이유"], rows)
 
 
-def _reasons(gone: Sequence[SymbolDay]) -> str:
-    reasons: dict[str, list[date]] = {}
+def _reasons(gone: Sequence[SymbolDay], days: Sequence[date]) -> str:
+    """Every missing day by its reason; days in a row as a span."""
+    reasons: dict[str, list[int]] = {}
     for task in gone:
-        reasons.setdefault(task.why, []).append(task.day)
-    told = [
-        f"{why}: {days[0]:%m-%d}{f' 외 {len(days) - 1}일' if len(days) > 1 else ''}" for why, days in reasons.items()
-    ]
-    return " / ".join(told[:2]) + (f" / 외 {len(told) - 2}가지" if len(told) > 2 else "")
+        reasons.setdefault(task.why, []).append(days.index(task.day))
+    return " / ".join(f"{why}: {_spans([days[n] for n in numbers], numbers)}" for why, numbers in reasons.items())
 
 
-def _check_by_day(symbol: str, days: Sequence[date], missing: Sequence[SymbolDay]) -> str:
+def _spans(gone: Sequence[date], numbers: Sequence[int]) -> str:
+    """Trading days without a gap between them (their numbers run on) as first~last."""
+    runs: list[list[date]] = []
+    for n, day in enumerate(gone):
+        if n and numbers[n] == numbers[n - 1] + 1:
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    return ", ".join(f"{run[0]:%m-%d}" + (f"~{run[-1]:%m-%d}" if len(run) > 1 else "") for run in runs)
+
+
+def _check_by_day(title: str, days: Sequence[date], missing: Sequence[SymbolDay]) -> str:
     why = {task.day: task.why for task in missing}
     rows = [
-        ["⚠️" if day in why else "✅", f"{day} ({'월화수목금토일'[day.weekday()]})", why.get(day, "완료")]
+        ["❗" if day in why else "✅", f"{day} ({'월화수목금토일'[day.weekday()]})", why.get(day, "완료")]
         for day in days
     ]
-    return console.table(["", f"{symbol} 거래일", "상태"], rows)
+    return console.table(["", title, "상태"], rows)
