@@ -258,7 +258,7 @@ def backfill(
         code = 1 if result.failures else 0
     except MinuteDataError as error:
         code = error.exit_code
-        _log.error("❌ %s", explained(error))
+        _log.error("⏹️ %s" if isinstance(error, Stopped) else "❌ %s", explained(error))
     store.close()
     result.calls = client.calls
     return finish(settings, clock, result, code)
@@ -393,6 +393,7 @@ def show_demo(settings: Settings, clock: Clock, names: dict[str, str]) -> None:
     """A small table of what was stored for the first symbol, and the next step."""
     from db import open_store
 
+    _log.setLevel(logging.WARNING)  # that the file is opened once more is no news
     store = open_store(settings.database, clock)
     now = clock.now().replace(tzinfo=None)
     symbol, name = next(iter(names.items()))
