@@ -130,7 +130,8 @@ def outage(error: Exception, base_url: str) -> Outage:
 def patiently(call: Callable[[], T], clock: Clock, reachable: Callable[[], bool], *, hurried: bool = False) -> T:
     """Call until it answers: six to eight tries for a passing fault, minutes for a server that was there before.
 
-    `hurried` (the updater's round, which comes again in a minute): six tries for a fault, three for a lost server.
+    `hurried` (the updater's round, which comes again in a minute and tells of outages itself): six tries for a fault,
+    three for a lost server, and no word about them.
 
     An over-limit answer is no failure: it waits at least a second and may come a hundred times. `reachable` tells
     whether KIS has answered this process at all; if not, an address may be wrong and six tries are enough.
@@ -159,7 +160,7 @@ def patiently(call: Callable[[], T], clock: Clock, reachable: Callable[[], bool]
         wait=tenacity.wait_exponential_jitter(multiplier=0.5, max=2 if hurried else 20, jitter=0.5),
         stop=enough,
         sleep=clock.sleep,
-        before_sleep=_tell,
+        before_sleep=None if hurried else _tell,
         reraise=True,
     )
     return whole(lambda: within_limit(call))

@@ -11,7 +11,14 @@ import files
 from market_hours import KST
 
 FILE = "realtime_updater_status.json"
-STATES = {"trading": "장중 갱신", "waiting": "대기", "settling": "마감 확정", "stopped": "멈춤", "once": "한 번 실행"}
+STATES = {
+    "trading": "장중 갱신",
+    "waiting": "대기",
+    "settling": "마감 확정",
+    "troubled": "문제 해결 중",
+    "stopped": "멈춤",
+    "once": "한 번 실행",
+}
 TOLERATED = timedelta(minutes=3)
 """A trouble younger than this is still being healed by the next rounds."""
 
@@ -26,9 +33,9 @@ def read(folder: Path) -> dict[str, Any] | None:
     """The last status; None where there is none, or none that can be read."""
     try:
         kept = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        _time(kept["updated_at"]), _time(kept["expect_by"])
+        told(kept, _time(kept["updated_at"]))
         return dict(kept)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

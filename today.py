@@ -37,21 +37,23 @@ def read_today(client: KisClient, symbol: str, session: Session, now: datetime, 
     Empty where KIS has nothing of today. Raises `SourceError`. Rows that an answer silently lacks are not looked for:
     the next page overlaps, and the settle compares.
     """
-    closed = min(_floor(now), session.end.replace(tzinfo=None))
+    closed = min(floor(now), session.end.replace(tzinfo=None))
     found: dict[datetime, Row] = {}
-    last, confirmed = closed - timedelta(seconds=1), False
-    while True:
-        page = _page(client, symbol, session, last, deeper=bool(found) and not confirmed)
+    rows: list[Row] = []
+    last, doubtful = closed - timedelta(seconds=1), False
+    while last >= session.open.replace(tzinfo=None):
+        page = _page(client, symbol, session, last, deeper=bool(found) and not doubtful)
+        if page.rows and page.rows[0].minute > last:
+            raise SourceError(f"오늘 {last:%H:%M} 이전을 물었는데 그 뒤의 행만 왔습니다.")
+        doubtful = doubtful and not page.rows
         found = {row.minute: row for row in page.rows if row.minute < closed} | found
         rows = [found[minute] for minute in sorted(found)]
         if not rows or (known and rows[0].minute <= known):
             break
         if page.starts_day:
-            if confirmed or not unexplained_start(rows, session):
+            if doubtful or not unexplained_start(rows, session):
                 break
-            confirmed = True  # turnover says that something came before: off-hours trades, or rows kept back
-        if rows[0].minute > last:
-            raise SourceError(f"오늘 {last:%H:%M} 이전을 물었는데 그 뒤의 행만 왔습니다.")
+            doubtful = True  # turnover says that something came before: off-hours trades, or rows kept back
         last = rows[0].minute - timedelta(seconds=1)
     return prove(rows, session).candles
 
@@ -110,10 +112,14 @@ def merged(
 
 
 def _is_better(fresh: Candle, stored: Candle, session: Session) -> bool:
-    """A proven candle is. An unproven one corrects other values, but never an auction's volume, which comes doubled."""
+    """A proven candle is. An unproven one corrects what is not proven either, but no auction, which comes doubled.
+
+    The minute at the open can never be proven: there the newer one counts.
+    """
     if fresh.turnover is not None:
         return True
-    return fresh[:6] != stored[:6] and fresh.timestamp < session.close.replace(tzinfo=None)
+    opened, closed = session.open.replace(tzinfo=None), session.close.replace(tzinfo=None)
+    return fresh[:6] != stored[:6] and fresh.timestamp < closed and (stored.vwap is None or fresh.timestamp <= opened)
 
 
 def _windows(
@@ -133,6 +139,6 @@ def _windows(
     return [known[timestamp] for timestamp in sorted(known)]
 
 
-def _floor(now: datetime) -> datetime:
-    """The running minute's start, naive KST."""
+def floor(now: datetime) -> datetime:
+    """The start of the minute that runs at `now`, naive KST."""
     return now.replace(second=0, microsecond=0, tzinfo=None)

@@ -32,6 +32,12 @@ class Troubles:
         if began:
             _log.info("✅ %s 복구: %s 만에", key, console.duration((self._clock.now() - began[0]).total_seconds()))
 
+    def give_up(self, key: str, command: str) -> None:
+        """Nobody tries any more: say what does."""
+        with self._lock:
+            self._since.pop(key, None)
+        _log.warning("⚠️ %s 은 더 다시 받지 않습니다. 직접 받으려면: %s", key, command)
+
     @property
     def current(self) -> dict[str, tuple[datetime, str]]:
         """Key → (since when, what)."""

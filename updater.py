@@ -1,32 +1,47 @@
 """The trading day of the updater: rounds over the symbols, the settle after the close, and faults that never end it.
 
-A round visits every symbol once: page, merge, one transaction (today.py). Whoever fails or is left over by the deadline
-goes first in the next one, and loses nothing, because a page reaches back thirty minutes and pages further where it
-must. After the close the authority replaces what the rounds stored, through the same `Collector` as the backfill.
+A round visits every symbol once: page, merge, one transaction (today.py). Whoever is left over by the deadline goes
+first in the next one, and nobody loses anything, because a page reaches back thirty minutes and pages go further where
+they must. After the close the authority replaces what the rounds stored, through the same `Collector` as the backfill.
 """
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from candles import INTERVALS, Candles, window
+from candles import INTERVALS, Candle, Candles, window
 from clock import Clock
 from collector import PROVISIONAL, Collector, Outcome, SymbolDay, plan, work_through
 from db import Store
-from errors import AuthError, ConfigError, NotOffered, SourceError, Stopped, StoreError
+from errors import (
+    AuthError,
+    ConfigError,
+    MinuteDataError,
+    NotOffered,
+    Outage,
+    SourceError,
+    Stopped,
+    StoreError,
+    StoreLost,
+)
 from kis_client import KisClient
 from market_hours import Session, TradingCalendar
-from today import merged, read_today
+from today import floor, merged, read_today
 from troubles import Troubles
 
 WORKERS = 16
-ROUND_SECONDS = 56
-"""A round hands over what it has not begun by then; the next one starts at :03."""
+HAND_OVER = timedelta(seconds=58)
+"""Into the minute: what a round has not begun by then is the next one's, which starts at :03."""
+LAST_ANSWERS = timedelta(seconds=4)
+"""So long a round waits beyond that for the visits it has begun."""
 LOOK_BACK = timedelta(days=7)
 GIVE_UP_AFTER = 5
-"""Symbols in a row that KIS did not answer: the round is over, the next one asks again."""
+"""Tasks in a row that KIS did not answer at all: the others would wait in vain, the next round asks again."""
+HOPELESS = (StoreLost, AuthError, ConfigError, NotOffered, Stopped)
+"""Errors that every other task would meet too."""
 TRUSTED_SKEW = timedelta(seconds=2)
 _RUNNING = "장중: 오늘 TR로 받은 임시 데이터"
 _log = logging.getLogger("minute_data")
@@ -67,62 +82,86 @@ class Updater:
         symbols: Sequence[str],
         active: Sequence[str],
         active_count: int,
+        workers: int = WORKERS,
     ) -> None:
         self._client, self._store, self.calendar, self._clock = client, store, calendar, clock
-        self._symbols, self._active_count = symbols, active_count
-        chosen = set(symbols)
+        self._symbols, self._active_count, self._workers = symbols, active_count, workers
+        chosen = frozenset(symbols)
         self._usual = [symbol for symbol in active if symbol in chosen]
-        self._usual += [symbol for symbol in symbols if symbol not in set(self._usual)]
+        self._usual += [symbol for symbol in symbols if symbol not in frozenset(self._usual)]
         self._order = list(self._usual)
-        self._left: list[str] = []
         self._known: dict[str, datetime] = {}
         self._derived: dict[tuple[str, int], datetime] = {}
+        self._tried: dict[str, datetime] = {}
+        self._round_began: datetime | None = None
+        self._busy: set[str] = set()
+        self._guard = threading.Lock()
+        self._told_missing = 0
         self.troubles = Troubles(clock)
+
+    def now(self) -> datetime:
+        """Now by KIS's clock where ours is ahead of it: a minute, and a day, is over when it is over there."""
+        skew = self._client.skew
+        return self._clock.now() + (skew if skew < -TRUSTED_SKEW / 2 else timedelta(0))
 
     # --- a session ---
 
     def begin(self, session: Session) -> None:
         """Take up a session: what is stored of it already, and who is most active. Raises `StoreError`."""
-        self._known.clear()
-        self._derived.clear()
-        self._left = []
         with self._asking_the_store():
             ranked = self._store.turnover_rank(self._usual, session.day - LOOK_BACK)
-            active = ranked[: self._active_count]
-            self._order = active + [symbol for symbol in self._symbols if symbol not in set(active)]
             coverage = self._store.coverage(self._symbols, session.day, session.day)
             counts = self._store.counts(self._symbols, [session])
-        for symbol in self._symbols:
-            kept, held = coverage.get((symbol, session.day)), counts.get((symbol, session.day), (0, 0, 0))
-            whole = kept and all(has >= had for has, had in zip(held, kept.counts, strict=True))
-            if kept and whole and kept.status == PROVISIONAL and kept.verified_at:
-                self._known[symbol] = kept.verified_at.replace(second=0)
+        active = ranked[: self._active_count]
+        self._order = active + [symbol for symbol in self._symbols if symbol not in frozenset(active)]
+        self._derived, self._tried, self._round_began = {}, {}, None
+        self._known = {}
+        for (symbol, _), kept in coverage.items():
+            held = counts.get((symbol, session.day), (0, 0, 0))
+            whole = all(has >= had for has, had in zip(held, kept.counts, strict=True))
+            if whole and kept.status == PROVISIONAL and kept.verified_at:
+                self._known[symbol] = floor(kept.verified_at)
 
-    def round(self, session: Session, due: Collection[int]) -> Round:
-        """Visit every symbol once, those left over first, then the active ones; stop handing out at the deadline."""
+    def round(self, session: Session, due: Collection[int], *, hurried: bool = True) -> Round:
+        """Visit every symbol once, those left over first, then the active ones.
+
+        `hurried`: whom it has not begun to visit late in the minute it leaves over to the next round.
+        """
         done = Round(self._clock.now())
-        order = self._left + [symbol for symbol in self._order if symbol not in set(self._left)]
-        deadline = done.started_at + timedelta(seconds=ROUND_SECONDS)
-        calls, pending, failed = self._client.calls, set(order), dict[str, Exception]()
-
-        def visit(symbol: str) -> dict[int, int] | None:
-            return self._visit(symbol, session, due) if self._clock.now() < deadline else None
-
-        with closing(work_through(order, visit, WORKERS, self._clock)) as outcomes:
-            for outcome in outcomes:
-                if outcome.error is not None:
-                    failed[outcome.task] = outcome.error
-                    if _is_hopeless(failed, any_success=done.symbols > 0):
-                        break
-                elif outcome.answer is not None:
-                    pending.discard(outcome.task)
-                    self._count(done, outcome)
-        self._left = [symbol for symbol in order if symbol in pending]
+        order, calls = self._next_order(), self._client.calls
+        self._round_began = done.started_at
+        deadline = _hand_over(done.started_at) if hurried else None
+        with closing(self._visits(order, session, due, deadline)) as outcomes:
+            failed = _gather(outcomes, lambda outcome: self._count(done, outcome))
         self._note(failed, any_success=done.symbols > 0)
-        done.errors, done.left = len(failed), len(pending) - len(failed)
+        done.errors, done.left = len(failed), len(order) - done.symbols - len(failed)
         done.calls = self._client.calls - calls
         self._compare_clocks()
         return done
+
+    def _next_order(self) -> list[str]:
+        """Whom the last round did not get to first, the longest waiting before all; then the active ones."""
+        never = self._clock.now() - timedelta(days=1)
+        waiting = [s for s in self._order if self._round_began and self._tried.get(s, never) < self._round_began]
+        waiting.sort(key=lambda symbol: self._tried.get(symbol, never))
+        return waiting + [symbol for symbol in self._order if symbol not in frozenset(waiting)]
+
+    def _visits(
+        self, order: Sequence[str], session: Session, due: Collection[int], deadline: datetime | None
+    ) -> Generator[Outcome, None, None]:
+        """One token for all, then the workers."""
+        try:
+            self._client.token()
+        except MinuteDataError as error:
+            yield Outcome(order[0], error=error)
+            return
+
+        def visit(symbol: str) -> dict[int, int] | None:
+            in_time = deadline is None or self._clock.now() < deadline
+            return self._visit_alone(symbol, session, due) if in_time else None
+
+        until = deadline and deadline + LAST_ANSWERS
+        yield from work_through(order, visit, self._workers, self._clock, until=until)
 
     def _count(self, done: Round, outcome: Outcome) -> None:
         done.symbols += 1
@@ -132,11 +171,26 @@ class Updater:
         done.lag = (self._clock.now() - start_of_minute).total_seconds()
         self._end_troubles(outcome.task)
 
+    def _visit_alone(self, symbol: str, session: Session, due: Collection[int]) -> dict[int, int] | None:
+        """Visit a symbol unless a visit of an earlier round still hangs."""
+        with self._guard:
+            if symbol in self._busy:
+                return None
+            self._busy.add(symbol)
+            self._tried[symbol] = self._clock.now()
+        try:
+            return self._visit(symbol, session, due)
+        finally:
+            with self._guard:
+                self._busy.discard(symbol)
+
     def _visit(self, symbol: str, session: Session, due: Collection[int]) -> dict[int, int]:
         """Fetch and store one symbol's closed minutes and due windows; answers the new candles by interval."""
-        now, known = self._now(), self._known.get(symbol)
-        fresh = read_today(self._client, symbol, session, now, known)
         new = dict.fromkeys(INTERVALS, 0)
+        known = self._known.get(symbol)
+        if known and known >= session.end.replace(tzinfo=None):
+            return new
+        fresh, now = self._read(symbol, session, known)
         if not fresh:
             return new
         due = due if known else INTERVALS
@@ -148,21 +202,25 @@ class Updater:
             return wanted
 
         self._store.rewrite(symbol, session, change, since=since, now=now, status=PROVISIONAL, note=_RUNNING)
-        minute = now.replace(second=0, microsecond=0, tzinfo=None)
-        self._known[symbol] = minute
-        self._derived.update({(symbol, interval): minute for interval in due})
+        self._known[symbol] = floor(now)
+        self._derived.update({(symbol, interval): floor(now) for interval in due})
         return new
+
+    def _read(self, symbol: str, session: Session, known: datetime | None) -> tuple[list[Candle], datetime]:
+        """The symbol's closed minutes, and the moment they were closed at.
+
+        The answer also brings KIS's clock: where ours ran ahead, what we took for closed may be phantom rows.
+        """
+        asked_at = self.now()
+        fresh = read_today(self._client, symbol, session, asked_at, known)
+        now = min(asked_at, self.now())
+        return [candle for candle in fresh if candle.timestamp < floor(now)], now
 
     def _since(self, symbol: str, first: datetime, due: Collection[int]) -> datetime:
         """From where to read what is stored: the windows that the page touches or that were not derived yet."""
         derived = [self._derived.get((symbol, interval), datetime.min) for interval in due]
         oldest = min([first, *derived])
         return window(oldest, 15) if oldest.date() == first.date() else first.replace(hour=0, minute=0)
-
-    def _now(self) -> datetime:
-        """Now by KIS's clock where ours is ahead of it: a minute is closed when it is closed there."""
-        skew = self._client.skew
-        return self._clock.now() + (skew if skew < -TRUSTED_SKEW / 2 else timedelta(0))
 
     def _compare_clocks(self) -> None:
         skew = self._client.skew.total_seconds()
@@ -176,57 +234,80 @@ class Updater:
     # --- after the close ---
 
     def settle(self, last: date, until: datetime | None = None) -> bool:
-        """Make the closed days of the last week equal to the authority, newest first; whether nothing is left to do."""
+        """Make the closed days of the week up to `last` equal to the authority; whether nothing is left to do.
+
+        Newest first, not beyond `until`. Raises `NotOffered` on VTS.
+        """
         days = self.calendar.trading_days(last - LOOK_BACK, last)
         try:
             with self._asking_the_store():
                 missing = plan(self._store, self.calendar, self._symbols, days)
         except StoreError:
             return False
-        if not missing:
-            return True
-        _log.info("🌙 마감 확정: %d종목일을 과거 분봉으로 받습니다.", len(missing))
+        self._end_old_troubles(missing, days[0])
+        if not missing or not self._is_over_at_kis(last):
+            self._told_missing = 0
+            return not missing
+        if len(missing) != self._told_missing:
+            _log.info("🌙 마감 확정: %d종목일을 과거 분봉으로 받습니다.", len(missing))
         collector = Collector(self._client, self._store, self.calendar, self._clock, (days[0], days[-1]))
         left = self._settle_all(collector, sorted(missing, key=lambda task: task.day, reverse=True), until)
+        self._told_missing = left
         if not left:
             _log.info("✅ 마감 확정 완료: %s까지 모두 COMPLETE", last)
         return not left
 
+    def _is_over_at_kis(self, last: date) -> bool:
+        """Ask for the clock in the answer: a day that still runs there must not be settled by a host ahead of it."""
+        try:
+            self._client.today_minutes(self._symbols[0], self._clock.now())
+        except MinuteDataError as error:
+            self._note({self._symbols[0]: error}, any_success=False)
+            return False
+        self._compare_clocks()
+        return self.calendar.last_closed(self.now() + TRUSTED_SKEW) >= last
+
     def _settle_all(self, collector: Collector, tasks: Sequence[SymbolDay], until: datetime | None) -> int:
         """Collect the tasks as far as that goes now; how many are left. Raises `NotOffered`."""
-        left, failed = len(tasks), dict[str, Exception]()
-        with closing(work_through(tasks, collector.collect, WORKERS, self._clock)) as outcomes:
-            for outcome in outcomes:
-                name = f"{outcome.task.symbol} {outcome.task.day}"
-                if outcome.error is None:
-                    left -= 1
-                    self._end_troubles(name)
-                else:
-                    failed[name] = outcome.error
-                if _is_hopeless(failed, any_success=left < len(tasks)) or (until and self._clock.now() >= until):
-                    break
-        self._note(failed, any_success=left < len(tasks))
-        return left
+        settled: list[SymbolDay] = []
+
+        def collect(task: SymbolDay) -> object:
+            return collector.collect(task) if until is None or self._clock.now() < until else None
+
+        def count(outcome: Outcome) -> None:
+            settled.append(outcome.task)
+            self._end_troubles(_name(outcome.task))
+
+        with closing(work_through(tasks, collect, self._workers, self._clock, until=until)) as outcomes:
+            failed = _gather(outcomes, count)
+        self._note(failed, any_success=bool(settled))
+        return len(tasks) - len(settled)
 
     # --- faults ---
 
     def _note(self, failed: Mapping[str, Exception], *, any_success: bool) -> None:
-        """Tell of each fault once: of KIS as a whole where nothing came, of single symbols otherwise."""
-        for task, error in failed.items():
+        """Tell of each fault once: of KIS or the database as a whole where nothing worked, of single symbols else."""
+        for name, error in failed.items():
             if isinstance(error, NotOffered | Stopped):
                 raise error
-            if isinstance(error, StoreError):
-                self.troubles.begin("DB", str(error))
-            elif isinstance(error, AuthError | ConfigError):
-                self.troubles.begin("토큰", str(error))
-            elif isinstance(error, SourceError):
-                self.troubles.begin(task if any_success else "KIS", str(error))
+            if isinstance(error, MinuteDataError):
+                self.troubles.begin(_trouble(name, error, any_success), str(error))
             else:
-                self.troubles.begin(task, f"예상하지 못한 오류 {type(error).__name__}", error)
+                self.troubles.begin(name, f"예상하지 못한 오류 {type(error).__name__}", error)
 
-    def _end_troubles(self, task: str) -> None:
-        for key in ("KIS", "DB", "토큰", task):
+    def _end_troubles(self, name: str) -> None:
+        for key in ("KIS", "DB", "토큰", name, name.split()[0]):
             self.troubles.end(key)
+
+    def _end_old_troubles(self, missing: Iterable[SymbolDay], first: date) -> None:
+        """Symbols that are whole by now, and days that nobody looks back to any more."""
+        names, symbols = {_name(task) for task in missing}, {task.symbol for task in missing}
+        for key in self.troubles.current:
+            symbol, _, day = key.partition(" ")
+            if day and day < first.isoformat():
+                self.troubles.give_up(key, f"python fetch_minute_data.py --from {day} --to {day} --symbols {symbol}")
+            elif symbol in self._symbols and symbol not in symbols and key not in names:
+                self.troubles.end(key)
 
     @contextmanager
     def _asking_the_store(self) -> Iterator[None]:
@@ -238,9 +319,36 @@ class Updater:
             raise
 
 
-def _is_hopeless(failed: Mapping[str, Exception], *, any_success: bool) -> bool:
-    """Whether the tasks not begun would fail alike: no database, no key, or a KIS that is silent from the start."""
-    if not any_success and len(failed) >= GIVE_UP_AFTER:
-        return True
-    ends = (StoreError, AuthError, ConfigError, NotOffered, Stopped)
-    return any(isinstance(error, ends) for error in failed.values())
+def _gather(outcomes: Iterable[Outcome], succeed: Callable[[Outcome], None]) -> dict[str, Exception]:
+    """Hand over what was done, collect what failed by name; give up where the tasks not begun would fail alike."""
+    failed: dict[str, Exception] = {}
+    silent = 0
+    for outcome in outcomes:
+        if outcome.error is not None:
+            failed[_name(outcome.task)] = outcome.error
+            silent += isinstance(outcome.error, Outage)
+            if silent >= GIVE_UP_AFTER or isinstance(outcome.error, HOPELESS):
+                break
+        elif outcome.answer is not None:
+            silent = 0
+            succeed(outcome)
+    return failed
+
+
+def _name(task: SymbolDay | str) -> str:
+    return task if isinstance(task, str) else f"{task.symbol} {task.day}"
+
+
+def _trouble(name: str, error: MinuteDataError, any_success: bool) -> str:
+    """Whose trouble an error is."""
+    if isinstance(error, AuthError | ConfigError):
+        return "토큰"
+    if isinstance(error, StoreLost) or (isinstance(error, StoreError) and not any_success):
+        return "DB"
+    return "KIS" if isinstance(error, SourceError) and not any_success else name
+
+
+def _hand_over(started_at: datetime) -> datetime:
+    """Late in the running minute; a round begun after that has the next one."""
+    minute = started_at.replace(second=0, microsecond=0)
+    return minute + HAND_OVER if started_at < minute + HAND_OVER else minute + HAND_OVER + timedelta(minutes=1)
