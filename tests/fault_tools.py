@@ -1,0 +1,280 @@
+"""What the fault matrix needs beyond `backfill_tools`: both scripts as processes, at any moment, on a clock of any pace.
+
+The product has no test hooks: the processes are started through `main(argv, clock=…)`, which takes its clock as an
+argument. `pace` makes that clock run faster than the host's, so that two minutes of patience pass in seconds.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import backfill_tools
+from backfill_tools import EVENING, LAST, Ran, User, assert_true, ended, execute, sessions, true_rows
+from fault_table import FAULTS
+
+from kis_simulator import Simulator
+from market_hours import KST
+from settings import Database
+
+NOON = datetime(2026, 11, 20, 10, 40, 30, tzinfo=KST)
+"""In the session of `LAST`."""
+SYMBOLS = ("005930", "000660", "373220")
+FIRST = date(2026, 11, 18)
+FLAGS = ("--symbols", ",".join(SYMBOLS), "--from", f"{FIRST}")
+"""Nine symbol-days, the CSAT day among them: about 38 calls."""
+_LAUNCH = """\
+import os, sys, time
+from datetime import datetime
+from clock import Clock
+from market_hours import KST
+
+at, since, pace = map(float, os.environ.pop("TEST_MOMENT").split())
+
+class Paced(Clock):
+    def time(self):
+        return at + (time.time() - since) * pace
+    def now(self):
+        return datetime.fromtimestamp(self.time(), KST)
+    def sleep(self, seconds):
+        super().sleep(seconds / pace)
+
+script = sys.argv.pop(1)
+sys.exit(__import__(script).main(sys.argv[1:], clock=Paced()))
+"""
+
+
+class Moment:
+    """A clock that stands at `at` when it is made and runs `pace` times as fast as the host's; many processes share it."""
+
+    def __init__(self, at: datetime = EVENING, pace: float = 1) -> None:
+        self.at, self.pace, self._since = at, pace, time.time()
+
+    def now(self) -> datetime:
+        """Aware KST."""
+        return self.at + timedelta(seconds=(time.time() - self._since) * self.pace)
+
+    def jump(self, to: datetime) -> None:
+        """Set the clock; processes started from now on (and the simulator at once) follow."""
+        self.at, self._since = to, time.time()
+
+    def __str__(self) -> str:
+        return f"{self.at.timestamp()} {self._since} {self.pace}"
+
+
+@dataclass
+class Operator(User):
+    """Somebody who runs both scripts, on the clock of `moment`."""
+
+    moment: Moment = field(default_factory=Moment)
+
+    def environment(self, **extra: str) -> dict[str, str]:
+        return {**super().environment(**extra), "TEST_MOMENT": str(self.moment)}
+
+    def command(self, script: str, *flags: str) -> list[str]:
+        return [sys.executable, "-c", _LAUNCH, script, *flags]
+
+    def start(self, *flags: str, script: str = "fetch_minute_data", **environ: str) -> subprocess.Popen[str]:
+        return self.spawn(self.command(script, *flags), **environ)
+
+    def update(self, *flags: str, **environ: str) -> subprocess.Popen[str]:
+        """`realtime_updater.py …` in the background."""
+        return self.start(*flags, script="realtime_updater", **environ)
+
+    def update_once(self, *flags: str, timeout: float = 60, **environ: str) -> Ran:
+        return ended(self.update("--once", *flags, **environ), timeout)
+
+    def spawn(self, command: Sequence[str], **environ: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            command, cwd=self.project, env=self.environment(**environ), text=True, encoding="utf-8", errors="replace",
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def log(self, name: str = "minute_data_collection.log") -> str:
+        return (self.logs / name).read_text(encoding="utf-8")
+
+
+def kis_at(moment: Moment, **options: Any) -> Simulator:
+    """A KIS on the same clock, in no hurry about its limit."""
+    return Simulator(**{"now": moment.now, "rate": 100_000, **options})
+
+
+def url_of(database: Database) -> str:
+    from urllib.parse import quote
+
+    password = quote(database.password, safe="")
+    return f"mysql://{database.user}:{password}@{database.host}:{database.port}/{database.name}"
+
+
+# --- what a user reads ---
+
+
+def sees(key: str, ran: Ran, *, most_lines: int = 40) -> None:
+    """The command ended as the table says: exit code, the line told, no traceback, no flood of lines."""
+    fault = FAULTS[key]
+    assert "Traceback" not in ran.all, ran.all[-3000:]
+    assert str(ran.code) == fault.code, f"exit {ran.code}, wanted {fault.code}\n{ran.all[-3000:]}"
+    assert holds(ran.all, fault.told), f"{fault.told!r} is not in\n{ran.all[-3000:]}"
+    lines = ran.all.splitlines()
+    assert len(lines) <= most_lines, f"{len(lines)} lines\n{ran.all[-5000:]}"
+    spoken = [line.split(" - ", 2)[-1] for line in lines if " - WARNING - " in line or " - ERROR - " in line]
+    assert len(spoken) - len(set(spoken)) <= 1, "said again and again:\n" + "\n".join(spoken)
+
+
+def holds(text: str, told: str) -> bool:
+    """Whether a line of `text` holds `told`, in which … stands for anything; "" is held by every text."""
+    return any(_in_order(line, told.split("…")) for line in [*text.splitlines(), ""])
+
+
+def _in_order(line: str, parts: Sequence[str]) -> bool:
+    at = 0
+    for part in parts:
+        at = line.find(part.strip(), at)
+        if at < 0:
+            return False
+        at += len(part.strip())
+    return True
+
+
+# --- what the table holds ---
+
+
+def days(sim: Simulator, first: date = FIRST, last: date = LAST) -> list[date]:
+    return sessions(sim, first, last)
+
+
+def whole_or_absent(database: str, sim: Simulator, symbols: Iterable[str], wanted: Sequence[date]) -> set[tuple[str, date]]:
+    """Every symbol-day is stored as it traded, or not at all; the ones that are."""
+    kept = {
+        (symbol, day)
+        for symbol, day in _covered(database)
+        if (symbol, day) in {(symbol, day) for symbol in symbols for day in wanted}
+    }
+    for symbol in symbols:
+        expected = true_rows(sim, symbol, [day for day in wanted if (symbol, day) in kept])
+        found = backfill_tools.stored_rows(database, symbol)
+        if expected != found:
+            raise AssertionError(f"{symbol}: {backfill_tools._difference(expected, found)}")
+    return kept
+
+
+def _covered(database: str) -> list[tuple[str, date]]:
+    rows = execute(database, "SELECT stock_symbol, trade_date FROM stock_minute_coverage WHERE status <> 'PROVISIONAL'")
+    return [(symbol, day if isinstance(day, date) else date.fromisoformat(day)) for symbol, day in rows]
+
+
+def count_days(database: str) -> int:
+    """Symbol-days stored so far; 0 where there is no table yet."""
+    name = execute(database, "SHOW TABLES LIKE 'stock_minute_coverage'")
+    return int(execute(database, "SELECT COUNT(*) FROM stock_minute_coverage")[0][0]) if name else 0
+
+
+def present(database: str, sim: Simulator, symbols: Iterable[str], now: datetime) -> int:
+    """Today's candles up to `now` equal what traded: values of all three intervals, VWAP where it is stored.
+
+    Candles closed since `now` may stand there too, if they are true. Answers the rows compared.
+    """
+    total = 0
+    for symbol in symbols:
+        true = {row[:3]: row for row in true_rows(sim, symbol, [now.date()])}
+        found = {row[:3]: row for row in backfill_tools.stored_rows(database, symbol) if row[2].date() == now.date()}
+        for key, row in found.items():
+            assert key in true, f"invented: {row}"
+            assert row[:10] == true[key][:10], f"wrong: {row}, wanted {true[key]}"
+            assert row[10] in (None, true[key][10]), f"wrong VWAP: {row}, wanted {true[key]}"
+        minutes = {"ONE_MINUTE": 1, "FIVE_MINUTES": 5, "FIFTEEN_MINUTES": 15}
+        closed = {key for key in true if key[2] + timedelta(minutes=minutes[key[1]]) <= now.replace(tzinfo=None)}
+        assert not closed - found.keys(), f"missing: {sorted(closed - found.keys())[:5]}"
+        total += len(found)
+    return total
+
+
+# --- trouble ---
+
+
+def kill_often(start: Callable[[], subprocess.Popen[str]], dice: Random, times: int, longest: float,
+               how: signal.Signals = signal.SIGKILL) -> list[Ran]:  # fmt: skip
+    """Start and end a command `times` times, each after a random part of `longest` seconds."""
+    runs = []
+    for _ in range(times):
+        process = start()
+        time.sleep(dice.uniform(0.15, longest))
+        process.send_signal(how)
+        runs.append(ended(process, 30))
+    return runs
+
+
+def together(*jobs: Callable[[], Any]) -> list[Any]:
+    """Run jobs at once, on threads; the first error is raised."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        return [future.result() for future in [pool.submit(job) for job in jobs]]
+
+
+@contextmanager
+def small_disk(folder: Path, size: str = "256k") -> Iterator[Path]:
+    """A tmpfs of that size; full once `fill` was called. Needs root."""
+    import pytest
+
+    folder.mkdir(parents=True, exist_ok=True)
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True)
+    if made.returncode:
+        pytest.skip(f"a small disk needs root: {made.stderr.decode(errors='replace').strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(folder: Path) -> None:
+    """Write until the disk is full."""
+    with (folder / "filler").open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"x" * 512)
+        except OSError:
+            return
+
+
+class Watched:
+    """The command lines of all processes, looked at again and again while a test runs (`ps` as another user sees it)."""
+
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> "Watched":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        own = os.getpid()
+        while not self._stop.wait(0.05):
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    if int(path.parent.name) != own:
+                        self.seen.add(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+                except OSError:
+                    continue
+
+
+__all__ = [
+    "EVENING", "FIRST", "FLAGS", "LAST", "NOON", "SYMBOLS", "Moment", "Operator", "Ran", "Watched", "assert_true",
+    "count_days", "days", "ended", "execute", "fill", "holds", "kill_often", "kis_at", "present", "sees", "small_disk",
+    "together", "url_of", "whole_or_absent",
+]  # fmt: skip
