@@ -5,6 +5,7 @@ Errors name the key and the place, never the value: it may be a secret in the wr
 
 import io
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -45,6 +46,15 @@ class Found:
         """`DB_PASSWORD` as it stands, blanks included: an empty one is a real one."""
         return next((source.values["DB_PASSWORD"] for source in self._sources if "DB_PASSWORD" in source.values), None)
 
+    def whole(self, name: str, default: int, low: int, high: int) -> int:
+        """A whole number from `low` to `high`."""
+        text = self.text(name)
+        if text is None:
+            return default
+        if not is_whole(text, low, high):
+            raise self.wrong(name, f"{low}~{high} 사이의 정수여야 합니다")
+        return int(text)
+
     def wrong(self, name: str, reason: str) -> ConfigError:
         """What is wrong with a key and where it stands; never its value."""
         where = next((label for label, _ in self._hits(name)), "")
@@ -76,6 +86,11 @@ def rooted(here: Path, text: str) -> Path:
 def is_plain(text: str) -> bool:
     """Printable ASCII without blanks."""
     return all("!" <= character <= "~" for character in text)
+
+
+def is_whole(text: str, low: int, high: int) -> bool:
+    """ASCII digits only (`int` takes １２ and 1_2 too), from `low` to `high`."""
+    return bool(re.fullmatch(r"\d{1,9}", text, re.ASCII)) and low <= int(text) <= high
 
 
 def _read(path: Path) -> str:

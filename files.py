@@ -20,10 +20,9 @@ def atomic_write(path: Path, text: str, *, mode: int = 0o644) -> None:
     try:
         _write(temporary, text.encode(), mode)
         _replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
+    finally:
+        with contextlib.suppress(OSError):  # it is gone already where all went well
             os.unlink(temporary)
-        raise
 
 
 def _write(path: str, content: bytes, mode: int) -> None:

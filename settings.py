@@ -13,10 +13,13 @@ from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
+from database_url import Database, is_host, read_database
 from env_files import BACKEND, Found, is_plain, rooted, sources
 from errors import ConfigError
+
+__all__ = ["KEYS", "Database", "Key", "Settings", "demo_settings", "load"]
 
 BASE_URLS = {"real": "https://openapi.koreainvestment.com:9443", "vts": "https://openapivts.koreainvestment.com:29443"}
 DEFAULT_RATES = {"real": 15.0, "vts": 0.9}
@@ -56,26 +59,6 @@ KEYS = (
     Key("EVERY_15MIN", "15", "15분봉을 몇 분마다 갱신할지(1~900)"),
     Key("ACTIVE_SYMBOLS", "30", "매분 먼저 갱신할 거래 활발 종목 수"),
 )
-
-
-@dataclass(frozen=True)
-class Database:
-    """Where the candles go: a MySQL or MariaDB server, or a SQLite file."""
-
-    kind: Literal["mysql", "sqlite"]
-    host: str = ""
-    port: int = 0
-    user: str = ""
-    password: str = field(default="", repr=False)
-    name: str = ""
-    path: Path | None = None
-
-    def describe(self) -> str:
-        """The address without the password."""
-        if self.path is not None:
-            return f"sqlite:///{self.path}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"mysql://{self.user}@{host}:{self.port}/{self.name}"
 
 
 @dataclass(frozen=True)
@@ -123,11 +106,11 @@ def load(environ: Mapping[str, str], here: Path) -> Settings:
         base_url=_base_url(found, env),
         rate_limit=rate,
         token_file=_token_file(found, here),
-        database=_database(found, here),
+        database=read_database(found, here),
         log_dir=rooted(here, found.text("LOG_DIR") or "."),
         csat_days=_csat_days(found),
-        every={n: _whole(found, f"EVERY_{n}MIN", default, 1, 60 * n) for n, default in DEFAULT_EVERY.items()},
-        active=_whole(found, "ACTIVE_SYMBOLS", DEFAULT_ACTIVE, 0, 10_000),
+        every={n: found.whole(f"EVERY_{n}MIN", default, 1, 60 * n) for n, default in DEFAULT_EVERY.items()},
+        active=found.whole("ACTIVE_SYMBOLS", DEFAULT_ACTIVE, 0, 10_000),
         warnings=warnings,
     )
 
@@ -191,7 +174,7 @@ def _is_base_url(text: str) -> bool:
     except ValueError:
         return False
     secure = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
-    return secure and _is_host(host) and port != 0 and not parts.netloc.endswith(":")
+    return secure and is_host(host) and port != 0 and not parts.netloc.endswith(":")
 
 
 def _is_loopback(host: str) -> bool:
@@ -224,64 +207,6 @@ def _token_file(found: Found, here: Path) -> Path:
     return path
 
 
-def _database(found: Found, here: Path) -> Database:
-    url = found.text("DB_URL")
-    if url is None:
-        return _database_by_keys(found)
-    scheme, separator, rest = url.partition("://")
-    if separator and scheme.lower() in {"mysql", "mariadb"}:
-        return _mysql_url(found, rest)
-    if separator and scheme.lower() == "sqlite":
-        return _sqlite_url(found, rest, here)
-    raise found.wrong("DB_URL", "mysql://사용자:비밀번호@호스트:포트/이름 또는 sqlite:///파일 형태여야 합니다")
-
-
-def _database_by_keys(found: Found) -> Database:
-    host, user, name = (
-        found.text("DB_HOST") or "localhost",
-        found.text("DB_USER") or "hanazoom_user",
-        found.text("DB_NAME") or "hanazoom",
-    )
-    if not _is_host(host):
-        raise found.wrong("DB_HOST", "호스트 이름이나 주소만 쓰세요(포트는 DB_PORT)")
-    for key, text in (("DB_USER", user), ("DB_NAME", name)):
-        if not text.isprintable():
-            raise found.wrong(key, "보이지 않는 문자가 섞여 있습니다")
-    return Database("mysql", host, _whole(found, "DB_PORT", 3306, 1, 65535), user, found.password() or "", name)
-
-
-def _mysql_url(found: Found, rest: str) -> Database:
-    """`user:password@host:port/name`; the password may hold any character, encoded or not: the last `@` ends it."""
-    userinfo, _, place = rest.rpartition("@")
-    user, _, password = (_decoded(part) for part in userinfo.partition(":"))
-    address, _, name = place.partition("/")
-    host, port = re.fullmatch(r"(\[.*\]|[^:]*)(?::(.*))?", address, re.DOTALL).groups()  # type: ignore[union-attr]
-    host = host.strip("[]")
-    if "?" in place or "#" in place:
-        raise found.wrong("DB_URL", "? 뒤의 옵션은 쓸 수 없습니다")
-    if not user or not user.isprintable():
-        raise found.wrong("DB_URL", "사용자가 없습니다(mysql://사용자:비밀번호@호스트:포트/이름)")
-    if not _is_host(host):
-        raise found.wrong("DB_URL", "호스트가 없거나 잘못되었습니다(mysql://사용자:비밀번호@호스트:포트/이름)")
-    if port is not None and not _is_whole(port, 1, 65535):
-        raise found.wrong("DB_URL", "포트는 1~65535 사이의 숫자여야 합니다")
-    if not name or "/" in name or not _decoded(name).isprintable():
-        raise found.wrong(
-            "DB_URL", "데이터베이스 이름이 없거나 잘못되었습니다(mysql://사용자:비밀번호@호스트:포트/이름)"
-        )
-    return Database("mysql", host, int(port or 3306), user, password, _decoded(name))
-
-
-def _sqlite_url(found: Found, rest: str, here: Path) -> Database:
-    name = rest.removeprefix("/")
-    if name == rest or not name or name == ":memory:" or "?" in name:
-        raise found.wrong("DB_URL", "sqlite:///파일 (절대 경로는 sqlite:////경로/파일) 형태여야 합니다")
-    path = rooted(here, name)
-    if path.is_dir():
-        raise found.wrong("DB_URL", "SQLite 파일 자리에 폴더가 있습니다")
-    return Database("sqlite", path=path)
-
-
 def _csat_days(found: Found) -> frozenset[date]:
     texts = [text.strip() for text in (found.text("CSAT_DATES") or "").split(",") if text.strip()]
     try:
@@ -290,34 +215,3 @@ def _csat_days(found: Found) -> frozenset[date]:
     except ValueError:
         pass
     raise found.wrong("CSAT_DATES", "YYYY-MM-DD 날짜를 쉼표로 구분해 쓰세요(예: 2027-11-18)")
-
-
-def _whole(found: Found, name: str, default: int, low: int, high: int) -> int:
-    text = found.text(name)
-    if text is None:
-        return default
-    if not _is_whole(text, low, high):
-        raise found.wrong(name, f"{low}~{high} 사이의 정수여야 합니다")
-    return int(text)
-
-
-def _is_whole(text: str, low: int, high: int) -> bool:
-    return bool(re.fullmatch(r"\d{1,9}", text, re.ASCII)) and low <= int(text) <= high
-
-
-def _is_host(text: str) -> bool:
-    """A name or an IPv4 or IPv6 address."""
-    if re.fullmatch(r"[\w.-]+", text):
-        return True
-    try:
-        return ipaddress.ip_address(text).version == 6
-    except ValueError:
-        return False
-
-
-def _decoded(text: str) -> str:
-    """Percent-decoded where that gives text; as it stands otherwise (a `%` that encodes nothing)."""
-    try:
-        return unquote(text, errors="strict")
-    except UnicodeDecodeError:
-        return text
