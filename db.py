@@ -118,13 +118,13 @@ class Store:
         One transaction: only rows that differ are touched; with `status` the coverage row is written too. `change` must
         be pure, it is repeated when the transaction is. Returns the rows of the whole symbol-day afterwards.
         """
-        midnight = datetime.combine(session.day, time())
+        shape, midnight = self._shape, datetime.combine(session.day, time())
         day = _Day(symbol, midnight, since or midnight, _naive(session.end))
         stamp = _naive(now).replace(microsecond=0)
 
         def work(run: Run) -> Counts:
             stored = self._stored(run, day)
-            wanted = self._wanted(change(_candles(stored, self._shape)), day)
+            wanted = self._wanted(change(_candles(stored, shape)), day)
             self._erase(run, day, [key for key in stored if key not in wanted])
             self._upsert(run, symbol, [row for row in wanted.items() if stored.get(row[0]) != row[1]], stamp)
             counts = self._verified_counts(run, day, wanted)

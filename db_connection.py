@@ -263,11 +263,12 @@ class _MySQL:
         return rows
 
     def commit(self) -> None:
-        self._connection.commit()
+        """As a statement: the connector's own commit() raises what is no `mysql.connector.Error` on a lost server."""
+        self.run("COMMIT")
 
     def rollback(self) -> None:
         if self._connection is not None:
-            self._connection.rollback()
+            self.run("ROLLBACK")
 
     def drop(self) -> None:
         connection, self._connection, self._cursor = self._connection, None, None
