@@ -28,9 +28,15 @@ class Clock:
         return time.time() + self._shift.total_seconds()
 
     def sleep(self, seconds: float) -> None:
-        """Sleep; raises `Stopped` as soon as a stop is asked for, also when it already was."""
-        if self.stop.wait(max(0.0, seconds)):
-            raise Stopped("중지 요청을 받았습니다.")
+        """Sleep; raises `Stopped` as soon as a stop is asked for, also when it already was.
+
+        In slices: on Windows an endless wait would not hear Ctrl-C, and after a suspended laptop the wall clock tells.
+        """
+        wall, steady = self.time() + seconds, time.monotonic() + seconds
+        while not self.stop.wait(max(0.0, min(1.0, wall - self.time(), steady - time.monotonic()))):
+            if self.time() >= wall or time.monotonic() >= steady:
+                return
+        raise Stopped("중지 요청을 받았습니다.")
 
     def check(self) -> None:
         """Raise `Stopped` if a stop was asked for."""
