@@ -272,13 +272,12 @@ def check_against_daily(candles: Sequence[Candle], daily: DailyCandle) -> None:
 class DailyCandles:
     """The second source: daily candles of the span, one call a symbol, asked again while the answer is empty.
 
-    A call brings a hundred days whatever the span: what lies around it tells a halted symbol from an empty answer.
+    Where nothing comes at all, the days around the span are asked for: they tell a halted symbol from an empty answer.
     """
 
     def __init__(self, client: KisClient, first: date, last: date, today: date) -> None:
-        self._client = client
-        self._last = max(last, min(today, last + DAILY_SPAN / 2))
-        self._first = min(first, self._last - DAILY_SPAN)
+        self._client, self._first, self._last = client, first, last
+        self._beyond = max(last, min(today, last + DAILY_SPAN / 2))
         self._known: dict[str, dict[date, DailyCandle]] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
@@ -310,7 +309,7 @@ class DailyCandles:
         while first <= self._last:
             known |= self._answer(symbol, first, min(self._last, first + DAILY_SPAN))
             first += DAILY_SPAN + timedelta(days=1)
-        return known
+        return known or self._answer(symbol, self._beyond - DAILY_SPAN, self._beyond)
 
     def _answer(self, symbol: str, first: date, last: date) -> dict[date, DailyCandle]:
         """One call's candles; rows of other dates count as nothing."""

@@ -31,6 +31,7 @@ LIQUID, RARE = "005930", "900001"
 PROFILES = {LIQUID: "liquid", RARE: "illiquid", "900120": "exact120", "900240": "exact240", "900002": "medium"}
 CALENDAR = TradingCalendar()
 SPAN = (date(2026, 11, 9), FRIDAY)
+MARKETS: dict[str, tuple] = {}
 
 
 class Twisted(Listening):
@@ -65,6 +66,8 @@ def world(tmp_path, clock):
 class World:
     def __init__(self, folder, clock, span, options) -> None:
         self.sim = Twisted(clock, **options)
+        shared = MARKETS.setdefault(repr(options), (self.sim.market, self.sim.answers))  # a day takes long to make up
+        self.sim.market, self.sim.answers = shared
         self.sim.start()
         settings = settings_for(self.sim.url, folder)
         self.store = open_store(settings.database, clock)
