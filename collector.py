@@ -129,7 +129,10 @@ class Collector:
             return self._believe(symbol, session, fresh=True)
 
     def _believe(self, symbol: str, session: Session, *, fresh: bool) -> Verdict:
-        """Fetch and check a day. Empty is not success: it is asked again, then the daily candle is (law 8)."""
+        """Fetch and check a day. Empty is not success: it is asked again, then the daily candle is (law 8).
+
+        An opening price there says that the session traded: KIS keeps the minutes back, this day must be asked again.
+        """
         for attempt in range(EMPTY_TRIES):
             rows = self._fetch(symbol, session)
             daily, answered = self._daily.get(symbol, session.day, fresh=fresh and attempt == 0)
@@ -140,7 +143,9 @@ class Collector:
             self._clock.sleep(attempt)
         if not daily:
             raise SourceError("분봉도 일봉도 비어 있어 거래가 없었는지 확인할 수 없습니다. 종목코드를 확인하세요.")
-        return Verdict([], NO_TRADES, f"일봉 거래량은 {daily.volume:,}주이지만 분봉이 {EMPTY_TRIES}번 모두 비어 있음")
+        if daily.open:
+            raise SourceError(f"일봉에는 거래가 있는데 분봉이 {EMPTY_TRIES}번 모두 비어 있습니다.")
+        return Verdict([], NO_TRADES, f"장외 거래 {daily.volume:,}주뿐 (일봉 시가 0)")
 
     def _fetch(self, symbol: str, session: Session) -> list[Row]:
         """All pages of a day, oldest row first: from close + 9 minutes back until the day's start is proven."""

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 LOG_FILE, RESULT_FILE = "minute_data_collection.log", "minute_data_collection_results.json"
 MOST_DAYS = 365
+MOST_TOLD = 20
+"""Failed symbol-days that are told one by one."""
 DEMO_SYMBOLS, DEMO_SESSIONS = 10, 5
 _log = logging.getLogger("minute_data")
 _EXAMPLES = """\
@@ -300,18 +302,18 @@ class Backfill:
         from collector import Collector
 
         self._store, self._calendar, self._clock = store, calendar, clock
-        self._result, self._quiet = result, quiet
+        self._result, self._quiet, self._told_failures = result, quiet, 0
         self._collector = Collector(client, store, calendar, clock, (result.first, result.last))
 
     def run(self, tasks: list["SymbolDay"], workers: int) -> None:
         """Raises what ends the run: `Stopped`, a refused key, an outage, a lost database."""
-        self._pass(tasks, workers)
+        self._pass(tasks, workers, final=False)
         again = [task for task in tasks if task.day in self._result.symbols[task.symbol].failed]
         if again:
             _log.info("🔁 실패한 %d종목일을 한 번 더 받습니다.", len(again))
-            self._pass(again, workers)
+            self._pass(again, workers, final=True)
 
-    def _pass(self, tasks: list["SymbolDay"], workers: int) -> None:
+    def _pass(self, tasks: list["SymbolDay"], workers: int, *, final: bool) -> None:
         from collector import work_through
 
         left = Counter(task.symbol for task in tasks)
@@ -319,7 +321,7 @@ class Backfill:
             for outcome in work_through(tasks, self._collector.collect, workers, self._clock):
                 if isinstance(outcome.error, Stopped):
                     continue  # what is in hand still comes in
-                self._note(outcome)
+                self._note(outcome, final=final)
                 symbol = outcome.task.symbol
                 left[symbol] -= 1
                 if not left[symbol]:
@@ -327,7 +329,7 @@ class Backfill:
                     bar.advance()
             self._clock.check()
 
-    def _note(self, outcome: "Outcome") -> None:
+    def _note(self, outcome: "Outcome", *, final: bool) -> None:
         from errors import Outage
 
         result = self._result.symbols[outcome.task.symbol]
@@ -338,9 +340,17 @@ class Backfill:
             result.rows = [had + new for had, new in zip(result.rows, outcome.answer, strict=True)]
         elif isinstance(outcome.error, SourceError) and not isinstance(outcome.error, Outage):
             result.failed[day] = str(outcome.error)
-            _log.warning("⚠️ %s %s 실패: %s", outcome.task.symbol, day, outcome.error)
+            self._tell_failure(outcome.task, outcome.error, final=final)
         else:
             raise outcome.error
+
+    def _tell_failure(self, task: "SymbolDay", error: SourceError, *, final: bool) -> None:
+        """What failed is asked once more before it is news; where all days fail alike, a screen of them is enough."""
+        level = logging.WARNING if final and self._told_failures < MOST_TOLD else logging.DEBUG
+        _log.log(level, "⚠️ %s %s 실패: %s", task.symbol, task.day, error)
+        self._told_failures += final
+        if final and self._told_failures == MOST_TOLD + 1:
+            _log.warning("⚠️ 그 밖의 실패는 결과 파일 %s에 있습니다.", RESULT_FILE)
 
     def _tell(self, symbol: str) -> None:
         """What KIS sent against what the table holds now, once a symbol."""
