@@ -11,9 +11,8 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -22,6 +21,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 import mysql.connector
+import requests
 
 from kis_simulator import Simulator
 from market_hours import KST
@@ -148,6 +148,12 @@ def ended(process: subprocess.Popen[str], timeout: float = 90) -> Ran:
     return Ran(process.returncode, out, err, time.monotonic() - begun)
 
 
+def said(process: subprocess.Popen[str], text: str) -> None:
+    """Wait until a command says this on stderr; what it said before is swallowed."""
+    assert process.stderr
+    assert any(text in line for line in process.stderr), f"never said {text!r}"
+
+
 def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> Ran:
     process.send_signal(number)
     return ended(process, 30)
@@ -187,21 +193,17 @@ class FarSimulator:
     """`python kis_simulator.py`, for load: it must not share a core's interpreter with the test."""
 
     def __init__(self, *flags: str) -> None:
-        command = [sys.executable, str(ROOT / "kis_simulator.py"), "--port", "0", "--at", f"{EVENING:%Y-%m-%dT%H:%M:%S}"]
-        self._process = subprocess.Popen([*command, *flags], stdout=subprocess.PIPE, text=True, encoding="utf-8")
+        at = f"{EVENING:%Y-%m-%dT%H:%M:%S}"
+        command = [sys.executable, str(ROOT / "kis_simulator.py"), "--port", "0", "--at", at, *flags]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8")
         assert self._process.stdout
         self.url = next(word for word in self._process.stdout.readline().split() if word.startswith("http"))
-        self._lines = threading.Thread(target=self._process.stdout.read, daemon=True)
-        self._lines.start()
 
-    def stats(self) -> dict[str, Any]:
-        import requests
-
-        answer: dict[str, Any] = requests.get(f"{self.url}/_sim/stats", timeout=10).json()
-        return answer
-
-    def calls(self, name: str) -> int:
-        return int(self.stats()["calls"].get(name, 0))
+    def requests(self, since: int = 0) -> list[dict[str, Any]]:
+        """The calls after the first `since` ones."""
+        answer = requests.get(f"{self.url}/_sim/requests", {"since": since}, timeout=30)
+        found: list[dict[str, Any]] = answer.json()
+        return found
 
     def stop(self) -> None:
         self._process.terminate()
@@ -222,8 +224,9 @@ def url_of(database: Database) -> str:
 def execute(database: str, sql: str, *params: Any) -> list[Row]:
     """One statement at a database by its URL, committed; `%s` for parameters."""
     if database.startswith("sqlite"):
+        texts = [str(value) if isinstance(value, date) else value for value in params]
         with sqlite3.connect(database.removeprefix("sqlite:///"), timeout=20) as file:
-            return file.execute(sql.replace("%s", "?"), [str(p) if isinstance(p, date) else p for p in params]).fetchall()
+            return file.execute(sql.replace("%s", "?"), texts).fetchall()
     parts = urlsplit(database)
     connection = mysql.connector.connect(
         host=parts.hostname, port=parts.port or 3306, user=unquote(parts.username or ""),
@@ -240,9 +243,8 @@ def execute(database: str, sql: str, *params: Any) -> list[Row]:
 
 def deleted(database: str, symbol: str, interval: int, first: datetime, hours: float = 1) -> int:
     """Delete candles by hand; how many there were."""
-    until = first + timedelta(hours=hours)
-    where = "FROM stock_minute_prices WHERE stock_symbol = %s AND minute_interval = %s AND timestamp >= %s AND timestamp < %s"
-    params = (symbol, NAMES[interval], first, until)
+    where = "FROM stock_minute_prices WHERE stock_symbol = %s AND minute_interval = %s AND timestamp BETWEEN %s AND %s"
+    params = (symbol, NAMES[interval], first, first + timedelta(hours=hours, minutes=-1))
     count = execute(database, f"SELECT COUNT(*) {where}", *params)[0][0]
     execute(database, f"DELETE {where}", *params)
     return int(count)
@@ -250,9 +252,11 @@ def deleted(database: str, symbol: str, interval: int, first: datetime, hours: f
 
 def true_rows(sim: Simulator, symbol: str, days: Iterable[date]) -> list[Row]:
     """Every row the table must hold for a symbol: all columns, in the order of the key."""
-    return sorted(
-        _true_row(symbol, interval, candle) for day in days for interval in NAMES for candle in sim.truth(symbol, day, interval)
-    )
+    rows = []
+    for day in days:
+        for interval in NAMES:
+            rows += [_true_row(symbol, interval, candle) for candle in sim.truth(symbol, day, interval)]
+    return sorted(rows, key=lambda row: row[:3])
 
 
 def _true_row(symbol: str, interval: int, candle: Any) -> Row:
@@ -296,8 +300,9 @@ def _difference(expected: Sequence[Row], found: Sequence[Row]) -> str:
     missing = [key for key in wanted if key not in had]
     extra = [key for key in had if key not in wanted]
     wrong = [(wanted[key], had[key]) for key in wanted if key in had and wanted[key] != had[key]]
-    doubled = len(found) - len(had)
-    return f"missing {len(missing)}: {missing[:3]}\nextra {len(extra)}: {extra[:3]}\ntwice {doubled}\nwrong {len(wrong)}: {wrong[:2]}"
+    kinds = {"missing": missing, "extra": extra, "wrong": wrong}
+    told = [f"{len(keys)} {kind}: {keys[:2]}" for kind, keys in kinds.items()]
+    return "\n".join([*told, f"{len(found) - len(had)} twice"])
 
 
 def coverage(database: str) -> Mapping[tuple[str, str], str]:
@@ -309,7 +314,3 @@ def coverage(database: str) -> Mapping[tuple[str, str], str]:
 def sessions(sim: Simulator, first: date, last: date) -> list[date]:
     """The simulated exchange's trading days, both ends included; its own calendar, not ours."""
     return [day for day in sim.market.calendar.days if first <= day <= last]
-
-
-def moments(dice: Any, count: int, shortest: float, longest: float) -> Iterator[float]:
-    return (dice.uniform(shortest, longest) for _ in range(count))

@@ -1,4 +1,4 @@
-"""The past, whole and true: `python fetch_minute_data.py` as a user runs it, against the simulated KIS and real servers.
+"""The past, whole and true: `python fetch_minute_data.py` as a user runs it, a simulated KIS, real database servers.
 
 Every table is compared row by row, all columns, with what traded on the simulated exchange.
 """
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -18,8 +19,9 @@ import pytest
 import servers
 from backfill_tools import (
     CSAT,
-    EVENING,
     LAST,
+    NAMES,
+    ROOT,
     FarSimulator,
     Tripwire,
     User,
@@ -29,21 +31,29 @@ from backfill_tools import (
     ended,
     execute,
     interrupt,
-    moments,
+    said,
     sessions,
     simulator,
+    stored_rows,
     until,
     url_of,
 )
 from servers import Server
 
+from candles import derive, prove, session_rows
+from clock import Clock
+from db import open_store
+from kis_client import KisClient
 from kis_simulator import Simulator
-from settings import Database
+from market_hours import KST, TradingCalendar
+from settings import Database, demo_settings
+from symbols_file import choose
 
 FIRST = date(2026, 11, 9)
 DAYS = ("--from", f"{FIRST}")
 """Ten sessions, the CSAT day among them."""
 PAST = "FHKST03010230"
+RECORDED = ROOT.parent / "shared" / "data" / "kis_today_20250826.json"
 TRAPS: dict[str, Any] = {
     "profiles": {
         "005930": "liquid",
@@ -142,7 +152,33 @@ def test_a_dry_run_writes_nothing_and_calls_nobody(user: User, kis: Simulator) -
     assert ran.code == 0
     assert "20종목일" in ran.out and "초당 10회" in ran.out, ran.out
     assert kis.requests == [] and user.written() == []
-    assert execute(user.database, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE()") == [(0,)]
+    assert execute(user.database, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE()") == [
+        (0,)
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_97_symbols_and_thirty_days_in_one_run(user: User) -> None:
+    far, market = FarSimulator("--rate", "5000", "--latency-ms", "0"), simulator()
+    symbols = list(choose(None, None))
+    user.kis = far.url
+    try:
+        first = user.run(timeout=300)
+        assert first.code == 0, first.all[-3000:]
+        calls = len(far.requests())
+        again = user.run()
+        assert again.code == 0 and "KIS를 호출하지 않았습니다" in again.out
+        assert len(far.requests(calls)) == 0
+        earlier = user.run("--from", "2026-10-15", timeout=120)
+        assert earlier.code == 0
+        asked = {call["params"]["FID_INPUT_DATE_1"] for call in far.requests(calls) if call["tr_id"] == PAST}
+        assert asked == {"20261015", "20261016", "20261019", "20261020", "20261021"}
+    finally:
+        far.stop()
+    total = assert_true(user.database, market, symbols, sessions(market, date(2026, 10, 15), LAST))
+    assert len(coverage(user.database)) == 97 * 27 and total > 1_000_000
+    print(f"{first.seconds:.0f} s, again {again.seconds:.1f} s, a week more {earlier.seconds:.0f} s, {total:,} rows")
 
 
 def test_symbols_come_from_a_file_of_the_user(user: User, kis: Simulator) -> None:
@@ -152,7 +188,10 @@ def test_symbols_come_from_a_file_of_the_user(user: User, kis: Simulator) -> Non
     assert ran.code == 0, ran.all
     assert_true(user.database, kis, ["005930", "00104K"], [LAST])
     results = json.loads((user.logs / "minute_data_collection_results.json").read_text(encoding="utf-8"))
-    assert [(one["symbol"], one["name"]) for one in results["symbols"]] == [("005930", "삼성전자"), ("00104K", "우선주")]
+    assert [(one["symbol"], one["name"]) for one in results["symbols"]] == [
+        ("005930", "삼성전자"),
+        ("00104K", "우선주"),
+    ]
 
 
 def test_earlier_days_are_added_without_asking_for_the_later_ones(user: User, kis: Simulator) -> None:
@@ -165,22 +204,28 @@ def test_earlier_days_are_added_without_asking_for_the_later_ones(user: User, ki
 
 @pytest.mark.parametrize("interval", [1, 5, 15])
 def test_candles_deleted_by_hand_are_named_and_repaired(user: User, kis: Simulator, interval: int) -> None:
-    flags = ("--symbols", "005930,000660,034220", *DAYS)
+    symbols = ["005930", "000660", "034220"]
+    flags = ("--symbols", ",".join(symbols), *DAYS)
     user.run(*flags)
-    hurt = [("005930", datetime(2026, 11, 11, 10)), ("005930", datetime(2026, 11, 13, 15)), ("034220", datetime(2026, 11, 16, 11))]
+    hurt = [
+        ("005930", datetime(2026, 11, 11, 10)),
+        ("005930", datetime(2026, 11, 13, 15)),
+        ("034220", datetime(2026, 11, 16, 11)),
+    ]
     for symbol, hour in hurt:
         assert deleted(user.database, symbol, interval, hour) > 0
     before = len(kis.requests)
     told = user.run("--check", *flags)
     assert told.code == 1
     assert len(kis.requests) == before, "--check calls nobody"
-    lines = {line.split()[1]: line for line in told.out.splitlines() if line.startswith(("⚠️", "✅")) and "종목일" not in line}
+    lines = {symbol: line for line in told.out.splitlines() for symbol in symbols if f" {symbol} " in line}
     assert "11-11" in lines["005930"] and "11-13" in lines["005930"] and "11-16" in lines["034220"]
     assert f"{interval}분봉" in lines["005930"] and lines["000660"].startswith("✅")
+    assert "30종목일 중 3종목일" in told.out
     repaired = user.run(*flags)
     assert repaired.code == 0
     assert minutes_asked(kis, before) == {(symbol, f"{hour:%Y%m%d}") for symbol, hour in hurt}
-    assert_true(user.database, kis, ["005930", "000660", "034220"], trading_days(kis))
+    assert_true(user.database, kis, symbols, trading_days(kis))
 
 
 def test_rows_of_others_outside_the_session_are_left_alone(user: User, kis: Simulator) -> None:
@@ -193,7 +238,9 @@ def test_rows_of_others_outside_the_session_are_left_alone(user: User, kis: Simu
     deleted(user.database, "005930", 1, datetime(2026, 11, 20, 9), 1)
     assert user.run("--check", "--days", "1", "--symbols", "005930").code == 1
     user.run("--days", "1", "--symbols", "005930")
-    assert execute(user.database, "SELECT COUNT(*) FROM stock_minute_prices WHERE timestamp = '2026-11-20 17:00:00'") == [(1,)]
+    assert execute(
+        user.database, "SELECT COUNT(*) FROM stock_minute_prices WHERE timestamp = '2026-11-20 17:00:00'"
+    ) == [(1,)]
 
 
 # --- glitches ---
@@ -208,17 +255,6 @@ def test_empty_answers_and_passing_faults_leave_no_hole(user: User, kis: Simulat
     ran = user.run(*flags)
     assert ran.code == 0, ran.all
     assert_true(user.database, kis, TRAPPED, sessions(kis, date(2026, 10, 22), LAST))
-
-
-@pytest.mark.parametrize("kind", ["missing_rows", "unordered", "duplicate_same", "duplicate_conflict", "other_date", "wrong_day",
-                                  "negative_price", "absurd_price", "low_above_open", "shape_missing", "shape_list"])
-def test_spoilt_answers_are_asked_again(user: User, kis: Simulator, kind: str) -> None:
-    kis.add_fault(kind, rate=0.02, path="past")
-    kis.add_fault(kind, rate=0.02, path="daily")
-    symbols = TRAPPED[:4]
-    ran = user.run("--symbols", ",".join(symbols), *DAYS)
-    assert ran.code == 0, ran.all
-    assert_true(user.database, kis, symbols, trading_days(kis))
 
 
 def test_a_day_that_cannot_be_had_fails_alone_and_is_told(user: User, kis: Simulator) -> None:
@@ -241,6 +277,34 @@ def test_a_day_that_cannot_be_had_fails_alone_and_is_told(user: User, kis: Simul
     assert_true(user.database, kis, ["005930", "000660"], sessions(kis, date(2026, 11, 17), LAST))
 
 
+@pytest.mark.skipif(not RECORDED.exists(), reason=f"{RECORDED} is not here")
+def test_answers_that_kis_really_gave_become_candles_in_the_table(any_database: Database, tmp_path: Path) -> None:
+    day, clock = date(2025, 8, 26), Clock(at=datetime(2025, 8, 26, 16, tzinfo=KST))
+    session, store = TradingCalendar().session(day), open_store(any_database, clock)
+    store.preflight()
+    with Simulator(now=clock.now, rate=1000, replay=RECORDED) as kis:
+        client = KisClient.of(replace(demo_settings(kis.url, tmp_path), rate_limit=1000.0), clock)
+        for symbol in kis.replay["symbols"]:
+            rows = session_rows(client.today_minutes(symbol, clock.now()), session, fillers=True)
+            proof = prove(rows, session)
+            assert proof.doubts == []
+            store.rewrite(symbol, session, lambda _, proof=proof: derive(proof.candles), now=clock.now())
+        recorded = {symbol: answer["output2"] for symbol, answer in kis.replay["symbols"].items()}
+    store.close()
+    found = {
+        symbol: [row for row in stored_rows(url_of(any_database), symbol) if row[1] == NAMES[1]] for symbol in recorded
+    }
+    samsung = {row[2].strftime("%H:%M"): row[7] for row in found["005930"]}
+    assert list(samsung) == [f"15:{minute:02}" for minute in range(1, 20)] + ["15:30"]
+    assert samsung["15:30"] == 2_950_689
+    for symbol, raws in recorded.items():
+        turnover = {raw["stck_cntg_hour"][:4]: int(raw["acml_tr_pbmn"]) for raw in raws}
+        traded = [raw for raw in raws if int(raw["cntg_vol"])]
+        assert len(found[symbol]) == len(traded)
+        auction = found[symbol][-1]
+        assert auction[6] * auction[7] == turnover["1530"] - turnover["1529"]
+
+
 # --- interrupted ---
 
 
@@ -249,9 +313,11 @@ def test_killed_at_random_moments_then_one_run_completes(user: User, kis: Simula
     symbols = [*TRAPPED[:3], "035420", "105560", "012330"]
     flags = (*DAYS, "--symbols", ",".join(symbols))
     assert user.run("--symbols", "005930", "--days", "1").code == 0  # a token: KIS hands out one a minute
-    for seconds in moments(Random(2), 15, 0.45, 1.5):
+    dice = Random(2)
+    for _ in range(15):
         process = user.start(*flags, KIS_RATE_LIMIT="25")
-        time.sleep(seconds)
+        said(process, dice.choice(["환경변수", "연결 성공", "수집 시작!", "수집 시작!", "수집 시작!"]))
+        time.sleep(dice.uniform(0, 0.9))
         process.kill()
         ended(process)
     assert 0 < len(coverage(user.database)) < 60, "killed at work"
@@ -278,15 +344,17 @@ def test_a_stop_finishes_the_transaction_and_the_next_run_resumes(user: User, ki
     assert_true(user.database, kis, ["005930", "000660", "034220"], trading_days(kis))
 
 
-@pytest.mark.parametrize("seconds", [0.25, 0.35, 0.5, 0.7])
-def test_a_stop_at_the_very_start_is_no_traceback(user: User, kis: Simulator, seconds: float) -> None:
+@pytest.mark.parametrize(
+    "moment", ["KIS 환경변수 로드 완료", "데이터베이스 연결 성공", "테이블을 만들었습니다", "수집 시작!"]
+)
+def test_a_stop_at_the_very_start_is_no_traceback(user: User, kis: Simulator, moment: str) -> None:
     kis.latency = 0.2
     process = user.start("--symbols", "005930,000660")
-    time.sleep(seconds)
+    said(process, moment)
     ran = interrupt(process)
-    assert "Traceback" not in ran.err, ran.err
     assert ran.code == 130, ran.all
-    assert "중단했습니다" in ran.err
+    assert "중단했습니다" in ran.err and "Traceback" not in ran.err
+    assert ran.seconds < 5 and "저장:" not in ran.out
 
 
 # --- together ---
@@ -350,7 +418,9 @@ BAD_SETTINGS = {
 def somebody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[User, Tripwire, Tripwire]]:
     """A user whose KIS and whose database nobody may touch."""
     kis, database = Tripwire(), Tripwire()
-    user = User(tmp_path_factory.mktemp("somebody"), f"http://127.0.0.1:{kis.port}", f"mysql://a:b@127.0.0.1:{database.port}/c")
+    user = User(
+        tmp_path_factory.mktemp("somebody"), f"http://127.0.0.1:{kis.port}", f"mysql://a:b@127.0.0.1:{database.port}/c"
+    )
     yield user, kis, database
     kis.close(), database.close()
 
@@ -381,7 +451,14 @@ def test_bad_settings_are_one_line(somebody: Any, settings: dict[str, str], told
 
 def test_an_empty_or_binary_symbols_file_is_one_line(somebody: Any) -> None:
     file = somebody[0].folder / "symbols.csv"
-    for content in (b"", b"symbol,name\n", b"# nothing\n\n", "005930,삼성".encode("cp949"), b"\xff\xfe0\x000\x00", b"005930\nABC\n"):
+    for content in (
+        b"",
+        b"symbol,name\n",
+        b"# nothing\n\n",
+        "005930,삼성".encode("cp949"),
+        b"\xff\xfe0\x000\x00",
+        b"005930\nABC\n",
+    ):
         file.write_bytes(content)
         refused(somebody, "종목", "--symbols-file", str(file))
     file.unlink()
@@ -404,7 +481,9 @@ def test_an_unknown_flag_is_argparse_s_own_business(somebody: Any) -> None:
     assert not kis.is_touched() and not database.is_touched()
 
 
-@pytest.mark.parametrize("kind, told", [("egw00103", "KIS_APP_KEY"), ("egw00105", "KIS_APP_SECRET"), ("egw02004", "KIS_ENV")])
+@pytest.mark.parametrize(
+    "kind, told", [("egw00103", "KIS_APP_KEY"), ("egw00105", "KIS_APP_SECRET"), ("egw02004", "KIS_ENV")]
+)
 def test_a_refused_key_is_one_line(user: User, kis: Simulator, kind: str, told: str) -> None:
     kis.add_fault(kind)
     ran = user.run("--symbols", "005930", "--quiet", KIS_RATE_LIMIT="15")
@@ -451,8 +530,12 @@ def test_the_result_file_has_exactly_the_keys_of_the_design(user: User, kis: Sim
     for one in results["symbols"]:
         assert list(one) == ["symbol", "name", "1min", "5min", "15min", "days", "failed"]
         counts = [
-            execute(user.database, "SELECT COUNT(*) FROM stock_minute_prices WHERE stock_symbol = %s AND minute_interval = %s",
-                    one["symbol"], name)[0][0]
+            execute(
+                user.database,
+                "SELECT COUNT(*) FROM stock_minute_prices WHERE stock_symbol = %s AND minute_interval = %s",
+                one["symbol"],
+                name,
+            )[0][0]
             for name in ("ONE_MINUTE", "FIVE_MINUTES", "FIFTEEN_MINUTES")
         ]
         assert [one["1min"], one["5min"], one["15min"]] == counts
@@ -461,7 +544,11 @@ def test_the_result_file_has_exactly_the_keys_of_the_design(user: User, kis: Sim
 def test_log_lines_keep_the_wording_users_grep_for(user: User, kis: Simulator) -> None:
     ran = user.run("--days", "3", "--symbols", "005930")
     log = (user.logs / "minute_data_collection.log").read_text(encoding="utf-8")
-    one = len(kis.truth("005930", LAST)) + len(kis.truth("005930", CSAT)) + len(kis.truth("005930", LAST - timedelta(days=2)))
+    one = (
+        len(kis.truth("005930", LAST))
+        + len(kis.truth("005930", CSAT))
+        + len(kis.truth("005930", LAST - timedelta(days=2)))
+    )
     for line in (
         "✅ KIS 환경변수 로드 완료",
         "✅ 데이터베이스 연결 성공",
@@ -503,7 +590,9 @@ def test_a_pipe_that_closes_and_a_closed_stdin_end_nothing(user: User) -> None:
     process.stdout.close()
     assert "Traceback" not in process.stderr.read() and process.wait(20) == 1
     command = f'exec "{sys.executable}" fetch_minute_data.py --help <&- >&-'
-    done = subprocess.run(["sh", "-c", command], cwd=user.project, env=user.environment(), capture_output=True, timeout=20)
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=user.project, env=user.environment(), capture_output=True, timeout=20
+    )
     assert done.returncode == 0 and done.stderr == b""
 
 
@@ -523,7 +612,9 @@ def test_a_range_without_a_closed_session_says_so(user: User, kis: Simulator) ->
     assert kis.requests == []
 
 
-@pytest.mark.parametrize("flags, days", [(["--to", "2026-11-20"], 30), (["--from", "2026-11-20"], 0), (["--days", "1"], 1)])
+@pytest.mark.parametrize(
+    "flags, days", [(["--to", "2026-11-20"], 30), (["--from", "2026-11-20"], 0), (["--days", "1"], 1)]
+)
 def test_a_session_that_runs_is_left_to_the_updater(user: User, kis: Simulator, flags: list[str], days: int) -> None:
     noon = {"TEST_SHIFT": str(float(user.environment()["TEST_SHIFT"]) - 9 * 3600)}
     ran = user.run(*flags, "--symbols", "005930,000660", **noon)
@@ -541,7 +632,13 @@ def test_a_session_that_runs_is_left_to_the_updater(user: User, kis: Simulator, 
 @pytest.fixture
 def stranger(tmp_path: Path) -> User:
     """Somebody with a checkout and a `.env` that is garbage."""
-    user = User(tmp_path, "-", "-", {"KIS_APP_KEY": "-", "KIS_APP_SECRET": "-", "LOG_DIR": "-", "KIS_TOKEN_FILE": "-", "KIS_RATE_LIMIT": "-"}, on_the_day=False)
+    user = User(
+        tmp_path,
+        "-",
+        "-",
+        {"KIS_APP_KEY": "-", "KIS_APP_SECRET": "-", "LOG_DIR": "-", "KIS_TOKEN_FILE": "-", "KIS_RATE_LIMIT": "-"},
+        on_the_day=False,
+    )
     (user.project / ".env").write_bytes(b"\x00garbage\xff")
     (user.project / "kis_rest_token.json").write_text("mine")
     return user
@@ -557,14 +654,24 @@ def test_the_demo_shows_candles_and_touches_nothing_of_the_user(stranger: User) 
     assert again.code == 0 and "035420 NAVER 15분봉" in again.out and again.out.count(" 15:30 ") >= 3
     after = {path: path.read_bytes() for path in stranger.project.glob("*") if path.is_file()}
     assert before == after
-    assert [path.name for path in stranger.project.iterdir() if path.is_dir() and path.name != "__pycache__"] == ["demo"]
+    assert [path.name for path in stranger.project.iterdir() if path.is_dir() and path.name != "__pycache__"] == [
+        "demo"
+    ]
     assert stranger.written() == []
 
 
 def test_help_is_quick_and_loads_no_heavy_package(stranger: User) -> None:
     code = "import sys, fetch_minute_data as f\ntry: f.main(['--help'])\nexcept SystemExit: pass\n"
-    heavy = "print(sorted({'requests', 'pandas', 'mysql', 'sqlite3', 'holidays', 'tqdm', 'tenacity'} & {*sys.modules}), file=sys.stderr)"
-    ran = subprocess.run([sys.executable, "-c", code + heavy], cwd=stranger.project, env=stranger.environment(), capture_output=True, text=True, encoding="utf-8")
+    heavy = "heavy = {'requests', 'pandas', 'mysql', 'sqlite3', 'holidays', 'tqdm', 'tenacity', 'filelock'}\n"
+    told = "print(sorted(heavy & {*sys.modules}), file=sys.stderr)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code + heavy + told],
+        cwd=stranger.project,
+        env=stranger.environment(),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
     assert ran.stderr.strip() == "[]" and "--dry-run" in ran.stdout
 
 
