@@ -42,12 +42,14 @@ _SQL_MODE = "STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_B
 
 Kind = Literal["lost", "locked", "disturbed", "fatal"]
 _UNREACHABLE = {2002, 2003, 2004, 2005}
-_BROKEN = {-1, 1053, 1077, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1317, 1927, 2006, 2013, 2027, 2055, 3024, 4031}
+_HALF_OPEN = {1043, 2012, 2026}
+_KILLED = {1053, 1077, 1079, 1080, 1317, 1927, 3024, 4031}
+_BROKEN = {-1, 1152, 1158, 1159, 1160, 1161, 2006, 2013, 2014, 2027, 2055, *_KILLED}
 _CROWDED = {1040, 1203, 1226}
 _LOCKED = {1020, 1205, 1213, 3572}
 _FORBIDDEN = {1044, 1045, 1130, 1142, 1143, 1227, 1370, 1698}
 _MEANINGS: tuple[tuple[set[int], Kind, str], ...] = (
-    (_UNREACHABLE | _BROKEN, "lost", "데이터베이스 연결이 끊어졌습니다 {mark}."),
+    (_UNREACHABLE | _HALF_OPEN | _BROKEN, "lost", "데이터베이스 연결이 끊어졌습니다 {mark}."),
     (_CROWDED, "locked", "데이터베이스의 연결 수가 한도에 이르렀습니다 {mark}."),
     (_LOCKED, "locked", "다른 연결이 같은 행이나 테이블을 잠그고 있습니다 {mark}."),
     (

@@ -57,11 +57,13 @@ def server(request: pytest.FixtureRequest) -> Server:
 
 
 @pytest.fixture
-def own_server(server: Server) -> Server:
-    """A server whose process may be stopped."""
+def own_server(server: Server) -> Iterator[Server]:
+    """A server whose process may be stopped; it runs again when the test is over."""
     if not server.command:
         pytest.skip("needs a server of our own, not TEST_DB_URL")
-    return server
+    yield server
+    if not server.running:
+        server.start()
 
 
 @pytest.fixture
@@ -98,7 +100,7 @@ def any_store(any_database: Database, clock: Clock) -> Iterator[db.Store]:
 
 
 def _ready(database: Database, clock: Clock) -> Iterator[db.Store]:
-    store = db.open_store(database, clock, patience=20)
+    store = db.open_store(database, clock, patience=60)
     store.preflight()
     yield store
     store.close()

@@ -76,6 +76,10 @@ class Server:
                     raise RuntimeError(f"{self.name} does not start: {error}\n{log[-2000:]}") from None
             time.sleep(0.05)
 
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def stop(self) -> None:
         """An orderly shutdown."""
         self._end(signal.SIGTERM)

@@ -223,7 +223,7 @@ def test_many_threads_share_one_store(any_store: Store) -> None:
         except Exception as error:
             failed.append(error)
 
-    threads = [threading.Thread(target=work, args=(symbol,)) for symbol in symbols]
+    threads = [threading.Thread(target=work, args=(symbol,), daemon=True) for symbol in symbols]
     for thread in threads:
         thread.start()
     for thread in threads:
