@@ -54,19 +54,19 @@ STOP_SECONDS, POLL_SECONDS = 4.0, 0.1
 _log = logging.getLogger("minute_data")
 _EXAMPLES = """\
 예:
-  python realtime_updater.py --demo                       키도 DB도 없이 먼저 보기
+  python realtime_updater.py --demo                       키·DB 없이 먼저 보기
   nohup python realtime_updater.py > updater.log 2>&1 &   뒤에서 계속
   python realtime_updater.py --status                     잘 돌고 있는지
   python realtime_updater.py --once                       한 라운드만 (cron용)
 
-종료 코드: 0 정상 종료(Ctrl-C 포함) · 1 --once 실패, --status 이상 · 2 사용법·설정 오류
+종료 코드: 0 정상 (Ctrl-C 포함) · 1 --once 실패, --status 이상 · 2 설정 오류
 """
 
 
 def parser() -> argparse.ArgumentParser:
     made = command_line.Parser(
         "realtime_updater.py",
-        "장중 매분 KIS에서 1·5·15분봉을 받아 stock_minute_prices 테이블을 최신으로 유지합니다.",
+        "장중 매분 KIS의 1·5·15분봉을 stock_minute_prices 테이블에 저장합니다.",
         _EXAMPLES,
     )
     what = made.add_argument_group("무엇을")
