@@ -5,29 +5,23 @@ The unit is the symbol-day (law 2). The past TR is the authority; what makes a d
 """
 
 import logging
-import threading
-from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from itertools import product
-from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-from candles import INTERVALS, Candle, Candles, Row, derive, is_number, label, prove, session_rows, unexplained_start
+from candles import INTERVALS, Candle, Candles, Row, derive, label, prove, session_rows, unexplained_start
 from clock import Clock
+from daily_candles import EMPTY_TRIES, DailyCandle, DailyCandles
 from db import Counts, Coverage, Store
 from errors import BadRow, SourceError
-from kis_client import MOST_DAYS, KisClient
+from kis_client import KisClient
 from market_hours import Session, TradingCalendar
 
 COMPLETE, NO_TRADES, PROVISIONAL = "COMPLETE", "NO_TRADES", "PROVISIONAL"
 FULL_PAGE = 120
 """Rows of a full answer of the past TR; a shorter one has nothing behind it (kis_api.md §6)."""
-EMPTY_TRIES = 4
-DAILY_SPAN = timedelta(days=MOST_DAYS - 1)
-"""From the first to the last day of one call for daily candles."""
 _log = logging.getLogger("minute_data")
-Task = TypeVar("Task")
 
 
 class SymbolDay(NamedTuple):
@@ -36,16 +30,6 @@ class SymbolDay(NamedTuple):
     symbol: str
     day: date
     why: str = ""
-
-
-class DailyCandle(NamedTuple):
-    """A symbol's day from the daily TR: KRW, shares. `volume` includes off-hours trades: an upper bound (§7)."""
-
-    open: int
-    high: int
-    low: int
-    close: int
-    volume: int
 
 
 class Verdict(NamedTuple):
@@ -129,10 +113,7 @@ class Collector:
             return self._believe(symbol, session, fresh=True)
 
     def _believe(self, symbol: str, session: Session, *, fresh: bool) -> Verdict:
-        """Fetch and check a day. Empty is not success: it is asked again, then the daily candle is (law 8).
-
-        An opening price there says that the session traded: KIS keeps the minutes back, this day must be asked again.
-        """
+        """Fetch and check a day. Empty is not success: it is asked again, then the daily candle is (law 8)."""
         for attempt in range(EMPTY_TRIES):
             rows = self._fetch(symbol, session)
             daily, answered = self._daily.get(symbol, session.day, fresh=fresh and attempt == 0)
@@ -143,9 +124,7 @@ class Collector:
             self._clock.sleep(attempt)
         if not daily:
             raise SourceError("분봉도 일봉도 비어 있어 거래가 없었는지 확인할 수 없습니다. 종목코드를 확인하세요.")
-        if daily.open:
-            raise SourceError(f"일봉에는 거래가 있는데 분봉이 {EMPTY_TRIES}번 모두 비어 있습니다.")
-        return Verdict([], NO_TRADES, f"장외 거래 {daily.volume:,}주뿐 (일봉 시가 0)")
+        return Verdict([], NO_TRADES, f"일봉 거래량은 {daily.volume:,}주이지만 분봉이 {EMPTY_TRIES}번 모두 비어 있음")
 
     def _fetch(self, symbol: str, session: Session) -> list[Row]:
         """All pages of a day, oldest row first: from close + 9 minutes back until the day's start is proven."""
@@ -272,140 +251,3 @@ def check_against_daily(candles: Sequence[Candle], daily: DailyCandle) -> None:
         raise BadDay("일봉의 고가·저가를 벗어난 분봉이 있습니다.")
     if sum(c.volume for c in candles) > daily.volume:
         raise BadDay("분봉 거래량의 합이 일봉 거래량보다 많습니다.")
-
-
-class DailyCandles:
-    """The second source: daily candles of the span, one call a symbol, asked again while the answer is empty.
-
-    Where nothing comes at all, the days around the span are asked for: they tell a halted symbol from an empty answer.
-    """
-
-    def __init__(self, client: KisClient, first: date, last: date, today: date) -> None:
-        self._client, self._first, self._last = client, first, last
-        self._beyond = max(last, min(today, last + DAILY_SPAN / 2))
-        self._known: dict[str, dict[date, DailyCandle]] = {}
-        self._locks: dict[str, threading.Lock] = {}
-        self._guard = threading.Lock()
-
-    def get(self, symbol: str, day: date, *, fresh: bool = False) -> tuple[DailyCandle | None, bool]:
-        """The day's candle, and whether KIS gave this symbol any row at all (an empty answer proves nothing)."""
-        with self._lock(symbol):
-            if fresh or symbol not in self._known:
-                self._known[symbol] = self._fetch(symbol)
-            known = self._known[symbol]
-        return known.get(day), bool(known)
-
-    def prefetch(self, symbol: str) -> None:
-        """Ask for a symbol's candles now unless somebody does: they are needed when the minutes have come."""
-        if self._lock(symbol).acquire(blocking=False):
-            try:
-                if symbol not in self._known:
-                    self._known[symbol] = self._fetch(symbol)
-            finally:
-                self._lock(symbol).release()
-
-    def _lock(self, symbol: str) -> threading.Lock:
-        with self._guard:
-            return self._locks.setdefault(symbol, threading.Lock())
-
-    def _fetch(self, symbol: str) -> dict[date, DailyCandle]:
-        known: dict[date, DailyCandle] = {}
-        first = self._first
-        while first <= self._last:
-            known |= self._answer(symbol, first, min(self._last, first + DAILY_SPAN))
-            first += DAILY_SPAN + timedelta(days=1)
-        return known or self._answer(symbol, self._beyond - DAILY_SPAN, self._beyond)
-
-    def _answer(self, symbol: str, first: date, last: date) -> dict[date, DailyCandle]:
-        """One call's candles; rows of other dates count as nothing."""
-        for attempt in range(EMPTY_TRIES):
-            try:
-                rows = parse_daily(self._client.daily(symbol, first, last))
-            except BadRow:
-                if attempt == EMPTY_TRIES - 1:
-                    raise
-                continue
-            if inside := {day: candle for day, candle in rows.items() if first <= day <= last}:
-                return inside
-        return {}
-
-
-def parse_daily(raws: Iterable[object]) -> dict[date, DailyCandle]:
-    """Daily rows by date. Raises `BadRow` for one that cannot be read, or that came twice with different values."""
-    found: dict[date, DailyCandle] = {}
-    for raw in raws:
-        day, candle = _daily_row(raw)
-        if found.setdefault(day, candle) != candle:
-            raise BadRow(f"{day} 일봉이 서로 다른 값으로 두 번 왔습니다.")
-    return found
-
-
-def _daily_row(raw: object) -> tuple[date, DailyCandle]:
-    fields = ("stck_oprc", "stck_hgpr", "stck_lwpr", "stck_clpr", "acml_vol")
-    if not isinstance(raw, dict):
-        raise BadRow("일봉 행이 JSON 객체가 아닙니다.")
-    texts = [text for field in ("stck_bsop_date", *fields) if is_number(text := raw.get(field))]
-    if len(texts) <= len(fields) or len(texts[0]) != 8:
-        raise BadRow("일봉 행에 없거나 0 이상의 정수가 아닌 값이 있습니다.")
-    try:
-        return date.fromisoformat(texts[0]), DailyCandle(*map(int, texts[1:]))
-    except ValueError as error:
-        raise BadRow("일봉 행의 날짜가 있을 수 없는 값입니다.") from error
-
-
-@dataclass
-class Outcome:
-    """How one task of the pool ended: its answer, or the error."""
-
-    task: Any
-    answer: Any = None
-    error: Exception | None = None
-
-
-def work_through(
-    tasks: Sequence[Task], work: Callable[[Task], Any], workers: int, clock: Clock, *, until: datetime | None = None
-) -> Generator[Outcome, None, None]:
-    """Run `work` over `tasks` on daemon threads, yielding each outcome as it ends. Raises `Stopped`.
-
-    Daemon threads: a call that hangs in KIS never keeps the process from ending; the transaction in hand
-    ends because the store's `close()` waits for it. Leaving the loop drops the tasks not yet begun; `until` (aware)
-    leaves it, whatever still hangs.
-    """
-    todo: SimpleQueue[Task] = SimpleQueue()
-    done: SimpleQueue[Outcome] = SimpleQueue()
-    left = threading.Event()
-    for task in tasks:
-        todo.put(task)
-
-    def run() -> None:
-        while not left.is_set():
-            try:
-                task = todo.get_nowait()
-            except Empty:
-                return
-            try:
-                done.put(Outcome(task, answer=work(task)))
-            except Exception as error:  # a thread's boundary: the caller gets every error and decides
-                done.put(Outcome(task, error=error))
-
-    for _ in range(min(workers, len(tasks))):
-        threading.Thread(target=run, daemon=True).start()
-    try:
-        for _ in tasks:
-            outcome = _next(done, clock, until)
-            if outcome is None:
-                return
-            yield outcome
-    finally:
-        left.set()
-
-
-def _next(done: "SimpleQueue[Outcome]", clock: Clock, until: datetime | None) -> Outcome | None:
-    """Wait in small steps, `until` at most: on Windows an endless wait would not hear Ctrl-C."""
-    while True:
-        try:
-            return done.get(timeout=0.2)
-        except Empty:
-            clock.check()
-        if until and clock.now() >= until:
-            return None

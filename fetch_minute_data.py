@@ -31,9 +31,10 @@ from settings import Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collector import Outcome, SymbolDay
+    from collector import SymbolDay
     from db import Store
     from kis_client import KisClient
+    from pool import Outcome
     from report import RunResult
 
 HERE = Path(__file__).resolve().parent
@@ -314,7 +315,7 @@ class Backfill:
             self._pass(again, workers, final=True)
 
     def _pass(self, tasks: list["SymbolDay"], workers: int, *, final: bool) -> None:
-        from collector import work_through
+        from pool import work_through
 
         left = Counter(task.symbol for task in tasks)
         with console.Progress(len(left), "📊 종목별 분봉 데이터 수집", self._clock, quiet=self._quiet) as bar:

@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 
 from candles import INTERVALS, Candle, Candles, window
 from clock import Clock
-from collector import PROVISIONAL, Collector, Outcome, SymbolDay, plan, work_through
+from collector import PROVISIONAL, Collector, SymbolDay, plan
 from db import Store
 from errors import (
     AuthError,
@@ -29,6 +29,7 @@ from errors import (
 )
 from kis_client import KisClient
 from market_hours import Session, TradingCalendar
+from pool import Outcome, work_through
 from today import floor, merged, read_today
 from troubles import Troubles
 

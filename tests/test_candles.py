@@ -25,7 +25,8 @@ from candles import (
     window,
     without_doubled_auction,
 )
-from collector import parse_daily, read_page
+from collector import read_page
+from daily_candles import parse_daily
 from errors import BadRow
 from market_hours import KST, TradingCalendar
 

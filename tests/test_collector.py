@@ -16,16 +16,16 @@ from collector import (
     NO_TRADES,
     PROVISIONAL,
     Collector,
-    DailyCandles,
     SymbolDay,
     plan,
     why_missing,
-    work_through,
 )
+from daily_candles import DailyCandles
 from db import Coverage, open_store
 from errors import BadRow, SourceError, Stopped
 from kis_client import KisClient
 from market_hours import TradingCalendar
+from pool import work_through
 
 LIQUID, RARE = "005930", "900001"
 PROFILES = {LIQUID: "liquid", RARE: "illiquid", "900120": "exact120", "900240": "exact240", "900002": "medium"}
