@@ -1,0 +1,297 @@
+"""README.md says nothing that is not so: its commands run, its help, settings and messages are the real ones."""
+
+import ast
+import os
+import re
+import shlex
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from functools import cache
+from pathlib import Path
+
+import pytest
+from backfill_tools import User, simulator, until
+from readme_parts import PARTS, README, ROOT, part
+
+import db_schema
+from kis_simulator import Simulator
+from settings import KEYS
+
+TEXT = README.read_text(encoding="utf-8")
+posix = pytest.mark.skipif(os.name == "nt", reason="POSIX shell")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+
+
+COMMANDS = [line for block in blocks("bash") for line in block.splitlines() if line and not line.startswith("#")]
+SCRIPTS = [command for command in COMMANDS if re.match(r"(\.venv/bin/)?python \w+\.py", command)]
+NOT_HERE = {
+    "docker compose up -d --wait": "no Docker daemon",
+    "sudo cp deploy/realtime-updater.service /etc/systemd/system/": "no systemd",
+    "sudo systemctl daemon-reload && sudo systemctl enable --now realtime-updater": "no systemd",
+    "journalctl -u realtime-updater -f": "no systemd",
+    "python -m venv .venv && source .venv/Scripts/activate": "Windows",
+    "python3 -m venv .venv && source .venv/bin/activate": "the Makefile does the same, .ci/run runs it",
+    "python -m pip install -r requirements.txt": "the Makefile does the same, .ci/run runs it",
+}
+BACKGROUND = {
+    "nohup python realtime_updater.py > updater.log 2>&1 &",
+    "tail -f updater.log",
+    "kill $(cat realtime_updater-*.pid)",
+}
+RUN_ELSEWHERE = {"make demo", "make test", "cp .env.example .env", *BACKGROUND}
+
+
+# --- the parts that are made ---
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_made_parts_are_up_to_date(name: str) -> None:
+    assert part(name) == PARTS[name](), "run: python tests/readme_parts.py"
+
+
+def test_the_example_file_names_every_setting_and_no_other() -> None:
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    assert set(re.findall(r"^(?:# )?([A-Z][A-Z0-9_]+)=", example, re.MULTILINE)) == {key.name for key in KEYS}
+
+
+def test_the_example_file_shows_the_defaults() -> None:
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    for key in KEYS:
+        if re.fullmatch(r"[\w./]+", key.default):
+            assert f"\n# {key.name}={key.default}\n" in example, key.name
+
+
+def test_the_ddl_is_the_one_that_is_run() -> None:
+    ddl = [" ".join(text.split()) for text in blocks("sql")[0].split("\n\n")]
+    assert ddl == [" ".join(text.split()) for text in (db_schema._PRICES_DDL, db_schema._COVERAGE_DDL)]
+
+
+# --- links ---
+
+
+def test_links_lead_somewhere() -> None:
+    anchors = {_anchor(title) for title in re.findall(r"^#+ (.+)$", TEXT, re.MULTILINE)}
+    for target in re.findall(r"\]\(([^)]+)\)", TEXT):
+        if target.startswith("#"):
+            assert target[1:] in anchors, target
+        elif not target.startswith("https://"):
+            assert (ROOT / target).exists(), target
+
+
+def _anchor(title: str) -> str:
+    """As GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+def test_files_that_are_named_exist_or_are_ignored_by_git() -> None:
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8")
+    for name in set(re.findall(r"`([\w./-]+\.(?:py|json|log|csv|yaml|service|md|txt))`", TEXT)):
+        assert (ROOT / name).exists() or name in ignored or "*" + Path(name).suffix in ignored or name == "kis_rest_token.json", name
+
+
+# --- sentences ---
+
+
+@cache
+def sentences() -> tuple[str, ...]:
+    """Every text in the source, with … where a value comes."""
+    found = []
+    for path in ROOT.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                found.append("".join(str(v.value) if isinstance(v, ast.Constant) else "…" for v in node.values))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(re.sub(r"%[sd]|\{\w*\}", "…", node.value))
+    return tuple(text for text in found if re.search("[가-힣]", text))
+
+
+def _pieces(message: str) -> list[str]:
+    return [piece.strip() for piece in message.split("…") if re.search("[가-힣]", piece)]
+
+
+def _is_told(message: str) -> bool:
+    """Whether a sentence of the source holds the pieces of the message in their order."""
+    pattern = re.compile(".*".join(map(re.escape, _pieces(message))), re.DOTALL)
+    return any(pattern.search(sentence) for sentence in sentences())
+
+
+MESSAGES = [row.split("|")[1].strip().strip("`") for row in part("errors").splitlines()[2:]]
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_messages_of_the_error_table_are_in_the_source(message: str) -> None:
+    assert _pieces(message) and _is_told(message)
+
+
+def test_the_error_table_names_every_code_of_kis_that_is_treated() -> None:
+    source = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("kis_http.py", "kis_token.py"))
+    codes = set(re.findall(r"EGW\d{5}", source))
+    assert codes and codes <= set(re.findall(r"EGW\d{5}", part("errors")))
+
+
+def _holes(line: str) -> str:
+    """A quoted log line with … for its times and numbers."""
+    line = re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d - [A-Z]+ - ", "", line)
+    return re.sub(r"약 \d+분|[\d,.:-]*\d[\d,.:-]*|\(ConnectionError\)|KIS (?=문제|복구)", "…", line)
+
+
+LOG_LINES = part("log").splitlines()[1:-1]
+
+
+@pytest.mark.parametrize("line", LOG_LINES)
+def test_quoted_log_lines_are_in_the_source(line: str) -> None:
+    told = _holes(line)
+    parts = [told] if _is_told(told) else told.split(": ", 1)  # a trouble and its reason come from two places
+    assert all(_is_told(text) for text in parts), told
+
+
+# --- what a run shows ---
+
+
+def _shape(text: str) -> set[str]:
+    """Lines without what differs from run to run: times, counts, widths, folders, and which symbol came when."""
+    text = re.sub(r"저장된 파일: .*", "저장된 파일", text)
+    text = re.sub(r"약 \d+분|1초 미만|\d+초", "#", text)
+    text = re.sub(r"[\d,.:-]*\d[\d,.:-]*", "#", re.sub(r"[─█ ]+", " ", text))
+    return {line.strip() for line in text.splitlines() if line.strip() not in ("", "⋮") and "make" not in line}
+
+
+def _block(name: str) -> str:
+    return re.sub(r"^```\w*$", "", part(name), flags=re.MULTILINE)
+
+
+@pytest.fixture
+def user(tmp_path: Path):
+    """Somebody with a simulator for KIS, three symbols, SQLite, and the settings in the environment."""
+    with Simulator(rate=100_000) as sim:
+        own = User(tmp_path, sim.url, f"sqlite:///{tmp_path}/candles.sqlite3", {"LOG_DIR": "-"}, on_the_day=False)
+        lines = (own.project / "symbols.csv").read_text(encoding="utf-8").splitlines()
+        (own.project / "symbols.csv").write_text("\n".join(lines[:4]) + "\n", encoding="utf-8")
+        (own.project / ".venv" / "bin").mkdir(parents=True)
+        for folder in (own.project / ".venv" / "bin", own.folder):
+            python = folder / "python"
+            python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+            python.chmod(0o755)
+        yield own
+
+
+def shell(user: User, command: str, seconds: float = 120) -> "subprocess.CompletedProcess[str]":
+    """A line at the user's prompt."""
+    path = f"{user.folder}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", "-c", command], cwd=user.project, env=user.environment(PATH=path), capture_output=True, text=True,
+        encoding="utf-8", timeout=seconds,
+    )  # fmt: skip
+
+
+def test_the_demo_shows_what_the_readme_shows(user: User) -> None:
+    ran = user.run("--demo")
+    assert ran.code == 0, ran.all
+    quoted = {line for line in _shape(_block("demo")) if not line.startswith(("🐍", "📦"))}
+    assert quoted - _shape(ran.all) == set()
+
+
+@posix
+def test_the_demo_of_the_updater_shows_what_the_readme_shows(user: User) -> None:
+    command = [sys.executable, "realtime_updater.py", "--demo"]
+    log = user.project / "demo-realtime" / "realtime_updater.log"
+    process = subprocess.Popen(command, cwd=user.project, env=user.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until(lambda: log.exists() and " 1분봉 " in log.read_text(encoding="utf-8"))
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    minute_alone = re.compile(r"오류 #$")  # the second round comes a minute later
+    quoted = {line for line in _shape(_block("updater")) if not minute_alone.search(line)}
+    assert quoted - _shape(log.read_text(encoding="utf-8")) == set()
+
+
+def test_check_and_dry_run_look_as_the_readme_shows(tmp_path: Path) -> None:
+    with simulator() as sim:
+        user = User(tmp_path, sim.url, f"sqlite:///{tmp_path}/candles.sqlite3")
+        names = "005930,000660,207940"
+        assert user.run("--symbols", "005930,000660", "--from", "2026-11-17").code == 0
+        with sqlite3.connect(tmp_path / "candles.sqlite3") as file:
+            file.execute(
+                "DELETE FROM stock_minute_prices WHERE stock_symbol = '000660' AND timestamp >= '2026-11-20 10:00:00'"
+                " AND timestamp < '2026-11-20 10:03:00'"
+            )
+        check = user.run("--check", "--days", "5", "--symbols", names)
+        assert check.code == 1 and _shape(_block("check")) - _shape(check.out) == set()
+        dry_run = user.run("--dry-run")
+        assert dry_run.code == 0 and _shape(_block("dry-run")) - _shape(dry_run.out) == set()
+
+
+# --- commands ---
+
+
+def test_every_command_is_run_by_a_test_or_has_a_reason_not_to() -> None:
+    assert set(COMMANDS) - set(SCRIPTS) - set(NOT_HERE) - RUN_ELSEWHERE == set()
+    assert set(NOT_HERE) <= set(COMMANDS), "a reason for a command that is gone"
+
+
+@posix
+@pytest.mark.parametrize("target", ["demo", "test"])
+def test_make_knows_its_targets(target: str) -> None:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    assert subprocess.run(["make", "-n", target], cwd=ROOT, env=environ, capture_output=True).returncode == 0
+
+
+@posix
+def test_the_scripts_commands_run_in_the_order_of_the_readme(user: User) -> None:
+    """Nothing is stored at first: `--check` says so with exit 1; what the backfill stored, it finds."""
+    commands = [command for command in SCRIPTS if "realtime_updater" not in command and "--demo" not in command]
+    codes = {command: shell(user, command).returncode for command in commands}
+    expected = {"python kis_token.py": 1}
+    assert codes == {command: expected.get(command, 0) for command in commands}
+    assert shell(user, "python kis_token.py").returncode == 0
+
+
+@posix
+def test_the_updater_runs_in_the_background_as_told(user: User) -> None:
+    start, _, stop = (next(c for c in COMMANDS if c.startswith(word)) for word in ("nohup", "tail", "kill"))
+    shell(user, f"{start}\nsleep 0.1")
+    log = user.project / "updater.log"
+    try:
+        until(lambda: "데이터베이스 연결 성공" in log.read_text(encoding="utf-8"))
+        until(lambda: shell(user, "python realtime_updater.py --status").returncode == 0, 60)
+    finally:
+        assert shell(user, stop).returncode == 0
+    until(lambda: "멈춥니다" in log.read_text(encoding="utf-8"))
+    until(lambda: not list(user.project.glob("realtime_updater-*.pid")))
+    assert shell(user, "python realtime_updater.py --status").returncode == 1
+
+
+@posix
+def test_the_cron_line_runs(user: User) -> None:
+    line = blocks("cron")[0].splitlines()[1]
+    command = line.split(maxsplit=5)[5]
+    began = time.monotonic()
+    assert shell(user, command.replace("/opt/minute-candles", shlex.quote(str(user.project)))).returncode == 0
+    assert (user.project / "realtime_updater.log").exists() and time.monotonic() - began < 60
+
+
+@posix
+def test_the_example_file_is_copied_as_told(user: User) -> None:
+    assert shell(user, "cp .env.example .env").returncode == 0
+    without = subprocess.run([sys.executable, "fetch_minute_data.py"], cwd=user.project, env={"HOME": "/"}, capture_output=True)
+    assert without.returncode == 2
+
+
+# --- the other papers ---
+
+
+def test_the_house_in_contributing_has_every_room() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for path in ROOT.glob("*.py"):
+        assert path.stem in text or path.stem.startswith("kis_simulat"), path.name
+
+
+def test_the_changelog_tells_of_this_version() -> None:
+    assert "## 0.1.0" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
