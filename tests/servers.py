@@ -171,7 +171,8 @@ def mariadb() -> Server | None:
     data = f"--datadir={folder / 'data'}"
     normal = ["--auth-root-authentication-method=normal", "--skip-test-db"]
     subprocess.run([installer, "--no-defaults", data, *root, *normal], check=True, capture_output=True)
-    files = [f"--socket={folder / 's'}", f"--pid-file={folder / 'pid'}"]
+    (folder / "tmp").mkdir()  # of its own: a starting MariaDB deletes what others left in a shared one
+    files = [f"--socket={folder / 's'}", f"--pid-file={folder / 'pid'}", f"--tmpdir={folder / 'tmp'}"]
     command = [daemon, "--no-defaults", *root, data, *files, *_COMMON]
     return Server("mariadb", port=free_port(), command=command, folder=folder)
 
