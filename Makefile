@@ -38,10 +38,10 @@ soak: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@sh .ci/mariadb
-	@for file in benchmarks/[!_]*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python "$$file" || exit 1; done
+	@for file in benchmarks/bench_*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python "$$file" || exit 1; done
 
 clean:
-	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) demo demo-realtime .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # 가상환경: 파이썬 버전이 바뀌면 새로 만들고, 패키지 목록이 바뀌면 다시 설치합니다.
