@@ -14,7 +14,7 @@ from typing import Any
 from call_limiter import CallLimiter
 from clock import Clock
 from errors import RateLimited, TokenRefused
-from kis_http import TokenExpired, Transient, Unreachable, exchange, new_session, outage, patiently
+from kis_http import TokenExpired, Transient, Unreachable, Waiting, exchange, new_session, outage, patiently
 from kis_token import TokenCache
 from settings import Settings
 
@@ -46,6 +46,7 @@ class KisClient:
         self._settings, self._token, self._limiter, self._clock = settings, token, limiter, clock
         self._session = new_session(settings.base_url, connections)
         self._lock = threading.Lock()
+        self._waiting, self._refused = Waiting(), ""
         self._answered_at, self._failing_since = float("-inf"), float("inf")
         self.calls = 0
         """Requests sent so far, repeats included."""
@@ -126,7 +127,9 @@ class KisClient:
 
         began = self._clock.time()
         try:
-            return patiently(call, self._clock, reachable=self._ever_answered, hurried=self._hurried)
+            return patiently(
+                call, self._clock, reachable=self._ever_answered, hurried=self._hurried, waiting=self._waiting
+            )
         except RateLimited as error:
             raise outage(error, self._settings.base_url) from error
         except Transient as error:
@@ -150,12 +153,18 @@ class KisClient:
             try:
                 return self._send(path, tr_id, params, token)
             except TokenExpired as error:
-                _log.info("🔑 %s 토큰을 갱신합니다.", error)
+                self._tell_of_token(token, error)
                 refused, token = token, self._token.renew(refused=token)
                 self._clock.sleep(1.0 if token == refused else 0.0)
         raise TokenRefused(
             "KIS가 내준 토큰을 KIS가 거절합니다. 잠시 뒤 다시 실행하세요. 계속되면 앱 키 상태를 확인하세요."
         )
+
+    def _tell_of_token(self, refused: str, error: TokenExpired) -> None:
+        """Once a token, however many threads hold it."""
+        with self._lock:
+            news, self._refused = refused != self._refused, refused
+        _log.log(logging.INFO if news else logging.DEBUG, "🔑 %s 토큰을 갱신합니다.", error)
 
     def _send(self, path: str, tr_id: str, params: dict[str, str], token: str) -> dict[str, Any]:
         self._limiter.wait()
@@ -177,6 +186,7 @@ class KisClient:
             self._failing_since = min(self._failing_since, self._clock.time())
             raise
         self._answered_at, self._failing_since = self._clock.time(), float("inf")
+        self._waiting.end()
         self._compare_clocks(date_header)
         return body
 

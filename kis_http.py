@@ -6,6 +6,7 @@ code, `error_code` from the auth endpoints and `msg_cd` from the data ones (kis_
 
 import json
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -127,7 +128,32 @@ def outage(error: Exception, base_url: str) -> Outage:
     return Outage(f"{error} 인터넷과 KIS_BASE_URL({base_url})을 확인한 뒤 다시 실행하세요.")
 
 
-def patiently(call: Callable[[], T], clock: Clock, reachable: Callable[[], bool], *, hurried: bool = False) -> T:
+class Waiting:
+    """Says once that calls are being repeated, until one of them is answered: many threads wait for the same KIS."""
+
+    def __init__(self) -> None:
+        self._told = threading.Event()
+
+    def begin(self, state: Any) -> None:
+        """The hook of tenacity before it sleeps."""
+        news = state.attempt_number == 3 and not self._told.is_set()
+        if news:
+            self._told.set()
+        level = logging.WARNING if news else logging.DEBUG
+        _log.log(level, "⚠️ %s 다시 시도합니다 (%d번째).", state.outcome.exception(), state.attempt_number)
+
+    def end(self) -> None:
+        self._told.clear()
+
+
+def patiently(
+    call: Callable[[], T],
+    clock: Clock,
+    reachable: Callable[[], bool],
+    *,
+    hurried: bool = False,
+    waiting: Waiting | None = None,
+) -> T:
     """Call until it answers: six to eight tries for a passing fault, minutes for a server that was there before.
 
     `hurried` (the updater's round, which comes again in a minute and tells of outages itself): six tries for a fault,
@@ -160,12 +186,8 @@ def patiently(call: Callable[[], T], clock: Clock, reachable: Callable[[], bool]
         wait=tenacity.wait_exponential_jitter(multiplier=0.5, max=2 if hurried else 20, jitter=0.5),
         stop=enough,
         sleep=clock.sleep,
-        before_sleep=None if hurried else _tell,
+        before_sleep=None if hurried else (waiting or Waiting()).begin,
         reraise=True,
     )
     return whole(lambda: within_limit(call))
 
-
-def _tell(state: Any) -> None:
-    level = logging.WARNING if state.attempt_number == 3 else logging.DEBUG
-    _log.log(level, "⚠️ %s 다시 시도합니다 (%d번째).", state.outcome.exception(), state.attempt_number)
