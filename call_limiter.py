@@ -78,7 +78,10 @@ class CallLimiter:
 
 
 class _State:
-    """The shared numbers, read and written under the file lock; what cannot be read counts as nothing."""
+    """The shared numbers, read and written under the file lock; what cannot be read counts as nothing.
+
+    Written over in place: ext4 flushes a file that was emptied first to the disk, 3 ms a call.
+    """
 
     def __init__(self, path: Path, lock: Any) -> None:
         self._path, self._lock = path, lock
@@ -100,7 +103,9 @@ class _State:
 
     def __exit__(self, *failure: object) -> None:
         try:
-            self._path.write_text(json.dumps(self._numbers), encoding="utf-8")
+            with self._path.open("r+" if self._path.exists() else "w", encoding="utf-8") as file:
+                file.write(json.dumps(self._numbers))
+                file.truncate()
         except OSError:
             pass  # a full disk: each process still paces itself by its own last slot
         finally:

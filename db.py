@@ -226,9 +226,9 @@ class Store:
 
     def _upsert(self, run: Run, symbol: str, rows: Sequence[tuple[Key, Row]], stamp: datetime) -> None:
         """One statement a thousand rows; the connector's parameters would cost more than the server's work."""
-        stamps = (stamp,) * len(self._shape.stamps)
+        stamps = f", '{stamp}'" * len(self._shape.stamps)
         for part in _chunks(rows):
-            values = ", ".join(f"(%s, '{name}', {_literals((when, *row, *stamps))})" for (name, when), row in part)
+            values = ", ".join([f"(%s, '{name}', '{when}', {_numbers(row)}{stamps})" for (name, when), row in part])
             run(upsert_prices(self._link.dialect, self._shape, values), *[symbol] * len(part))
 
     def _verified_counts(self, run: Run, day: _Day, wanted: Mapping[Key, Row]) -> Counts:
@@ -269,15 +269,9 @@ def _count_by_day(ends: Mapping[date, datetime], shape: Shape) -> tuple[Any, ...
     return sql, first, last, *(value for pair in odd for value in pair), usual.isoformat()
 
 
-def _literals(values: Row) -> str:
-    """SQL of whole numbers, decimals, times and None; text travels as parameters only."""
-    return ", ".join([_literal(value) for value in values])
-
-
-def _literal(value: Value) -> str:
-    if isinstance(value, datetime):
-        return f"'{value}'"
-    return "NULL" if value is None else str(value)
+def _numbers(values: Row) -> str:
+    """SQL of whole numbers, decimals and None; text travels as parameters only."""
+    return ", ".join(["NULL" if value is None else str(value) for value in values])
 
 
 def _values(candle: Candle, shape: Shape) -> Row:
