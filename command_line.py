@@ -33,7 +33,7 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("-h", "--help", action="help", help="이 도움말")
 
     def error(self, message: str) -> NoReturn:
-        console.complain(f"{_in_korean(message)} 쓸 수 있는 옵션 보기: python {self.prog} --help")
+        console.complain(f"{_in_korean(message)} 쓸 수 있는 옵션 보기: `python {self.prog} --help`")
         raise SystemExit(2)
 
 

@@ -76,7 +76,7 @@ def test_a_mistyped_option_is_one_korean_line_and_exit_2(capsys, words, said) ->
         fetch_minute_data.main(list(words))
     err = capsys.readouterr().err
     assert ended.value.code == 2
-    assert err == f"❌ {said} 쓸 수 있는 옵션 보기: python fetch_minute_data.py --help\n"
+    assert err == f"❌ {said} 쓸 수 있는 옵션 보기: `python fetch_minute_data.py --help`\n"
 
 
 def test_sentences_of_argparse_that_nobody_foresaw_pass_as_they_are() -> None:
