@@ -246,6 +246,7 @@ def backfill(
 ) -> int:
     """Collect what is missing, tell it as it comes, leave a result file behind."""
     from kis_client import KisClient
+    from pool import threads_for
     from report import RunResult
 
     result = RunResult.of(want.names, want.first, want.last, clock.now())
@@ -253,11 +254,12 @@ def backfill(
         nothing = "✅ 모두 있습니다. 받을 것이 없어 KIS를 호출하지 않았습니다."
         console.say(nothing if want.days else nothing_traded(want))
         return finish(settings, clock, result, 0)
-    client = KisClient.of(settings, clock, connections=2 * want.workers)
+    threads = threads_for(want.workers, settings.rate_limit)
+    client = KisClient.of(settings, clock, connections=threads)
     job = Backfill(client, store, calendar, clock, result, quiet)
     try:
         _log.info("📊 %d개 종목 분봉 데이터 수집 시작!", len({task.symbol for task in missing}))
-        job.run(missing, 2 * want.workers)
+        job.run(missing, threads)
         code = 1 if result.failures else 0
     except MinuteDataError as error:
         code = error.exit_code

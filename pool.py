@@ -1,5 +1,6 @@
 """Many tasks at once: daemon threads whose outcomes come as they end, and which never keep a process alive."""
 
+import math
 import threading
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,15 @@ from typing import Any, TypeVar
 from clock import Clock
 
 Task = TypeVar("Task")
+USUAL_WORKERS = 8
+SLOW_ANSWER_SECONDS = 0.8
+"""KIS usually answers in 0.05–0.6 s (kis_api.md §4); a symbol-day has a little more to do."""
+
+
+def threads_for(workers: int, rate: float) -> int:
+    """Threads of so many `--workers`: enough for the usual eight to use up `rate` calls a second; 2 to 10 each."""
+    each = math.ceil(rate * SLOW_ANSWER_SECONDS / USUAL_WORKERS)
+    return workers * min(max(each, 2), 10)
 
 
 @dataclass

@@ -64,7 +64,7 @@ def rounds(updater: Updater, store: Watched, clock: Clock, count: int) -> list[t
         if done.errors or done.left:
             raise RuntimeError(done.line((1, 5, 15)))
         times = sorted((at - done.started_at).total_seconds() for at in store.stored.values())
-        active = [store.stored[symbol] for symbol in updater._order[:ACTIVE]]
+        active = [store.stored[symbol] for symbol in updater._order[:ACTIVE] if symbol in store.stored]
         found.append(((max(active) - done.started_at).total_seconds(), times[-1], done.lag))
     return found
 
