@@ -16,6 +16,7 @@ import shutil
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -27,7 +28,7 @@ import symbols_file
 from clock import Clock
 from errors import ConfigError, MinuteDataError, NotOffered, SourceError, Stopped
 from market_hours import TradingCalendar
-from settings import Settings
+from settings import Database, Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     console.setup_logging(log_file, clock, settings.secrets(), verbose=arguments.verbose, quiet=quiet)
     greet(settings, calendar, want)
     with ExitStack() as stack:
-        store = opened(settings, clock, stack)
+        store = opened(settings.database, clock, stack, read_only=reads_only)
         for line in store.preflight(dedupe=arguments.dedupe, read_only=reads_only):
             _log.log(logging.WARNING if line.startswith("⚠️") else logging.INFO, line)
         clock.check()
@@ -197,10 +198,13 @@ def greet(settings: Settings, calendar: TradingCalendar, want: Wanted) -> None:
         _log.info("ℹ️ %s 장은 아직 마감되지 않아 받지 않습니다. 오늘 장은 realtime_updater.py가 채웁니다.", day)
 
 
-def opened(settings: Settings, clock: Clock, stack: ExitStack) -> "Store":
+def opened(database: Database, clock: Clock, stack: ExitStack, *, read_only: bool) -> "Store":
+    """The store, closed with `stack`. A SQLite file that is not there yet is not made by looking."""
     from db import open_store
 
-    store = open_store(settings.database, clock)
+    if read_only and database.path and not database.path.exists():
+        database = replace(database, path=Path(":memory:"))
+    store = open_store(database, clock)
     stack.callback(store.close)
     return store
 

@@ -157,14 +157,21 @@ def test_a_dry_run_writes_nothing_and_calls_nobody(user: User, kis: Simulator) -
     ]
 
 
+@pytest.mark.parametrize("look", ["--check", "--dry-run"])
+def test_looking_makes_no_file(kis: Simulator, tmp_path: Path, look: str) -> None:
+    user = User(tmp_path, kis.url, f"sqlite:///{tmp_path}/data/minutes.db")
+    assert user.run(look, "--symbols", "005930").code == (look == "--check")
+    assert user.written() == [] and not (tmp_path / "data").exists() and not user.logs.exists()
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_97_symbols_and_thirty_days_in_one_run(user: User) -> None:
     far, market = FarSimulator("--rate", "5000", "--latency-ms", "0"), simulator()
     symbols = list(choose(None, None))
     user.kis = far.url
     try:
-        first = user.run(timeout=300)
+        first = user.run(timeout=600)
         assert first.code == 0, first.all[-3000:]
         calls = len(far.requests())
         again = user.run()
@@ -350,6 +357,18 @@ def test_a_stop_at_the_very_start_is_no_traceback(user: User, kis: Simulator, mo
     assert ran.seconds < 5 and "저장:" not in ran.out
 
 
+@pytest.mark.skipif(bool(servers.given()), reason="needs a server of our own")
+def test_a_database_that_crashes_is_waited_for(mariadb: Server, user: User, kis: Simulator) -> None:
+    flags = (*DAYS, "--symbols", "005930,000660,034220")
+    process = user.start(*flags, KIS_RATE_LIMIT="40")
+    until(lambda: kis.calls("past") > 50)
+    mariadb.restart(crash=True)
+    ran = ended(process)
+    assert ran.code == 0, ran.all
+    assert "재연결 성공" in ran.err and ran.err.count("연결이 끊어졌습니다") == 1
+    assert_true(user.database, kis, ["005930", "000660", "034220"], trading_days(kis))
+
+
 # --- together ---
 
 
@@ -504,10 +523,10 @@ def test_a_key_without_a_database_is_one_line(user: User, kis: Simulator, tmp_pa
 
 def test_a_vts_key_is_told_that_history_needs_a_real_one(user: User, kis: Simulator) -> None:
     kis.env = kis.key_env = "vts"
-    ran = user.run("--symbols", "005930,000660", KIS_ENV="vts")
+    ran = user.run("--symbols", "005930,000660", KIS_ENV="vts", KIS_RATE_LIMIT="20")
     assert ran.code == 1, ran.all
     assert [line for line in ran.err.splitlines() if "실전 키가 필요합니다" in line]
-    assert kis.calls("past") < 40, "those on their way, no more"
+    assert kis.calls("past") < 20, "those on their way, no more"
 
 
 # --- what is left behind ---
