@@ -70,12 +70,22 @@ def why_missing(known: Coverage | None, held: Counts) -> str:
 
 
 class Collector:
-    """Collects symbol-days of the past from the authority. Thread-safe: workers share it."""
+    """Collects symbol-days of the past from the authority. Thread-safe: workers share it.
+
+    `suspects` remembers, across collectors, the days that brought volume but no minutes.
+    """
 
     def __init__(
-        self, client: KisClient, store: Store, calendar: TradingCalendar, clock: Clock, span: tuple[date, date]
+        self,
+        client: KisClient,
+        store: Store,
+        calendar: TradingCalendar,
+        clock: Clock,
+        span: tuple[date, date],
+        suspects: set[SymbolDay] | None = None,
     ) -> None:
         self._client, self._store, self._calendar, self._clock = client, store, calendar, clock
+        self._suspects: set[SymbolDay] = set() if suspects is None else suspects
         self._daily = DailyCandles(client, *span, clock.now().date())
 
     def collect(self, task: SymbolDay) -> Counts:
@@ -85,6 +95,8 @@ class Collector:
         """
         session = self._calendar.session(task.day)
         verdict = self._judge(task.symbol, session)
+        if verdict.status == NO_TRADES and verdict.note:
+            _log.warning("⚠️ %s %s %s: 거래 없음으로 둡니다. 다시 받으려면 --force", task.symbol, task.day, verdict.note)
         wanted = derive(verdict.candles)
         is_today = task.day == self._clock.now().date()
 
@@ -113,7 +125,11 @@ class Collector:
             return self._believe(symbol, session, fresh=True)
 
     def _believe(self, symbol: str, session: Session, *, fresh: bool) -> Verdict:
-        """Fetch and check a day. Empty is not success: it is asked again, then the daily candle is (law 8)."""
+        """Fetch and check a day. Empty is not success: it is asked again, then the daily candle is (law 8).
+
+        Volume without minutes fails at first and is believed, with a note, when a later try brings nothing either: KIS
+        may answer empty for minutes on end.
+        """
         for attempt in range(EMPTY_TRIES):
             rows = self._fetch(symbol, session)
             daily, answered = self._daily.get(symbol, session.day, fresh=fresh and attempt == 0)
@@ -124,7 +140,12 @@ class Collector:
             self._clock.sleep(attempt)
         if not daily:
             raise SourceError("분봉도 일봉도 비어 있어 거래가 없었는지 확인할 수 없습니다. 종목코드를 확인하세요.")
-        return Verdict([], NO_TRADES, f"일봉 거래량은 {daily.volume:,}주이지만 분봉이 {EMPTY_TRIES}번 모두 비어 있음")
+        why = f"일봉 거래량은 {daily.volume:,}주인데 분봉이 계속 비어 있음"
+        if (suspect := SymbolDay(symbol, session.day)) not in self._suspects:
+            self._suspects.add(suspect)
+            raise SourceError(f"{why}. 조금 뒤에 다시 묻습니다.")
+        _log.warning("⚠️ %s %s: %s. NO_TRADES로 적습니다. 의심되면 --force 로 받으세요.", symbol, session.day, why)
+        return Verdict([], NO_TRADES, why)
 
     def _fetch(self, symbol: str, session: Session) -> list[Row]:
         """All pages of a day, oldest row first: from close + 9 minutes back until the day's start is proven."""

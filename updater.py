@@ -98,6 +98,7 @@ class Updater:
         self._busy: set[str] = set()
         self._guard = threading.Lock()
         self._told_missing = 0
+        self._suspects: set[SymbolDay] = set()
         self.troubles = Troubles(clock)
 
     def now(self) -> datetime:
@@ -251,7 +252,8 @@ class Updater:
             return not missing
         if len(missing) != self._told_missing:
             _log.info("🌙 마감 확정: %d종목일을 과거 분봉으로 받습니다.", len(missing))
-        collector = Collector(self._client, self._store, self.calendar, self._clock, (days[0], days[-1]))
+        span = days[0], days[-1]
+        collector = Collector(self._client, self._store, self.calendar, self._clock, span, self._suspects)
         left = self._settle_all(collector, sorted(missing, key=lambda task: task.day, reverse=True), until)
         self._told_missing = left
         if not left:

@@ -276,13 +276,17 @@ class TestEmpty:
             here.collect()
         assert here.coverage() is None
 
-    def test_minutes_where_the_daily_candle_has_volume_are_asked_four_times_with_pauses(self, world, clock):
+    def test_volume_without_minutes_fails_at_first_and_is_no_trades_with_a_note_later(self, world, clock, caplog):
         here = world()
         here.sim.add_fault("empty", path="past")
         clock.slept.clear()
+        with pytest.raises(SourceError, match="일봉 거래량"):
+            here.collect()
+        assert here.coverage() is None
+        assert here.sim.calls("past") == 4 and sum(clock.slept) >= 3
         here.collect()
         assert here.coverage().status == NO_TRADES and "일봉 거래량" in here.coverage().note
-        assert here.sim.calls("past") == 4 and sum(clock.slept) >= 3
+        assert here.sim.calls("past") == 8 and "--force" in caplog.text
 
     @pytest.mark.parametrize("oddity", ["halted", "halted_no_daily"])
     @pytest.mark.parametrize("span", [SPAN, (WEDNESDAY, WEDNESDAY)])
