@@ -177,7 +177,7 @@ class Link:
         return trouble
 
     def _give_up_or_wait(self, trouble: Trouble, began: float, pause: float) -> None:
-        if trouble.kind == "fatal":
+        if trouble.kind == "fatal" or self._closed:
             raise StoreError(trouble.line)
         since = self._lost_since if trouble.kind == "lost" and self._lost_since is not None else began
         patience = min(self._patience, _DISTURBED_SECONDS) if trouble.kind == "disturbed" else self._patience
@@ -194,11 +194,11 @@ class Link:
             self._driver.drop()
 
     def close(self) -> bool:
-        """Close after the transaction in hand; False when it was closed before."""
+        """Close after the transaction in hand; who waits for a turn gives up. False when it was closed before."""
+        was_open, self._closed = not self._closed, True
         with self._lock:
-            was_open, self._closed = not self._closed, True
             self._driver.drop()
-            return was_open
+        return was_open
 
 
 class _Failed(Exception):
