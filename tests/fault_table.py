@@ -49,9 +49,8 @@ KIS = {
     "low_above_open": Fault("저가가 시가보다 높음", f"{_SPOILT}…가격이 있을 수 없는 값입니다", "1", _RERUN),
     "duplicate_conflict": Fault("값이 다른 중복 행", f"{_SPOILT}…서로 다른 값으로 두 번 왔습니다", "1", _RERUN),
     "missing_rows": Fault("빠진 행", f"{_SPOILT}거래대금이 맞지 않는 분이 있습니다", "1", _RERUN),
-    "other_date": Fault("다른 날짜의 행이 섞임", f"{_SPOILT}…", "1", _RERUN),
-    "empty": Fault("성공이라며 빈 답", f"{_SPOILT}일봉에는 거래가 있는데 분봉이", "1", _RERUN),
-    "wrong_day": Fault("앞 거래일의 행만 옴", f"{_SPOILT}일봉에는 거래가 있는데 분봉이", "1", _RERUN),
+    "other_date": Fault("다른 날짜의 행이 섞임", "", "0", _AGAIN),
+    "empty": Fault("그 종목일만 계속 빈 답, 앞 거래일의 행만 옴", "분봉이 계속 비어 있음. 장외 거래뿐인 날로 적습니다. 의심되면 --force 로 다시 받으세요", "0", "이름과 이유를 남김. `--force` 로 다시 받음"),
     "harmless": Fault("순서가 섞이거나 같은 행이 두 번", "✅ 완료", "0", "정리해서 저장"),
     "maintenance": Fault("점검: 수십 초 동안 연결 거부", "KIS 서버에 연결할 수 없습니다 …다시 시도합니다", "0", "기다렸다가 이어서 받음"),
     "outage": Fault("점검: 5분 넘게 연결 거부", "인터넷과 KIS_BASE_URL(…을 확인한 뒤 다시 실행하세요", "1", _RESUME),
@@ -101,7 +100,7 @@ def markdown() -> str:
     for name, group in GROUPS.items():
         for number, fault in enumerate(group.values()):
             told = f"`{_code(fault.told)}`" if fault.told else "(없음)"
-            cells = [f"**{name}**" if not number else "", fault.what, told, fault.code, fault.then, fault.lost]
+            cells = [f"**{name}**" if not number else "", fault.what.replace("|", "\\|"), told, fault.code, fault.then, fault.lost]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
