@@ -95,8 +95,6 @@ class Collector:
         """
         session = self._calendar.session(task.day)
         verdict = self._judge(task.symbol, session)
-        if verdict.status == NO_TRADES and verdict.note:
-            _log.warning("⚠️ %s %s %s: 거래 없음으로 둡니다. 다시 받으려면 --force", task.symbol, task.day, verdict.note)
         wanted = derive(verdict.candles)
         is_today = task.day == self._clock.now().date()
 
