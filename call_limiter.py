@@ -18,6 +18,8 @@ from errors import ConfigError
 
 MARGIN = 0.022
 """Seconds by which the calls of one sliding second are spread wider than a second: what the way there jitters."""
+LATE = MARGIN / 2
+"""Seconds that a call may leave after its slot before those behind it are put off; the rest is left to the way."""
 WIDER = 0.015
 """Seconds added after each over-limit answer; half of it is forgotten a minute later."""
 WIDEST = 1.0
@@ -41,6 +43,8 @@ class CallLimiter:
             while (slot := self._reserve()) is None:
                 self._clock.sleep(self._gap(MARGIN))
             self._clock.sleep(slot - self._clock.time())
+            if self._clock.time() - slot > LATE:
+                self._put_off_next()
 
     def slow_down(self) -> None:
         """Widen the gap for every process: KIS said EGW00201."""
@@ -61,6 +65,12 @@ class CallLimiter:
                 state["urgent"] = slot
             self._last = slot
             return slot
+
+    def _put_off_next(self) -> None:
+        """This host woke us late: those behind must not come too close, KIS counts what arrives."""
+        with self._state() as state:
+            earliest = self._clock.time() + self._gap(self._margin(state)) - LATE
+            state["next"] = self._next = max(state["next"], earliest)
 
     def _lets_others_go_first(self, urgent: float, now: float, gap: float) -> bool:
         """Whether an urgent process took a slot lately, or holds one to come, and our own last one is not long ago."""

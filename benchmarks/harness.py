@@ -99,7 +99,9 @@ def machine() -> str:
 
 def load() -> str:
     """How busy the machine is: processes that want a core, averaged over a minute."""
-    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "?"
+    busy = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "?"
+    nice = os.nice(0) if hasattr(os, "nice") else 0
+    return f"{busy} (nice {nice})" if nice else busy
 
 
 def keep(name: str, title: str, lines: Sequence[Line], *, began_at_load: str, note: str = "") -> None:
