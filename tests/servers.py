@@ -80,6 +80,14 @@ class Server:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    def worked(self) -> float:
+        """Seconds of CPU the server has used so far; 0 where that cannot be told."""
+        stat = Path(f"/proc/{self._process.pid if self._process else 0}/stat")
+        if not stat.exists():
+            return 0.0
+        user, system = stat.read_text().rsplit(")", 1)[1].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
     def stop(self) -> None:
         """An orderly shutdown."""
         self._end(signal.SIGTERM)
