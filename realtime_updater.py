@@ -243,6 +243,7 @@ class Service:
         self._due: set[int] = set()
         self._served: dict[int, tuple[date, int]] = {}
         self._settled: date | None = None
+        self._not_offered: date | None = None
         self._last_round = ""
         self._schedule = clocked_schedule(clock)
 
@@ -378,19 +379,18 @@ class Service:
     def _settle(self, until: datetime | None) -> bool:
         """Replace the closed days by the authority's; on VTS, which has none, finish today by today's TR."""
         closed = self.updater.calendar.last_closed(self.updater.now())
-        try:
-            return self.updater.settle(closed, until)
-        except NotOffered:
-            pass
+        if self._not_offered != closed:
+            try:
+                return self.updater.settle(closed, until)
+            except NotOffered:
+                self._not_offered = closed
+                _log.info("ℹ️ 모의투자에는 과거 분봉이 없어 %s 데이터를 임시(PROVISIONAL)로 둡니다.", closed)
         if closed != self._clock.now().date():
             return True
         session = self.updater.calendar.session(closed)
         self.updater.begin(session)
         done = self._log_round(self.updater.round(session, (1, 5, 15), hurried=False), (1, 5, 15))
-        if done.errors or done.left:
-            return False
-        _log.info("ℹ️ 모의투자에는 과거 분봉이 없어 %s 데이터를 임시(PROVISIONAL)로 둡니다.", closed)
-        return True
+        return not (done.errors or done.left)
 
     def _check_holidays(self) -> None:
         """On a real key KIS's own calendar overrules the package's."""

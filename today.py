@@ -42,7 +42,7 @@ def read_today(client: KisClient, symbol: str, session: Session, now: datetime, 
     rows: list[Row] = []
     last, doubtful = closed - timedelta(seconds=1), False
     while last >= session.open.replace(tzinfo=None):
-        page = _page(client, symbol, session, last, deeper=bool(found) and not doubtful)
+        page = _page(client, symbol, session, last)
         if page.rows and page.rows[0].minute > last:
             raise SourceError(f"오늘 {last:%H:%M} 이전을 물었는데 그 뒤의 행만 왔습니다.")
         doubtful = doubtful and not page.rows
@@ -64,8 +64,11 @@ class Page(NamedTuple):
     """Whether nothing of today lies before this page."""
 
 
-def _page(client: KisClient, symbol: str, session: Session, last: datetime, *, deeper: bool) -> Page:
-    """One page, asked again once where it is empty or a row of it cannot be true; `deeper`: it must have rows."""
+def _page(client: KisClient, symbol: str, session: Session, last: datetime) -> Page:
+    """One page, asked again once where it is empty or a row of it cannot be true.
+
+    Empty twice it is the day's start: a full page may end exactly there. The caller asks turnover about it.
+    """
     for again in (True, False):
         raws = client.today_minutes(symbol, last)
         try:
@@ -76,8 +79,6 @@ def _page(client: KisClient, symbol: str, session: Session, last: datetime, *, d
             continue
         if raws:
             return page
-    if deeper:
-        raise SourceError(f"오늘 {last:%H:%M} 이전 분봉이 비어 있습니다.")
     return Page([], True)
 
 

@@ -252,6 +252,7 @@ class Updater:
             return not missing
         if len(missing) != self._told_missing:
             _log.info("🌙 마감 확정: %d종목일을 과거 분봉으로 받습니다.", len(missing))
+            self._told_missing = len(missing)
         span = days[0], days[-1]
         collector = Collector(self._client, self._store, self.calendar, self._clock, span, self._suspects)
         left = self._settle_all(collector, sorted(missing, key=lambda task: task.day, reverse=True), until)

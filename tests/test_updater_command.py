@@ -1,0 +1,392 @@
+"""`python realtime_updater.py` as a user runs it: signals, locks, exit codes, a real clock, two programs on one key."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+from backfill_tools import User, coverage, ended, execute, stored_rows, true_rows
+from servers import Server
+from updater_tools import FRIDAY, at, wait_until
+
+import realtime_updater
+from clock import Clock
+from db import open_store
+from kis_client import KisClient
+from kis_simulator import Simulator
+from market_hours import KST, TradingCalendar
+
+START = at(10, 30, 55)
+AT_A_MOMENT = (
+    "import os, sys\n"
+    "from datetime import datetime, timedelta\n"
+    "from clock import Clock\n"
+    "from market_hours import KST\n"
+    "import realtime_updater\n"
+    "shift = timedelta(seconds=float(os.environ.pop('TEST_SHIFT')))\n"
+    "sys.exit(realtime_updater.main(clock=Clock(at=datetime.now(KST) + shift)))\n"
+)
+LINE = re.compile(r"[✅⚠️]+ (\d\d:\d\d) 1분봉 \d+종목 · \d+건 저장 · 지연 \d+\.\d초 · 호출 \d+회 · 오류 \d+")
+
+
+class Owner(User):
+    """A user of the updater whose clock stands at `start` when the owner is made, and runs on."""
+
+    def __init__(self, folder: Path, kis: Simulator | str, database: str, shift: timedelta) -> None:
+        super().__init__(folder, kis if isinstance(kis, str) else kis.url, database)
+        self.shift = shift
+        self.settings["KIS_RATE_LIMIT"] = "18"
+
+    def start(self, *flags: str, **environ: str) -> subprocess.Popen[str]:
+        """`python realtime_updater.py …` in the background."""
+        environment = self.environment(**environ) | {"TEST_SHIFT": str(self.shift.total_seconds())}
+        return subprocess.Popen(
+            [sys.executable, "-c", AT_A_MOMENT, *flags], cwd=self.project, env=environment, text=True,
+            encoding="utf-8", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def log(self) -> str:
+        path = self.logs / "realtime_updater.log"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.logs / "realtime_updater_status.json").read_text(encoding="utf-8"))
+        return found
+
+
+Make = Callable[..., Owner]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    """Make an `Owner` whose day begins at a moment, with a simulated KIS on the same clock."""
+    kis: list[Simulator] = []
+
+    def make(start: datetime = START, *, database: str = "", **options: Any) -> Owner:
+        shift = start - datetime.now(KST)
+        kis.append(Simulator(**{"now": lambda: datetime.now(KST) + shift, "rate": 1000, **options}))
+        kis[-1].start()
+        owner = Owner(tmp_path, kis[-1], database or f"sqlite:///{tmp_path}/minutes.db", shift)
+        owner.sim = kis[-1]  # type: ignore[attr-defined]
+        return owner
+
+    yield make
+    for sim in kis:
+        sim.stop()
+
+
+@pytest.fixture(scope="module")
+def real_minutes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Owner, "subprocess.Popen[str]", float]]:
+    """An updater on the real clock, left alone while the other tests run; it is looked at last."""
+    shift = at(10, 29, 50) - datetime.now(KST)
+    with Simulator(now=lambda: datetime.now(KST) + shift, rate=18, latency=0.05) as sim:
+        folder = tmp_path_factory.mktemp("real")
+        owner = Owner(folder, sim, f"sqlite:///{folder}/minutes.db", shift)
+        process = owner.start("--symbols", "005930,000660,035420")
+        yield owner, process, time.monotonic()
+        if process.poll() is None:
+            process.kill()
+
+
+@pytest.fixture(autouse=True)
+def _left_alone(real_minutes: Any) -> None:
+    """The real minutes pass while these tests run."""
+
+
+def in_session(owner: Owner) -> Callable[[], bool]:
+    return lambda: "오류 0" in owner.log()
+
+
+# --- stopping ---
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_with_zero(make: Make, number: signal.Signals):
+    owner = make()
+    process = owner.start("--symbols", "005930")
+    wait_until(in_session(owner))
+    process.send_signal(number)
+    ran = ended(process, 10)
+    assert ran.code == 0 and ran.seconds < 5
+    assert "Traceback" not in ran.err
+    assert owner.status()["state"] == "stopped"
+    assert not list(owner.logs.glob("*.pid"))
+
+
+def test_a_signal_while_kis_hangs(make: Make):
+    owner = make()
+    owner.sim.add_fault("hang", path="today", seconds=60)
+    process = owner.start("--symbols", "005930")
+    wait_until(lambda: bool(owner.sim.calls("today")))
+    process.send_signal(signal.SIGTERM)
+    ran = ended(process, 10)
+    assert ran.code == 0 and ran.seconds < 5
+
+
+def test_a_signal_while_the_database_does_not_answer(make: Make, mariadb: Server):
+    """Its process is stopped in the middle of the updater's minute: no read ends, the updater does."""
+    database = mariadb.fresh()
+    owner = make(database=f"mysql://root:@127.0.0.1:{mariadb.port}/{database.name}")
+    process = owner.start("--symbols", "005930,000660")
+    wait_until(in_session(owner))
+    assert mariadb._process
+    mariadb._process.send_signal(signal.SIGSTOP)
+    try:
+        time.sleep(8)  # the next round is on its way to the database
+        process.send_signal(signal.SIGTERM)
+        ran = ended(process, 10)
+    finally:
+        mariadb._process.send_signal(signal.SIGCONT)
+    assert ran.code == 0 and ran.seconds < 5
+    mariadb.drop(database)
+
+
+def test_a_signal_in_the_middle_of_a_heal_leaves_whole_symbol_days(make: Make):
+    """What is stored of a symbol is a whole prefix of transactions: minutes with their windows and coverage."""
+    owner = make(at(14, 30, 30))
+    process = owner.start(KIS_RATE_LIMIT="60")
+    wait_until(lambda: owner.sim.calls("today") > 100)
+    process.send_signal(signal.SIGTERM)
+    ran = ended(process, 10)
+    assert ran.code == 0
+    for symbol, day in coverage(owner.database):
+        counts = execute(
+            owner.database,
+            "SELECT count_1min, count_5min, count_15min FROM stock_minute_coverage WHERE stock_symbol = %s", symbol,
+        )  # fmt: skip
+        held = [
+            execute(
+                owner.database,
+                "SELECT COUNT(*) FROM stock_minute_prices WHERE stock_symbol = %s AND minute_interval = %s",
+                symbol, name,
+            )[0][0]
+            for name in ("ONE_MINUTE", "FIVE_MINUTES", "FIFTEEN_MINUTES")
+        ]  # fmt: skip
+        assert [*counts[0]] == held and day == str(FRIDAY)
+
+
+def test_a_kill_and_a_restart_lose_nothing(make: Make):
+    owner = make(at(10, 30, 40))
+    for _ in range(3):
+        process = owner.start("--symbols", "005930,000660,373220")
+        time.sleep(1.5)
+        process.kill()
+        ended(process)
+    ran = owner.run("--symbols", "005930,000660,373220", "--once")
+    assert ran.code == 0
+    newest = datetime(2026, 11, 20, 10, 30)
+    for symbol in ("005930", "000660", "373220"):
+        wanted = [
+            row[:8] for row in true_rows(owner.sim, symbol, [FRIDAY]) if row[1] == "ONE_MINUTE" and row[2] < newest
+        ]
+        held = [row[:8] for row in stored_rows(owner.database, symbol) if row[1] == "ONE_MINUTE"]
+        assert held[: len(wanted)] == wanted
+
+
+# --- one at a time, and the status ---
+
+
+def test_a_second_one_names_the_first(make: Make):
+    owner = make()
+    process = owner.start("--symbols", "005930")
+    wait_until(in_session(owner))
+    second = owner.run("--symbols", "005930")
+    assert second.code == 2
+    assert f"이미 실행 중입니다 (pid {process.pid})" in second.err
+    status = owner.run("--status")
+    assert status.code == 0 and f"pid {process.pid}" in status.out and "✅ 장중 갱신" in status.out
+    process.send_signal(signal.SIGTERM)
+    assert ended(process).code == 0
+    status = owner.run("--status")
+    assert status.code == 1 and "❌ 멈춤" in status.out
+
+
+def test_another_table_may_have_its_own(make: Make, tmp_path: Path):
+    owner = make()
+    process = owner.start("--symbols", "005930")
+    wait_until(in_session(owner))
+    other = owner.run("--symbols", "005930", "--once", DB_URL=f"sqlite:///{tmp_path}/other.db")
+    process.send_signal(signal.SIGTERM)
+    assert (ended(process).code, other.code) == (0, 0)
+
+
+def test_a_lock_left_by_a_killed_one_does_not_count(make: Make):
+    owner = make()
+    process = owner.start("--symbols", "005930")
+    wait_until(in_session(owner))
+    process.kill()
+    ended(process)
+    assert owner.run("--symbols", "005930", "--once").code == 0
+
+
+def test_without_any_status_it_is_not_healthy(make: Make):
+    ran = make().run("--status")
+    assert ran.code == 1 and "상태 파일이 없습니다" in ran.out
+
+
+# --- once, and starting wrongly ---
+
+
+def test_once_by_its_exit_code(make: Make):
+    owner = make()
+    ran = owner.run("--symbols", "005930,000660", "--once")
+    assert ran.code == 0 and LINE.search(ran.err)
+    assert stored_rows(owner.database, "005930")[-1][2] == datetime(2026, 11, 20, 10, 29)
+    owner.sim.down()
+    assert owner.run("--symbols", "005930", "--once").code == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"KIS_APP_KEY": "-"}, "KIS_APP_KEY"),
+        ({"EVERY_5MIN": "0"}, "EVERY_5MIN"),
+        ({"DB_URL": "mysql://root:@127.0.0.1:1/x"}, "연결할 수 없습니다"),
+        ({"LOG_DIR": "/proc/nowhere"}, "LOG_DIR"),
+    ],
+)
+def test_a_mistake_in_the_settings_is_exit_2(make: Make, settings: dict[str, str], said: str):
+    ran = make().run("--symbols", "005930", **settings)
+    assert ran.code == 2 and said in ran.err and "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize(
+    "flags", [("--every-5min", "x"), ("--active", "0"), ("--symbols", "3"), ("--once", "--status")]
+)
+def test_a_mistake_in_the_flags_is_exit_2(make: Make, flags: tuple[str, ...]):
+    ran = make().run(*flags)
+    assert ran.code == 2 and "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("cached", [False, True], ids=["no token", "a token from before"])
+def test_a_wrong_key_at_the_start_is_exit_2(make: Make, cached: bool):
+    owner = make()
+    if cached:
+        assert owner.run("--symbols", "005930", "--once").code == 0
+    owner.sim.keys = {"PSEDtestAppKey0123456789abcdefghijkl": "another secret"}
+    ran = owner.run("--symbols", "005930")
+    assert ran.code == 2 and "앱 키를 거절" in ran.err
+
+
+def test_kis_down_at_the_start_is_waited_out(make: Make):
+    owner = make()
+    assert owner.run("--symbols", "005930", "--once").code == 0
+    owner.sim.down()
+    process = owner.start("--symbols", "005930")
+    wait_until(lambda: "계속 다시 시도합니다" in owner.log())
+    assert process.poll() is None
+    owner.sim.down(False)
+    owner.shift += timedelta(0)
+    wait_until(lambda: owner.log().count("오류 0") > 1, 80)
+    process.send_signal(signal.SIGTERM)
+    assert ended(process).code == 0
+
+
+def test_the_demo_is_a_running_market_until_ctrl_c(tmp_path: Path):
+    owner = User(tmp_path, "", "")
+    process = subprocess.Popen(
+        [sys.executable, "realtime_updater.py", "--demo"], cwd=owner.project, text=True, encoding="utf-8",
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+    )  # fmt: skip
+    log = owner.project / "demo-realtime" / "realtime_updater.log"
+    wait_until(lambda: log.exists() and "10종목" in log.read_text(encoding="utf-8"), 40)
+    process.send_signal(signal.SIGINT)
+    ran = ended(process, 10)
+    assert ran.code == 0 and "🎬" in ran.out and "demo.sqlite3" in ran.out
+    assert "오류 0" in ran.err
+
+
+# --- two on one key ---
+
+
+def test_a_backfill_beside_the_updater_costs_it_less_than_half(make: Make, tmp_path: Path):
+    """One token, no call too many, both whole; a round of 30 symbols takes 2 s alone."""
+    import fetch_minute_data  # noqa: F401  (compiled before the clock runs)
+    from updater import Updater
+
+    owner = make(at(9, 25, 20), rate=18, latency=0.05)
+    clock = Clock(at=datetime.now(KST) + owner.shift)
+    settings = settings_of(owner, tmp_path)
+    store = open_store(settings.database, clock)
+    store.preflight()
+    client = KisClient.of(settings, clock, urgent=True)
+    symbols = [f"{n:06d}" for n in range(30)]
+    updater = Updater(client, store, TradingCalendar(), clock, symbols, (), 10)
+    session = TradingCalendar().session(FRIDAY)
+    updater.begin(session)
+    updater.round(session, (1, 5, 15), hurried=False)
+    alone = median(seconds(updater, session, clock) for _ in range(3))
+    backfill = User.start(
+        owner, "--symbols", "005930,000660", "--days", "9", KIS_RATE_LIMIT="15",
+        TEST_SHIFT=str(owner.shift.total_seconds()),
+    )  # fmt: skip
+    wait_until(lambda: owner.sim.calls("past") > 5)
+    together = median(seconds(updater, session, clock) for _ in range(3))
+    ran = ended(backfill)
+    store.close()
+    assert ran.code == 0, ran.all
+    assert together < 1.5 * alone, (alone, together)
+    assert owner.sim.tokens.issued == 1
+    assert "EGW00201" not in {request.code for request in owner.sim.requests}
+    assert owner.sim.busiest_second() <= 18
+    done = {key: status for key, status in coverage(owner.database).items() if key[1] != str(FRIDAY)}
+    assert len(done) == 2 * 6 and set(done.values()) == {"COMPLETE"}
+    assert updater.round(session, (1,)).errors == 0
+
+
+def seconds(updater: Any, session: Any, clock: Clock) -> float:
+    began = clock.now()
+    done = updater.round(session, (1,), hurried=False)
+    assert not done.errors
+    return (clock.now() - began).total_seconds()
+
+
+def settings_of(owner: Owner, folder: Path) -> Any:
+    import settings as user_settings
+
+    environ = {**owner.environment(), "KIS_RATE_LIMIT": "15"}
+    return user_settings.load(environ, folder)
+
+
+# --- the real clock: last, when its minutes have passed ---
+
+
+@pytest.mark.slow
+def test_rounds_start_within_a_second_of_three_without_drift(real_minutes: tuple[Owner, Any, float]):
+    owner, process, began = real_minutes
+    left = 10 + 3 * 60 + 8 - (time.monotonic() - began)
+    time.sleep(max(0.0, left))
+    process.send_signal(signal.SIGTERM)
+    ran = ended(process, 10)
+    assert ran.code == 0
+    rounds = [line for line in ran.err.splitlines() if LINE.search(line)]
+    assert len(rounds) >= 4  # the first heals at once
+    lags = [float(re.search(r"지연 (\d+\.\d)초", line).group(1)) for line in rounds[1:]]  # type: ignore[union-attr]
+    minutes = [LINE.search(line).group(1) for line in rounds[1:4]]  # type: ignore[union-attr]
+    assert minutes == ["10:30", "10:31", "10:32"]
+    assert all(3 <= lag < 5 for lag in lags), lags
+
+
+def test_the_help_names_every_flag():
+    text = realtime_updater.parser().format_help()
+    for flag in (
+        "--symbols",
+        "--active",
+        "--every-1min",
+        "--every-5min",
+        "--every-15min",
+        "--once",
+        "--status",
+        "--demo",
+    ):
+        assert flag in text

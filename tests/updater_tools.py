@@ -1,0 +1,304 @@
+"""What the tests of the updater share: a clock on which a trading day takes seconds, and a watcher of the law.
+
+    day = FakeDay(folder, at(8, 50), PROFILES)
+    day.run(until=at(15, 45))          # the real Service, the real client, the simulated KIS, a real store
+    day.assert_true([FRIDAY])          # the table equals what traded
+
+Time moves only when somebody sleeps, and not while a call is under way: a call takes no time, a wait all of it. At
+every sleep the watcher looks at the table: no candle of a window that is not over may stand in it (law 3).
+"""
+
+import json
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import mysql.connector
+import requests
+from backfill_tools import assert_true, coverage, sessions
+
+import settings as user_settings
+from clock import Clock
+from db import open_store
+from errors import Stopped
+from kis_client import KisClient
+from kis_simulated_http import Call
+from kis_simulator import Simulator
+from market_hours import KST, TradingCalendar
+from realtime_updater import PATIENCE, Service, workers_for
+from settings import Database, Settings
+
+FRIDAY = date(2026, 11, 20)
+MINUTES = {"ONE_MINUTE": 1, "FIVE_MINUTES": 5, "FIFTEEN_MINUTES": 15}
+MIXED = {"005930": "liquid", "000660": "medium", "373220": "illiquid", "018880": "halted"}
+LOG = logging.getLogger("minute_data")
+
+
+def at(hour: int, minute: int = 0, second: float = 0, *, day: date = FRIDAY) -> datetime:
+    """Aware KST."""
+    return datetime(day.year, day.month, day.day, hour, minute, tzinfo=KST) + timedelta(seconds=second)
+
+
+class FakeClock(Clock):
+    """Moves when somebody sleeps: to the end of the longest sleep begun; `plan`s are carried out on the way."""
+
+    def __init__(self, now: datetime) -> None:
+        super().__init__()
+        self._now, self._moving = now, threading.RLock()
+        self._plans: list[tuple[datetime, Callable[[], object]]] = []
+        self._under_way, self._quiet = 0, threading.Condition()
+        self.look: Callable[[datetime], object] = lambda now: None
+
+    def now(self) -> datetime:
+        return self._now
+
+    def time(self) -> float:
+        return self._now.timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        if self.stop.is_set():
+            raise Stopped("중지 요청을 받았습니다.")
+        if seconds <= 0:
+            return
+        until = self._now + timedelta(seconds=seconds)
+        with self._quiet:
+            self._quiet.wait_for(lambda: self._under_way == 0, timeout=15)
+        with self._moving:
+            self.look(self._now)
+            self._move(until)
+        if self.stop.is_set():
+            raise Stopped("중지 요청을 받았습니다.")
+
+    def _move(self, until: datetime) -> None:
+        while self._plans and self._plans[0][0] <= until and not self.stop.is_set():
+            moment, act = self._plans.pop(0)
+            self._now = reached = max(self._now, moment)
+            act()
+            if self._now != reached:  # somebody set the clock: the sleeper wakes
+                return
+        if not self.stop.is_set():
+            self._now = max(self._now, until)
+
+    def plan(self, moment: datetime, act: Callable[[], object]) -> None:
+        """At `moment` do this, once."""
+        self._plans = sorted([*self._plans, (moment, act)], key=lambda plan: plan[0])
+
+    def jump(self, moment: datetime) -> None:
+        """The laptop slept, or somebody set the clock."""
+        self._now = moment
+
+    def begin_call(self) -> None:
+        with self._quiet:
+            self._under_way += 1
+
+    def end_call(self) -> None:
+        with self._quiet:
+            self._under_way -= 1
+            self._quiet.notify_all()
+
+
+class Direct:
+    """The simulated KIS without the wire between: an answer costs a tenth; what the wire does to it is acted out."""
+
+    def __init__(self, kis: Simulator, clock: FakeClock, client: KisClient) -> None:
+        self._kis, self._clock = kis, clock
+        self._wait = client._limiter.wait
+        client._limiter.wait = self.wait  # type: ignore[method-assign]
+        client._session.request = self.request  # type: ignore[method-assign, assignment]
+
+    def wait(self) -> None:
+        """Time stands still from a call's turn until its answer."""
+        self._wait()
+        self._clock.begin_call()
+
+    def request(self, method: str, url: str, *, params: Any, headers: Mapping[str, str], **_: Any) -> requests.Response:
+        try:
+            heard = {name.lower(): value for name, value in headers.items()}
+            reply = self._kis.answer(Call(method, urlsplit(url).path, heard, dict(params)))
+        finally:
+            self._clock.end_call()
+        if reply.wire in ("reset", "reset_amid", "hang"):
+            raise requests.ConnectionError(reply.wire)
+        answer = requests.Response()
+        answer.status_code = reply.status
+        body = b"<html></html>" if reply.wire == "non_json" else json.dumps(reply.content, default=str).encode()
+        answer._content = body[: len(body) // 2] if reply.wire == "truncated" else body
+        answer.headers["Date"] = format_datetime(self._kis._date_header().astimezone(UTC), usegmt=True)
+        return answer
+
+
+class Watcher:
+    """Looks at each new row of the table, through a connection of its own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database, self._connection = database, None
+        self._calendar = TradingCalendar()
+        self._seen = 0
+        self.looks = 0
+        self.wrong: list[str] = []
+
+    def __call__(self, now: datetime) -> None:
+        for number, name, start in self._new_rows():
+            self._seen = max(self._seen, number)
+            start = datetime.fromisoformat(start) if isinstance(start, str) else start
+            over = start.replace(tzinfo=KST) + timedelta(minutes=MINUTES[name]) <= now
+            if not over and now < self._calendar.session(start.date()).end:
+                self.wrong.append(f"at {now:%H:%M:%S} {name} of {start:%H:%M}")
+        self.looks += 1
+
+    def _new_rows(self) -> list[Any]:
+        try:
+            if self._connection is None:
+                self._connection = self._connect()
+            cursor = self._connection.cursor()
+            cursor.execute(f"SELECT id, minute_interval, timestamp FROM stock_minute_prices WHERE id > {self._seen}")
+            return list(cursor.fetchall())
+        except (sqlite3.Error, mysql.connector.Error):  # not there yet, or gone: look again later
+            self._connection = None
+            return []
+
+    def _connect(self) -> Any:
+        known = self._database
+        if known.kind == "sqlite":
+            return sqlite3.connect(
+                f"file:{known.path}?mode=ro", uri=True, check_same_thread=False, isolation_level=None
+            )
+        where = {"host": known.host, "port": known.port, "user": known.user, "password": known.password}
+        return mysql.connector.connect(**where, database=known.name, autocommit=True, collation="utf8mb4_general_ci")
+
+    def close(self) -> None:
+        if self._connection is not None:
+            with suppress(sqlite3.Error, mysql.connector.Error):
+                self._connection.close()
+
+
+class FakeDay:
+    """One user's updater on a fake clock; `profiles` are its symbols and how they trade."""
+
+    def __init__(
+        self,
+        folder: Path,
+        start: datetime,
+        profiles: Mapping[str, str] = MIXED,
+        *,
+        database: Database | None = None,
+        kis: Mapping[str, Any] | None = None,
+        **changes: Any,
+    ) -> None:
+        self.clock = FakeClock(start)
+        options = {"rate": 1e9, "profiles": profiles, **(kis or {})}
+        self.kis = Simulator(now=self.clock.now, monotonic=self.clock.time, **options)
+        self.kis.start()
+        self.folder, self.symbols = folder, list(profiles)
+        own = {"rate_limit": 15.0, "database": database or Database("sqlite", path=folder / "minutes.db"), **changes}
+        self.settings: Settings = replace(user_settings.demo_settings(self.kis.url, folder), **own)
+        self.watcher = Watcher(self.settings.database)
+        self.clock.look = self.watcher
+        self.log: list[tuple[datetime, str, str]] = []
+        self.service: Service | None = None
+
+    def run(self, until: datetime, *, once: bool = False) -> int:
+        """Start the updater now, and ask it to stop at `until`; the exit code of `--once`, else 0."""
+        self.clock.stop.clear()
+        self.clock.plan(until, self.clock.stop.set)
+        store = open_store(self.settings.database, self.clock, patience=PATIENCE)
+        handler = _Kept(self)
+        LOG.addHandler(handler)
+        LOG.setLevel(logging.INFO)
+        try:
+            store.preflight()
+            workers = workers_for(self.settings.rate_limit)
+            client = KisClient.of(self.settings, self.clock, urgent=True, connections=workers)
+            Direct(self.kis, self.clock, client)
+            self.service = Service(self.settings, self.clock, client, store, dict.fromkeys(self.symbols, ""))
+            return self.service.once() if once else self.service.run()
+        except Stopped:
+            return 0
+        finally:
+            LOG.removeHandler(handler)
+            store.close()
+
+    # --- what came of it ---
+
+    @property
+    def url(self) -> str:
+        known = self.settings.database
+        if known.kind == "sqlite":
+            return f"sqlite:///{known.path}"
+        return f"mysql://{known.user}:{known.password}@{known.host}:{known.port}/{known.name}"
+
+    def assert_true(self, days: Sequence[date]) -> int:
+        """Law kept all along; the table equals what traded on these days, and holds nothing else."""
+        assert self.watcher.looks and not self.watcher.wrong, self.watcher.wrong[:5]
+        return assert_true(self.url, self.kis, self.symbols, days)
+
+    def week(self, last: date) -> list[date]:
+        """The sessions the updater looks back to."""
+        return sessions(self.kis, last - timedelta(days=7), last)
+
+    def assert_week(self, last: date = FRIDAY) -> None:
+        """The settle of `last` was whole: table and coverage, of all days that were looked back to."""
+        told = coverage(self.url)
+        assert set(told.values()) <= {"COMPLETE", "NO_TRADES"}
+        days = sorted({date.fromisoformat(day) for _, day in told})
+        assert set(self.week(last)) <= set(days) and days[-1] == last
+        assert set(told) == {(symbol, str(day)) for symbol in self.symbols for day in days}
+        assert self.assert_true(days)
+
+    def lines(self, part: str = "") -> list[str]:
+        return [line for _, _, line in self.log if part in line]
+
+    def rounds(self) -> list[str]:
+        return [line for line in self.lines("1분봉 ") if "종목 ·" in line]
+
+    def count(self, name: str, since: datetime | None = None) -> int:
+        """Calls of a TR (today, past, …) since a moment of the fake clock."""
+        path = {"today": "itemchartprice", "past": "dailychartprice"}.get(name, name)
+        first = since.timestamp() if since else 0.0
+        return sum(path in request.path and request.at >= first for request in self.kis.requests)
+
+    def close(self) -> None:
+        self.watcher.close()
+        self.kis.stop()
+
+
+class _Kept(logging.Handler):
+    def __init__(self, day: FakeDay) -> None:
+        super().__init__()
+        self._day = day
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._day.log.append((self._day.clock.now(), record.levelname, record.getMessage()))
+
+
+def opened(days: list[FakeDay]) -> Iterator[None]:
+    """For a fixture: close what the test opened."""
+    try:
+        yield
+    finally:
+        for day in days:
+            day.close()
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Real time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "did not come true"
+        time.sleep(0.02)
+
+
+def port_is_open(port: int) -> bool:
+    import socket
+
+    with closing(socket.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
