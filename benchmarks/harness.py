@@ -274,7 +274,7 @@ def quick() -> bool:
 
 
 def interrupted(running_fetch: Fetch) -> Ran:
-    """Ctrl-C, and how it ended."""
+    """Ask it to stop, and how it ended."""
     with suppress(ProcessLookupError):
-        running_fetch.process.send_signal(2)
+        running_fetch.process.terminate()
     return running_fetch.wait()
