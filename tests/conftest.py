@@ -4,6 +4,7 @@
 `any_store` are SQLite, too. `TEST_DB_URL` replaces the servers.
 """
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,11 @@ from clock import Clock
 from settings import Database
 
 _SERVERS = ["given"] if servers.given() else ["mariadb", "mysql"]
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A test run in the background of a script is deaf to Ctrl-C, and so would be the commands that tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
