@@ -101,7 +101,8 @@ def load() -> str:
     """How busy the machine is: processes that want a core, averaged over a minute."""
     busy = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "?"
     nice = os.nice(0) if hasattr(os, "nice") else 0
-    return f"{busy} (nice {nice})" if nice else busy
+    first = hasattr(os, "sched_getscheduler") and os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR)
+    return busy + (" (실시간 우선순위)" if first else f" (nice {nice})" if nice else "")
 
 
 def keep(name: str, title: str, lines: Sequence[Line], *, began_at_load: str, note: str = "") -> None:
