@@ -73,6 +73,8 @@ def exchange(session: requests.Session, method: str, url: str, env: str, **reque
     """
     try:
         answer = session.request(method, url, timeout=TIMEOUT_SECONDS, allow_redirects=False, **request)
+    except requests.exceptions.SSLError as error:
+        raise _without_trust(error) from error
     except requests.RequestException as error:
         raise Unreachable(f"KIS 서버에 연결할 수 없습니다 ({type(error).__name__}).") from error
     body = _json_object(answer.status_code, answer.content)
@@ -96,6 +98,16 @@ def _without_json(status: int, content: bytes) -> Exception:
     if status == 429:
         return RateLimited("KIS의 초당 호출 한도를 넘었습니다 (HTTP 429).")
     return Transient(f"KIS가 JSON이 아닌 답을 보냈습니다 (HTTP {status}).")
+
+
+def _without_trust(error: requests.exceptions.SSLError) -> Exception:
+    """A certificate that cannot be verified is no passing fault: nothing was sent, and nothing will be."""
+    if "CERTIFICATE_VERIFY_FAILED" not in str(error):
+        return Unreachable(f"KIS 서버에 연결할 수 없습니다 ({type(error).__name__}).")
+    return ConfigError(
+        "KIS 서버의 TLS 인증서를 믿을 수 없어 키를 보내지 않았습니다. KIS_BASE_URL과 이 컴퓨터의 시계를 확인하세요. "
+        "회사 프록시를 쓴다면 그 인증서를 REQUESTS_CA_BUNDLE 환경변수로 알려 주세요."
+    )
 
 
 def _raise_for(body: Mapping[str, Any], status: int, env: str, request: Mapping[str, Any]) -> None:

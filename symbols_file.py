@@ -40,7 +40,12 @@ def read(path: Path) -> dict[str, str]:
         raise ConfigError(
             f"종목 파일에 종목이 없습니다: {path}. 한 줄에 종목코드 하나씩 적으세요 (예: 005930,삼성전자)."
         )
-    return {_checked(row[0]): row[1].strip() if len(row) > 1 else "" for row in rows}
+    return {_checked(row[0]): _printable(row[1]) if len(row) > 1 else "" for row in rows}
+
+
+def _printable(name: str) -> str:
+    """A name goes to the terminal: nothing that a terminal would obey."""
+    return "".join(character for character in name if character.isprintable()).strip()
 
 
 def _checked(symbol: str) -> str:
