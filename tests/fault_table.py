@@ -50,7 +50,7 @@ KIS = {
     "duplicate_conflict": Fault("값이 다른 중복 행", f"{_SPOILT}…서로 다른 값으로 두 번 왔습니다", "1", _RERUN),
     "missing_rows": Fault("빠진 행", f"{_SPOILT}거래대금이 맞지 않는 분이 있습니다", "1", _RERUN),
     "other_date": Fault("다른 날짜의 행이 섞임", "", "0", _AGAIN),
-    "empty": Fault("그 종목일만 계속 빈 답, 앞 거래일의 행만 옴", "분봉이 계속 비어 있음. 장외 거래뿐인 날로 적습니다. 의심되면 --force 로 다시 받으세요", "0", "이름과 이유를 남김. `--force` 로 다시 받음"),
+    "empty": Fault("그 종목일만 계속 빈 답, 앞 거래일의 행만 옴", "분봉이 계속 비어 있음. …의심되면 --force", "0", "이름과 이유를 남김. `--force` 로 다시 받음"),
     "harmless": Fault("순서가 섞이거나 같은 행이 두 번", "✅ 완료", "0", "정리해서 저장"),
     "maintenance": Fault("점검: 수십 초 동안 연결 거부", "KIS 서버에 연결할 수 없습니다 …다시 시도합니다", "0", "기다렸다가 이어서 받음"),
     "outage": Fault("점검: 5분 넘게 연결 거부", "인터넷과 KIS_BASE_URL(…을 확인한 뒤 다시 실행하세요", "1", _RESUME),
@@ -88,7 +88,7 @@ HOST = {
 }
 SECURITY = {
     "bad_symbols": Fault("종목 파일에 `'; DROP TABLE …`", "종목코드가 아닙니다", "2", _KEY),
-    "bad_tls": Fault("믿을 수 없는 TLS 인증서", "TLS", "1", "키를 보내지 않고 멈춤"),
+    "bad_tls": Fault("믿을 수 없는 TLS 인증서", "TLS 인증서를 믿을 수 없어 키를 보내지 않았습니다", "2", _KEY),
 }
 GROUPS = {"KIS": KIS, "데이터베이스": STORE, "이 컴퓨터": HOST, "보안": SECURITY}
 FAULTS: dict[str, Fault] = {key: fault for group in GROUPS.values() for key, fault in group.items()}

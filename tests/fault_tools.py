@@ -4,8 +4,12 @@ The product has no test hooks: the processes are started through `main(argv, clo
 argument. `pace` makes that clock run faster than the host's, so that two minutes of patience pass in seconds.
 """
 
+import base64
+import json
 import os
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -17,6 +21,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import backfill_tools
 from backfill_tools import EVENING, LAST, Ran, User, assert_true, ended, execute, sessions, true_rows
@@ -112,8 +117,6 @@ def kis_at(moment: Moment, **options: Any) -> Simulator:
 
 
 def url_of(database: Database) -> str:
-    from urllib.parse import quote
-
     password = quote(database.password, safe="")
     return f"mysql://{database.user}:{password}@{database.host}:{database.port}/{database.name}"
 
@@ -211,14 +214,18 @@ def present(database: str, sim: Simulator, symbols: Iterable[str], now: datetime
 # --- trouble ---
 
 
-def kill_often(start: Callable[[], subprocess.Popen[str]], dice: Random, times: int, longest: float,
-               how: signal.Signals = signal.SIGKILL) -> list[Ran]:  # fmt: skip
-    """Start and end a command `times` times, each after a random part of `longest` seconds."""
+def kill_often(
+    start: Callable[[], subprocess.Popen[str]], dice: Random, times: int, calls: Callable[[], int], most: int
+) -> list[Ran]:
+    """Start and kill a command `times` times, each a moment after a random number of its calls to KIS (or before any)."""
     runs = []
     for _ in range(times):
+        before, wanted = calls(), dice.randrange(most)
         process = start()
-        time.sleep(dice.uniform(0.15, longest))
-        process.send_signal(how)
+        while wanted and calls() - before < wanted and process.poll() is None:
+            time.sleep(0.005)
+        time.sleep(dice.uniform(0, 0.1) if wanted else dice.uniform(0.1, 1))
+        process.kill()
         runs.append(ended(process, 30))
     return runs
 
@@ -283,8 +290,48 @@ class Watched:
                     continue
 
 
+class Impostor:
+    """A TLS server on loopback with a certificate that nobody vouches for; keeps what it is sent after the handshake."""
+
+    def __init__(self, folder: Path) -> None:
+        key, certificate = folder / "key.pem", folder / "certificate.pem"
+        names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+        make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names]
+        subprocess.run([*make, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate, key)
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"https://127.0.0.1:{self._socket.getsockname()[1]}"
+        self.visits, self.received = 0, b""
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                visitor, _ = self._socket.accept()
+                self.visits += 1
+                visitor.settimeout(2)
+                with self._context.wrap_socket(visitor, server_side=True) as secured:
+                    self.received += secured.recv(65536)
+            except ssl.SSLError:
+                continue
+            except OSError:
+                if self._socket.fileno() < 0:
+                    return
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def written_ways(secret: str) -> set[str]:
+    """The ways a secret may stand in a text: plain, percent-encoded, JSON-escaped, as `repr` shows it, in base64."""
+    encoded = {quote(secret), quote(secret, safe=""), quote_plus(secret), quote(secret, safe="").lower()}
+    shown = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1], ascii(secret)[1:-1]}
+    return {secret, *encoded, *shown, base64.b64encode(secret.encode()).decode()}
+
+
 __all__ = [
-    "EVENING", "FIRST", "FLAGS", "LAST", "NOON", "SYMBOLS", "Moment", "Operator", "Ran", "Watched", "assert_true",
+    "EVENING", "FIRST", "FLAGS", "LAST", "NOON", "SYMBOLS", "Impostor", "Moment", "Operator", "Ran", "Watched", "assert_true",
     "count_days", "days", "ended", "execute", "fill", "holds", "kill_often", "kis_at", "present", "sees", "small_disk",
-    "together", "url_of", "whole_or_absent",
+    "together", "url_of", "whole_or_absent", "written_ways",
 ]  # fmt: skip
