@@ -5,6 +5,7 @@ import re
 from typing import Any, NoReturn
 
 import console
+from errors import ConfigError
 
 _ERRORS = (
     (r"unrecognized arguments: (.*)", r"모르는 옵션입니다: \1."),
@@ -48,6 +49,13 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
     def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None = None) -> None:
         super().add_usage(usage, actions, groups, "사용법: ")
+
+
+def whole(flag: str, text: str, most: int) -> int:
+    """The whole number of a flag, 1 to `most`. Raises `ConfigError`."""
+    if not (re.fullmatch(r"[0-9]{1,6}", text, re.ASCII) and 1 <= int(text) <= most):
+        raise ConfigError(f"{flag} {text[:20]!r} 은 1부터 {most}까지의 정수여야 합니다.")
+    return int(text)
 
 
 def _in_korean(message: str) -> str:

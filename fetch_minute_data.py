@@ -12,10 +12,8 @@ import argparse
 import logging
 import os
 import re
-import shutil
-from collections import Counter
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -26,7 +24,7 @@ import console
 import settings as user_settings
 import symbols_file
 from clock import Clock
-from errors import ConfigError, MinuteDataError, NotOffered, SourceError, Stopped
+from errors import ConfigError, MinuteDataError, NotOffered, Stopped
 from market_hours import TradingCalendar
 from settings import Database, Settings
 
@@ -34,16 +32,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collector import SymbolDay
     from db import Store
-    from kis_client import KisClient
-    from pool import Outcome
     from report import RunResult
 
 HERE = Path(__file__).resolve().parent
-LOG_FILE, RESULT_FILE = "minute_data_collection.log", "minute_data_collection_results.json"
+LOG_FILE = "minute_data_collection.log"
 MOST_DAYS = 365
-MOST_TOLD = 20
-"""Failed symbol-days that are told one by one."""
-DEMO_SYMBOLS, DEMO_SESSIONS = 10, 5
 _log = logging.getLogger("minute_data")
 _EXAMPLES = """\
 예:
@@ -95,10 +88,16 @@ def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
     clock = clock or Clock()
     console.on_stop(clock)
     try:
-        return demo(arguments, clock) if arguments.demo else run(arguments, clock, load_settings())
+        return show_demo(arguments, clock) if arguments.demo else run(arguments, clock, load_settings())
     except MinuteDataError as error:
         console.complain(explained(error))
         return error.exit_code
+
+
+def show_demo(arguments: argparse.Namespace, clock: Clock) -> int:
+    import demo
+
+    return demo.backfill(arguments, clock, HERE / "demo", run)
 
 
 def load_settings() -> Settings:
@@ -119,7 +118,7 @@ class Wanted(NamedTuple):
 def wanted(arguments: argparse.Namespace, calendar: TradingCalendar, now: datetime) -> Wanted:
     """Raises `ConfigError`."""
     names = symbols_file.choose(arguments.symbols, arguments.symbols_file)
-    workers = whole("--workers", arguments.workers, 64)
+    workers = command_line.whole("--workers", arguments.workers, 64)
     closed = calendar.last_closed(now)
     first, last = date_range(arguments, closed, now.date())
     days = [day for day in calendar.trading_days(first, last) if day <= closed]
@@ -131,7 +130,7 @@ def date_range(arguments: argparse.Namespace, closed: date, today: date) -> tupl
     days, first, last = arguments.days, arguments.first, arguments.last
     if days is not None and (first, last) != (None, None):
         raise ConfigError("--days 와 --from/--to 는 함께 쓸 수 없습니다.")
-    count = whole("--days", "30" if days is None else days, MOST_DAYS)
+    count = command_line.whole("--days", "30" if days is None else days, MOST_DAYS)
     until = closed if last is None else a_date("--to", last, today)
     since = min(until, closed) - timedelta(days=count - 1) if first is None else a_date("--from", first, today)
     if since > until and last is None:
@@ -153,12 +152,6 @@ def a_date(flag: str, text: str, today: date) -> date:
     if day < today - timedelta(days=MOST_DAYS):
         raise ConfigError(f"{flag} {day} 은 1년이 넘은 날짜입니다. KIS는 분봉을 약 1년만 보관합니다.")
     return day
-
-
-def whole(flag: str, text: str, most: int) -> int:
-    if not (re.fullmatch(r"[0-9]{1,6}", text, re.ASCII) and 1 <= int(text) <= most):
-        raise ConfigError(f"{flag} {text[:20]!r} 은 1부터 {most}까지의 정수여야 합니다.")
-    return int(text)
 
 
 def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
@@ -249,6 +242,7 @@ def backfill(
     quiet: bool,
 ) -> int:
     """Collect what is missing, tell it as it comes, leave a result file behind."""
+    from backfill import Backfill
     from kis_client import KisClient
     from pool import threads_for
     from report import RunResult
@@ -283,6 +277,8 @@ def explained(error: MinuteDataError) -> str:
 
 def finish(settings: Settings, clock: Clock, result: "RunResult", code: int) -> int:
     """Summary to stdout, result file beside the log; a full disk for it costs a warning, not the run."""
+    from report import RESULT_FILE
+
     if result.days or result.failures:
         console.say(result.summary((clock.now() - result.started_at).total_seconds()))
     try:
@@ -292,141 +288,6 @@ def finish(settings: Settings, clock: Clock, result: "RunResult", code: int) -> 
     if code == 0 and result.days:
         console.say(f"✅ 완료: {result.first} ~ {result.last}")
     return code
-
-
-class Backfill:
-    """Works through the plan with a pool, symbol by symbol for the eye, and once more through what failed."""
-
-    def __init__(
-        self,
-        client: "KisClient",
-        store: "Store",
-        calendar: TradingCalendar,
-        clock: Clock,
-        result: "RunResult",
-        quiet: bool,
-    ) -> None:
-        from collector import Collector
-
-        self._store, self._calendar, self._clock = store, calendar, clock
-        self._result, self._quiet, self._told_failures = result, quiet, 0
-        self._collector = Collector(client, store, calendar, clock, (result.first, result.last))
-
-    def run(self, tasks: list["SymbolDay"], workers: int) -> None:
-        """Raises what ends the run: `Stopped`, a refused key, an outage, a lost database."""
-        self._pass(tasks, workers, final=False)
-        again = [task for task in tasks if task.day in self._result.symbols[task.symbol].failed]
-        if again:
-            _log.info("🔁 실패한 %d종목일을 한 번 더 받습니다.", len(again))
-            self._pass(again, workers, final=True)
-
-    def _pass(self, tasks: list["SymbolDay"], workers: int, *, final: bool) -> None:
-        from pool import work_through
-
-        left = Counter(task.symbol for task in tasks)
-        with console.Progress(len(left), "📊 종목별 분봉 데이터 수집", self._clock, quiet=self._quiet) as bar:
-            for outcome in work_through(tasks, self._collector.collect, workers, self._clock):
-                if isinstance(outcome.error, Stopped):
-                    continue  # what is in hand still comes in
-                self._note(outcome, final=final)
-                symbol = outcome.task.symbol
-                left[symbol] -= 1
-                if not left[symbol]:
-                    self._tell(symbol)
-                    bar.advance()
-            self._clock.check()
-
-    def _note(self, outcome: "Outcome", *, final: bool) -> None:
-        from errors import Outage
-
-        result = self._result.symbols[outcome.task.symbol]
-        day = outcome.task.day
-        if outcome.error is None:
-            result.failed.pop(day, None)
-            result.days.append(day)
-            result.rows = [had + new for had, new in zip(result.rows, outcome.answer, strict=True)]
-        elif isinstance(outcome.error, SourceError) and not isinstance(outcome.error, Outage):
-            result.failed[day] = str(outcome.error)
-            self._tell_failure(outcome.task, outcome.error, final=final)
-        else:
-            raise outcome.error
-
-    def _tell_failure(self, task: "SymbolDay", error: SourceError, *, final: bool) -> None:
-        """What failed is asked once more before it is news; where all days fail alike, a screen of them is enough."""
-        level = logging.WARNING if final and self._told_failures < MOST_TOLD else logging.DEBUG
-        _log.log(level, "⚠️ %s %s 실패: %s", task.symbol, task.day, error)
-        self._told_failures += final
-        if final and self._told_failures == MOST_TOLD + 1:
-            _log.warning("⚠️ 그 밖의 실패는 결과 파일 %s에 있습니다.", RESULT_FILE)
-
-    def _tell(self, symbol: str) -> None:
-        """What KIS sent against what the table holds now, once a symbol."""
-        result = self._result.symbols[symbol]
-        if not result.days:
-            return
-        held = self._store.counts([symbol], [self._calendar.session(day) for day in sorted(result.days)])
-        sent, kept = result.rows[0], sum(counts[0] for counts in held.values())
-        _log.info("✅ %s 1분봉 데이터 %d건 저장 완료", symbol, sent)
-        if kept >= sent:
-            _log.info("✅ 데이터 검증 성공: %s 1min - 예상 %d건, 실제 %d건", symbol, sent, kept)
-            return
-        _log.error("❌ 데이터 검증 실패: %s 1min - 예상 %d건, 실제 %d건", symbol, sent, kept)
-        for day in result.days:
-            result.failed.setdefault(day, "저장한 뒤 테이블에서 사라진 행이 있음")
-
-
-def demo(arguments: argparse.Namespace, clock: Clock) -> int:
-    """A first look: the simulator in the background, a SQLite file, nothing of the user's is read or written."""
-    from kis_simulator import Simulator
-
-    folder = emptied(HERE / "demo")
-    calendar = TradingCalendar()
-    closed = calendar.last_closed(clock.now())
-    if arguments.symbols is None and arguments.symbols_file is None:
-        arguments.symbols = ",".join(list(symbols_file.choose(None, None))[:DEMO_SYMBOLS])
-    if (arguments.days, arguments.first, arguments.last) == (None, None, None):
-        arguments.first = calendar.trading_days(closed - timedelta(days=30), closed)[-DEMO_SESSIONS].isoformat()
-    with Simulator(now=clock.now) as simulator:
-        settings = user_settings.demo_settings(simulator.url, folder)
-        console.say("🎬 시연: 내장 KIS 시뮬레이터와 SQLite로 돌립니다. 키·MySQL·네트워크를 쓰지 않습니다.")
-        code = run(arguments, clock, settings)
-        if code == 0:
-            show_demo(settings, clock, symbols_file.choose(arguments.symbols, arguments.symbols_file))
-    return code
-
-
-def emptied(folder: Path) -> Path:
-    """The demo's folder without what an earlier demo left. Raises `ConfigError`."""
-    try:
-        with suppress(FileNotFoundError):
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise ConfigError(f"시연 폴더를 비울 수 없습니다 ({error.strerror}): {folder}") from error
-    return folder
-
-
-def show_demo(settings: Settings, clock: Clock, names: dict[str, str]) -> None:
-    """A small table of what was stored for the first symbol, and the next step."""
-    from db import open_store
-
-    _log.setLevel(logging.WARNING)  # that the file is opened once more is no news
-    store = open_store(settings.database, clock)
-    now = clock.now().replace(tzinfo=None)
-    symbol, name = next(iter(names.items()))
-    for interval in (1, 5, 15):
-        candles = store.candles(symbol, interval, now - timedelta(days=MOST_DAYS), now)[-3:]
-        rows = [
-            [f"{c.timestamp:%m-%d %H:%M}", *map(console.number, c[1:6]), f"{c.vwap:,.2f}" if c.vwap else "-"]
-            for c in candles
-        ]
-        console.say(f"\n{symbol} {name} {interval}분봉 (마지막 3개, 시뮬레이터가 지어낸 값)")
-        console.say(console.table(["시각", "시가", "고가", "저가", "종가", "거래량", "VWAP"], rows))
-    store.close()
-    console.say(
-        f"\n저장된 파일: {settings.database.path}"
-        "\n다음: `cp .env.example .env` 로 만든 .env 에 KIS 키와 DB 비밀번호를 적고 `python fetch_minute_data.py`"
-    )
 
 
 if __name__ == "__main__":

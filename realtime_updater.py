@@ -12,8 +12,6 @@ import argparse
 import hashlib
 import logging
 import os
-import re
-import shutil
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -31,7 +29,7 @@ import status_file
 import symbols_file
 from clock import Clock
 from errors import ConfigError, MinuteDataError, NotOffered, SourceError, Stopped, StoreError, TokenRefused
-from market_hours import Session, TradingCalendar
+from market_hours import Session
 from settings import Settings
 
 TYPE_CHECKING = False
@@ -42,7 +40,6 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 LOG_FILE, HOLIDAY_FILE = "realtime_updater.log", "realtime_updater_holidays.json"
-DEMO_SYMBOLS = 10
 STEP = timedelta(minutes=5)
 """The longest sleep between two looks at the clock: a laptop may have slept, a clock may have been set."""
 QUIET_BEFORE_OPEN = timedelta(minutes=10)
@@ -92,7 +89,7 @@ def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
     arguments = parser().parse_args(argv)
     try:
         if arguments.demo:
-            return demo(arguments)
+            return show_demo(arguments)
         settings = with_flags(user_settings.load(os.environ, HERE), arguments)
         if arguments.status:
             return show_status(settings, clock or Clock())
@@ -104,19 +101,22 @@ def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
 
 def with_flags(settings: Settings, arguments: argparse.Namespace) -> Settings:
     """The settings with the flags laid over them. Raises `ConfigError`."""
-    every = {
-        interval: _whole(f"--every-{interval}min", getattr(arguments, f"every{interval}"), usual, 60 * interval)
-        for interval, usual in settings.every.items()
-    }
-    return replace(settings, every=every, active=_whole("--active", arguments.active, settings.active, 10_000))
+    every = dict(settings.every)
+    for interval in every:
+        if (text := getattr(arguments, f"every{interval}")) is not None:
+            every[interval] = command_line.whole(f"--every-{interval}min", text, 60 * interval)
+    if arguments.active is not None:
+        settings = replace(settings, active=command_line.whole("--active", arguments.active, 10_000))
+    return replace(settings, every=every)
 
 
-def _whole(flag: str, text: str | None, usual: int, most: int) -> int:
-    if text is None:
-        return usual
-    if not (re.fullmatch(r"[0-9]{1,6}", text, re.ASCII) and 1 <= int(text) <= most):
-        raise ConfigError(f"{flag} {text[:20]!r} 은 1부터 {most}까지의 정수여야 합니다.")
-    return int(text)
+def show_demo(arguments: argparse.Namespace) -> int:
+    import demo
+
+    def run_demo(clock: Clock, settings: Settings) -> int:
+        return run(arguments, clock, with_flags(settings, arguments))
+
+    return demo.market(arguments, HERE / "demo-realtime", run_demo)
 
 
 def show_status(settings: Settings, clock: Clock) -> int:
@@ -421,28 +421,6 @@ def clocked_schedule(clock: Clock) -> Any:
 
     schedule.datetime = SimpleNamespace(datetime=ClockTime, timedelta=timedelta, time=time)  # type: ignore[attr-defined, assignment]
     return schedule.Scheduler()
-
-
-def demo(arguments: argparse.Namespace) -> int:
-    """A running market at any hour: it is 10:00 of a trading day, and candles arrive each minute until Ctrl-C."""
-    from kis_simulator import Simulator
-
-    calendar = TradingCalendar()
-    day = calendar.last_closed(Clock().now())
-    start = calendar.session(day).open + timedelta(hours=1)
-    clock = Clock(at=start)
-    folder = HERE / "demo-realtime"
-    with suppress(FileNotFoundError):
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    if not (arguments.symbols or arguments.symbols_file):
-        arguments.symbols = ",".join(list(symbols_file.choose(None, None))[:DEMO_SYMBOLS])
-    with Simulator(now=clock.now) as simulator:
-        settings = with_flags(user_settings.demo_settings(simulator.url, folder), arguments)
-        console.say(f"🎬 시연: 지금이 {start:%Y-%m-%d %H:%M}인 것처럼 시뮬레이터가 움직입니다. 끝내려면 Ctrl-C.")
-        code = run(arguments, clock, settings)
-    console.say(f"저장된 파일: {settings.database.path}")
-    return code
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import files
 from collector import SymbolDay
 from market_hours import TradingCalendar
 
+RESULT_FILE = "minute_data_collection_results.json"
 NAMES = ("1min", "5min", "15min")
 
 
