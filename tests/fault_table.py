@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Fault(NamedTuple):
-    """`told` is a line of the output, … standing for anything; `code` is the exit code of the run that met the fault."""
+    """`told` is a line of the output, … standing for anything; `code` is the exit code of that run."""
 
     what: str
     told: str
@@ -34,7 +34,9 @@ KIS = {
     "over_limit": Fault("EGW00201 (HTTP 500·429, 200 속에도)", "", "0", "1초 쉬고 조금 천천히 계속"),
     "storm": Fault("호출 한도가 설정의 3분의 1뿐 (EGW00201 폭주)", "", "0", "스스로 느려지며 끝까지 받음"),
     "token_dead": Fault("토큰 만료·무효 (EGW00123·121)", "토큰을 갱신합니다", "0", "한 번만 새로 발급받아 계속"),
-    "token_too_soon": Fault("토큰을 1분에 두 번 요청 (EGW00133)", "토큰은 1분에 한 번만 발급됩니다", "0", "61초 뒤 발급받아 계속"),
+    "token_too_soon": Fault(
+        "토큰을 1분에 두 번 요청 (EGW00133)", "토큰은 1분에 한 번만 발급됩니다", "0", "61초 뒤 발급받아 계속"
+    ),
     "token_refused": Fault("내준 토큰을 계속 거절", "KIS가 내준 토큰을 KIS가 거절합니다", "1", _RESUME),
     "bad_key": Fault("앱 키 오류 (EGW00103)", "KIS가 앱 키를 거절했습니다 (EGW00103)", "2", _KEY),
     "bad_secret": Fault("시크릿 오류 (EGW00105·00304)", "KIS가 앱 키를 거절했습니다 (EGW00…", "2", _KEY),
@@ -50,21 +52,44 @@ KIS = {
     "duplicate_conflict": Fault("값이 다른 중복 행", f"{_SPOILT}…서로 다른 값으로 두 번 왔습니다", "1", _RERUN),
     "missing_rows": Fault("빠진 행", f"{_SPOILT}거래대금이 맞지 않는 분이 있습니다", "1", _RERUN),
     "other_date": Fault("다른 날짜의 행이 섞임", "", "0", _AGAIN),
-    "empty": Fault("그 종목일만 계속 빈 답, 앞 거래일의 행만 옴", "분봉이 계속 비어 있음. …의심되면 --force", "0", "이름과 이유를 남김. `--force` 로 다시 받음"),
+    "empty": Fault(
+        "그 종목일만 계속 빈 답, 앞 거래일의 행만 옴",
+        "분봉이 계속 비어 있음. …의심되면 --force",
+        "0",
+        "이름과 이유를 남김. `--force` 로 다시 받음",
+    ),
     "harmless": Fault("순서가 섞이거나 같은 행이 두 번", "✅ 완료", "0", "정리해서 저장"),
-    "maintenance": Fault("점검: 수십 초 동안 연결 거부", "KIS 서버에 연결할 수 없습니다 …다시 시도합니다", "0", "기다렸다가 이어서 받음"),
+    "maintenance": Fault(
+        "점검: 수십 초 동안 연결 거부", "KIS 서버에 연결할 수 없습니다 …다시 시도합니다", "0", "기다렸다가 이어서 받음"
+    ),
     "outage": Fault("점검: 5분 넘게 연결 거부", "인터넷과 KIS_BASE_URL(…을 확인한 뒤 다시 실행하세요", "1", _RESUME),
     "nobody": Fault("처음부터 KIS에 연결할 수 없음", "KIS 서버에 연결할 수 없습니다", "1", _RESUME),
 }
 STORE = {
     "killed": Fault("DB 서버가 죽었다가 다시 뜸", "데이터베이스 재연결 성공", "0", "기다렸다가 이어서 저장"),
     "restarted": Fault("DB 서버 재시작", "데이터베이스 재연결 성공", "0", "기다렸다가 이어서 저장"),
-    "gone": Fault("DB 서버가 2분 넘게 돌아오지 않음", "데이터베이스 연결이 끊어졌습니다 …서버를 확인한 뒤 다시 실행하세요", "1", _RESUME),
-    "read_only": Fault("DB가 읽기 전용이 됨", "데이터베이스가 읽기 전용입니다 …쓸 수 있는 서버(DB_HOST)인지 확인하세요", "1", _RESUME),
-    "full": Fault("DB 디스크가 가득 참", "디스크나 테이블 공간이 가득 찼습니다 …공간을 비운 뒤 다시 실행하세요", "1", _RESUME),
+    "gone": Fault(
+        "DB 서버가 2분 넘게 돌아오지 않음",
+        "데이터베이스 연결이 끊어졌습니다 …서버를 확인한 뒤 다시 실행하세요",
+        "1",
+        _RESUME,
+    ),
+    "read_only": Fault(
+        "DB가 읽기 전용이 됨", "데이터베이스가 읽기 전용입니다 …쓸 수 있는 서버(DB_HOST)인지 확인하세요", "1", _RESUME
+    ),
+    "full": Fault(
+        "DB 디스크가 가득 참", "디스크나 테이블 공간이 가득 찼습니다 …공간을 비운 뒤 다시 실행하세요", "1", _RESUME
+    ),
     "slow": Fault("다른 연결이 행을 몇 초 잠금", "✅ 완료", "0", "기다렸다가 저장"),
-    "locked": Fault("다른 연결이 행을 2분 넘게 잠금", "다른 연결이 같은 행이나 테이블을 잠그고 있습니다 …다시 실행하세요", "1", _RESUME),
-    "crowded": Fault("시작할 때 DB 연결 한도 초과", "연결 수가 한도에 이르렀습니다 …잠시 뒤 다시 실행하세요", "1", _KEY),
+    "locked": Fault(
+        "다른 연결이 행을 2분 넘게 잠금",
+        "다른 연결이 같은 행이나 테이블을 잠그고 있습니다 …다시 실행하세요",
+        "1",
+        _RESUME,
+    ),
+    "crowded": Fault(
+        "시작할 때 DB 연결 한도 초과", "연결 수가 한도에 이르렀습니다 …잠시 뒤 다시 실행하세요", "1", _KEY
+    ),
     "crowded_later": Fault("연결을 잃은 뒤 연결 한도 초과", "✅ 완료", "0", "자리가 나면 이어서 저장"),
     "revoked": Fault("도중에 권한을 빼앗김", "권한이 없습니다 …관리자에게 권한(GRANT)을 요청하세요", "1", _RESUME),
     "updater_store": Fault("장중에 DB가 죽었다가 다시 뜸", "✅ DB 복구: …만에", "0", "다음 라운드가 빈 곳까지 채움"),
@@ -74,12 +99,29 @@ HOST = {
     "kill_updater": Fault("실시간 라운드 중 kill -9 (20번)", "", "-9", "다시 시작하면 오늘 빈 곳부터 채움"),
     "term": Fault("수집 중 SIGTERM", "다시 실행하면 이어서 받습니다", "130", _RESUME),
     "term_updater": Fault("실시간 갱신 중 SIGTERM", "", "0", "저장 중인 것만 마치고 끝남"),
-    "no_space": Fault("로그·결과 파일 디스크가 가득 참", "로그 파일에 쓰지 못했습니다: …수집은 계속합니다", "0", "캔들은 모두 저장, 경고 한 번"),
-    "no_space_updater": Fault("로그·상태 파일 디스크가 가득 참", "로그 파일에 쓰지 못했습니다: …수집은 계속합니다", "0", "캔들은 모두 저장, 경고 한 번"),
+    "no_space": Fault(
+        "로그·결과 파일 디스크가 가득 참",
+        "로그 파일에 쓰지 못했습니다: …수집은 계속합니다",
+        "0",
+        "캔들은 모두 저장, 경고 한 번",
+    ),
+    "no_space_updater": Fault(
+        "로그·상태 파일 디스크가 가득 참",
+        "로그 파일에 쓰지 못했습니다: …수집은 계속합니다",
+        "0",
+        "캔들은 모두 저장, 경고 한 번",
+    ),
     "no_log_dir": Fault("LOG_DIR에 쓸 수 없음", "LOG_DIR", "2", "아무것도 하기 전에 멈춤"),
-    "bad_token_file": Fault("쓰다 만·깨진 토큰 파일", "토큰 파일을 읽을 수 없어 새로 발급받습니다", "0", "새로 발급받아 계속"),
+    "bad_token_file": Fault(
+        "쓰다 만·깨진 토큰 파일", "토큰 파일을 읽을 수 없어 새로 발급받습니다", "0", "새로 발급받아 계속"
+    ),
     "clock_jump": Fault("시계가 앞뒤로 몇 시간 뜀", "✅ 완료", "0", "그대로 계속"),
-    "clock_wrong": Fault("시계가 KIS와 어긋남", "이 컴퓨터의 시계가 KIS보다 …시간 동기화(NTP)를 켜세요", "0", "KIS의 시계로 마감된 분만 저장"),
+    "clock_wrong": Fault(
+        "시계가 KIS와 어긋남",
+        "이 컴퓨터의 시계가 KIS보다 …시간 동기화(NTP)를 켜세요",
+        "0",
+        "KIS의 시계로 마감된 분만 저장",
+    ),
     "two": Fault("수집을 두 개 함께 실행", "✅ 완료", "0", "토큰·호출 한도를 나눠 쓰고 둘 다 완료"),
     "two_updaters": Fault("실시간 갱신을 두 번 실행", "이미 실행 중입니다 (pid …멈추려면: kill", "2", "먼저 것이 계속"),
     "no_stdin": Fault("stdin·stdout·stderr가 닫혀 있음", "", "0", "그대로 계속"),
@@ -100,7 +142,14 @@ def markdown() -> str:
     for name, group in GROUPS.items():
         for number, fault in enumerate(group.values()):
             told = f"`{_code(fault.told)}`" if fault.told else "(없음)"
-            cells = [f"**{name}**" if not number else "", fault.what.replace("|", "\\|"), told, fault.code, fault.then, fault.lost]
+            cells = [
+                f"**{name}**" if not number else "",
+                fault.what.replace("|", "\\|"),
+                told,
+                fault.code,
+                fault.then,
+                fault.lost,
+            ]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""What the fault matrix needs beyond `backfill_tools`: both scripts as processes, at any moment, on a clock of any pace.
+"""What the fault matrix needs beyond `backfill_tools`: both scripts as processes, at any moment and any pace.
 
 The product has no test hooks: the processes are started through `main(argv, clock=…)`, which takes its clock as an
 argument. `pace` makes that clock run faster than the host's, so that two minutes of patience pass in seconds.
@@ -7,7 +7,6 @@ argument. `pace` makes that clock run faster than the host's, so that two minute
 import base64
 import json
 import os
-import signal
 import socket
 import ssl
 import subprocess
@@ -62,7 +61,7 @@ sys.exit(__import__(script).main(sys.argv[1:], clock=Paced()))
 
 
 class Moment:
-    """A clock that stands at `at` when it is made and runs `pace` times as fast as the host's; many processes share it."""
+    """A clock that stands at `at` when it is made and runs at `pace` times the host's; processes share it."""
 
     def __init__(self, at: datetime = EVENING, pace: float = 1) -> None:
         self.at, self.pace, self._since = at, pace, time.time()
@@ -159,7 +158,9 @@ def days(sim: Simulator, first: date = FIRST, last: date = LAST) -> list[date]:
     return sessions(sim, first, last)
 
 
-def whole_or_absent(database: str, sim: Simulator, symbols: Iterable[str], wanted: Sequence[date]) -> set[tuple[str, date]]:
+def whole_or_absent(
+    database: str, sim: Simulator, symbols: Iterable[str], wanted: Sequence[date]
+) -> set[tuple[str, date]]:
     """Every symbol-day is stored as it traded, or not at all; the ones that are."""
     kept = {
         (symbol, day)
@@ -217,7 +218,7 @@ def present(database: str, sim: Simulator, symbols: Iterable[str], now: datetime
 def kill_often(
     start: Callable[[], subprocess.Popen[str]], dice: Random, times: int, calls: Callable[[], int], most: int
 ) -> list[Ran]:
-    """Start and kill a command `times` times, each a moment after a random number of its calls to KIS (or before any)."""
+    """Start and kill a command `times` times, each after a random number of its calls to KIS, or before any."""
     runs = []
     for _ in range(times):
         before, wanted = calls(), dice.randrange(most)
@@ -264,7 +265,7 @@ def fill(folder: Path) -> None:
 
 
 class Watched:
-    """The command lines of all processes, looked at again and again while a test runs (`ps` as another user sees it)."""
+    """The command lines of all processes, looked at again and again while a test runs, as `ps` would."""
 
     def __init__(self) -> None:
         self.seen: set[str] = set()
@@ -291,7 +292,7 @@ class Watched:
 
 
 class Impostor:
-    """A TLS server on loopback with a certificate that nobody vouches for; keeps what it is sent after the handshake."""
+    """A TLS server on loopback with a certificate that nobody vouches for; keeps what it is sent."""
 
     def __init__(self, folder: Path) -> None:
         key, certificate = folder / "key.pem", folder / "certificate.pem"
@@ -326,12 +327,17 @@ class Impostor:
 def written_ways(secret: str) -> set[str]:
     """The ways a secret may stand in a text: plain, percent-encoded, JSON-escaped, as `repr` shows it, in base64."""
     encoded = {quote(secret), quote(secret, safe=""), quote_plus(secret), quote(secret, safe="").lower()}
-    shown = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1], ascii(secret)[1:-1]}
+    shown = {
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        repr(secret)[1:-1],
+        ascii(secret)[1:-1],
+    }
     return {secret, *encoded, *shown, base64.b64encode(secret.encode()).decode()}
 
 
 __all__ = [
-    "EVENING", "FIRST", "FLAGS", "LAST", "NOON", "SYMBOLS", "Impostor", "Moment", "Operator", "Ran", "Watched", "assert_true",
-    "count_days", "days", "ended", "execute", "fill", "holds", "kill_often", "kis_at", "present", "sees", "small_disk",
-    "together", "url_of", "whole_or_absent", "written_ways",
+    "EVENING", "FIRST", "FLAGS", "LAST", "NOON", "SYMBOLS", "Impostor", "Moment", "Operator", "Ran", "Watched",
+    "assert_true", "count_days", "days", "ended", "execute", "fill", "holds", "kill_often", "kis_at", "present", "sees",
+    "small_disk", "together", "url_of", "whole_or_absent", "written_ways",
 ]  # fmt: skip

@@ -5,7 +5,6 @@ stored as it traded or not at all; a run without the fault completes it.
 """
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -14,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -121,7 +120,10 @@ PASSING: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "rows of another date": ("other_date", [{"kind": "other_date", "path": "past", "rate": 0.3}]),
     **{f"over limit as {n}": ("over_limit", [{"kind": "egw00201", "status": n}]) for n in (500, 200, 429)},
     **{
-        f"spoilt {kinds[0]}": ("spoilt", [{"kind": kind, "path": path, "rate": 0.05} for kind in kinds for path in ("past", "daily")])
+        f"spoilt {kinds[0]}": (
+            "spoilt",
+            [{"kind": kind, "path": path, "rate": 0.05} for kind in kinds for path in ("past", "daily")],
+        )
         for kinds in (SHAPES, PRICES, TIDIED)
     },
 }
@@ -132,7 +134,9 @@ def test_a_passing_fault_of_kis_is_asked_away(operator: Operator, kis: Simulator
     met = [kis.add_fault(**{"rate": 0.15, **fault}) for fault in faults]
     ran = operator.run(*FLAGS)
     assert sum(fault.fired for fault in met) > 0
-    if key in ("spoilt", "other_date") and ran.code == 1:  # the same day struck at every try: named, and had by the next run
+    if (
+        key in ("spoilt", "other_date") and ran.code == 1
+    ):  # the same day struck at every try: named, and had by the next run
         assert "다시 실행하면 이것만 다시 받습니다" in ran.out
         whole_or_absent(operator.database, kis, SYMBOLS, days(kis))
         kis.clear_faults()
@@ -198,7 +202,9 @@ KEYS = {
 
 
 @pytest.mark.parametrize("key, kind, path", KEYS.values(), ids=KEYS)
-def test_a_refused_key_ends_the_run_with_one_line(operator: Operator, kis: Simulator, key: str, kind: str, path: str) -> None:
+def test_a_refused_key_ends_the_run_with_one_line(
+    operator: Operator, kis: Simulator, key: str, kind: str, path: str
+) -> None:
     kis.add_fault(kind, path=path)
     ran = operator.run(*FLAGS)
     sees(key, ran, most_lines=12)
@@ -234,7 +240,9 @@ def test_days_that_kis_cannot_tell_are_named_and_not_stored(operator: Operator, 
 
 
 @pytest.mark.parametrize("kind", ["empty", "wrong_day"])
-def test_a_day_that_comes_back_empty_is_told_and_can_be_had_again(operator: Operator, kis: Simulator, kind: str) -> None:
+def test_a_day_that_comes_back_empty_is_told_and_can_be_had_again(
+    operator: Operator, kis: Simulator, kind: str
+) -> None:
     """Law 8: volume but no minutes after several refetches is NO_TRADES with a note; the user hears of it."""
     operator.moment.pace = 4
     kis.add_fault(kind, path="past", symbol=HURT[0], day=HURT[1])
@@ -443,7 +451,9 @@ def test_a_connection_lost_to_a_crowd_comes_back(keeper: Operator, own_server: S
     others.start()
     with closing(server.connect()) as admin:
         cursor = admin.cursor()
-        cursor.execute("SELECT id FROM information_schema.PROCESSLIST WHERE user = %s AND db IS NOT NULL", (account.user,))
+        cursor.execute(
+            "SELECT id FROM information_schema.PROCESSLIST WHERE user = %s AND db IS NOT NULL", (account.user,)
+        )
         for (number,) in cursor.fetchall():
             cursor.execute(f"KILL {number}")
         time.sleep(4)
@@ -477,6 +487,12 @@ def trading(operator: Operator, *flags: str, rounds: int = 1, **environ: str) ->
     log = operator.logs / "realtime_updater.log"
     until(lambda: log.exists() and len(re.findall(r"INFO - (?:✅|⚠️) \d\d:\d\d ", operator.log(log.name))) >= rounds, 60)
     return process
+
+
+def begun(operator: Operator) -> int:
+    """How often an updater took up a session."""
+    log = operator.logs / "realtime_updater.log"
+    return operator.log(log.name).count("갱신을 시작합니다") if log.exists() else 0
 
 
 def settles(operator: Operator, kis: Simulator) -> None:
@@ -557,7 +573,7 @@ def test_sigterm_at_random_instants_of_a_backfill(operator: Operator, kis: Simul
     stopped = 0
     for _ in range(8):
         process = operator.start(*FLAGS, KIS_RATE_LIMIT="8")
-        until(lambda: "수집 시작" in operator.log() or process.poll() is not None)
+        until(lambda process=process: "수집 시작" in operator.log() or process.poll() is not None)
         time.sleep(0.4 + dice.uniform(0, 1.2))
         ran = interrupt(process, signal.SIGTERM)
         assert "Traceback" not in ran.all, ran.all
@@ -575,10 +591,9 @@ def test_sigterm_at_random_instants_of_the_updater(operator: Operator, kis: Simu
     operator.moment.jump(NOON)
     dice = Random(7)
     for _ in range(6):
+        before = begun(operator)
         process = operator.update("--symbols", ",".join(SYMBOLS), KIS_RATE_LIMIT="10")
-        log = operator.logs / "realtime_updater.log"
-        before = operator.log(log.name).count("갱신을 시작합니다") if log.exists() else 0
-        until(lambda: log.exists() and operator.log(log.name).count("갱신을 시작합니다") > before, 60)
+        until(lambda before=before: begun(operator) > before, 60)
         time.sleep(dice.uniform(0, 2))
         ran = interrupt(process, signal.SIGTERM)
         sees("term_updater", ran)
@@ -621,7 +636,9 @@ def test_a_log_that_is_always_full_costs_one_warning(operator: Operator, kis: Si
 
 
 @pytest.mark.parametrize("script", ["fetch_minute_data", "realtime_updater"])
-def test_a_log_folder_that_cannot_be_written_ends_it_before_anything(operator: Operator, kis: Simulator, script: str) -> None:
+def test_a_log_folder_that_cannot_be_written_ends_it_before_anything(
+    operator: Operator, kis: Simulator, script: str
+) -> None:
     (operator.folder / "file").write_text("in the way")
     for folder in (operator.folder / "file", operator.folder / "file" / "logs", Path("/proc"), Path("/dev/null/logs")):
         ran = ended(operator.start("--symbols", "005930", script=script, LOG_DIR=str(folder)))
@@ -660,7 +677,9 @@ JUMPS = {"forward": timedelta(hours=3), "back": timedelta(hours=-3), "a day back
 
 @pytest.mark.parametrize("jump", JUMPS.values(), ids=JUMPS)
 def test_a_clock_that_jumps_in_mid_run(operator: Operator, kis: Simulator, jump: timedelta) -> None:
-    process = operator.spawn(operator.command("fetch_minute_data", *FLAGS), TEST_JUMP=f"1.5 {jump.total_seconds()}", **SLOWLY)
+    process = operator.spawn(
+        operator.command("fetch_minute_data", *FLAGS), TEST_JUMP=f"1.5 {jump.total_seconds()}", **SLOWLY
+    )
     ran = ended(process, 40)
     sees("clock_jump", ran)
     assert_true(operator.database, kis, SYMBOLS, days(kis))
@@ -668,7 +687,9 @@ def test_a_clock_that_jumps_in_mid_run(operator: Operator, kis: Simulator, jump:
 
 
 @pytest.mark.parametrize("seconds", [90, -90])
-def test_a_clock_that_is_wrong_stores_only_what_kis_has_closed(operator: Operator, kis: Simulator, seconds: int) -> None:
+def test_a_clock_that_is_wrong_stores_only_what_kis_has_closed(
+    operator: Operator, kis: Simulator, seconds: int
+) -> None:
     """The updater's clock differs from KIS's: candles are closed by KIS's clock, and the user is told."""
     operator.moment.jump(NOON)
     kis._now = lambda: operator.moment.now() - timedelta(seconds=seconds)
@@ -676,7 +697,9 @@ def test_a_clock_that_is_wrong_stores_only_what_kis_has_closed(operator: Operato
         ran = operator.update_once("--symbols", ",".join(SYMBOLS))
     sees("clock_wrong", ran)
     present(operator.database, kis, SYMBOLS, operator.moment.now() - timedelta(seconds=abs(seconds) + 90))
-    newest = execute(operator.database, "SELECT MAX(timestamp) FROM stock_minute_prices WHERE minute_interval = 'ONE_MINUTE'")
+    newest = execute(
+        operator.database, "SELECT MAX(timestamp) FROM stock_minute_prices WHERE minute_interval = 'ONE_MINUTE'"
+    )
     assert newest[0][0] + timedelta(minutes=1) <= kis.now()
 
 
@@ -712,7 +735,13 @@ def test_streams_that_are_closed(operator: Operator, kis: Simulator, redirect: s
 
 
 def test_a_pipe_whose_reader_leaves(operator: Operator, kis: Simulator) -> None:
-    command = ["sh", "-c", '( "$@"; echo "code $?" >&3 ) 3>&2 2>&1 | head -1', "sh", *operator.command("fetch_minute_data", *FLAGS)]
+    command = [
+        "sh",
+        "-c",
+        '( "$@"; echo "code $?" >&3 ) 3>&2 2>&1 | head -1',
+        "sh",
+        *operator.command("fetch_minute_data", *FLAGS),
+    ]
     ran = ended(operator.spawn(command))
     assert ran.err.strip() == "code 0", ran.err
     sees("head", ran, most_lines=3)
@@ -766,7 +795,13 @@ def secrets_told(operator: Operator, runs: list[Ran], seen: set[str]) -> list[st
     for name in operator.written():
         if name != "kis_rest_token.json":
             texts[name] = (operator.folder / name).read_text(encoding="utf-8", errors="replace")
-    return [f"{name}: {way}" for name, text in texts.items() for secret in secrets for way in written_ways(secret) if way in text]
+    return [
+        f"{name}: {way}"
+        for name, text in texts.items()
+        for secret in secrets
+        for way in written_ways(secret)
+        if way in text
+    ]
 
 
 @pytest.mark.slow
@@ -774,8 +809,14 @@ def test_no_secret_is_told_on_any_path(secretive: Operator, kis: Simulator, mari
     """The main paths and what goes wrong on them, at --verbose."""
     secretive.moment.pace = 8
     parts = secretive.database.split("@")[-1].split("/")
-    by_keys = {"DB_URL": "-", "DB_HOST": "127.0.0.1", "DB_PORT": parts[0].split(":")[1], "DB_NAME": parts[1], "DB_PASSWORD": PASSWORD,
-               "DB_USER": secretive.database.split("//")[1].split(":")[0]}  # fmt: skip
+    by_keys = {
+        "DB_URL": "-",
+        "DB_HOST": "127.0.0.1",
+        "DB_PORT": parts[0].split(":")[1],
+        "DB_NAME": parts[1],
+        "DB_PASSWORD": PASSWORD,
+        "DB_USER": secretive.database.split("//")[1].split(":")[0],
+    }
     loud = ("--symbols", "005930", "--days", "2", "--verbose")
     runs = []
     with Watched() as watched:
@@ -832,7 +873,14 @@ def test_an_impostor_with_a_certificate_of_its_own_is_sent_nothing(secretive: Op
 
 def test_a_symbols_file_with_sql_in_it_is_refused(operator: Operator, kis: Simulator) -> None:
     file = operator.folder / "symbols.csv"
-    for line in ("'; DROP TABLE stock_minute_prices; --", "00593' OR '1'='1", "005930'", "%s%s%s", "１２３４５６", "005930\x00"):
+    for line in (
+        "'; DROP TABLE stock_minute_prices; --",
+        "00593' OR '1'='1",
+        "005930'",
+        "%s%s%s",
+        "１２３４５６",
+        "005930\x00",
+    ):
         file.write_text(f"005930\n{line}\n", encoding="utf-8")
         for script in ("fetch_minute_data", "realtime_updater"):
             sees("bad_symbols", ended(operator.start("--symbols-file", str(file), script=script)), most_lines=1)
@@ -853,7 +901,10 @@ def product_sources() -> dict[str, str]:
     return {path.name: path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("*.py"))}
 
 
-FORBIDDEN = r"shell\s*=\s*True|os\.system|os\.popen|\bsubprocess\b|(?<![\w.])eval\(|(?<![\w.])exec\(|verify\s*=|CERT_NONE|pickle|marshal\.|yaml\.load|__import__"
+FORBIDDEN = (
+    r"shell\s*=\s*True|os\.system|os\.popen|\bsubprocess\b|(?<![\w.])eval\(|(?<![\w.])exec\("
+    r"|verify\s*=|CERT_NONE|pickle|marshal\.|yaml\.load|__import__"
+)
 
 
 def test_no_shell_no_eval_no_unverified_tls() -> None:
@@ -862,8 +913,9 @@ def test_no_shell_no_eval_no_unverified_tls() -> None:
 
 
 SQL_NAMES = {
-    "PRICES", "COVERAGE", "KEY_NAME", "LOCK_SECONDS", "_SCAN", "table", "names", "columns", "name", "key", "rows", "groups", "limit", "lock",
-    "self._shape.hint", "shape.hint", "self._shape.selected", "self._database.name", "self._database.user",
+    "PRICES", "COVERAGE", "KEY_NAME", "LOCK_SECONDS", "_SCAN", "table", "names", "columns", "name", "key", "rows",
+    "groups", "limit", "lock", "self._shape.hint", "shape.hint", "self._shape.selected", "self._database.name",
+    "self._database.user",
 }  # fmt: skip
 """What may stand in SQL besides parameters: names of tables and columns, and marks for parameters."""
 
@@ -881,7 +933,9 @@ def test_sql_is_made_of_names_and_marks_only() -> None:
             plain = "".join(str(part.value) for part in node.values if isinstance(part, ast.Constant))
             holes = [ast.unparse(part.value) for part in node.values if isinstance(part, ast.FormattedValue)]
             if verbs.match(plain):
-                odd += [(name, node.lineno, hole) for hole in holes if hole not in SQL_NAMES and not _is_list_of_names(hole)]
+                odd += [
+                    (name, node.lineno, hole) for hole in holes if hole not in SQL_NAMES and not _is_list_of_names(hole)
+                ]
         assert not re.search(r"(execute|run)\([^)]*(\.format\(|\" %)", text), name
     assert odd == []
 
