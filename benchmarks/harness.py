@@ -10,6 +10,7 @@
 import json
 import os
 import platform
+import signal
 import statistics
 import subprocess
 import sys
@@ -277,5 +278,5 @@ def quick() -> bool:
 def interrupted(running_fetch: Fetch) -> Ran:
     """Ask it to stop, and how it ended."""
     with suppress(ProcessLookupError):
-        running_fetch.process.terminate()
+        os.kill(running_fetch.process.pid, signal.SIGTERM)  # Popen.terminate() would reap what wait4 asks for
     return running_fetch.wait()
