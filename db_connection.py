@@ -36,8 +36,7 @@ CONNECT_SECONDS = 5
 READ_SECONDS = 20
 """libmysqlclient tries three times: a server that fell silent is noticed within a minute."""
 LOCK_SECONDS = 5
-_DISTURBED_SECONDS = 5.0
-_LONGEST_PAUSE = 5.0
+_LONGEST_PAUSE = {"lost": 5.0, "locked": 0.5, "disturbed": 0.0}
 _SQL_MODE = "STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 
 Kind = Literal["lost", "locked", "disturbed", "fatal"]
@@ -82,7 +81,7 @@ class TryAgain(Exception):
 
 
 class Trouble(NamedTuple):
-    """What an error means: all but `fatal` are worth a repetition; `disturbed` for seconds only."""
+    """What an error means: all but `fatal` are worth a repetition; one that was `disturbed` is repeated guarded."""
 
     kind: Kind
     line: str
@@ -126,27 +125,27 @@ class Link:
         up, `StoreError` where repeating is of no use, `Stopped` when a stop is asked for during the wait.
         """
         with self._lock:
-            began, pause = self._clock.time(), 0.05
+            began, pause, guarded = self._clock.time(), 0.05, False
             while True:
                 try:
-                    return self._attempt(work, unhurried)
+                    return self._attempt(work, unhurried, guarded)
                 except _Failed as failed:
                     trouble = failed.trouble
-                self._give_up_or_wait(trouble, began, pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                self._give_up_or_wait(trouble, began, min(pause, _LONGEST_PAUSE.get(trouble.kind, 0.0)))
+                pause, guarded = pause * 2, guarded or trouble.kind == "disturbed"
 
-    def _attempt(self, work: Callable[[Run], T], unhurried: bool) -> T:
+    def _attempt(self, work: Callable[[Run], T], unhurried: bool, guarded: bool) -> T:
         if self._closed:
             raise StoreError("데이터베이스 연결이 이미 닫혔습니다.")
         driver = self._driver
         try:
             self._connect(unhurried)
-            driver.begin()
+            driver.begin(guarded)
             result = work(driver.run)
             driver.commit()
         except TryAgain as error:
             self._roll_back()
-            raise _Failed(Trouble("disturbed", str(error))) from None
+            raise _Failed(Trouble("fatal" if guarded else "disturbed", str(error))) from None
         except driver.errors as error:
             raise _Failed(self._after(driver.judge(error))) from None
         except BaseException:
@@ -180,12 +179,11 @@ class Link:
         if trouble.kind == "fatal" or self._closed:
             raise StoreError(trouble.line)
         since = self._lost_since if trouble.kind == "lost" and self._lost_since is not None else began
-        patience = min(self._patience, _DISTURBED_SECONDS) if trouble.kind == "disturbed" else self._patience
         waited = self._clock.time() - since
-        if waited >= patience:
+        if waited >= self._patience:
             kind = StoreLost if trouble.kind == "lost" else StoreError
             raise kind(f"{trouble.line} {waited:.0f}초 동안 되풀이했습니다. 서버를 확인한 뒤 다시 실행하세요.")
-        self._clock.sleep(min(pause, patience - waited))
+        self._clock.sleep(min(pause, self._patience - waited))
 
     def _roll_back(self) -> None:
         try:
@@ -212,7 +210,7 @@ class _Driver(Protocol):
 
     def connect(self, unhurried: bool) -> None: ...
     def connected(self, unhurried: bool) -> bool: ...
-    def begin(self) -> None: ...
+    def begin(self, guarded: bool) -> None: ...
     def run(self, sql: str, *params: Value) -> list[Row]: ...
     def commit(self) -> None: ...
     def rollback(self) -> None: ...
@@ -255,8 +253,13 @@ class _MySQL:
     def connected(self, unhurried: bool) -> bool:
         return self._connection is not None and self._unhurried == unhurried
 
-    def begin(self) -> None:
-        """Autocommit is off: the first statement begins the transaction."""
+    def begin(self, guarded: bool) -> None:
+        """The first statement begins the transaction; `guarded`: no other writer can insert where it has read to write.
+
+        Not from the start: on an empty table two writers would guard the same gap against each other.
+        """
+        if guarded:
+            self.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
     def run(self, sql: str, *params: Value) -> list[Row]:
         """One cursor for all statements: the connector pings the server for every new one."""
@@ -337,7 +340,8 @@ class _SQLite:
     def connected(self, unhurried: bool) -> bool:
         return self._connection is not None
 
-    def begin(self) -> None:
+    def begin(self, guarded: bool) -> None:
+        """Nobody else writes from here on."""
         self.run("BEGIN IMMEDIATE")
 
     def run(self, sql: str, *params: Value) -> list[Row]:

@@ -305,9 +305,8 @@ def test_too_many_connections_is_one_clear_line(own_server: Server, database: Da
 
 
 def test_rows_that_do_not_become_what_was_wanted_are_not_committed(
-    server: Server, store: Store, database: Database, monkeypatch: pytest.MonkeyPatch
+    server: Server, store: Store, database: Database
 ) -> None:
-    monkeypatch.setattr(db_connection, "_DISTURBED_SECONDS", 0.2)
     put(store)
     server.run(
         "CREATE TRIGGER elsewhere BEFORE INSERT ON stock_minute_prices FOR EACH ROW"
@@ -377,6 +376,19 @@ def test_another_writer_on_the_same_rows_neither_corrupts_a_day_nor_is_felt(
     assert is_whole(store, 5)
     assert backend["commits"] > 10 and longest < 5
     store.close()
+
+
+def test_a_row_that_somebody_inserts_meanwhile_is_seen_when_the_transaction_is_repeated(
+    server: Server, store: Store, database: Database
+) -> None:
+    def backend_inserts() -> None:
+        server.run(UPSERT, SYMBOL, NAMES[1], datetime(2025, 8, 26, 15, 25), database=database.name)
+
+    seen: list[Candles] = []
+    during(store, "INSERT INTO stock_minute_prices", backend_inserts)
+    store.rewrite(SYMBOL, SESSION, lambda now: [seen.append(now), full_day()][1], now=NOW, status="COMPLETE")
+    assert [len(now[1]) for now in seen] == [0, 1]
+    assert is_whole(store, 1)
 
 
 def test_two_processes_that_merge_into_one_day_lose_nothing(server: Server, database: Database) -> None:
