@@ -1,22 +1,27 @@
 """Whole days of the updater on a fake clock: at the end the table equals what traded, at no moment does it run ahead.
 
-The command itself, its signals, locks and the real clock: test_updater_command.py.
+The last test is of the real clock. The command itself, its signals, locks and exit codes: test_updater_command.py.
 """
 
 import re
+import signal
+import subprocess
+import time
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from backfill_tools import coverage, execute, stored_rows, true_rows
+from backfill_tools import coverage, ended, execute, stored_rows, true_rows
 from servers import Server
-from updater_tools import FRIDAY, MIXED, FakeDay, at
+from updater_tools import FRIDAY, LINE, MIXED, FakeDay, Owner, at
 
 import status_file
 import symbols_file
 from kis_simulated_faults import CODES, ROWS
+from kis_simulator import Simulator
+from market_hours import KST
 
 TWO = {"005930": "liquid", "373220": "illiquid"}
 CSAT, NEW_YEAR = date(2026, 11, 19), date(2026, 1, 2)
@@ -40,6 +45,24 @@ def make(tmp_path: Path) -> Iterator[Make]:
     yield make
     for day in made:
         day.close()
+
+
+@pytest.fixture(scope="module")
+def real_minutes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Owner, "subprocess.Popen[str]", float]]:
+    """An updater on the real clock, left alone while the other tests run; it is looked at last."""
+    shift = at(10, 29, 50) - datetime.now(KST)
+    with Simulator(now=lambda: datetime.now(KST) + shift, rate=18, latency=0.05) as sim:
+        folder = tmp_path_factory.mktemp("real")
+        owner = Owner(folder, sim, f"sqlite:///{folder}/minutes.db", shift)
+        process = owner.start("--symbols", "005930,000660,035420")
+        yield owner, process, time.monotonic()
+        if process.poll() is None:
+            process.kill()
+
+
+@pytest.fixture(autouse=True)
+def _left_alone(real_minutes: Any) -> None:
+    """The real minutes pass while these tests run."""
 
 
 # --- days ---
@@ -567,7 +590,8 @@ def assert_provisional(day: FakeDay, symbol: str, now: datetime, intervals: tupl
         length = {"ONE_MINUTE": 1, "FIVE_MINUTES": 5, "FIFTEEN_MINUTES": 15}[row[1]]
         if row[1] in intervals and row[2] + timedelta(minutes=length) <= limit:
             had = found.get(row[:3])
-            assert had and had[:10] == row[:10] and had[10] in (None, row[10]), (row, had)
+            assert had and had[:10] == row[:10], (row, had)
+            assert row[10] is None or had[10] in (None, row[10]), (row, had)  # fillers may prove the first minute
 
 
 @pytest.mark.parametrize("symbols", [3, 70])
@@ -637,6 +661,26 @@ def test_the_status_follows_the_day(make: Make):
     assert not seen["down"][1] and "KIS" in seen["down"][0]
     assert seen["night"][1], seen["night"][0]
     assert status_file.read(day.folder)["state"] == "stopped"
+
+
+# --- the real clock: when its minutes have passed ---
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_rounds_start_within_a_second_of_three_without_drift(real_minutes: tuple[Owner, Any, float]):
+    owner, process, began = real_minutes
+    left = 10 + 3 * 60 + 8 - (time.monotonic() - began)
+    time.sleep(max(0.0, left))
+    process.send_signal(signal.SIGTERM)
+    ran = ended(process, 10)
+    assert ran.code == 0
+    rounds = [line for line in ran.err.splitlines() if LINE.search(line)]
+    assert len(rounds) >= 4  # the first heals at once
+    lags = [float(re.search(r"지연 (\d+\.\d)초", line).group(1)) for line in rounds[1:]]  # type: ignore[union-attr]
+    minutes = [LINE.search(line).group(1) for line in rounds[1:4]]  # type: ignore[union-attr]
+    assert minutes == ["10:30", "10:31", "10:32"]
+    assert all(3 <= lag < 5 for lag in lags), lags
 
 
 # --- soak ---

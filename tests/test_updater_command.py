@@ -1,8 +1,6 @@
-"""`python realtime_updater.py` as a user runs it: signals, locks, exit codes, a real clock, two programs on one key."""
+"""`python realtime_updater.py` as a user runs it: signals, locks, exit codes, two programs on one key."""
 
-import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -16,7 +14,7 @@ from typing import Any
 import pytest
 from backfill_tools import User, coverage, ended, execute, stored_rows, true_rows
 from servers import Server
-from updater_tools import FRIDAY, at, wait_until
+from updater_tools import FRIDAY, LINE, Owner, at, wait_until
 
 import realtime_updater
 from clock import Clock
@@ -26,41 +24,6 @@ from kis_simulator import Simulator
 from market_hours import KST, TradingCalendar
 
 START = at(10, 30, 55)
-AT_A_MOMENT = (
-    "import os, sys\n"
-    "from datetime import datetime, timedelta\n"
-    "from clock import Clock\n"
-    "from market_hours import KST\n"
-    "import realtime_updater\n"
-    "shift = timedelta(seconds=float(os.environ.pop('TEST_SHIFT')))\n"
-    "sys.exit(realtime_updater.main(clock=Clock(at=datetime.now(KST) + shift)))\n"
-)
-LINE = re.compile(r"[✅⚠️]+ (\d\d:\d\d) 1분봉 \d+종목 · \d+건 저장 · 지연 \d+\.\d초 · 호출 \d+회 · 오류 \d+")
-
-
-class Owner(User):
-    """A user of the updater whose clock stands at `start` when the owner is made, and runs on."""
-
-    def __init__(self, folder: Path, kis: Simulator | str, database: str, shift: timedelta) -> None:
-        super().__init__(folder, kis if isinstance(kis, str) else kis.url, database)
-        self.shift = shift
-        self.settings["KIS_RATE_LIMIT"] = "18"
-
-    def start(self, *flags: str, **environ: str) -> subprocess.Popen[str]:
-        """`python realtime_updater.py …` in the background."""
-        environment = self.environment(**environ) | {"TEST_SHIFT": str(self.shift.total_seconds())}
-        return subprocess.Popen(
-            [sys.executable, "-c", AT_A_MOMENT, *flags], cwd=self.project, env=environment, text=True,
-            encoding="utf-8", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-
-    def log(self) -> str:
-        path = self.logs / "realtime_updater.log"
-        return path.read_text(encoding="utf-8") if path.exists() else ""
-
-    def status(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.logs / "realtime_updater_status.json").read_text(encoding="utf-8"))
-        return found
 
 
 Make = Callable[..., Owner]
@@ -82,24 +45,6 @@ def make(tmp_path: Path) -> Iterator[Make]:
     yield make
     for sim in kis:
         sim.stop()
-
-
-@pytest.fixture(scope="module")
-def real_minutes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Owner, "subprocess.Popen[str]", float]]:
-    """An updater on the real clock, left alone while the other tests run; it is looked at last."""
-    shift = at(10, 29, 50) - datetime.now(KST)
-    with Simulator(now=lambda: datetime.now(KST) + shift, rate=18, latency=0.05) as sim:
-        folder = tmp_path_factory.mktemp("real")
-        owner = Owner(folder, sim, f"sqlite:///{folder}/minutes.db", shift)
-        process = owner.start("--symbols", "005930,000660,035420")
-        yield owner, process, time.monotonic()
-        if process.poll() is None:
-            process.kill()
-
-
-@pytest.fixture(autouse=True)
-def _left_alone(real_minutes: Any) -> None:
-    """The real minutes pass while these tests run."""
 
 
 def in_session(owner: Owner) -> Callable[[], bool]:
@@ -356,25 +301,6 @@ def settings_of(owner: Owner, folder: Path) -> Any:
 
     environ = {**owner.environment(), "KIS_RATE_LIMIT": "15"}
     return user_settings.load(environ, folder)
-
-
-# --- the real clock: last, when its minutes have passed ---
-
-
-@pytest.mark.slow
-def test_rounds_start_within_a_second_of_three_without_drift(real_minutes: tuple[Owner, Any, float]):
-    owner, process, began = real_minutes
-    left = 10 + 3 * 60 + 8 - (time.monotonic() - began)
-    time.sleep(max(0.0, left))
-    process.send_signal(signal.SIGTERM)
-    ran = ended(process, 10)
-    assert ran.code == 0
-    rounds = [line for line in ran.err.splitlines() if LINE.search(line)]
-    assert len(rounds) >= 4  # the first heals at once
-    lags = [float(re.search(r"지연 (\d+\.\d)초", line).group(1)) for line in rounds[1:]]  # type: ignore[union-attr]
-    minutes = [LINE.search(line).group(1) for line in rounds[1:4]]  # type: ignore[union-attr]
-    assert minutes == ["10:30", "10:31", "10:32"]
-    assert all(3 <= lag < 5 for lag in lags), lags
 
 
 def test_the_help_names_every_flag():

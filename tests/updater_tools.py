@@ -10,11 +10,14 @@ every sleep the watcher looks at the table: no candle of a window that is not ov
 
 import json
 import logging
+import re
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
@@ -24,7 +27,7 @@ from urllib.parse import urlsplit
 
 import mysql.connector
 import requests
-from backfill_tools import assert_true, coverage, sessions
+from backfill_tools import User, assert_true, coverage, sessions
 
 import settings as user_settings
 from clock import Clock
@@ -41,6 +44,16 @@ FRIDAY = date(2026, 11, 20)
 MINUTES = {"ONE_MINUTE": 1, "FIVE_MINUTES": 5, "FIFTEEN_MINUTES": 15}
 MIXED = {"005930": "liquid", "000660": "medium", "373220": "illiquid", "018880": "halted"}
 LOG = logging.getLogger("minute_data")
+AT_A_MOMENT = (
+    "import os, sys\n"
+    "from datetime import datetime, timedelta\n"
+    "from clock import Clock\n"
+    "from market_hours import KST\n"
+    "import realtime_updater\n"
+    "shift = timedelta(seconds=float(os.environ.pop('TEST_SHIFT')))\n"
+    "sys.exit(realtime_updater.main(clock=Clock(at=datetime.now(KST) + shift)))\n"
+)
+LINE = re.compile(r"[✅⚠️]+ (\d\d:\d\d) 1분봉 \d+종목 · \d+건 저장 · 지연 \d+\.\d초 · 호출 \d+회 · 오류 \d+")
 
 
 def at(hour: int, minute: int = 0, second: float = 0, *, day: date = FRIDAY) -> datetime:
@@ -280,13 +293,29 @@ class _Kept(logging.Handler):
         self._day.log.append((self._day.clock.now(), record.levelname, record.getMessage()))
 
 
-def opened(days: list[FakeDay]) -> Iterator[None]:
-    """For a fixture: close what the test opened."""
-    try:
-        yield
-    finally:
-        for day in days:
-            day.close()
+class Owner(User):
+    """A user of the updater whose clock stands at `start` when the owner is made, and runs on."""
+
+    def __init__(self, folder: Path, kis: Simulator | str, database: str, shift: timedelta) -> None:
+        super().__init__(folder, kis if isinstance(kis, str) else kis.url, database)
+        self.shift = shift
+        self.settings["KIS_RATE_LIMIT"] = "18"
+
+    def start(self, *flags: str, **environ: str) -> subprocess.Popen[str]:
+        """`python realtime_updater.py …` in the background."""
+        environment = self.environment(**environ) | {"TEST_SHIFT": str(self.shift.total_seconds())}
+        return subprocess.Popen(
+            [sys.executable, "-c", AT_A_MOMENT, *flags], cwd=self.project, env=environment, text=True,
+            encoding="utf-8", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def log(self) -> str:
+        path = self.logs / "realtime_updater.log"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.logs / "realtime_updater_status.json").read_text(encoding="utf-8"))
+        return found
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
@@ -295,10 +324,3 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < deadline, "did not come true"
         time.sleep(0.02)
-
-
-def port_is_open(port: int) -> bool:
-    import socket
-
-    with closing(socket.socket()) as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
