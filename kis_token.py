@@ -47,6 +47,7 @@ class TokenCache:
         self._session: requests.Session | None = None
         self._token: Token | None = None
         self._issued_at = float("-inf")
+        self._told_unreadable = False
 
     def get(self) -> str:
         """A token good for an hour at least, where KIS gives one; from memory, the file, or KIS."""
@@ -98,7 +99,8 @@ class TokenCache:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-            _log.warning("⚠️ 토큰 파일을 읽을 수 없어 새로 발급받습니다: %s", self._file)
+            level, self._told_unreadable = logging.DEBUG if self._told_unreadable else logging.WARNING, True
+            _log.log(level, "⚠️ 토큰 파일을 읽을 수 없어 새로 발급받습니다: %s", self._file)
             return None
 
     def _usable_file(self) -> Token | None:
