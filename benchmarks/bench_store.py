@@ -135,7 +135,7 @@ def main() -> None:
             if kind == "mysql":
                 server.run("SET GLOBAL local_infile = 1")
             version = server.run("SELECT VERSION()")[0][0].split("-")[0]
-            found += lines(kind, version, measure(server, 1 if quick() else 5, work, few))
+            found += lines(kind, version, measure(server, 1 if quick() else 3, work, few))
     note = f"종목일 {len(work)}개({sum(len(rows(day)) for day in work):,}행, 세 간격), 서버는 기본 설정."
     note += " 종목일 저장은 읽기·대조·되읽기·coverage까지 한 트랜잭션입니다."
     keep("store", "4. 저장", found, began_at_load=began, note=note)
