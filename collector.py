@@ -7,7 +7,7 @@ The unit is the symbol-day (law 2). The past TR is the authority; what makes a d
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
-from itertools import product
+from itertools import pairwise, product
 from typing import Any, NamedTuple
 
 from candles import INTERVALS, Candle, Candles, Row, derive, label, prove, session_rows, unexplained_start
@@ -160,7 +160,7 @@ class Collector:
             deeper = not page.starts_day
             if deeper:
                 last = page.earliest - timedelta(seconds=1)
-            elif unexplained and rows[0].minute != doubted:
+            elif unexplained and not page.seamless and rows[0].minute != doubted:
                 # Turnover says that something came before: off-hours trades, or minutes this answer kept back.
                 doubted = rows[0].minute
                 last = doubted.replace(tzinfo=last.tzinfo) - timedelta(seconds=1)
@@ -200,6 +200,8 @@ class Page(NamedTuple):
     """Whether nothing of the day lies before this page."""
     earliest: datetime
     """Aware KST label of the day's earliest row here; the request's own time where there is none."""
+    seamless: bool = False
+    """A full page, newest first, that runs from this day into an earlier one: nothing is left out at the seam."""
 
 
 def read_page(raws: list[Any], session: Session, last: datetime) -> Page:
@@ -216,7 +218,9 @@ def read_page(raws: list[Any], session: Session, last: datetime) -> Page:
     if earliest > last:
         raise BadRow(f"{last:%H:%M} 이전을 물었는데 그 뒤 시각의 행만 왔습니다.")
     starts = earliest <= session.first_label or spilled or len(raws) < FULL_PAGE
-    return Page(session_rows(raws, session), len(raws), starts, earliest)
+    ordered = all(newer > older for newer, older in pairwise(labels))
+    seamless = bool(todays) and spilled and ordered and len(raws) >= FULL_PAGE
+    return Page(session_rows(raws, session), len(raws), starts, earliest, seamless)
 
 
 def check_day(
