@@ -11,6 +11,7 @@ neither `id`, `created_at` nor `updated_at` (law 11). Times in the tables are na
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import islice, product
@@ -21,6 +22,7 @@ from candles import Candle, Candles
 from clock import Clock
 from db_connection import Link, Row, Run, TryAgain, Value, warn_without_extension
 from db_tables import NAMES, Shape, look, upsert_coverage, upsert_prices
+from errors import StoreError
 from market_hours import KST, Session
 from settings import Database
 
@@ -34,6 +36,7 @@ Key = tuple[str, datetime]
 _MINUTES = {name: minutes for minutes, name in NAMES.items()}
 _ROWS_A_STATEMENT = 1000
 _LONGEST_NOTE = 500
+_MANY_SYMBOLS = 20
 
 
 class Coverage(NamedTuple):
@@ -92,21 +95,41 @@ class Store:
         return {(row[0], _date(row[1])): Coverage(row[2], row[3], row[4:7], _moment(row[7])) for row in rows}
 
     def counts(self, symbols: Sequence[str], sessions: Sequence[Session]) -> dict[tuple[str, date], Counts]:
-        """Rows stored of each symbol-day before `session.end`, from the key alone; days without rows are left out."""
+        """Rows stored of each symbol-day before `session.end`, from the key alone; days without rows are left out.
+
+        Many symbols are counted over two connections: a server scans for each with one core.
+        """
         if not symbols or not sessions or not self._shape.prices:
             return {}
-        ends = {session.day: _naive(session.end) for session in sessions}
-        sql, *params = _count_by_day(ends, self._shape)
+        if len(symbols) < _MANY_SYMBOLS or self._link.dialect == "sqlite":
+            return self._counts(self._link, symbols, sessions)
+        half, second = len(symbols) // 2, Link(self._database, self._clock, patience=0)
+        try:
+            with ThreadPoolExecutor(max_workers=1) as beside:
+                rest = beside.submit(self._counts, second, symbols[half:], sessions)
+                found = self._counts(self._link, symbols[:half], sessions)
+        finally:
+            second.close()
+        try:
+            return found | rest.result()
+        except StoreError:  # no second connection to be had
+            return found | self._counts(self._link, symbols[half:], sessions)
+
+    def _counts(
+        self, link: Link, symbols: Sequence[str], sessions: Sequence[Session]
+    ) -> dict[tuple[str, date], Counts]:
+        days = [session.day for session in sessions]
+        sql = _count_by_day(sessions, self._shape)
         found: dict[tuple[str, date], dict[str, int]] = {}
 
         def work(run: Run) -> None:
             found.clear()
             for symbol, name in product(symbols, NAMES.values()):
-                for day, count in run(sql, symbol, name, *params):
-                    if _date(day) in ends:
-                        found.setdefault((symbol, _date(day)), {})[name] = count
+                for day, count in zip(days, run(sql, *[symbol, name] * len(days))[0], strict=True):
+                    if count:
+                        found.setdefault((symbol, day), {})[name] = count
 
-        self._link.transaction(work)
+        link.transaction(work)
         return {key: _counts(by_name) for key, by_name in found.items()}
 
     def rewrite(
@@ -252,21 +275,16 @@ class Store:
         run(upsert_coverage(self._link.dialect, f"({_marks(row)})"), *row)
 
 
-def _count_by_day(ends: Mapping[date, datetime], shape: Shape) -> tuple[Any, ...]:
-    """Rows of a symbol and interval by date; what lies behind a session's end (16:40 on a CSAT day) belongs to others.
+def _count_by_day(sessions: Sequence[Session], shape: Shape) -> str:
+    """Rows of a symbol and interval, a column a day; what lies behind a session's end (16:40 on a CSAT day) is others'.
 
-    One statement for each symbol and interval: one for all of them groups a million rows in a temporary table.
+    A range of the key for each day: nothing is grouped, no function is computed for a row.
     """
-    usual = Counter(end.time() for end in ends.values()).most_common(1)[0][0]
-    odd = [(day.isoformat(), end.time().isoformat()) for day, end in ends.items() if end.time() != usual]
-    limit = f"CASE DATE(timestamp) {'WHEN %s THEN %s ' * len(odd)}ELSE %s END" if odd else "%s"
-    sql = (
-        f"SELECT DATE(timestamp), COUNT(*) FROM stock_minute_prices{shape.hint} WHERE stock_symbol = %s"
-        f" AND minute_interval = %s AND timestamp >= %s AND timestamp < %s AND TIME(timestamp) < {limit}"
-        " GROUP BY DATE(timestamp)"
+    spans = [(datetime.combine(session.day, time()), _naive(session.end)) for session in sessions]
+    of_a_day = f"SELECT COUNT(*) FROM stock_minute_prices{shape.hint} WHERE stock_symbol = %s AND minute_interval = %s"
+    return "SELECT " + ", ".join(
+        f"({of_a_day} AND timestamp >= '{start}' AND timestamp < '{end}')" for start, end in spans
     )
-    first, last = datetime.combine(min(ends), time()), max(ends.values())
-    return sql, first, last, *(value for pair in odd for value in pair), usual.isoformat()
 
 
 def _numbers(values: Row) -> str:
