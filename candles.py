@@ -200,7 +200,7 @@ def is_closed(timestamp: datetime, interval: int, now: datetime, session: Sessio
 def aggregate(minutes: Sequence[Candle], interval: int) -> list[Candle]:
     """1-minute candles of one day, oldest first, into windows of `interval` minutes: a pure function of them (law 5).
 
-    Plain integers: a tenth of the time of a pandas group-by on 381 rows (benchmarks/README.md), and no price is ever a
+    Plain integers: a sixth of the time of a pandas group-by on 381 rows (benchmarks/README.md), and no price is ever a
     float. A window with one unproven minute has no turnover.
     """
     windows = groupby(minutes, key=lambda candle: window(candle.timestamp, interval))
