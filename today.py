@@ -28,7 +28,6 @@ from market_hours import Session
 
 FULL_PAGE = 30
 """Rows of a full answer of today's TR."""
-MINUTE = timedelta(minutes=1)
 
 
 def read_today(client: KisClient, symbol: str, session: Session, now: datetime, known: datetime | None) -> list[Candle]:
