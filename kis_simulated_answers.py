@@ -208,7 +208,7 @@ def _newest_first(day: MarketDay, rows: Sequence[Row], limit: int) -> list[Answe
     return [
         {
             "stck_bsop_date": stamp,
-            "stck_cntg_hour": _hhmmss(minute * 60 + day.shift),
+            "stck_cntg_hour": _hhmmss(day.label(minute)),
             "stck_prpr": str(close),
             "stck_oprc": str(opening),
             "stck_hgpr": str(high),

@@ -92,8 +92,11 @@ class MarketDay:
     halt: str = ""
 
     def label(self, minute: int) -> int:
-        """The second of the day KIS writes on this minute: off the grid on odd days, a minute early on a CSAT day."""
-        return minute * 60 + self.shift
+        """The second of the day KIS writes on this minute: off the grid on odd days, a minute early on a CSAT day.
+
+        The after-market has its own labels: a minute early, its first row would fall into the session.
+        """
+        return minute * 60 + (self.shift if minute < self.session.after else 0)
 
     def closed_rows(self, second: int) -> tuple[Row, ...]:
         """The rows of the minutes that are over at this second of the day."""

@@ -214,6 +214,15 @@ def test_a_past_csat_day_may_be_labelled_a_minute_early(make) -> None:
     assert f"{caller.sim.truth('005930', CSAT_2025)[0].timestamp:%H:%M}" == "09:59"
 
 
+def test_labels_a_minute_early_leave_the_after_market_where_it_is(make) -> None:
+    """Else its first row, 16:40, would say 16:39 and fall into the session (kis_api.md §6)."""
+    symbol = "100132"  # trades in that very minute
+    caller = make(oddities={(symbol, THURSDAY): "shifted"})
+    labels = hours(caller.whole_day(symbol, THURSDAY, "235959"))
+    assert "164000" in labels and not [label for label in labels if "163000" <= label < "164000"]
+    assert f"{caller.sim.truth(symbol, THURSDAY)[-1].timestamp:%H:%M}" == "16:29"
+
+
 def test_the_first_trading_day_of_the_year_opens_at_ten(evening: Caller) -> None:
     labels = hours(evening.whole_day("005930", date(2026, 1, 2)))
     assert (labels[-1], labels[0], len(labels)) == ("100000", "153000", 321)
