@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from candles import INTERVALS, Candle, Candles, Row, derive, label, prove, session_rows, unexplained_start
 from clock import Clock
-from daily_candles import EMPTY_TRIES, DailyCandle, DailyCandles
+from daily_candles import EMPTY_TRIES, DailyAnswer, DailyCandle, DailyCandles
 from db import Counts, Coverage, Store
 from errors import BadRow, SourceError
 from kis_client import KisClient
@@ -117,22 +117,23 @@ class Collector:
         self._clock.check()
         self._daily.prefetch(symbol)
         try:
-            return self._believe(symbol, session, fresh=False)
+            return self._believe(symbol, session)
         except BadDay as error:
             _log.debug("%s %s 다시 받습니다: %s", symbol, session.day, error)
-            return self._believe(symbol, session, fresh=True)
+            return self._believe(symbol, session, doubted=self._daily.known(symbol))
 
-    def _believe(self, symbol: str, session: Session, *, fresh: bool) -> Verdict:
+    def _believe(self, symbol: str, session: Session, *, doubted: DailyAnswer | None = None) -> Verdict:
         """Fetch and check a day. Empty is not success: it is asked again, then the daily candle is (law 8).
 
-        Volume without minutes fails at first and is believed, with a note, when a later try brings nothing either: KIS
-        may answer empty for minutes on end.
+        `doubted` is the daily answer of a first try that contradicted the minutes. Volume without minutes fails at
+        first and is believed, with a note, when a later try brings nothing either: KIS may answer empty for minutes.
         """
         for attempt in range(EMPTY_TRIES):
             rows = self._fetch(symbol, session)
-            daily, answered = self._daily.get(symbol, session.day, fresh=fresh and attempt == 0)
+            told = self._daily.get(symbol, instead_of=doubted)
+            daily, answered = told.get(session.day), bool(told)
             if rows:
-                return check_day(rows, session, daily, answered, again=fresh)
+                return check_day(rows, session, daily, answered, again=doubted is not None)
             if attempt and answered and not (daily and daily.volume):
                 return Verdict([], NO_TRADES, None)
             self._clock.sleep(attempt)

@@ -25,6 +25,10 @@ class DailyCandle(NamedTuple):
     volume: int
 
 
+DailyAnswer = dict[date, DailyCandle]
+"""A symbol's daily candles as KIS told them at one time."""
+
+
 class DailyCandles:
     """The second source: daily candles of the span, one call a symbol, asked again while the answer is empty.
 
@@ -34,21 +38,30 @@ class DailyCandles:
     def __init__(self, client: KisClient, first: date, last: date, today: date) -> None:
         self._client, self._first, self._last = client, first, last
         self._beyond = max(last, min(today, last + DAILY_SPAN / 2))
-        self._known: dict[str, dict[date, DailyCandle]] = {}
+        self._known: dict[str, DailyAnswer] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
 
-    def get(self, symbol: str, day: date, *, fresh: bool = False) -> tuple[DailyCandle | None, bool]:
-        """The day's candle, and whether KIS gave this symbol any row at all (an empty answer proves nothing)."""
-        with self._lock(symbol):
-            if fresh or symbol not in self._known:
-                self._known[symbol] = self._fetch(symbol)
-            known = self._known[symbol]
-        return known.get(day), bool(known)
+    def get(self, symbol: str, *, instead_of: DailyAnswer | None = None) -> DailyAnswer:
+        """What KIS told of this symbol; {} where it told nothing, which proves nothing.
+
+        `instead_of` an answer that is doubted: a newer one, asked for once by all who doubt the same. Only they wait.
+        """
+        known = self._known.get(symbol)
+        if known is None or known is instead_of:
+            with self._lock(symbol):
+                known = self._known.get(symbol)
+                if known is None or known is instead_of:
+                    known = self._known[symbol] = self._fetch(symbol)
+        return known
+
+    def known(self, symbol: str) -> DailyAnswer:
+        """The newest answer so far, without a call; {} while there is none."""
+        return self._known.get(symbol, {})
 
     def prefetch(self, symbol: str) -> None:
         """Ask for a symbol's candles now unless somebody does: they are needed when the minutes have come."""
-        if self._lock(symbol).acquire(blocking=False):
+        if symbol not in self._known and self._lock(symbol).acquire(blocking=False):
             try:
                 if symbol not in self._known:
                     self._known[symbol] = self._fetch(symbol)
@@ -59,15 +72,15 @@ class DailyCandles:
         with self._guard:
             return self._locks.setdefault(symbol, threading.Lock())
 
-    def _fetch(self, symbol: str) -> dict[date, DailyCandle]:
-        known: dict[date, DailyCandle] = {}
+    def _fetch(self, symbol: str) -> DailyAnswer:
+        known: DailyAnswer = {}
         first = self._first
         while first <= self._last:
             known |= self._answer(symbol, first, min(self._last, first + DAILY_SPAN))
             first += DAILY_SPAN + timedelta(days=1)
         return known or self._answer(symbol, self._beyond - DAILY_SPAN, self._beyond)
 
-    def _answer(self, symbol: str, first: date, last: date) -> dict[date, DailyCandle]:
+    def _answer(self, symbol: str, first: date, last: date) -> DailyAnswer:
         """One call's candles; rows of other dates count as nothing."""
         for attempt in range(EMPTY_TRIES):
             try:
@@ -81,9 +94,9 @@ class DailyCandles:
         return {}
 
 
-def parse_daily(raws: Iterable[object]) -> dict[date, DailyCandle]:
+def parse_daily(raws: Iterable[object]) -> DailyAnswer:
     """Daily rows by date. Raises `BadRow` for one that cannot be read, or that came twice with different values."""
-    found: dict[date, DailyCandle] = {}
+    found: DailyAnswer = {}
     for raw in raws:
         day, candle = _daily_row(raw)
         if found.setdefault(day, candle) != candle:

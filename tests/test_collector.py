@@ -311,8 +311,7 @@ class TestEmpty:
     def test_part_of_a_long_span_of_daily_candles_is_asked_again(self, world):
         here = world((date(2026, 3, 2), FRIDAY))
         here.sim.add_fault("empty", path="daily", times=1, day=date(2026, 3, 3))
-        known, answered = here.collector._daily.get(LIQUID, date(2026, 3, 3))
-        assert known and answered
+        assert date(2026, 3, 3) in here.collector._daily.get(LIQUID)
 
 
 class TestWrongRows:
@@ -476,14 +475,47 @@ class TestDailyCandle:
 
         def ask(day: date) -> None:
             daily.prefetch(LIQUID)
-            found.append(daily.get(LIQUID, day))
+            found.append(daily.get(LIQUID)[day])
 
-        threads = [threading.Thread(target=ask, args=(day,)) for day in CALENDAR.trading_days(*SPAN)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(timeout=10)
-        assert len(found) == 10 and all(candle for candle, _ in found) and here.sim.calls("daily") == 1
+        at_once(*[lambda day=day: ask(day) for day in CALENDAR.trading_days(*SPAN)])
+        assert len(found) == 10 and here.sim.calls("daily") == 1
+
+    def test_is_asked_again_once_by_all_who_doubt_the_same_answer(self, world):
+        """Else every odd day of a symbol asks for the same month anew, one after the other."""
+        here = world()
+        daily = DailyCandles(here.client, *SPAN, FRIDAY)
+        doubted, found = daily.get(LIQUID), []
+        at_once(*[lambda: found.append(daily.get(LIQUID, instead_of=doubted))] * 8)
+        assert len(found) == 8 and here.sim.calls("daily") == 2
+        assert not [answer for answer in found if answer is doubted]
+        assert daily.get(LIQUID) is found[0], "the newer answer is the known one"
+
+    def test_nobody_waits_for_the_second_opinion_of_another(self, world):
+        here = world()
+        daily = DailyCandles(here.client, *SPAN, FRIDAY)
+        known = daily.get(LIQUID)
+        here.sim.add_fault("hang", path="daily", times=1, seconds=1.5)
+        asking = threading.Thread(target=lambda: daily.get(LIQUID, instead_of=known))
+        asking.start()
+        until(lambda: here.sim.calls("daily") == 2)
+        assert daily.get(LIQUID) is known and asking.is_alive()
+        asking.join(timeout=10)
+        assert daily.get(LIQUID) is not known
+
+
+def at_once(*jobs: Callable[[], object]) -> None:
+    threads = [threading.Thread(target=job) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=10)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_symbols_are_collected_by_many_threads_at_once(world, clock):
