@@ -248,11 +248,19 @@ class Store:
                 )  # fmt: skip
 
     def _upsert(self, run: Run, symbol: str, rows: Sequence[tuple[Key, Row]], stamp: datetime) -> None:
-        """One statement a thousand rows; the connector's parameters would cost more than the server's work."""
+        """One statement a thousand rows; a parameter a value would cost the connector more than the server's work.
+
+        The symbol, the only text, is one parameter for all of them.
+        """
+        if self._link.dialect == "sqlite":
+            mark, params = "?1", [symbol]
+        else:
+            mark, params = "@symbol", []
+            run("SET @symbol = %s", symbol)
         stamps = f", '{stamp}'" * len(self._shape.stamps)
         for part in _chunks(rows):
-            values = ", ".join([f"(%s, '{name}', '{when}', {_numbers(row)}{stamps})" for (name, when), row in part])
-            run(upsert_prices(self._link.dialect, self._shape, values), *[symbol] * len(part))
+            values = ", ".join([f"({mark}, '{name}', '{when}', {_numbers(row)}{stamps})" for (name, when), row in part])
+            run(upsert_prices(self._link.dialect, self._shape, values), *params)
 
     def _verified_counts(self, run: Run, day: _Day, wanted: Mapping[Key, Row]) -> Counts:
         """Rows of the whole day, read back from the key; `TryAgain` where the rewritten part is not what was wanted."""
