@@ -54,7 +54,7 @@ class Tokens:
         self._seed = seed
         self._asked: dict[str, datetime] = {}
         self._live: dict[str, tuple[str, datetime, datetime]] = {}
-        self._known: dict[str, tuple[str, datetime]] = {}
+        self.known: dict[str, tuple[str, datetime]] = {}
 
     def issue(self, key: str, now: datetime) -> tuple[str, datetime]:
         """The token of a key and its expiry; Refusal EGW00133 within a minute of the request before."""
@@ -66,13 +66,13 @@ class Tokens:
             self.issued += 1
             digits = Random(f"{self._seed}/{key}/{self.issued}").getrandbits(256)
             token, expiry = f"eyJ0eXAi.{digits:064x}", now + TOKEN_LIFE
-            self._live[key], self._known[token] = (token, now, expiry), (key, expiry)
+            self._live[key], self.known[token] = (token, now, expiry), (key, expiry)
         return token, expiry
 
     def check(self, header: str, key: str, now: datetime) -> None:
         """Refusal EGW00121 for a token of nobody or of another key, EGW00123 for one that is over."""
         kind, _, token = header.partition(" ")
-        owner, expiry = self._known.get(token, ("", now))
+        owner, expiry = self.known.get(token, ("", now))
         if kind != "Bearer" or owner != key or not key:
             raise Refusal("EGW00121")
         if now >= expiry:
@@ -80,7 +80,7 @@ class Tokens:
 
     def expire(self) -> None:
         """Every token is over; the next request, at once if need be, brings a new one."""
-        self._known = {token: (key, datetime.min) for token, (key, _) in self._known.items()}
+        self.known = {token: (key, datetime.min) for token, (key, _) in self.known.items()}
         self._live.clear()
         self._asked.clear()
 

@@ -2,11 +2,15 @@
 
 The product has no test hooks: the processes are started through `main(argv, clock=…)`, which takes its clock as an
 argument. `pace` makes that clock run faster than the host's, so that two minutes of patience pass in seconds.
+
+Every run is made at `--verbose` with secrets that would be recognised: a test sees what a user without that flag would
+see, and `secrets_told` searches all of it, the DEBUG lines too.
 """
 
 import base64
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -36,6 +40,13 @@ SYMBOLS = ("005930", "000660", "373220")
 FIRST = date(2026, 11, 18)
 FLAGS = ("--symbols", ",".join(SYMBOLS), "--from", f"{FIRST}")
 """Nine symbol-days, the CSAT day among them: about 38 calls."""
+PASSWORD = "p@ss:w/%rd#'\"\\ö{x}$`+ &"
+SECRETS = {
+    "KIS_APP_KEY": "PSkey%2F+qQ/7'x=;<KEY>",
+    "KIS_APP_SECRET": "sEcr3t+/=%41'&#?{}~" * 9,
+    "KIS_ACCOUNT_CODE": "50987612",
+    "KIS_PRODUCT_CODE": "01",
+}
 _LAUNCH = """\
 import os, sys, time
 from datetime import datetime
@@ -78,17 +89,37 @@ class Moment:
         return f"{self.at.timestamp()} {self._since} {self.pace}"
 
 
+class Heard(subprocess.Popen[str]):
+    """A process of which everything said is kept in `heard`; who waits for it is not told the DEBUG lines."""
+
+    def __init__(self, *arguments: Any, heard: list[str], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._heard = heard
+
+    def communicate(self, *arguments: Any, **options: Any) -> tuple[str, str]:
+        said = super().communicate(*arguments, **options)
+        self._heard += said
+        out, err = map(without_debug, said)
+        return out, err
+
+
+def without_debug(text: str) -> str:
+    return re.sub(r"^.* - DEBUG - .*\n", "", text, flags=re.MULTILINE)
+
+
 @dataclass
 class Operator(User):
-    """Somebody who runs both scripts, on the clock of `moment`."""
+    """Somebody who runs both scripts at `--verbose`, on the clock of `moment`."""
 
+    settings: dict[str, str] = field(default_factory=lambda: dict(SECRETS))
     moment: Moment = field(default_factory=Moment)
+    heard: list[str] = field(default_factory=list)
 
     def environment(self, **extra: str) -> dict[str, str]:
         return {**super().environment(**extra), "TEST_MOMENT": str(self.moment)}
 
     def command(self, script: str, *flags: str) -> list[str]:
-        return [sys.executable, "-c", _LAUNCH, script, *flags]
+        return [sys.executable, "-c", _LAUNCH, script, *flags, "--verbose"]
 
     def start(self, *flags: str, script: str = "fetch_minute_data", **environ: str) -> subprocess.Popen[str]:
         return self.spawn(self.command(script, *flags), **environ)
@@ -101,13 +132,13 @@ class Operator(User):
         return ended(self.update("--once", *flags, **environ), timeout)
 
     def spawn(self, command: Sequence[str], **environ: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        return Heard(
             command, cwd=self.project, env=self.environment(**environ), text=True, encoding="utf-8", errors="replace",
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, heard=self.heard,
         )  # fmt: skip
 
     def log(self, name: str = "minute_data_collection.log") -> str:
-        return (self.logs / name).read_text(encoding="utf-8")
+        return without_debug((self.logs / name).read_text(encoding="utf-8"))
 
 
 def kis_at(moment: Moment, **options: Any) -> Simulator:
@@ -324,6 +355,26 @@ class Impostor:
         self._socket.close()
 
 
+def secrets_told(operator: Operator, tokens: Iterable[str], processes: Iterable[str]) -> list[str]:
+    """Where a secret stands that nobody may read: any output, any file but the token's, the process list."""
+    texts = {f"output {number}": said for number, said in enumerate(operator.heard)}
+    texts["process list"] = "\n".join(processes)
+    for name in operator.written():
+        path = operator.folder / name
+        if "kis_rest_token.json" not in name or name.endswith((".lock", ".pace")):
+            texts[name] = path.read_text(encoding="utf-8", errors="replace")
+        else:  # the token's file, or what a killed run left of it
+            assert os.name == "nt" or path.stat().st_mode & 0o777 == 0o600, name
+    secrets = [*list(SECRETS.values())[:3], PASSWORD, *tokens]
+    return [
+        f"{name}: {way}"
+        for name, text in texts.items()
+        for secret in secrets
+        for way in written_ways(secret)
+        if way in text
+    ]
+
+
 def written_ways(secret: str) -> set[str]:
     """The ways a secret may stand in a text: plain, percent-encoded, JSON-escaped, as `repr` shows it, in base64."""
     encoded = {quote(secret), quote(secret, safe=""), quote_plus(secret), quote(secret, safe="").lower()}
@@ -337,7 +388,7 @@ def written_ways(secret: str) -> set[str]:
 
 
 __all__ = [
-    "EVENING", "FIRST", "FLAGS", "LAST", "NOON", "SYMBOLS", "Impostor", "Moment", "Operator", "Ran", "Watched",
-    "assert_true", "count_days", "days", "ended", "execute", "fill", "holds", "kill_often", "kis_at", "present", "sees",
-    "small_disk", "together", "url_of", "whole_or_absent", "written_ways",
+    "EVENING", "FIRST", "FLAGS", "LAST", "NOON", "PASSWORD", "SECRETS", "SYMBOLS", "Impostor", "Moment", "Operator",
+    "Ran", "Watched", "assert_true", "count_days", "days", "ended", "execute", "fill", "holds", "kill_often", "kis_at",
+    "present", "secrets_told", "sees", "small_disk", "together", "url_of", "whole_or_absent", "written_ways",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
@@ -28,6 +28,8 @@ from fault_tools import (
     FLAGS,
     LAST,
     NOON,
+    PASSWORD,
+    SECRETS,
     SYMBOLS,
     Impostor,
     Moment,
@@ -44,12 +46,12 @@ from fault_tools import (
     kill_often,
     kis_at,
     present,
+    secrets_told,
     sees,
     small_disk,
     together,
     url_of,
     whole_or_absent,
-    written_ways,
 )
 from servers import Server
 
@@ -76,8 +78,21 @@ def kis(moment: Moment) -> Iterator[Simulator]:
 @pytest.fixture
 def operator(tmp_path: Path, kis: Simulator, mariadb: Server, moment: Moment) -> Iterator[Operator]:
     database = mariadb.fresh()
-    yield Operator(tmp_path, kis.url, url_of(database), moment=moment)
+    with mariadb.account(database, "ALL", PASSWORD) as account:
+        operator = Operator(tmp_path, kis.url, url_of(account), moment=moment)
+        with nothing_told(operator, kis):
+            yield operator
     mariadb.drop(database)
+
+
+@contextmanager
+def nothing_told(operator: Operator, kis: Simulator) -> Iterator[None]:
+    """Whatever happens meanwhile, no secret stands where somebody could read it, nor in a call's address."""
+    with Watched() as watched:
+        yield
+    assert secrets_told(operator, kis.tokens.known, watched.seen) == []
+    asked = "".join(str(request.params) for request in kis.requests if request.tr_id)
+    assert not [secret for secret in (*SECRETS.values(), PASSWORD) if len(secret) > 2 and secret in asked]
 
 
 def completes(operator: Operator, kis: Simulator) -> None:
@@ -324,10 +339,11 @@ def own_server() -> Iterator[Server]:
 def keeper(tmp_path: Path, kis: Simulator, own_server: Server, moment: Moment) -> Iterator[Operator]:
     """An operator with an account of few rights on a server that may be killed."""
     database = own_server.fresh()
-    with own_server.account(database, "ALL", "plain") as limited:
+    with own_server.account(database, "ALL", PASSWORD) as limited:
         keeper = Operator(tmp_path, kis.url, url_of(limited), moment=moment)
         keeper.admin = own_server, limited
-        yield keeper
+        with nothing_told(keeper, kis):
+            yield keeper
         own_server.restart()
     own_server.drop(database)
 
@@ -770,109 +786,76 @@ def test_any_locale_and_console(operator: Operator, kis: Simulator, environ: dic
 
 # --- nobody in ---
 
-PASSWORD = "p@ss:w/%rd#'\"\\ö{x}$`+ &"
-SECRETS = {
-    "KIS_APP_KEY": "PSkey%2F+qQ/7'x=;<KEY>",
-    "KIS_APP_SECRET": "sEcr3t+/=%41'&#?{}~" * 9,
-    "KIS_ACCOUNT_CODE": "50987612",
-    "KIS_PRODUCT_CODE": "01",
-}
-
-
-@pytest.fixture
-def secretive(tmp_path: Path, kis: Simulator, mariadb: Server, moment: Moment) -> Iterator[Operator]:
-    """An operator whose every secret is recognisable and full of special characters."""
-    database = mariadb.fresh()
-    with mariadb.account(database, "ALL", PASSWORD) as account:
-        yield Operator(tmp_path, kis.url, url_of(account), dict(SECRETS), moment=moment)
-    mariadb.drop(database)
-
-
-def secrets_told(operator: Operator, runs: list[Ran], seen: set[str]) -> list[str]:
-    """Where a secret stands that nobody may read: output, any file but the token's, the process list."""
-    token = json.loads((operator.folder / "kis_rest_token.json").read_text())["access_token"]
-    secrets = [*list(SECRETS.values())[:3], token, PASSWORD]
-    texts = {f"output {number}": ran.all for number, ran in enumerate(runs)} | {"process list": "\n".join(seen)}
-    for name in operator.written():
-        if "kis_rest_token.json" in name and not name.endswith((".lock", ".pace")):  # or what a killed run left of it
-            assert (operator.folder / name).stat().st_mode & 0o777 == 0o600, name
-        else:
-            texts[name] = (operator.folder / name).read_text(encoding="utf-8", errors="replace")
-    return [
-        f"{name}: {way}"
-        for name, text in texts.items()
-        for secret in secrets
-        for way in written_ways(secret)
-        if way in text
-    ]
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_no_secret_is_told_on_any_path(secretive: Operator, kis: Simulator, mariadb: Server) -> None:
-    """The main paths and what goes wrong on them, at --verbose."""
-    secretive.moment.pace = 8
-    parts = secretive.database.split("@")[-1].split("/")
+def test_no_secret_is_told_where_settings_are_wrong_either(operator: Operator, kis: Simulator, mariadb: Server) -> None:
+    """Every test with an `operator` or a `keeper` ends with the search (`nothing_told`); here are the paths left."""
+    operator.moment.pace = 8
+    parts = operator.database.split("@")[-1].split("/")
     by_keys = {
         "DB_URL": "-",
         "DB_HOST": "127.0.0.1",
         "DB_PORT": parts[0].split(":")[1],
         "DB_NAME": parts[1],
         "DB_PASSWORD": PASSWORD,
-        "DB_USER": secretive.database.split("//")[1].split(":")[0],
+        "DB_USER": operator.database.split("//")[1].split(":")[0],
     }
-    loud = ("--symbols", "005930", "--days", "2", "--verbose")
-    runs = []
-    with Watched() as watched:
-        runs.append(secretive.run(*loud))
-        runs.append(secretive.run(*loud, "--force", **by_keys))
-        assert [ran.code for ran in runs] == [0, 0], runs[-1].all
-        runs += [secretive.run(*loud[:-1], flag) for flag in ("--check", "--dry-run")]
-        for kind in ("egw00123", "http500_empty", "non_json", "truncated", "reset", "negative_price"):
-            kis.add_fault(kind, times=2, path="past")
-        runs.append(secretive.run(*loud, "--force"))
-        kis.clear_faults()
-        kis.add_fault("egw00304", path="past")
-        runs.append(secretive.run(*loud, "--force"))
-        assert runs[-1].code == 2
-        kis.clear_faults()
-        runs.append(secretive.run(*loud, "--force", DB_URL=secretive.database.replace("/minute_test", "/no_such")))
-        runs.append(secretive.run(*loud, **{**by_keys, "DB_USER": "nobody"}))
-        runs.append(secretive.run(*loud, DB_URL=f"mysql://u:{PASSWORD}@127.0.0.1:1/x"))
-        runs.append(secretive.run(*loud, DB_URL=f"mysql://u:{PASSWORD}"))
-        runs.append(secretive.run(*loud, DB_URL=f"mysqll://u:{PASSWORD}@h/x"))
-        runs.append(secretive.run(*loud, KIS_ENV=SECRETS["KIS_APP_KEY"], KIS_RATE_LIMIT=SECRETS["KIS_APP_SECRET"]))
-        assert {ran.code for ran in runs[-6:]} == {2}
-        runs.append(secretive.run(*loud, "--force", KIS_BASE_URL="http://127.0.0.1:1"))
-        secretive.moment.jump(NOON)
-        runs.append(secretive.update_once("--symbols", "005930,000660", "--verbose"))
-        runs.append(ended(secretive.update("--status")))
-        running = trading(secretive, "--verbose")
-        execute(url_of_root(mariadb, parts[1]), "RENAME TABLE stock_minute_prices TO hidden")
-        time.sleep(0.5)
-        runs.append(interrupt(running, signal.SIGTERM))
-        runs.append(ended(secretive.spawn([sys.executable, "kis_token.py"])))
-    assert any("fetch_minute_data" in line for line in watched.seen)
-    assert secrets_told(secretive, runs, watched.seen) == []
-    asked = "".join(str(request.params) for request in kis.requests if request.tr_id)
-    assert not [secret for secret in SECRETS.values() if len(secret) > 2 and secret in asked], "in a URL"
-    assert {"realtime_updater.log", "minute_data_collection.log"} <= {Path(name).name for name in secretive.written()}
+    flags = ("--symbols", "005930", "--days", "2")
+    assert [operator.run(*flags, **by_keys).code, operator.run(*flags, "--force").code] == [0, 0], operator.heard
+    for flag in ("--check", "--dry-run"):
+        operator.run(*flags, flag)
+    wrong = [
+        {"DB_URL": operator.database.replace("/minute_test", "/no_such")},
+        {**by_keys, "DB_USER": "nobody"},
+        {"DB_URL": f"mysql://u:{PASSWORD}@127.0.0.1:1/x"},
+        {"DB_URL": f"mysql://u:{PASSWORD}"},
+        {"DB_URL": f"mysqll://u:{PASSWORD}@h/x"},
+        {"KIS_ENV": SECRETS["KIS_APP_KEY"], "KIS_RATE_LIMIT": SECRETS["KIS_APP_SECRET"]},
+    ]
+    assert {operator.run(*flags, **environ).code for environ in wrong} == {2}
+    operator.run(*flags, "--force", KIS_BASE_URL="http://127.0.0.1:1")
+    operator.moment.jump(NOON)
+    operator.update_once("--symbols", "005930,000660")
+    ended(operator.update("--status"))
+    running = trading(operator)
+    execute(url_of_root(mariadb, parts[1]), "RENAME TABLE stock_minute_prices TO hidden")
+    time.sleep(0.5)
+    interrupt(running, signal.SIGTERM)
+    ended(operator.spawn([sys.executable, "kis_token.py"]))
+    assert {"realtime_updater.log", "minute_data_collection.log"} <= {Path(name).name for name in operator.written()}
+
+
+def test_a_secret_that_is_told_is_found(operator: Operator, kis: Simulator) -> None:
+    """The search itself: it hears DEBUG lines and looks into every file and at every process."""
+    kis.add_fault("http500_empty", path="past", times=1)
+    ran = operator.run("--symbols", "005930", "--days", "1")
+    token = next(iter(kis.tokens.known))
+    assert secrets_told(operator, [token], []) == []
+    assert any(" - DEBUG - " in text for text in operator.heard) and " - DEBUG - " not in ran.all
+    assert secrets_told(operator, [token], [f"python x.py {PASSWORD}"])
+    for secret in (SECRETS["KIS_APP_SECRET"], token):
+        told = operator.logs / "told.json"
+        told.write_text(json.dumps({"a": secret}))
+        assert secrets_told(operator, [token], [])
+        told.unlink()
+    operator.heard.append(f"2026-11-20 21:00:00 - DEBUG - {SECRETS['KIS_ACCOUNT_CODE']}")
+    assert secrets_told(operator, [], [])
+    operator.heard.pop()
 
 
 def url_of_root(server: Server, name: str) -> str:
     return f"mysql://root@{server.host}:{server.port}/{name}"
 
 
-def test_an_impostor_with_a_certificate_of_its_own_is_sent_nothing(secretive: Operator, kis: Simulator) -> None:
-    impostor = Impostor(secretive.folder)
+def test_an_impostor_with_a_certificate_of_its_own_is_sent_nothing(operator: Operator, kis: Simulator) -> None:
+    impostor = Impostor(operator.folder)
     environ = {"KIS_BASE_URL": impostor.url, "PYTHONHTTPSVERIFY": "0", "CURL_CA_BUNDLE": "", "REQUESTS_CA_BUNDLE": ""}
-    ran = secretive.run(*FLAGS, "--verbose", **environ)
+    ran = operator.run(*FLAGS, **environ)
     sees("bad_tls", ran, most_lines=12)
-    secretive.moment.jump(NOON)
-    sees("bad_tls", secretive.update_once("--symbols", "005930", **environ), most_lines=10)
+    operator.moment.jump(NOON)
+    sees("bad_tls", operator.update_once("--symbols", "005930", **environ), most_lines=10)
     impostor.close()
     assert impostor.visits > 0 and impostor.received == b""
-    assert not [way for way in written_ways(SECRETS["KIS_APP_KEY"]) if way in ran.all]
 
 
 def test_a_symbols_file_with_sql_in_it_is_refused(operator: Operator, kis: Simulator) -> None:
