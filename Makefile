@@ -17,7 +17,7 @@ help:
 	@echo "make demo   키도 DB도 없이 먼저 보기"
 	@echo "make test   테스트 (가상환경, 개발 패키지, MariaDB까지 스스로 준비)"
 	@echo "make lint   ruff, mypy --strict"
-	@echo "make soak   몇 분 걸리는 오래 달리기 테스트"
+	@echo "make soak   오래 달리기 테스트 (30분쯤, 결과는 tests/SOAK.md)"
 	@echo "make bench  속도 측정"
 	@echo "make clean  가상환경과 캐시 지우기 (.env, 토큰, 로그, DB는 그대로)"
 
@@ -34,7 +34,8 @@ lint: $(VENV)/.dev
 
 soak: $(VENV)/.dev
 	@sh .ci/mariadb
-	@$(BIN)/python -m pytest -q -m soak -o timeout=3600 $(ARGS)
+	@RECORD_SOAK=1 $(BIN)/python -m pytest -q -m "soak or load" -o timeout=3600 $(ARGS)
+	@$(BIN)/python tests/readme_parts.py
 
 bench: $(VENV)/.dev
 	@sh .ci/mariadb

@@ -120,12 +120,13 @@ class Collector:
             return self._believe(symbol, session)
         except BadDay as error:
             _log.debug("%s %s 다시 받습니다: %s", symbol, session.day, error)
-            return self._believe(symbol, session, doubted=self._daily.known(symbol))
+            doubted = {} if isinstance(error, OddDay) else self._daily.known(symbol)
+            return self._believe(symbol, session, doubted=doubted)
 
     def _believe(self, symbol: str, session: Session, *, doubted: DailyAnswer | None = None) -> Verdict:
         """Fetch and check a day. Empty is not success: it is asked again, then the daily candle is (law 8).
 
-        `doubted` is the daily answer of a first try that contradicted the minutes. Volume without minutes fails at
+        `doubted` (of a second try) is the daily answer that contradicted the minutes, or none: {}. Volume without minutes fails at
         first and is believed, with a note, when a later try brings nothing either: KIS may answer empty for minutes.
         """
         for attempt in range(EMPTY_TRIES):
@@ -194,6 +195,10 @@ class BadDay(SourceError):
     """The day's rows contradict each other or the daily candle: fetched once more before it fails."""
 
 
+class OddDay(BadDay):
+    """The day's rows are possible, but odd: they are fetched once more; the daily candle is not doubted."""
+
+
 class Page(NamedTuple):
     rows: list[Row]
     size: int
@@ -246,10 +251,12 @@ def check_day(
         raise BadDay("분봉은 있는데 일봉에 이 날이 없습니다.")
     else:
         notes.append("일봉이 비어 있어 대조하지 못함")
-    odd = [*_odd_start(rows, session), *_odd_end(candles[-1], session, daily)]
-    if odd and not again:
-        raise BadDay(odd[0])
-    return Verdict(candles, COMPLETE, " · ".join(notes + odd) or None)
+    start, end = _odd_start(rows, session), _odd_end(candles, session, daily)
+    if not again and end:
+        raise BadDay(end[0])
+    if not again and (start or _lacks_auction(candles, session)):
+        raise OddDay(start[0] if start else "종가 단일가 봉이 없습니다.")
+    return Verdict(candles, COMPLETE, " · ".join([*notes, *start, *end]) or None)
 
 
 def _odd_start(rows: Sequence[Row], session: Session) -> list[str]:
@@ -260,9 +267,19 @@ def _odd_start(rows: Sequence[Row], session: Session) -> list[str]:
     return [f"첫 봉({rows[0].minute:%H:%M}) 이전 거래대금이 하루의 {100 * before // rows[-1].turnover}%"]
 
 
-def _odd_end(last: Candle, session: Session, daily: DailyCandle | None) -> list[str]:
-    """No turnover shows a missing last row: a day without an auction that ends at another price lacks one, maybe."""
-    if daily is None or last.timestamp >= session.close.replace(tzinfo=None) or last.close == daily.close:
+def _lacks_auction(candles: Sequence[Candle], session: Session) -> bool:
+    """No row behind it, so no turnover, shows that the last one is missing: a day without an auction is asked again.
+
+    Where labels begin a minute before the open (a past CSAT day), the auction's is a minute early, too.
+    """
+    opened, closed = session.open.replace(tzinfo=None), session.close.replace(tzinfo=None)
+    return candles[-1].timestamp < min(closed, closed - (opened - candles[0].timestamp))
+
+
+def _odd_end(candles: Sequence[Candle], session: Session, daily: DailyCandle | None) -> list[str]:
+    """A day without an auction that ends at another price than the daily candle lacks a row, maybe."""
+    last = candles[-1]
+    if daily is None or not _lacks_auction(candles, session) or last.close == daily.close:
         return []
     return [f"종가 단일가 봉이 없고 마지막 종가 {last.close:,}원이 일봉 종가 {daily.close:,}원과 다름"]
 

@@ -17,11 +17,11 @@ from requests.adapters import HTTPAdapter
 from clock import Clock
 from errors import AuthError, ConfigError, NotOffered, Outage, RateLimited, SourceError
 from redact import Redactor
+from settings import is_loopback
 
 TIMEOUT_SECONDS = 10
 LOST_SECONDS = 300
 """How long a server that was there before is waited for."""
-LOOPBACK = ("localhost", "127.", "::1")
 _log = logging.getLogger("minute_data")
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ def new_session(base_url: str, connections: int) -> requests.Session:
     """A session that keeps up to `connections` connections; TLS is verified, the environment's proxies are used."""
     session = requests.Session()
     session.auth = lambda request: request  # else a ~/.netrc entry would replace the authorization header
-    session.trust_env = not (urlsplit(base_url).hostname or "").startswith(LOOPBACK)
+    session.trust_env = not is_loopback(urlsplit(base_url).hostname or "")
     session.mount(f"{urlsplit(base_url).scheme}://", HTTPAdapter(pool_connections=1, pool_maxsize=connections))
     return session
 

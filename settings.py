@@ -173,11 +173,11 @@ def _is_base_url(text: str) -> bool:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         return False
-    secure = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+    secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
     return secure and is_host(host) and port != 0 and not parts.netloc.endswith(":")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -10,6 +10,7 @@
 import json
 import os
 import platform
+import re
 import signal
 import statistics
 import subprocess
@@ -42,10 +43,18 @@ THE_97 = list(symbols_file.choose(None, None))
 RESULTS, README = HERE / "results.json", HERE / "README.md"
 START, END = "<!-- 결과: 시작 -->", "<!-- 결과: 끝 -->"
 _TUNED = ("--innodb", "--performance-schema")
-_AT_A_MOMENT = (
-    "import sys; from datetime import datetime; from clock import Clock; import fetch_minute_data;"
-    f"sys.exit(fetch_minute_data.main(clock=Clock(at=datetime.fromisoformat('{EVENING.isoformat()}'))))"
-)
+_AT_A_MOMENT = f"""\
+import sys
+from datetime import datetime
+from pathlib import Path
+from clock import Clock
+import fetch_minute_data
+
+code = fetch_minute_data.main(clock=Clock(at=datetime.fromisoformat("{EVENING.isoformat()}")))
+status = Path("/proc/self/status")
+Path("status.txt").write_text(status.read_text() if status.exists() else "")
+sys.exit(code)
+"""
 
 
 # --- numbers ---
@@ -211,7 +220,10 @@ def kis(**options: Any) -> Iterator[Kis]:
 
 @dataclass
 class Ran:
-    """How a command ended, and what it cost: seconds of the wall and of the processor, peak memory in MB."""
+    """How a command ended, and what it cost: seconds of the wall and of the processor, peak memory in MB.
+
+    The peak is the kernel's VmHWM: `ru_maxrss` starts with what the parent held when it forked.
+    """
 
     code: int
     out: str
@@ -224,6 +236,7 @@ class Fetch:
     """`python fetch_minute_data.py …` in the background, its clock at `EVENING`, its settings from the environment."""
 
     def __init__(self, *flags: str, kis: str, database: str, folder: Path, rate: float) -> None:
+        self._status = folder / "status.txt"
         self._log = (folder / "output.txt").open("w+", encoding="utf-8")
         self._began = time.monotonic()
         environ = os.environ | {
@@ -241,7 +254,12 @@ class Fetch:
         self._log.seek(0)
         out = self._log.read()
         self._log.close()
-        return Ran(self.process.returncode, out, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+        return Ran(self.process.returncode, out, wall, usage.ru_utime + usage.ru_stime, self._peak())
+
+    def _peak(self) -> float:
+        known = self._status.read_text() if self._status.exists() else ""
+        found = re.search(r"VmHWM:\s+(\d+) kB", known)
+        return int(found[1]) / 1024 if found else float("nan")
 
 
 def fetch(*flags: str, kis: str, database: str, folder: Path, rate: float = 100_000) -> Ran:

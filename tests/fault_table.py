@@ -97,8 +97,8 @@ STORE = {
 HOST = {
     "kill": Fault("수집 중 kill -9 (50번)", "", "-9", _RESUME),
     "kill_updater": Fault("실시간 라운드 중 kill -9 (20번)", "", "-9", "다시 시작하면 오늘 빈 곳부터 채움"),
-    "term": Fault("수집 중 SIGTERM", "다시 실행하면 이어서 받습니다", "130", _RESUME),
-    "term_updater": Fault("실시간 갱신 중 SIGTERM", "", "0", "저장 중인 것만 마치고 끝남"),
+    "term": Fault("수집 중 SIGTERM (50번)", "다시 실행하면 이어서 받습니다", "130", _RESUME),
+    "term_updater": Fault("실시간 라운드 중 SIGTERM (20번)", "", "0", "저장 중인 것만 마치고 끝남"),
     "no_space": Fault(
         "로그·결과 파일 디스크가 가득 참",
         "로그 파일에 쓰지 못했습니다: …수집은 계속합니다",

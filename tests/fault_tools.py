@@ -11,6 +11,7 @@ import base64
 import json
 import os
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -246,18 +247,24 @@ def present(database: str, sim: Simulator, symbols: Iterable[str], now: datetime
 # --- trouble ---
 
 
-def kill_often(
-    start: Callable[[], subprocess.Popen[str]], dice: Random, times: int, calls: Callable[[], int], most: int
+def end_often(
+    start: Callable[[], subprocess.Popen[str]],
+    how: signal.Signals,
+    times: int,
+    *,
+    calls: Callable[[], int],
+    most: int,
+    dice: Random,
 ) -> list[Ran]:
-    """Start and kill a command `times` times, each after a random number of its calls to KIS, or before any."""
+    """Start and end a command `times` times, each after a random number of its calls to KIS (`most`), or before any."""
     runs = []
     for _ in range(times):
-        before, wanted = calls(), dice.randrange(most)
-        process = start()
-        while wanted and calls() - before < wanted and process.poll() is None:
+        before, wanted, process = calls(), dice.randrange(most), start()
+        deadline = time.monotonic() + 3  # a round may have fewer calls
+        while calls() - before < wanted and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.005)
         time.sleep(dice.uniform(0, 0.1) if wanted else dice.uniform(0.1, 1))
-        process.kill()
+        process.send_signal(how)
         runs.append(ended(process, 30))
     return runs
 
@@ -389,6 +396,6 @@ def written_ways(secret: str) -> set[str]:
 
 __all__ = [
     "EVENING", "FIRST", "FLAGS", "LAST", "NOON", "PASSWORD", "SECRETS", "SYMBOLS", "Impostor", "Moment", "Operator",
-    "Ran", "Watched", "assert_true", "count_days", "days", "ended", "execute", "fill", "holds", "kill_often", "kis_at",
+    "Ran", "Watched", "assert_true", "count_days", "days", "end_often", "ended", "execute", "fill", "holds", "kis_at",
     "present", "secrets_told", "sees", "small_disk", "together", "url_of", "whole_or_absent", "written_ways",
 ]  # fmt: skip

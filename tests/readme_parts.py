@@ -3,6 +3,7 @@
     python tests/readme_parts.py       writes them; test_readme.py fails while they are out of date
 """
 
+import json
 import re
 import subprocess
 import sys
@@ -48,17 +49,49 @@ def faults() -> str:
     return fault_table.markdown()
 
 
+def soak() -> str:
+    """The table of tests/SOAK.md: the last results of `make soak`."""
+    text = (ROOT / "tests" / "SOAK.md").read_text(encoding="utf-8")
+    return text[text.index("|") :].strip()
+
+
+SHOWN = (
+    ("쿼터 효율, 초당 18회 (답까지 50 / 200 / 600 ms)", "quota", r"^18/s .*흔들림 5 ms"),
+    ("같은 것, 가는 길이 60 ms까지 흔들릴 때", "quota", r"^18/s .*흔들림 60 ms"),
+    ("쿼터 효율, 초당 100회", "quota", r"^100/s"),
+    ("분봉 호출 ÷ 최소 (97 / 194종목)", "backfill", r"분봉 호출"),
+    ("그 밖의 호출 (97 / 194종목)", "backfill", r"그 밖의 호출"),
+    ("97종목 × 21일: CPU", "backfill", r"^97종목: CPU"),
+    ("최대 메모리 (97 / 194종목)", "backfill", r"최대 메모리"),
+    ("저장 ÷ 한 행씩 INSERT (MariaDB / MySQL)", "store", r"한 행씩의 몇 배"),
+    ("저장 ÷ LOAD DATA (MariaDB / MySQL)", "store", r"LOAD DATA의 몇 배"),
+    ("할 일이 없을 때, 약 99만 행 (MariaDB / MySQL, 초)", "nothing", r"모두 있을 때"),
+    ("라운드: 활발 30종목 / 97종목 모두 저장까지 (초)", "round", r"^97종목 라운드: (활발|모두)"),
+    ("종목일 하나: 10종목 10만 행 / 500종목 1,000만 행", "growth", r"^10종목|42거래일"),
+    ("시작: `--help` (초)", "startup", r"--help"),
+)
+"""Lines of the README's table: a label, the benchmark, and which of its lines."""
+
+
 def benchmarks() -> str:
-    """The section "README용 표" of benchmarks/README.md; what stands there already, where it is not written yet."""
-    text = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
-    found = re.search(r"^#+ README용 표\n(.*?)(?=^#|^<!--|\Z)", text, re.MULTILINE | re.DOTALL)
-    return found[1].strip() if found else part("benchmarks")
+    """The last results of `make bench` (benchmarks/results.json) in short: medians, without their spread."""
+    results = json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))
+    rows = ["| 항목 | 결과 | 목표 |", "|---|---|---|"]
+    for label, name, which in SHOWN:
+        lines = [line for line in results[name]["lines"] if re.search(which, line["what"])]
+        values = " / ".join(re.sub(r" \([^)]*\)", "", line["value"]) for line in lines)
+        targets = " / ".join(dict.fromkeys(line["target"] for line in lines))
+        met = {line["met"] for line in lines} - {None}
+        rows.append(f"| {label} | {values} | {targets}{' ✅' * (met == {True})}{' ❌' * (False in met)} |")
+    machine, when = results["quota"]["machine"], min(result["when"] for result in results.values())[:10]
+    return "\n".join([*rows, "", f"{machine}, {when}. 다시 재기: `make bench`"])
 
 
 PARTS: dict[str, Callable[[], str]] = {
     "help": options,
     "settings": settings,
     "faults": faults,
+    "soak": soak,
     "benchmarks": benchmarks,
 }
 

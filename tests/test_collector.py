@@ -398,6 +398,31 @@ class TestWrongRows:
         here.collect()
         assert here.is_true()
 
+    def test_that_lack_the_auction_once_are_asked_for_it_again(self, world):
+        """No row behind it, so no turnover, tells of a last row that an answer kept back."""
+        here = world()
+        lacking = []
+
+        def lack_once(name, params, rows):
+            if name == "past" and not lacking:
+                lacking.append(1)
+                return [row for row in rows if row["stck_cntg_hour"] < "153000"]
+            return rows
+
+        here.sim.twist = lack_once
+        here.collect()
+        assert here.is_true() and here.coverage().note is None
+
+    def test_of_a_day_without_an_auction_cost_one_more_look(self, world):
+        here = world()
+        day = next(
+            day
+            for day in CALENDAR.trading_days(*SPAN)
+            if (truth := here.sim.truth(RARE, day)) and f"{truth[-1].timestamp:%H%M}" < "1530" and day != CSAT
+        )
+        here.collect(RARE, day)
+        assert here.is_true(RARE, day) and here.sim.calls("past") == 2
+
     @pytest.mark.parametrize("kind", BAD)
     def test_that_cannot_be_true_and_stay_fail_the_day(self, world, kind):
         here = world()

@@ -39,11 +39,11 @@ from fault_tools import (
     assert_true,
     count_days,
     days,
+    end_often,
     ended,
     execute,
     fill,
     holds,
-    kill_often,
     kis_at,
     present,
     secrets_told,
@@ -506,12 +506,6 @@ def trading(operator: Operator, *flags: str, rounds: int = 1, **environ: str) ->
     return process
 
 
-def begun(operator: Operator) -> int:
-    """How often an updater took up a session."""
-    log = operator.logs / "realtime_updater.log"
-    return operator.log(log.name).count("갱신을 시작합니다") if log.exists() else 0
-
-
 def settles(operator: Operator, kis: Simulator) -> None:
     """In the evening one run makes the day equal to the authority's."""
     operator.moment.jump(EVENING)
@@ -542,10 +536,16 @@ def test_a_store_that_dies_under_the_updater(keeper: Operator, own_server: Serve
 # --- the host: processes that end ---
 
 
+SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM}
+EARLY = -signal.SIGTERM
+"""The exit code of a command that got SIGTERM before it listened."""
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(240)
-def test_killed_at_fifty_random_instants_of_a_backfill(operator: Operator, kis: Simulator) -> None:
-    """Two lines of runs on one growing table, each killed after a random moment; then one run each completes it."""
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("key", ["kill", "term"])
+def test_ended_at_fifty_random_instants_of_a_backfill(operator: Operator, kis: Simulator, key: str) -> None:
+    """Two lines of runs on one growing table, each ended after a random moment; then one run completes it."""
     halves = [("005930", "000660", "373220"), ("035420", "105560", "012330")]
     span = ("--from", "2026-10-20", "--workers", "1")
     assert operator.run("--symbols", "005930", "--days", "1").code == 0
@@ -553,71 +553,46 @@ def test_killed_at_fifty_random_instants_of_a_backfill(operator: Operator, kis: 
     def line(symbols: tuple[str, ...], seed: int) -> list[Ran]:
         flags = ("--symbols", ",".join(symbols), *span)
         asked = lambda: sum(request.params.get("FID_INPUT_ISCD") in symbols for request in kis.requests)  # noqa: E731
-        return kill_often(lambda: operator.start(*flags, KIS_RATE_LIMIT="60"), Random(seed), 25, asked, 30)
+        start = lambda: operator.start(*flags, KIS_RATE_LIMIT="60")  # noqa: E731
+        return end_often(start, SIGNALS[key], 25, calls=asked, most=30, dice=Random(seed))
 
     runs = sum(together(*(lambda half=half, seed=seed: line(half, seed) for seed, half in enumerate(halves))), [])
-    assert [ran.code for ran in runs].count(int(FAULTS["kill"].code)) > 40
-    assert not [ran.all for ran in runs if "Traceback" in ran.all]
+    told = [ran for ran in runs if str(ran.code) == FAULTS[key].code]
+    assert len(told) > 40 and {ran.code for ran in runs} <= {0, EARLY, int(FAULTS[key].code)}
+    for ran in told:
+        sees(key, ran)
+    assert max(ran.seconds for ran in runs) < 5
     symbols = [*halves[0], *halves[1]]
     wanted = days(kis, date(2026, 10, 20))
     kept = whole_or_absent(operator.database, kis, symbols, wanted)
-    assert 3 < len(kept) < len(symbols) * len(wanted), f"{len(kept)}: killed at work"
+    assert 3 < len(kept) < len(symbols) * len(wanted), f"{len(kept)}: ended at work"
     ran = operator.run("--symbols", ",".join(symbols), *span[:2])
     assert ran.code == 0, ran.all
     assert_true(operator.database, kis, symbols, wanted)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
-def test_killed_at_twenty_random_instants_of_a_round(operator: Operator, kis: Simulator) -> None:
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("key, flags", [("kill_updater", ("--once",)), ("term_updater", ())])
+def test_ended_at_twenty_random_instants_of_a_round(
+    operator: Operator, kis: Simulator, key: str, flags: tuple[str, ...]
+) -> None:
     operator.moment.jump(NOON)
-    flags = ("--symbols", ",".join(SYMBOLS))
-    runs = kill_often(lambda: operator.update("--once", *flags, KIS_RATE_LIMIT="15"), Random(5), 20, kis.calls, 16)
-    assert {ran.code for ran in runs} <= {0, int(FAULTS["kill_updater"].code)}
-    assert not [ran for ran in runs if "Traceback" in ran.all]
+    which = ("--symbols", ",".join(SYMBOLS))
+    start = lambda: operator.update(*flags, *which, KIS_RATE_LIMIT="15")  # noqa: E731
+    how = SIGNALS[key.removesuffix("_updater")]
+    runs = end_often(start, how, 20, calls=lambda: kis.calls(), most=16, dice=Random(5))
+    assert {ran.code for ran in runs} <= {0, EARLY, int(FAULTS[key].code)}
+    told = [ran for ran in runs if str(ran.code) == FAULTS[key].code]
+    assert len(told) > 10
+    for ran in told:
+        sees(key, ran)
+    assert max(ran.seconds for ran in runs) < 5
     present(operator.database, kis, SYMBOLS, NOON.replace(hour=0)) if count_days(operator.database) else None
     now = operator.moment.now()
-    ran = operator.update_once(*flags)
+    ran = operator.update_once(*which)
     assert ran.code == 0, ran.all
     assert present(operator.database, kis, SYMBOLS, now) > 300
-    settles(operator, kis)
-
-
-@pytest.mark.slow
-def test_sigterm_at_random_instants_of_a_backfill(operator: Operator, kis: Simulator) -> None:
-    assert operator.run("--symbols", "005930", "--days", "1").code == 0
-    dice = Random(6)
-    stopped = 0
-    for _ in range(8):
-        process = operator.start(*FLAGS, KIS_RATE_LIMIT="8")
-        until(lambda process=process: "수집 시작" in operator.log() or process.poll() is not None)
-        time.sleep(0.4 + dice.uniform(0, 1.2))
-        ran = interrupt(process, signal.SIGTERM)
-        assert "Traceback" not in ran.all, ran.all
-        if ran.code == 130:
-            stopped += 1
-            sees("term", ran)
-        assert ran.seconds < 5
-    assert stopped >= 2
-    whole_or_absent(operator.database, kis, SYMBOLS, days(kis))
-    completes(operator, kis)
-
-
-@pytest.mark.slow
-def test_sigterm_at_random_instants_of_the_updater(operator: Operator, kis: Simulator) -> None:
-    operator.moment.jump(NOON)
-    dice = Random(7)
-    for _ in range(6):
-        before = begun(operator)
-        process = operator.update("--symbols", ",".join(SYMBOLS), KIS_RATE_LIMIT="10")
-        until(lambda before=before: begun(operator) > before, 60)
-        time.sleep(dice.uniform(0, 2))
-        ran = interrupt(process, signal.SIGTERM)
-        sees("term_updater", ran)
-        assert ran.seconds < 5
-    now = operator.moment.now()
-    assert operator.update_once("--symbols", ",".join(SYMBOLS)).code == 0
-    present(operator.database, kis, SYMBOLS, now)
     settles(operator, kis)
 
 

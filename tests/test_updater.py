@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from backfill_tools import coverage, ended, execute, stored_rows, true_rows
 from servers import Server
-from updater_tools import FRIDAY, LINE, MIXED, FakeDay, Owner, at
+from updater_tools import FRIDAY, LINE, MIXED, FakeDay, Owner, assert_provisional, at
 
 import status_file
 import symbols_file
@@ -582,18 +582,6 @@ def test_on_vts_all_symbols_stay_whole_over_an_hour(make: Make):
     assert not day.watcher.wrong
 
 
-def assert_provisional(day: FakeDay, symbol: str, now: datetime, intervals: tuple[str, ...] = ("ONE_MINUTE",)) -> None:
-    """All that was over at `now` is stored and true, but for a VWAP that turnover did not prove."""
-    limit = now.replace(tzinfo=None)
-    found = {row[:3]: row for row in stored_rows(day.url, symbol)}
-    for row in true_rows(day.kis, symbol, [FRIDAY]):
-        length = {"ONE_MINUTE": 1, "FIVE_MINUTES": 5, "FIFTEEN_MINUTES": 15}[row[1]]
-        if row[1] in intervals and row[2] + timedelta(minutes=length) <= limit:
-            had = found.get(row[:3])
-            assert had and had[:10] == row[:10], (row, had)
-            assert row[10] is None or had[10] in (None, row[10]), (row, had)  # fillers may prove the first minute
-
-
 @pytest.mark.parametrize("symbols", [3, 70])
 def test_the_end_of_a_day_on_vts_is_provisional_with_its_auction_right(make: Make, symbols: int):
     """Seventy symbols take longer than a minute's round: all of them get their last visit nevertheless."""
@@ -681,26 +669,3 @@ def test_rounds_start_within_a_second_of_three_without_drift(real_minutes: tuple
     minutes = [LINE.search(line).group(1) for line in rounds[1:4]]  # type: ignore[union-attr]
     assert minutes == ["10:30", "10:31", "10:32"]
     assert all(3 <= lag < 5 for lag in lags), lags
-
-
-# --- soak ---
-
-
-@pytest.mark.soak
-def test_a_whole_day_of_97_symbols_at_18_calls_a_second(make: Make):
-    names = list(symbols_file.choose(None, None))
-    day = make(at(8, 50), {}, rate_limit=18.0)
-    day.symbols = names
-    day.run(until=at(15, 55))
-    day.assert_week()
-
-
-@pytest.mark.soak
-def test_a_whole_day_of_97_symbols_on_vts(make: Make):
-    names = list(symbols_file.choose(None, None))
-    day = make(at(8, 50), {}, env="vts", rate_limit=0.9, kis={"env": "vts", "rate": 1.0})
-    day.symbols = names
-    day.run(until=at(17, 0))
-    for name in names:
-        assert_provisional(day, name, at(23, 59))
-    assert not day.watcher.wrong

@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 
 import mysql.connector
 import requests
-from backfill_tools import User, assert_true, coverage, sessions
+from backfill_tools import User, assert_true, coverage, sessions, stored_rows, true_rows
 
 import settings as user_settings
 from clock import Clock
@@ -282,6 +282,17 @@ class FakeDay:
     def close(self) -> None:
         self.watcher.close()
         self.kis.stop()
+
+
+def assert_provisional(day: FakeDay, symbol: str, now: datetime, intervals: tuple[str, ...] = ("ONE_MINUTE",)) -> None:
+    """All that was over at `now` is stored and true, but for a VWAP that turnover did not prove."""
+    limit = now.replace(tzinfo=None)
+    found = {row[:3]: row for row in stored_rows(day.url, symbol)}
+    for row in true_rows(day.kis, symbol, [FRIDAY]):
+        if row[1] in intervals and row[2] + timedelta(minutes=MINUTES[row[1]]) <= limit:
+            had = found.get(row[:3])
+            assert had and had[:10] == row[:10], (row, had)
+            assert row[10] is None or had[10] in (None, row[10]), (row, had)  # fillers may prove the first minute
 
 
 class _Kept(logging.Handler):

@@ -1,22 +1,17 @@
-"""The fault matrix at length: anything KIS could possibly say, and 500 symbols at once (soak; results in SOAK.md)."""
+"""The fault matrix, its widest row: whatever KIS says, a day is stored as it traded, or a typed error tells why not."""
 
 import json
-import threading
-import time
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
-from pathlib import Path
+from datetime import date, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import requests
-from backfill_tools import FarSimulator
-from fault_tools import EVENING, Moment, Operator, assert_true, days, ended, kis_at, present, url_of
+from fault_tools import EVENING, Moment, kis_at
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from servers import Server
-from updater_tools import FakeClock, FakeDay, at
+from updater_tools import FakeClock
 
 import settings as user_settings
 from collector import Collector, SymbolDay
@@ -28,12 +23,6 @@ from market_hours import TradingCalendar
 DAY = date(2026, 11, 20)
 SESSION = TradingCalendar().session(DAY)
 TRUTH = kis_at(Moment(EVENING))
-FIVE_HUNDRED = [f"1{number:05}" for number in range(500)]
-SOAK = Path(__file__).parent / "SOAK.md"
-
-
-# --- anything at all ---
-
 LEAVES = (
     st.none()
     | st.booleans()
@@ -128,91 +117,3 @@ def test_whatever_kis_says_is_a_typed_error_or_a_sound_day(
             )
             assert candle.volume > 0 and SESSION.open <= candle.timestamp.replace(tzinfo=EVENING.tzinfo) < SESSION.end
             assert candle.vwap is None or candle.low <= candle.vwap <= candle.high
-
-
-# --- 500 symbols ---
-
-
-class Memory:
-    """Resident memory of a process in MB, sampled while it runs."""
-
-    def __init__(self, pid: int) -> None:
-        self.samples: list[float] = []
-        self._pid = pid
-        self._stop = threading.Event()
-        threading.Thread(target=self._look, daemon=True).start()
-
-    def _look(self) -> None:
-        while not self._stop.wait(0.5):
-            try:
-                pages = int(Path(f"/proc/{self._pid}/statm").read_text().split()[1])
-            except (OSError, IndexError):
-                return
-            self.samples.append(pages * 4096 / 2**20)
-
-    def early_and_late(self) -> tuple[float, float]:
-        """The most of the second and of the last fifth of the run."""
-        self._stop.set()
-        fifth = max(1, len(self.samples) // 5)
-        return max(self.samples[fifth : 2 * fifth]), max(self.samples[-fifth:])
-
-
-def noted(what: str, **figures: object) -> None:
-    """A line of SOAK.md: the date and the figures of the last run."""
-    known = (
-        SOAK.read_text(encoding="utf-8").splitlines()
-        if SOAK.exists()
-        else ["# 오래 달리기 (`make soak`)", "", "| 시험 | 날짜 | 결과 |", "|---|---|---|"]
-    )
-    kept = [line for line in known if not line.startswith(f"| {what} |")]
-    told = ", ".join(f"{name} {value}" for name, value in figures.items())
-    SOAK.write_text("\n".join([*kept, f"| {what} | {date.today()} | {told} |"]) + "\n", encoding="utf-8")
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(1200)
-def test_500_symbols_and_five_days_whole_and_in_flat_memory(tmp_path: Path, mariadb: Server) -> None:
-    moment, database = Moment(), mariadb.fresh()
-    far = FarSimulator("--rate", "100000", "--latency-ms", "0")
-    operator = Operator(tmp_path, far.url, url_of(database), moment=moment)
-    try:
-        began = time.monotonic()
-        process = operator.start("--symbols", ",".join(FIVE_HUNDRED), "--from", "2026-11-16")
-        memory = Memory(process.pid)
-        ran = ended(process, 1000)
-        seconds, (early, late) = time.monotonic() - began, memory.early_and_late()
-    finally:
-        far.stop()
-    assert ran.code == 0, ran.all[-3000:]
-    rows = assert_true(operator.database, kis_at(moment), FIVE_HUNDRED, days(kis_at(moment), date(2026, 11, 16)))
-    assert late < early * 1.25 + 10, memory.samples
-    noted(
-        "500종목 × 5일 수집",
-        걸린_시간=f"{seconds:.0f}초",
-        캔들=f"{rows:,}건 모두 일치",
-        메모리=f"{early:.0f} → {late:.0f}MB",
-    )
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(1800)
-def test_a_market_hour_of_500_symbols_at_18_calls_a_second(tmp_path: Path) -> None:
-    import os
-
-    day = FakeDay(tmp_path, at(10, 0), {}, rate_limit=18.0, kis={"rate": 18})
-    day.symbols = FIVE_HUNDRED
-    memory, began = Memory(os.getpid()), time.monotonic()
-    try:
-        day.run(until=at(11, 0))
-        seconds, (early, late) = time.monotonic() - began, memory.early_and_late()
-        assert not day.watcher.wrong
-        over = sum(request.code == "EGW00201" for request in day.kis.requests)
-        rows = present(day.url, day.kis, FIVE_HUNDRED, at(11, 0) - timedelta(minutes=2))
-        calls, rounds = len(day.kis.requests), len(day.rounds())
-    finally:
-        day.close()
-    assert over == 0
-    assert late < early * 1.25 + 60, "the simulator remembers its calls in the same process"
-    noted("500종목 장중 한 시간 (초당 18회)", 라운드=rounds, 호출=f"{calls:,}회", 한도_초과=over,
-          캔들=f"{rows:,}건 모두 일치",
-          메모리=f"{early:.0f} → {late:.0f}MB", 걸린_시간=f"{seconds:.0f}초")  # fmt: skip
