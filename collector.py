@@ -126,8 +126,8 @@ class Collector:
     def _believe(self, symbol: str, session: Session, *, doubted: DailyAnswer | None = None) -> Verdict:
         """Fetch and check a day. Empty is not success: it is asked again, then the daily candle is (law 8).
 
-        `doubted` (of a second try) is the daily answer that contradicted the minutes, or none: {}. Volume without minutes fails at
-        first and is believed, with a note, when a later try brings nothing either: KIS may answer empty for minutes.
+        `doubted` (of a second try) is the daily answer that contradicted the minutes, or none: {}. Volume without
+        minutes fails at first and is believed, with a note, when a later try brings nothing either.
         """
         for attempt in range(EMPTY_TRIES):
             rows = self._fetch(symbol, session)

@@ -1,8 +1,8 @@
 """Point 1: calls a second that KIS answered ÷ calls a second that it allows, whole command, KIS and database included.
 
 The server counts a sliding second on arrival and sits in a process of its own. Measured in steady state: the first
-seconds (token, first connections; with a way that jitters by 60 ms the minute in which the gap finds its width) are
-left out, an over-limit answer counts as none.
+seconds (token, first connections) are left out, an over-limit answer counts as none. With a way that jitters by 60 ms
+the minute in which the gap finds its width is measured, too.
 """
 
 import time
@@ -39,7 +39,7 @@ class Case(NamedTuple):
 
 LATENCIES = (0.05, 0.2, 0.6)
 STEADY = [Case(18, latency, 0.005, 6, 40, 0.97, 0.0) for latency in LATENCIES]
-UNEVEN = [Case(18, latency, 0.06, 50, 50, 0.9, 0.01) for latency in LATENCIES]
+UNEVEN = [Case(18, latency, 0.06, 6, 90, 0.9, 0.01) for latency in LATENCIES]
 FAST = [Case(100, latency, 0.005, 10, 20, 0.8, 0.01) for latency in LATENCIES]
 WINDOWS = 5
 
@@ -103,7 +103,7 @@ def main() -> None:
             lines.append(line(case, measure(case, server)))
             print(*lines[-1], flush=True)
     note = "흔들림 = 서버에 닿기까지 더 걸리는 시간(0부터 그 값까지 고르게)."
-    note += " 60 ms는 첫 50초(간격을 넓히는 시간)를 빼고 쟀습니다. 최소–최대는 한 실행의 다섯 구간."
+    note += " 처음 6초(토큰, 첫 연결; 100/s는 10초)를 빼고 쟀습니다. 최소–최대는 한 실행의 다섯 구간."
     keep("quota", "1. 쿼터 효율 (성공한 호출 ÷ 허용된 호출)", lines, began_at_load=began, note=note)
 
 
