@@ -5,7 +5,7 @@ The unit is the symbol-day (law 2). The past TR is the authority; what makes a d
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise, product
 from typing import Any, NamedTuple
@@ -33,11 +33,12 @@ class SymbolDay(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What a symbol-day turned out to be."""
+    """What a symbol-day turned out to be; `odd` tells why a second look is worth its call, "" where nothing is."""
 
     candles: list[Candle]
     status: str
     note: str | None
+    odd: str = ""
 
 
 def plan(
@@ -113,29 +114,28 @@ class Collector:
         )
 
     def _judge(self, symbol: str, session: Session) -> Verdict:
-        """Believe a day; a contradiction is asked once more, of both sources, before it fails the day."""
+        """Believe a day; a contradiction is asked once more, of whoever took part in it, before it fails the day."""
         self._clock.check()
         self._daily.prefetch(symbol)
         try:
             return self._believe(symbol, session)
         except BadDay as error:
             _log.debug("%s %s 다시 받습니다: %s", symbol, session.day, error)
-            doubted = {} if isinstance(error, OddDay) else self._daily.known(symbol)
-            return self._believe(symbol, session, doubted=doubted)
+            return self._believe(symbol, session, doubted=error.doubted)
 
     def _believe(self, symbol: str, session: Session, *, doubted: DailyAnswer | None = None) -> Verdict:
         """Fetch and check a day. Empty is not success: it is asked again, then the daily candle is (law 8).
 
-        `doubted` (of a second try) is the daily answer that contradicted the minutes, or none: {}. Volume without
-        minutes fails at first and is believed, with a note, when a later try brings nothing either.
+        `doubted` is a daily answer that the minutes contradicted. Volume without minutes fails at first and is
+        believed, with a note, when a later try brings nothing either: KIS may answer empty for minutes on end.
         """
         for attempt in range(EMPTY_TRIES):
-            rows = self._fetch(symbol, session)
+            minutes = self._fetch(symbol, session)
             told = self._daily.get(symbol, instead_of=doubted)
-            daily, answered = told.get(session.day), bool(told)
-            if rows:
-                return check_day(rows, session, daily, answered, again=doubted is not None)
-            if attempt and answered and not (daily and daily.volume):
+            if minutes.rows:
+                return self._checked(symbol, session, minutes, told)
+            daily = told.get(session.day)
+            if attempt and told and not (daily and daily.volume):
                 return Verdict([], NO_TRADES, None)
             self._clock.sleep(attempt)
         if not daily:
@@ -147,15 +147,25 @@ class Collector:
         _log.warning("⚠️ %s %s: %s. NO_TRADES로 적습니다. 의심되면 --force 로 받으세요.", symbol, session.day, why)
         return Verdict([], NO_TRADES, why)
 
-    def _fetch(self, symbol: str, session: Session) -> list[Row]:
-        """All pages of a day, oldest row first: from close + 9 minutes back until the day's start is proven."""
+    def _checked(self, symbol: str, session: Session, minutes: "Minutes", told: DailyAnswer) -> Verdict:
+        """Prove a day. One that is odd is looked at once more, which may add rows and never takes any away."""
+        verdict = check_day(minutes, session, told)
+        if not verdict.odd:
+            return verdict
+        _log.debug("%s %s 한 번 더 봅니다: %s", symbol, session.day, verdict.odd)
+        found = {row.minute: row for row in minutes.rows}
+        _merge(found, self._fetch(symbol, session).rows)
+        return check_day(Minutes(_in_order(found)), session, told)
+
+    def _fetch(self, symbol: str, session: Session) -> "Minutes":
+        """All pages of a day: from close + 9 minutes back until the day's start is proven."""
         found: dict[datetime, Row] = {}
-        last, deeper = session.end - timedelta(seconds=1), False
+        last, deeper, pages = session.end - timedelta(seconds=1), False, 0
         doubted: datetime | None = None
         while True:
-            page = self._page(symbol, session, last, deeper=deeper)
+            page, pages = self._page(symbol, session, last, deeper=deeper), pages + 1
             _merge(found, page.rows)
-            rows = [found[minute] for minute in sorted(found)]
+            rows = _in_order(found)
             unexplained = bool(rows) and unexplained_start(rows, session)
             if deeper and not page.size and unexplained:
                 raise SourceError(f"{last:%H:%M} 이전 분봉이 계속 비어 있어 하루의 시작을 확인할 수 없습니다.")
@@ -167,7 +177,7 @@ class Collector:
                 doubted = rows[0].minute
                 last = doubted.replace(tzinfo=last.tzinfo) - timedelta(seconds=1)
             else:
-                return rows
+                return Minutes(rows, whole=page.seamless and pages == 1)
 
     def _page(self, symbol: str, session: Session, last: datetime, *, deeper: bool) -> "Page":
         """One page, read strictly; asked again once for a bad row, and four times where rows must lie `deeper`."""
@@ -191,12 +201,24 @@ def _merge(found: dict[datetime, Row], rows: Iterable[Row]) -> None:
             raise BadDay(f"{row.minute:%H:%M} 행이 페이지마다 다른 값으로 왔습니다.")
 
 
+def _in_order(found: Mapping[datetime, Row]) -> list[Row]:
+    return [found[minute] for minute in sorted(found)]
+
+
 class BadDay(SourceError):
-    """The day's rows contradict each other or the daily candle: fetched once more before it fails."""
+    """The day's rows contradict each other, or the daily answer that is `doubted`: asked once more before it fails."""
+
+    def __init__(self, text: str, doubted: DailyAnswer | None = None) -> None:
+        super().__init__(text)
+        self.doubted = doubted
 
 
-class OddDay(BadDay):
-    """The day's rows are possible, but odd: they are fetched once more; the daily candle is not doubted."""
+class Minutes(NamedTuple):
+    """A day's rows, oldest first."""
+
+    rows: list[Row]
+    whole: bool = False
+    """Whether all came in one full page that runs into an earlier day: nothing is left out of it."""
 
 
 class Page(NamedTuple):
@@ -229,66 +251,62 @@ def read_page(raws: list[Any], session: Session, last: datetime) -> Page:
     return Page(session_rows(raws, session), len(raws), starts, earliest, seamless)
 
 
-def check_day(
-    rows: Sequence[Row], session: Session, daily: DailyCandle | None, answered: bool, *, again: bool = True
-) -> Verdict:
+def check_day(minutes: Minutes, session: Session, told: DailyAnswer) -> Verdict:
     """Prove a day by its turnover and by the daily candle. Raises `BadDay` with the reason.
 
-    What is odd but possible is a reason to fetch once more; `again` it is believed, with a note.
+    What is odd but possible is believed, with a note where the reader should know.
     """
+    rows, daily = minutes.rows, told.get(session.day)
     candles, doubts = prove(rows, session)
     if doubts:
-        minutes = ", ".join(f"{minute:%H:%M}" for minute in doubts[:3])
-        raise BadDay(
-            f"거래대금이 맞지 않는 분이 있습니다 ({minutes}{' …' if len(doubts) > 3 else ''}): 빠졌거나 틀린 행"
-        )
+        where = ", ".join(f"{minute:%H:%M}" for minute in doubts[:3])
+        raise BadDay(f"거래대금이 맞지 않는 분이 있습니다 ({where}{' …' if len(doubts) > 3 else ''}): 빠졌거나 틀린 행")
     notes = []
     if candles[0].timestamp < session.open.replace(tzinfo=None):
         notes.append(f"첫 봉 라벨이 개장 1분 전({candles[0].timestamp:%H:%M})")
     if daily:
-        check_against_daily(candles, daily)
-    elif answered:
-        raise BadDay("분봉은 있는데 일봉에 이 날이 없습니다.")
+        check_against_daily(candles, session.day, told)
+    elif told:
+        raise BadDay("분봉은 있는데 일봉에 이 날이 없습니다.", told)
     else:
         notes.append("일봉이 비어 있어 대조하지 못함")
-    start, end = _odd_start(rows, session), _odd_end(candles, session, daily)
-    if not again and end:
-        raise BadDay(end[0])
-    if not again and (start or _lacks_auction(candles, session)):
-        raise OddDay(start[0] if start else "종가 단일가 봉이 없습니다.")
-    return Verdict(candles, COMPLETE, " · ".join([*notes, *start, *end]) or None)
+    start, auction = _odd_start(rows, session), _has_auction(candles, session)
+    end = "" if auction else _odd_end(candles[-1], daily)
+    doubtful = start or ("" if auction else "종가 단일가 봉이 없음")
+    odd = end or ("" if minutes.whole else doubtful)
+    return Verdict(candles, COMPLETE, " · ".join([*notes, *filter(None, (start, end))]) or None, odd)
 
 
-def _odd_start(rows: Sequence[Row], session: Session) -> list[str]:
-    """Off-hours trades before the open are a few percent of a day; more may be minutes that two answers kept back."""
+def _odd_start(rows: Sequence[Row], session: Session) -> str:
+    """Off-hours trades before the open are a few percent of a day; more may be minutes that an answer kept back."""
     before = rows[0].turnover - rows[0].close * rows[0].volume
     if not unexplained_start(rows, session) or before * 20 < rows[-1].turnover:
-        return []
-    return [f"첫 봉({rows[0].minute:%H:%M}) 이전 거래대금이 하루의 {100 * before // rows[-1].turnover}%"]
+        return ""
+    return f"첫 봉({rows[0].minute:%H:%M}) 이전 거래대금이 하루의 {100 * before // rows[-1].turnover}%"
 
 
-def _lacks_auction(candles: Sequence[Candle], session: Session) -> bool:
-    """No row behind it, so no turnover, shows that the last one is missing: a day without an auction is asked again.
+def _has_auction(candles: Sequence[Candle], session: Session) -> bool:
+    """No row behind it, so no turnover, shows that the last one is missing: the auction is the end's only witness.
 
     Where labels begin a minute before the open (a past CSAT day), the auction's is a minute early, too.
     """
     opened, closed = session.open.replace(tzinfo=None), session.close.replace(tzinfo=None)
-    return candles[-1].timestamp < min(closed, closed - (opened - candles[0].timestamp))
+    return candles[-1].timestamp >= min(closed, closed - (opened - candles[0].timestamp))
 
 
-def _odd_end(candles: Sequence[Candle], session: Session, daily: DailyCandle | None) -> list[str]:
+def _odd_end(last: Candle, daily: DailyCandle | None) -> str:
     """A day without an auction that ends at another price than the daily candle lacks a row, maybe."""
-    last = candles[-1]
-    if daily is None or not _lacks_auction(candles, session) or last.close == daily.close:
-        return []
-    return [f"종가 단일가 봉이 없고 마지막 종가 {last.close:,}원이 일봉 종가 {daily.close:,}원과 다름"]
+    if daily is None or last.close == daily.close:
+        return ""
+    return f"종가 단일가 봉이 없고 마지막 종가 {last.close:,}원이 일봉 종가 {daily.close:,}원과 다름"
 
 
-def check_against_daily(candles: Sequence[Candle], daily: DailyCandle) -> None:
+def check_against_daily(candles: Sequence[Candle], day: date, told: DailyAnswer) -> None:
     """The first open equals the daily one; prices lie within the day's, volume within its (off-hours included)."""
+    daily = told[day]
     if candles[0].open != daily.open:
-        raise BadDay(f"첫 시가 {candles[0].open:,}원이 일봉 시가 {daily.open:,}원과 다릅니다.")
+        raise BadDay(f"첫 시가 {candles[0].open:,}원이 일봉 시가 {daily.open:,}원과 다릅니다.", told)
     if max(c.high for c in candles) > daily.high or min(c.low for c in candles) < daily.low:
-        raise BadDay("일봉의 고가·저가를 벗어난 분봉이 있습니다.")
+        raise BadDay("일봉의 고가·저가를 벗어난 분봉이 있습니다.", told)
     if sum(c.volume for c in candles) > daily.volume:
-        raise BadDay("분봉 거래량의 합이 일봉 거래량보다 많습니다.")
+        raise BadDay("분봉 거래량의 합이 일봉 거래량보다 많습니다.", told)

@@ -55,10 +55,6 @@ class DailyCandles:
                     known = self._known[symbol] = self._fetch(symbol)
         return known
 
-    def known(self, symbol: str) -> DailyAnswer:
-        """The newest answer so far, without a call; {} while there is none."""
-        return self._known.get(symbol, {})
-
     def prefetch(self, symbol: str) -> None:
         """Ask for a symbol's candles now unless somebody does: they are needed when the minutes have come."""
         if symbol not in self._known and self._lock(symbol).acquire(blocking=False):

@@ -252,10 +252,8 @@ class Store:
 
         The symbol, the only text, is one parameter for all of them.
         """
-        if self._link.dialect == "sqlite":
-            mark, params = "?1", [symbol]
-        else:
-            mark, params = "@symbol", []
+        mark, params = ("?1", [symbol]) if self._link.dialect == "sqlite" else ("@symbol", [])
+        if rows and not params:
             run("SET @symbol = %s", symbol)
         stamps = f", '{stamp}'" * len(self._shape.stamps)
         for part in _chunks(rows):

@@ -398,31 +398,6 @@ class TestWrongRows:
         here.collect()
         assert here.is_true()
 
-    def test_that_lack_the_auction_once_are_asked_for_it_again(self, world):
-        """No row behind it, so no turnover, tells of a last row that an answer kept back."""
-        here = world()
-        lacking = []
-
-        def lack_once(name, params, rows):
-            if name == "past" and not lacking:
-                lacking.append(1)
-                return [row for row in rows if row["stck_cntg_hour"] < "153000"]
-            return rows
-
-        here.sim.twist = lack_once
-        here.collect()
-        assert here.is_true() and here.coverage().note is None
-
-    def test_of_a_day_without_an_auction_cost_one_more_look(self, world):
-        here = world()
-        day = next(
-            day
-            for day in CALENDAR.trading_days(*SPAN)
-            if (truth := here.sim.truth(RARE, day)) and f"{truth[-1].timestamp:%H%M}" < "1530" and day != CSAT
-        )
-        here.collect(RARE, day)
-        assert here.is_true(RARE, day) and here.sim.calls("past") == 2
-
     @pytest.mark.parametrize("kind", BAD)
     def test_that_cannot_be_true_and_stay_fail_the_day(self, world, kind):
         here = world()
@@ -448,6 +423,128 @@ class TestWrongRows:
         with pytest.raises(SourceError, match="페이지마다"):
             here.collect()
         assert here.stored() == []
+
+
+RARE_ONES = {f"90{number:04}": "illiquid" for number in range(1, 40)}
+
+
+def without(hours: Callable[[str], bool], *answers: int) -> Callable:
+    """A twist: the past TR's answers of these numbers (from 1) lack the rows of Wednesday at these hours."""
+    asked = []
+
+    def twist(name, params, rows):
+        if name != "past":
+            return rows
+        asked.append(1)
+        if len(asked) not in answers:
+            return rows
+        return [row for row in rows if row["stck_bsop_date"] != "20261118" or not hours(row["stck_cntg_hour"])]
+
+    return twist
+
+
+class TestSecondLook:
+    """A day that is odd is looked at once more; the second look may add rows, never take any away."""
+
+    def test_brings_an_auction_that_an_answer_kept_back(self, world):
+        """No row behind it, so no turnover, tells of a last row that is missing."""
+        here = world()
+        here.sim.twist = without(lambda hour: hour >= "153000", 1)
+        here.collect()
+        assert here.is_true() and here.coverage().note is None
+
+    @pytest.mark.parametrize("lost", ["15", "151", "1518", "1400", "0"])
+    def test_takes_nothing_away(self, world, lost):
+        here = world(profiles={LIQUID: "medium"})
+        auctionless(here)
+        here.sim.twist = both(here.sim.twist, without(lambda hour: hour.startswith(lost), 4, 5, 6))
+        here.collect()
+        assert here.coverage().status == COMPLETE
+        assert [row[0] for row in here.stored()] == [c.timestamp for c in here.sim.truth(LIQUID, WEDNESDAY)[:-1]]
+
+    def test_that_comes_back_empty_changes_nothing(self, world):
+        here = world(profiles={LIQUID: "medium"})
+        auctionless(here)
+        here.sim.twist = both(here.sim.twist, without(lambda hour: True, *range(4, 20)))
+        here.collect()
+        assert here.coverage().status == COMPLETE and len(here.stored()) == len(here.sim.truth(LIQUID, WEDNESDAY)) - 1
+
+    def test_that_contradicts_the_first_is_asked_again(self, world):
+        here = world(profiles={LIQUID: "medium"})
+        auctionless(here)
+        keep, asked = here.sim.twist, []
+
+        def other_volume_once(name, params, rows):
+            rows = keep(name, params, rows)
+            asked.extend([1] * (name == "past"))
+            if name == "past" and len(asked) == 4:
+                rows = [{**rows[0], "cntg_vol": "7"}, *rows[1:]]
+            return rows
+
+        here.sim.twist = other_volume_once
+        here.collect()
+        assert len(here.stored()) == len(here.sim.truth(LIQUID, WEDNESDAY)) - 1
+
+    def test_asks_for_minutes_alone(self, world):
+        here = world(profiles={LIQUID: "medium"})
+        auctionless(here)
+        here.collect()
+        assert here.sim.calls("past") == 6 and here.sim.calls("daily") == 1
+
+    def test_is_not_taken_of_a_day_in_one_full_page_that_runs_into_an_earlier_day(self, world):
+        """Nothing is left out of such a page: rare names cost one call a day."""
+        here = world(profiles=RARE_ONES)
+        days = [
+            (symbol, day)
+            for symbol in list(RARE_ONES)[:12]
+            for day in CALENDAR.trading_days(*SPAN)
+            if here.sim.truth(symbol, day)
+        ]
+        for symbol, day in days:
+            here.collect(symbol, day)
+            assert here.is_true(symbol, day)
+        assert here.sim.calls("past") == len(days)
+
+    def test_is_taken_of_such_a_day_that_ends_at_another_price_than_the_daily_candle(self, world):
+        here = world()
+        day = next(day for day in CALENDAR.trading_days(*SPAN) if len(here.sim.truth(RARE, day)) > 3)
+        truth, lacking = here.sim.truth(RARE, day), []
+        last = next(n for n in range(1, 4) if truth[-1 - n].close != truth[-1].close)
+
+        def stale_once(name, params, rows):
+            if name != "past" or lacking:
+                return rows
+            lacking.append(1)
+            mine = [row for row in rows if row["stck_bsop_date"] == f"{day:%Y%m%d}" and int(row["cntg_vol"])][:last]
+            older = [{**rows[-1], "stck_bsop_date": "20260102", "stck_cntg_hour": f"1{n}0000"} for n in range(5)]
+            return [row for row in rows if row not in mine] + older[:last][::-1]
+
+        here.sim.twist = stale_once
+        here.collect(RARE, day)
+        assert here.is_true(RARE, day) and here.sim.calls("past") == 2
+
+    def test_is_not_taken_of_a_csat_day_whose_auction_is_labelled_a_minute_early(self, world):
+        here = world(oddities={(LIQUID, CSAT): "shifted"})
+        here.collect(LIQUID, CSAT)
+        assert here.is_true(LIQUID, CSAT) and here.sim.calls("past") == 4
+
+
+def auctionless(here) -> None:
+    """From now on Wednesday has no auction, for minutes and daily candle alike."""
+    last = here.sim.truth(LIQUID, WEDNESDAY)[-2]
+
+    def twist(name, params, rows):
+        if name == "daily":
+            return [
+                {**row, "stck_clpr": str(last.close)} if row["stck_bsop_date"] == "20261118" else row for row in rows
+            ]
+        return [r for r in rows if r.get("stck_bsop_date") != "20261118" or not "153000" <= r["stck_cntg_hour"] < "16"]
+
+    here.sim.twist = twist
+
+
+def both(first: Callable, second: Callable) -> Callable:
+    return lambda name, params, rows: second(name, params, first(name, params, rows))
 
 
 class TestDailyCandle:

@@ -258,14 +258,16 @@ class FakeDay:
         """The sessions the updater looks back to."""
         return sessions(self.kis, last - timedelta(days=7), last)
 
-    def assert_week(self, last: date = FRIDAY) -> None:
-        """The settle of `last` was whole: table and coverage, of all days that were looked back to."""
+    def assert_week(self, last: date = FRIDAY) -> int:
+        """The settle of `last` was whole, of all days that were looked back to: table and coverage; rows compared."""
         told = coverage(self.url)
         assert set(told.values()) <= {"COMPLETE", "NO_TRADES"}
         days = sorted({date.fromisoformat(day) for _, day in told})
         assert set(self.week(last)) <= set(days) and days[-1] == last
         assert set(told) == {(symbol, str(day)) for symbol in self.symbols for day in days}
-        assert self.assert_true(days)
+        rows = self.assert_true(days)
+        assert rows
+        return rows
 
     def lines(self, part: str = "") -> list[str]:
         return [line for _, _, line in self.log if part in line]
