@@ -15,7 +15,7 @@ from clock import Clock
 from daily_candles import EMPTY_TRIES, DailyAnswer, DailyCandle, DailyCandles
 from db import Counts, Coverage, Store
 from errors import BadRow, SourceError
-from kis_client import KisClient
+from kis_client import TRUSTED_SKEW, KisClient
 from market_hours import Session, TradingCalendar
 
 COMPLETE, NO_TRADES, PROVISIONAL = "COMPLETE", "NO_TRADES", "PROVISIONAL"
@@ -131,6 +131,7 @@ class Collector:
         """
         for attempt in range(EMPTY_TRIES):
             minutes = self._fetch(symbol, session)
+            self._check_closed(session)
             told = self._daily.get(symbol, instead_of=doubted)
             if minutes.rows:
                 return self._checked(symbol, session, minutes, told)
@@ -146,6 +147,12 @@ class Collector:
             raise SourceError(f"{why}. 조금 뒤에 다시 묻습니다.")
         _log.warning("⚠️ %s %s: %s. NO_TRADES로 적습니다. 의심되면 --force 로 받으세요.", symbol, session.day, why)
         return Verdict([], NO_TRADES, why)
+
+    def _check_closed(self, session: Session) -> None:
+        """The answers bring KIS's clock: a day that still runs there is not settled by a host ahead of it (law 3)."""
+        if self._client.now() + TRUSTED_SKEW < session.end:
+            why = f"KIS에서는 {session.day} 장이 아직 마감되지 않았습니다."
+            raise SourceError(f"{why} {self._client.clock_trouble()}".strip())
 
     def _checked(self, symbol: str, session: Session, minutes: "Minutes", told: DailyAnswer) -> Verdict:
         """Prove a day. One that is odd is looked at once more, which may add rows and never takes any away."""

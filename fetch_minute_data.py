@@ -170,7 +170,8 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
         clock.check()
         from collector import plan
 
-        missing = plan(store, calendar, list(want.names), want.days, force=arguments.force)
+        again = arguments.force and not arguments.check  # what is missing does not depend on it
+        missing = plan(store, calendar, list(want.names), want.days, force=again)
         clock.check()
         if arguments.check:
             return check(store, want, missing)
@@ -262,6 +263,8 @@ def backfill(
     except MinuteDataError as error:
         code = error.exit_code
         _log.error("⏹️ %s" if isinstance(error, Stopped) else "❌ %s", explained(error))
+    if trouble := client.clock_trouble():
+        _log.warning("⚠️ %s", trouble)
     store.close()
     result.calls = client.calls
     return finish(settings, clock, result, code)

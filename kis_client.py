@@ -21,6 +21,8 @@ from settings import Settings
 _QUOTES = "/uapi/domestic-stock/v1/quotations"
 MOST_DAYS = 100
 """Rows a daily answer holds at most; 100 calendar days never hold more trading days."""
+TRUSTED_SKEW = timedelta(seconds=2)
+"""So far the clocks of host and KIS may differ: the `Date` header knows whole seconds."""
 _JUMP = timedelta(seconds=30)
 """No answer is delayed by so much: this host's clock was set, what was measured before counts no longer."""
 _OUTAGE_SECONDS = 120
@@ -110,6 +112,19 @@ class KisClient:
     def skew(self) -> timedelta:
         """KIS's clock minus this host's, to a second: the least delayed of the last answers' `Date` headers."""
         return max(self._skews, default=timedelta(0))
+
+    def now(self) -> datetime:
+        """Now by KIS's clock where ours is ahead of it: a minute, and a day, is over when it is over there."""
+        return self._clock.now() + (self.skew if self.skew < -TRUSTED_SKEW / 2 else timedelta(0))
+
+    def clock_trouble(self) -> str:
+        """What is wrong with this host's clock and what to do; "" while it agrees with KIS's."""
+        seconds = self.skew.total_seconds()
+        if abs(seconds) <= TRUSTED_SKEW.total_seconds():
+            return ""
+        side = "느립니다" if seconds > 0 else "빠릅니다"
+        how = "시간 동기화(NTP)를 켜세요 (예: timedatectl set-ntp true)."
+        return f"이 컴퓨터의 시계가 KIS보다 {abs(seconds):.0f}초 {side}. {how}"
 
     def token(self) -> str:
         """The token, asked for now: a refused key shows before anything else is done."""

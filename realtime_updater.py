@@ -353,24 +353,34 @@ class Service:
     # --- between sessions ---
 
     def _between(self, session: Session) -> None:
-        """Settle what is closed, then sleep to the next session in steps; back when the clock or the calendar moves."""
-        updater, calendar, today = self.updater, self.updater.calendar, self._clock.now().date()
+        """Settle what is closed, then sleep to the next session in steps; back when the clock or the calendar moves.
+
+        The clock is KIS's where this host is ahead of it; past the open here, it is asked for at every step.
+        """
+        updater, calendar, today = self.updater, self.updater.calendar, self.updater.now().date()
         pause, told = timedelta(minutes=1), False
-        while (now := self._clock.now()) < session.open and now.date() == today and updater.calendar is calendar:
+        while (now := updater.now()) < session.open and now.date() == today and updater.calendar is calendar:
             closed = calendar.last_closed(updater.now())
             if self._settled != closed and session.open - now > QUIET_BEFORE_OPEN:
-                self._say("settling", now + timedelta(hours=1))
+                self._say("settling", self._clock.now() + timedelta(hours=1))
                 if self._settle(session.open - QUIET_BEFORE_OPEN):
                     self._settled = closed
                     continue
                 step, pause = pause, min(2 * pause, timedelta(minutes=30))
             else:
-                self._say("waiting", now + 2 * STEP, next=f"{session.open:%Y-%m-%d %H:%M} 개장")
+                self._say("waiting", self._clock.now() + 2 * STEP, next=f"{session.open:%Y-%m-%d %H:%M} 개장")
                 told = told or self._tell_of(session)
                 step = STEP
             updater.troubles.end("업데이터")
-            self._clock.sleep(max(0.0, min(step, session.open - self._clock.now()).total_seconds()))
+            self._clock.sleep(self._until_open(session, step))
+            if self._clock.now() >= session.open:
+                updater.look_at_clock()
             self._check_holidays()
+
+    def _until_open(self, session: Session, step: timedelta) -> float:
+        """Seconds to sleep: a step, not beyond the open by this host's clock or by KIS's."""
+        left = [session.open - now for now in (self._clock.now(), self.updater.now())]
+        return min([step, *(time for time in left if time > timedelta(0))]).total_seconds()
 
     def _tell_of(self, session: Session) -> bool:
         _log.info("💤 다음 장 %s까지 기다립니다.", f"{session.open:%Y-%m-%d %H:%M}")

@@ -27,7 +27,7 @@ from errors import (
     StoreError,
     StoreLost,
 )
-from kis_client import KisClient
+from kis_client import TRUSTED_SKEW, KisClient
 from market_hours import Session, TradingCalendar
 from pool import Outcome, work_through
 from today import floor, merged, read_today
@@ -43,7 +43,6 @@ GIVE_UP_AFTER = 5
 """Tasks in a row that KIS did not answer at all: the others would wait in vain, the next round asks again."""
 HOPELESS = (StoreLost, AuthError, ConfigError, NotOffered, Stopped)
 """Errors that every other task would meet too."""
-TRUSTED_SKEW = timedelta(seconds=2)
 _RUNNING = "장중: 오늘 TR로 받은 임시 데이터"
 _log = logging.getLogger("minute_data")
 
@@ -102,9 +101,8 @@ class Updater:
         self.troubles = Troubles(clock)
 
     def now(self) -> datetime:
-        """Now by KIS's clock where ours is ahead of it: a minute, and a day, is over when it is over there."""
-        skew = self._client.skew
-        return self._clock.now() + (skew if skew < -TRUSTED_SKEW / 2 else timedelta(0))
+        """Now by KIS's clock where ours is ahead of it."""
+        return self._client.now()
 
     # --- a session ---
 
@@ -225,11 +223,8 @@ class Updater:
         return window(oldest, 15) if oldest.date() == first.date() else first.replace(hour=0, minute=0)
 
     def _compare_clocks(self) -> None:
-        skew = self._client.skew.total_seconds()
-        if abs(skew) > TRUSTED_SKEW.total_seconds():
-            side = "느립니다" if skew > 0 else "빠릅니다"
-            how = "시간 동기화(NTP)를 켜세요 (예: timedatectl set-ntp true)."
-            self.troubles.begin("시계", f"이 컴퓨터의 시계가 KIS보다 {abs(skew):.0f}초 {side}. {how}")
+        if trouble := self._client.clock_trouble():
+            self.troubles.begin("시계", trouble)
         else:
             self.troubles.end("시계")
 
@@ -262,14 +257,18 @@ class Updater:
         return not left
 
     def _is_over_at_kis(self, last: date) -> bool:
-        """Ask for the clock in the answer: a day that still runs there must not be settled by a host ahead of it."""
+        """A day that still runs there must not be settled by a host ahead of it."""
+        return self.look_at_clock() and self.calendar.last_closed(self.now() + TRUSTED_SKEW) >= last
+
+    def look_at_clock(self) -> bool:
+        """Ask for the clock in an answer; whether one came."""
         try:
             self._client.today_minutes(self._symbols[0], self._clock.now())
         except MinuteDataError as error:
             self._note({self._symbols[0]: error}, any_success=False)
             return False
         self._compare_clocks()
-        return self.calendar.last_closed(self.now() + TRUSTED_SKEW) >= last
+        return True
 
     def _settle_all(self, collector: Collector, tasks: Sequence[SymbolDay], until: datetime | None) -> int:
         """Collect the tasks as far as that goes now; how many are left. Raises `NotOffered`."""

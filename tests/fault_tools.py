@@ -256,17 +256,23 @@ def end_often(
     most: int,
     dice: Random,
 ) -> list[Ran]:
-    """Start and end a command `times` times, each after a random number of its calls to KIS (`most`), or before any."""
-    runs = []
-    for _ in range(times):
+    """Start and end a command until `times` were ended at work: after a random number of calls to KIS, or before any.
+
+    `most` calls at the most; a command may have fewer to make and be over before its turn: that one does not count.
+    """
+    runs: list[Ran] = []
+    for _ in range(3 * times):
         before, wanted, process = calls(), dice.randrange(most), start()
-        deadline = time.monotonic() + 3  # a round may have fewer calls
-        while calls() - before < wanted and process.poll() is None and time.monotonic() < deadline:
+        while calls() - before < wanted and process.poll() is None:
             time.sleep(0.005)
         time.sleep(dice.uniform(0, 0.1) if wanted else dice.uniform(0.1, 1))
+        at_work = process.poll() is None
         process.send_signal(how)
-        runs.append(ended(process, 30))
-    return runs
+        ran = ended(process, 30)
+        runs += [ran] * at_work
+        if len(runs) == times:
+            return runs
+    raise AssertionError(f"only {len(runs)} of {3 * times} were at work")
 
 
 def together(*jobs: Callable[[], Any]) -> list[Any]:
@@ -366,12 +372,11 @@ def secrets_told(operator: Operator, tokens: Iterable[str], processes: Iterable[
     """Where a secret stands that nobody may read: any output, any file but the token's, the process list."""
     texts = {f"output {number}": said for number, said in enumerate(operator.heard)}
     texts["process list"] = "\n".join(processes)
-    for name in operator.written():
-        path = operator.folder / name
+    for name, text in texts_in(operator.folder).items():
         if "kis_rest_token.json" not in name or name.endswith((".lock", ".pace")):
-            texts[name] = path.read_text(encoding="utf-8", errors="replace")
+            texts[name] = text
         else:  # the token's file, or what a killed run left of it
-            assert os.name == "nt" or path.stat().st_mode & 0o777 == 0o600, name
+            assert os.name == "nt" or (operator.folder / name).stat().st_mode & 0o777 == 0o600, name
     secrets = [*list(SECRETS.values())[:3], PASSWORD, *tokens]
     return [
         f"{name}: {way}"
@@ -380,6 +385,12 @@ def secrets_told(operator: Operator, tokens: Iterable[str], processes: Iterable[
         for way in written_ways(secret)
         if way in text
     ]
+
+
+def texts_in(folder: Path) -> dict[str, str]:
+    """The text of every file below, the scripts' own folder included; devices and compiled bytes apart."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return {str(path.relative_to(folder)): path.read_text(encoding="utf-8", errors="replace") for path in files}
 
 
 def written_ways(secret: str) -> set[str]:
@@ -397,5 +408,5 @@ def written_ways(secret: str) -> set[str]:
 __all__ = [
     "EVENING", "FIRST", "FLAGS", "LAST", "NOON", "PASSWORD", "SECRETS", "SYMBOLS", "Impostor", "Moment", "Operator",
     "Ran", "Watched", "assert_true", "count_days", "days", "end_often", "ended", "execute", "fill", "holds", "kis_at",
-    "present", "secrets_told", "sees", "small_disk", "together", "url_of", "whole_or_absent", "written_ways",
+    "present", "secrets_told", "sees", "small_disk", "texts_in", "together", "url_of", "whole_or_absent", "written_ways",
 ]  # fmt: skip

@@ -98,7 +98,7 @@ def test_500_symbols_and_five_days_whole_and_in_flat_memory(tmp_path: Path, mari
         far.stop()
     assert ran.code == 0, ran.all[-3000:]
     rows = assert_true(operator.database, kis_at(moment), FIVE_HUNDRED, days(kis_at(moment), MONDAY))
-    assert late < early * 1.25 + 10, memory.samples
+    assert late < early * 1.1 + 5, memory.samples
     noted("500종목 × 5일 수집", 캔들=f"{rows:,}건 모두 일치", **figures)
     mariadb.drop(database)
 
@@ -122,9 +122,10 @@ def make(tmp_path: Path) -> Iterator[Callable[..., tuple[FakeDay, Tally]]]:
         day.close()
 
 
-def is_flat(memory: Memory) -> None:
+def is_flat(memory: Memory, *, simulator: float = 0) -> None:
+    """The updater and the simulator share the process; the latter remembers so many more MB of market days later."""
     early, late = memory.early_and_late()
-    assert late < early * 1.2 + 20, memory.samples[:: max(1, len(memory.samples) // 50)]
+    assert late < early * 1.1 + 5 + simulator, memory.samples[:: max(1, len(memory.samples) // 50)]
 
 
 @pytest.mark.load
@@ -153,7 +154,7 @@ def test_a_whole_day_at_18_calls_a_second(make: Any, mariadb: Server, symbols: l
     assert tally.codes["EGW00201"] == 0
     assert len(day.rounds()) >= 395 and not [line for line in day.rounds() if "다음 라운드로" in line]
     rows = day.assert_week()
-    is_flat(memory)
+    is_flat(memory, simulator=40)  # 256 days, more than there are symbols
     noted(f"{len(symbols)}종목 장 하루와 마감 확정 (초당 18회)", 라운드=len(day.rounds()),
           호출=f"{tally.codes.total():,}회", 한도_초과=0, 캔들=f"{rows:,}건 모두 일치", **figures)  # fmt: skip
 

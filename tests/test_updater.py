@@ -417,6 +417,24 @@ def test_a_host_that_runs_ahead_over_the_close_does_not_settle_a_running_day(mak
     assert coverage(day.url)["005930", str(FRIDAY)] == "COMPLETE"
 
 
+def test_a_host_that_is_past_an_open_that_kis_has_not_reached_waits_for_it(make: Make):
+    day = make(at(9, 10))
+    day.kis._now = lambda: day.clock.now() - timedelta(minutes=30)
+    day.run(until=at(9, 50))
+    assert day.lines("시계 문제 시작: 이 컴퓨터의 시계가 KIS보다")
+    assert day.log[-1][0] > at(9, 30) and len(day.rounds()) in (20, 21), "from nine at KIS on"
+    assert not day.watcher.wrong and day.count("today") < 20 * 2 + 30
+    assert status_file.read(day.settings.log_dir)
+
+
+def test_a_host_that_was_ahead_and_is_set_right_opens_in_time(make: Make):
+    day = make(at(8, 30))
+    day.kis._now = lambda: day.clock.now() - (timedelta(hours=1) if day.clock.now() < at(8, 50) else timedelta(0))
+    day.run(until=at(9, 20))
+    assert day.rounds() and day.lines("갱신을 시작합니다")
+    assert next(moment for moment, _, line in day.log if "갱신을 시작" in line) <= at(9, 5)
+
+
 def test_a_host_two_seconds_off_is_told_once_and_what_to_do(make: Make):
     day = make(at(10, 0), kis={"skew": timedelta(seconds=40)})
     day.run(until=at(10, 10))
