@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import console
@@ -49,6 +50,18 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
     def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None = None) -> None:
         super().add_usage(usage, actions, groups, "사용법: ")
+
+
+def run(main: Callable[[], int]) -> int:
+    """A script's exit code; a package that is missing is told in a line: usually the virtual environment is not on."""
+    try:
+        return main()
+    except ModuleNotFoundError as error:
+        console.complain(
+            f"파이썬 패키지 {error.name}이(가) 없습니다. 가상환경을 켜거나(source .venv/bin/activate) "
+            "설치하세요: python -m pip install -r requirements.txt"
+        )
+        return 2
 
 
 def whole(flag: str, text: str, most: int) -> int:

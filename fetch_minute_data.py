@@ -294,4 +294,4 @@ def finish(settings: Settings, clock: Clock, result: "RunResult", code: int) -> 
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(command_line.run(main))

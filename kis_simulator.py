@@ -430,7 +430,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
     print(f"KIS 모의 서버: {url} ({args.env}, 초당 {rate:g}건, 서버 시각 {simulator.now():%Y-%m-%d %H:%M}, 끝 Ctrl-C)")
-    print(f".env에 적을 것: KIS_ENV={args.env} KIS_BASE_URL={url} KIS_APP_KEY=demo KIS_APP_SECRET=demo", flush=True)
+    lines = (f"KIS_ENV={args.env}", f"KIS_BASE_URL={url}", "KIS_APP_KEY=demo", "KIS_APP_SECRET=demo")
+    print("\n".join([".env에 적을 것:", *lines]), flush=True)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

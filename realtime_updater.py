@@ -120,7 +120,7 @@ def show_demo(arguments: argparse.Namespace) -> int:
 
 
 def show_status(settings: Settings, clock: Clock) -> int:
-    text, healthy = status_file.told(status_file.read(settings.log_dir), clock.now())
+    text, healthy = status_file.told(status_file.read(settings.log_dir), clock.now(), running=is_running(settings))
     console.say(text)
     return 0 if healthy else 1
 
@@ -199,14 +199,32 @@ def check_key(client: "KisClient", symbol: str, now: datetime) -> None:
         _log.warning("⚠️ %s 계속 다시 시도합니다.", error)
 
 
+def lock_file(settings: Settings) -> Path:
+    """One a table."""
+    mark = hashlib.sha256(settings.database.describe().encode()).hexdigest()[:8]
+    return settings.log_dir / f"realtime_updater-{mark}.lock"
+
+
+def is_running(settings: Settings) -> bool:
+    """Whether a process holds the table's lock; one that was killed cannot say that it is gone."""
+    import filelock
+
+    if not lock_file(settings).exists():
+        return False
+    try:
+        with filelock.FileLock(lock_file(settings), timeout=0):
+            return False
+    except (filelock.Timeout, OSError):
+        return True
+
+
 @contextmanager
 def only_one(settings: Settings) -> Iterator[None]:
     """Hold the lock of this table. Raises `ConfigError` naming the pid that holds it."""
     import filelock
 
-    mark = hashlib.sha256(settings.database.describe().encode()).hexdigest()[:8]
-    lock = filelock.FileLock(settings.log_dir / f"realtime_updater-{mark}.lock", timeout=0)
-    pid_file = settings.log_dir / f"realtime_updater-{mark}.pid"
+    lock = filelock.FileLock(lock_file(settings), timeout=0)
+    pid_file = lock_file(settings).with_suffix(".pid")
     try:
         lock.acquire()
     except filelock.Timeout:
@@ -434,4 +452,4 @@ def clocked_schedule(clock: Clock) -> Any:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(command_line.run(main))

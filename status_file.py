@@ -39,15 +39,16 @@ def read(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def told(status: Mapping[str, Any] | None, now: datetime) -> tuple[str, bool]:
-    """The status for people, and whether all is well: fresh, running, without a lasting trouble."""
+def told(status: Mapping[str, Any] | None, now: datetime, *, running: bool = True) -> tuple[str, bool]:
+    """The status for people, and whether all is well: fresh, without a lasting trouble, its process `running`."""
     if status is None:
         return "❌ 실시간 업데이터의 상태 파일이 없습니다. python realtime_updater.py 로 시작하세요.", False
     late = now - _time(status["expect_by"])
     lasting = {
         key: text for key, (since, text) in dict(status.get("troubles", {})).items() if now - _time(since) >= TOLERATED
     }
-    healthy = late <= timedelta(0) and status["state"] != "stopped" and not lasting
+    killed = not running and status["state"] not in ("stopped", "once")
+    healthy = late <= timedelta(0) and status["state"] != "stopped" and not lasting and not killed
     age = console.duration((now - _time(status["updated_at"])).total_seconds())
     state = STATES.get(status["state"], status["state"])
     lines = [f"{'✅' if healthy else '❌'} {state} (pid {status.get('pid', '?')}, {age} 전 갱신)"]
@@ -55,7 +56,9 @@ def told(status: Mapping[str, Any] | None, now: datetime) -> tuple[str, bool]:
         lines.append(f"   마지막 라운드: {status['last_round']}")
     if status.get("next"):
         lines.append(f"   다음: {status['next']}")
-    if late > timedelta(0) and status["state"] != "stopped":
+    if killed:
+        lines.append("   ⚠️ 그 프로세스가 없습니다. 강제로 끝났으면 다시 시작하세요.")
+    elif late > timedelta(0) and status["state"] != "stopped":
         lines.append(f"   ⚠️ {console.duration(late.total_seconds())} 동안 소식이 없습니다. 멈췄으면 다시 시작하세요.")
     for key, (since, text) in status.get("troubles", {}).items():
         lines.append(f"   ⚠️ {key}: {text} ({since[:16].replace('T', ' ')}부터)")

@@ -408,5 +408,5 @@ def written_ways(secret: str) -> set[str]:
 __all__ = [
     "EVENING", "FIRST", "FLAGS", "LAST", "NOON", "PASSWORD", "SECRETS", "SYMBOLS", "Impostor", "Moment", "Operator",
     "Ran", "Watched", "assert_true", "count_days", "days", "end_often", "ended", "execute", "fill", "holds", "kis_at",
-    "present", "secrets_told", "sees", "small_disk", "texts_in", "together", "url_of", "whole_or_absent", "written_ways",
+    "present", "secrets_told", "sees", "small_disk", "texts_in", "together", "url_of", "whole_or_absent",
 ]  # fmt: skip

@@ -22,7 +22,9 @@ from market_hours import TradingCalendar
 
 DAY = date(2026, 11, 20)
 SESSION = TradingCalendar().session(DAY)
-TRUTH = kis_at(Moment(EVENING))
+LIQUID, RARE = "005930", "900020"
+TRUTH = kis_at(Moment(EVENING), profiles={LIQUID: "liquid", RARE: "illiquid"})
+assert len(TRUTH.truth(RARE, DAY)) == 73, "trades seldom, and without an auction"
 LEAVES = (
     st.none()
     | st.booleans()
@@ -87,33 +89,25 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     store.close()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-@given(data=st.data())
-def test_whatever_kis_says_is_a_typed_error_or_a_sound_day(
-    store: Store, tmp_path_factory: Any, data: st.DataObject
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(data=st.data(), symbol=st.sampled_from([LIQUID, RARE]))
+def test_whatever_kis_says_the_day_is_stored_as_it_traded_or_not_at_all(
+    store: Store, tmp_path_factory: Any, data: st.DataObject, symbol: str
 ) -> None:
-    """The whole way: client → collector → store. Never another exception, never a row that cannot be true."""
+    """The whole way: client → collector → store. Never an exception that is not typed, never a row that is false."""
     clock = FakeClock(EVENING)
     own = user_settings.demo_settings("http://127.0.0.1:9", tmp_path_factory.getbasetemp())
     token: Any = SimpleNamespace(get=lambda: "token", renew=lambda refused: refused)
     limiter: Any = SimpleNamespace(wait=lambda: None, slow_down=lambda: None)
     client = KisClient(own, token, limiter, clock)
     client._session = Liar(data.draw)  # type: ignore[assignment]
-    store.rewrite("005930", SESSION, lambda _: {}, now=EVENING, status="PROVISIONAL")
+    store.rewrite(symbol, SESSION, lambda _: {}, now=EVENING, status="PROVISIONAL")
     try:
-        Collector(client, store, TradingCalendar(), clock, (DAY, DAY)).collect(SymbolDay("005930", DAY))
+        Collector(client, store, TradingCalendar(), clock, (DAY, DAY)).collect(SymbolDay(symbol, DAY))
     except MinuteDataError:
-        assert store.counts(["005930"], [SESSION]) == {}, "nothing of a day that is not believed"
+        assert store.counts([symbol], [SESSION]) == {}, "nothing of a day that is not believed"
         return
     for interval in (1, 5, 15):
-        for candle in store.candles("005930", interval, datetime(2026, 11, 1), datetime(2026, 12, 1)):
-            assert (
-                0
-                < candle.low
-                <= min(candle.open, candle.close)
-                <= max(candle.open, candle.close)
-                <= candle.high
-                < 10**10
-            )
-            assert candle.volume > 0 and SESSION.open <= candle.timestamp.replace(tzinfo=EVENING.tzinfo) < SESSION.end
-            assert candle.vwap is None or candle.low <= candle.vwap <= candle.high
+        stored = store.candles(symbol, interval, datetime(2026, 11, 1), datetime(2026, 12, 1))
+        assert [candle[:6] for candle in stored] == [true[:6] for true in TRUTH.truth(symbol, DAY, interval)]
+        assert not [c for c in stored if c.vwap is not None and not c.low <= c.vwap <= c.high]

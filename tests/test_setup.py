@@ -91,3 +91,10 @@ def test_make_says_what_to_install_where_venv_is_missing(tmp_path):
     bare.chmod(0o755)
     done = make(f"PYTHON={bare}", f"VENV={tmp_path / 'venv'}", "demo")
     assert done.returncode != 0 and "python3-venv" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("fetch_minute_data.py", "--demo"), ("realtime_updater.py", "--demo")])
+def test_a_missing_package_is_one_line_and_not_a_traceback(tmp_path, command):
+    """The system's Python instead of the virtual environment's."""
+    done = subprocess.run([sys.executable, "-S", *command], cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 2 and "activate" in done.stderr and "Traceback" not in done.stderr

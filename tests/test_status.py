@@ -60,6 +60,13 @@ def test_a_trouble_is_told_and_counts_when_it_lasts(tmp_path: Path, minutes: int
     assert "⚠️ KIS: KIS 서버에 연결할 수 없습니다." in text
 
 
+@pytest.mark.parametrize("state, well", [("trading", False), ("settling", False), ("once", True)])
+def test_a_process_that_was_killed_is_not_well_however_fresh_its_word(tmp_path: Path, state: str, well: bool):
+    status_file.write(tmp_path, state, NOW, NOW + timedelta(hours=1), pid=7)
+    text, healthy = status_file.told(status_file.read(tmp_path), NOW, running=False)
+    assert healthy is well and ("그 프로세스가 없습니다" in text) is not well
+
+
 def test_there_is_none(tmp_path: Path):
     text, healthy = told(tmp_path)
     assert not healthy and "realtime_updater.py" in text

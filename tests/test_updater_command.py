@@ -170,6 +170,8 @@ def test_a_lock_left_by_a_killed_one_does_not_count(make: Make):
     wait_until(in_session(owner))
     process.kill()
     ended(process)
+    status = owner.run("--status")
+    assert status.code == 1 and "그 프로세스가 없습니다" in status.out
     assert owner.run("--symbols", "005930", "--once").code == 0
 
 
