@@ -150,7 +150,7 @@ class Collector:
 
     def _check_closed(self, session: Session) -> None:
         """The answers bring KIS's clock: a day that still runs there is not settled by a host ahead of it (law 3)."""
-        if self._client.now() + TRUSTED_SKEW < session.end:
+        if self._clock.now() + self._client.skew + TRUSTED_SKEW < session.end:
             why = f"KIS에서는 {session.day} 장이 아직 마감되지 않았습니다."
             raise SourceError(f"{why} {self._client.clock_trouble()}".strip())
 

@@ -113,10 +113,6 @@ class KisClient:
         """KIS's clock minus this host's, to a second: the least delayed of the last answers' `Date` headers."""
         return max(self._skews, default=timedelta(0))
 
-    def now(self) -> datetime:
-        """Now by KIS's clock where ours is ahead of it: a minute, and a day, is over when it is over there."""
-        return self._clock.now() + (self.skew if self.skew < -TRUSTED_SKEW / 2 else timedelta(0))
-
     def clock_trouble(self) -> str:
         """What is wrong with this host's clock and what to do; "" while it agrees with KIS's."""
         seconds = self.skew.total_seconds()

@@ -391,7 +391,7 @@ class Service:
                 step = STEP
             updater.troubles.end("업데이터")
             self._clock.sleep(self._until_open(session, step))
-            if self._clock.now() >= session.open:
+            if updater.now() < session.open <= self._clock.now():
                 updater.look_at_clock()
             self._check_holidays()
 

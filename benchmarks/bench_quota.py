@@ -1,8 +1,8 @@
 """Point 1: calls a second that KIS answered ÷ calls a second that it allows, whole command, KIS and database included.
 
 The server counts a sliding second on arrival and sits in a process of its own. Measured in steady state: the first
-seconds (token, first connections) are left out, an over-limit answer counts as none. With a way that jitters by 60 ms
-the minute in which the gap finds its width is measured, too.
+seconds (token, first connections) are left out, an over-limit answer counts as none; over-limit answers are counted
+from the first call on, the minute in which the gap finds its width included.
 """
 
 import time
@@ -24,6 +24,7 @@ from harness import (
     load,
     quick,
     running,
+    spread,
 )
 
 
@@ -45,11 +46,11 @@ WINDOWS = 5
 
 
 class Measured(NamedTuple):
-    """Efficiency in each window of the steady time, over-limit answers in all of it and from the first call on."""
+    """Efficiency in each window of the steady time; over-limit answers from the very first call on, and their share."""
 
     efficiency: Spread
-    refused: float
-    refused_at_all: int
+    refused: int
+    share: float
 
 
 def measure(case: Case, server: Any) -> Measured:
@@ -78,18 +79,16 @@ def judge(case: Case, requests: list[dict[str, Any]]) -> Measured:
     windows = Counter(int((request["at"] - start) / case.seconds * WINDOWS) for request in counted)
     windows.subtract(int((at - start) / case.seconds * WINDOWS) for at in refused)
     allowed = case.rate * case.seconds / WINDOWS
-    at_all = sum(request["code"] == "EGW00201" for request in requests)
     parts = [windows[number] / allowed for number in range(WINDOWS)]
-    efficiency = Spread(sum(parts) / WINDOWS, min(parts), max(parts))
-    return Measured(efficiency, len(refused) / max(1, len(counted)), at_all)
+    at_all = sum(request["code"] == "EGW00201" for request in requests)
+    return Measured(spread(parts), at_all, at_all / len(requests))
 
 
 def line(case: Case, found: Measured) -> Line:
-    efficiency, refused, at_all = found
     what = f"{case.rate:g}/s · 지연 {case.latency * 1000:g} ms · 흔들림 {case.jitter * 1000:g} ms"
-    value = f"{efficiency} · EGW00201 {refused:.2%} (시작부터 {at_all}번)"
-    limit = "0건" if case.most_refused == 0 else f"{case.most_refused:.0%} 이하"
-    met = efficiency[0] >= case.target and refused <= case.most_refused
+    value = f"{found.efficiency} · EGW00201 {found.refused}번 = {found.share:.2%}"
+    limit = "0번" if case.most_refused == 0 else f"{case.most_refused:.0%} 이하"
+    met = found.efficiency.median >= case.target and found.share <= case.most_refused
     return Line(what, value, f"≥ {case.target} · {limit}", met)
 
 
@@ -103,7 +102,8 @@ def main() -> None:
             lines.append(line(case, measure(case, server)))
             print(*lines[-1], flush=True)
     note = "흔들림 = 서버에 닿기까지 더 걸리는 시간(0부터 그 값까지 고르게)."
-    note += " 처음 6초(토큰, 첫 연결; 100/s는 10초)를 빼고 쟀습니다. 최소–최대는 한 실행의 다섯 구간."
+    note += " 효율은 처음 6초(토큰, 첫 연결; 100/s는 10초)를 빼고, EGW00201은 첫 호출부터 셉니다."
+    note += " 중앙값과 최소–최대는 한 실행의 다섯 구간."
     keep("quota", "1. 쿼터 효율 (성공한 호출 ÷ 허용된 호출)", lines, began_at_load=began, note=note)
 
 

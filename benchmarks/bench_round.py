@@ -1,6 +1,5 @@
 """Point 6: a round of the updater: from its start until the last symbol is stored, at 18 calls a second."""
 
-import math
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -96,8 +95,8 @@ def main() -> None:
             limit = len(symbols) / RATE + 2
             lines.append(Line(f"{name}: 모두 저장까지 (초)", str(whole), f"≤ {limit:.1f}초", whole.median <= limit))
             lines.append(Line(f"{name}: 분이 끝나고 저장까지 (초)", str(lag)))
-    least = math.ceil(97 / RATE)
-    note = f"18/s, 지연 {LATENCY * 1000:g} ms, 라운드는 매분 :03에 시작. 한도만으로 97종목에 {least}초가 걸립니다."
+    note = f"18/s, 지연 {LATENCY * 1000:g} ms, 라운드는 매분 :03에 시작."
+    note += f" 한도만으로 97종목에 {97 / RATE:.1f}초가 걸립니다."
     keep("round", "6. 라운드", lines, began_at_load=began, note=note)
 
 
