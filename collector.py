@@ -1,26 +1,25 @@
 """The shared heart: plan (wanted − verified), then collect one symbol-day: fetch → check → store in one transaction.
 
-The unit is the symbol-day (law 2). The past TR is the authority; what makes a day believed is told in
-`check_day`: a proven start, an unbroken chain of turnover, and the daily candle as second source (laws 6–8).
+The unit is the symbol-day (law 2). The past TR is the authority; what makes its answer believed is told in past_day.py,
+here is what is asked, and asked again.
 """
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from itertools import pairwise, product
-from typing import Any, NamedTuple
+from itertools import product
+from typing import NamedTuple
 
-from candles import INTERVALS, Candle, Candles, Row, derive, label, prove, session_rows, unexplained_start
+from candles import INTERVALS, Candles, Row, derive, unexplained_start
 from clock import Clock
-from daily_candles import EMPTY_TRIES, DailyAnswer, DailyCandle, DailyCandles
+from daily_candles import EMPTY_TRIES, DailyAnswer, DailyCandles
 from db import Counts, Coverage, Store
 from errors import BadRow, SourceError
 from kis_client import TRUSTED_SKEW, KisClient
 from market_hours import Session, TradingCalendar
+from past_day import COMPLETE, NO_TRADES, BadDay, Minutes, Page, Verdict, check_day, read_page
 
-COMPLETE, NO_TRADES, PROVISIONAL = "COMPLETE", "NO_TRADES", "PROVISIONAL"
-FULL_PAGE = 120
-"""Rows of a full answer of the past TR; a shorter one has nothing behind it (kis_api.md §6)."""
+PROVISIONAL = "PROVISIONAL"
 _log = logging.getLogger("minute_data")
 
 
@@ -30,15 +29,6 @@ class SymbolDay(NamedTuple):
     symbol: str
     day: date
     why: str = ""
-
-
-class Verdict(NamedTuple):
-    """What a symbol-day turned out to be; `odd` tells why a second look is worth its call, "" where nothing is."""
-
-    candles: list[Candle]
-    status: str
-    note: str | None
-    odd: str = ""
 
 
 def plan(
@@ -154,7 +144,7 @@ class Collector:
             why = f"KIS에서는 {session.day} 장이 아직 마감되지 않았습니다."
             raise SourceError(f"{why} {self._client.clock_trouble()}".strip())
 
-    def _checked(self, symbol: str, session: Session, minutes: "Minutes", told: DailyAnswer) -> Verdict:
+    def _checked(self, symbol: str, session: Session, minutes: Minutes, told: DailyAnswer) -> Verdict:
         """Prove a day. One that is odd is looked at once more, which may add rows and never takes any away."""
         verdict = check_day(minutes, session, told)
         if not verdict.odd:
@@ -164,7 +154,7 @@ class Collector:
         _merge(found, self._fetch(symbol, session).rows)
         return check_day(Minutes(_in_order(found)), session, told)
 
-    def _fetch(self, symbol: str, session: Session) -> "Minutes":
+    def _fetch(self, symbol: str, session: Session) -> Minutes:
         """All pages of a day: from close + 9 minutes back until the day's start is proven."""
         found: dict[datetime, Row] = {}
         last, deeper, pages = session.end - timedelta(seconds=1), False, 0
@@ -186,7 +176,7 @@ class Collector:
             else:
                 return Minutes(rows, whole=page.seamless and pages == 1)
 
-    def _page(self, symbol: str, session: Session, last: datetime, *, deeper: bool) -> "Page":
+    def _page(self, symbol: str, session: Session, last: datetime, *, deeper: bool) -> Page:
         """One page, read strictly; asked again once for a bad row, and four times where rows must lie `deeper`."""
         empty = bad = 0
         while True:
@@ -210,110 +200,3 @@ def _merge(found: dict[datetime, Row], rows: Iterable[Row]) -> None:
 
 def _in_order(found: Mapping[datetime, Row]) -> list[Row]:
     return [found[minute] for minute in sorted(found)]
-
-
-class BadDay(SourceError):
-    """The day's rows contradict each other, or the daily answer that is `doubted`: asked once more before it fails."""
-
-    def __init__(self, text: str, doubted: DailyAnswer | None = None) -> None:
-        super().__init__(text)
-        self.doubted = doubted
-
-
-class Minutes(NamedTuple):
-    """A day's rows, oldest first."""
-
-    rows: list[Row]
-    whole: bool = False
-    """Whether all came in one full page that runs into an earlier day: nothing is left out of it."""
-
-
-class Page(NamedTuple):
-    rows: list[Row]
-    size: int
-    starts_day: bool
-    """Whether nothing of the day lies before this page."""
-    earliest: datetime
-    """Aware KST label of the day's earliest row here; the request's own time where there is none."""
-    seamless: bool = False
-    """A full page, newest first, that runs from this day into an earlier one: nothing is left out at the seam."""
-
-
-def read_page(raws: list[Any], session: Session, last: datetime) -> Page:
-    """Sort out one answer of the past TR asked for rows at and before `last`. Raises `BadRow`.
-
-    The start is proven by a row at the open, a row of an earlier day, or a page of 1–119 rows (law 8).
-    """
-    labels = [label(raw) for raw in raws]
-    todays = [minute for minute in labels if minute.date() == session.day]
-    spilled = any(minute.date() < session.day for minute in labels)
-    if labels and not todays and not spilled:
-        raise BadRow(f"{session.day} 이전을 물었는데 그 뒤 날짜의 행만 왔습니다.")
-    earliest = min(todays, default=last.replace(tzinfo=None)).replace(tzinfo=last.tzinfo)
-    if earliest > last:
-        raise BadRow(f"{last:%H:%M} 이전을 물었는데 그 뒤 시각의 행만 왔습니다.")
-    starts = earliest <= session.first_label or spilled or len(raws) < FULL_PAGE
-    ordered = all(newer > older for newer, older in pairwise(labels))
-    seamless = bool(todays) and spilled and ordered and len(raws) >= FULL_PAGE
-    return Page(session_rows(raws, session), len(raws), starts, earliest, seamless)
-
-
-def check_day(minutes: Minutes, session: Session, told: DailyAnswer) -> Verdict:
-    """Prove a day by its turnover and by the daily candle. Raises `BadDay` with the reason.
-
-    What is odd but possible is believed, with a note where the reader should know.
-    """
-    rows, daily = minutes.rows, told.get(session.day)
-    candles, doubts = prove(rows, session)
-    if doubts:
-        where = ", ".join(f"{minute:%H:%M}" for minute in doubts[:3])
-        raise BadDay(f"거래대금이 맞지 않는 분이 있습니다 ({where}{' …' if len(doubts) > 3 else ''}): 빠졌거나 틀린 행")
-    notes = []
-    if candles[0].timestamp < session.open.replace(tzinfo=None):
-        notes.append(f"첫 봉 라벨이 개장 1분 전({candles[0].timestamp:%H:%M})")
-    if daily:
-        check_against_daily(candles, session.day, told)
-    elif told:
-        raise BadDay("분봉은 있는데 일봉에 이 날이 없습니다.", told)
-    else:
-        notes.append("일봉이 비어 있어 대조하지 못함")
-    start, auction = _odd_start(rows, session), _has_auction(candles, session)
-    end = "" if auction else _odd_end(candles[-1], daily)
-    doubtful = start or ("" if auction else "종가 단일가 봉이 없음")
-    odd = end or ("" if minutes.whole else doubtful)
-    return Verdict(candles, COMPLETE, " · ".join([*notes, *filter(None, (start, end))]) or None, odd)
-
-
-def _odd_start(rows: Sequence[Row], session: Session) -> str:
-    """Off-hours trades before the open are a few percent of a day; more may be minutes that an answer kept back."""
-    before = rows[0].turnover - rows[0].close * rows[0].volume
-    if not unexplained_start(rows, session) or before * 20 < rows[-1].turnover:
-        return ""
-    return f"첫 봉({rows[0].minute:%H:%M}) 이전 거래대금이 하루의 {100 * before // rows[-1].turnover}%"
-
-
-def _has_auction(candles: Sequence[Candle], session: Session) -> bool:
-    """No row behind it, so no turnover, shows that the last one is missing: the auction is the end's only witness.
-
-    Where labels begin a minute before the open (a past CSAT day), the auction's is a minute early, too.
-    """
-    opened, closed = session.open.replace(tzinfo=None), session.close.replace(tzinfo=None)
-    return candles[-1].timestamp >= min(closed, closed - (opened - candles[0].timestamp))
-
-
-def _odd_end(last: Candle, daily: DailyCandle | None) -> str:
-    """A day without an auction that ends at another price than the daily candle lacks a row, maybe."""
-    if daily is None or last.close == daily.close:
-        return ""
-    return f"종가 단일가 봉이 없고 마지막 종가 {last.close:,}원이 일봉 종가 {daily.close:,}원과 다름"
-
-
-def check_against_daily(candles: Sequence[Candle], day: date, told: DailyAnswer) -> None:
-    """The first open equals the daily one; prices lie within the day's, volume within its (off-hours included)."""
-    daily = told[day]
-    if candles[0].open != daily.open:
-        raise BadDay(f"첫 시가 {candles[0].open:,}원이 일봉 시가 {daily.open:,}원과 다릅니다.", told)
-    if max(c.high for c in candles) > daily.high or min(c.low for c in candles) < daily.low:
-        raise BadDay("일봉의 고가·저가를 벗어난 분봉이 있습니다.", told)
-    if sum(c.volume for c in candles) > daily.volume:
-        raise BadDay("분봉 거래량의 합이 일봉 거래량보다 많습니다.", told)

@@ -16,9 +16,9 @@ from store_testing import full_day
 import db
 from candles import Candles
 from clock import Clock
-from collector import COMPLETE
 from db_tables import NAMES
 from market_hours import KST, Session, TradingCalendar
+from past_day import COMPLETE
 from settings import Database
 
 COLUMNS = (

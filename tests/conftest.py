@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import servers
 from servers import Server
@@ -17,6 +18,9 @@ from clock import Clock
 from settings import Database
 
 _SERVERS = ["given"] if servers.given() else ["mariadb", "mysql"]
+
+hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("busy")  # how long an example takes on a busy machine says nothing about it
 
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -25,10 +25,10 @@ from candles import (
     window,
     without_doubled_auction,
 )
-from collector import read_page
 from daily_candles import parse_daily
 from errors import BadRow
 from market_hours import KST, TradingCalendar
+from past_day import read_page
 
 
 def proven(raws: list[dict[str, str]], day: date = WEDNESDAY, *, fillers: bool = False) -> list[Candle]:

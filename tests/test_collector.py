@@ -12,13 +12,10 @@ from kis_testing import CSAT, FRIDAY, WEDNESDAY, FakeClock, Listening, settings_
 
 from clock import Clock
 from collector import (
-    COMPLETE,
-    NO_TRADES,
     PROVISIONAL,
     Collector,
     SymbolDay,
     plan,
-    read_page,
     why_missing,
 )
 from daily_candles import DailyCandles
@@ -26,6 +23,7 @@ from db import Coverage, open_store
 from errors import BadRow, SourceError, Stopped
 from kis_client import KisClient
 from market_hours import TradingCalendar
+from past_day import COMPLETE, NO_TRADES, read_page
 from pool import work_through
 
 LIQUID, RARE = "005930", "900001"
