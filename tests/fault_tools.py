@@ -326,7 +326,7 @@ class Watched:
 
     def _look(self) -> None:
         own = os.getpid()
-        while not self._stop.wait(0.05):
+        while not self._stop.wait(0.2):
             for path in Path("/proc").glob("[0-9]*/cmdline"):
                 try:
                     if int(path.parent.name) != own:
