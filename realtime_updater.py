@@ -378,7 +378,7 @@ class Service:
         updater, calendar, today = self.updater, self.updater.calendar, self.updater.now().date()
         pause, told = timedelta(minutes=1), False
         while (now := updater.now()) < session.open and now.date() == today and updater.calendar is calendar:
-            closed = calendar.last_closed(updater.now())
+            closed = calendar.last_closed(now)
             if self._settled != closed and session.open - now > QUIET_BEFORE_OPEN:
                 self._say("settling", self._clock.now() + timedelta(hours=1))
                 if self._settle(session.open - QUIET_BEFORE_OPEN):
