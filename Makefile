@@ -30,7 +30,7 @@ test: $(VENV)/.dev
 
 lint: $(VENV)/.dev
 	@$(BIN)/python -m ruff check .
-	@$(BIN)/python -m mypy --strict *.py
+	@$(BIN)/python -m mypy --strict *.py base cli collect config kis market simulator store
 
 soak: $(VENV)/.dev
 	@sh .ci/mariadb

@@ -1,4 +1,4 @@
-"""Where truth is kept: the only room, with `db_schema.py`, that speaks SQL.
+"""Where truth is kept: the only room, with `schema.py`, that speaks SQL.
 
     store = open_store(settings.database, clock)
     store.preflight()
@@ -17,14 +17,17 @@ from decimal import Decimal
 from itertools import islice, product
 from typing import Any, NamedTuple
 
-import db_schema
-from candles import Candle, Candles
-from clock import Clock
-from db_connection import Link, Row, Run, TryAgain, Value, warn_without_extension
-from db_tables import NAMES, Shape, look, upsert_coverage, upsert_prices
-from errors import StoreError
-from market_hours import KST, Session
-from settings import Database
+from base.clock import Clock
+from base.errors import StoreError
+from base.kst import KST
+from config.settings import Database
+from market.candles import Candle, Candles
+from market.hours import Session
+from store import schema
+from store.driver import Row, Run, Value
+from store.link import Link, TryAgain
+from store.mysql import warn_without_extension
+from store.tables import NAMES, Shape, look, upsert_coverage, upsert_prices
 
 log = logging.getLogger("minute_data")
 
@@ -78,7 +81,7 @@ class Store:
 
     def preflight(self, *, dedupe: bool = False, read_only: bool = False) -> list[str]:
         """Make both tables ready or raise `ConfigError`; lines to log. `read_only` changes nothing, only reports."""
-        self._known_shape, lines = db_schema.prepare(
+        self._known_shape, lines = schema.prepare(
             self._link, self._database, self._clock, dedupe=dedupe, read_only=read_only
         )
         return lines

@@ -19,20 +19,19 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-import command_line
-import console
-import settings as user_settings
-import symbols_file
-from clock import Clock
-from errors import ConfigError, MinuteDataError, NotOffered, Stopped
-from market_hours import TradingCalendar
-from settings import Database, Settings
+from base.clock import Clock
+from base.errors import ConfigError, MinuteDataError, NotOffered, Stopped
+from cli import command_line, console
+from config import settings as user_settings
+from config import symbols_file
+from config.settings import Database, Settings
+from market.hours import TradingCalendar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collector import SymbolDay
+    from collect.collector import SymbolDay
+    from collect.report import RunResult
     from db import Store
-    from report import RunResult
 
 HERE = Path(__file__).resolve().parent
 LOG_FILE = "minute_data_collection.log"
@@ -95,7 +94,7 @@ def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
 
 
 def show_demo(arguments: argparse.Namespace, clock: Clock) -> int:
-    import demo
+    from collect import demo
 
     return demo.backfill(arguments, clock, HERE / "demo", run)
 
@@ -168,7 +167,7 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
         for line in store.preflight(dedupe=arguments.dedupe, read_only=reads_only):
             _log.log(logging.WARNING if line.startswith("⚠️") else logging.INFO, line)
         clock.check()
-        from collector import plan
+        from collect.collector import plan
 
         again = arguments.force and not arguments.check  # what is missing does not depend on it
         missing = plan(store, calendar, list(want.names), want.days, force=again)
@@ -205,7 +204,7 @@ def opened(database: Database, clock: Clock, stack: ExitStack, *, read_only: boo
 
 def check(store: "Store", want: Wanted, missing: Sequence["SymbolDay"]) -> int:
     """`--check`: a table of what is there and what is not; exit 1 where something is missing."""
-    from report import check_table
+    from collect.report import check_table
 
     if not want.days:
         console.say(nothing_traded(want))
@@ -225,7 +224,7 @@ def nothing_traded(want: Wanted) -> str:
 
 
 def dry_run(want: Wanted, missing: Sequence["SymbolDay"], calendar: TradingCalendar, rate: float) -> int:
-    from report import forecast
+    from collect.report import forecast
 
     nothing = "✅ 받을 것이 없습니다. 모두 있습니다." if want.days else nothing_traded(want)
     console.say(forecast(missing, calendar, rate) if missing else nothing)
@@ -243,10 +242,11 @@ def backfill(
     quiet: bool,
 ) -> int:
     """Collect what is missing, tell it as it comes, leave a result file behind."""
-    from backfill import Backfill
-    from kis_client import KisClient
-    from pool import threads_for
-    from report import RunResult
+    from collect.backfill import Backfill
+    from collect.pool import threads_for
+    from collect.report import RunResult
+    from kis.client import KisClient
+    from kis_token import TokenCache
 
     result = RunResult.of(want.names, want.first, want.last, clock.now())
     if not missing:
@@ -254,7 +254,7 @@ def backfill(
         console.say(nothing if want.days else nothing_traded(want))
         return finish(settings, clock, result, 0)
     threads = threads_for(want.workers, settings.rate_limit)
-    client = KisClient.of(settings, clock, connections=threads)
+    client = KisClient.of(settings, TokenCache(settings, clock), clock, connections=threads)
     job = Backfill(client, store, calendar, clock, result, quiet)
     try:
         _log.info("📊 %d개 종목 분봉 데이터 수집 시작!", len({task.symbol for task in missing}))
@@ -280,7 +280,7 @@ def explained(error: MinuteDataError) -> str:
 
 def finish(settings: Settings, clock: Clock, result: "RunResult", code: int) -> int:
     """Summary to stdout, result file beside the log; a full disk for it costs a warning, not the run."""
-    from report import RESULT_FILE
+    from collect.report import RESULT_FILE
 
     if result.days or result.failures:
         console.say(result.summary((clock.now() - result.started_at).total_seconds()))

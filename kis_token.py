@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 
 import requests
 
-import files
-from clock import Clock
-from errors import ConfigError, RateLimited, TokenRefused
-from kis_http import TokenTooSoon, Transient, exchange, new_session, outage, patiently
-from market_hours import KST
-from settings import Settings
+from base import files
+from base.clock import Clock
+from base.errors import ConfigError, RateLimited, TokenRefused
+from base.kst import KST
+from config.settings import Settings
+from kis.http import TokenTooSoon, Transient, exchange, new_session, outage, patiently
 
 EARLY = timedelta(hours=1)
 ONE_A_MINUTE = 61.0
@@ -219,10 +219,9 @@ def main() -> int:
     import os
     from pathlib import Path
 
-    import command_line
-    import console
-    import settings
-    from errors import MinuteDataError
+    from base.errors import MinuteDataError
+    from cli import command_line, console
+    from config import settings
 
     console.prepare_streams()
     about = "저장된 KIS 토큰의 만료시간을 보입니다 (토큰은 보이지 않습니다)."

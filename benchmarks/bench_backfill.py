@@ -23,7 +23,7 @@ from harness import (
     symbols_of,
 )
 
-from kis_simulated_market import Market
+from simulator.market import Market
 
 DAYS = 21
 PAGE = 120

@@ -11,8 +11,8 @@ from harness import SESSIONS, Line, folder, keep, load, quick, running, spread, 
 from store_testing import full_day
 
 import db
-from collector import plan
-from settings import Database
+from collect.collector import plan
+from config.settings import Database
 
 STEPS = ((10, 21), (100, 21), (500, 21), (500, 42))
 """Symbols and sessions: 0.1, 1, 5 and 10 million rows."""

@@ -8,12 +8,13 @@ from typing import Any
 import filled
 from harness import KST, THE_97, Line, folder, keep, kis, load, quick, running, spread
 
-from clock import Clock
-from kis_client import KisClient
-from market_hours import TradingCalendar
-from settings import Database, Settings
-from symbols_file import USUALLY_ACTIVE
-from updater import WORKERS, Updater
+from base.clock import Clock
+from collect.updater import WORKERS, Updater
+from config.settings import Database, Settings
+from config.symbols_file import USUALLY_ACTIVE
+from kis.client import KisClient
+from kis_token import TokenCache
+from market.hours import TradingCalendar
 
 RATE, LATENCY = 18.0, 0.2
 START = datetime(2026, 11, 20, 10, 30, 30, tzinfo=KST)
@@ -72,7 +73,8 @@ def measure(server: Any, symbols: list[str], count: int) -> list[tuple[float, fl
     database = server.fresh()
     clock = Clock(at=START)
     with kis(rate=RATE, latency=LATENCY, at=clock.now()) as simulator, folder() as here:
-        client = KisClient.of(settings(simulator.url, database, here), clock, urgent=True, connections=WORKERS)
+        mine = settings(simulator.url, database, here)
+        client = KisClient.of(mine, TokenCache(mine, clock), clock, urgent=True, connections=WORKERS)
         store = Watched(filled.ready(database), clock)
         updater = Updater(client, store, TradingCalendar(), clock, symbols, USUALLY_ACTIVE, ACTIVE)  # type: ignore[arg-type]
         found = rounds(updater, store, clock, count)

@@ -14,12 +14,13 @@ from harness import SESSIONS, THE_97, Line, Spread, folder, keep, load, quick, r
 from store_testing import full_day
 
 import db
-from candles import Candles
-from clock import Clock
-from db_tables import NAMES
-from market_hours import KST, Session, TradingCalendar
-from past_day import COMPLETE
-from settings import Database
+from base.clock import Clock
+from base.kst import KST
+from config.settings import Database
+from market.candles import Candles
+from market.hours import Session, TradingCalendar
+from market.past_day import COMPLETE
+from store.tables import NAMES
 
 COLUMNS = (
     "stock_symbol, minute_interval, timestamp, open_price, high_price, low_price, close_price, volume, price_change,"

@@ -8,8 +8,8 @@ from typing import Any
 from harness import CALENDAR
 
 import db
-from clock import Clock
-from settings import Database
+from base.clock import Clock
+from config.settings import Database
 
 _SLOTS = """
 CREATE TABLE slots AS

@@ -30,10 +30,10 @@ ROOT = HERE.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import servers  # noqa: E402
-
 import symbols_file  # noqa: E402
-from market_hours import KST, TradingCalendar  # noqa: E402
-from settings import Database  # noqa: E402
+
+from config.settings import Database  # noqa: E402
+from market.hours import KST, TradingCalendar  # noqa: E402
 
 EVENING = datetime(2026, 11, 20, 21, tzinfo=KST)
 """A Friday night: where the clocks of the simulator and of the command stand."""
@@ -47,7 +47,7 @@ _AT_A_MOMENT = f"""\
 import sys
 from datetime import datetime
 from pathlib import Path
-from clock import Clock
+from base.clock import Clock
 import fetch_minute_data
 
 code = fetch_minute_data.main(clock=Clock(at=datetime.fromisoformat("{EVENING.isoformat()}")))

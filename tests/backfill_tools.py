@@ -22,12 +22,12 @@ from urllib.parse import quote, unquote, urlsplit
 
 import mysql.connector
 import requests
+from places import ROOT, WINGS
 
-from kis_simulator import Simulator
-from market_hours import KST
-from settings import Database
+from base.kst import KST
+from config.settings import Database
+from simulator.simulator import Simulator
 
-ROOT = Path(__file__).resolve().parent.parent
 EVENING = datetime(2026, 11, 20, 21, tzinfo=KST)
 """A Friday: every session of the thirty days before it is closed, the CSAT day (the 19th) among them."""
 LAST = EVENING.date()
@@ -41,8 +41,8 @@ _SHIFT = EVENING - datetime.now(KST)
 _AT_A_MOMENT = (
     "import os, sys\n"
     "from datetime import datetime, timedelta\n"
-    "from clock import Clock\n"
-    "from market_hours import KST\n"
+    "from base.clock import Clock\n"
+    "from base.kst import KST\n"
     "import fetch_minute_data\n"
     "shift = timedelta(seconds=float(os.environ.pop('TEST_SHIFT')))\n"
     "sys.exit(fetch_minute_data.main(clock=Clock(at=datetime.now(KST) + shift)))\n"
@@ -132,8 +132,9 @@ def copy_project(to: Path) -> None:
     for path in [*ROOT.glob("*.py"), ROOT / "symbols.csv", ROOT / ".env.example"]:
         if path.exists():
             shutil.copy2(path, to)
-    if (ROOT / "__pycache__").exists():
-        shutil.copytree(ROOT / "__pycache__", to / "__pycache__", ignore_dangling_symlinks=True)
+    for name in ("__pycache__", *WINGS):
+        if (ROOT / name).exists():
+            shutil.copytree(ROOT / name, to / name, ignore_dangling_symlinks=True)
 
 
 def ended(process: subprocess.Popen[str], timeout: float = 90) -> Ran:
@@ -190,12 +191,12 @@ class Tripwire:
 
 
 class FarSimulator:
-    """`python kis_simulator.py`, for load: it must not share a core's interpreter with the test."""
+    """`python -m simulator`, for load: it must not share a core's interpreter with the test."""
 
     def __init__(self, *flags: str) -> None:
         at = f"{EVENING:%Y-%m-%dT%H:%M:%S}"
-        command = [sys.executable, str(ROOT / "kis_simulator.py"), "--port", "0", "--at", at, *flags]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8")
+        command = [sys.executable, "-m", "simulator", "--port", "0", "--at", at, *flags]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, encoding="utf-8")
         assert self._process.stdout
         self.url = next(word for word in self._process.stdout.readline().split() if word.startswith("http"))
 

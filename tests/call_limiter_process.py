@@ -6,8 +6,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from call_limiter import CallLimiter
-from clock import Clock
+from base.clock import Clock
+from kis.call_limiter import CallLimiter
 
 
 def main(file: str, rate: str, threads: str, calls: str) -> None:

@@ -14,8 +14,8 @@ import servers
 from servers import Server
 
 import db
-from clock import Clock
-from settings import Database
+from base.clock import Clock
+from config.settings import Database
 
 _SERVERS = ["given"] if servers.given() else ["mariadb", "mysql"]
 

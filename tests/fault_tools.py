@@ -31,9 +31,9 @@ import backfill_tools
 from backfill_tools import EVENING, LAST, Ran, User, assert_true, ended, execute, sessions, true_rows
 from fault_table import FAULTS
 
-from kis_simulator import Simulator
-from market_hours import KST
-from settings import Database
+from base.kst import KST
+from config.settings import Database
+from simulator.simulator import Simulator
 
 NOON = datetime(2026, 11, 20, 10, 40, 30, tzinfo=KST)
 """In the session of `LAST`."""
@@ -51,8 +51,8 @@ SECRETS = {
 _LAUNCH = """\
 import os, sys, time
 from datetime import datetime
-from clock import Clock
-from market_hours import KST
+from base.clock import Clock
+from base.kst import KST
 
 at, since, pace = map(float, os.environ.pop("TEST_MOMENT").split())
 jump_after, jump_by = map(float, os.environ.pop("TEST_JUMP", "1e9 0").split())

@@ -8,13 +8,16 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import settings as user_settings
-from clock import Clock
-from errors import Stopped
-from kis_simulated_http import Call, Reply
-from kis_simulator import Simulator
-from market_hours import KST, Session, TradingCalendar
-from settings import Settings
+from base.clock import Clock
+from base.errors import Stopped
+from base.kst import KST
+from config import settings as user_settings
+from config.settings import Settings
+from kis.client import KisClient
+from kis_token import TokenCache
+from market.hours import Session, TradingCalendar
+from simulator.http import Call, Reply
+from simulator.simulator import Simulator
 
 FRIDAY = date(2026, 11, 20)
 WEDNESDAY = date(2026, 11, 18)
@@ -167,3 +170,8 @@ def error_text(error: BaseException | None) -> str:
         texts.append(f"{error!s} {error!r} {getattr(error, '__dict__', '')}")
         error = error.__cause__ or error.__context__
     return "\n".join(texts)
+
+
+def client_of(settings: Settings, clock: Clock, **options: Any) -> KisClient:
+    """A client with the token cache that the doors give it."""
+    return KisClient.of(settings, TokenCache(settings, clock), clock, **options)

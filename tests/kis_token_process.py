@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from kis_testing import settings_for
 
-from clock import Clock
+from base.clock import Clock
 from kis_token import TokenCache
 
 if __name__ == "__main__":

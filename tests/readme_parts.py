@@ -8,9 +8,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from places import ROOT
+
 README = ROOT / "README.md"
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
@@ -33,7 +33,7 @@ def _help(script: str) -> str:
 
 
 def settings() -> str:
-    from settings import KEYS
+    from config.settings import KEYS
 
     rows = [f"| `{key.name}` | {_default(key.default)} | {key.help} |" for key in KEYS]
     return "\n".join(["| 이름 | 기본값 | 뜻 |", "|---|---|---|", *rows])

@@ -24,11 +24,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import mysql.connector
+from places import SHARED
 
-from settings import Database
+from config.settings import Database
 
-ROOT = Path(__file__).resolve().parent.parent
-REAL_MYSQL = ROOT.parent / "shared" / "tools" / "real-mysql"
+REAL_MYSQL = SHARED / "tools" / "real-mysql"
 SID = Path("/var/tmp/real-mysql/sid")
 """Where the tool unpacks MySQL; its mysqld runs in a chroot."""
 MISSING = (

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
-from candles import Candle, Candles
+from base.kst import KST
 from db import Store
-from market_hours import KST, Session, TradingCalendar
+from market.candles import Candle, Candles
+from market.hours import Session, TradingCalendar
 
 CALENDAR = TradingCalendar()
 DAY = date(2025, 8, 26)

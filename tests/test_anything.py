@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from updater_tools import FakeClock
 
-import settings as user_settings
-from collector import Collector, SymbolDay
+from base.errors import MinuteDataError
+from collect.collector import Collector, SymbolDay
+from config import settings as user_settings
 from db import Store, open_store
-from errors import MinuteDataError
-from kis_client import KisClient
-from market_hours import TradingCalendar
+from kis.client import KisClient
+from market.hours import TradingCalendar
 
 DAY = date(2026, 11, 20)
 SESSION = TradingCalendar().session(DAY)

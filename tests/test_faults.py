@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import requests
 import servers
-from backfill_tools import ROOT, FarSimulator, interrupt, until
+from backfill_tools import FarSimulator, interrupt, until
 from fault_table import FAULTS, GROUPS, markdown
 from fault_tools import (
     EVENING,
@@ -55,10 +55,11 @@ from fault_tools import (
     url_of,
     whole_or_absent,
 )
+from places import ROOT, WINGS
 from servers import Server
 
-from kis_simulated_faults import ROWS
-from kis_simulator import Simulator
+from simulator.faults import ROWS
+from simulator.simulator import Simulator
 
 HURT = "000660", FIRST
 """The symbol-day that lasting faults strike."""
@@ -888,7 +889,10 @@ def test_names_in_a_symbols_file_are_only_told(operator: Operator, kis: Simulato
 
 
 def product_sources() -> dict[str, str]:
-    return {path.name: path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("*.py"))}
+    return {
+        str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+        for path in sorted([*ROOT.glob("*.py"), *(file for wing in WINGS for file in (ROOT / wing).rglob("*.py"))])
+    }
 
 
 FORBIDDEN = (
@@ -902,7 +906,7 @@ def test_no_shell_no_eval_no_unverified_tls() -> None:
     assert found == []
 
 
-SQL_ROOMS = ("db.py", "db_connection.py", "db_schema.py", "db_tables.py")
+SQL_ROOMS = ("db.py", "store/link.py", "store/mysql.py", "store/sqlite.py", "store/schema.py", "store/tables.py")
 SQL_NAMES = {
     "PRICES", "COVERAGE", "KEY_NAME", "LOCK_SECONDS", "_SCAN", "table", "names", "columns", "column", "name", "key",
     "rows", "groups", "limit", "lock", "self._shape.hint", "shape.hint", "self._shape.selected", "self._database.name",

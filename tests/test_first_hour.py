@@ -8,15 +8,15 @@ from datetime import date, datetime
 from pathlib import Path
 
 import pytest
-from backfill_tools import ROOT, copy_project
+from backfill_tools import copy_project
+from places import ROOT
 
-import command_line
-import console
 import fetch_minute_data
 import realtime_updater
-from collector import SymbolDay
-from report import check_table
-from terminal import width, wrapped
+from cli import command_line, console
+from cli.terminal import width, wrapped
+from collect.collector import SymbolDay
+from collect.report import check_table
 
 SCRIPTS = {"fetch_minute_data.py": fetch_minute_data, "realtime_updater.py": realtime_updater}
 

@@ -16,9 +16,9 @@ import pytest
 from backfill_tools import User, simulator, until
 from readme_parts import PARTS, README, ROOT, part
 
-import db_schema
-from kis_simulator import Simulator
-from settings import KEYS
+from config.settings import KEYS
+from simulator.simulator import Simulator
+from store import schema as db_schema
 
 TEXT = README.read_text(encoding="utf-8")
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX shell")
@@ -132,7 +132,7 @@ def test_messages_of_the_error_table_are_in_the_source(message: str) -> None:
 
 
 def test_the_error_table_names_every_code_of_kis_that_is_treated() -> None:
-    source = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("kis_http.py", "kis_token.py"))
+    source = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("kis/http.py", "kis_token.py"))
     codes = set(re.findall(r"EGW\d{5}", source))
     assert codes and codes <= set(re.findall(r"EGW\d{5}", part("errors")))
 

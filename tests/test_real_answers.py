@@ -3,16 +3,17 @@
 import json
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
-from pathlib import Path
 
 import pytest
-from kis_testing import FakeClock, Listening, settings_for
+from kis_testing import FakeClock, Listening, client_of, settings_for
+from places import SHARED
 
-from candles import Candle, derive, prove, session_rows
-from kis_client import KisClient
-from market_hours import KST, TradingCalendar
+from base.kst import KST
+from kis.client import KisClient
+from market.candles import Candle, derive, prove, session_rows
+from market.hours import TradingCalendar
 
-RECORDED = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "kis_today_20250826.json"
+RECORDED = SHARED / "data" / "kis_today_20250826.json"
 pytestmark = pytest.mark.skipif(not RECORDED.exists(), reason=f"{RECORDED} is not here")
 
 DAY = date(2025, 8, 26)
@@ -24,7 +25,7 @@ SYMBOLS = ["005930", "000660", "035420", "034020", "069500", "008930", "006650",
 def client(tmp_path_factory):
     clock = FakeClock(datetime(2025, 8, 26, 16, tzinfo=KST))
     with Listening(clock, replay=RECORDED) as sim:
-        yield KisClient.of(settings_for(sim.url, tmp_path_factory.mktemp("token")), clock)
+        yield client_of(settings_for(sim.url, tmp_path_factory.mktemp("token")), clock)
 
 
 @pytest.fixture(params=SYMBOLS)

@@ -6,14 +6,13 @@ import stat
 import subprocess
 import sys
 from configparser import RawConfigParser
-from pathlib import Path
 
 import pytest
 import yaml
+from places import ROOT
 
-from settings import KEYS
+from config.settings import KEYS
 
-ROOT = Path(__file__).resolve().parent.parent
 DEFAULTS = {key.name: key.default for key in KEYS}
 
 

@@ -13,15 +13,16 @@ from typing import Any
 
 import pytest
 from backfill_tools import User, coverage, ended, execute, stored_rows, true_rows
+from kis_testing import client_of
 from servers import Server
 from updater_tools import FRIDAY, LINE, Owner, at, wait_until
 
 import realtime_updater
-from clock import Clock
+from base.clock import Clock
+from base.kst import KST
 from db import open_store
-from kis_client import KisClient
-from kis_simulator import Simulator
-from market_hours import KST, TradingCalendar
+from market.hours import TradingCalendar
+from simulator.simulator import Simulator
 
 START = at(10, 30, 55)
 
@@ -259,14 +260,14 @@ def test_the_demo_is_a_running_market_until_ctrl_c(tmp_path: Path):
 def test_a_backfill_beside_the_updater_costs_it_less_than_half(make: Make, tmp_path: Path):
     """One token, no call too many, both whole; a round of 30 symbols takes 2 s alone."""
     import fetch_minute_data  # noqa: F401  (compiled before the clock runs)
-    from updater import Updater
+    from collect.updater import Updater
 
     owner = make(at(9, 25, 20), rate=18, latency=0.05)
     clock = Clock(at=datetime.now(KST) + owner.shift)
     settings = settings_of(owner, tmp_path)
     store = open_store(settings.database, clock)
     store.preflight()
-    client = KisClient.of(settings, clock, urgent=True)
+    client = client_of(settings, clock, urgent=True)
     symbols = [f"{n:06d}" for n in range(30)]
     updater = Updater(client, store, TradingCalendar(), clock, symbols, (), 10)
     session = TradingCalendar().session(FRIDAY)
@@ -299,7 +300,7 @@ def seconds(updater: Any, session: Any, clock: Clock) -> float:
 
 
 def settings_of(owner: Owner, folder: Path) -> Any:
-    import settings as user_settings
+    from config import settings as user_settings
 
     environ = {**owner.environment(), "KIS_RATE_LIMIT": "15"}
     return user_settings.load(environ, folder)

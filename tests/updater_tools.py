@@ -28,17 +28,20 @@ from urllib.parse import urlsplit
 import mysql.connector
 import requests
 from backfill_tools import User, assert_true, coverage, sessions, stored_rows, true_rows
+from kis_testing import client_of
 
-import settings as user_settings
-from clock import Clock
+from base.clock import Clock
+from base.errors import Stopped
+from base.kst import KST
+from collect.service import Service, workers_for
+from config import settings as user_settings
+from config.settings import Database, Settings
 from db import open_store
-from errors import Stopped
-from kis_client import KisClient
-from kis_simulated_http import Call
-from kis_simulator import Simulator
-from market_hours import KST, TradingCalendar
-from realtime_updater import PATIENCE, Service, workers_for
-from settings import Database, Settings
+from kis.client import KisClient
+from market.hours import TradingCalendar
+from realtime_updater import PATIENCE
+from simulator.http import Call
+from simulator.simulator import Simulator
 
 FRIDAY = date(2026, 11, 20)
 MINUTES = {"ONE_MINUTE": 1, "FIVE_MINUTES": 5, "FIFTEEN_MINUTES": 15}
@@ -47,8 +50,8 @@ LOG = logging.getLogger("minute_data")
 AT_A_MOMENT = (
     "import os, sys\n"
     "from datetime import datetime, timedelta\n"
-    "from clock import Clock\n"
-    "from market_hours import KST\n"
+    "from base.clock import Clock\n"
+    "from base.kst import KST\n"
     "import realtime_updater\n"
     "shift = timedelta(seconds=float(os.environ.pop('TEST_SHIFT')))\n"
     "sys.exit(realtime_updater.main(clock=Clock(at=datetime.now(KST) + shift)))\n"
@@ -230,7 +233,7 @@ class FakeDay:
         try:
             store.preflight()
             workers = workers_for(self.settings.rate_limit)
-            client = KisClient.of(self.settings, self.clock, urgent=True, connections=workers)
+            client = client_of(self.settings, self.clock, urgent=True, connections=workers)
             Direct(self.kis, self.clock, client)
             self.service = Service(self.settings, self.clock, client, store, dict.fromkeys(self.symbols, ""))
             return self.service.once() if once else self.service.run()

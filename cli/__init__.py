@@ -1,0 +1,3 @@
+"""What people see in a terminal: command line, console, log, status file, single instance. Imports `config` and
+`base`.
+"""

@@ -1,0 +1,78 @@
+"""A command line that speaks Korean from its usage line to its errors; argparse has no Korean of its own."""
+
+import argparse
+import re
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from base.errors import ConfigError
+from cli import console
+
+_ERRORS = (
+    (r"unrecognized arguments: (.*)", r"모르는 옵션입니다: \1."),
+    (r"argument (\S+): not allowed with argument (\S+)", r"\1 와 \2 는 함께 쓸 수 없습니다."),
+    (r"argument (\S+): expected one argument", r"\1 뒤에 값이 없습니다."),
+    (r"argument (\S+): ignored explicit argument (.*)", r"\1 에는 값을 쓰지 않습니다: \2."),
+    (r"argument (\S+): invalid choice: (\S+) \(choose from (.*)\)", r"\1 값 \2 은 쓸 수 없습니다. 쓸 수 있는 값: \3."),
+    (r"argument (\S+): invalid \S+ value: (.*)", r"\1 값 \2 을 읽을 수 없습니다."),
+)
+"""argparse's own sentences, and ours."""
+
+
+class Parser(argparse.ArgumentParser):
+    """`script` is how people call it: "fetch_minute_data.py". Usage errors end with exit 2."""
+
+    def __init__(self, script: str, description: str, epilog: str) -> None:
+        super().__init__(
+            prog=script,
+            usage=f"python {script} [옵션 …]",
+            description=description,
+            epilog=epilog,
+            formatter_class=_Formatter,
+            allow_abbrev=False,
+            add_help=False,
+        )
+        self.add_argument("-h", "--help", action="help", help="이 도움말")
+
+    def error(self, message: str) -> NoReturn:
+        console.complain(f"{_in_korean(message)} 쓸 수 있는 옵션 보기: `python {self.prog} --help`")
+        raise SystemExit(2)
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """As wide as the longest line, whatever the terminal and the Python: README quotes it literally."""
+
+    def __init__(self, prog: str, **_: Any) -> None:
+        super().__init__(prog, width=100, max_help_position=22)
+
+    def start_section(self, heading: str | None) -> None:
+        super().start_section({"options": "도움말", "positional arguments": "값"}.get(heading or "", heading))
+
+    def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None = None) -> None:
+        super().add_usage(usage, actions, groups, "사용법: ")
+
+
+def run(main: Callable[[], int]) -> int:
+    """A script's exit code; a package that is missing is told in a line: usually the virtual environment is not on."""
+    try:
+        return main()
+    except ModuleNotFoundError as error:
+        console.complain(
+            f"파이썬 패키지 {error.name}이(가) 없습니다. 가상환경을 켜거나(source .venv/bin/activate) "
+            "설치하세요: python -m pip install -r requirements.txt"
+        )
+        return 2
+
+
+def whole(flag: str, text: str, most: int) -> int:
+    """The whole number of a flag, 1 to `most`. Raises `ConfigError`."""
+    if not (re.fullmatch(r"[0-9]{1,6}", text, re.ASCII) and 1 <= int(text) <= most):
+        raise ConfigError(f"{flag} {text[:20]!r} 은 1부터 {most}까지의 정수여야 합니다.")
+    return int(text)
+
+
+def _in_korean(message: str) -> str:
+    for pattern, sentence in _ERRORS:
+        if re.fullmatch(pattern, message, re.DOTALL):
+            return re.sub(pattern, sentence, message, flags=re.DOTALL)
+    return message

@@ -1,0 +1,74 @@
+"""`realtime_updater_status.json`: what the running updater last said of itself, and how a person or cron reads it."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from base import files
+from base.kst import KST
+from cli import console
+
+FILE = "realtime_updater_status.json"
+STATES = {
+    "trading": "장중 갱신",
+    "waiting": "대기",
+    "settling": "마감 확정",
+    "troubled": "문제 해결 중",
+    "stopped": "멈춤",
+    "once": "한 번 실행",
+}
+TOLERATED = timedelta(minutes=3)
+"""A trouble younger than this is still being healed by the next rounds."""
+
+
+def write(folder: Path, state: str, now: datetime, expect_by: datetime, **more: Any) -> None:
+    """Replace the status; `expect_by` is when the next one is due at the latest. Raises `OSError`."""
+    kept = {"state": state, "updated_at": _text(now), "expect_by": _text(expect_by), **more}
+    files.atomic_write(folder / FILE, json.dumps(kept, ensure_ascii=False, indent=2) + "\n")
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """The last status; None where there is none, or none that can be read."""
+    try:
+        kept = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        told(kept, _time(kept["updated_at"]))
+        return dict(kept)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def told(status: Mapping[str, Any] | None, now: datetime, *, running: bool = True) -> tuple[str, bool]:
+    """The status for people, and whether all is well: fresh, without a lasting trouble, its process `running`."""
+    if status is None:
+        return "❌ 실시간 업데이터의 상태 파일이 없습니다. python realtime_updater.py 로 시작하세요.", False
+    late = now - _time(status["expect_by"])
+    lasting = {
+        key: text for key, (since, text) in dict(status.get("troubles", {})).items() if now - _time(since) >= TOLERATED
+    }
+    killed = not running and status["state"] not in ("stopped", "once")
+    healthy = late <= timedelta(0) and status["state"] != "stopped" and not lasting and not killed
+    age = console.duration((now - _time(status["updated_at"])).total_seconds())
+    state = STATES.get(status["state"], status["state"])
+    lines = [f"{'✅' if healthy else '❌'} {state} (pid {status.get('pid', '?')}, {age} 전 갱신)"]
+    if status.get("last_round"):
+        lines.append(f"   마지막 라운드: {status['last_round']}")
+    if status.get("next"):
+        lines.append(f"   다음: {status['next']}")
+    if killed:
+        lines.append("   ⚠️ 그 프로세스가 없습니다. 강제로 끝났으면 다시 시작하세요.")
+    elif late > timedelta(0) and status["state"] != "stopped":
+        lines.append(f"   ⚠️ {console.duration(late.total_seconds())} 동안 소식이 없습니다. 멈췄으면 다시 시작하세요.")
+    for key, (since, text) in status.get("troubles", {}).items():
+        lines.append(f"   ⚠️ {key}: {text} ({since[:16].replace('T', ' ')}부터)")
+    return "\n".join(lines), healthy
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(KST).isoformat(timespec="seconds")
+
+
+def _time(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=KST)

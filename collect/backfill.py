@@ -1,0 +1,93 @@
+"""A run of the backfill: the plan through a pool of workers, told symbol by symbol, then once more what failed."""
+
+import logging
+from collections import Counter
+
+from base.clock import Clock
+from base.errors import Outage, SourceError, Stopped
+from cli import console
+from collect.collector import Collector, SymbolDay
+from collect.pool import Outcome, work_through
+from collect.report import RESULT_FILE, RunResult
+from db import Store
+from kis.client import KisClient
+from market.hours import TradingCalendar
+
+MOST_TOLD = 20
+"""Failed symbol-days that are told one by one."""
+_log = logging.getLogger("minute_data")
+
+
+class Backfill:
+    """Works through the plan with a pool, symbol by symbol for the eye, and once more through what failed."""
+
+    def __init__(
+        self,
+        client: KisClient,
+        store: Store,
+        calendar: TradingCalendar,
+        clock: Clock,
+        result: RunResult,
+        quiet: bool,
+    ) -> None:
+        self._store, self._calendar, self._clock = store, calendar, clock
+        self._result, self._quiet, self._told_failures = result, quiet, 0
+        self._collector = Collector(client, store, calendar, clock, (result.first, result.last))
+
+    def run(self, tasks: list[SymbolDay], workers: int) -> None:
+        """Raises what ends the run: `Stopped`, a refused key, an outage, a lost database."""
+        self._pass(tasks, workers, final=False)
+        again = [task for task in tasks if task.day in self._result.symbols[task.symbol].failed]
+        if again:
+            _log.info("🔁 실패한 %d종목일을 한 번 더 받습니다.", len(again))
+            self._pass(again, workers, final=True)
+
+    def _pass(self, tasks: list[SymbolDay], workers: int, *, final: bool) -> None:
+        left = Counter(task.symbol for task in tasks)
+        with console.Progress(len(left), "📊 종목별 분봉 데이터 수집", self._clock, quiet=self._quiet) as bar:
+            for outcome in work_through(tasks, self._collector.collect, workers, self._clock):
+                if isinstance(outcome.error, Stopped):
+                    continue  # what is in hand still comes in
+                self._note(outcome, final=final)
+                symbol = outcome.task.symbol
+                left[symbol] -= 1
+                if not left[symbol]:
+                    self._tell(symbol)
+                    bar.advance()
+            self._clock.check()
+
+    def _note(self, outcome: Outcome, *, final: bool) -> None:
+        result = self._result.symbols[outcome.task.symbol]
+        day = outcome.task.day
+        if outcome.error is None:
+            result.failed.pop(day, None)
+            result.days.append(day)
+            result.rows = [had + new for had, new in zip(result.rows, outcome.answer, strict=True)]
+        elif isinstance(outcome.error, SourceError) and not isinstance(outcome.error, Outage):
+            result.failed[day] = str(outcome.error)
+            self._tell_failure(outcome.task, outcome.error, final=final)
+        else:
+            raise outcome.error
+
+    def _tell_failure(self, task: SymbolDay, error: SourceError, *, final: bool) -> None:
+        """What failed is asked once more before it is news; where all days fail alike, a screen of them is enough."""
+        level = logging.WARNING if final and self._told_failures < MOST_TOLD else logging.DEBUG
+        _log.log(level, "⚠️ %s %s 실패: %s", task.symbol, task.day, error)
+        self._told_failures += final
+        if final and self._told_failures == MOST_TOLD + 1:
+            _log.warning("⚠️ 그 밖의 실패는 결과 파일 %s에 있습니다.", RESULT_FILE)
+
+    def _tell(self, symbol: str) -> None:
+        """What KIS sent against what the table holds now, once a symbol."""
+        result = self._result.symbols[symbol]
+        if not result.days:
+            return
+        held = self._store.counts([symbol], [self._calendar.session(day) for day in sorted(result.days)])
+        sent, kept = result.rows[0], sum(counts[0] for counts in held.values())
+        _log.info("✅ %s 1분봉 데이터 %d건 저장 완료", symbol, sent)
+        if kept >= sent:
+            _log.info("✅ 데이터 검증 성공: %s 1min - 예상 %d건, 실제 %d건", symbol, sent, kept)
+            return
+        _log.error("❌ 데이터 검증 실패: %s 1min - 예상 %d건, 실제 %d건", symbol, sent, kept)
+        for day in result.days:
+            result.failed.setdefault(day, "저장한 뒤 테이블에서 사라진 행이 있음")

@@ -1,0 +1,241 @@
+"""The updater's days: trade, settle, sleep, again, for weeks on end; the clockwork is `schedule`'s, the clock ours.
+
+What a round and a settle are is told in updater.py; a fault in one of them is logged and the loop goes on.
+"""
+
+import logging
+import os
+from collections.abc import Collection, Mapping
+from datetime import date, datetime, time, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import schedule
+
+from base.clock import Clock
+from base.errors import NotOffered, Stopped, StoreError
+from cli import status_file
+from collect.holiday_check import HolidayCheck
+from collect.updater import WORKERS, Round, Updater
+from config.settings import Settings
+from config.symbols_file import USUALLY_ACTIVE
+from db import Store
+from kis.client import KisClient
+from market.hours import Session
+
+HOLIDAY_FILE = "realtime_updater_holidays.json"
+STEP = timedelta(minutes=5)
+"""The longest sleep between two looks at the clock: a laptop may have slept, a clock may have been set."""
+QUIET_BEFORE_OPEN = timedelta(minutes=10)
+GRACE = timedelta(minutes=2)
+"""A round may take so long beyond its cadence before `--status` calls it stale."""
+_log = logging.getLogger("minute_data")
+
+
+def workers_for(rate: float) -> int:
+    """As many as calls are under way at once: more would only wait for their turn, beyond the end of the round."""
+    return max(2, min(WORKERS, round(2 * rate)))
+
+
+class Service:
+    """The days: trade, settle, sleep, again. A fault in one of them is logged and the loop goes on."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, client: KisClient, store: Store, names: Mapping[str, str]
+    ) -> None:
+        self._settings, self._clock, self._client = settings, clock, client
+        active, workers = USUALLY_ACTIVE, workers_for(settings.rate_limit)
+        self._holidays = HolidayCheck(client, clock, settings.log_dir / HOLIDAY_FILE, settings.csat_days)
+        calendar, most = self._holidays.calendar, settings.active
+        self.updater: Updater = Updater(client, store, calendar, clock, list(names), active, most, workers)
+        self._due: set[int] = set()
+        self._served: dict[int, tuple[date, int]] = {}
+        self._settled: date | None = None
+        self._not_offered: date | None = None
+        self._last_round = ""
+        self._schedule = clocked_schedule(clock)
+
+    def run(self) -> int:
+        """For ever; `Stopped` ends it."""
+        try:
+            while True:
+                try:
+                    self._day()
+                except Stopped:
+                    raise
+                except Exception as error:  # the loop's boundary: whatever it was, the next minute is another try
+                    self._outlive(error)
+        finally:
+            self._say("stopped", self._clock.now())
+
+    def _outlive(self, error: Exception) -> None:
+        if not isinstance(error, StoreError):  # the updater has told of that
+            self.updater.troubles.begin("업데이터", f"예상하지 못한 오류 {type(error).__name__}", error)
+        self._say("troubled", self._clock.now() + STEP)
+        self._clock.sleep(30)
+
+    def once(self) -> int:
+        """One round, healing included; outside a session the settle of what is closed."""
+        updater, now = self.updater, self._clock.now()
+        session = updater.calendar.next_session(updater.now())
+        if now < session.open:
+            whole = self._settle(None)
+            self._say("once", session.open + STEP)
+            return 0 if whole else 1
+        updater.begin(session)
+        done = self._log_round(updater.round(session, (1, 5, 15), hurried=False), (1, 5, 15))
+        self._say("once", now + STEP)
+        return 1 if done.errors or done.left else 0
+
+    def _day(self) -> None:
+        """The session that runs now, or the wait for the next one."""
+        self._check_holidays()
+        session = self.updater.calendar.next_session(self.updater.now())
+        if self.updater.now() >= session.open:
+            self._trade(session)
+        else:
+            self._between(session)
+
+    # --- in a session ---
+
+    def update_1min_data(self) -> None:
+        self._fall_due(1)
+
+    def update_5min_data(self) -> None:
+        self._fall_due(5)
+
+    def update_15min_data(self) -> None:
+        self._fall_due(15)
+
+    def _fall_due(self, interval: int) -> None:
+        """Jobs run each minute at :03; a slower cadence stands on the wall clock, however late the job comes."""
+        if (slot := self._slot(interval)) != self._served.get(interval):
+            self._served[interval] = slot
+            self._due.add(interval)
+
+    def _slot(self, interval: int) -> tuple[date, int]:
+        now = self._clock.now()
+        return now.date(), (now.hour * 60 + now.minute) // self._settings.every[interval]
+
+    def _trade(self, session: Session) -> None:
+        """Rounds until close + 10 minutes; the first heals the day, at once."""
+        self.updater.begin(session)
+        _log.info("🔔 %s 장 (%s~%s) 갱신을 시작합니다.", session.day, f"{session.open:%H:%M}", f"{session.close:%H:%M}")
+        self._pin_jobs()
+        self._due = {1, 5, 15}
+        self._served = {interval: self._slot(interval) for interval in self._due}
+        while session.open <= self.updater.now() < session.end:
+            if self._due:
+                due, self._due = self._due, set()
+                self._round(session, due)
+            self._rest(session)
+
+    def _rest(self, session: Session) -> None:
+        """Until the next job, the end of the session at most."""
+        idle = self._schedule.idle_seconds or 0.0
+        if idle > 120:
+            self._pin_jobs()  # the clock was set back
+            return
+        left = (session.end - self.updater.now()).total_seconds()
+        self._clock.sleep(max(0.0, min(idle, left)))
+        self._schedule.run_pending()
+
+    def _pin_jobs(self) -> None:
+        self._schedule.clear()
+        for job in (self.update_1min_data, self.update_5min_data, self.update_15min_data):
+            self._schedule.every().minute.at(":03").do(job)
+
+    def _round(self, session: Session, due: set[int]) -> None:
+        self._log_round(self.updater.round(session, due), due)
+        self.updater.troubles.end("업데이터")
+        cadence = timedelta(minutes=min(self._settings.every.values()))
+        self._say("trading", self._clock.now() + cadence + GRACE)
+
+    def _log_round(self, done: Round, due: Collection[int]) -> Round:
+        """A line a round; an outage is told by its trouble, not every minute."""
+        if done.symbols or not self._last_round.startswith("⚠️"):
+            self._last_round = done.line(due)
+            _log.info(self._last_round)
+        return done
+
+    # --- between sessions ---
+
+    def _between(self, session: Session) -> None:
+        """Settle what is closed, then sleep to the next session in steps; back when the clock or the calendar moves.
+
+        The clock is KIS's where this host is ahead of it; past the open here, it is asked for at every step.
+        """
+        updater, calendar, today = self.updater, self.updater.calendar, self.updater.now().date()
+        pause, told = timedelta(minutes=1), False
+        while (now := updater.now()) < session.open and now.date() == today and updater.calendar is calendar:
+            closed = calendar.last_closed(now)
+            if self._settled != closed and session.open - now > QUIET_BEFORE_OPEN:
+                self._say("settling", self._clock.now() + timedelta(hours=1))
+                if self._settle(session.open - QUIET_BEFORE_OPEN):
+                    self._settled = closed
+                    continue
+                step, pause = pause, min(2 * pause, timedelta(minutes=30))
+            else:
+                self._say("waiting", self._clock.now() + 2 * STEP, next=f"{session.open:%Y-%m-%d %H:%M} 개장")
+                told = told or self._tell_of(session)
+                step = STEP
+            updater.troubles.end("업데이터")
+            self._clock.sleep(self._until_open(session, step))
+            if updater.now() < session.open <= self._clock.now():
+                updater.look_at_clock()
+            self._check_holidays()
+
+    def _until_open(self, session: Session, step: timedelta) -> float:
+        """Seconds to sleep: a step, not beyond the open by this host's clock or by KIS's."""
+        left = [session.open - now for now in (self._clock.now(), self.updater.now())]
+        return min([step, *(time for time in left if time > timedelta(0))]).total_seconds()
+
+    def _tell_of(self, session: Session) -> bool:
+        _log.info("💤 다음 장 %s까지 기다립니다.", f"{session.open:%Y-%m-%d %H:%M}")
+        return True
+
+    def _settle(self, until: datetime | None) -> bool:
+        """Replace the closed days by the authority's; on VTS, which has none, finish today by today's TR."""
+        closed = self.updater.calendar.last_closed(self.updater.now())
+        if self._not_offered != closed:
+            try:
+                return self.updater.settle(closed, until)
+            except NotOffered:
+                self._not_offered = closed
+                _log.info("ℹ️ 모의투자에는 과거 분봉이 없어 %s 데이터를 임시(PROVISIONAL)로 둡니다.", closed)
+        if closed != self._clock.now().date():
+            return True
+        session = self.updater.calendar.session(closed)
+        self.updater.begin(session)
+        done = self._log_round(self.updater.round(session, (1, 5, 15), hurried=False), (1, 5, 15))
+        return not (done.errors or done.left)
+
+    def _check_holidays(self) -> None:
+        """On a real key KIS's own calendar overrules the package's."""
+        if self._settings.env == "real":
+            self._holidays.refresh()
+            self.updater.calendar = self._holidays.calendar
+
+    def _say(self, state: str, expect_by: datetime, **more: Any) -> None:
+        """Write the status file; a full disk costs the file, not the updater."""
+        current = self.updater.troubles.current
+        troubles = {key: (since.isoformat(timespec="seconds"), text) for key, (since, text) in current.items()}
+        more |= {"pid": os.getpid(), "last_round": self._last_round, "troubles": troubles}
+        try:
+            status_file.write(self._settings.log_dir, state, self._clock.now(), expect_by, **more)
+            self.updater.troubles.end("상태 파일")
+        except OSError as error:
+            self.updater.troubles.begin("상태 파일", f"쓰지 못했습니다 ({error.strerror})")
+
+
+def clocked_schedule(clock: Clock) -> Any:
+    """A `schedule.Scheduler` that lives on `clock`: the library reads the host's local time by itself."""
+    class ClockTime(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> "datetime":  # type: ignore[override]
+            return clock.now().replace(tzinfo=None)
+
+    schedule.datetime = SimpleNamespace(datetime=ClockTime, timedelta=timedelta, time=time)  # type: ignore[attr-defined, assignment]
+    return schedule.Scheduler()
+
+

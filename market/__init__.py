@@ -1,0 +1,1 @@
+"""Pure: sessions, rows to candles, proof, past and running day, aggregation. No clock, no I/O; imports `base` only."""

@@ -1,0 +1,109 @@
+"""When the Korean exchange trades: trading days and regular sessions, KST. Pure: no clock, no I/O.
+
+Holidays come from the package `holidays` (XKRX), right on every date tried (kis_api.md §10); what it cannot know is
+told here: the CSAT day (수능, one hour later), the first trading day of the year (opens at 10:00), and what the user or
+KIS itself corrects (`closed`, `opened`).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from functools import cache
+
+from base.kst import KST
+
+CSAT_DAYS = frozenset({date(2024, 11, 14), date(2025, 11, 13), date(2026, 11, 19)})
+LATE_PRINTS = timedelta(minutes=10)
+"""A closing auction may print minutes after the close (15:32 on 2026-08-13, kis_api.md §6)."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """A regular session: `open` ≤ t < `end` belongs to it, `end` = close + 10 minutes; aware KST."""
+
+    day: date
+    open: datetime
+    close: datetime
+    csat: bool = False
+
+    @property
+    def end(self) -> datetime:
+        """From here on the session is closed: every window of the day is over, the past TR is final."""
+        return self.close + LATE_PRINTS
+
+    @property
+    def first_label(self) -> datetime:
+        """The earliest label that may belong to it: on a past CSAT day labels 09:59–16:29 were seen (kis_api.md §6)."""
+        return self.open - timedelta(minutes=1) if self.csat else self.open
+
+
+class TradingCalendar:
+    """Trading days and their sessions.
+
+    `csat_days` adds to the known CSAT days; in a year it names it replaces them (a CSAT day was postponed in 2017 and
+    2020). `closed` and `opened` overrule the package.
+    """
+
+    def __init__(
+        self, *, csat_days: Iterable[date] = (), closed: Iterable[date] = (), opened: Iterable[date] = ()
+    ) -> None:
+        told = frozenset(csat_days)
+        self._csat = told | {day for day in CSAT_DAYS if day.year not in {own.year for own in told}}
+        self._closed = frozenset(closed)
+        self._opened = frozenset(opened)
+
+    def is_trading_day(self, day: date) -> bool:
+        if day in self._opened or day in self._closed:
+            return day in self._opened
+        return day.weekday() < 5 and day not in _holidays(day.year)
+
+    def session(self, day: date) -> Session:
+        """The regular session of a trading day."""
+        opens, closes = time(9), time(15, 30)
+        if day in self._csat:
+            opens, closes = time(10), time(16, 30)
+        elif self._is_first_of_year(day):
+            opens = time(10)
+        return Session(day, datetime.combine(day, opens, KST), datetime.combine(day, closes, KST), day in self._csat)
+
+    def _is_first_of_year(self, day: date) -> bool:
+        return day.month == 1 and not any(self.is_trading_day(date(day.year, 1, d)) for d in range(1, day.day))
+
+    def trading_days(self, first: date, last: date) -> list[date]:
+        """Every trading day from `first` to `last`, both included."""
+        return [day for day in _days(first, last) if self.is_trading_day(day)]
+
+    def last_closed(self, now: datetime) -> date:
+        """The newest trading day whose session is closed (close + 10 minutes has passed)."""
+        day = now.astimezone(KST).date()
+        while not (self.is_trading_day(day) and now >= self.session(day).end):
+            day -= timedelta(days=1)
+        return day
+
+    def next_session(self, now: datetime) -> Session:
+        """The session that runs now or the next one to come: the first whose end lies ahead."""
+        day = now.astimezone(KST).date()
+        while not (self.is_trading_day(day) and now < self.session(day).end):
+            day += timedelta(days=1)
+        return self.session(day)
+
+    def unlisted_csat_years(self, first: date, last: date) -> list[int]:
+        """Years whose CSAT day is unknown though the range touches mid-November."""
+        known = {day.year for day in self._csat}
+        touched = {day.year for day in _days(first, last) if day.month == 11 and 10 <= day.day <= 25}
+        return sorted(touched - known)
+
+
+@cache
+def _holidays(year: int) -> frozenset[date]:
+    """The exchange's holidays of a year, asked for by year.
+
+    The package's own lazy calendar, shared by threads, says "no holiday" while another thread still fills the year in.
+    """
+    import holidays  # 50 ms: only where a calendar is really asked
+
+    return frozenset(holidays.financial_holidays("XKRX", years=year, expand=False))
+
+
+def _days(first: date, last: date) -> Iterator[date]:
+    return (first + timedelta(days=n) for n in range((last - first).days + 1))

@@ -1,0 +1,66 @@
+"""`python -m simulator --port 9443`: the simulated KIS as a command, for development and for other people's clients."""
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from simulator import faults
+from simulator.simulator import Simulator, running_clock
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="KIS Open API 모의 서버 (127.0.0.1)")
+    parser.add_argument("--port", type=int, default=9443)
+    parser.add_argument("--env", choices=("real", "vts"), default="real")
+    parser.add_argument("--rate", type=float, help="초당 허용 호출 수 (기본: real 18, vts 1)")
+    parser.add_argument("--latency-ms", type=float, default=50)
+    parser.add_argument("--jitter-ms", type=float, default=0)
+    parser.add_argument("--at", type=datetime.fromisoformat, help="시작 시각(KST), 예: 2026-11-20T10:00")
+    parser.add_argument("--replay", type=Path, help="녹화된 응답 파일")
+    parser.add_argument("--fault", action="append", default=[], help="예: empty:rate=0.015,path=past")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args(argv)
+
+
+def _complain(line: str) -> int:
+    """One line to stderr; the exit code of a usage error."""
+    print(line, file=sys.stderr)
+    return 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = _arguments(argv)
+    rate = args.rate or (18 if args.env == "real" else 1)
+    simulator = Simulator(
+        now=running_clock(args.at) if args.at else None, rate=rate, latency=args.latency_ms / 1000,
+        jitter=args.jitter_ms / 1000, env=args.env, seed=args.seed, replay=args.replay,
+    )  # fmt: skip
+    try:
+        for spec in args.fault:
+            simulator.add_fault(**faults.parse(spec))
+    except (TypeError, ValueError) as error:
+        return _complain(f"--fault 값을 읽을 수 없습니다: {error}")
+    try:
+        url = simulator.start(args.port)
+    except OSError as error:
+        return _complain(f"포트 {args.port}을(를) 열 수 없습니다 ({error.strerror}). --port 로 다른 번호를 주세요.")
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+    print(f"KIS 모의 서버: {url} ({args.env}, 초당 {rate:g}건, 서버 시각 {simulator.now():%Y-%m-%d %H:%M}, 끝 Ctrl-C)")
+    lines = (f"KIS_ENV={args.env}", f"KIS_BASE_URL={url}", "KIS_APP_KEY=demo", "KIS_APP_SECRET=demo")
+    print("\n".join([".env에 적을 것:", *lines]), flush=True)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    while not stop.wait(1):
+        pass
+    simulator.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
