@@ -7,6 +7,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$python && exit; done; echo python3)
 ARGS ?=
 VENV := .venv
+WINGS := base chart cli collect config feed kis market signals simulator store
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -30,7 +31,8 @@ test: $(VENV)/.dev
 
 lint: $(VENV)/.dev
 	@$(BIN)/python -m ruff check .
-	@$(BIN)/python -m mypy --strict *.py base cli collect config kis market simulator store
+	@$(BIN)/python -m mypy --strict *.py $(WINGS)
+	@$(BIN)/lint-imports --no-cache >$(VENV)/floors 2>&1 || { cat $(VENV)/floors; exit 1; }
 
 soak: $(VENV)/.dev
 	@sh .ci/mariadb

@@ -4,13 +4,13 @@ mysql://user:password@host:port/name     MySQL or MariaDB
 sqlite:///file                           relative to the scripts' folder; sqlite:////folder/file is absolute
 """
 
-import ipaddress
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote
 
+from config.addresses import is_host
 from config.env_files import Found, is_whole, rooted
 
 
@@ -89,16 +89,6 @@ def _sqlite_url(found: Found, rest: str, here: Path) -> Database:
     if path.is_dir():
         raise found.wrong("DB_URL", "SQLite 파일 자리에 폴더가 있습니다")
     return Database("sqlite", path=path)
-
-
-def is_host(text: str) -> bool:
-    """A name or an IPv4 or IPv6 address."""
-    if re.fullmatch(r"[\w.-]+", text):
-        return True
-    try:
-        return ipaddress.ip_address(text).version == 6
-    except ValueError:
-        return False
 
 
 def _decoded(text: str) -> str:

@@ -4,10 +4,9 @@ Every mistake is a `ConfigError` in one Korean line that names the key, the plac
 never repeats the value: it may be a secret in the wrong place.
 """
 
-import ipaddress
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -16,8 +15,10 @@ from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from base.errors import ConfigError
-from config.database_url import Database, is_host, read_database
+from config.addresses import is_host, is_loopback
+from config.database_url import Database, read_database
 from config.env_files import BACKEND, Found, is_plain, rooted, sources
+from config.wings import Wings, read_wings
 
 __all__ = ["KEYS", "Database", "Key", "Settings", "demo_settings", "load"]
 
@@ -58,6 +59,16 @@ KEYS = (
     Key("EVERY_5MIN", "5", "5분봉을 몇 분마다 갱신할지(1~300)"),
     Key("EVERY_15MIN", "15", "15분봉을 몇 분마다 갱신할지(1~900)"),
     Key("ACTIVE_SYMBOLS", "30", "매분 먼저 갱신할 거래 활발 종목 수"),
+    Key("STREAM_SYMBOLS", "40", "실시간 체결(WebSocket)로 받을 거래 활발 종목 수(0~40). 0이면 쓰지 않습니다"),
+    Key("KIS_WS_URL", "KIS_ENV에 따름", "다른 WebSocket 주소. ws는 KIS와 이 컴퓨터(127.0.0.1)에서만 됩니다"),
+    Key("REDIS_URL", "(없음)", "redis://:비밀번호@호스트:포트/번호. 있으면 저장한 캔들을 Redis에도 알립니다"),
+    Key("KIS_SHARED", "file", "호출 한도와 토큰을 나누는 곳. 여러 컴퓨터가 같은 키를 쓰면 redis"),
+    Key("ALERTS_FILE", "alerts.toml", "알림 규칙 파일. 있을 때만 알림을 계산합니다"),
+    Key("ALERT_URLS", "(없음)", "알림을 보낼 apprise 주소. 공백으로 여러 개. critical=주소 처럼 등급도 붙습니다"),
+    Key("CHART_HOST", "127.0.0.1", "차트 서버 주소. 이 컴퓨터가 아니면 CHART_PASSWORD 가 필요합니다"),
+    Key("CHART_PORT", "8765", "차트 서버 포트"),
+    Key("CHART_PASSWORD", "(없음)", "차트 비밀번호(사용자 이름은 아무것이나)"),
+    Key("CHART_URL", "(없음)", "알림에 붙일 차트 주소. 예: http://127.0.0.1:8765"),
 )
 
 
@@ -78,11 +89,12 @@ class Settings:
     csat_days: frozenset[date] = frozenset()
     every: Mapping[int, int] = field(default_factory=lambda: DEFAULT_EVERY)
     active: int = DEFAULT_ACTIVE
+    wings: Wings = field(default_factory=Wings)
     warnings: tuple[str, ...] = ()
 
     def secrets(self) -> tuple[str, ...]:
         """Every non-empty secret, for redaction. The product code (`01`) is none: hiding it would eat the log."""
-        known = (self.app_key, self.app_secret, self.account_code, self.database.password)
+        known = (self.app_key, self.app_secret, self.account_code, self.database.password, *self.wings.secrets())
         return tuple(secret for secret in known if secret)
 
     def public(self) -> str:
@@ -91,10 +103,13 @@ class Settings:
         return f"{name}({self.env}) {self.base_url}, 초당 {self.rate_limit:g}회, {self.database.describe()}"
 
 
-def load(environ: Mapping[str, str], here: Path) -> Settings:
-    """The settings of a user; `here` is the folder of the scripts. Raises `ConfigError`: one line without secrets."""
+def load(environ: Mapping[str, str], here: Path, *, needs_key: bool = True) -> Settings:
+    """The settings of a user; `here` is the folder of the scripts. Raises `ConfigError`: one line without secrets.
+
+    Without `needs_key` (who only reads the table) a KIS key may be missing.
+    """
     found = Found(sources(environ, here, frozenset(key.name for key in KEYS)))
-    _require(found, here)
+    _require(found, here, ("KIS_APP_KEY", "KIS_APP_SECRET") if needs_key else ())
     env = _environment(found)
     rate, warnings = _rate_limit(found, env)
     return Settings(
@@ -111,6 +126,7 @@ def load(environ: Mapping[str, str], here: Path) -> Settings:
         csat_days=_csat_days(found),
         every={n: found.whole(f"EVERY_{n}MIN", default, 1, 60 * n) for n, default in DEFAULT_EVERY.items()},
         active=found.whole("ACTIVE_SYMBOLS", DEFAULT_ACTIVE, 0, 10_000),
+        wings=read_wings(found, here, env),
         warnings=warnings,
     )
 
@@ -131,8 +147,8 @@ def demo_settings(base_url: str, folder: Path) -> Settings:
     )
 
 
-def _require(found: Found, here: Path) -> None:
-    missing = [name for name in ("KIS_APP_KEY", "KIS_APP_SECRET") if not found.text(name)]
+def _require(found: Found, here: Path, keys: Iterable[str]) -> None:
+    missing = [name for name in keys if not found.text(name)]
     if not found.text("DB_URL") and found.password() is None:
         missing.append("DB_PASSWORD")
     if missing:
@@ -175,13 +191,6 @@ def _is_base_url(text: str) -> bool:
         return False
     secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
     return secure and is_host(host) and port != 0 and not parts.netloc.endswith(":")
-
-
-def is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _rate_limit(found: Found, env: str) -> tuple[float, tuple[str, ...]]:

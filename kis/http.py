@@ -17,7 +17,7 @@ from requests.adapters import HTTPAdapter
 from base.clock import Clock
 from base.errors import AuthError, ConfigError, NotOffered, Outage, RateLimited, SourceError
 from base.redact import Redactor
-from config.settings import is_loopback
+from config.addresses import is_loopback
 
 TIMEOUT_SECONDS = 10
 LOST_SECONDS = 300

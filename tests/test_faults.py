@@ -55,7 +55,7 @@ from fault_tools import (
     url_of,
     whole_or_absent,
 )
-from places import ROOT, WINGS
+from places import ROOT, sources
 from servers import Server
 
 from simulator.faults import ROWS
@@ -889,10 +889,7 @@ def test_names_in_a_symbols_file_are_only_told(operator: Operator, kis: Simulato
 
 
 def product_sources() -> dict[str, str]:
-    return {
-        str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
-        for path in sorted([*ROOT.glob("*.py"), *(file for wing in WINGS for file in (ROOT / wing).rglob("*.py"))])
-    }
+    return {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in sources()}
 
 
 FORBIDDEN = (

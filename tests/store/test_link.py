@@ -21,7 +21,7 @@ from base.errors import ConfigError, Stopped, StoreError, StoreLost
 from config.settings import Database
 from db import Store, open_store
 from market.candles import Candles
-from store import link as db_connection
+from store import mysql as mysql_driver
 
 PASSWORD = "p@ss'w\"ö:/rd%\\"
 
@@ -101,7 +101,7 @@ def test_something_that_is_no_database(tmp_path: Path) -> None:
 def test_the_session_is_strict_korean_and_reads_what_is_committed(store: Store) -> None:
     variables = "@@time_zone, @@autocommit, @@character_set_client, @@innodb_lock_wait_timeout, @@sql_mode"
     [row] = store._read(f"SELECT {variables}")
-    assert row[:4] == ("+09:00", 0, "utf8mb4", db_connection.LOCK_SECONDS)
+    assert row[:4] == ("+09:00", 0, "utf8mb4", mysql_driver.LOCK_SECONDS)
     assert "STRICT_ALL_TABLES" in row[4]
 
 
@@ -217,7 +217,7 @@ def test_patience_is_shared_by_all_threads(own_server: Server, store: Store) -> 
 
 @pytest.fixture
 def short_locks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(db_connection, "LOCK_SECONDS", 1)
+    monkeypatch.setattr(mysql_driver, "LOCK_SECONDS", 1)
 
 
 def test_a_lock_that_somebody_holds_is_waited_for(

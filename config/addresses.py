@@ -1,0 +1,21 @@
+"""What is a host, and which one is this computer."""
+
+import ipaddress
+import re
+
+
+def is_host(text: str) -> bool:
+    """A name or an IPv4 or IPv6 address."""
+    if re.fullmatch(r"[\w.-]+", text):
+        return True
+    try:
+        return ipaddress.ip_address(text).version == 6
+    except ValueError:
+        return False
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,1 @@
+"""What follows from candles: indicators, patterns, alert rules, their delivery. Imports `market`, `config`, `base`."""
