@@ -8,7 +8,10 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
 
-from simulator.market import AFTER_MARKET_END, AUCTION_MINUTES, Market, MarketDay, Row, base_price
+from simulator.calendar import AFTER_MARKET_END, AUCTION_MINUTES
+from simulator.day import MarketDay, Row
+from simulator.market import Market
+from simulator.trading import base_price
 
 Answer = dict[str, str]
 WHOLE_DAY = 86_400
@@ -127,7 +130,7 @@ class Answers:
         second = _second_of(now) if day == now.date() else WHOLE_DAY
         if market.halt == "gone" or not self.market.is_listed(symbol, day) or second < market.session.open * 60:
             return []
-        prices = [price for at, price, _ in market.seen(second) if at < (market.session.close + 10) * 60]
+        prices = [price for at, price, _, _ in market.seen(second) if at < (market.session.close + 10) * 60]
         prices = prices or [0]
         close = prices[-1] or self.market.last_price(symbol, self.calendar.before(day))
         volume, turnover = _totals(market, second)
@@ -198,8 +201,8 @@ def _totals(market: MarketDay, second: int) -> tuple[int, int]:
     seen = market.seen(second)
     after = second >= (market.session.after - 10) * 60
     blocks = (market.before, market.between) if after else (market.before,)
-    volume = sum(volume for _, _, volume in seen) + sum(block.volume for block in blocks)
-    return volume, sum(p * v for _, p, v in seen) + sum(block.turnover for block in blocks)
+    volume = sum(trade[2] for trade in seen) + sum(block.volume for block in blocks)
+    return volume, sum(trade[3] for trade in seen) + sum(block.turnover for block in blocks)
 
 
 def _newest_first(day: MarketDay, rows: Sequence[Row], limit: int) -> list[Answer]:
