@@ -4,7 +4,7 @@ Pure: market and moment in, `output1`/`output2` out, as KIS's strings. Moments a
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
 
@@ -20,6 +20,11 @@ NAMES = {
     "005930": "삼성전자", "000660": "SK하이닉스", "035420": "NAVER", "035720": "카카오", "051910": "LG화학",
     "006400": "삼성SDI", "033780": "KT&G", "005380": "현대차", "069500": "KODEX 200", "373220": "LG에너지솔루션",
 }  # fmt: skip
+
+
+def _all_of_it(day: date) -> int:
+    """Of every day all that there is."""
+    return WHOLE_DAY
 
 
 class Answers:
@@ -87,13 +92,18 @@ class Answers:
 
     # --- past minutes, FHKST03010230 ---
 
-    def past(self, symbol: str, day: date, hour: str, now: datetime) -> list[Answer]:
-        """At most 120 rows at and before `day` + `hour`, newest first, crossing into earlier days."""
+    def past(
+        self, symbol: str, day: date, hour: str, now: datetime, shown: Callable[[date], int] = _all_of_it
+    ) -> list[Answer]:
+        """At most 120 rows at and before `day` + `hour`, newest first, crossing into earlier days.
+
+        `shown` = the second up to which a day is shown, where the authority is late.
+        """
         answer: list[Answer] = []
         for at in self._days_back(day, now):
             market = self.market.day(symbol, at)
             last = _seconds(hour) if at == day and hour else WHOLE_DAY
-            rows = self._past_rows(market, now)
+            rows = self._past_rows(market, now, shown(at))
             rows = rows[: bisect_right(rows, last, key=lambda row: market.label(row.minute))]
             answer += _newest_first(market, rows, PAST_LIMIT - len(answer))
             if len(answer) == PAST_LIMIT:
@@ -108,26 +118,28 @@ class Answers:
             yield at
             at = self.calendar.before(at)
 
-    def _past_rows(self, market: MarketDay, now: datetime) -> tuple[Row, ...]:
+    def _past_rows(self, market: MarketDay, now: datetime, shown: int) -> tuple[Row, ...]:
         if market.day != now.date():
-            return market.rows
+            return market.rows if shown == WHOLE_DAY else market.closed_rows(shown)
         running = _second_of(now) < (market.session.close + 10) * 60
-        return () if running and self._past_today == "empty" else market.closed_rows(_second_of(now))
+        return () if running and self._past_today == "empty" else market.closed_rows(min(_second_of(now), shown))
 
     # --- daily candles, FHKST03010100 ---
 
-    def daily(self, symbol: str, first: date, last: date, now: datetime) -> list[Answer]:
-        """At most 100 daily candles, newest first."""
+    def daily(
+        self, symbol: str, first: date, last: date, now: datetime, shown: Callable[[date], int] = _all_of_it
+    ) -> list[Answer]:
+        """At most 100 daily candles, newest first; `shown` as in `past`."""
         answer: list[Answer] = []
         for at in self._days_back(last, now):
             if at < first or len(answer) == DAILY_LIMIT:
                 break
-            answer += self._daily_row(symbol, at, now)
+            answer += self._daily_row(symbol, at, now, shown(at))
         return answer
 
-    def _daily_row(self, symbol: str, day: date, now: datetime) -> list[Answer]:
+    def _daily_row(self, symbol: str, day: date, now: datetime, shown: int) -> list[Answer]:
         market = self.market.day(symbol, day)
-        second = _second_of(now) if day == now.date() else WHOLE_DAY
+        second = min(shown, _second_of(now) if day == now.date() else WHOLE_DAY)
         if market.halt == "gone" or not self.market.is_listed(symbol, day) or second < market.session.open * 60:
             return []
         prices = [price for at, price, _, _ in market.seen(second) if at < (market.session.close + 10) * 60]

@@ -9,8 +9,10 @@ from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from simulator.faults import Fault
 from simulator.gate import path_name
 from simulator.http import Reply
+from simulator.surprises import Surprise
 
 if TYPE_CHECKING:
     from simulator.simulator import Simulator
@@ -24,7 +26,7 @@ def control(simulator: "Simulator", path: str, body: dict[str, Any]) -> Reply:
         "stats": lambda _: stats(simulator),
         "requests": lambda body: [request._asdict() for request in simulator.requests[int(body.get("since", 0)) :]],
         "truth": lambda body: _truth(simulator, body),
-        "fault": lambda body: asdict(simulator.add_fault(**body)),
+        "fault": lambda body: _told(simulator.add_fault(**body)),
         "clear": lambda _: simulator.clear_faults(),
         "down": lambda body: simulator.down(body.get("down", True)),
         "expire": lambda _: simulator.expire_tokens(),
@@ -48,8 +50,13 @@ def stats(simulator: "Simulator") -> dict[str, Any]:
         "busiest_second": simulator.busiest_second(),
         "tokens_issued": simulator.tokens.issued,
         "down": simulator.is_down,
-        "faults": [asdict(fault) for fault in simulator.faults],
+        "faults": [_told(fault) for fault in simulator.all_faults],
     }
+
+
+def _told(fault: Fault | Surprise) -> dict[str, Any]:
+    """A fault as JSON, without what it remembers."""
+    return {name: value for name, value in asdict(fault).items() if name not in ("told", "moments")}
 
 
 def _truth(simulator: "Simulator", query: dict[str, Any]) -> list[dict[str, Any]]:

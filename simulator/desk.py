@@ -27,7 +27,8 @@ from simulator.gate import (
     path_name,
 )
 from simulator.http import Call, Reply
-from simulator.market import Market
+from simulator.market import Market, TruthCandle
+from simulator.surprises import WHOLE_DAY, Surprise, unproven_minutes
 
 KST = timezone(timedelta(hours=9))
 RECORDED_AT = datetime(2025, 8, 26, 16)
@@ -75,6 +76,7 @@ class Desk:
         self.answers = Answers(self.market, history=history, past_today=past_today)
         self.tokens = Tokens(seed)
         self.faults: list[Fault] = []
+        self.surprises: list[Surprise] = []
         self.is_down = False
         self._limit = CallLimit()
         self._lock = threading.Lock()
@@ -83,6 +85,14 @@ class Desk:
         """Naive KST on the simulator's clock."""
         moment = self._now()
         return moment.astimezone(KST).replace(tzinfo=None) if moment.tzinfo else moment
+
+    def truth(self, symbol: str, day: date, interval: int = 1) -> list[TruthCandle]:
+        """What traded in the regular session of a day, per window, ascending (a day to come included).
+
+        A minute that KIS always tells as impossible is not in it, a turnover it always tells wrong is None.
+        """
+        unproven, impossible = unproven_minutes(self.surprises, self.market, symbol, day)
+        return self.market.truth(symbol, day, interval, unproven=unproven, without=impossible)
 
     def _reply(self, call: Call, arrival: float) -> Reply:
         if self.is_down:
@@ -185,11 +195,19 @@ class Desk:
 
     def _rows(self, name: str, symbol: str, params: dict[str, str], now: datetime) -> list[dict[str, str]]:
         days = self._days(name, params) or (now.date(), now.date())
+
+        def shown(day: date) -> int:
+            return min((one.shown(name, symbol, day, now) for one in self.surprises), default=WHOLE_DAY)
+
         if name == "today":
-            return self.answers.today(symbol, params["FID_INPUT_HOUR_1"], now)
-        if name == "past":
-            return self.answers.past(symbol, days[0], params["FID_INPUT_HOUR_1"], now)
-        return self.answers.daily(symbol, *days, now)
+            rows = self.answers.today(symbol, params["FID_INPUT_HOUR_1"], now)
+        elif name == "past":
+            rows = self.answers.past(symbol, days[0], params["FID_INPUT_HOUR_1"], now, shown)
+        else:
+            rows = self.answers.daily(symbol, *days, now, shown)
+        for surprise in self.surprises:
+            rows = surprise.spoil(name, symbol, rows, self.market)
+        return rows
 
     def _recorded(self, name: str, params: dict[str, str]) -> dict[str, Any]:
         """The recorded answer of a symbol; nothing was recorded but today's TR."""

@@ -99,9 +99,13 @@ def parse(spec: str) -> dict[str, Any]:
     pairs = dict(option.split("=", 1) for option in options.split(",") if option)
     types: dict[str, Callable[[str], Any]] = {
         "rate": float, "times": int, "after": int, "status": int, "seconds": float, "share": float,
-        "persistent": lambda text: text.lower() in ("1", "true", "yes"),
+        "persistent": _is_yes, "once": _is_yes,
     }  # fmt: skip
     return {"kind": kind, **{name: types.get(name, str)(text) for name, text in pairs.items()}}
+
+
+def _is_yes(text: str) -> bool:
+    return text.lower() in ("1", "true", "yes")
 
 
 def code(kind: str, *, on_data: bool) -> tuple[str, str, int]:

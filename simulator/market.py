@@ -17,8 +17,8 @@ from simulator.trading import Trading, base_price
 
 SHARES = ((72, "liquid"), (88, "medium"), (95, "illiquid"), (97, "halted"), (98, "listed"), (99, "exact120"))
 """Of a hundred symbols: 72 liquid, 16 medium and so on; the last one "exact240"."""
-PROFILES = ("liquid", "medium", "illiquid", "halted", "listed", "exact120", "exact240")
-ODDITIES = ("plain", "late", "off_grid", "half_tick", "shifted", "auction_only", "halted", "halted_no_daily")
+PROFILES = ("liquid", "medium", "illiquid", "halted", "listed", "exact120", "exact240", "suspended", "call_auction")
+ODDITIES = ("plain", "late", "off_grid", "half_tick", "shifted", "auction_only", "halted", "halted_no_daily", "vi")
 
 
 class TruthCandle(NamedTuple):
@@ -79,19 +79,35 @@ class Market:
         listing = self.listing(symbol)
         return listing is None or day >= listing
 
-    def truth(self, symbol: str, day: date, interval: int = 1) -> list[TruthCandle]:
-        """What traded in the regular session, per window of `interval` minutes floored from midnight, ascending."""
+    def truth(
+        self,
+        symbol: str,
+        day: date,
+        interval: int = 1,
+        *,
+        unproven: Collection[int] = (),
+        without: Collection[int] = (),
+    ) -> list[TruthCandle]:
+        """What traded in the regular session, per window of `interval` minutes floored from midnight, ascending.
+
+        `unproven` = minutes whose turnover is to be None, `without` = minutes that are left out.
+        """
         market = self.day(symbol, day)
         windows: dict[int, list[int]] = {}
+        unknown: set[int] = set()
         for second, price, volume, turnover in market.trades:
             label = market.label(second // 60) // 60
             if label >= market.session.close + LATE_MINUTES:
                 break
+            if second // 60 in without:
+                continue
+            if second // 60 in unproven:
+                unknown.add(label - label % interval)
             _trade_into(windows.setdefault(label - label % interval, []), price, volume, turnover)
         midnight = datetime.combine(day, datetime.min.time())
-        first = min(windows, default=-1)
+        unknown.add(min(windows, default=-1))
         return [
-            TruthCandle(midnight + timedelta(minutes=at), w[0], w[1], w[2], w[3], w[4], None if at == first else w[5])
+            TruthCandle(midnight + timedelta(minutes=at), w[0], w[1], w[2], w[3], w[4], None if at in unknown else w[5])
             for at, w in sorted(windows.items())
         ]
 
@@ -119,6 +135,8 @@ class Market:
         roll = dice.random()
         if (symbol, day) in self._oddities:
             return self._oddities[symbol, day]
+        if self.profile(symbol) == "suspended":
+            return "halted"
         if self.profile(symbol) == "halted" and roll < 0.2:
             return "halted" if roll < 0.1 else "halted_no_daily"
         if day in CSAT_DAYS and day < self._anchor and roll > 0.8:

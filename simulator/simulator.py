@@ -26,6 +26,7 @@ from simulator.gate import path_name
 from simulator.http import Call, LoopbackServer, Reply
 from simulator.market import TruthCandle
 from simulator.record import REMEMBERED, Request
+from simulator.surprises import SURPRISES, Surprise
 
 __all__ = ["Request", "Simulator", "running_clock"]
 
@@ -105,10 +106,6 @@ class Simulator(Desk):
         """The least time in seconds between two data calls."""
         return record.shortest_gap(self.requests)
 
-    def truth(self, symbol: str, day: date, interval: int = 1) -> list[TruthCandle]:
-        """What traded in the regular session of a day, per window, ascending (a day to come included)."""
-        return self.market.truth(symbol, day, interval)
-
     def truth_now(self, symbol: str, interval: int = 1, day: date | None = None) -> list[TruthCandle]:
         """The truth of today (or `day`) up to now: the windows that are over; all of them from close + 10 minutes."""
         now = self.now()
@@ -120,16 +117,25 @@ class Simulator(Desk):
 
     # --- what tests do to it ---
 
-    def add_fault(self, kind: str, **options: Any) -> Fault:
-        """From now on calls meet this fault; options are the fields of `Fault` (rate, times, path, symbol, day, …)."""
-        fault = Fault(kind, **{"seed": self.seed, **options})
+    def add_fault(self, kind: str, **options: Any) -> Fault | Surprise:
+        """From now on calls meet this fault, or these symbol-days this surprise; options are the fields of either."""
+        options = {"seed": self.seed, **options}
         with self._lock:
-            self.faults.append(fault)
-        return fault
+            if kind in SURPRISES:
+                self.surprises.append(Surprise(kind, **options))
+                return self.surprises[-1]
+            self.faults.append(Fault(kind, **options))
+            return self.faults[-1]
+
+    @property
+    def all_faults(self) -> list[Fault | Surprise]:
+        """What calls meet from now on."""
+        return [*self.faults, *self.surprises]
 
     def clear_faults(self) -> None:
         with self._lock:
             self.faults.clear()
+            self.surprises.clear()
 
     def down(self, is_down: bool = True) -> None:
         """Maintenance: every call is reset until `down(False)`."""

@@ -43,11 +43,18 @@ class Trading:
         count = {"exact120": 119, "exact240": 239}.get(self.profile, len(pool))
         if self.oddity == "auction_only":
             count = 0
+        elif self.profile == "call_auction":
+            return list(pool[::30])
         elif self.profile == "medium":
             count -= self.dice.randint(1, 31)
         elif self.profile == "illiquid":
             return self._rare_minutes(pool)
-        return list(pool) if count == len(pool) else sorted(self.dice.sample(pool, count))
+        minutes = list(pool) if count == len(pool) else sorted(self.dice.sample(pool, count))
+        return [at for at in minutes if self.oddity != "vi" or not self._is_halted(at)]
+
+    def _is_halted(self, minute: int) -> bool:
+        """Whether a volatility interruption stops trading: from two and a half hours after the open on."""
+        return 0 <= minute - self.session.open - 150 < 3
 
     def _rare_minutes(self, pool: range) -> list[int]:
         """An illiquid day: sometimes only the auction, sometimes nothing for the first hours."""
