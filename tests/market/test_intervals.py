@@ -1,0 +1,104 @@
+"""Any interval from 1-minute candles: windows from midnight, days apart, turnover and VWAP only where proven."""
+
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from base.errors import ConfigError
+from market.candles import Candle, derive
+from market.intervals import SHOWN, Interval, parse, shown, turnover_of, window_minutes
+
+DAY = date(2026, 11, 20)
+
+
+def a_minute(when: datetime, price: int, volume: int, turnover: int | None) -> Candle:
+    vwap = None if turnover is None else (Decimal(turnover) / volume).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return Candle(when, price, price + 20, price - 10, price + 5, volume, turnover, vwap)
+
+
+@st.composite
+def trading(draw: st.DrawFn) -> list[Candle]:
+    """1-minute candles of up to three days, with holes, some unproven."""
+    opened = [datetime(2026, 11, 20 + 3 * day, 9) for day in range(draw(st.integers(1, 3)))]
+    offsets = draw(st.lists(st.sampled_from([*range(0, 380, 7), *range(30), 390]), min_size=1, unique=True))
+    found = []
+    for minute in sorted(start + timedelta(minutes=offset) for start in opened for offset in offsets):
+        price, volume = draw(st.integers(100, 900_000)), draw(st.integers(1, 10**7))
+        turnover = draw(st.one_of(st.none(), st.integers((price - 10) * volume, (price + 20) * volume)))
+        found.append(a_minute(minute, price, volume, turnover))
+    return found
+
+
+def expected(minutes: list[Candle], interval: Interval) -> dict[datetime, Candle]:
+    """Told once more, plainly: every minute looks for its window by walking back from itself."""
+    found: dict[datetime, list[Candle]] = {}
+    for one in minutes:
+        start = one.timestamp
+        while (start.hour * 60 + start.minute) % window_minutes(interval):
+            start -= timedelta(minutes=1)
+        found.setdefault(start, []).append(one)
+    return {start: _one(start, some) for start, some in found.items()}
+
+
+def _one(start: datetime, some: list[Candle]) -> Candle:
+    turnover = None if any(c.turnover is None for c in some) else sum(c.turnover or 0 for c in some)
+    high, low, volume = max(c.high for c in some), min(c.low for c in some), sum(c.volume for c in some)
+    vwap = None if turnover is None else (Decimal(turnover) / volume).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return Candle(start, some[0].open, high, low, some[-1].close, volume, turnover, vwap)
+
+
+@given(trading(), st.sampled_from(SHOWN))
+def test_every_interval_follows_from_the_minutes(minutes: list[Candle], interval: Interval) -> None:
+    assert shown(minutes, interval) == list(expected(minutes, interval).values())
+
+
+@given(trading())
+def test_five_and_fifteen_are_those_of_the_table(minutes: list[Candle]) -> None:
+    assert (shown(minutes, 5), shown(minutes, 15)) == (derive(minutes)[5], derive(minutes)[15])
+
+
+@given(trading(), st.sampled_from(SHOWN))
+def test_minutes_read_back_give_turnover_and_vwap_within_their_rounding(
+    minutes: list[Candle], interval: Interval
+) -> None:
+    read_back = [minute._replace(turnover=None) for minute in minutes]
+    for true, told in zip(shown(minutes, interval), shown(read_back, interval), strict=True):
+        assert told[:6] == true[:6] and (told.vwap is None) == (true.vwap is None) == (told.turnover is None)
+        if true.turnover is not None and told.turnover is not None and true.vwap is not None and told.vwap is not None:
+            count = sum(true.timestamp <= m.timestamp < true.timestamp + timedelta(minutes=window_minutes(interval))
+                        for m in minutes)  # fmt: skip
+            assert abs(told.turnover - true.turnover) <= Decimal("0.005") * true.volume + count / Decimal(2)
+            assert abs(told.vwap - true.vwap) <= Decimal("0.01") + Decimal(count) / (2 * true.volume)
+
+
+def test_the_auction_at_half_past_three_and_the_day() -> None:
+    minutes = [
+        a_minute(datetime(2026, 11, 20, 15, 19), 100, 10, 1_000),
+        a_minute(datetime(2026, 11, 20, 15, 30), 110, 5, 550),
+    ]
+    assert [c.timestamp.strftime("%H:%M") for c in shown(minutes, 30)] == ["15:00", "15:30"]
+    assert [c.timestamp.strftime("%H:%M") for c in shown(minutes, 60)] == ["15:00"]
+    day = shown(minutes, "day")[0]
+    assert day == Candle(datetime(2026, 11, 20), 100, 130, 90, 115, 15, 1_550, Decimal("103.33"))
+
+
+def test_turnover_of_a_candle_read_back_rounds_half_up() -> None:
+    read_back = Candle(datetime(2026, 11, 20, 9), 100, 100, 100, 100, 30, None, Decimal("100.05"))
+    assert turnover_of(read_back) == 3002  # 3001.5
+    assert turnover_of(read_back._replace(vwap=None)) is None
+    assert turnover_of(read_back._replace(turnover=3001)) == 3001
+
+
+@pytest.mark.parametrize(("told", "meant"), [(5, 5), ("5", 5), ("5min", 5), ("60", 60), ("day", "day")])
+def test_an_interval_is_told_in_several_ways(told: object, meant: Interval) -> None:
+    assert parse(told) == meant
+
+
+@pytest.mark.parametrize("told", [2, "2", "daymin", "min", "", "5 min", "٥", "day'; DROP TABLE x", 5.0, True])
+def test_any_other_interval_is_refused_in_one_line(told: object) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse(told)
+    assert "1, 3, 5, 10, 15, 30, 60, day" in str(refused.value) and "\n" not in str(refused.value)
