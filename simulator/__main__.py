@@ -1,6 +1,7 @@
 """`python -m simulator --port 9443`: the simulated KIS as a command, for development and for other people's clients."""
 
 import argparse
+import importlib.util
 import signal
 import sys
 import threading
@@ -15,6 +16,7 @@ from simulator.simulator import Simulator, running_clock
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="KIS Open API 모의 서버 (127.0.0.1)")
     parser.add_argument("--port", type=int, default=9443)
+    parser.add_argument("--ws-port", type=int, help="WebSocket 포트 (기본: --port + 1)")
     parser.add_argument("--env", choices=("real", "vts"), default="real")
     parser.add_argument("--rate", type=float, help="초당 허용 호출 수 (기본: real 18, vts 1)")
     parser.add_argument("--latency-ms", type=float, default=50)
@@ -24,6 +26,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--fault", action="append", default=[], help="예: empty:rate=0.015,path=past")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args(argv)
+
+
+def _has_websockets() -> bool:
+    return importlib.util.find_spec("websockets") is not None
 
 
 def _complain(line: str) -> int:
@@ -37,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rate = args.rate or (18 if args.env == "real" else 1)
     simulator = Simulator(
         now=running_clock(args.at) if args.at else None, rate=rate, latency=args.latency_ms / 1000,
-        jitter=args.jitter_ms / 1000, env=args.env, seed=args.seed, replay=args.replay,
+        jitter=args.jitter_ms / 1000, env=args.env, seed=args.seed, replay=args.replay, ws=_has_websockets(),
     )  # fmt: skip
     try:
         for spec in args.fault:
@@ -45,13 +51,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (TypeError, ValueError) as error:
         return _complain(f"--fault 값을 읽을 수 없습니다: {error}")
     try:
-        url = simulator.start(args.port)
+        url = simulator.start(args.port, args.ws_port)
     except OSError as error:
-        return _complain(f"포트 {args.port}을(를) 열 수 없습니다 ({error.strerror}). --port 로 다른 번호를 주세요.")
+        ports = f"{args.port} 또는 {args.ws_port or args.port + 1}"
+        return _complain(f"포트 {ports}을(를) 열 수 없습니다 ({error.strerror}). --port, --ws-port 로 바꾸세요.")
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
     print(f"KIS 모의 서버: {url} ({args.env}, 초당 {rate:g}건, 서버 시각 {simulator.now():%Y-%m-%d %H:%M}, 끝 Ctrl-C)")
-    lines = (f"KIS_ENV={args.env}", f"KIS_BASE_URL={url}", "KIS_APP_KEY=demo", "KIS_APP_SECRET=demo")
+    lines = [f"KIS_ENV={args.env}", f"KIS_BASE_URL={url}", "KIS_APP_KEY=demo", "KIS_APP_SECRET=demo"]
+    if simulator.ws_url:
+        lines.append(f"KIS_WS_URL={simulator.ws_url}")
+    else:
+        print("WebSocket 없이 시작합니다. 쓰려면: pip install -r requirements-extra.txt", file=sys.stderr)
     print("\n".join([".env에 적을 것:", *lines]), flush=True)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -15,6 +15,7 @@ from simulator import faults
 from simulator.answers import Answers
 from simulator.faults import Fault
 from simulator.gate import (
+    KEY_NAMES,
     TRS,
     CallLimit,
     Refusal,
@@ -28,6 +29,7 @@ from simulator.gate import (
 )
 from simulator.http import Call, Reply
 from simulator.market import Market, TruthCandle
+from simulator.stream import Stream
 from simulator.surprises import WHOLE_DAY, Surprise, unproven_minutes
 
 KST = timezone(timedelta(hours=9))
@@ -75,6 +77,7 @@ class Desk:
         self.market = Market(seed, self.now().date(), **market)
         self.answers = Answers(self.market, history=history, past_today=past_today)
         self.tokens = Tokens(seed)
+        self.stream = Stream(self)
         self.faults: list[Fault] = []
         self.surprises: list[Surprise] = []
         self.is_down = False
@@ -98,10 +101,10 @@ class Desk:
         if self.is_down:
             return Reply(0, None, wire="reset", fault="down")
         name = path_name(call.path)
-        if not name or (call.method == "POST") != (name == "token"):
+        if not name or (call.method == "POST") != (name in KEY_NAMES):
             return Reply(404, None)
         try:
-            if name != "token" and self._limit.is_over(call.headers.get("appkey", ""), arrival, self.rate):
+            if name not in KEY_NAMES and self._limit.is_over(call.headers.get("appkey", ""), arrival, self.rate):
                 raise Refusal("EGW00201")
             return self._answer(name, call)
         except Refusal as refusal:
@@ -112,17 +115,17 @@ class Desk:
         """A call within the limit: struck by a fault, or answered, and then perhaps spoilt."""
         fault = self._strike(name, call.params, (*faults.WIRE, *faults.CODES))
         if fault and fault.kind in faults.CODES:
-            code, message, status = faults.code(fault.kind, on_data=name != "token")
+            code, message, status = faults.code(fault.kind, on_data=name not in KEY_NAMES)
             return self._error(name, code, message, fault.status or status)._replace(fault=fault.kind)
         if fault and fault.kind in ("reset", "hang", "non_json"):  # it never got as far as an answer
             return Reply(200, None, fault.kind, fault.kind, fault.seconds)
-        content = self._token(call.params) if name == "token" else self._data(TRS[call.path], call)
+        content = self._key(name, call.params) if name in KEY_NAMES else self._data(TRS[call.path], call)
         if fault:
             return Reply(200, content, fault.kind, fault.kind, fault.seconds)
         return self._spoilt(name, call.params, content)
 
     def _error(self, name: str, code: str, message: str, status: int) -> Reply:
-        if name == "token":
+        if name in KEY_NAMES:
             return Reply(status, {"error_code": code, "error_description": message})
         return Reply(status, {"rt_cd": "1", "msg_cd": code, "msg1": message})
 
@@ -162,12 +165,15 @@ class Desk:
             return (first, last) if first and last else None
         return (self.now().date(),) * 2
 
-    def _token(self, body: dict[str, str]) -> dict[str, Any]:
+    def _key(self, name: str, body: dict[str, str]) -> dict[str, Any]:
+        """An access token, or the approval key of the WebSocket, whose field is `secretkey`."""
         key = body.get("appkey", "")
         if body.get("grant_type") != "client_credentials":
             raise Refusal("EGW00101", "유효하지 않은 요청입니다.", 403)
-        check_keys(key, body.get("appsecret", ""), self.keys, on_data=False)
+        check_keys(key, body.get("appsecret" if name == "token" else "secretkey", ""), self.keys, on_data=False)
         now = self.now()
+        if name == "approval":
+            return {"approval_key": self.stream.registrar.approve(key, now)}
         token, expiry = self.tokens.issue(key, now)
         seconds = int((expiry - now).total_seconds())
         expires = f"{expiry:%Y-%m-%d %H:%M:%S}"

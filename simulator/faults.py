@@ -1,7 +1,8 @@
 """What goes wrong at the simulated KIS: faults that strike calls by dice or number, and what each makes of an answer.
 
 Three families: WIRE (the connection or the bytes), CODES (an error answer instead of the data) and ROWS (a successful
-answer whose rows are not what traded). Pure and deterministic: the n-th call a fault sees always meets the same dice.
+answer whose rows are not what traded); and two of the WebSocket, STREAM (frames and connections) and STREAM_CODES (what
+is said to a registration). Pure and deterministic: the n-th call a fault sees always meets the same dice.
 """
 
 import zlib
@@ -33,8 +34,20 @@ CODES: dict[str, tuple[str, str, int]] = {
     "egw02007": ("EGW02007", "모의투자 도메인에 실전투자 앱키를 사용할 수 없습니다.", 500),
     "90020000": ("90020000", "서비스 처리 중 오류가 발생했습니다.", 500),
 }
+STREAM = {
+    "ws_lost": "a record is not sent",
+    "ws_doubled": "a frame comes twice",
+    "ws_swapped": "a frame comes after the next one",
+    "ws_garbled": "a frame holds bytes that are no UTF-8",
+    "ws_cut": "a connection ends without a close frame when it is `seconds` old",
+    "ws_stall": "nothing at all is sent for `seconds`, and nothing later of that time",
+    "ws_mute": "registered with success, and no data",
+}
+STREAM_CODES = tuple(f"opsp{code}" for code in ("0007", "0009", "0010", "0011", "8996", "8999", "9995"))
+CUTTING = ("OPSP8996",)
+"""Codes after which the connection ends without a close frame."""
 ALIASES = {"invalid_token": "egw00121", "expired_token": "egw00123", "bad_key": "egw00103", "bad_secret": "egw00105"}
-PATHS = ("past", "today", "daily", "token", "holiday", "*")
+PATHS = ("past", "today", "daily", "token", "holiday", "approval", "*")
 OTHER_DATE_ROWS = 3
 NEEDED = ("stck_", "cntg_", "acml_", "bass_", "opnd_")
 """How the fields begin that nobody can do without."""
@@ -66,7 +79,7 @@ class Fault:
 
     def __post_init__(self) -> None:
         self.kind = ALIASES.get(self.kind, self.kind)
-        if self.kind not in (*WIRE, *CODES, *ROWS) or self.path not in PATHS:
+        if self.kind not in (*WIRE, *CODES, *ROWS, *STREAM, *STREAM_CODES) or self.path not in PATHS:
             raise ValueError(f"unknown fault {self.kind!r} or path {self.path!r}")
         if isinstance(self.day, str):
             self.day = date.fromisoformat(self.day)

@@ -13,6 +13,9 @@ from simulator.faults import CODES
 
 QUOTATIONS = "/uapi/domestic-stock/v1/quotations/"
 TOKEN_PATH = "/oauth2/tokenP"
+APPROVAL_PATH = "/oauth2/Approval"
+KEY_NAMES = ("token", "approval")
+"""What a key asks for before any data: the errors are of the other shape, the call limit does not count them."""
 MINUTES = ("FID_COND_MRKT_DIV_CODE", "FID_INPUT_ISCD", "FID_INPUT_HOUR_1", "FID_PW_DATA_INCU_YN")
 DAYS = ("FID_COND_MRKT_DIV_CODE", "FID_INPUT_ISCD", "FID_INPUT_DATE_1", "FID_INPUT_DATE_2")
 TOKEN_LIFE, SAME_TOKEN, TOKEN_PAUSE = timedelta(hours=24), timedelta(hours=6), timedelta(minutes=1)
@@ -101,8 +104,9 @@ class CallLimit:
 
 
 def path_name(path: str) -> str:
-    """The short name of a path (past, today, daily, holiday, token), "" for one KIS does not have."""
-    return "token" if path == TOKEN_PATH else TRS[path].name if path in TRS else ""
+    """The short name of a path (past, today, daily, holiday, token, approval), "" for one KIS does not have."""
+    names = {TOKEN_PATH: "token", APPROVAL_PATH: "approval"}
+    return names.get(path) or (TRS[path].name if path in TRS else "")
 
 
 def check_keys(key: str, secret: str, known: Mapping[str, str] | None, *, on_data: bool) -> None:

@@ -35,7 +35,7 @@ class Simulator(Desk):
     """A KIS server; see the module, and `Desk` for more options. Attributes may be changed while it runs.
 
     `latency` + up to `jitter` seconds pass after a call is counted, up to `way_jitter` before. `skew` shifts the Date
-    header.
+    header. `ws` = serve the WebSocket too, at `ws_url`; `stream.manner` and `stream.form` say how it behaves.
     """
 
     def __init__(
@@ -46,12 +46,13 @@ class Simulator(Desk):
         jitter: float = 0,
         way_jitter: float = 0,
         skew: timedelta = timedelta(0),
+        ws: bool = False,
         **desk: Any,
     ) -> None:
         super().__init__(**desk)
         self.monotonic, self.skew = monotonic, skew
         self.latency, self.jitter, self.way_jitter = latency, jitter, way_jitter
-        self.url = ""
+        self.has_stream, self.url, self.ws_url = ws, "", ""
         self.stopping = threading.Event()
         self._dice = Random(self.seed)
         self._requests: deque[Request] = deque(maxlen=REMEMBERED)
@@ -59,17 +60,20 @@ class Simulator(Desk):
 
     # --- life ---
 
-    def start(self, port: int = 0) -> str:
-        """Serve on loopback in a thread (port 0 = any free one); the base URL."""
+    def start(self, port: int = 0, ws_port: int | None = None) -> str:
+        """Serve on loopback in a thread (port 0 = any free one), the WebSocket a port higher; the base URL."""
         self.stopping.clear()
         self._server = LoopbackServer(port, self.answer, now=self._date_header, stopping=self.stopping)
         threading.Thread(target=self._server.serve_forever, args=(0.01,), name="kis-simulator", daemon=True).start()
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if self.has_stream:
+            self.ws_url = self.stream.start(ws_port if ws_port is not None else port and port + 1)
         return self.url
 
     def stop(self) -> None:
         """Stop serving and close every connection."""
         self.stopping.set()
+        self.stream.stop()
         if self._server:
             self._server.shutdown()
             self._server.close_all()
@@ -158,7 +162,8 @@ class Simulator(Desk):
             reply = self._reply(call, arrival)
             status = 0 if reply.wire in ("reset", "reset_amid", "hang") else reply.status
             tr_id, params = call.headers.get("tr_id", ""), {**call.params}
-            params.pop("appsecret", "")
+            for secret in ("appsecret", "secretkey"):
+                params.pop(secret, "")
             self._requests.append(Request(arrival, call.path, tr_id, params, status, reply.code, reply.fault))
         self._pause(self.latency + (self.jitter and self._random() * self.jitter))
         return reply
