@@ -20,14 +20,19 @@ from typing import Any, NamedTuple
 from base.clock import Clock
 from base.errors import StoreError
 from base.kst import KST
-from config.settings import Database
+from config.settings import Database, Settings
 from market.candles import Candle, Candles
 from market.hours import Session
 from store import schema
 from store.driver import Row, Run, Value
 from store.link import Link, TryAgain
+from store.minutes import Minutes
 from store.mysql import warn_without_extension
 from store.tables import NAMES, Shape, look, upsert_coverage, upsert_prices
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger("minute_data")
 
@@ -68,6 +73,64 @@ def open_store(database: Database, clock: Clock, *, patience: float = 120.0) -> 
     link.open()
     log.info("✅ 데이터베이스 연결 성공")
     return Store(link, database, clock)
+
+
+def read_candles(
+    symbols: str | Sequence[str],
+    interval: int | str = "5min",
+    start: date | str | None = None,
+    end: date | str | None = None,
+    *,
+    settings: Settings | None = None,
+    strict: bool = False,
+    clock: Clock | None = None,
+) -> "pd.DataFrame":
+    """Candles of 1, 3, 5, 10, 15, 30, 60 minutes ("5min", "5", 5) or "day" of whole days, both included.
+
+        from db import read_candles
+        frame = read_candles(["005930", "000660"], "5min", "2026-11-02", "2026-11-20")
+        print(frame.loc["005930"].between_time("09:00", "09:30"))
+
+    Index (symbol, timestamp as Asia/Seoul: the window's start), ascending. Columns: open, high, low, close (int64,
+    KRW), volume (int64, shares), turnover (float64, KRW), vwap (float64, KRW), status (category: what is known of the
+    day) and proven (bool: whether turnover proves the candle; else turnover and vwap are NaN). The table keeps a
+    minute's VWAP to 0.01 KRW and no turnover: turnover is round(vwap × volume), exact to 0.005 KRW × volume a minute,
+    a derived VWAP to 0.01 KRW.
+
+    Without `start` thirty days up to `end`, without `end` up to today. `settings`: those of `.env`; no KIS key is
+    needed. Warns (`IncompleteWarning`) and names the days that are missing, unproven or provisional; `strict` raises
+    `IncompleteData` instead. Raises `ConfigError` for what cannot be asked or read, `StoreError` for a lost database.
+    """
+    from market.intervals import parse
+    from store import reading
+
+    wanted, shown = reading.symbols_of(symbols), parse(interval)
+    with reading.opened(open_store, settings, clock, start, end) as (store, asked):
+        from store.frames import candles_frame
+
+        return candles_frame(store, wanted, shown, asked, strict=strict)
+
+
+def read_coverage(
+    symbols: str | Sequence[str],
+    start: date | str | None = None,
+    end: date | str | None = None,
+    *,
+    settings: Settings | None = None,
+    clock: Clock | None = None,
+) -> "pd.DataFrame":
+    """What is known of each symbol-day: index (symbol, date); arguments and errors as in `read_candles`.
+
+    Columns: count_1min, count_5min, count_15min (int64, rows in the table now), status (COMPLETE, NO_TRADES, UNPROVEN,
+    PROVISIONAL, or MISSING for a closed trading day without rows), note (the reason, Korean), verified_at (Asia/Seoul).
+    """
+    from store import reading
+
+    wanted = reading.symbols_of(symbols)
+    with reading.opened(open_store, settings, clock, start, end) as (store, asked):
+        from store.frames import coverage_frame
+
+        return coverage_frame(store, wanted, asked)
 
 
 class Store:
@@ -170,6 +233,10 @@ class Store:
             symbol, NAMES[interval], first, last,
         )  # fmt: skip
         return _candles(dict(self._keyed(row) for row in rows), self._shape)[interval]
+
+    def minutes(self) -> Minutes:
+        """Reads 1-minute candles in bulk (store/frames.py)."""
+        return Minutes(self._link, self._shape, self._database)
 
     def spans(self, symbols: Sequence[str]) -> dict[str, tuple[datetime, datetime]]:
         """First and last 1-minute candle of each symbol that has any, naive KST."""

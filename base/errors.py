@@ -11,6 +11,7 @@
     │   └── Outage                 exit 1   nothing has come from KIS for minutes: stop asking
     ├── StoreError                 exit 1   the database refuses a write
     │   └── StoreLost              exit 1   the database stayed away beyond the patience
+    ├── IncompleteData             exit 1   a reader who wanted whole days only: some are missing or unproven
     └── Stopped                    exit 130 the user asked to stop
 
 Messages are Korean, say what happened and what to do next, and never hold a secret.
@@ -58,6 +59,10 @@ class StoreError(MinuteDataError):
 
 
 class StoreLost(StoreError):
+    pass
+
+
+class IncompleteData(MinuteDataError):
     pass
 
 

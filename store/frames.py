@@ -1,0 +1,182 @@
+"""Minute candles as a pandas DataFrame, of any interval, and never a lie by silence. `db.py` is its face.
+
+`parts` reads a symbol at a time (also for the export, which must stay small); `candles_frame` and `coverage_frame` put
+what it yields into frames. Days that are missing, unproven or provisional come along with the candles.
+"""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from base.errors import IncompleteData
+from base.extras import extra
+from base.kst import KST
+from market.hours import Session, TradingCalendar
+from market.intervals import Interval, window_minutes
+from store.day_states import STATUSES, DayState, Known, states, told
+from store.minutes import MINUTE, UNPROVEN, Columns, Minutes
+from store.windows import shown_columns
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+DAY = 24 * 60 * MINUTE
+_EPOCH = date(1970, 1, 1)
+_WHAT = "DataFrame으로 읽기"
+
+
+class IncompleteWarning(UserWarning):
+    """A range that was read holds days that are missing, unproven or provisional."""
+
+
+class Table(Protocol):
+    """What is read from (`db.Store`)."""
+
+    def coverage(self, symbols: Sequence[str], first: date, last: date) -> Mapping[tuple[str, date], Known]: ...
+    def counts(
+        self, symbols: Sequence[str], sessions: Sequence[Session]
+    ) -> Mapping[tuple[str, date], tuple[int, int, int]]: ...
+    def minutes(self) -> Minutes: ...
+
+
+class Range(NamedTuple):
+    """What is asked for: whole days, both included, at a moment (`now`, aware KST) of this calendar."""
+
+    first: date
+    last: date
+    calendar: TradingCalendar
+    now: datetime
+
+    def closed(self) -> list[date]:
+        """Its trading days whose session is over: those that should be there."""
+        until = min(self.last, self.calendar.last_closed(self.now))
+        return self.calendar.trading_days(self.first, until)
+
+
+class Part(NamedTuple):
+    """The candles of one symbol, the code in `STATUSES` of each one's day, and the state of every day."""
+
+    symbol: str
+    columns: Columns
+    status: "NDArray[np.int8]"
+    states: list[DayState]
+
+
+def parts(table: Table, symbols: Sequence[str], interval: Interval, asked: Range) -> Iterator[Part]:
+    """A symbol after the other; what is held in memory is one of them."""
+    extra("numpy", _WHAT)
+    minutes = table.minutes()
+    for symbol in symbols:
+        yield part(table, minutes, symbol, interval, asked)
+
+
+def part(table: Table, minutes: Minutes, symbol: str, interval: Interval, asked: Range) -> Part:
+    import numpy as np
+
+    known = table.coverage([symbol], asked.first, asked.last)
+    rows = minutes.read(symbol, asked.first, asked.last)
+    days, counts = np.unique(rows.start // DAY, return_counts=True)
+    held = {_EPOCH + timedelta(days=int(day)): int(count) for day, count in zip(days, counts, strict=True)}
+    found = states(symbol, asked.closed(), known, held)
+    candles = _closed(shown_columns(rows, interval), interval, asked)
+    codes = {state.day: STATUSES.index(state.status) for state in found}
+    by_day = np.array([codes[day] for day in held], np.int8)
+    return Part(symbol, candles, by_day[np.searchsorted(days, candles.start // DAY)], found)
+
+
+def _closed(candles: Columns, interval: Interval, asked: Range) -> Columns:
+    """Without the windows that still run (law 3); after close + 10 minutes none does."""
+    today = asked.now.astimezone(KST).date()
+    if asked.calendar.is_trading_day(today) and asked.now >= asked.calendar.session(today).end:
+        return candles
+    over = candles.start + window_minutes(interval) * MINUTE <= _microseconds(asked.now)
+    return candles if over.all() else Columns(*[column[over] for column in candles])
+
+
+def _microseconds(moment: datetime) -> int:
+    naive = moment.astimezone(KST).replace(tzinfo=None)
+    return (naive - datetime.combine(_EPOCH, time())) // timedelta(microseconds=1)
+
+
+def candles_frame(
+    table: Table, symbols: Sequence[str], interval: Interval, asked: Range, *, strict: bool
+) -> "pd.DataFrame":
+    """See `db.read_candles`. Raises `IncompleteData` where `strict` and a day is doubtful."""
+    extra("pandas", _WHAT)
+    found = list(parts(table, symbols, interval, asked))
+    doubtful = [state for one in found for state in one.states if state.is_doubtful]
+    if doubtful and strict:
+        raise IncompleteData(f"빠졌거나 확인되지 않은 날이 있습니다: {told(doubtful)}")
+    if doubtful:
+        line = f"{told(doubtful)} (모두 보기: read_coverage, 채우기: python fetch_minute_data.py)"
+        warnings.warn(line, IncompleteWarning, stacklevel=3)
+    return frame_of(found)
+
+
+def frame_of(found: Sequence[Part]) -> "pd.DataFrame":
+    """The parts below each other; a column is copied once."""
+    import numpy as np
+
+    pandas = extra("pandas", _WHAT)
+    columns = Columns(*[np.concatenate([one.columns[n] for one in found] or [np.empty(0, np.int64)]) for n in range(8)])
+    status = np.concatenate([one.status for one in found] or [np.empty(0, np.int8)])
+    proven = columns.vwap != UNPROVEN
+    data = {
+        **{name: getattr(columns, name) for name in ("open", "high", "low", "close", "volume")},
+        "turnover": np.where(proven, columns.turnover, np.nan),
+        "vwap": np.where(proven, columns.vwap / 100, np.nan),
+        "status": pandas.Categorical.from_codes(status, STATUSES),
+        "proven": proven,
+    }
+    frame: pd.DataFrame = pandas.DataFrame(data, index=_index(found, columns.start), copy=False)
+    return frame
+
+
+def _index(found: Sequence[Part], start: "NDArray[np.int64]") -> "pd.MultiIndex":
+    import numpy as np
+
+    pandas = extra("pandas", _WHAT)
+    times, codes = np.unique(start, return_inverse=True)
+    symbols = pandas.CategoricalIndex([one.symbol for one in found])
+    numbers = np.repeat(np.arange(len(found)), [len(one.status) for one in found])
+    index: pd.MultiIndex = pandas.MultiIndex(
+        [symbols, moments(times)], [numbers, codes], names=["symbol", "timestamp"], verify_integrity=False
+    )
+    return index
+
+
+def moments(start: "NDArray[np.int64]") -> "pd.DatetimeIndex":
+    """Naive KST in µs as `Asia/Seoul`, which has been nine hours ahead of UTC since 1988."""
+    import pandas as pd
+
+    utc = (start - 9 * 60 * MINUTE).astype("datetime64[us]")
+    return pd.DatetimeIndex(utc).tz_localize("UTC").tz_convert("Asia/Seoul")
+
+
+def coverage_frame(table: Table, symbols: Sequence[str], asked: Range) -> "pd.DataFrame":
+    """See `db.read_coverage`."""
+    extra("pandas", _WHAT)
+    import pandas as pd
+
+    today = asked.now.astimezone(KST).date()
+    days = asked.calendar.trading_days(asked.first, min(asked.last, today))
+    known = table.coverage(symbols, asked.first, asked.last)
+    held = table.counts(symbols, [asked.calendar.session(day) for day in days])
+    rows = []
+    for symbol in symbols:
+        mine = {day: held[symbol, day][0] for day in days if (symbol, day) in held}
+        for state in states(symbol, asked.closed(), known, mine):
+            row = known.get((symbol, state.day))
+            counts = held.get((symbol, state.day), (0, 0, 0))
+            rows.append((symbol, state.day, *counts, state.status, state.note, row.verified_at if row else None))
+    names = ["symbol", "date", "count_1min", "count_5min", "count_15min", "status", "note", "verified_at"]
+    frame = pd.DataFrame(rows, columns=names)
+    frame["symbol"] = pd.Categorical(frame["symbol"], list(symbols))
+    frame["date"] = pd.to_datetime(frame["date"])
+    frame["status"] = pd.Categorical(frame["status"], STATUSES)
+    frame["note"] = frame["note"].astype("string")
+    frame["verified_at"] = pd.to_datetime(frame["verified_at"]).dt.tz_localize("Asia/Seoul")
+    return frame.astype({name: "int64" for name in names[2:5]}).set_index(["symbol", "date"])

@@ -1,0 +1,90 @@
+"""What a notebook asks `db.py` for, checked before a database is opened, and the table opened for reading only."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from base.clock import Clock
+from base.errors import ConfigError
+from base.extras import extra
+from base.kst import KST
+from config import settings as user_settings
+from config import symbols_file
+from config.settings import Database, Settings
+from market.hours import TradingCalendar
+from store.frames import Range
+
+HERE = Path(__file__).resolve().parent.parent
+DEFAULT_DAYS = 30
+_PATIENCE = 10.0
+
+
+class Closable(Protocol):
+    def close(self) -> None: ...
+
+
+T = TypeVar("T", bound=Closable)
+T_co = TypeVar("T_co", bound=Closable, covariant=True)
+
+
+class Open(Protocol[T_co]):
+    """`db.open_store`."""
+
+    def __call__(self, database: Database, clock: Clock, *, patience: float) -> T_co: ...
+
+
+def symbols_of(symbols: str | Sequence[str]) -> list[str]:
+    """ "005930", "005930,000660" or a list of such; each once. Raises `ConfigError`."""
+    listed = symbols if isinstance(symbols, str) else ",".join(map(str, symbols))
+    return list(symbols_file.choose(listed, None))
+
+
+def day_of(name: str, value: date | str | None, otherwise: date) -> date:
+    """A date from a date, a moment or "2026-11-20". Raises `ConfigError`."""
+    if value is None:
+        return otherwise
+    if isinstance(value, datetime):
+        return (value.astimezone(KST) if value.tzinfo else value).date()
+    try:
+        return value if isinstance(value, date) else date.fromisoformat(value)
+    except (ValueError, TypeError):
+        raise ConfigError(f"{name} {str(value)[:20]!r} 은 날짜가 아닙니다. YYYY-MM-DD 로 적으세요.") from None
+
+
+def range_of(start: date | str | None, end: date | str | None, calendar: TradingCalendar, now: datetime) -> Range:
+    """Raises `ConfigError`."""
+    last = day_of("end", end, now.astimezone(KST).date())
+    first = day_of("start", start, last - timedelta(days=DEFAULT_DAYS - 1))
+    if first > last:
+        raise ConfigError(f"start {first} 이 end {last} 보다 늦습니다.")
+    return Range(first, last, calendar, now)
+
+
+@contextmanager
+def opened(
+    open_store: Open[T],
+    settings: Settings | None,
+    clock: Clock | None,
+    start: date | str | None,
+    end: date | str | None,
+) -> Iterator[tuple[T, Range]]:
+    """The store of the settings (`.env`'s where None), closed afterwards, and the range asked for."""
+    extra("pandas", "DataFrame으로 읽기")
+    clock = clock or Clock()
+    settings = settings or user_settings.load(os.environ, HERE, needs_key=False)
+    asked = range_of(start, end, TradingCalendar(csat_days=settings.csat_days), clock.now())
+    must_exist(settings.database)
+    store = open_store(settings.database, clock, patience=_PATIENCE)
+    try:
+        yield store, asked
+    finally:
+        store.close()
+
+
+def must_exist(database: Database) -> None:
+    """A SQLite file is not made by looking. Raises `ConfigError`."""
+    if database.path is not None and not database.path.exists():
+        raise ConfigError(f"SQLite 파일이 없습니다: {database.path}. 먼저 채우세요: python fetch_minute_data.py")

@@ -1,0 +1,78 @@
+"""Tables filled with what the simulator traded, and frames and files held against its truth, whatever the interval."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+from typing import Any
+
+from backfill_tools import CSAT, EVENING, LAST
+
+from base.clock import Clock
+from config.settings import Database, Settings, demo_settings
+from db import Store, open_store
+from market.candles import Candle, derive
+from market.hours import TradingCalendar
+from market.intervals import Interval
+from simulator.simulator import Simulator
+
+DAYS = [CSAT, LAST]
+"""Thursday, an hour later than usual, and Friday: their 60-minute windows differ."""
+SYMBOLS = ["005930", "000660"]
+CALENDAR = TradingCalendar()
+
+
+def settings_of(database: Database, folder: Path) -> Settings:
+    """A user of this database, without a key."""
+    return replace(demo_settings("http://127.0.0.1:9", folder), database=database)
+
+
+def true_minutes(sim: Simulator, symbol: str, day: date) -> list[Candle]:
+    return [Candle(*row, _hundredths(row[-1], row[5])) for row in sim.truth(symbol, day, 1)]
+
+
+def _hundredths(turnover: int | None, volume: int) -> Decimal | None:
+    if turnover is None:
+        return None
+    return (Decimal(turnover) / volume).quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+def fill(store: Store, sim: Simulator, symbols: Sequence[str] = SYMBOLS, days: Iterable[date] = DAYS) -> None:
+    """As a backfill would have left them."""
+    for symbol in symbols:
+        for day in days:
+            candles = derive(true_minutes(sim, symbol, day))
+            store.rewrite(symbol, CALENDAR.session(day), lambda _, c=candles: c, now=EVENING, status="COMPLETE")  # type: ignore[misc]
+
+
+def filled(database: Database, sim: Simulator, symbols: Sequence[str] = SYMBOLS, days: Iterable[date] = DAYS) -> None:
+    store = open_store(database, Clock())
+    store.preflight()
+    fill(store, sim, symbols, days)
+    store.close()
+
+
+def truth(sim: Simulator, symbol: str, interval: Interval, days: Iterable[date] = DAYS) -> Iterator[tuple[Any, ...]]:
+    """start, open, high, low, close, volume, exact turnover or None; windows found by walking, from the minutes."""
+    length = 24 * 60 if interval == "day" else interval
+    for day in days:
+        found: dict[datetime, list[tuple[Any, ...]]] = {}
+        for row in sim.truth(symbol, day, 1):
+            minute = row[0].hour * 60 + row[0].minute
+            found.setdefault(row[0] - timedelta(minutes=minute % length), []).append(tuple(row))
+        for start, rows in found.items():
+            turnover = None if any(row[6] is None for row in rows) else sum(row[6] for row in rows)
+            high, low = max(row[2] for row in rows), min(row[3] for row in rows)
+            yield start, rows[0][1], high, low, rows[-1][4], sum(row[5] for row in rows), turnover
+
+
+def assert_same(told: Sequence[tuple[Any, ...]], expected: Sequence[tuple[Any, ...]]) -> None:
+    """Equal in start and OHLCV; turnover and VWAP within what the table's two decimals leave of them, or both none."""
+    assert [row[:6] for row in told] == [row[:6] for row in expected]
+    for (*_, volume, turnover, vwap), (*_, exact) in zip(told, expected, strict=True):
+        if exact is None:
+            assert turnover is None and vwap is None
+        else:
+            assert abs(turnover - exact) <= 0.005 * volume + 0.5 * 400
+            assert abs(vwap - exact / volume) <= 0.0101 + 200 / volume
