@@ -5,16 +5,17 @@ Pure: market and moment in, `output1`/`output2` out, as KIS's strings. Moments a
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cache, lru_cache
 
-from simulator.calendar import AFTER_MARKET_END, AUCTION_MINUTES
-from simulator.day import MarketDay, Row
+from simulator.calendar import AFTER_MARKET_END
+from simulator.day import WHOLE_DAY, MarketDay, Row
 from simulator.market import Market
+from simulator.today import Today
 from simulator.trading import base_price
+from simulator.traps import Traps
 
 Answer = dict[str, str]
-WHOLE_DAY = 86_400
 TODAY_LIMIT, PAST_LIMIT, DAILY_LIMIT = 30, 120, 100
 NAMES = {
     "005930": "삼성전자", "000660": "SK하이닉스", "035420": "NAVER", "035720": "카카오", "051910": "LG화학",
@@ -28,67 +29,30 @@ def _all_of_it(day: date) -> int:
 
 
 class Answers:
-    """The quotation TRs over one market; `history` = trading days kept, `past_today` = "closed" or "empty"."""
+    """The quotation TRs over one market; `history` = trading days kept, `past_today` = "closed" or "empty";
+    `traps` = KIS's habits."""
 
-    def __init__(self, market: Market, *, history: int = 250, past_today: str = "closed") -> None:
-        self.market, self.calendar = market, market.calendar
+    def __init__(
+        self, market: Market, *, history: int = 250, past_today: str = "closed", traps: Traps | None = None
+    ) -> None:
+        self.market, self.calendar, self.traps = market, market.calendar, traps or Traps()
         self._history, self._past_today = history, past_today
+        self._today = Today(market, self.traps)
         self._quote_at = lru_cache(maxsize=4096)(self._quote)
 
     # --- today's minutes, FHKST03010200 ---
 
     def today(self, symbol: str, hour: str, now: datetime) -> list[Answer]:
         """At most 30 rows at and before `hour` (HHMMSS, empty = now), newest first."""
-        day, second = self._standing(symbol, now)
+        day, second = self._today.standing(symbol, now)
         if day is None:
             return []
-        rows = self._today_rows(symbol, day, second)
         asked = _seconds(hour) if hour else second
-        if second < WHOLE_DAY and asked // 60 > second // 60:
-            rows += _phantoms(rows, second // 60, asked // 60)
+        rows = self._today.rows(symbol, day, second, asked)
         wanted = [row for row in rows if day.label(row.minute) <= asked]
         if not wanted and second == WHOLE_DAY:
             wanted = rows  # before the open an hour of this morning still shows the afternoon before
         return _newest_first(day, wanted, TODAY_LIMIT)
-
-    def _standing(self, symbol: str, now: datetime) -> tuple[MarketDay | None, int]:
-        """The day whose rows today's TR shows now, and the second it has reached (WHOLE_DAY = an earlier day)."""
-        today, second = now.date(), _second_of(now)
-        market = self.market.day(symbol, today)
-        if not self.calendar.is_open(today) or second < market.session.open * 60 or market.halt == "zero":
-            return self._last_traded(symbol, today), WHOLE_DAY
-        return (None, 0) if market.halt or not self.market.is_listed(symbol, today) else (market, second)
-
-    def _last_traded(self, symbol: str, today: date) -> MarketDay | None:
-        for count in range(1, 30):
-            market = self.market.day(symbol, self.calendar.before(today, count))
-            if market.rows:
-                return market
-        return None
-
-    def _today_rows(self, symbol: str, day: MarketDay, second: int) -> list[Row]:
-        """A day as today's TR shows it, oldest first: filler, the auction doubled, the newest row running ahead."""
-        rows = list(day.closed_rows(second))
-        running = day.running_row(second) if second < WHOLE_DAY else None
-        rows += [running] if running else []
-        rows = [row._replace(volume=row.volume * 2) if row.minute == day.auction else row for row in rows]
-        filler = self._filler(symbol, day, rows, second // 60)
-        rows = sorted([*rows, *filler], key=lambda row: row.minute)
-        if rows and rows[-1].minute < second // 60 and _may_trade(day, second // 60):
-            rows.append(_repeated(rows[-1], second // 60, rows[-1].volume))
-        return rows
-
-    def _filler(self, symbol: str, day: MarketDay, rows: list[Row], minute: int) -> list[Row]:
-        """The ten minutes before the closing auction: volume 0, the last price, turnover unchanged."""
-        start = day.session.close - AUCTION_MINUTES
-        minutes = range(start, min(day.session.close, minute + 1))
-        if not minutes:
-            return []
-        before = [row for row in rows if row.minute < start]
-        if before:
-            return [_repeated(before[-1], at, 0) for at in minutes]
-        price = self.market.last_price(symbol, self.calendar.before(day.day))
-        return [Row(at, price, price, price, price, 0, day.before.turnover, 0) for at in minutes]
 
     # --- past minutes, FHKST03010230 ---
 
@@ -121,8 +85,11 @@ class Answers:
     def _past_rows(self, market: MarketDay, now: datetime, shown: int) -> tuple[Row, ...]:
         if market.day != now.date():
             return market.rows if shown == WHOLE_DAY else market.closed_rows(shown)
-        running = _second_of(now) < (market.session.close + 10) * 60
-        return () if running and self._past_today == "empty" else market.closed_rows(min(_second_of(now), shown))
+        second = min(_second_of(now), shown)
+        if _second_of(now) < (market.session.close + 10) * 60 and self._past_today == "empty":
+            return ()
+        running = market.running_row(second) if self.traps.past_running and shown == WHOLE_DAY else None
+        return (*market.closed_rows(second), *([running] if running else []))
 
     # --- daily candles, FHKST03010100 ---
 
@@ -142,8 +109,8 @@ class Answers:
         second = min(shown, _second_of(now) if day == now.date() else WHOLE_DAY)
         if market.halt == "gone" or not self.market.is_listed(symbol, day) or second < market.session.open * 60:
             return []
-        prices = [price for at, price, _, _ in market.seen(second) if at < (market.session.close + 10) * 60]
-        prices = prices or [0]
+        until = WHOLE_DAY if self._is_evening(market, now) else (market.session.close + 10) * 60
+        prices = [price for at, price, _, _ in market.seen(second) if at < until] or [0]
         close = prices[-1] or self.market.last_price(symbol, self.calendar.before(day))
         volume, turnover = _totals(market, second)
         row = {
@@ -152,6 +119,10 @@ class Answers:
             "prtt_rate": "0.00", "mod_yn": "N", "prdy_vrss_sign": "3", "prdy_vrss": 0, "revl_issu_reas": "",
         }  # fmt: skip
         return [{name: str(value) for name, value in row.items()}]
+
+    def _is_evening(self, market: MarketDay, now: datetime) -> bool:
+        """Whether the day's candle has the after-market in it: on the day itself and in the first hours of the next."""
+        return self.traps.evening_daily and now < datetime.combine(market.day, time(2)) + timedelta(days=1)
 
     # --- the live quote, the holidays ---
 
@@ -190,22 +161,6 @@ class Answers:
             "bass_dt": f"{day:%Y%m%d}", "wday_dvsn_cd": weekday, "bzdy_yn": business, "tr_day_yn": trading,
             "opnd_yn": business, "sttl_day_yn": business,
         }  # fmt: skip
-
-
-def _phantoms(rows: list[Row], now: int, asked: int) -> list[Row]:
-    """Minutes that have not come yet, at the current price, as KIS invents them for an hour in the future."""
-    last = rows[-1:]
-    return [_repeated(row, minute, row.volume) for row in last for minute in range(now + 1, asked + 1)]
-
-
-def _repeated(row: Row, minute: int, volume: int) -> Row:
-    return Row(minute, row.close, row.close, row.close, row.close, volume, row.acml, row.first)
-
-
-def _may_trade(day: MarketDay, minute: int) -> bool:
-    """Whether the newest row may run ahead of its first trade now: it shows the volume of the minute before."""
-    opens, closes, after = day.session
-    return opens <= minute <= closes or (after <= minute < AFTER_MARKET_END and day.rows[-1].minute >= minute)
 
 
 def _totals(market: MarketDay, second: int) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """`/_sim/…`: the simulator steered over HTTP, for one in another process.
 
-GET stats, requests, truth; POST fault, clear, down, expire.
+GET stats, requests, truth; POST fault, clear, down, expire, revoke.
 """
 
 from collections import Counter
@@ -29,6 +29,7 @@ def control(simulator: "Simulator", path: str, body: dict[str, Any]) -> Reply:
         "fault": lambda body: _told(simulator.add_fault(**body)),
         "clear": lambda _: simulator.clear_faults(),
         "down": lambda body: simulator.down(body.get("down", True)),
+        "revoke": lambda _: simulator.revoke_tokens(),
         "expire": lambda _: simulator.expire_tokens(),
     }
     action = actions.get(path.removeprefix(PREFIX))

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from simulator.calendar import Session
 
+WHOLE_DAY = 86_400
+"""Seconds of a day; "the second it has reached" of a day that is over."""
 Trade = tuple[int, int, int, int]
 """Second of the day, price in KRW as printed, shares, turnover in KRW."""
 

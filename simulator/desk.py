@@ -13,6 +13,7 @@ from typing import Any, TypedDict, Unpack
 
 from simulator import faults
 from simulator.answers import Answers
+from simulator.day import WHOLE_DAY
 from simulator.faults import Fault
 from simulator.gate import (
     KEY_NAMES,
@@ -30,7 +31,8 @@ from simulator.gate import (
 from simulator.http import Call, Reply
 from simulator.market import Market, TruthCandle
 from simulator.stream import Stream
-from simulator.surprises import WHOLE_DAY, Surprise, unproven_minutes
+from simulator.surprises import Surprise, unproven_minutes
+from simulator.traps import Traps
 
 KST = timezone(timedelta(hours=9))
 RECORDED_AT = datetime(2025, 8, 26, 16)
@@ -67,6 +69,7 @@ class Desk:
         past_today: str = "closed",
         history: int = 250,
         replay: Path | str | None = None,
+        traps: Traps | None = None,
         **market: Unpack[MarketOptions],
     ) -> None:
         self._now = now or (running_clock(RECORDED_AT) if replay else lambda: datetime.now(KST))
@@ -74,8 +77,9 @@ class Desk:
         self.keys, self.key_env = dict(keys) if keys is not None else None, key_env or env
         self.past_on_vts, self.limit_status = past_on_vts, limit_status
         self.replay = json.loads(Path(replay).read_text(encoding="utf-8")) if replay else None
-        self.market = Market(seed, self.now().date(), **market)
-        self.answers = Answers(self.market, history=history, past_today=past_today)
+        self.traps = traps or Traps()
+        self.market = Market(seed, self.now().date(), traps=self.traps, **market)
+        self.answers = Answers(self.market, history=history, past_today=past_today, traps=self.traps)
         self.tokens = Tokens(seed)
         self.stream = Stream(self)
         self.faults: list[Fault] = []
@@ -116,7 +120,8 @@ class Desk:
         fault = self._strike(name, call.params, (*faults.WIRE, *faults.CODES))
         if fault and fault.kind in faults.CODES:
             code, message, status = faults.code(fault.kind, on_data=name not in KEY_NAMES)
-            return self._error(name, code, message, fault.status or status)._replace(fault=fault.kind)
+            reply = self._error(name, code, message, fault.status or status)._replace(fault=fault.kind)
+            return reply._replace(wire="unquoted") if fault.unquoted else reply
         if fault and fault.kind in ("reset", "hang", "non_json"):  # it never got as far as an answer
             return Reply(200, None, fault.kind, fault.kind, fault.seconds)
         content = self._key(name, call.params) if name in KEY_NAMES else self._data(TRS[call.path], call)
@@ -127,7 +132,8 @@ class Desk:
     def _error(self, name: str, code: str, message: str, status: int) -> Reply:
         if name in KEY_NAMES:
             return Reply(status, {"error_code": code, "error_description": message})
-        return Reply(status, {"rt_cd": "1", "msg_cd": code, "msg1": message})
+        content = {"rt_cd": "1", "msg1": message, "msg_cd": code}
+        return Reply(status, content, wire="unquoted" if self.traps.unquoted else "")
 
     def _strike(self, name: str, params: dict[str, str], kinds: Sequence[str]) -> Fault | None:
         """The first fault of these kinds that strikes this call."""

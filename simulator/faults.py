@@ -58,8 +58,8 @@ class Fault:
     """What happens (`kind`), to which calls, how often.
 
     A matching call is struck with probability `rate`, after the first `after` ones, at most `times` times.
-    `status` overrules the HTTP status of an error code, `seconds` is the length of a hang, `share` the part of the rows
-    that goes missing: other ones in each answer, or always the same ones (`persistent`).
+    `status` overrules the HTTP status of an error code, `unquoted` spoils its JSON, `seconds` is the length of a hang,
+    `share` the part of the rows that goes missing: other ones in each answer, or always the same ones (`persistent`).
     """
 
     kind: str
@@ -73,6 +73,7 @@ class Fault:
     seconds: float = 30.0
     share: float = 0.03
     persistent: bool = False
+    unquoted: bool = False
     seed: int = 0
     seen: int = 0
     fired: int = 0
@@ -112,7 +113,7 @@ def parse(spec: str) -> dict[str, Any]:
     pairs = dict(option.split("=", 1) for option in options.split(",") if option)
     types: dict[str, Callable[[str], Any]] = {
         "rate": float, "times": int, "after": int, "status": int, "seconds": float, "share": float,
-        "persistent": _is_yes, "once": _is_yes,
+        "persistent": _is_yes, "unquoted": _is_yes, "once": _is_yes,
     }  # fmt: skip
     return {"kind": kind, **{name: types.get(name, str)(text) for name, text in pairs.items()}}
 

@@ -81,6 +81,11 @@ class Tokens:
         if now >= expiry:
             raise Refusal("EGW00123")
 
+    def revoke(self) -> None:
+        """Another program revoked every token: refused (EGW00121), and a new one only a minute after the last."""
+        self.known.clear()
+        self._live.clear()
+
     def expire(self) -> None:
         """Every token is over; the next request, at once if need be, brings a new one."""
         self.known = {token: (key, datetime.min) for token, (key, _) in self.known.items()}

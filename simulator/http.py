@@ -103,6 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.wire in ("reset", "hang"):
             return self._reset()
         body = b"" if reply.status == 404 else json.dumps(reply.content, ensure_ascii=False, default=str).encode()
+        if reply.wire == "unquoted":
+            body = body.replace(b'"rt_cd": ', b"rt_cd:", 1)
         if reply.wire == "truncated":
             body = body[: len(body) // 2]
         if reply.wire == "non_json":

@@ -14,11 +14,17 @@ from typing import NamedTuple
 from simulator.calendar import CSAT_DAYS, LATE_MINUTES, Calendar
 from simulator.day import MarketDay
 from simulator.trading import Trading, base_price
+from simulator.traps import Traps
 
 SHARES = ((72, "liquid"), (88, "medium"), (95, "illiquid"), (97, "halted"), (98, "listed"), (99, "exact120"))
 """Of a hundred symbols: 72 liquid, 16 medium and so on; the last one "exact240"."""
-PROFILES = ("liquid", "medium", "illiquid", "halted", "listed", "exact120", "exact240", "suspended", "call_auction")
-ODDITIES = ("plain", "late", "off_grid", "half_tick", "shifted", "auction_only", "halted", "halted_no_daily", "vi")
+PROFILES = (
+    "liquid", "medium", "illiquid", "halted", "listed", "exact120", "exact240", "suspended", "call_auction", "brisk",
+)  # fmt: skip
+ODDITIES = (
+    "plain", "late", "off_grid", "half_tick", "shifted", "auction_only", "halted", "halted_no_daily", "vi", "late_open",
+    "late_tick",
+)  # fmt: skip
 
 
 class TruthCandle(NamedTuple):
@@ -50,9 +56,10 @@ class Market:
         oddities: Mapping[tuple[str, date], str] | None = None,
         listed: Mapping[str, date] | None = None,
         csat: Collection[date] = (),
+        traps: Traps | None = None,
     ) -> None:
         self.calendar = Calendar(csat)
-        self._seed, self._anchor = seed, anchor
+        self._seed, self._anchor, self._traps = seed, anchor, traps or Traps()
         self._profiles, self._oddities, self._listed = dict(profiles or {}), dict(oddities or {}), dict(listed or {})
         self._check_overrides()
         self.day = lru_cache(maxsize=256)(self._day)
@@ -128,7 +135,7 @@ class Market:
         oddity = self._oddity(symbol, day, dice)
         if oddity.startswith("halted"):
             return MarketDay(day, session, halt="gone" if oddity == "halted_no_daily" else "zero")
-        return Trading(symbol, day, session, self.profile(symbol), oddity, dice).run()
+        return Trading(symbol, day, session, self.profile(symbol), oddity, dice, self._traps).run()
 
     def _oddity(self, symbol: str, day: date, dice: Random) -> str:
         """What is strange about this symbol-day, one of ODDITIES."""

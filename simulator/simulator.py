@@ -150,6 +150,11 @@ class Simulator(Desk):
         with self._lock:
             self.tokens.expire()
 
+    def revoke_tokens(self) -> None:
+        """Another program revoked every token (EGW00121); EGW00133 until a minute after the last was issued."""
+        with self._lock:
+            self.tokens.revoke()
+
     # --- answering ---
 
     def answer(self, call: Call) -> Reply:

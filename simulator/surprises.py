@@ -23,11 +23,10 @@ from random import Random
 from typing import Any
 
 from simulator.calendar import AUCTION_MINUTES
-from simulator.day import MarketDay, Row
+from simulator.day import WHOLE_DAY, MarketDay, Row
 from simulator.market import Market
 
 Rows = list[dict[str, str]]
-WHOLE_DAY = 86_400
 MINUTE_KINDS = ("deal", "cancelled", "impossible")
 
 

@@ -8,6 +8,7 @@ from random import Random
 
 from simulator.calendar import AFTER_MARKET_END, AFTER_MARKET_SINCE, AUCTION_MINUTES, Session
 from simulator.day import NO_BLOCK, Block, MarketDay, Row, Trade, fold
+from simulator.traps import Traps
 
 TICK_LIMITS, TICKS = (2_000, 5_000, 20_000, 50_000, 200_000, 500_000), (1, 5, 10, 50, 100, 500, 1_000)
 KNOWN_PRICES = {"005930": 71_000, "000660": 260_000, "035420": 222_000, "035720": 62_000, "069500": 43_000}
@@ -16,8 +17,11 @@ KNOWN_PRICES = {"005930": 71_000, "000660": 260_000, "035420": 222_000, "035720"
 class Trading:
     """One symbol's day in the making."""
 
-    def __init__(self, symbol: str, day: date, session: Session, profile: str, oddity: str, dice: Random) -> None:
+    def __init__(
+        self, symbol: str, day: date, session: Session, profile: str, oddity: str, dice: Random, traps: Traps
+    ) -> None:
         self.day, self.session, self.profile, self.oddity, self.dice = day, session, profile, oddity, dice
+        self.traps = traps
         self.busy = profile != "illiquid"
         self.lot = 40 if profile == "illiquid" else 150 + zlib.crc32(f"{symbol} lot".encode()) % 4000
         base = _on_tick(int(day_price(symbol, day) * (0.99 + 0.02 * dice.random())))
@@ -26,7 +30,9 @@ class Trading:
 
     def run(self) -> MarketDay:
         """Trade the whole day."""
-        before = self._block() if self.dice.random() < 0.5 else NO_BLOCK
+        roll = self.dice.random()
+        block = self._block() if roll < 0.5 or roll < self.traps.off_hours else NO_BLOCK
+        before = block if roll < self.traps.off_hours else NO_BLOCK
         for minute in self._continuous_minutes():
             self._trade_minute(minute)
         auction = self._auction() if self._has_auction() else -1
@@ -50,11 +56,13 @@ class Trading:
         elif self.profile == "illiquid":
             return self._rare_minutes(pool)
         minutes = list(pool) if count == len(pool) else sorted(self.dice.sample(pool, count))
-        return [at for at in minutes if self.oddity != "vi" or not self._is_halted(at)]
+        if self.oddity == "late_tick":
+            minutes.append(pool.stop)
+        return [at for at in minutes if not self._is_halted(at - self.session.open)]
 
-    def _is_halted(self, minute: int) -> bool:
-        """Whether a volatility interruption stops trading: from two and a half hours after the open on."""
-        return 0 <= minute - self.session.open - 150 < 3
+    def _is_halted(self, since_open: int) -> bool:
+        """Whether a volatility interruption stops trading (for three minutes), or the opening is extended (for two)."""
+        return (self.oddity == "vi" and 150 <= since_open < 153) or (self.oddity == "late_open" and since_open < 2)
 
     def _rare_minutes(self, pool: range) -> list[int]:
         """An illiquid day: sometimes only the auction, sometimes nothing for the first hours."""
@@ -74,11 +82,19 @@ class Trading:
         return sorted(self.dice.sample(pool, self.dice.randint(80, 160) if self.busy else self.dice.randint(0, 4)))
 
     def _trade_minute(self, minute: int) -> None:
-        """One to three trades; the first some seconds into the minute."""
+        """One to three trades; the first some seconds into the minute, of a brisk symbol in its first two."""
         bits = self.dice.getrandbits(8)
-        second = minute * 60 + 1 + bits % 20
+        second = minute * 60 + (bits % 2 if self.profile == "brisk" else 1 + bits % 20)
+        if self.oddity == "late_open" and not self.trades:
+            second = minute * 60 + 34
+        if self.oddity == "late_tick" and minute == self.session.close - AUCTION_MINUTES:
+            return self._trade_late(minute)
         for _ in range(1 + (bits >> 5) % 3 if self.busy else 1):
             second = self._trade(second)
+
+    def _trade_late(self, minute: int) -> None:
+        """One trade in the first second in which there should be none."""
+        self._trade(minute * 60 + 1)
 
     def _trade(self, second: int) -> int:
         """One trade a tick up or down, never beyond the day's limits; the second of the next one."""
@@ -86,9 +102,10 @@ class Trading:
         price = self.price + tick_size(self.price) * (bits % 3 - 1)
         if self.floor <= price <= self.ceiling:
             self.price = price
-        half = tick_size(self.price) // 2 if self.oddity == "half_tick" and not bits & 48 else 0
-        volume = 1 + (bits >> 8) % self.lot
-        self.trades.append((second, self.price + half, volume, (self.price + half) * volume))
+        tick = tick_size(self.price) if self.oddity == "half_tick" and not bits & 48 else 0
+        price, volume = self.price + tick // 2, 1 + (bits >> 8) % self.lot
+        turnover = (self.price * 2 + tick) * volume // 2 if self.traps.cut_half_ticks else price * volume
+        self.trades.append((second, price, volume, turnover))
         return second + 1 + (bits >> 40) % 13
 
     def _auction(self) -> int:

@@ -15,6 +15,7 @@ from places import SHARED
 
 from simulator.faults import ROWS
 from simulator.simulator import Simulator
+from simulator.traps import Traps
 
 CAPTURED = SHARED / "data" / "kis_today_20250826.json"
 QUOTATIONS = "/uapi/domestic-stock/v1/quotations/"
@@ -176,7 +177,7 @@ def test_the_first_row_of_some_days_holds_turnover_from_before_the_open(evening:
         row = evening.whole_day(symbol, WEDNESDAY)[-1]
         return int(row["acml_tr_pbmn"]) - int(row["stck_hgpr"]) * int(row["cntg_vol"])
 
-    assert {surplus(f"{number:06}") > 0 for number in range(6)} == {True, False}
+    assert {surplus(f"{number:06}") > 0 for number in range(30)} == {True, False}
 
 
 def test_true_turnover_is_unknown_for_the_windows_of_the_first_minute_only(evening: Caller) -> None:
@@ -348,7 +349,7 @@ def test_before_the_open_and_on_off_days_today_is_the_session_before(make, momen
 
 
 def test_a_future_hour_is_filled_with_phantoms_at_the_current_price(make) -> None:
-    caller = make().at("10:30:40")
+    caller = make(traps=Traps(phantoms="volume")).at("10:30:40")
     rows = rows_of(caller.today("005930", "110000"))
     assert hours(rows)[0] == "110000" and len(rows) == 30
     price = caller.today("005930").json()["output1"]["stck_prpr"]

@@ -1,0 +1,35 @@
+"""KIS's habits that a client has to know (kis_api.md §3, §5–§7), each a switch: `Simulator(traps=Traps(…))`.
+
+On by default where half a million captured rows show them ([C] there); what one source tells or nobody has seen is off.
+What a single symbol-day does of its own is an oddity (market.py), what contradicts itself a surprise (surprises.py).
+"""
+
+from dataclasses import dataclass
+
+COUNTED = False
+"""Whether the counted habits are on by default."""
+
+
+@dataclass
+class Traps:
+    """What the answers do.
+
+    `fillers` = every minute without a trade has a row of volume 0 in today's TR, not only those before the auction.
+    `late_rows` = a minute shows in today's TR only once a later one has traded (or the closing auction is over).
+    `phantoms` = an hour in the future brings rows of volume 0 and the running minute under that label ("counted"), or
+    rows with volume all the way ("volume").
+    `past_running` = the past TR shows the running minute as far as it has come.
+    `off_hours` = share of days whose first row holds turnover from before the open.
+    `cut_half_ticks` = mid-prices below 5,000 KRW are printed without their half, their turnover is right.
+    `evening_daily` = from 16:00 until the night the day's candle has the after-market's close, high and low.
+    `unquoted` = error answers of data calls come with a key without quotes.
+    """
+
+    fillers: bool = COUNTED
+    late_rows: bool = COUNTED
+    phantoms: str = "counted"
+    past_running: bool = COUNTED
+    off_hours: float = 0.23
+    cut_half_ticks: bool = COUNTED
+    evening_daily: bool = COUNTED
+    unquoted: bool = False
