@@ -43,12 +43,13 @@ Key = tuple[str, datetime]
 
 _MINUTES = {name: minutes for minutes, name in NAMES.items()}
 _ROWS_A_STATEMENT = 1000
-_LONGEST_NOTE = 500
+LONGEST_NOTE = 500
 _MANY_SYMBOLS = 20
 
 
 class Coverage(NamedTuple):
-    """A symbol-day: `status` is COMPLETE, NO_TRADES or PROVISIONAL, `counts` what was stored at `verified_at` (KST)."""
+    """A symbol-day: `status` is COMPLETE, NO_TRADES, UNPROVEN or PROVISIONAL, `counts` what was stored at `verified_at`
+    (KST)."""
 
     status: str
     note: str | None
@@ -218,7 +219,7 @@ class Store:
             self._upsert(run, symbol, [row for row in wanted.items() if stored.get(row[0]) != row[1]], stamp)
             counts = self._verified_counts(run, day, wanted)
             if status is not None:
-                self._record(run, day, Coverage(status, note and note[:_LONGEST_NOTE], counts), stamp)
+                self._record(run, day, Coverage(status, note and note[:LONGEST_NOTE], counts), stamp)
             return counts
 
         return self._link.transaction(work)

@@ -29,7 +29,7 @@ from market.hours import TradingCalendar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collect.collector import SymbolDay
+    from collect.plan import SymbolDay
     from collect.report import RunResult
     from db import Store
 
@@ -63,7 +63,9 @@ def parser() -> argparse.ArgumentParser:
     mode.add_argument("--dry-run", action="store_true", help="받을 양과 걸릴 시간만 보이기 (KIS 호출·저장 없음)")
     mode.add_argument("--dedupe", action="store_true", help="테이블의 중복 행을 (최신만 남기고) 정리하고 시작")
     mode.add_argument("--demo", action="store_true", help="내장 시뮬레이터와 SQLite로 시연 (키·MySQL 불필요)")
-    how.add_argument("--force", action="store_true", help="이미 확인된 날도 다시 받기")
+    again = how.add_mutually_exclusive_group()
+    again.add_argument("--force", action="store_true", help="이미 확인된 날도 다시 받기")
+    again.add_argument("--recheck", action="store_true", help="증명되지 않은(UNPROVEN) 날을 KIS에 다시 묻기")
     how.add_argument("--workers", metavar="N", default="8", help="동시에 받는 작업자 수 (기본 8)")
     talk = how.add_mutually_exclusive_group()
     talk.add_argument("--quiet", action="store_true", help="경고와 결과만")
@@ -167,10 +169,11 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
         for line in store.preflight(dedupe=arguments.dedupe, read_only=reads_only):
             _log.log(logging.WARNING if line.startswith("⚠️") else logging.INFO, line)
         clock.check()
-        from collect.collector import plan
+        from collect.plan import plan
 
-        again = arguments.force and not arguments.check  # what is missing does not depend on it
-        missing = plan(store, calendar, list(want.names), want.days, force=again)
+        looks = arguments.check  # what is missing does not depend on what is asked again
+        force, recheck = arguments.force and not looks, arguments.recheck and not looks
+        missing = plan(store, calendar, list(want.names), want.days, force=force, recheck=recheck)
         clock.check()
         if arguments.check:
             return check(store, want, missing)
@@ -204,12 +207,15 @@ def opened(database: Database, clock: Clock, stack: ExitStack, *, read_only: boo
 
 def check(store: "Store", want: Wanted, missing: Sequence["SymbolDay"]) -> int:
     """`--check`: a table of what is there and what is not; exit 1 where something is missing."""
+    from collect.plan import unproven
     from collect.report import check_table
 
     if not want.days:
         console.say(nothing_traded(want))
         return 0
-    console.say(check_table(want.names, want.days, missing, store.spans(list(want.names))))
+    symbols = list(want.names)
+    doubtful = unproven(store, symbols, want.days)
+    console.say(check_table(want.names, want.days, missing, store.spans(symbols), doubtful))
     total = console.number(len(want.names) * len(want.days))
     if missing:
         lost = console.number(len(missing))

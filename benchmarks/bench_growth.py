@@ -11,7 +11,7 @@ from harness import SESSIONS, Line, folder, keep, load, quick, running, spread, 
 from store_testing import full_day
 
 import db
-from collect.collector import plan
+from collect.plan import plan
 from config.settings import Database
 
 STEPS = ((10, 21), (100, 21), (500, 21), (500, 42))

@@ -6,7 +6,8 @@ from collections import Counter
 from base.clock import Clock
 from base.errors import Outage, SourceError, Stopped
 from cli import console
-from collect.collector import Collector, SymbolDay
+from collect.collector import Collector
+from collect.plan import SymbolDay, unproven
 from collect.pool import Outcome, work_through
 from collect.report import RESULT_FILE, RunResult
 from db import Store
@@ -32,7 +33,7 @@ class Backfill:
     ) -> None:
         self._store, self._calendar, self._clock = store, calendar, clock
         self._result, self._quiet, self._told_failures = result, quiet, 0
-        self._collector = Collector(client, store, calendar, clock, (result.first, result.last))
+        self._collector = Collector(client, store, calendar, clock, (result.first, result.last), asks_today=True)
 
     def run(self, tasks: list[SymbolDay], workers: int) -> None:
         """Raises what ends the run: `Stopped`, a refused key, an outage, a lost database."""
@@ -82,7 +83,9 @@ class Backfill:
         result = self._result.symbols[symbol]
         if not result.days:
             return
-        held = self._store.counts([symbol], [self._calendar.session(day) for day in sorted(result.days)])
+        days = sorted(result.days)
+        result.unproven = {task.day: task.why for task in unproven(self._store, [symbol], days)}
+        held = self._store.counts([symbol], [self._calendar.session(day) for day in days])
         sent, kept = result.rows[0], sum(counts[0] for counts in held.values())
         _log.info("✅ %s 1분봉 데이터 %d건 저장 완료", symbol, sent)
         if kept >= sent:

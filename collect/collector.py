@@ -1,70 +1,79 @@
-"""The shared heart: plan (wanted − verified), then collect one symbol-day: fetch → check → store in one transaction.
+"""The shared heart: collect one symbol-day: fetch → check → store in one transaction.
 
 The unit is the symbol-day (law 2). The past TR is the authority; what makes its answer believed is told in past_day.py,
-here is what is asked, and asked again.
+here is what is asked again, and when: doubt costs a mark, never the data (law 13), and what the session itself had
+proven is not taken away by an authority that is late (law 6).
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
-from itertools import product
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
 
 from base.clock import Clock
 from base.errors import BadRow, SourceError
+from base.kst import KST
 from collect.daily_candles import EMPTY_TRIES, DailyCandles
-from db import Counts, Coverage, Store
+from collect.day_pages import DayPages, in_order, merge
+from collect.plan import PROVISIONAL, SymbolDay
+from db import LONGEST_NOTE, Counts, Coverage, Store
 from kis.client import TRUSTED_SKEW, KisClient
-from market.candles import INTERVALS, Candles, Row, derive, unexplained_start
+from market.candles import Candle, Candles, Row, derive, session_rows
 from market.daily import DailyAnswer
 from market.hours import Session, TradingCalendar
-from market.past_day import COMPLETE, NO_TRADES, BadDay, Minutes, Page, Verdict, check_day, read_page
+from market.past_day import (
+    NO_TRADES,
+    UNPROVEN,
+    BadDay,
+    Minutes,
+    Verdict,
+    believed,
+    check_day,
+    digest,
+    has_auction,
+)
 
-PROVISIONAL = "PROVISIONAL"
+NOTHING = "nothing but volume"
+MORNING = time(6)
+"""From then on what KIS says of the day before is final: its daily candle is the after-market's until 05:28 (§7)."""
 _log = logging.getLogger("minute_data")
 
 
-class SymbolDay(NamedTuple):
-    """The unit of work (law 2), and why it is on the plan."""
+class Memory:
+    """What KIS told of doubtful days, across passes and collectors: believed once it tells the same again (law 13).
 
-    symbol: str
-    day: date
-    why: str = ""
-
-
-def plan(
-    store: Store, calendar: TradingCalendar, symbols: Sequence[str], days: Sequence[date], *, force: bool = False
-) -> list[SymbolDay]:
-    """Symbol-days wanted − verified, by symbol, oldest first (law 1); `force` wants them all again."""
-    if not (symbols and days):
-        return []
-    coverage = store.coverage(symbols, days[0], days[-1])
-    counts = store.counts(symbols, [calendar.session(day) for day in days])
-    whys = (
-        SymbolDay(*key, "다시 받기" if force else why_missing(coverage.get(key), counts.get(key, (0, 0, 0))))
-        for key in product(symbols, days)
-    )
-    return [task for task in whys if task.why]
-
-
-def why_missing(known: Coverage | None, held: Counts) -> str:
-    """Why a symbol-day is not verified, in Korean; empty where it is.
-
-    Verified: coverage says COMPLETE or NO_TRADES, and the table still holds the counted rows of each interval.
+    Thread-safe as far as a symbol-day is one thread's at a time.
     """
-    if known is None:
-        return "아직 받지 않음"
-    if known.status not in (COMPLETE, NO_TRADES):
-        return "장중 임시 데이터 (마감 확정 전)"
-    pairs = zip(INTERVALS, held, known.counts, strict=True)
-    lost = [f"{interval}분봉 {had - has}건" for interval, has, had in pairs if has < had]
-    return f"{', '.join(lost)} 사라짐" if lost else ""
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[str, date], Counter[str]] = {}
+        self._doubted: dict[tuple[str, date], DailyAnswer] = {}
+
+    def heard(self, symbol: str, day: date, told: str) -> int:
+        """How often KIS has told this of the day so far."""
+        return self._told.get((symbol, day), Counter())[told]
+
+    def keep(self, symbol: str, day: date, told: str) -> None:
+        self._told.setdefault((symbol, day), Counter())[told] += 1
+
+    def doubt(self, symbol: str, day: date, answer: DailyAnswer | None) -> None:
+        """Keep in mind which daily answer contradicts, so that it is not taken for a newer one."""
+        if answer is not None:
+            self._doubted[symbol, day] = answer
+
+    def doubted(self, symbol: str, day: date) -> DailyAnswer | None:
+        return self._doubted.get((symbol, day))
+
+    def forget(self, symbol: str, day: date) -> None:
+        self._told.pop((symbol, day), None)
+        self._doubted.pop((symbol, day), None)
 
 
 class Collector:
     """Collects symbol-days of the past from the authority. Thread-safe: workers share it.
 
-    `suspects` remembers, across collectors, the days that brought volume but no minutes.
+    `memory` remembers, across collectors, what was told of doubtful days. `asks_today`: of a day that is over since
+    today, today's TR may be asked whether the authority has caught up.
     """
 
     def __init__(
@@ -74,70 +83,137 @@ class Collector:
         calendar: TradingCalendar,
         clock: Clock,
         span: tuple[date, date],
-        suspects: set[SymbolDay] | None = None,
+        memory: Memory | None = None,
+        *,
+        asks_today: bool = False,
     ) -> None:
+        self._asks_today = asks_today
         self._client, self._store, self._calendar, self._clock = client, store, calendar, clock
-        self._suspects: set[SymbolDay] = set() if suspects is None else suspects
+        self._memory = memory or Memory()
         self._daily = DailyCandles(client, *span, clock.now().date())
+        self._pages = DayPages(client)
 
     def collect(self, task: SymbolDay) -> Counts:
         """Fetch, check and store one closed symbol-day; answers the stored rows per interval.
 
-        Raises `SourceError` with the reason where the day cannot be believed; nothing of it is stored then.
+        Raises `SourceError` with the reason where the day cannot be believed (yet); nothing is changed then.
         """
-        session = self._calendar.session(task.day)
-        verdict = self._judge(task.symbol, session)
+        symbol, session = task.symbol, self._calendar.session(task.day)
+        known = self._store.coverage([symbol], task.day, task.day).get((symbol, task.day))
+        verdict = self._judge(symbol, session, known)
+        try:
+            stored = self._write(symbol, session, verdict, known)
+        except Lacking as error:
+            verdict = self._believe_lacking(symbol, session, verdict, error)
+            stored = self._write(symbol, session, verdict, None)
+        self._memory.forget(symbol, session.day)
+        return stored
+
+    def _write(self, symbol: str, session: Session, verdict: Verdict, known: Coverage | None) -> Counts:
+        """One transaction. Raises `Lacking` where it would take away minutes that were proven."""
         wanted = derive(verdict.candles)
-        is_today = task.day == self._clock.now().date()
 
         def change(stored: Candles) -> Candles:
-            if is_today and verdict.note and stored[1] and not verdict.candles:
-                raise SourceError("오늘 거래가 있었는데 과거 분봉이 아직 비어 있습니다. 잠시 뒤 다시 받습니다.")
+            gone = proven_minutes(stored[1], session, known) - {candle.timestamp for candle in verdict.candles}
+            if gone:
+                raise Lacking(sorted(gone))
             return wanted
 
-        return self._store.rewrite(
-            task.symbol,
-            session,
-            change,
-            now=self._clock.now(),
-            status=verdict.status,
-            note=verdict.note,
-        )
+        status, note = verdict.status, verdict.note
+        return self._store.rewrite(symbol, session, change, now=self._clock.now(), status=status, note=note)
 
-    def _judge(self, symbol: str, session: Session) -> Verdict:
-        """Believe a day; a contradiction is asked once more, of whoever took part in it, before it fails the day."""
+    def _believe_lacking(self, symbol: str, session: Session, verdict: Verdict, error: "Lacking") -> Verdict:
+        """A settle never takes away what was proven: who lacks it is late, until it lacks it the next morning, too."""
+        count = len(error.minutes)
+        why = f"장중에 거래대금으로 확인한 {count}분({error.minutes[0]:%H:%M} 등)이 과거 분봉에 없습니다."
+        told = digest("lacking", error.minutes, verdict.candles)
+        if self._is_fresh(session) or not verdict.candles:
+            raise SourceError(f"{why} 아직 늦는 것으로 보고 다시 받습니다.")
+        if not self._memory.heard(symbol, session.day, told):
+            self._memory.keep(symbol, session.day, told)
+            raise BadDay(f"{why} 조금 뒤에 다시 묻습니다.")
+        note = " · ".join(filter(None, (f"장중에 확인한 {count}분이 과거 분봉에는 끝내 없음", verdict.note)))
+        return verdict._replace(status=UNPROVEN, note=note)
+
+    def _is_fresh(self, session: Session) -> bool:
+        """Until the next morning KIS may be late with a day, in its minutes and in its daily candle."""
+        return self._clock.now() < datetime.combine(session.day + timedelta(days=1), MORNING, KST)
+
+    def _judge(self, symbol: str, session: Session, known: Coverage | None) -> Verdict:
+        """Believe a day; a contradiction is asked again, of whoever took part in it, at once and once more later.
+
+        Raises `BadDay` until KIS has told the same at both times (law 13).
+        """
         self._clock.check()
         self._daily.prefetch(symbol)
-        try:
-            return self._believe(symbol, session)
-        except BadDay as error:
-            _log.debug("%s %s 다시 받습니다: %s", symbol, session.day, error)
-            return self._believe(symbol, session, doubted=error.doubted)
+        day = session.day
+        first = self._look(symbol, session, doubted=self._memory.doubted(symbol, day))
+        if not first.doubts or self._is_told_again(symbol, session, first, known):
+            return believed(first) if first.doubts else first
+        _log.debug("%s %s 다시 받습니다: %s", symbol, day, first.doubts)
+        again = self._look(symbol, session, doubted=first.doubted)
+        if not again.doubts:
+            return again
+        if again.deal and again.told == first.told:
+            return again._replace(note=again.deal, doubts=())
+        if self._is_told_again(symbol, session, again, known):
+            return believed(again)
+        raise BadDay(" · ".join(again.doubts))
 
-    def _believe(self, symbol: str, session: Session, *, doubted: DailyAnswer | None = None) -> Verdict:
+    def _is_told_again(self, symbol: str, session: Session, verdict: Verdict, known: Coverage | None) -> bool:
+        """Whether KIS tells this for the third time, not in one go; or as it did when the day was stored UNPROVEN."""
+        heard = self._memory.heard(symbol, session.day, verdict.told)
+        self._memory.keep(symbol, session.day, verdict.told)
+        self._memory.doubt(symbol, session.day, verdict.doubted)
+        if heard >= 2:
+            return True
+        note = believed(verdict).note or ""
+        if known is None or known.status != UNPROVEN or known.note != note[:LONGEST_NOTE]:
+            return False
+        midnight, end = (moment.replace(tzinfo=None) for moment in (session.open.replace(hour=0), session.end))
+        stored = self._store.candles(symbol, 1, midnight, end - timedelta(seconds=1))
+        return [candle[:6] for candle in stored] == [candle[:6] for candle in verdict.candles]
+
+    def _look(self, symbol: str, session: Session, *, doubted: DailyAnswer | None = None) -> Verdict:
         """Fetch and check a day. Empty is not success: it is asked again, then the daily candle is (law 8).
 
         `doubted` is a daily answer that the minutes contradicted. Volume without minutes fails at first and is
         believed, with a note, when a later try brings nothing either: KIS may answer empty for minutes on end.
         """
         for attempt in range(EMPTY_TRIES):
-            minutes = self._fetch(symbol, session)
+            minutes = self._pages.fetch(symbol, session)
             self._check_closed(session)
             told = self._daily.get(symbol, instead_of=doubted)
             if minutes.rows:
                 return self._checked(symbol, session, minutes, told)
-            daily = told.get(session.day)
-            if attempt and told and not (daily and daily.volume):
+            if minutes.doubts:
+                raise BadRow(minutes.doubts[0])
+            daily, is_told = told.get(session.day), session.day in told
+            if attempt and told and not (daily.volume if daily else is_told):
+                self._check_caught_up(symbol, session, [])
                 return Verdict([], NO_TRADES, None)
             self._clock.sleep(attempt)
         if not daily:
             raise SourceError("분봉도 일봉도 비어 있어 거래가 없었는지 확인할 수 없습니다. 종목코드를 확인하세요.")
-        why = f"일봉 거래량은 {daily.volume:,}주인데 분봉이 계속 비어 있음"
-        if (suspect := SymbolDay(symbol, session.day)) not in self._suspects:
-            self._suspects.add(suspect)
+        return self._nothing_but_volume(symbol, session, daily.volume)
+
+    def _nothing_but_volume(self, symbol: str, session: Session, volume: int) -> Verdict:
+        why = f"일봉 거래량은 {volume:,}주인데 분봉이 계속 비어 있음"
+        self._check_caught_up(symbol, session, [])
+        if not self._memory.heard(symbol, session.day, NOTHING):
+            self._memory.keep(symbol, session.day, NOTHING)
             raise SourceError(f"{why}. 조금 뒤에 다시 묻습니다.")
         _log.warning("⚠️ %s %s: %s. NO_TRADES로 적습니다. 의심되면 --force 로 받으세요.", symbol, session.day, why)
         return Verdict([], NO_TRADES, why)
+
+    def _check_caught_up(self, symbol: str, session: Session, rows: Sequence[Row]) -> None:
+        """On the day itself today's TR tells of trades behind the last row of a past TR that is late (law 6)."""
+        if not (self._asks_today and self._is_fresh(session)):
+            return
+        raws = self._client.today_minutes(symbol, session.end - timedelta(seconds=1))
+        live = session_rows(raws, session, fillers=True)
+        if late := [row for row in live if _is_behind(rows, row, session)]:
+            raise SourceError(f"과거 분봉이 아직 {late[0].minute:%H:%M}까지 오지 않았습니다. 잠시 뒤 다시 받습니다.")
 
     def _check_closed(self, session: Session) -> None:
         """The answers bring KIS's clock: a day that still runs there is not settled by a host ahead of it (law 3)."""
@@ -147,57 +223,42 @@ class Collector:
 
     def _checked(self, symbol: str, session: Session, minutes: Minutes, told: DailyAnswer) -> Verdict:
         """Prove a day. One that is odd is looked at once more, which may add rows and never takes any away."""
-        verdict = check_day(minutes, session, told)
+        fresh = self._is_fresh(session)
+        verdict = check_day(minutes, session, told, is_fresh=fresh)
+        if not has_auction(verdict.candles, session):
+            self._check_caught_up(symbol, session, minutes.rows)
         if not verdict.odd:
             return verdict
         _log.debug("%s %s 한 번 더 봅니다: %s", symbol, session.day, verdict.odd)
-        found = {row.minute: row for row in minutes.rows}
-        _merge(found, self._fetch(symbol, session).rows)
-        return check_day(Minutes(_in_order(found)), session, told)
-
-    def _fetch(self, symbol: str, session: Session) -> Minutes:
-        """All pages of a day: from close + 9 minutes back until the day's start is proven."""
-        found: dict[datetime, Row] = {}
-        last, deeper, pages = session.end - timedelta(seconds=1), False, 0
-        doubted: datetime | None = None
-        while True:
-            page, pages = self._page(symbol, session, last, deeper=deeper), pages + 1
-            _merge(found, page.rows)
-            rows = _in_order(found)
-            unexplained = bool(rows) and unexplained_start(rows, session)
-            if deeper and not page.size and unexplained:
-                raise SourceError(f"{last:%H:%M} 이전 분봉이 계속 비어 있어 하루의 시작을 확인할 수 없습니다.")
-            deeper = not page.starts_day
-            if deeper:
-                last = page.earliest - timedelta(seconds=1)
-            elif unexplained and not page.seamless and rows[0].minute != doubted:
-                # Turnover says that something came before: off-hours trades, or minutes this answer kept back.
-                doubted = rows[0].minute
-                last = doubted.replace(tzinfo=last.tzinfo) - timedelta(seconds=1)
-            else:
-                return Minutes(rows, whole=page.seamless and pages == 1)
-
-    def _page(self, symbol: str, session: Session, last: datetime, *, deeper: bool) -> Page:
-        """One page, read strictly; asked again once for a bad row, and four times where rows must lie `deeper`."""
-        empty = bad = 0
-        while True:
-            try:
-                page = read_page(self._client.past_minutes(symbol, last), session, last)
-            except BadRow:
-                bad += 1
-                if bad > 1:
-                    raise
-                continue
-            if page.size or not deeper or empty == EMPTY_TRIES:
-                return page
-            empty += 1
+        again = self._pages.fetch(symbol, session)
+        found, doubts = {row.minute: row for row in minutes.rows}, [*again.doubts]
+        merge(found, again.rows, doubts)
+        return check_day(Minutes(in_order(found), doubts=tuple(doubts)), session, told, is_fresh=fresh)
 
 
-def _merge(found: dict[datetime, Row], rows: Iterable[Row]) -> None:
-    for row in rows:
-        if found.setdefault(row.minute, row) != row:
-            raise BadDay(f"{row.minute:%H:%M} 행이 페이지마다 다른 값으로 왔습니다.")
+class Lacking(SourceError):
+    """The authority lacks minutes that the session itself had proven; naive KST."""
+
+    def __init__(self, minutes: Sequence[datetime]) -> None:
+        super().__init__(f"과거 분봉에 {len(minutes)}분이 없습니다.")
+        self.minutes = minutes
 
 
-def _in_order(found: Mapping[datetime, Row]) -> list[Row]:
-    return [found[minute] for minute in sorted(found)]
+def _is_behind(rows: Sequence[Row], live: Row, session: Session) -> bool:
+    """Whether today's TR shows a trade behind the last of these rows: as volume, or as turnover that went up."""
+    if not rows:
+        return live.volume > 0
+    is_later, in_session = live.minute > rows[-1].minute, live.minute < session.close.replace(tzinfo=None)
+    return is_later and (live.volume > 0 or (in_session and live.turnover > rows[-1].turnover))
+
+
+def proven_minutes(stored: Sequence[Candle], session: Session, known: Coverage | None) -> set[datetime]:
+    """The stored minutes of a day that is ours which turnover proved, naive KST.
+
+    While it is PROVISIONAL the auction counts as one, whose page may begin with it, and all do where no VWAP is kept.
+    """
+    if known is None:
+        return set()
+    provisional, close = known.status == PROVISIONAL, session.close.replace(tzinfo=None)
+    all_count = provisional and not any(candle.vwap is not None for candle in stored)
+    return {c.timestamp for c in stored if c.vwap is not None or all_count or (provisional and c.timestamp >= close)}

@@ -9,27 +9,33 @@ from typing import Any
 
 from base import files
 from cli import console
-from collect.collector import SymbolDay
+from collect.plan import SymbolDay
 from market.hours import TradingCalendar
 
 RESULT_FILE = "minute_data_collection_results.json"
 NAMES = ("1min", "5min", "15min")
+MOST_LISTED = 20
 
 
 @dataclass
 class SymbolResult:
-    """One symbol of a run: rows stored per interval, days done, days that failed with their reasons."""
+    """One symbol of a run: rows stored per interval, days done; days that failed or are doubtful, with the reason."""
 
     symbol: str
     name: str
     rows: list[int] = field(default_factory=lambda: [0, 0, 0])
     days: list[date] = field(default_factory=list)
     failed: dict[date, str] = field(default_factory=dict)
+    unproven: dict[date, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        failed = [{"date": day.isoformat(), "reason": reason} for day, reason in sorted(self.failed.items())]
         rows = dict(zip(NAMES, self.rows, strict=True))
-        return {"symbol": self.symbol, "name": self.name, **rows, "days": len(self.days), "failed": failed}
+        reasons = {"failed": _reasoned(self.failed), "unproven": _reasoned(self.unproven)}
+        return {"symbol": self.symbol, "name": self.name, **rows, "days": len(self.days), **reasons}
+
+
+def _reasoned(days: Mapping[date, str]) -> list[dict[str, str]]:
+    return [{"date": day.isoformat(), "reason": reason} for day, reason in sorted(days.items())]
 
 
 @dataclass
@@ -59,6 +65,10 @@ class RunResult:
     def failures(self) -> list[tuple[str, date, str]]:
         return [(r.symbol, day, why) for r in self.symbols.values() for day, why in sorted(r.failed.items())]
 
+    @property
+    def unproven(self) -> list[tuple[str, date, str]]:
+        return [(r.symbol, day, why) for r in self.symbols.values() for day, why in sorted(r.unproven.items())]
+
     def write(self, path: Path, finished_at: datetime, exit_code: int) -> None:
         """Raises `OSError`."""
         kept = {
@@ -79,9 +89,18 @@ class RunResult:
         ]
         if self.failures:
             lines.append(f"⚠️ 받지 못한 종목일 {len(self.failures)}건 (다시 실행하면 이것만 다시 받습니다):")
-            lines += [f"   {symbol} {day} {why}" for symbol, day, why in self.failures[:20]]
-            lines += [f"   … 외 {len(self.failures) - 20}건은 결과 파일에"] if len(self.failures) > 20 else []
+            lines += _listed(self.failures)
+        if self.unproven:
+            told = f"❓ 저장했지만 증명되지 않은(UNPROVEN) 종목일 {len(self.unproven)}건"
+            lines.append(f"{told} (보기: --check, 다시 묻기: --recheck):")
+            lines += _listed(self.unproven)
         return "\n".join(lines)
+
+
+def _listed(days: Sequence[tuple[str, date, str]]) -> list[str]:
+    """The first twenty by name."""
+    more = [f"   … 외 {len(days) - MOST_LISTED}건은 결과 파일에"] if len(days) > MOST_LISTED else []
+    return [*(f"   {symbol} {day} {why}" for symbol, day, why in days[:MOST_LISTED]), *more]
 
 
 def forecast(missing: Sequence[SymbolDay], calendar: TradingCalendar, rate: float) -> str:
@@ -107,23 +126,42 @@ def check_table(
     days: Sequence[date],
     missing: Sequence[SymbolDay],
     spans: Mapping[str, tuple[datetime, datetime]],
+    unproven: Sequence[SymbolDay] = (),
 ) -> str:
-    """`--check`: by symbol, days complete and missing, first and last candle, reasons; by day for one symbol."""
+    """`--check`: by symbol, days complete and missing, first and last candle, reasons; by day for one symbol.
+
+    ❗ something is missing · ❓ all is there, some of it UNPROVEN (law 13).
+    """
+    count = console.number(len(unproven))
+    more = f"\n\n❓ {count}종목일은 KIS가 말한 대로 저장했지만 증명되지 않았습니다 (다시 묻기: --recheck)."
     if len(names) == 1:
         symbol, name = next(iter(names.items()))
-        return _check_by_day(f"{symbol} {name}".strip(), days, missing)
+        table = _check_by_day(f"{symbol} {name}".strip(), days, missing, unproven)
+    else:
+        table = _check_by_symbol(names, days, missing, spans, unproven)
+    return table + more if unproven else table
+
+
+def _check_by_symbol(
+    names: Mapping[str, str],
+    days: Sequence[date],
+    missing: Sequence[SymbolDay],
+    spans: Mapping[str, tuple[datetime, datetime]],
+    unproven: Sequence[SymbolDay],
+) -> str:
     rows = []
     for symbol, name in names.items():
         gone = [task for task in missing if task.symbol == symbol]
+        doubtful = [task._replace(why=f"❓ {task.why}") for task in unproven if task.symbol == symbol]
         first, last = (f"{at:%m-%d %H:%M}" for at in spans[symbol]) if symbol in spans else ("-", "-")
-        mark = "❗" if gone else "✅"
+        mark = "❗" if gone else "❓" if doubtful else "✅"
         counts = [str(len(days) - len(gone)), str(len(gone))]
-        rows.append([mark, symbol, name, *counts, first, last, _reasons(gone, days)])
+        rows.append([mark, symbol, name, *counts, first, last, _reasons([*gone, *doubtful], days)])
     return console.table(["", "종목", "이름", "완료", "빠짐", "첫 캔들", "마지막 캔들", "이유"], rows)
 
 
 def _reasons(gone: Sequence[SymbolDay], days: Sequence[date]) -> str:
-    """Every missing day by its reason; days in a row as a span."""
+    """Every missing or doubtful day by its reason; days in a row as a span."""
     reasons: dict[str, list[int]] = {}
     for task in gone:
         reasons.setdefault(task.why, []).append(days.index(task.day))
@@ -141,10 +179,11 @@ def _spans(gone: Sequence[date], numbers: Sequence[int]) -> str:
     return ", ".join(f"{run[0]:%m-%d}" + (f"~{run[-1]:%m-%d}" if len(run) > 1 else "") for run in runs)
 
 
-def _check_by_day(title: str, days: Sequence[date], missing: Sequence[SymbolDay]) -> str:
-    why = {task.day: task.why for task in missing}
-    rows = [
-        ["❗" if day in why else "✅", f"{day} ({'월화수목금토일'[day.weekday()]})", why.get(day, "완료")]
-        for day in days
-    ]
+def _check_by_day(
+    title: str, days: Sequence[date], missing: Sequence[SymbolDay], unproven: Sequence[SymbolDay]
+) -> str:
+    states = {task.day: ("❓", f"UNPROVEN: {task.why}") for task in unproven}
+    states |= {task.day: ("❗", task.why) for task in missing}
+    told = [(day, *states.get(day, ("✅", "완료"))) for day in days]
+    rows = [[mark, f"{day} ({'월화수목금토일'[day.weekday()]})", state] for day, mark, state in told]
     return console.table(["", title, "상태"], rows)

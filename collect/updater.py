@@ -24,7 +24,8 @@ from base.errors import (
     StoreError,
     StoreLost,
 )
-from collect.collector import PROVISIONAL, Collector, SymbolDay, plan
+from collect.collector import Collector, Memory
+from collect.plan import PROVISIONAL, SymbolDay, plan
 from collect.pool import Outcome, work_through
 from collect.today import read_today
 from collect.troubles import Troubles
@@ -98,7 +99,7 @@ class Updater:
         self._busy: set[str] = set()
         self._guard = threading.Lock()
         self._told_missing = 0
-        self._suspects: set[SymbolDay] = set()
+        self._memory = Memory()
         self.troubles = Troubles(clock)
 
     def now(self) -> datetime:
@@ -251,7 +252,9 @@ class Updater:
             _log.info("🌙 마감 확정: %d종목일을 과거 분봉으로 받습니다.", len(missing))
             self._told_missing = len(missing)
         span = days[0], days[-1]
-        collector = Collector(self._client, self._store, self.calendar, self._clock, span, self._suspects)
+        collector = Collector(
+            self._client, self._store, self.calendar, self._clock, span, self._memory, asks_today=True
+        )
         left = self._settle_all(collector, sorted(missing, key=lambda task: task.day, reverse=True), until)
         self._told_missing = left
         if not left:

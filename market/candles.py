@@ -2,8 +2,8 @@
 
 Prices are whole KRW, volumes whole shares, times naive KST (the table's DATETIME). Every row of `output2` carries
 `acml_tr_pbmn`, the day's turnover so far; between two consecutive rows it moves by at least low·volume and at most
-high·volume (1,692 of 1,692 captured rows, kis_api.md §6). That one fact shows missing rows and wrong volumes, corrects
-the doubled closing auction, and gives the exact VWAP.
+high·volume (491,665 of 492,860 captured pairs, kis_api.md §6). That one fact shows missing rows and wrong volumes,
+corrects the doubled closing auction, and gives the exact VWAP.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,6 +17,8 @@ from base.kst import KST
 from market.hours import Session
 
 INTERVALS = (1, 5, 15)
+CUT_BELOW = 5_000
+"""KRW; below it the price of a mid-point trade (4,217.5) is printed cut to an integer."""
 _CENT = Decimal("0.01")
 _MOST_DIGITS = 18
 """A BIGINT holds every number of so many digits."""
@@ -67,10 +69,15 @@ class Row(NamedTuple):
 
 
 class Proof(NamedTuple):
-    """Candles, and the minutes at which turnover says that a row is missing or a volume is wrong."""
+    """Candles, and the minutes at which turnover says that a row is missing or a volume is wrong.
+
+    `surplus` are those of them with more turnover than the minute's range explains: a missing row, or a deal that is
+    in no minute's volume.
+    """
 
     candles: list[Candle]
     doubts: list[datetime]
+    surplus: list[datetime]
 
 
 def label(raw: object) -> datetime:
@@ -95,29 +102,40 @@ def is_number(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS
 
 
-def session_rows(raws: Iterable[object], session: Session, *, fillers: bool = False) -> list[Row]:
+def session_rows(
+    raws: Iterable[object], session: Session, *, fillers: bool = False, lost: list[str] | None = None
+) -> list[Row]:
     """The session's rows, oldest first: filtered first, then validated (law 4).
 
     Other dates, times outside the session and minutes without a trade go; with `fillers` the latter stay, as witnesses
-    of the turnover before the closing auction. Raises `BadRow` for a row that cannot be true.
+    of the turnover before the closing auction. Raises `BadRow` for a row that cannot be true; with `lost` it is left
+    out and named there instead (law 13).
     """
     first, end = session.first_label.replace(tzinfo=None), session.end.replace(tzinfo=None)
     found: dict[datetime, Row] = {}
     for raw in raws:
-        minute = label(raw)
-        if not first <= minute < end:
-            continue
-        assert isinstance(raw, dict)
-        if _number(raw, "cntg_vol", minute) == 0:
-            if fillers and minute not in found:
-                found[minute] = _parse(raw, minute)
-            continue
-        row = _validated(_parse(raw, minute))
-        known = found.get(minute)
-        if known and known.volume and known != row:
-            raise BadRow(f"{minute:%H:%M} 행이 서로 다른 값으로 두 번 왔습니다.")
-        found[minute] = row
+        try:
+            minute = label(raw)
+            if first <= minute < end:
+                _take(found, raw, minute, fillers=fillers)
+        except BadRow as error:
+            if lost is None:
+                raise
+            lost.append(str(error))
     return [found[minute] for minute in sorted(found)]
+
+
+def _take(found: dict[datetime, Row], raw: Any, minute: datetime, *, fillers: bool) -> None:
+    """Put one row where it belongs. Raises `BadRow`."""
+    if _number(raw, "cntg_vol", minute) == 0:
+        if fillers and minute not in found:
+            found[minute] = _parse(raw, minute)
+        return
+    row = _validated(_parse(raw, minute))
+    known = found.get(minute)
+    if known and known.volume and known != row:
+        raise BadRow(f"{minute:%H:%M} 행이 서로 다른 값으로 두 번 왔습니다.")
+    found[minute] = row
 
 
 def _number(raw: dict[str, Any], field: str, minute: datetime) -> int:
@@ -145,6 +163,7 @@ def prove(rows: Sequence[Row], session: Session) -> Proof:
     """
     candles: list[Candle] = []
     doubts: list[datetime] = []
+    surplus: list[datetime] = []
     before: Row | None = None
     for sent in rows:
         moved = sent.turnover - before.turnover if before else None
@@ -152,10 +171,12 @@ def prove(rows: Sequence[Row], session: Session) -> Proof:
         proven = moved is not None and _explains(row, moved)
         if not proven and (moved is not None or row.turnover < row.low * row.volume):
             doubts.append(row.minute)
+            if moved is not None and moved > row.high * row.volume:
+                surplus.append(row.minute)
         if row.volume:
             candles.append(_candle(row[:6], moved if proven else None))
         before = row
-    return Proof(candles, doubts)
+    return Proof(candles, doubts, surplus)
 
 
 def without_doubled_auction(row: Row, moved: int | None, session: Session) -> Row:
@@ -176,10 +197,16 @@ def unexplained_start(rows: Sequence[Row], session: Session) -> bool:
     Off-hours trades before the open do that; so does a missing beginning. A row at the open cannot miss one.
     """
     first = rows[0]
-    return first.minute > session.open.replace(tzinfo=None) and not _explains(first, first.turnover)
+    return first.minute > session.open.replace(tzinfo=None) and not _is_in_range(first, first.turnover)
 
 
 def _explains(row: Row, moved: int) -> bool:
+    """Half-tick prices are printed cut to an integer where half a tick is 2.5 or 0.5 KRW (kis_api.md §6)."""
+    cut = row.high < CUT_BELOW and row.low * row.volume <= moved < (row.high + 1) * row.volume
+    return cut or _is_in_range(row, moved)
+
+
+def _is_in_range(row: Row, moved: int) -> bool:
     return row.low * row.volume <= moved <= row.high * row.volume
 
 

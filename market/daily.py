@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from base.errors import BadRow
 from market.candles import is_number
@@ -18,28 +18,44 @@ class DailyCandle(NamedTuple):
     volume: int
 
 
-DailyAnswer = dict[date, DailyCandle]
-"""A symbol's daily candles as KIS told them at one time."""
+DailyAnswer = dict[date, DailyCandle | None]
+"""A symbol's daily candles as KIS told them at one time; None for a row that has a date and cannot be read."""
 
 
-def parse_daily(raws: Iterable[object]) -> DailyAnswer:
-    """Daily rows by date. Raises `BadRow` for one that cannot be read, or that came twice with different values."""
+def parse_daily(raws: Iterable[object], *, strict: bool = True) -> DailyAnswer:
+    """Daily rows by date. Raises `BadRow` for one that cannot be read, or that came twice with different values.
+
+    Not `strict`: such a row stands for a day that KIS cannot tell; only one without a date is a `BadRow`.
+    """
     found: DailyAnswer = {}
     for raw in raws:
-        day, candle = _daily_row(raw)
+        day = _date(raw)
+        try:
+            candle = _candle(raw)
+        except BadRow:
+            if strict:
+                raise
+            candle = None
         if found.setdefault(day, candle) != candle:
-            raise BadRow(f"{day} 일봉이 서로 다른 값으로 두 번 왔습니다.")
+            if strict:
+                raise BadRow(f"{day} 일봉이 서로 다른 값으로 두 번 왔습니다.")
+            found[day] = None
     return found
 
 
-def _daily_row(raw: object) -> tuple[date, DailyCandle]:
-    fields = ("stck_oprc", "stck_hgpr", "stck_lwpr", "stck_clpr", "acml_vol")
-    if not isinstance(raw, dict):
-        raise BadRow("일봉 행이 JSON 객체가 아닙니다.")
-    texts = [text for field in ("stck_bsop_date", *fields) if is_number(text := raw.get(field))]
-    if len(texts) <= len(fields) or len(texts[0]) != 8:
-        raise BadRow("일봉 행에 없거나 0 이상의 정수가 아닌 값이 있습니다.")
+def _date(raw: object) -> date:
+    text = raw.get("stck_bsop_date") if isinstance(raw, dict) else None
+    if not is_number(text) or len(text) != 8:
+        raise BadRow("일봉 행의 날짜가 없거나 숫자가 아닙니다.")
     try:
-        return date.fromisoformat(texts[0]), DailyCandle(*map(int, texts[1:]))
+        return date.fromisoformat(text)
     except ValueError as error:
         raise BadRow("일봉 행의 날짜가 있을 수 없는 값입니다.") from error
+
+
+def _candle(raw: Any) -> DailyCandle | None:
+    texts = [raw.get(field) for field in ("stck_oprc", "stck_hgpr", "stck_lwpr", "stck_clpr", "acml_vol")]
+    numbers = [int(text) for text in texts if is_number(text)]
+    if len(numbers) < len(texts):
+        raise BadRow("일봉 행에 없거나 0 이상의 정수가 아닌 값이 있습니다.")
+    return DailyCandle(*numbers)

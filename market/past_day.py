@@ -1,11 +1,13 @@
 """What a day of the past TR must show to be believed: a proven start, a chain of turnover, the daily candle. Pure.
 
 The start is proven by a page (law 8), the minutes by their turnover (law 7), the whole by the daily candle as second
-source. What is wrong is a `BadDay`; what is only odd is believed, and tells that a second look is worth its call.
+source. What contradicts is a doubt of the verdict: it is asked again, and believed with a mark where KIS tells the same
+again (law 13). What is only odd is believed, and tells that a second look is worth its call.
 """
 
+import hashlib
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -14,17 +16,15 @@ from market.candles import Candle, Row, label, prove, session_rows, unexplained_
 from market.daily import DailyAnswer, DailyCandle
 from market.hours import Session
 
-COMPLETE, NO_TRADES = "COMPLETE", "NO_TRADES"
+COMPLETE, NO_TRADES, UNPROVEN = "COMPLETE", "NO_TRADES", "UNPROVEN"
 FULL_PAGE = 120
 """Rows of a full answer of the past TR; a shorter one has nothing behind it (kis_api.md §6)."""
+MOST_NAMED = 3
+"""So many minutes or rows of a kind are named in a note."""
 
 
 class BadDay(SourceError):
-    """The day's rows contradict each other, or the daily answer that is `doubted`: asked once more before it fails."""
-
-    def __init__(self, text: str, doubted: DailyAnswer | None = None) -> None:
-        super().__init__(text)
-        self.doubted = doubted
+    """KIS's answers about the day contradict each other: asked again later before they are believed."""
 
 
 class Minutes(NamedTuple):
@@ -33,15 +33,25 @@ class Minutes(NamedTuple):
     rows: list[Row]
     whole: bool = False
     """Whether all came in one full page that runs into an earlier day: nothing is left out of it."""
+    doubts: tuple[str, ...] = ()
+    """What the pages themselves leave in doubt: rows left out because they cannot be true, a start that is unproven."""
 
 
 class Verdict(NamedTuple):
-    """What a symbol-day turned out to be; `odd` tells why a second look is worth its call, "" where nothing is."""
+    """What a symbol-day turned out to be; `odd` tells why a second look is worth its call, "" where nothing is.
+
+    `doubts` are the contradictions. `deal` is the note of a day whose only doubt is a deal outside the book. `doubted`
+    is the daily answer among those that contradict. `told` is the same where KIS told the same.
+    """
 
     candles: list[Candle]
     status: str
     note: str | None
     odd: str = ""
+    doubts: tuple[str, ...] = ()
+    deal: str = ""
+    doubted: DailyAnswer | None = None
+    told: str = ""
 
 
 class Page(NamedTuple):
@@ -55,49 +65,113 @@ class Page(NamedTuple):
     """A full page, newest first, that runs from this day into an earlier one: nothing is left out at the seam."""
 
 
-def read_page(raws: list[Any], session: Session, last: datetime) -> Page:
+def read_page(raws: list[Any], session: Session, last: datetime, lost: list[str] | None = None) -> Page:
     """Sort out one answer of the past TR asked for rows at and before `last`. Raises `BadRow`.
 
-    The start is proven by a row at the open, a row of an earlier day, or a page of 1–119 rows (law 8).
+    The start is proven by a row at the open, a row of an earlier day, or a page of 1–119 rows (law 8). With `lost`,
+    rows that cannot be true are left out and named there.
     """
-    labels = [label(raw) for raw in raws]
+    rows = session_rows(raws, session, lost=lost)
+    labels = _labels(raws, strict=lost is None)
     todays = [minute for minute in labels if minute.date() == session.day]
     spilled = any(minute.date() < session.day for minute in labels)
-    if labels and not todays and not spilled:
-        raise BadRow(f"{session.day} 이전을 물었는데 그 뒤 날짜의 행만 왔습니다.")
+    if raws and not todays and not spilled:
+        raise BadRow(f"{session.day} 이전을 물었는데 그 뒤 날짜의 행만 왔습니다." if labels else lost_all(lost))
     earliest = min(todays, default=last.replace(tzinfo=None)).replace(tzinfo=last.tzinfo)
     if earliest > last:
         raise BadRow(f"{last:%H:%M} 이전을 물었는데 그 뒤 시각의 행만 왔습니다.")
     starts = earliest <= session.first_label or spilled or len(raws) < FULL_PAGE
     ordered = all(newer > older for newer, older in pairwise(labels))
-    seamless = bool(todays) and spilled and ordered and len(raws) >= FULL_PAGE
-    return Page(session_rows(raws, session), len(raws), starts, earliest, seamless)
+    seamless = bool(todays) and spilled and ordered and len(raws) >= FULL_PAGE and not lost
+    return Page(rows, len(raws), starts, earliest, seamless)
 
 
-def check_day(minutes: Minutes, session: Session, told: DailyAnswer) -> Verdict:
-    """Prove a day by its turnover and by the daily candle. Raises `BadDay` with the reason.
+def lost_all(lost: Sequence[str] | None) -> str:
+    """Why an answer without a single readable row is none."""
+    return lost[0] if lost else "읽을 수 있는 행이 없습니다."
 
-    What is odd but possible is believed, with a note where the reader should know.
+
+def _labels(raws: Sequence[object], *, strict: bool) -> list[datetime]:
+    found = []
+    for raw in raws:
+        try:
+            found.append(label(raw))
+        except BadRow:
+            if strict:
+                raise
+    return found
+
+
+def check_day(minutes: Minutes, session: Session, told: DailyAnswer, *, is_fresh: bool = False) -> Verdict:
+    """Prove a day by its turnover and by the daily candle; what contradicts stands in `doubts`.
+
+    What is odd but possible is believed, with a note where the reader should know. `is_fresh`: the daily candle's close
+    may be the after-market's still, and is not compared (kis_api.md §7).
     """
     rows, daily = minutes.rows, told.get(session.day)
-    candles, doubts = prove(rows, session)
-    if doubts:
-        where = ", ".join(f"{minute:%H:%M}" for minute in doubts[:3])
-        raise BadDay(f"거래대금이 맞지 않는 분이 있습니다 ({where}{' …' if len(doubts) > 3 else ''}): 빠졌거나 틀린 행")
+    proof = prove(rows, session)
+    candles, (turnover, deal) = proof.candles, _turnover_doubts(proof.doubts, proof.surplus, rows)
+    if not candles:
+        raise BadRow(lost_all(minutes.doubts))
+    by_daily = _daily_doubts(candles, session.day, told)
+    doubts = (*minutes.doubts, *turnover, *by_daily)
     notes = []
     if candles[0].timestamp < session.open.replace(tzinfo=None):
         notes.append(f"첫 봉 라벨이 개장 1분 전({candles[0].timestamp:%H:%M})")
-    if daily:
-        check_against_daily(candles, session.day, told)
-    elif told:
-        raise BadDay("분봉은 있는데 일봉에 이 날이 없습니다.", told)
-    else:
+    if not told:
         notes.append("일봉이 비어 있어 대조하지 못함")
-    start, auction = _odd_start(rows, session), _has_auction(candles, session)
-    end = "" if auction else _odd_end(candles[-1], daily)
+    start, auction = _odd_start(rows, session), has_auction(candles, session)
+    end = "" if auction or is_fresh else _odd_end(candles[-1], daily)
     doubtful = start or ("" if auction else "종가 단일가 봉이 없음")
     odd = end or ("" if minutes.whole else doubtful)
-    return Verdict(candles, COMPLETE, " · ".join([*notes, *filter(None, (start, end))]) or None, odd)
+    notes += filter(None, (start, end))
+    return Verdict(
+        candles,
+        COMPLETE,
+        " · ".join(notes) or None,
+        "" if doubts else odd,
+        doubts,
+        " · ".join([deal, *notes]) if deal and doubts == turnover else "",
+        told if by_daily else None,
+        digest(rows, doubts) if doubts else "",
+    )
+
+
+def believed(verdict: Verdict) -> Verdict:
+    """The day as KIS tells it again and again: stored, with the reason as its note."""
+    note = " · ".join(filter(None, (*verdict.doubts, verdict.note)))
+    return verdict._replace(status=UNPROVEN, note=note, doubts=(), odd="")
+
+
+def digest(*what: object) -> str:
+    """Equal where KIS told the same: two tellings are kept as this, not as rows."""
+    return hashlib.sha256(repr(what).encode()).hexdigest()
+
+
+def _turnover_doubts(
+    doubts: Sequence[datetime], surplus: Sequence[datetime], rows: Sequence[Row]
+) -> tuple[tuple[str, ...], str]:
+    """The doubt, and the note instead of it where it can be a deal outside the book.
+
+    More turnover than the minute explains, alone of its kind, is one; unless it follows the only minute of continuous
+    trading without a row, which then is more likely a row that is missing.
+    """
+    if not doubts:
+        return (), ""
+    named = ", ".join(f"{minute:%H:%M}" for minute in doubts[:MOST_NAMED])
+    more = " …" if len(doubts) > MOST_NAMED else ""
+    text = f"거래대금이 맞지 않는 분이 있습니다 ({named}{more}): 빠졌거나 틀린 행"
+    alone = len(doubts) == 1 and list(surplus) == list(doubts)
+    if not alone or _gaps(rows) == [doubts[0]]:
+        return (text,), ""
+    return (text,), f"{doubts[0]:%H:%M} 거래대금이 거래량보다 많음: 장내 대량·바스켓 체결로 봄"
+
+
+def _gaps(rows: Sequence[Row]) -> list[datetime]:
+    """The minutes that follow one or more without a row; the pause before the auction is none."""
+    minutes = [row.minute for row in rows]
+    pause = (minutes[-1] - timedelta(minutes=11), minutes[-1])
+    return [at for before, at in pairwise(minutes) if at - before > timedelta(minutes=1) and (before, at) != pause]
 
 
 def _odd_start(rows: Sequence[Row], session: Session) -> str:
@@ -108,7 +182,7 @@ def _odd_start(rows: Sequence[Row], session: Session) -> str:
     return f"첫 봉({rows[0].minute:%H:%M}) 이전 거래대금이 하루의 {100 * before // rows[-1].turnover}%"
 
 
-def _has_auction(candles: Sequence[Candle], session: Session) -> bool:
+def has_auction(candles: Sequence[Candle], session: Session) -> bool:
     """No row behind it, so no turnover, shows that the last one is missing: the auction is the end's only witness.
 
     Where labels begin a minute before the open (a past CSAT day), the auction's is a minute early, too.
@@ -124,12 +198,19 @@ def _odd_end(last: Candle, daily: DailyCandle | None) -> str:
     return f"종가 단일가 봉이 없고 마지막 종가 {last.close:,}원이 일봉 종가 {daily.close:,}원과 다름"
 
 
-def check_against_daily(candles: Sequence[Candle], day: date, told: DailyAnswer) -> None:
+def _daily_doubts(candles: Sequence[Candle], day: date, told: DailyAnswer) -> list[str]:
     """The first open equals the daily one; prices lie within the day's, volume within its (off-hours included)."""
-    daily = told[day]
+    daily = told.get(day)
+    if daily is None:
+        why = "일봉의 이 날을 읽을 수 없습니다." if day in told else "분봉은 있는데 일봉에 이 날이 없습니다."
+        return [why] if told else []
+    doubts = []
     if candles[0].open != daily.open:
-        raise BadDay(f"첫 시가 {candles[0].open:,}원이 일봉 시가 {daily.open:,}원과 다릅니다.", told)
-    if max(c.high for c in candles) > daily.high or min(c.low for c in candles) < daily.low:
-        raise BadDay("일봉의 고가·저가를 벗어난 분봉이 있습니다.", told)
-    if sum(c.volume for c in candles) > daily.volume:
-        raise BadDay("분봉 거래량의 합이 일봉 거래량보다 많습니다.", told)
+        doubts.append(f"첫 시가 {candles[0].open:,}원이 일봉 시가 {daily.open:,}원과 다릅니다.")
+    low, high = min(c.low for c in candles), max(c.high for c in candles)
+    if high > daily.high or low < daily.low:
+        span = f"{low:,}~{high:,}원, 일봉 {daily.low:,}~{daily.high:,}원"
+        doubts.append(f"일봉의 고가·저가를 벗어난 분봉이 있습니다 ({span}).")
+    if (volume := sum(c.volume for c in candles)) > daily.volume:
+        doubts.append(f"분봉 거래량의 합 {volume:,}주가 일봉 거래량 {daily.volume:,}주보다 많습니다.")
+    return doubts

@@ -15,7 +15,7 @@ import fetch_minute_data
 import realtime_updater
 from cli import command_line, console
 from cli.terminal import width, wrapped
-from collect.collector import SymbolDay
+from collect.plan import SymbolDay
 from collect.report import check_table
 
 SCRIPTS = {"fetch_minute_data.py": fetch_minute_data, "realtime_updater.py": realtime_updater}

@@ -542,7 +542,7 @@ def test_the_result_file_has_exactly_the_keys_of_the_design(user: User, kis: Sim
     assert results["range"] == {"from": "2026-11-16", "to": "2026-11-20"}
     assert results["totals"]["days"] == 10 and results["totals"]["calls"] == kis.calls() - kis.calls("token")
     for one in results["symbols"]:
-        assert list(one) == ["symbol", "name", "1min", "5min", "15min", "days", "failed"]
+        assert list(one) == ["symbol", "name", "1min", "5min", "15min", "days", "failed", "unproven"]
         counts = [
             execute(
                 user.database,

@@ -12,14 +12,14 @@ from kis_testing import CSAT, FRIDAY, WEDNESDAY, FakeClock, Listening, client_of
 
 from base.clock import Clock
 from base.errors import BadRow, SourceError, Stopped
-from collect.collector import (
+from collect.collector import Collector
+from collect.daily_candles import DailyCandles
+from collect.plan import (
     PROVISIONAL,
-    Collector,
     SymbolDay,
     plan,
     why_missing,
 )
-from collect.daily_candles import DailyCandles
 from collect.pool import work_through
 from db import Coverage, open_store
 from market.hours import TradingCalendar
