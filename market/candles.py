@@ -122,6 +122,7 @@ def session_rows(
             if lost is None:
                 raise
             lost.append(str(error))
+            _keep_turnover(found, raw, first, end)
     return [found[minute] for minute in sorted(found)]
 
 
@@ -136,6 +137,17 @@ def _take(found: dict[datetime, Row], raw: Any, minute: datetime, *, fillers: bo
     if known and known.volume and known != row:
         raise BadRow(f"{minute:%H:%M} 행이 서로 다른 값으로 두 번 왔습니다.")
     found[minute] = row
+
+
+def _keep_turnover(found: dict[datetime, Row], raw: object, first: datetime, end: datetime) -> None:
+    """A row that cannot be a candle may still know the day's turnover: a witness for the row behind it."""
+    try:
+        minute = label(raw)
+        turnover = _number(raw, "acml_tr_pbmn", minute) if isinstance(raw, dict) else 0
+    except BadRow:
+        return
+    if first <= minute < end:
+        found.setdefault(minute, Row(minute, 0, 0, 0, 0, 0, turnover))
 
 
 def _number(raw: dict[str, Any], field: str, minute: datetime) -> int:
@@ -169,7 +181,8 @@ def prove(rows: Sequence[Row], session: Session) -> Proof:
         moved = sent.turnover - before.turnover if before else None
         row = without_doubled_auction(sent, moved, session)
         proven = moved is not None and _explains(row, moved)
-        if not proven and (moved is not None or row.turnover < row.low * row.volume):
+        is_witness = not row.close  # of a row that was left out
+        if not proven and not is_witness and (moved is not None or row.turnover < row.low * row.volume):
             doubts.append(row.minute)
             if moved is not None and moved > row.high * row.volume:
                 surplus.append(row.minute)

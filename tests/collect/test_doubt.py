@@ -2,35 +2,49 @@
 
 import json
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
-from itertools import product
+from datetime import date
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
-from backfill_tools import LAST, User, execute, sessions, stored_rows, true_rows
-from surprises import FROM, SURPRISES, Surprising
+from backfill_tools import LAST, User, assert_true, execute, now, sessions, stored_rows, true_rows
 
+from base.clock import Clock
 from collect.plan import unproven
 from config.settings import Database
 from db import open_store
+from simulator.simulator import Simulator
+from simulator.surprises import MINUTE_KINDS, SURPRISES
 
-SYMBOLS = ["005930", "000660", "035420", "373220"]
-PROFILES = {"005930": "liquid", "000660": "medium", "035420": "liquid", "373220": "illiquid"}
-FLAGS = ("--from", "2026-11-09", "--symbols", ",".join(SYMBOLS))
-DAYS = sessions(Surprising(), date(2026, 11, 9), LAST)
-ONE = ("005930", date(2026, 11, 18))
-ONLY = ("--from", "2026-11-18", "--to", "2026-11-18", "--symbols", "005930")
+SYMBOLS = {"005930": "liquid", "000660": "medium", "035420": "liquid", "373220": "illiquid"}
+FIRST, WEDNESDAY = date(2026, 11, 13), date(2026, 11, 18)
+FLAGS = ("--from", f"{FIRST}", "--symbols", ",".join(SYMBOLS))
+ONLY = ("--from", f"{WEDNESDAY}", "--to", f"{WEDNESDAY}", "--symbols", "005930")
+KINDS = [kind for kind in SURPRISES if kind != "late"]
+
+
+class Changing(Simulator):
+    """`change(name, row)` answers the row of a minute or a day to send, or None."""
+
+    change: Any = None
+
+    def _rows(self, name: str, symbol: str, params: dict[str, str], now: Any) -> list[dict[str, str]]:
+        rows = super()._rows(name, symbol, params, now)
+        if not self.change:
+            return rows
+        mine = [self.change(name, dict(r)) if r["stck_bsop_date"] == f"{WEDNESDAY:%Y%m%d}" else r for r in rows]
+        return [row for row in mine if row]
 
 
 @pytest.fixture
-def kis() -> Iterator[Surprising]:
-    with Surprising(profiles=PROFILES) as sim:
+def kis() -> Iterator[Changing]:
+    with Changing(now=now, rate=100_000, profiles=SYMBOLS) as sim:
         yield sim
 
 
 @pytest.fixture
-def user(tmp_path: Path, kis: Surprising) -> User:
+def user(tmp_path: Path, kis: Simulator) -> User:
     return User(tmp_path, kis.url, f"sqlite:///{tmp_path}/minutes.db")
 
 
@@ -39,144 +53,149 @@ def statuses(user: User) -> dict[tuple[str, str], tuple[str, str | None]]:
     return {(symbol, str(day)): (status, note) for symbol, day, status, note in rows}
 
 
-def assert_candles(user: User, kis: Surprising, symbol: str) -> None:
-    """Every candle as it traded; a VWAP where one stands is the true one."""
-    wanted, found = true_rows(kis, symbol, DAYS), stored_rows(user.database, symbol)
-    assert [row[:10] for row in found] == [row[:10] for row in wanted]
-    assert all(had[10] in (None, true[10]) for had, true in zip(found, wanted, strict=True))
+def the_one(user: User) -> tuple[str, str]:
+    """Status and note of the only day."""
+    [(status, note)] = statuses(user).values()
+    return status, note or ""
 
 
-def test_every_kind_in_a_third_of_all_days_costs_marks_and_no_candle(user: User, kis: Surprising) -> None:
-    dice, kinds = Random(3), list(SURPRISES)
-    traded = [key for key in product(SYMBOLS, DAYS) if len(kis.truth(*key)) > 3]
-    hit = dice.sample(traded, len(traded) * 3 // 10)
-    kis.surprises = {key: kinds[number % len(kinds)] for number, key in enumerate(hit)}
+def is_hit(kis: Simulator, surprise: Any, symbol: str, day: date) -> bool:
+    """Whether this day traded, and is one of the surprising ones."""
+    at_a_minute = surprise.kind in MINUTE_KINDS and surprise.moment(kis.market, symbol, day) is None
+    return surprise.matches(symbol, day) and bool(kis.truth(symbol, day)) and not at_a_minute
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_told_always_of_a_third_of_all_days_it_costs_marks_and_no_candle(user: User, kis: Simulator, kind: str) -> None:
+    surprise: Any = kis.add_fault(kind, rate=0.3)
+    days = sessions(kis, FIRST, LAST)
     ran = user.run(*FLAGS)
-    assert ran.code == 0, ran.all
-    for symbol in SYMBOLS:
-        assert_candles(user, kis, symbol)
+    assert ran.code == 0 and surprise.fired, ran.all
+    assert_true(user.database, kis, list(SYMBOLS), days)
     told = statuses(user)
-    marked = {key for key, (status, _) in told.items() if status == "UNPROVEN"}
-    silent = {(symbol, str(day)) for (symbol, day), what in kis.surprises.items() if what in ("deal", "cancelled")}
-    assert {(s, str(d)) for s, d in hit} - silent <= marked <= {(s, str(d)) for s, d in hit}
-    results = json.loads((user.logs / "minute_data_collection_results.json").read_text(encoding="utf-8"))
-    named = {(one["symbol"], day["date"]) for one in results["symbols"] for day in one["unproven"]}
-    assert named == marked and results["exit_code"] == 0
-    assert f"UNPROVEN) 종목일 {len(marked)}건" in ran.out
-
+    hit = {(s, str(d)) for s in SYMBOLS for d in days if is_hit(kis, surprise, s, d)}
+    doubtful = {key for key, (status, _) in told.items() if status == "UNPROVEN"}
+    assert doubtful <= hit
+    assert all(told[key][1] for key in hit) if kind == "deal" else doubtful == hit
     calls = len(kis.requests)
     assert user.run(*FLAGS).code == 0
     assert len(kis.requests) == calls, "UNPROVEN is verified"
-    looked = user.run("--check", *FLAGS)
-    assert looked.code == 0 and "❓" in looked.out and "일봉" in looked.out and len(kis.requests) == calls
 
 
-@pytest.mark.parametrize("what", SURPRISES)
-def test_told_once_it_leaves_no_mark(user: User, kis: Surprising, what: str) -> None:
-    kis.surprises, kis.only_first = {ONE: what}, True
+@pytest.mark.parametrize("kind", KINDS)
+def test_told_once_it_leaves_no_mark(user: User, kis: Simulator, kind: str) -> None:
+    kis.add_fault(kind, once=True)
     assert user.run(*ONLY).code == 0
-    assert statuses(user) == {("005930", "2026-11-18"): ("COMPLETE", None)}
-    assert stored_rows(user.database, "005930") == true_rows(kis, "005930", [ONE[1]])
+    assert the_one(user) == ("COMPLETE", "")
+    assert_true(user.database, kis, ["005930"], [WEDNESDAY])
 
 
-def test_a_deal_outside_the_book_is_complete_with_a_note_and_no_vwap_there(user: User, kis: Surprising) -> None:
-    kis.surprises = {ONE: "deal"}
+def test_all_kinds_at_once_are_named_in_the_summary_the_result_file_and_the_check(user: User, kis: Simulator) -> None:
+    for number, kind in enumerate(KINDS):
+        kis.add_fault(kind, rate=0.1, seed=number)
+    ran = user.run(*FLAGS)
+    assert ran.code == 0, ran.all
+    assert_true(user.database, kis, list(SYMBOLS), sessions(kis, FIRST, LAST))
+    marked = {key for key, (status, _) in statuses(user).items() if status == "UNPROVEN"}
+    results = json.loads((user.logs / "minute_data_collection_results.json").read_text(encoding="utf-8"))
+    named = {(one["symbol"], day["date"]) for one in results["symbols"] for day in one["unproven"] if day["reason"]}
+    assert named == marked and len(marked) > 5 and results["exit_code"] == 0
+    assert f"(UNPROVEN) 종목일 {len(marked)}건" in ran.out
+    looked, one = user.run("--check", *FLAGS), user.run("--check", *FLAGS[:3], "005930")
+    assert looked.code == one.code == 0 and f"❓ {len(marked)}종목일" in looked.out
+    assert one.out.count("UNPROVEN: ") == sum(symbol == "005930" for symbol, _ in marked)
+
+
+def test_a_deal_outside_the_book_is_complete_with_a_note_and_no_vwap_there(user: User, kis: Simulator) -> None:
+    deal: Any = kis.add_fault("deal")
     assert user.run(*ONLY).code == 0
-    [(status, note)] = statuses(user).values()
-    assert status == "COMPLETE" and note and "10:30" in note
-    bare = [str(row[2])[11:16] for row in stored_rows(user.database, "005930") if row[10] is None]
-    assert sorted(set(bare)) == ["09:00", f"{FROM[:2]}:{FROM[2:4]}"]
+    at = deal.moment(kis.market, "005930", WEDNESDAY).minute
+    status, note = the_one(user)
+    assert status == "COMPLETE" and f"{at // 60:02}:{at % 60:02} 거래대금이 거래량보다 많음" in note
 
 
-def test_two_of_them_are_none(user: User, kis: Surprising) -> None:
-    """Alone of its kind: what happens twice a day is more likely wrong."""
-    whole = SURPRISES["deal"]
-    SURPRISES["two"] = lambda kind, rows: [
-        {**r, "acml_tr_pbmn": str(int(r["acml_tr_pbmn"]) + 9**10)} if r.get("stck_cntg_hour", "0") >= "140000" else r
-        for r in whole(kind, rows)
-    ]
-    kis.surprises = {ONE: "two"}
-    try:
-        assert user.run(*ONLY).code == 0
-    finally:
-        del SURPRISES["two"]
-    [(status, note)] = statuses(user).values()
-    assert status == "UNPROVEN" and note and "10:30, 14:00" in note
+def test_two_deals_a_day_are_more_likely_wrong(user: User, kis: Changing) -> None:
+    def change(name: str, row: dict[str, str]) -> dict[str, str]:
+        deals = sum(row.get("stck_cntg_hour", "") >= hour for hour in ("103000", "140000"))
+        return {**row, "acml_tr_pbmn": str(int(row["acml_tr_pbmn"]) + deals * 10**10)} if name == "past" else row
+
+    kis.change = change
+    assert user.run(*ONLY).code == 0
+    status, note = the_one(user)
+    assert status == "UNPROVEN" and "10:30, 14:00" in note
 
 
-def test_an_impossible_row_is_left_out_and_named(user: User, kis: Surprising) -> None:
-    SURPRISES["bad"] = lambda kind, rows: [
-        {**r, "stck_lwpr": "99999999"} if r.get("stck_cntg_hour") == "110500" else r for r in rows
-    ]
-    kis.surprises = {ONE: "bad"}
-    try:
-        assert user.run(*ONLY).code == 0
-    finally:
-        del SURPRISES["bad"]
-    [(status, note)] = statuses(user).values()
-    assert status == "UNPROVEN" and note and "11:05" in note
+def test_an_impossible_row_is_named_and_its_turnover_proves_the_next(user: User, kis: Changing) -> None:
+    kis.change = lambda name, row: {**row, "stck_lwpr": "0"} if row.get("stck_cntg_hour") == "110500" else row
+    assert user.run(*ONLY).code == 0
+    status, note = the_one(user)
+    assert status == "UNPROVEN" and "11:05 행의 가격이 있을 수 없는 값입니다" in note
     ones = [row for row in stored_rows(user.database, "005930") if row[1] == "ONE_MINUTE"]
-    truth = [row for row in true_rows(kis, "005930", [ONE[1]]) if row[1] == "ONE_MINUTE"]
-    assert [row[:10] for row in ones] == [row[:10] for row in truth if row[2].strftime("%H%M") != "1105"]
-    assert [row[10] for row in ones if row[2].strftime("%H%M") == "1106"] == [None]
+    truth = [row for row in true_rows(kis, "005930", [WEDNESDAY]) if row[1] == "ONE_MINUTE"]
+    assert ones == [row for row in truth if row[2].strftime("%H%M") != "1105"]
 
 
-def test_a_minute_that_is_always_missing_is_a_doubt_though_its_turnover_looks_like_a_deal(
-    user: User, kis: Surprising
+def test_the_only_minute_without_a_row_is_a_doubt_though_its_turnover_looks_like_a_deal(
+    user: User, kis: Changing
 ) -> None:
-    SURPRISES["gap"] = lambda kind, rows: [r for r in rows if r.get("stck_cntg_hour") != "110500"]
-    kis.surprises = {ONE: "gap"}
-    try:
-        assert user.run(*ONLY).code == 0
-    finally:
-        del SURPRISES["gap"]
-    [(status, note)] = statuses(user).values()
-    assert status == "UNPROVEN" and note and "11:06" in note
+    kis.change = lambda name, row: None if row.get("stck_cntg_hour") == "110500" else row
+    assert user.run(*ONLY).code == 0
+    status, note = the_one(user)
+    assert status == "UNPROVEN" and "11:06" in note
 
 
-def test_what_changes_from_answer_to_answer_is_not_stored(user: User, kis: Surprising) -> None:
-    dice = Random(1)
-    SURPRISES["changing"] = lambda kind, rows: [
-        {**r, "stck_oprc": str(int(r["stck_oprc"]) - dice.randrange(1, 999))} if kind == "daily" else r for r in rows
-    ]
-    kis.surprises = {ONE: "changing"}
-    try:
-        ran = user.run(*ONLY)
-    finally:
-        del SURPRISES["changing"]
-    assert ran.code == 1 and "일봉 시가" in ran.out
+def test_a_day_without_a_readable_row_has_not_come(user: User, kis: Changing) -> None:
+    kis.change = lambda name, row: {**row, "cntg_vol": "많음"} if name == "past" else row
+    ran = user.run(*ONLY)
+    assert ran.code == 1 and "cntg_vol" in ran.out
     assert statuses(user) == {} and stored_rows(user.database, "005930") == []
 
 
-def test_recheck_asks_the_marked_days_alone_and_tells_what_became_of_them(user: User, kis: Surprising) -> None:
-    kis.surprises = {ONE: "another open", ("000660", ONE[1]): "half the volume"}
+@pytest.mark.parametrize("name", ["daily", "past"])
+def test_what_changes_from_answer_to_answer_is_not_stored(user: User, kis: Changing, name: str) -> None:
+    dice = Random(1)
+
+    def change(told: str, row: dict[str, str]) -> dict[str, str]:
+        field = "stck_oprc" if name == "daily" else "cntg_vol"
+        hit = told == name and row.get("stck_cntg_hour", "100000") == "100000"
+        return {**row, field: str(int(row[field]) * 2 + dice.randrange(1, 9999))} if hit else row
+
+    kis.change = change
+    ran = user.run(*ONLY)
+    assert ran.code == 1 and "005930 2026-11-18" in ran.out
+    assert statuses(user) == {} and stored_rows(user.database, "005930") == []
+
+
+def test_recheck_asks_the_marked_days_alone(user: User, kis: Simulator) -> None:
     flags = ("--from", "2026-11-17", "--symbols", "005930,000660")
+    kis.add_fault("daily_open", symbol="005930", day=WEDNESDAY)
+    kis.add_fault("cancelled", symbol="000660", day=WEDNESDAY)
     assert user.run(*flags).code == 0
-    del kis.surprises[ONE]
+    assert {key for key, (status, _) in statuses(user).items() if status == "UNPROVEN"} == {
+        ("005930", "2026-11-18"), ("000660", "2026-11-18")}  # fmt: skip
+    kis.surprises.pop(0)
     before = len(kis.requests)
     ran = user.run("--recheck", *flags)
     assert ran.code == 0, ran.all
     calls = [call.params for call in kis.requests[before:] if "time" in call.path]
-    asked = {(params["FID_INPUT_ISCD"], params["FID_INPUT_DATE_1"]) for params in calls}
-    assert asked == {("005930", "20261118"), ("000660", "20261118")}
+    assert {(call["FID_INPUT_ISCD"], call["FID_INPUT_DATE_1"]) for call in calls} == {
+        ("005930", "20261118"), ("000660", "20261118")}  # fmt: skip
+    assert len(calls) == 8, "what is told as before is asked once, not three times"
     told = statuses(user)
-    assert told["005930", "2026-11-18"] == ("COMPLETE", None)
-    assert told["000660", "2026-11-18"][0] == "UNPROVEN"
-    assert kis.calls("past") - before < 20, "told as before: asked once, not three times"
-    for symbol in ("005930", "000660"):
-        days = [day for day in DAYS if day >= date(2026, 11, 17)]
-        assert [row[:10] for row in stored_rows(user.database, symbol)] == [
-            row[:10] for row in true_rows(kis, symbol, days)
-        ]
+    assert told["005930", "2026-11-18"] == ("COMPLETE", None) and told["000660", "2026-11-18"][0] == "UNPROVEN"
+    assert_true(user.database, kis, ["005930", "000660"], sessions(kis, date(2026, 11, 17), LAST))
 
 
-def test_the_marks_are_read_back_with_their_reason(user: User, kis: Surprising, tmp_path: Path) -> None:
-    kis.surprises = {ONE: "no daily row"}
-    assert user.run(*ONLY).code == 0
-    from base.clock import Clock
+def test_recheck_and_force_exclude_each_other(user: User) -> None:
+    assert user.run("--recheck", "--force", *ONLY).code == 2
 
+
+def test_the_marks_are_read_back_with_their_reason(user: User, kis: Simulator, tmp_path: Path) -> None:
+    kis.add_fault("daily_missing")
+    kis.add_fault("daily_open", symbol="000660")  # else the daily answer is empty, and an empty one proves nothing
+    kis.surprises[0].day = WEDNESDAY
+    assert user.run(*ONLY[:2], "--symbols", "005930").code == 0
     store = open_store(Database("sqlite", path=tmp_path / "minutes.db"), Clock())
-    [task] = unproven(store, ["005930"], [ONE[1] - timedelta(days=1), ONE[1]])
+    [task] = unproven(store, ["005930"], [WEDNESDAY, LAST])
     store.close()
-    assert task.day == ONE[1] and "일봉에 이 날이 없습니다" in task.why
-    assert stored_rows(user.database, "005930")[-1][2] == datetime(2026, 11, 18, 15, 30)
+    assert task.day == WEDNESDAY and "일봉에 이 날이 없습니다" in task.why
