@@ -168,12 +168,12 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
         store = opened(settings.database, clock, stack, read_only=reads_only)
         for line in store.preflight(dedupe=arguments.dedupe, read_only=reads_only):
             _log.log(logging.WARNING if line.startswith("⚠️") else logging.INFO, line)
-        clock.check()
         from collect.plan import plan
 
-        looks = arguments.check  # what is missing does not depend on what is asked again
-        force, recheck = arguments.force and not looks, arguments.recheck and not looks
-        missing = plan(store, calendar, list(want.names), want.days, force=force, recheck=recheck)
+        clock.check()
+        asks = not arguments.check  # what is missing does not depend on what is asked again
+        again = {"force": asks and arguments.force, "recheck": asks and arguments.recheck}
+        missing = plan(store, calendar, list(want.names), want.days, **again)
         clock.check()
         if arguments.check:
             return check(store, want, missing)
@@ -214,8 +214,7 @@ def check(store: "Store", want: Wanted, missing: Sequence["SymbolDay"]) -> int:
         console.say(nothing_traded(want))
         return 0
     symbols = list(want.names)
-    doubtful = unproven(store, symbols, want.days)
-    console.say(check_table(want.names, want.days, missing, store.spans(symbols), doubtful))
+    console.say(check_table(want.names, want.days, missing, store.spans(symbols), unproven(store, symbols, want.days)))
     total = console.number(len(want.names) * len(want.days))
     if missing:
         lost = console.number(len(missing))
