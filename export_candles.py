@@ -1,0 +1,182 @@
+"""Take the candles along: Parquet or CSV of any interval, for pandas, DuckDB, Polars, Spark, Excel.
+
+    python export_candles.py                                 30 days of symbols.csv into export/, Parquet, 1 minute
+    python export_candles.py --interval day --out daily.csv  one file for Excel
+    python export_candles.py --symbols 005930 --out -        CSV for the next command in a pipe
+
+It only reads the table. Exit 0 complete · 1 nothing there, or days missing, unproven or provisional (named) · 2 usage
+or configuration · 130 interrupted.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from base.clock import Clock
+from base.errors import ConfigError, MinuteDataError, Stopped
+from cli import command_line, console
+from config import settings as user_settings
+from config import symbols_file
+from config.settings import Settings
+from market.hours import TradingCalendar
+from market.intervals import SHOWN, parse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from db import Store
+    from store.export import Format, Order, Told
+
+HERE = Path(__file__).resolve().parent
+MOST_DAYS = 3660
+_PATIENCE = 30.0
+_EXAMPLES = """\
+예:
+  python export_candles.py                                  97개 종목, 최근 30일, 1분봉 → export/
+  python export_candles.py --interval day --days 365 --out daily.csv
+  python export_candles.py --from 2026-01-01 --interval 5 --out data
+  python export_candles.py --symbols 005930 --out - | head
+
+종료 코드: 0 모두 있음 · 1 아무것도 없거나, 빠짐·증명 안 됨·잠정인 날이 있음 · 2 사용법·설정 오류 · 130 중단
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    made = command_line.Parser(
+        "export_candles.py", "저장된 캔들을 Parquet이나 CSV로 내보냅니다. KIS 키가 필요 없습니다.", _EXAMPLES
+    )
+    what = made.add_argument_group("무엇을")
+    what.add_argument("--days", metavar="N", help="최근 며칠 (달력 날짜, 기본 30)")
+    what.add_argument("--from", dest="first", metavar="DATE", help="시작 날짜 YYYY-MM-DD")
+    what.add_argument("--to", dest="last", metavar="DATE", help="끝 날짜 YYYY-MM-DD (기본: 오늘)")
+    which = what.add_mutually_exclusive_group()
+    which.add_argument("--symbols", metavar="A,B", help="종목코드를 쉼표로 (기본: symbols.csv의 97개)")
+    which.add_argument("--symbols-file", metavar="F", help="종목 파일: 한 줄에 종목코드[,이름]")
+    what.add_argument("--interval", metavar="I", default="1", help=f"봉 간격: {', '.join(map(str, SHOWN))} (기본 1)")
+    how = made.add_argument_group("어떻게")
+    how.add_argument("--format", choices=["parquet", "csv"], help="형식 (기본 parquet; --out 이 .csv 로 끝나면 csv)")
+    where = "폴더(기본 export), .parquet·.csv 파일, 또는 - (CSV를 표준 출력으로)"
+    how.add_argument("--out", metavar="PATH", default="export", help=where)
+    how.add_argument("--force", action="store_true", help="바뀌지 않은 파일도 다시 쓰기")
+    talk = how.add_mutually_exclusive_group()
+    talk.add_argument("--quiet", action="store_true", help="경고와 결과만")
+    talk.add_argument("--verbose", action="store_true", help="자세히")
+    return made
+
+
+class Target(NamedTuple):
+    """Where to: a folder, one file, or standard output (`path` None)."""
+
+    kind: "Format"
+    path: Path | None
+    is_file: bool
+
+
+def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
+    """Run from the command line; answers the exit code."""
+    console.prepare_streams()
+    arguments = parser().parse_args(argv)
+    clock = clock or Clock()
+    console.on_stop(clock)
+    try:
+        return run(arguments, clock, user_settings.load(os.environ, HERE, needs_key=False))
+    except Stopped:
+        console.complain("중단했습니다. 이미 쓴 파일은 온전하니 다시 실행하면 이어집니다.")
+        return Stopped.exit_code
+    except MinuteDataError as error:
+        console.complain(str(error))
+        return error.exit_code
+
+
+def target_of(out: str, kind: "Format | None") -> Target:
+    """Raises `ConfigError`."""
+    if out == "-":
+        return Target(_agreed("csv", kind, out), None, True)
+    path = Path(out)
+    for suffix, meant in ((".parquet", "parquet"), (".csv", "csv")):
+        if path.suffix.lower() == suffix and not path.is_dir():
+            return Target(_agreed(meant, kind, out), path, True)  # type: ignore[arg-type]
+    if path.exists() and not path.is_dir():
+        raise ConfigError(f"--out {out} 은 폴더가 아닙니다. 폴더나 .parquet, .csv 로 끝나는 파일을 쓰세요.")
+    return Target(kind or "parquet", path, False)
+
+
+def _agreed(meant: "Format", kind: "Format | None", out: str) -> "Format":
+    if kind not in (None, meant):
+        raise ConfigError(f"--out {out} 과 --format {kind} 이 서로 다릅니다.")
+    return meant
+
+
+def order_of(arguments: argparse.Namespace, settings: Settings, clock: Clock) -> "Order":
+    """What the user asked for, checked. Raises `ConfigError`."""
+    from store.export import Order
+    from store.reading import day_of, range_of
+
+    days, first, last = arguments.days, arguments.first, arguments.last
+    if days is not None and (first, last) != (None, None):
+        raise ConfigError("--days 와 --from/--to 는 함께 쓸 수 없습니다.")
+    names = symbols_file.choose(arguments.symbols, arguments.symbols_file)
+    today = clock.now().date()
+    until = day_of("--to", last, today)
+    count = command_line.whole("--days", "30" if days is None else days, MOST_DAYS)
+    since = day_of("--from", first, until - timedelta(days=count - 1))
+    asked = range_of(since, until, TradingCalendar(csat_days=settings.csat_days), clock.now())
+    return Order(list(names), parse(arguments.interval), asked, arguments.force)
+
+
+def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
+    """The whole job for these settings. Raises `MinuteDataError` for what the user has to mend."""
+    from base.extras import extra
+    from db import open_store
+    from store.reading import must_exist
+
+    target, order = target_of(arguments.out, arguments.format), order_of(arguments, settings, clock)
+    extra("pyarrow", "Parquet·CSV 내보내기")
+    console.setup_logging(None, clock, settings.secrets(), verbose=arguments.verbose, quiet=arguments.quiet)
+    must_exist(settings.database)
+    with closing(open_store(settings.database, clock, patience=_PATIENCE)) as store:
+        progress = console.Progress(len(order.symbols), "📦 내보내기", clock, quiet=arguments.quiet)
+        with progress:
+
+            def done() -> None:
+                progress.advance()
+                clock.check()
+
+            told = export(store, order, target, done)
+    return summary(told, order, target)
+
+
+def export(store: "Store", order: "Order", target: Target, done: Callable[[], None]) -> "Told":
+    from store.export import to_file, to_folder, to_stream
+
+    if target.path is None:
+        return to_stream(store, order, sys.stdout.buffer, done=done)
+    write = to_file if target.is_file else to_folder
+    return write(store, order, target.kind, target.path, done=done)
+
+
+def summary(told: "Told", order: "Order", target: Target) -> int:
+    """What was written and what is doubtful; to stderr where stdout carries the candles."""
+    from store.day_states import told as named
+
+    stream = sys.stderr if target.path is None else sys.stdout
+    span = f"{order.asked.first} ~ {order.asked.last}"
+    if not told.rows:
+        console.complain(f"{span} 에 저장된 캔들이 없습니다. 먼저 채우세요: python fetch_minute_data.py")
+        return 1
+    counts = f"{console.number(told.rows)}개 캔들, 파일 {told.written}개 씀, {told.unchanged}개 그대로"
+    console.say(f"✅ 내보내기: {target.path or '표준 출력'} ({span}, {counts})", stream=stream)
+    if told.empty:
+        console.say(f"⚠️ 캔들이 하나도 없는 종목: {', '.join(told.empty)}", stream=stream)
+    if told.doubtful:
+        console.say(f"⚠️ 빠졌거나 확인되지 않은 {len(told.doubtful)}종목일: {named(told.doubtful)}", stream=stream)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(command_line.run(main))

@@ -1,0 +1,177 @@
+"""Candles as Parquet and CSV: columns, types, what is written about them, and files that are whole or not there.
+
+Parquet: `symbol` (text), `timestamp` (Asia/Seoul), open, high, low, close, volume, turnover (whole KRW and shares),
+vwap, status; turnover and vwap are null where unproven. CSV: the same columns, times as the KST wall clock.
+"""
+
+import contextlib
+import glob
+import hashlib
+import io
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+from base.extras import extra
+from market.intervals import Interval
+from store.day_states import STATUSES
+from store.frames import Part
+from store.minutes import MINUTE, UNPROVEN
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # type: ignore[import-untyped]
+
+WHAT = "Parquet·CSV 내보내기"
+VERSION = "1"
+"""Of this format; it goes up when columns change."""
+BOM = b"\xef\xbb\xbf"
+"""Without it Excel takes UTF-8 for something else."""
+UTC_AHEAD = 9 * 60 * MINUTE
+"""Seoul is nine hours ahead of UTC, without summer time since 1988."""
+
+
+class About(NamedTuple):
+    """What a file says of itself."""
+
+    interval: Interval
+    created: datetime
+
+    def metadata(self, content: str) -> dict[bytes, bytes]:
+        said = {
+            "source": "KIS Open API, stock_minute_prices",
+            "interval": str(self.interval),
+            "time_zone": "Asia/Seoul",
+            "prices": "unadjusted",
+            "created": self.created.isoformat(timespec="seconds"),
+            "version": VERSION,
+            "content": content,
+        }
+        return {f"minute_candles.{name}".encode(): text.encode() for name, text in said.items()}
+
+
+def schema() -> "pa.Schema":
+    """`symbol` is a dictionary of text: as pandas takes the folders' names, so that both agree."""
+    pa: Any = extra("pyarrow", WHAT)
+    whole = [(name, pa.int64()) for name in ("open", "high", "low", "close", "volume", "turnover")]
+    text = pa.dictionary(pa.int32(), pa.string())
+    times = pa.timestamp("us", "Asia/Seoul")
+    found: pa.Schema = pa.schema(
+        [("symbol", text), ("timestamp", times), *whole, ("vwap", pa.float64()), ("status", text)]
+    )
+    return found
+
+
+def table_of(part: Part) -> "pa.Table":
+    """The candles of one symbol."""
+    pa: Any = extra("pyarrow", WHAT)
+    import numpy as np
+
+    columns, unproven = part.columns, part.columns.vwap == UNPROVEN
+    symbol = pa.DictionaryArray.from_arrays(np.zeros(len(unproven), np.int32), [part.symbol])
+    start = pa.array(columns.start - UTC_AHEAD).cast(pa.timestamp("us", "Asia/Seoul"))
+    prices = [pa.array(column) for column in columns[1:6]]
+    turnover, vwap = pa.array(columns.turnover, mask=unproven), pa.array(columns.vwap / 100, mask=unproven)
+    status = pa.DictionaryArray.from_arrays(part.status.astype(np.int32), list(STATUSES))
+    table: pa.Table = pa.Table.from_arrays([symbol, start, *prices, turnover, vwap, status], schema=schema())
+    return table
+
+
+class Fingerprint:
+    """Of rows: two exports of the same candles have the same, whatever else changed."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.blake2b(VERSION.encode(), digest_size=16)
+
+    def add(self, table: "pa.Table") -> None:
+        pa: Any = extra("pyarrow", WHAT)
+        for column in table.columns:
+            if pa.types.is_dictionary(column.type):
+                coded = column.cast(pa.string()).combine_chunks().dictionary_encode()
+                self._digest.update(repr(coded.dictionary.to_pylist()).encode())
+                column = coded.indices
+            elif pa.types.is_timestamp(column.type):
+                column = column.cast(pa.int64())
+            self._digest.update(column.fill_null(UNPROVEN).to_numpy().tobytes())
+
+    def told(self) -> str:
+        return self._digest.hexdigest()
+
+
+def content_of(path: Path) -> str | None:
+    """The fingerprint that stands in a Parquet file; None where there is no such file."""
+    pq: Any = extra("pyarrow.parquet", WHAT)
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+    except (OSError, ValueError):
+        return None
+    return str(metadata.get(b"minute_candles.content", b"").decode()) or None
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A new file beside `path`, which takes its place at the end; a kill leaves the old one or the new one.
+
+    What a killed run left beside it goes first. Where the block removes the new file, the old one stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        left.unlink(missing_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        yield temporary
+        if temporary.exists():
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+class ParquetFile:
+    """A Parquet file that grows by a table at a time, zstd, a row group each."""
+
+    def __init__(self, path: Path, about: About) -> None:
+        pq: Any = extra("pyarrow.parquet", WHAT)
+        self._about, self._fingerprint = about, Fingerprint()
+        self._writer = pq.ParquetWriter(path, schema(), compression="zstd")
+
+    def add(self, table: "pa.Table") -> None:
+        self._fingerprint.add(table)
+        self._writer.write_table(table)
+
+    def close(self) -> str:
+        """The fingerprint of all that was added."""
+        content = self._fingerprint.told()
+        self._writer.add_key_value_metadata(self._about.metadata(content))
+        self._writer.close()
+        return content
+
+
+class CsvFile:
+    """CSV for people and for Excel: a header, a row a candle, the KST wall clock, an empty field where unproven."""
+
+    def __init__(self, sink: IO[bytes], *, with_bom: bool) -> None:
+        self._sink, self._has_header = sink, False
+        if with_bom:
+            sink.write(BOM)
+
+    def add(self, table: "pa.Table") -> None:
+        pa: Any = extra("pyarrow", WHAT)
+        csv: Any = extra("pyarrow.csv", WHAT)
+        compute: Any = extra("pyarrow.compute", WHAT)
+        wall = compute.strftime(table["timestamp"].cast(pa.timestamp("s", "Asia/Seoul")), format="%Y-%m-%d %H:%M:%S")
+        plain = table.set_column(1, "timestamp", wall)
+        for number, name in ((0, "symbol"), (9, "status")):
+            plain = plain.set_column(number, name, table[name].cast(pa.string()))
+        options = csv.WriteOptions(include_header=False, quoting_style="none")
+        if not self._has_header:
+            self._sink.write((",".join(plain.column_names) + "\n").encode())
+            self._has_header = True
+        text = io.BytesIO()
+        csv.write_csv(plain, text, options)
+        self._sink.write(text.getbuffer())

@@ -1,0 +1,197 @@
+"""The export: candles of many symbols into a data set, one file, or a stream; one symbol in memory at a time.
+
+A folder of Parquet grows: days outside the range stay as they were exported, days inside become what the table says,
+and a file whose candles are the same is not written again.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+from base.errors import StoreError
+from base.extras import extra
+from base.kst import KST
+from market.intervals import Interval
+from store.candle_files import WHAT, About, CsvFile, Fingerprint, ParquetFile, content_of, replacing, schema, table_of
+from store.day_states import DayState
+from store.frames import Part, Range, Table, parts
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # type: ignore[import-untyped]
+
+Format = Literal["parquet", "csv"]
+MARKER = "symbol=none"
+"""A folder of the data set without a candle, and without a number for a name: pandas and Spark take folders that all
+look like numbers for numbers, and would make 5930 of 005930."""
+
+
+@dataclass
+class Told:
+    """What an export did."""
+
+    rows: int = 0
+    written: int = 0
+    unchanged: int = 0
+    doubtful: list[DayState] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+    """Symbols without any candle in the range."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What shall be exported: whole days of some symbols, as one interval."""
+
+    symbols: Sequence[str]
+    interval: Interval
+    asked: Range
+    force: bool = False
+
+    def about(self) -> About:
+        return About(self.interval, self.asked.now.astimezone(KST))
+
+
+def to_folder(
+    table: Table, order: Order, kind: Format, folder: Path, *, done: Callable[[], None] = lambda: None
+) -> Told:
+    """Parquet: interval=…/symbol=…/YEAR.parquet; CSV: SYMBOL_INTERVAL.csv. Raises `StoreError` for a failed file."""
+    told = Told()
+    with _naming_the_file(folder):
+        for part in _counted(table, order, told):
+            if len(part.status):
+                _write_years(part, order, folder, told) if kind == "parquet" else _write_csv(part, order, folder, told)
+            done()
+        if kind == "parquet" and told.rows:
+            _write_marker(order, folder)
+    return told
+
+
+def to_file(table: Table, order: Order, kind: Format, path: Path, *, done: Callable[[], None] = lambda: None) -> Told:
+    """All symbols in one file, one below the other; no file where there is no candle. Raises `StoreError`."""
+    told = Told()
+    with _naming_the_file(path), replacing(path) as fresh:
+        if kind == "parquet":
+            file = ParquetFile(fresh, order.about())
+            for part in _counted(table, order, told):
+                file.add(table_of(part)) if len(part.status) else None
+                done()
+            same = file.close() == content_of(path) and not order.force
+        else:
+            with fresh.open("wb") as sink:
+                _stream(table, order, CsvFile(sink, with_bom=True), told, done)
+            same = not order.force and _same_bytes(fresh, path)
+        if same or not told.rows:
+            fresh.unlink()
+        told.unchanged, told.written = int(same), int(not same and told.rows > 0)
+    return told
+
+
+def to_stream(table: Table, order: Order, sink: IO[bytes], *, done: Callable[[], None] = lambda: None) -> Told:
+    """CSV without a byte order mark, for the next command in a pipe."""
+    told = Told()
+    with suppress(BrokenPipeError):  # it has read enough
+        _stream(table, order, CsvFile(sink, with_bom=False), told, done)
+        sink.flush()
+    return told
+
+
+def _stream(table: Table, order: Order, file: CsvFile, told: Told, done: Callable[[], None]) -> None:
+    for part in _counted(table, order, told):
+        if len(part.status):
+            file.add(table_of(part))
+        done()
+
+
+def _counted(table: Table, order: Order, told: Told) -> Iterator[Part]:
+    for part in parts(table, order.symbols, order.interval, order.asked):
+        told.rows += len(part.status)
+        told.doubtful += [state for state in part.states if state.is_doubtful]
+        if not len(part.status):
+            told.empty.append(part.symbol)
+        yield part
+
+
+def _write_years(part: Part, order: Order, folder: Path, told: Told) -> None:
+    compute: Any = extra("pyarrow.compute", WHAT)
+    fresh = table_of(part)
+    years = compute.year(compute.local_timestamp(fresh["timestamp"]))
+    for year in range(order.asked.first.year, order.asked.last.year + 1):
+        path = folder / f"interval={order.interval}" / f"symbol={part.symbol}" / f"{year}.parquet"
+        wanted = _merged(path, fresh.filter(compute.equal(years, year)), order.asked)
+        if not wanted.num_rows:
+            path.unlink(missing_ok=True)
+        elif not order.force and content_of(path) == _content(wanted):
+            told.unchanged += 1
+        else:
+            _write_parquet(path, wanted, order)
+            told.written += 1
+
+
+def _merged(path: Path, fresh: "pa.Table", asked: Range) -> "pa.Table":
+    """What was exported before of days outside the range, and the range as it is now."""
+    pa: Any = extra("pyarrow", WHAT)
+    compute: Any = extra("pyarrow.compute", WHAT)
+    if content_of(path) is None:
+        return fresh
+    kept = extra("pyarrow.parquet", WHAT).read_table(path, partitioning=None)
+    since, until = (pa.scalar(moment, schema().field("timestamp").type) for moment in _bounds(asked))
+    before = kept.filter(compute.less(kept["timestamp"], since))
+    after = kept.filter(compute.greater_equal(kept["timestamp"], until))
+    merged: pa.Table = pa.concat_tables([one.cast(schema()) for one in (before, fresh, after)])
+    return merged.unify_dictionaries().combine_chunks()
+
+
+def _bounds(asked: Range) -> tuple[datetime, datetime]:
+    """The first moment of the range, and the first after it."""
+    midnight = time(tzinfo=KST)
+    return datetime.combine(asked.first, midnight), datetime.combine(asked.last + timedelta(days=1), midnight)
+
+
+def _content(table: "pa.Table") -> str:
+    fingerprint = Fingerprint()
+    fingerprint.add(table)
+    return fingerprint.told()
+
+
+def _write_parquet(path: Path, table: "pa.Table", order: Order) -> None:
+    with replacing(path) as fresh:
+        file = ParquetFile(fresh, order.about())
+        file.add(table)
+        file.close()
+
+
+def _write_marker(order: Order, folder: Path) -> None:
+    path = folder / f"interval={order.interval}" / MARKER / "empty.parquet"
+    if not path.exists():
+        _write_parquet(path, schema().empty_table(), order)
+
+
+def _write_csv(part: Part, order: Order, folder: Path, told: Told) -> None:
+    unit = "day" if order.interval == "day" else f"{order.interval}min"
+    path = folder / f"{part.symbol}_{unit}.csv"
+    with replacing(path) as fresh:
+        with fresh.open("wb") as sink:
+            CsvFile(sink, with_bom=True).add(table_of(part))
+        same = not order.force and _same_bytes(fresh, path)
+        if same:
+            fresh.unlink()
+    told.unchanged, told.written = told.unchanged + same, told.written + (not same)
+
+
+def _same_bytes(one: Path, other: Path) -> bool:
+    if not other.exists() or one.stat().st_size != other.stat().st_size:
+        return False
+    with one.open("rb") as mine, other.open("rb") as theirs:
+        blocks = zip(iter(lambda: mine.read(1 << 16), b""), iter(lambda: theirs.read(1 << 16), b""), strict=False)
+        return all(ours == old for ours, old in blocks)
+
+
+@contextmanager
+def _naming_the_file(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or path
+        raise StoreError(f"파일을 쓸 수 없습니다 ({error.strerror or type(error).__name__}): {where}") from error

@@ -1,0 +1,310 @@
+"""`export_candles.py`: files of every interval equal the truth, readable by everybody, whole or not there."""
+
+import csv
+import io
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+from backfill_tools import CSAT, EVENING, LAST, Ran, User, execute, simulator, url_of
+from places import ROOT
+from truth_tables import SYMBOLS, assert_same, filled, truth
+
+import export_candles
+from base.clock import Clock
+from config.settings import Database
+from market.intervals import SHOWN
+from simulator.simulator import Simulator
+
+RANGE = ["--from", str(CSAT), "--to", str(LAST), "--symbols", ",".join(SYMBOLS)]
+Export = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def sim() -> Iterator[Simulator]:
+    with simulator() as running:
+        yield running
+
+
+@pytest.fixture
+def light(sim: Simulator, tmp_path: Path) -> Database:
+    database = Database("sqlite", path=tmp_path / "light.sqlite3")
+    filled(database, sim)
+    return database
+
+
+@pytest.fixture
+def export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Export:
+    """The command, in the folder of somebody without a key."""
+
+    def run(database: Database, *flags: str, at: datetime = EVENING, asked: list[str] = RANGE) -> tuple[int, str, str]:
+        monkeypatch.chdir(tmp_path)
+        for name in [name for name in os.environ if name.startswith(("KIS_", "DB_"))]:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("DB_URL", url_of(database))
+        monkeypatch.setenv("LOG_DIR", str(tmp_path))
+        capfdbinary.readouterr()
+        try:
+            code = export_candles.main([*asked, *flags], Clock(at=at))
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        sys.stdout.flush()
+        out, err = capfdbinary.readouterr()
+        return code, out.decode(), err.decode()
+
+    return run
+
+
+def plain(frame: pd.DataFrame, symbol: str) -> list[tuple[Any, ...]]:
+    mine = frame[frame["symbol"] == symbol]
+    numbers = [tuple(None if pd.isna(value) else value for value in row) for row in mine.iloc[:, 2:9].to_numpy(object)]
+    starts = [when.to_pydatetime().replace(tzinfo=None) for when in mine["timestamp"]]
+    return [(start, *map(int, row[:5]), *row[5:]) for start, row in zip(starts, numbers, strict=True)]
+
+
+def test_files_of_every_interval_equal_the_truth(
+    any_database: Database, sim: Simulator, export: Export, tmp_path: Path
+) -> None:
+    filled(any_database, sim)
+    for interval in SHOWN:
+        assert export(any_database, "--interval", str(interval))[0] == 0
+        frame = pd.read_parquet(tmp_path / "export" / f"interval={interval}")
+        for symbol in SYMBOLS:
+            assert_same(plain(frame, symbol), list(truth(sim, symbol, interval)))
+        assert set(frame["status"]) == {"COMPLETE"}
+
+
+def test_everybody_reads_the_folder_as_one_data_set(light: Database, export: Export, tmp_path: Path) -> None:
+    for interval in ("5", "day"):
+        assert export(light, "--interval", interval)[0] == 0
+    folder = tmp_path / "export"
+    files = sorted(str(path.relative_to(folder)) for path in folder.rglob("interval=5/**/*.parquet"))
+    assert files == [
+        f"interval=5/symbol={name}" for name in ("000660/2026.parquet", "005930/2026.parquet", "none/empty.parquet")
+    ]
+    by_pandas = pd.read_parquet(folder)
+    by_polars = pl.read_parquet(folder)
+    [(count, fewest, kinds)] = duckdb.sql(
+        f"SELECT count(*), min(symbol), count(DISTINCT interval) FROM '{folder}/**/*.parquet'"
+    ).fetchall()
+    assert len(by_pandas) == len(by_polars) == count == 4 * 77 + 4
+    assert set(by_pandas["symbol"]) == set(by_polars["symbol"]) == set(SYMBOLS) and fewest == "000660" and kinds == 2
+    assert list(by_pandas.columns[:10]) == (
+        ["symbol", "timestamp", "open", "high", "low", "close", "volume", "turnover", "vwap", "status"]
+    )
+    assert str(by_pandas["timestamp"].dtype) == "datetime64[us, Asia/Seoul]"
+    assert by_polars["timestamp"].dtype == pl.Datetime("us", "Asia/Seoul")
+
+
+def test_a_parquet_file_says_what_it_is(light: Database, export: Export, tmp_path: Path) -> None:
+    export(light, "--interval", "5", "--out", "five.parquet")
+    file = pq.ParquetFile(tmp_path / "five.parquet")
+    said = {key.decode().removeprefix("minute_candles."): text.decode() for key, text in file.metadata.metadata.items()}
+    assert said | {"content": "", "ARROW:schema": ""} == {
+        "source": "KIS Open API, stock_minute_prices", "interval": "5", "time_zone": "Asia/Seoul",
+        "prices": "unadjusted", "created": said["created"], "version": "1", "content": "", "ARROW:schema": "",
+    }  # fmt: skip
+    assert abs(datetime.fromisoformat(said["created"]) - EVENING) < timedelta(minutes=1)
+    assert file.metadata.row_group(0).column(2).compression == "ZSTD" and len(said["content"]) == 32
+
+
+def test_one_csv_file_opens_in_excel_and_equals_the_truth(
+    light: Database, sim: Simulator, export: Export, tmp_path: Path
+) -> None:
+    assert export(light, "--out", "all.csv", "--interval", "30")[0] == 0
+    raw = (tmp_path / "all.csv").read_bytes()
+    assert raw.startswith(b"\xef\xbb\xbfsymbol,timestamp,open,high,low,close,volume,turnover,vwap,status\n")
+    rows = list(csv.reader(io.StringIO(raw.decode("utf-8-sig"))))[1:]
+    for symbol in SYMBOLS:
+        told = [
+            (datetime.fromisoformat(row[1]), *map(int, row[2:7]), *(float(v) if v else None for v in row[7:9]))
+            for row in rows if row[0] == symbol
+        ]  # fmt: skip
+        assert_same(told, list(truth(sim, symbol, 30)))
+
+
+def test_a_folder_of_csv_has_a_file_a_symbol(light: Database, export: Export, tmp_path: Path) -> None:
+    code, out, _ = export(light, "--format", "csv", "--out", "tables", "--interval", "day")
+    assert code == 0 and "파일 2개 씀" in out
+    assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == ["000660_day.csv", "005930_day.csv"]
+    assert "파일 0개 씀, 2개 그대로" in export(light, "--format", "csv", "--out", "tables", "--interval", "day")[1]
+
+
+def test_standard_output_carries_candles_alone(light: Database, export: Export) -> None:
+    code, out, err = export(light, "--out", "-", "--interval", "day", "--quiet")
+    lines = out.splitlines()
+    assert code == 0 and len(lines) == 5 and lines[0].startswith("symbol,timestamp") and "✅ 내보내기" in err
+
+
+def test_only_what_changed_is_written_again(light: Database, export: Export, tmp_path: Path) -> None:
+    export(light)
+    files = {symbol: tmp_path / "export" / "interval=1" / f"symbol={symbol}" / "2026.parquet" for symbol in SYMBOLS}
+    before = {symbol: file.stat().st_mtime_ns for symbol, file in files.items()}
+    assert "파일 0개 씀, 2개 그대로" in export(light)[1]
+    sql = "UPDATE stock_minute_prices SET volume = volume + 1 WHERE stock_symbol = '000660' AND timestamp = %s"
+    execute(url_of(light), sql, "2026-11-20 10:00:00")
+    assert "파일 1개 씀, 1개 그대로" in export(light)[1]
+    assert (
+        files["005930"].stat().st_mtime_ns == before["005930"]
+        and files["000660"].stat().st_mtime_ns != before["000660"]
+    )
+    assert "파일 2개 씀" in export(light, "--force")[1]
+
+
+def test_a_shorter_range_leaves_the_other_days_in_the_folder(light: Database, export: Export, tmp_path: Path) -> None:
+    export(light)
+    before = counted(tmp_path / "export")
+    gone = "timestamp < '2026-11-20' OR timestamp >= '2026-11-20 15:00:00'"
+    execute(url_of(light), f"DELETE FROM stock_minute_prices WHERE {gone}")
+    code, _, _ = export(light, asked=["--from", str(LAST), "--to", str(LAST), "--symbols", "005930"])
+    assert code == 1  # the day has lost rows since it was verified
+    assert counted(tmp_path / "export") == {**before, ("005930", LAST): 360}
+    file = pd.read_parquet(tmp_path / "export" / "interval=1" / "symbol=005930" / "2026.parquet")
+    assert file["timestamp"].is_monotonic_increasing
+
+
+def counted(folder: Path) -> dict[tuple[str, date], int]:
+    """Candles of each symbol-day."""
+    frame = pd.read_parquet(folder)
+    return dict(frame.groupby([frame["symbol"].astype(str), frame["timestamp"].dt.date]).size())
+
+
+def test_doubtful_days_are_named_and_exit_1(light: Database, export: Export) -> None:
+    execute(
+        url_of(light),
+        "UPDATE stock_minute_coverage SET status = 'UNPROVEN', note = '시가가 다릅니다' WHERE stock_symbol = '005930'",
+    )
+    execute(
+        url_of(light), "DELETE FROM stock_minute_coverage WHERE stock_symbol = '000660' AND trade_date = '2026-11-20'"
+    )
+    code, out, _ = export(light, asked=["--from", "2026-11-18", "--to", str(LAST), "--symbols", "005930,000660"])
+    assert code == 1
+    for said in ("005930 2026-11-18 빠짐", "005930 2026-11-19 증명 안 됨: 시가가 다릅니다", "000660 2026-11-20 잠정"):
+        assert said in out
+
+
+def test_nothing_in_the_range_is_exit_1_and_no_file(light: Database, export: Export, tmp_path: Path) -> None:
+    asked = ["--symbols", "035420", "--days", "3"]
+    for out in ("export", "a.csv", "a.parquet", "-"):
+        code, _, err = export(light, "--out", out, asked=asked)
+        assert code == 1 and "저장된 캔들이 없습니다" in err
+    assert [path for path in tmp_path.rglob("*") if path.suffix in {".csv", ".parquet", ".tmp"}] == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--interval", "7"], "봉 간격"), (["--format", "xlsx"], "--format"),
+        (["--out", "a.csv", "--format", "parquet"], "서로"),
+        (["--out", "-", "--format", "parquet"], "서로"),
+        (["--out", "light.sqlite3"], "폴더가 아닙니다"),
+        (["--days", "3"], "함께"), (["--symbols", "abc"], "종목코드"), (["--from", "어제"], "--from"),
+        (["--from", "2026-11-21"], "늦습니다"), (["--nonsense"], "모르는 옵션"),
+    ],
+)  # fmt: skip
+def test_usage_errors_are_one_korean_line_and_exit_2(
+    light: Database, export: Export, flags: list[str], said: str
+) -> None:
+    code, out, err = export(light, *flags)
+    assert code == 2 and said in err and len(err.strip().splitlines()) == 1 and out == ""
+
+
+def test_a_missing_database_is_exit_2_and_not_made(export: Export, tmp_path: Path) -> None:
+    code, _, err = export(Database("sqlite", path=tmp_path / "none.sqlite3"))
+    assert code == 2 and "SQLite 파일이 없습니다" in err and not (tmp_path / "none.sqlite3").exists()
+
+
+def test_a_file_that_cannot_be_written_is_exit_1_in_one_line(light: Database, export: Export, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    code, _, err = export(light, "--out", "taken/deep/a.csv", "--quiet")
+    assert code == 1 and "파일을 쓸 수 없습니다" in err
+
+
+def test_what_a_backfill_stored_is_what_is_exported(sim: Simulator, tmp_path: Path) -> None:
+    """The two commands as a user types them, one after the other."""
+    user = User(tmp_path, sim.url, f"sqlite:///{tmp_path}/mine.sqlite3")
+    assert user.run(*RANGE).code == 0
+    ran = command(user, *RANGE, "--interval", "60", "--out", str(tmp_path / "hours.parquet"))
+    assert ran.code == 0, ran.all
+    frame = pd.read_parquet(tmp_path / "hours.parquet")
+    for symbol in SYMBOLS:
+        assert_same(plain(frame, symbol), list(truth(sim, symbol, 60)))
+
+
+def command(user: User, *flags: str) -> Ran:
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "export_candles.py", *flags], cwd=user.project, env=user.environment(KIS_APP_KEY="-"),
+        capture_output=True, text=True, encoding="utf-8", timeout=90,
+    )  # fmt: skip
+    return Ran(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
+
+
+_AGAIN_AND_AGAIN = """\
+import sys, export_candles
+print("ready", flush=True)
+while True:
+    export_candles.main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.slow)])
+def test_a_killed_export_leaves_whole_files_only(light: Database, export: Export, tmp_path: Path, kills: int) -> None:
+    dice = random.Random(7)
+    for target in ("export", "all.parquet", "all.csv"):
+        assert export(light, "--out", target)[0] == 0
+    whole = rows_by_file(tmp_path)
+    for kill in range(kills):
+        target = ("export", "all.parquet", "all.csv")[kill % 3]
+        process = subprocess.Popen(
+            [sys.executable, "-c", _AGAIN_AND_AGAIN, *RANGE, "--force", "--quiet", "--out", str(tmp_path / target)],
+            cwd=ROOT, env={**os.environ, "DB_URL": url_of(light)}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert process.stdout and process.stdout.readline() == b"ready\n"
+        time.sleep(dice.uniform(0.2, 1.5))
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+        assert rows_by_file(tmp_path) == whole
+    for target in ("export", "all.parquet", "all.csv"):
+        assert export(light, "--out", target, "--force")[0] == 0
+    assert list(tmp_path.rglob("*.tmp")) == []
+
+
+def rows_by_file(folder: Path) -> dict[str, int]:
+    """Every file of candles, read to its end."""
+    tables = {path: pq.read_table(path, partitioning=None) for path in folder.rglob("*.parquet")}
+    texts = {path: pd.read_csv(path) for path in folder.rglob("*.csv")}
+    return {str(path): len(rows) for path, rows in {**tables, **texts}.items()}
+
+
+def test_help_is_quick_and_needs_nothing(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(['pandas', 'numpy', 'pyarrow', 'requests', 'mysql']))\n"
+        "import export_candles; export_candles.main(['--help'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 0 and "--interval" in done.stdout, done.stderr
+
+
+def test_without_pyarrow_one_line_says_what_to_install(light: Database, tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(['pandas', 'numpy', 'pyarrow']))\n"
+        "import export_candles; sys.exit(export_candles.main([]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, encoding="utf-8",
+        env={**os.environ, "DB_URL": url_of(light)},
+    )  # fmt: skip
+    assert done.returncode == 2 and "requirements-extra.txt" in done.stderr and len(done.stderr.splitlines()) == 1
