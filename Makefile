@@ -7,16 +7,18 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$python && exit; done; echo python3)
 ARGS ?=
 VENV := .venv
+CLIENTS := .venv-clients
 WINGS := base chart cli collect config feed kis market signals simulator store
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint soak bench clean
+.PHONY: help demo test test-clients lint soak bench clean
 
 help:
 	@echo "make demo   키도 DB도 없이 먼저 보기"
 	@echo "make test   테스트 (가상환경, 개발 패키지, MariaDB까지 스스로 준비)"
+	@echo "make test-clients  다른 사람들의 KIS 클라이언트를 시뮬레이터에 물려 봅니다"
 	@echo "make lint   ruff, mypy --strict"
 	@echo "make soak   오래 달리기 테스트 (30분쯤, 결과는 tests/SOAK.md)"
 	@echo "make bench  속도 측정"
@@ -28,6 +30,9 @@ demo: $(VENV)/.run
 test: $(VENV)/.dev
 	@sh .ci/mariadb
 	@$(BIN)/python -m pytest -q $(ARGS)
+
+test-clients: $(CLIENTS)/.ready
+	@cd tests/clients && $(CURDIR)/$(CLIENTS)/$(notdir $(BIN))/python -m pytest -q -c pytest.ini --rootdir . --confcutdir . $(ARGS)
 
 lint: $(VENV)/.dev
 	@$(BIN)/python -m ruff check .
@@ -44,7 +49,7 @@ bench: $(VENV)/.dev
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python "$$file" || exit 1; done
 
 clean:
-	rm -rf $(VENV) demo demo-realtime .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(CLIENTS) demo demo-realtime .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # 가상환경: 파이썬 버전이 바뀌면 새로 만들고, 패키지 목록이 바뀌면 다시 설치합니다.
@@ -58,6 +63,14 @@ $(VENV)/.python-$(VERSION):
 $(VENV)/.run: requirements.txt $(VENV)/.python-$(VERSION)
 	@echo "📦 패키지를 설치합니다 (처음 한 번, 1분쯤 걸립니다)" >&2
 	@$(PIP) -r requirements.txt
+	@touch $@
+
+# 다른 클라이언트들은 우리와 다른 패키지를 씁니다: 그들만의 가상환경
+$(CLIENTS)/.ready: tests/clients/requirements.txt
+	@$(PYTHON) -c '$(NEW_ENOUGH)' || { echo "❌ Python 3.11 이상이 필요합니다." >&2; exit 1; }
+	@echo "📦 다른 KIS 클라이언트를 설치합니다 (처음 한 번)" >&2
+	@$(PYTHON) -m venv --clear $(CLIENTS)
+	@$(CLIENTS)/$(notdir $(BIN))/python -m pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
 	@touch $@
 
 $(VENV)/.dev: requirements.txt requirements-dev.txt $(VENV)/.python-$(VERSION)

@@ -84,7 +84,7 @@ class Desk:
         self.stream = Stream(self)
         self.faults: list[Fault] = []
         self.surprises: list[Surprise] = []
-        self.is_down = False
+        self.is_down, self._answered = False, 0
         self._limit = CallLimit()
         self._lock = threading.Lock()
 
@@ -102,9 +102,17 @@ class Desk:
         return self.market.truth(symbol, day, interval, unproven=unproven, without=impossible)
 
     def _reply(self, call: Call, arrival: float) -> Reply:
+        name = path_name(call.path)
+        if not name or name in KEY_NAMES:
+            return self._judged(name, call, arrival)
+        self._answered += 1
+        headers = (("tr_id", TRS[call.path].tr_id), ("tr_cont", ""), ("gt_uid", f"{self._answered:032d}"))
+        params = {parameter.upper(): value for parameter, value in call.params.items()}
+        return self._judged(name, call._replace(params=params), arrival)._replace(headers=headers)
+
+    def _judged(self, name: str, call: Call, arrival: float) -> Reply:
         if self.is_down:
             return Reply(0, None, wire="reset", fault="down")
-        name = path_name(call.path)
         if not name or (call.method == "POST") != (name in KEY_NAMES):
             return Reply(404, None)
         try:

@@ -135,7 +135,7 @@ def check_call(tr: Tr, headers: Mapping[str, str], params: Mapping[str, str]) ->
     """Refusal for a call that lacks a header or a parameter, or gives one a form KIS does not take."""
     if headers.get("tr_id") != tr.tr_id:
         raise Refusal("OPSQ0002", "없는 서비스 코드 입니다")
-    if headers.get("custtype") not in ("P", "B"):
+    if headers.get("custtype", "P") not in ("P", "B"):
         raise Refusal("OPSQ2001", "ERROR INPUT FIELD NOT FOUND [custtype]")
     missing = [name for name in tr.needs if name not in params]
     if missing:

@@ -33,6 +33,7 @@ class Reply(NamedTuple):
     wire: str = ""
     fault: str = ""
     seconds: float = 0.0
+    headers: tuple[tuple[str, str], ...] = ()
 
     @property
     def code(self) -> str:
@@ -82,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: LoopbackServer
 
     def do_GET(self) -> None:
-        url = urlsplit(self.path)
+        url = urlsplit("/" + self.path.lstrip("/"))  # some clients write two
         self._answer(url.path, dict(parse_qsl(url.query, keep_blank_values=True)))
 
     def do_POST(self) -> None:
@@ -122,6 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
             f"Date: {format_datetime(self.server.now().astimezone(UTC), usegmt=True)}",
             f"Content-Type: {kind}",
             f"Content-Length: {length}",
+            *(f"{name}: {value}" for name, value in reply.headers),
         )
         return "\r\n".join((*lines, "", "")).encode("ascii")
 

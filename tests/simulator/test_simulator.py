@@ -482,6 +482,27 @@ def test_a_call_without_its_parameters_or_with_odd_ones_is_refused(evening: Call
     assert evening.past("005930", WEDNESDAY, "9:00").json()["msg_cd"] == "OPSQ2002"
 
 
+def test_what_real_clients_send_is_taken(evening: Caller) -> None:
+    """Parameter names in any case, no custtype, more parameters than asked for, two slashes (kis_api.md §5)."""
+    del evening.headers["custtype"]
+    evening.past("005930", FRIDAY)  # and the token
+    params = {
+        "fid_cond_mrkt_div_code": "J", "Fid_Input_Iscd": "005930", "fid_input_hour_1": "153000",
+        "fid_pw_data_incu_yn": "Y", "fid_etc_cls_code": "", "whatever": "1",
+    }  # fmt: skip
+    headers = {**evening.headers, "tr_id": "FHKST03010200"}
+    url = evening.sim.url + "/" + QUOTATIONS + "inquire-time-itemchartprice"
+    assert rows_of(evening.http.get(url, headers=headers, params=params, timeout=5)) == rows_of(
+        evening.today("005930", "153000")
+    )
+
+
+def test_answers_say_their_tr_in_the_headers(evening: Caller) -> None:
+    first, second = (evening.past("005930", FRIDAY).headers for _ in range(2))
+    assert (first["tr_id"], first["tr_cont"]) == ("FHKST03010230", "") and first["gt_uid"] != second["gt_uid"]
+    assert "tr_id" not in evening.ask_token().headers
+
+
 def test_a_wrong_path_is_404_with_an_empty_body(evening: Caller) -> None:
     answer = evening.get("no-such-thing", "FHKST03010230")
     assert (answer.status_code, answer.content) == (404, b"")
