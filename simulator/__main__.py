@@ -22,7 +22,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--latency-ms", type=float, default=50)
     parser.add_argument("--jitter-ms", type=float, default=0)
     parser.add_argument("--at", type=datetime.fromisoformat, help="시작 시각(KST), 예: 2026-11-20T10:00")
-    parser.add_argument("--replay", type=Path, help="녹화된 응답 파일")
+    parser.add_argument("--replay", type=Path, help="fetch_minute_data.py --doctor --record 로 녹화한 파일")
     parser.add_argument("--fault", action="append", default=[], help="예: empty:rate=0.015,path=past")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args(argv)
@@ -41,10 +41,13 @@ def _complain(line: str) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments(argv)
     rate = args.rate or (18 if args.env == "real" else 1)
-    simulator = Simulator(
-        now=running_clock(args.at) if args.at else None, rate=rate, latency=args.latency_ms / 1000,
-        jitter=args.jitter_ms / 1000, env=args.env, seed=args.seed, replay=args.replay, ws=_has_websockets(),
-    )  # fmt: skip
+    try:
+        simulator = Simulator(
+            now=running_clock(args.at) if args.at else None, rate=rate, latency=args.latency_ms / 1000,
+            jitter=args.jitter_ms / 1000, env=args.env, seed=args.seed, replay=args.replay, ws=_has_websockets(),
+        )  # fmt: skip
+    except (OSError, ValueError) as error:
+        return _complain(f"--replay 파일을 읽을 수 없습니다: {args.replay} ({error})")
     try:
         for spec in args.fault:
             simulator.add_fault(**faults.parse(spec))

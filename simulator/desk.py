@@ -3,7 +3,6 @@
 No socket and no pause here: simulator.py carries calls to the desk and replies away.
 """
 
-import json
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -30,6 +29,7 @@ from simulator.gate import (
 )
 from simulator.http import Call, Reply
 from simulator.market import Market, TruthCandle
+from simulator.recording import load
 from simulator.stream import Stream
 from simulator.surprises import Surprise, unproven_minutes
 from simulator.traps import Traps
@@ -72,11 +72,12 @@ class Desk:
         traps: Traps | None = None,
         **market: Unpack[MarketOptions],
     ) -> None:
-        self._now = now or (running_clock(RECORDED_AT) if replay else lambda: datetime.now(KST))
+        self.recording, self.replay = load(replay) if replay else (None, None)
+        recorded = (self.recording and self.recording.begun) or RECORDED_AT
+        self._now = now or (running_clock(recorded) if replay else lambda: datetime.now(KST))
         self.rate, self.env, self.seed = rate, env, seed
         self.keys, self.key_env = dict(keys) if keys is not None else None, key_env or env
         self.past_on_vts, self.limit_status = past_on_vts, limit_status
-        self.replay = json.loads(Path(replay).read_text(encoding="utf-8")) if replay else None
         self.traps = traps or Traps()
         self.market = Market(seed, self.now().date(), traps=self.traps, **market)
         self.answers = Answers(self.market, history=history, past_today=past_today, traps=self.traps)
@@ -132,6 +133,8 @@ class Desk:
             return reply._replace(wire="unquoted") if fault.unquoted else reply
         if fault and fault.kind in ("reset", "hang", "non_json"):  # it never got as far as an answer
             return Reply(200, None, fault.kind, fault.kind, fault.seconds)
+        if self.recording and (told := self.recording.reply(call, only_refusals=name in KEY_NAMES)):
+            return told
         content = self._key(name, call.params) if name in KEY_NAMES else self._data(TRS[call.path], call)
         if fault:
             return Reply(200, content, fault.kind, fault.kind, fault.seconds)

@@ -103,7 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.stopping.wait(reply.seconds)
         if reply.wire in ("reset", "hang"):
             return self._reset()
-        body = b"" if reply.status == 404 else json.dumps(reply.content, ensure_ascii=False, default=str).encode()
+        content = reply.content if isinstance(reply.content, bytes) else _json(reply.content)
+        body = b"" if reply.status == 404 and reply.content is None else content
         if reply.wire == "unquoted":
             body = body.replace(b'"rt_cd": ', b"rt_cd:", 1)
         if reply.wire == "truncated":
@@ -135,3 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: `requests` remembers."""
+
+
+def _json(content: Any) -> bytes:
+    return json.dumps(content, ensure_ascii=False, default=str).encode()

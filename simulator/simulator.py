@@ -2,6 +2,8 @@
 
     python -m simulator --port 9443                # then KIS_BASE_URL=http://127.0.0.1:9443 and any key in .env
 
+    python -m simulator --replay FILE              # what the real KIS once answered: recording.py tells the form
+
     with Simulator(now=lambda: moment) as sim: …   # in a test: `sim.url`, and `sim.truth()` = what tables must hold
 
 What trades is made in market.py (calendar.py, trading.py, day.py), what KIS makes of it in answers.py, who is let in is
