@@ -139,7 +139,7 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     console.setup_logging(None, clock, settings.secrets(), verbose=arguments.verbose, quiet=arguments.quiet)
     must_exist(settings.database)
     with closing(open_store(settings.database, clock, patience=_PATIENCE)) as store:
-        progress = console.Progress(len(order.symbols), "📦 내보내기", clock, quiet=arguments.quiet)
+        progress = console.Progress(order.steps(), "📦 내보내기", clock, quiet=arguments.quiet)
         with progress:
 
             def done() -> None:

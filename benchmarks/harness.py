@@ -30,8 +30,8 @@ ROOT = HERE.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import servers  # noqa: E402
-import symbols_file  # noqa: E402
 
+from config import symbols_file  # noqa: E402
 from config.settings import Database  # noqa: E402
 from market.hours import KST, TradingCalendar  # noqa: E402
 

@@ -142,7 +142,8 @@ class ParquetFile:
 
     def add(self, table: "pa.Table") -> None:
         self._fingerprint.add(table)
-        self._writer.write_table(table)
+        if table.num_rows:
+            self._writer.write_table(table)
 
     def close(self) -> str:
         """The fingerprint of all that was added."""
@@ -156,11 +157,13 @@ class CsvFile:
     """CSV for people and for Excel: a header, a row a candle, the KST wall clock, an empty field where unproven."""
 
     def __init__(self, sink: IO[bytes], *, with_bom: bool) -> None:
-        self._sink, self._has_header = sink, False
+        self._sink, self.rows = sink, 0
         if with_bom:
             sink.write(BOM)
 
     def add(self, table: "pa.Table") -> None:
+        if not table.num_rows:
+            return
         pa: Any = extra("pyarrow", WHAT)
         csv: Any = extra("pyarrow.csv", WHAT)
         compute: Any = extra("pyarrow.compute", WHAT)
@@ -169,9 +172,9 @@ class CsvFile:
         for number, name in ((0, "symbol"), (9, "status")):
             plain = plain.set_column(number, name, table[name].cast(pa.string()))
         options = csv.WriteOptions(include_header=False, quoting_style="none")
-        if not self._has_header:
+        if not self.rows:
             self._sink.write((",".join(plain.column_names) + "\n").encode())
-            self._has_header = True
+        self.rows += table.num_rows
         text = io.BytesIO()
         csv.write_csv(plain, text, options)
         self._sink.write(text.getbuffer())

@@ -1,13 +1,14 @@
-"""The export: candles of many symbols into a data set, one file, or a stream; one symbol in memory at a time.
+"""The export: candles of many symbols into a data set, one file, or a stream; a symbol's year in memory at a time.
 
 A folder of Parquet grows: days outside the range stay as they were exported, days inside become what the table says,
 and a file whose candles are the same is not written again.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
@@ -15,9 +16,10 @@ from base.errors import StoreError
 from base.extras import extra
 from base.kst import KST
 from market.intervals import Interval
+from store import frames
 from store.candle_files import WHAT, About, CsvFile, Fingerprint, ParquetFile, content_of, replacing, schema, table_of
 from store.day_states import DayState
-from store.frames import Part, Range, Table, parts
+from store.frames import Part, Range, Table
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
@@ -49,6 +51,16 @@ class Order:
     asked: Range
     force: bool = False
 
+    def years(self) -> list[Range]:
+        """The range, cut where a year ends: what is held in memory is a symbol's year."""
+        first, last = self.asked.first, self.asked.last
+        bounds = [(date(year, 1, 1), date(year, 12, 31)) for year in range(first.year, last.year + 1)]
+        return [self.asked._replace(first=max(first, since), last=min(last, until)) for since, until in bounds]
+
+    def steps(self) -> int:
+        """How often `done` is called."""
+        return len(self.symbols) * len(self.years())
+
     def about(self) -> About:
         return About(self.interval, self.asked.now.astimezone(KST))
 
@@ -59,10 +71,13 @@ def to_folder(
     """Parquet: interval=…/symbol=…/YEAR.parquet; CSV: SYMBOL_INTERVAL.csv. Raises `StoreError` for a failed file."""
     told = Told()
     with _naming_the_file(folder):
-        for part in _counted(table, order, told):
-            if len(part.status):
-                _write_years(part, order, folder, told) if kind == "parquet" else _write_csv(part, order, folder, told)
-            done()
+        pieces = _counted(table, order, told, done)
+        if kind == "parquet":
+            for year, piece in pieces:
+                _write_year(year, piece, order, folder, told)
+        else:
+            for symbol, years in groupby(pieces, key=lambda piece: piece[1].symbol):
+                _write_csv(symbol, (piece for _, piece in years), order, folder, told)
         if kind == "parquet" and told.rows:
             _write_marker(order, folder)
     return told
@@ -74,9 +89,8 @@ def to_file(table: Table, order: Order, kind: Format, path: Path, *, done: Calla
     with _naming_the_file(path), replacing(path) as fresh:
         if kind == "parquet":
             file = ParquetFile(fresh, order.about())
-            for part in _counted(table, order, told):
-                file.add(table_of(part)) if len(part.status) else None
-                done()
+            for _, piece in _counted(table, order, told, done):
+                file.add(table_of(piece))
             same = file.close() == content_of(path) and not order.force
         else:
             with fresh.open("wb") as sink:
@@ -98,35 +112,35 @@ def to_stream(table: Table, order: Order, sink: IO[bytes], *, done: Callable[[],
 
 
 def _stream(table: Table, order: Order, file: CsvFile, told: Told, done: Callable[[], None]) -> None:
-    for part in _counted(table, order, told):
-        if len(part.status):
-            file.add(table_of(part))
-        done()
+    for _, piece in _counted(table, order, told, done):
+        file.add(table_of(piece))
 
 
-def _counted(table: Table, order: Order, told: Told) -> Iterator[Part]:
-    for part in parts(table, order.symbols, order.interval, order.asked):
-        told.rows += len(part.status)
-        told.doubtful += [state for state in part.states if state.is_doubtful]
-        if not len(part.status):
-            told.empty.append(part.symbol)
-        yield part
+def _counted(table: Table, order: Order, told: Told, done: Callable[[], None]) -> Iterator[tuple[int, Part]]:
+    """A symbol's years, those without candles too."""
+    minutes = table.minutes()
+    for symbol in order.symbols:
+        before = told.rows
+        for year in order.years():
+            found = frames.part(table, minutes, symbol, order.interval, year)
+            told.rows += len(found.status)
+            told.doubtful += [state for state in found.states if state.is_doubtful]
+            yield year.first.year, found
+            done()
+        if told.rows == before:
+            told.empty.append(symbol)
 
 
-def _write_years(part: Part, order: Order, folder: Path, told: Told) -> None:
-    compute: Any = extra("pyarrow.compute", WHAT)
-    fresh = table_of(part)
-    years = compute.year(compute.local_timestamp(fresh["timestamp"]))
-    for year in range(order.asked.first.year, order.asked.last.year + 1):
-        path = folder / f"interval={order.interval}" / f"symbol={part.symbol}" / f"{year}.parquet"
-        wanted = _merged(path, fresh.filter(compute.equal(years, year)), order.asked)
-        if not wanted.num_rows:
-            path.unlink(missing_ok=True)
-        elif not order.force and content_of(path) == _content(wanted):
-            told.unchanged += 1
-        else:
-            _write_parquet(path, wanted, order)
-            told.written += 1
+def _write_year(year: int, part: Part, order: Order, folder: Path, told: Told) -> None:
+    path = folder / f"interval={order.interval}" / f"symbol={part.symbol}" / f"{year}.parquet"
+    wanted = _merged(path, table_of(part), order.asked)
+    if not wanted.num_rows:
+        path.unlink(missing_ok=True)
+    elif not order.force and content_of(path) == _content(wanted):
+        told.unchanged += 1
+    else:
+        _write_parquet(path, wanted, order)
+        told.written += 1
 
 
 def _merged(path: Path, fresh: "pa.Table", asked: Range) -> "pa.Table":
@@ -168,16 +182,18 @@ def _write_marker(order: Order, folder: Path) -> None:
         _write_parquet(path, schema().empty_table(), order)
 
 
-def _write_csv(part: Part, order: Order, folder: Path, told: Told) -> None:
+def _write_csv(symbol: str, pieces: Iterable[Part], order: Order, folder: Path, told: Told) -> None:
     unit = "day" if order.interval == "day" else f"{order.interval}min"
-    path = folder / f"{part.symbol}_{unit}.csv"
+    path = folder / f"{symbol}_{unit}.csv"
     with replacing(path) as fresh:
         with fresh.open("wb") as sink:
-            CsvFile(sink, with_bom=True).add(table_of(part))
+            file = CsvFile(sink, with_bom=True)
+            for piece in pieces:
+                file.add(table_of(piece))
         same = not order.force and _same_bytes(fresh, path)
-        if same:
+        if same or not file.rows:
             fresh.unlink()
-    told.unchanged, told.written = told.unchanged + same, told.written + (not same)
+    told.unchanged, told.written = told.unchanged + same, told.written + bool(file.rows and not same)
 
 
 def _same_bytes(one: Path, other: Path) -> bool:

@@ -26,6 +26,7 @@ log = logging.getLogger("minute_data")
 
 MINUTE = 60_000_000
 """Microseconds."""
+_SPAN_DAYS = 60
 UNPROVEN = -1
 """Where a turnover or a VWAP is not proven."""
 
@@ -47,7 +48,7 @@ class Columns(NamedTuple):
 
 
 class Minutes:
-    """Reads the 1-minute candles of a symbol, whole days at a time. A range of a year is about 35 MB for a moment."""
+    """Reads the 1-minute candles of a symbol, whole days at a time."""
 
     def __init__(self, link: Link, shape: Shape, database: Database, *, fast: bool | None = None) -> None:
         self._link, self._shape, self._database = link, shape, database
@@ -67,15 +68,21 @@ class Minutes:
 
     def _table(self, symbol: str, first: date, last: date) -> Any:
         """Seven rows of integers: start, open, high, low, close, volume, vwap."""
-        sql = self._sql(symbol, first, last)
         if self._fast:
             try:
-                return _by_connectorx(self._database, sql)
+                return _by_connectorx(self._database, self._sql(symbol, first, last))
             except Exception as error:  # noqa: BLE001 - a Rust panic may be anything; its text may hold the address
                 log.debug("connectorx: %s", type(error).__name__)
                 self._fast = False
         import numpy as np
 
+        quarters = [self._rows(symbol, *span) for span in _spans(first, last)]
+        return np.concatenate(quarters, axis=1)
+
+    def _rows(self, symbol: str, first: date, last: date) -> Any:
+        import numpy as np
+
+        sql = self._sql(symbol, first, last)
         rows = self._link.transaction(lambda run: run(sql))
         return np.array(rows, dtype=np.int64).reshape(-1, 7).T.copy()
 
@@ -99,6 +106,12 @@ class Minutes:
             return False
         columns = self._link.transaction(lambda run: read_columns(run, self._link.dialect, PRICES))
         return any(column.name == "timestamp" and column.type.startswith("datetime") for column in columns)
+
+
+def _spans(first: date, last: date) -> list[tuple[date, date]]:
+    """The range in parts: a Python object for every number of a year at once would be 35 MB."""
+    starts = [first + timedelta(days=n) for n in range(0, (last - first).days + 1, _SPAN_DAYS)]
+    return [(start, min(last, start + timedelta(days=_SPAN_DAYS - 1))) for start in starts]
 
 
 def _is_installed(*names: str) -> bool:

@@ -175,6 +175,18 @@ def test_a_shorter_range_leaves_the_other_days_in_the_folder(light: Database, ex
     assert file["timestamp"].is_monotonic_increasing
 
 
+def test_a_year_is_a_file(sim: Simulator, export: Export, tmp_path: Path) -> None:
+    days = [date(2025, 12, 30), date(2026, 1, 2)]
+    database = Database("sqlite", path=tmp_path / "years.sqlite3")
+    filled(database, sim, ["005930"], days)
+    asked = ["--from", str(days[0]), "--to", str(days[1]), "--symbols", "005930", "--interval", "15"]
+    assert export(database, asked=asked)[0] == 0 and export(database, "--out", "both.csv", asked=asked)[0] == 0
+    for year, day in zip((2025, 2026), days, strict=True):
+        frame = pd.read_parquet(tmp_path / "export" / "interval=15" / "symbol=005930" / f"{year}.parquet")
+        assert_same(plain(frame, "005930"), list(truth(sim, "005930", 15, [day])))
+    assert len(pd.read_csv(tmp_path / "both.csv")) == len(list(truth(sim, "005930", 15, days)))
+
+
 def counted(folder: Path) -> dict[tuple[str, date], int]:
     """Candles of each symbol-day."""
     frame = pd.read_parquet(folder)
