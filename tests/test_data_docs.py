@@ -1,0 +1,100 @@
+"""docs/data.md and the notebook say nothing that is not so: what they show is run."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+from backfill_tools import User, copy_project, simulator, url_of
+from nbclient import NotebookClient
+from places import ROOT
+from truth_tables import SYMBOLS, filled
+
+from config.settings import Database
+from db import Store
+from simulator.simulator import Simulator
+from store.tables import NAMES
+
+PAGE = ROOT / "docs" / "data.md"
+TEXT = PAGE.read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def sim() -> Iterator[Simulator]:
+    with simulator() as running:
+        yield running
+
+
+@pytest.fixture
+def user(sim: Simulator, tmp_path: Path) -> User:
+    """Somebody whose table holds the two days of the page."""
+    database = Database("sqlite", path=tmp_path / "mine.sqlite3")
+    filled(database, sim)
+    return User(tmp_path, sim.url, url_of(database))
+
+
+def test_every_command_and_example_runs_as_it_stands(user: User) -> None:
+    commands = [line for block in blocks("bash") for line in block.splitlines() if "export_candles" in line]
+    assert len(commands) == 3
+    symbols = f" --symbols {','.join(SYMBOLS)}"
+    for command in commands:
+        words = command if "--symbols" in command else command + symbols
+        done = shell(user, words.replace("python ", f"{shlex.quote(sys.executable)} "))
+        assert done.returncode == 0, done.stderr
+    reading, files = blocks("python")
+    code = f"import warnings; warnings.simplefilter('error')\n{reading}\n{files}"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=user.project, env=user.environment(KIS_APP_KEY="-"), capture_output=True,
+        text=True, encoding="utf-8",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def shell(user: User, command: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], cwd=user.project, env=user.environment(KIS_APP_KEY="-"),
+        capture_output=True, text=True, encoding="utf-8", timeout=60,
+    )  # fmt: skip
+
+
+def test_the_queries_run_and_go_through_the_key(store: Store, sim: Simulator, database: Database) -> None:
+    filled(database, sim)
+    prices, coverage = (block.strip().rstrip(";") for block in blocks("sql"))
+    assert len(store._read(prices)) == 2 * 77 and store._read(coverage) == []
+    [[plan]] = store._read(f"EXPLAIN FORMAT=JSON {prices}")
+    assert f'"key": "{store._shape.key}"' in plan or f'"index_name": "{store._shape.key}"' in plan
+    for name in NAMES.values():
+        assert f"`{name}`" in TEXT
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)", TEXT):
+        assert (PAGE.parent / target).exists(), target
+
+
+def test_the_notebook_runs(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy_project(user.folder / "again")
+    (user.folder / "again" / "examples").mkdir()
+    notebook = nbformat.read(ROOT / "examples" / "first_look.ipynb", as_version=4)
+    assert all(not cell.get("outputs") for cell in notebook.cells), "the notebook is kept without its outputs"
+    choice = next(cell for cell in notebook.cells if "START, END" in cell.source and cell.cell_type == "code")
+    choice.source = choice.source.replace("None, None", '"2026-11-19", "2026-11-20"')
+    for name in [name for name in os.environ if name.startswith(("KIS_", "DB_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DB_URL", user.database)
+    where = {"metadata": {"path": str(user.folder / "again" / "examples")}}
+    NotebookClient(notebook, timeout=60, kernel_name="python3", resources=where).execute()
+    shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert sum("image/png" in output.get("data", {}) for output in shown) == 2
+    assert not [output for output in shown if output.output_type == "error" or output.get("name") == "stderr"]
+    assert pd.Timestamp("2026-11-20").strftime("%Y-%m-%d") in str(shown)
