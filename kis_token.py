@@ -23,7 +23,7 @@ from base.clock import Clock
 from base.errors import ConfigError, RateLimited, TokenRefused
 from base.kst import KST
 from config.settings import Settings
-from kis.http import TokenTooSoon, Transient, exchange, new_session, outage, patiently
+from kis.http import INSISTS, TokenTooSoon, Transient, exchange, new_session, outage, patiently
 
 EARLY = timedelta(hours=1)
 ONE_A_MINUTE = 61.0
@@ -48,6 +48,7 @@ class TokenCache:
         self._token: Token | None = None
         self._issued_at = float("-inf")
         self._told_unreadable = False
+        self._insisted = ""
 
     def get(self) -> str:
         """A token good for an hour at least, where KIS gives one; from memory, the file, or KIS."""
@@ -73,6 +74,24 @@ class TokenCache:
                 token = mine if mine and keep else self._issue(refused)
             self._token = token
             return token.value
+
+    def reissue(self, refused: str) -> str:
+        """Another token for one that is refused though it was just issued: another program may have revoked it.
+
+        Waits out the minute in which KIS issues no second one. Raises `TokenRefused` where KIS insists on the same.
+        """
+        with self._lock():
+            if self._token and self._token.value != refused:
+                return self._token.value  # another thread has waited
+            if self._insisted == refused:
+                raise TokenRefused(INSISTS)
+            left = self._issued_at + ONE_A_MINUTE - self._clock.time()
+            if 0 < left <= ONE_A_MINUTE:
+                _log.info("⏳ 막 발급받은 토큰을 KIS가 거절합니다. %.0f초 뒤 다시 발급받습니다.", left)
+                self._clock.sleep(left)
+            self._token = self._issue(refused)
+            self._insisted = refused if self._token.value == refused else ""
+            return self._token.value
 
     def state(self) -> tuple[Token | None, str]:
         """What the file holds, and a Korean line about it without the token."""

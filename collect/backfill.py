@@ -2,15 +2,16 @@
 
 import logging
 from collections import Counter
+from datetime import date
 
 from base.clock import Clock
 from base.errors import Outage, SourceError, Stopped
 from cli import console
 from collect.collector import Collector
-from collect.plan import SymbolDay, unproven
+from collect.plan import SymbolDay, plan, unproven
 from collect.pool import Outcome, work_through
 from collect.report import RESULT_FILE, RunResult
-from db import Store
+from db import Counts, Store
 from kis.client import KisClient
 from market.hours import TradingCalendar
 
@@ -33,15 +34,23 @@ class Backfill:
     ) -> None:
         self._store, self._calendar, self._clock = store, calendar, clock
         self._result, self._quiet, self._told_failures = result, quiet, 0
+        self._stored: dict[tuple[str, date], Counts] = {}
         self._collector = Collector(client, store, calendar, clock, (result.first, result.last), asks_today=True)
 
     def run(self, tasks: list[SymbolDay], workers: int) -> None:
         """Raises what ends the run: `Stopped`, a refused key, an outage, a lost database."""
         self._pass(tasks, workers, final=False)
-        again = [task for task in tasks if task.day in self._result.symbols[task.symbol].failed]
-        if again:
+        if again := self._again(tasks):
             _log.info("🔁 실패한 %d종목일을 한 번 더 받습니다.", len(again))
             self._pass(again, workers, final=True)
+
+    def _again(self, tasks: list[SymbolDay]) -> list[SymbolDay]:
+        """What failed; and what was stored before the rows of another symbol showed the day's true hours."""
+        failed = [task for task in tasks if task.day in self._result.symbols[task.symbol].failed]
+        days = sorted({task.day for task in tasks if self._calendar.session(task.day).believed})
+        known, symbols = {task[:2] for task in failed}, list(dict.fromkeys(task.symbol for task in tasks))
+        short = plan(self._store, self._calendar, symbols, days)
+        return failed + [task for task in short if task[:2] not in known]
 
     def _pass(self, tasks: list[SymbolDay], workers: int, *, final: bool) -> None:
         left = Counter(task.symbol for task in tasks)
@@ -62,8 +71,10 @@ class Backfill:
         day = outcome.task.day
         if outcome.error is None:
             result.failed.pop(day, None)
-            result.days.append(day)
-            result.rows = [had + new for had, new in zip(result.rows, outcome.answer, strict=True)]
+            before = self._stored.get((outcome.task.symbol, day), (0, 0, 0))
+            result.days += [] if day in result.days else [day]
+            result.rows = [had + new - old for had, new, old in zip(result.rows, outcome.answer, before, strict=True)]
+            self._stored[outcome.task.symbol, day] = outcome.answer
         elif isinstance(outcome.error, SourceError) and not isinstance(outcome.error, Outage):
             result.failed[day] = str(outcome.error)
             self._tell_failure(outcome.task, outcome.error, final=final)

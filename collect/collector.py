@@ -20,7 +20,7 @@ from db import LONGEST_NOTE, Counts, Coverage, Store
 from kis.client import TRUSTED_SKEW, KisClient
 from market.candles import Candle, Candles, Row, derive, session_rows
 from market.daily import DailyAnswer
-from market.hours import Session, TradingCalendar
+from market.hours import Session, TradingCalendar, late_day, runs_late
 from market.past_day import (
     NO_TRADES,
     UNPROVEN,
@@ -34,8 +34,9 @@ from market.past_day import (
 )
 
 NOTHING = "nothing but volume"
-MORNING = time(6)
-"""From then on what KIS says of the day before is final: its daily candle is the after-market's until 05:28 (§7)."""
+LACKS = "이 과거 분봉에는 끝내 없음"
+MORNING = time(7, 30)
+"""From then on what KIS says of the day before is believed: its daily candle is the after-market's until 05:28 (§7)."""
 _log = logging.getLogger("minute_data")
 
 
@@ -100,7 +101,13 @@ class Collector:
         """
         symbol, session = task.symbol, self._calendar.session(task.day)
         known = self._store.coverage([symbol], task.day, task.day).get((symbol, task.day))
-        verdict = self._judge(symbol, session, known)
+        try:
+            verdict = self._judge(symbol, session, known)
+        except OtherHours:
+            session = self._calendar.session(task.day)
+            verdict = self._judge(symbol, session, known)
+        if known and LACKS in (known.note or "") and self._is_stored(symbol, session, verdict):
+            verdict = verdict._replace(status=UNPROVEN, note=known.note)  # it still lacks what was given up
         try:
             stored = self._write(symbol, session, verdict, known)
         except Lacking as error:
@@ -111,13 +118,14 @@ class Collector:
 
     def _write(self, symbol: str, session: Session, verdict: Verdict, known: Coverage | None) -> Counts:
         """One transaction. Raises `Lacking` where it would take away minutes that were proven."""
-        wanted = derive(verdict.candles)
+        wanted, told = derive(verdict.candles), {candle.timestamp for candle in verdict.candles}
 
         def change(stored: Candles) -> Candles:
-            gone = proven_minutes(stored[1], session, known) - {candle.timestamp for candle in verdict.candles}
-            if gone:
+            proven = proven_minutes(stored[1], session, known)
+            if gone := proven - told - verdict.unreadable:
                 raise Lacking(sorted(gone))
-            return wanted
+            kept = [candle for candle in stored[1] if candle.timestamp in proven & verdict.unreadable]
+            return derive(sorted([*verdict.candles, *kept])) if kept else wanted
 
         status, note = verdict.status, verdict.note
         return self._store.rewrite(symbol, session, change, now=self._clock.now(), status=status, note=note)
@@ -128,11 +136,11 @@ class Collector:
         why = f"장중에 거래대금으로 확인한 {count}분({error.minutes[0]:%H:%M} 등)이 과거 분봉에 없습니다."
         told = digest("lacking", error.minutes, verdict.candles)
         if self._is_fresh(session) or not verdict.candles:
-            raise SourceError(f"{why} 아직 늦는 것으로 보고 다시 받습니다.")
+            raise Late(f"{why} 아직 늦는 것으로 보고 다시 받습니다.")
         if not self._memory.heard(symbol, session.day, told):
             self._memory.keep(symbol, session.day, told)
             raise BadDay(f"{why} 조금 뒤에 다시 묻습니다.")
-        note = " · ".join(filter(None, (f"장중에 확인한 {count}분이 과거 분봉에는 끝내 없음", verdict.note)))
+        note = " · ".join(filter(None, (f"장중에 확인한 {count}분{LACKS}", verdict.note)))
         return verdict._replace(status=UNPROVEN, note=note)
 
     def _is_fresh(self, session: Session) -> bool:
@@ -170,6 +178,9 @@ class Collector:
         note = believed(verdict).note or ""
         if known is None or known.status != UNPROVEN or known.note != note[:LONGEST_NOTE]:
             return False
+        return self._is_stored(symbol, session, verdict)
+
+    def _is_stored(self, symbol: str, session: Session, verdict: Verdict) -> bool:
         midnight, end = (moment.replace(tzinfo=None) for moment in (session.open.replace(hour=0), session.end))
         stored = self._store.candles(symbol, 1, midnight, end - timedelta(seconds=1))
         return [candle[:6] for candle in stored] == [candle[:6] for candle in verdict.candles]
@@ -184,6 +195,7 @@ class Collector:
             minutes = self._pages.fetch(symbol, session)
             self._check_closed(session)
             told = self._daily.get(symbol, instead_of=doubted)
+            self._check_hours([row.minute for row in minutes.rows], session)
             if minutes.rows:
                 return self._checked(symbol, session, minutes, told)
             if minutes.doubts:
@@ -213,7 +225,14 @@ class Collector:
         raws = self._client.today_minutes(symbol, session.end - timedelta(seconds=1))
         live = session_rows(raws, session, fillers=True)
         if late := [row for row in live if _is_behind(rows, row, session)]:
-            raise SourceError(f"과거 분봉이 아직 {late[0].minute:%H:%M}까지 오지 않았습니다. 잠시 뒤 다시 받습니다.")
+            raise Late(f"과거 분봉이 아직 {late[0].minute:%H:%M}까지 오지 않았습니다. 잠시 뒤 다시 받습니다.")
+
+    def _check_hours(self, minutes: Sequence[datetime], session: Session) -> None:
+        """Rows that show other hours than the calendar are believed. Raises `OtherHours`."""
+        if runs_late(minutes, session):
+            if self._calendar.believe_late(session.day):
+                _log.warning("⚠️ %s", late_day(session.day))
+            raise OtherHours(late_day(session.day))
 
     def _check_closed(self, session: Session) -> None:
         """The answers bring KIS's clock: a day that still runs there is not settled by a host ahead of it (law 3)."""
@@ -234,6 +253,14 @@ class Collector:
         found, doubts = {row.minute: row for row in minutes.rows}, [*again.doubts]
         merge(found, again.rows, doubts)
         return check_day(Minutes(in_order(found), doubts=tuple(doubts)), session, told, is_fresh=fresh)
+
+
+class OtherHours(SourceError):
+    """The day trades at other hours than the calendar says: the calendar knows now."""
+
+
+class Late(SourceError):
+    """The authority has not caught up with the session yet: to be asked again, and no fault (law 6)."""
 
 
 class Lacking(SourceError):

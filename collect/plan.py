@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from db import Counts, Coverage, Store
 from market.candles import INTERVALS
-from market.hours import TradingCalendar
-from market.past_day import COMPLETE, NO_TRADES, UNPROVEN
+from market.hours import Session, TradingCalendar
+from market.past_day import BELIEVED_HOURS, COMPLETE, NO_TRADES, UNPROVEN
 
 PROVISIONAL = "PROVISIONAL"
 
@@ -37,12 +37,16 @@ def plan(
     if not (symbols and days):
         return []
     coverage = store.coverage(symbols, days[0], days[-1])
+    for (_, day), one in coverage.items():
+        if BELIEVED_HOURS in (one.note or ""):
+            calendar.believe_late(day)
     counts = store.counts(symbols, [calendar.session(day) for day in days])
 
     def why(key: tuple[str, date]) -> str:
         known = coverage.get(key)
-        again = force or (recheck and known is not None and known.status == UNPROVEN)
-        return "다시 받기" if again else why_missing(known, counts.get(key, (0, 0, 0)))
+        if force or (recheck and known is not None and known.status == UNPROVEN):
+            return "다시 받기"
+        return why_missing(known, counts.get(key, (0, 0, 0))) or _cut_short(known, calendar.session(key[1]))
 
     tasks = (SymbolDay(*key, why(key)) for key in product(symbols, days))
     return [task for task in tasks if task.why]
@@ -60,6 +64,12 @@ def why_missing(known: Coverage | None, held: Counts) -> str:
     pairs = zip(INTERVALS, held, known.counts, strict=True)
     lost = [f"{interval}분봉 {had - has}건" for interval, has, had in pairs if has < had]
     return f"{', '.join(lost)} 사라짐" if lost else ""
+
+
+def _cut_short(known: Coverage | None, session: Session) -> str:
+    """A day of unannounced hours that was stored before anybody knew them."""
+    knew = known is None or known.status == NO_TRADES or BELIEVED_HOURS in (known.note or "")
+    return "" if knew or not session.believed else "16:30까지 열린 날"
 
 
 def unproven(store: Store, symbols: Sequence[str], days: Sequence[date]) -> list[SymbolDay]:

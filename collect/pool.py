@@ -2,14 +2,19 @@
 
 import math
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from base.clock import Clock
+from base.errors import AuthError, ConfigError, NotOffered, Outage, Stopped, StoreLost
 
+GIVE_UP_AFTER = 5
+"""Tasks in a row that KIS did not answer at all: the others would wait in vain, the next round asks again."""
+HOPELESS = (StoreLost, AuthError, ConfigError, NotOffered, Stopped)
+"""Errors that every other task would meet too."""
 Task = TypeVar("Task")
 USUAL_WORKERS = 8
 SLOW_ANSWER_SECONDS = 0.8
@@ -78,3 +83,21 @@ def _next(done: "SimpleQueue[Outcome]", clock: Clock, until: datetime | None) ->
             clock.check()
         if until and clock.now() >= until:
             return None
+
+
+def gather(
+    outcomes: Iterable[Outcome], succeed: Callable[[Outcome], None], name: Callable[[Any], str]
+) -> dict[str, Exception]:
+    """Hand over what was done, collect what failed by name; give up where the tasks not begun would fail alike."""
+    failed: dict[str, Exception] = {}
+    silent = 0
+    for outcome in outcomes:
+        if outcome.error is not None:
+            failed[name(outcome.task)] = outcome.error
+            silent += isinstance(outcome.error, Outage)
+            if silent >= GIVE_UP_AFTER or isinstance(outcome.error, HOPELESS):
+                break
+        elif outcome.answer is not None:
+            silent = 0
+            succeed(outcome)
+    return failed

@@ -27,6 +27,7 @@ HOLIDAY_FILE = "realtime_updater_holidays.json"
 STEP = timedelta(minutes=5)
 """The longest sleep between two looks at the clock: a laptop may have slept, a clock may have been set."""
 QUIET_BEFORE_OPEN = timedelta(minutes=10)
+EVENING = time(20, 10)
 GRACE = timedelta(minutes=2)
 """A round may take so long beyond its cadence before `--status` calls it stale."""
 _log = logging.getLogger("minute_data")
@@ -47,7 +48,11 @@ class Service:
         active, workers = USUALLY_ACTIVE, workers_for(settings.rate_limit)
         self._holidays = HolidayCheck(client, clock, settings.log_dir / HOLIDAY_FILE, settings.csat_days)
         calendar, most = self._holidays.calendar, settings.active
-        self.updater: Updater = Updater(client, store, calendar, clock, list(names), active, most, workers)
+        heals = settings.env == "real"
+        self.updater: Updater = Updater(
+            client, store, calendar, clock, list(names), active, most, workers, heals=heals
+        )
+        self._rechecked: date | None = None
         self._due: set[int] = set()
         self._served: dict[int, tuple[date, int]] = {}
         self._settled: date | None = None
@@ -125,6 +130,7 @@ class Service:
         self._due = {1, 5, 15}
         self._served = {interval: self._slot(interval) for interval in self._due}
         while session.open <= self.updater.now() < session.end:
+            session = self.updater.calendar.session(session.day)  # its rows may have shown other hours
             if self._due:
                 due, self._due = self._due, set()
                 self._round(session, due)
@@ -168,6 +174,8 @@ class Service:
         updater, calendar, today = self.updater, self.updater.calendar, self.updater.now().date()
         pause, told = timedelta(minutes=1), False
         while (now := updater.now()) < session.open and now.date() == today and updater.calendar is calendar:
+            if calendar.next_session(now).open < session.open:
+                return  # a day that was taken for closed goes on
             closed = calendar.last_closed(now)
             if self._settled != closed and session.open - now > QUIET_BEFORE_OPEN:
                 self._say("settling", self._clock.now() + timedelta(hours=1))
@@ -176,19 +184,24 @@ class Service:
                     continue
                 step, pause = pause, min(2 * pause, timedelta(minutes=30))
             else:
+                self._recheck(closed, now)
                 self._say("waiting", self._clock.now() + 2 * STEP, next=f"{session.open:%Y-%m-%d %H:%M} 개장")
                 told = told or self._tell_of(session)
                 step = STEP
             updater.troubles.end("업데이터")
-            self._clock.sleep(self._until_open(session, step))
+            self._clock.sleep(_until_open(session, step, self._clock.now(), updater.now()))
             if updater.now() < session.open <= self._clock.now():
                 updater.look_at_clock()
             self._check_holidays()
 
-    def _until_open(self, session: Session, step: timedelta) -> float:
-        """Seconds to sleep: a step, not beyond the open by this host's clock or by KIS's."""
-        left = [session.open - now for now in (self._clock.now(), self.updater.now())]
-        return min([step, *(time for time in left if time > timedelta(0))]).total_seconds()
+    def _recheck(self, closed: date, now: datetime) -> None:
+        """Once an evening, when the after-market is over: does KIS tell of the UNPROVEN days as it did?"""
+        if self._rechecked != now.date() and now.time() >= EVENING and self._not_offered != closed:
+            self._rechecked = now.date()
+            try:
+                self.updater.recheck(closed)
+            except NotOffered:
+                self._not_offered = closed
 
     def _tell_of(self, session: Session) -> bool:
         _log.info("💤 다음 장 %s까지 기다립니다.", f"{session.open:%Y-%m-%d %H:%M}")
@@ -214,6 +227,7 @@ class Service:
         """On a real key KIS's own calendar overrules the package's."""
         if self._settings.env == "real":
             self._holidays.refresh()
+            self._holidays.calendar.take_over(self.updater.calendar)
             self.updater.calendar = self._holidays.calendar
 
     def _say(self, state: str, expect_by: datetime, **more: Any) -> None:
@@ -226,6 +240,12 @@ class Service:
             self.updater.troubles.end("상태 파일")
         except OSError as error:
             self.updater.troubles.begin("상태 파일", f"쓰지 못했습니다 ({error.strerror})")
+
+
+def _until_open(session: Session, step: timedelta, *clocks: datetime) -> float:
+    """Seconds to sleep: a step, not beyond the open by this host's clock or by KIS's."""
+    left = [session.open - now for now in clocks]
+    return min([step, *(time for time in left if time > timedelta(0))]).total_seconds()
 
 
 def clocked_schedule(clock: Clock) -> Any:

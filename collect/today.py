@@ -1,10 +1,13 @@
 """One symbol's running day: page today's TR back to what is known.
 
-Today's TR is provisional and full of traps (kis_api.md §5): thirty rows a page, yesterday's rows before the open,
-filler rows before the closing auction, the auction's volume doubled, phantom rows beyond now, a newest row that shows
-the minute before. Only closed minutes leave this room (law 3); the settle after the close puts the authority's instead.
+Today's TR is provisional and full of traps (kis_api.md §5): thirty rows a page, yesterday's rows before the open, a
+filler row for every minute without a trade, the auction's volume doubled, a newest row that shows the minute before,
+and minutes that show only after a later one has traded. Turnover tells of those: where it went up, something traded,
+and the page must reach back to the minute last *seen trading*; where it stands still, nothing did, and one page is
+enough. Only closed minutes leave this room (law 3); the settle after the close puts the authority's instead.
 """
 
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -16,33 +19,103 @@ from market.running_day import floor
 
 FULL_PAGE = 30
 """Rows of a full answer of today's TR."""
+_MINUTE = timedelta(minutes=1)
+
+
+class Seen(NamedTuple):
+    """How far a symbol's day is known; naive KST.
+
+    `read` is the minute that ran at the last visit, `traded` the last minute seen trading, `turnover` the day's so far
+    in KRW (None = not known: after a restart).
+    """
+
+    read: datetime
+    traded: datetime | None = None
+    turnover: int | None = None
+
+    def back_to(self, session: Session) -> datetime:
+        """The minute from which on something may have traded unseen."""
+        if self.traded is None and self.turnover == 0:
+            return self.read - _MINUTE
+        return self.traded or session.open.replace(tzinfo=None)
+
+
+class Reading(NamedTuple):
+    candles: list[Candle]
+    seen: Seen
+
+
+Heal = Callable[[datetime, datetime], list[Row]]
+"""(aware time, naive minute) → the day's rows at and before the time, back to the minute or the day's start; or []."""
 
 
 def read_today(client: KisClient, symbol: str, session: Session, now: datetime, known: datetime | None) -> list[Candle]:
-    """Today's closed minutes, oldest first, from `known` on (naive; None = from the open) and often some before.
+    """Today's closed minutes, oldest first, from `known` on (naive; None = from the open) and often some before."""
+    return read_day(client, symbol, session, now, Seen(known, known) if known else None).candles
+
+
+def read_day(
+    client: KisClient,
+    symbol: str,
+    session: Session,
+    now: datetime,
+    seen: Seen | None,
+    heal: Heal | None = None,
+) -> Reading:
+    """Today's closed minutes, oldest first, from what was `seen` on (None = from the open) and often some before.
 
     Empty where KIS has nothing of today. Raises `SourceError`. Rows that an answer silently lacks are not looked for:
-    the next page overlaps, and the settle compares.
+    the next page overlaps, and the settle compares. `heal` may bring what lies more than a page back.
     """
     closed = min(floor(now), session.end.replace(tzinfo=None))
+    back_to = seen.back_to(session) if seen else None
     found: dict[datetime, Row] = {}
     rows: list[Row] = []
     last, doubtful = closed - timedelta(seconds=1), False
     while last >= session.open.replace(tzinfo=None):
-        page = _page(client, symbol, session, last)
+        page = _page(client, symbol, session, last, trusting=bool(seen and not seen.turnover and not seen.traded))
         if page.rows and page.rows[0].minute > last:
             raise SourceError(f"오늘 {last:%H:%M} 이전을 물었는데 그 뒤의 행만 왔습니다.")
         doubtful = doubtful and not page.rows
-        found = {row.minute: row for row in page.rows if row.minute < closed} | found
+        is_first, found = not found, {row.minute: row for row in page.rows if row.minute < closed} | found
         rows = [found[minute] for minute in sorted(found)]
-        if not rows or (known and rows[0].minute <= known):
+        if not rows or not rows[0].turnover or (back_to and rows[0].minute <= back_to):
+            break  # a filler of turnover 0: nothing has traded before it
+        if is_first and _stands_still(rows, seen):
             break
         if page.starts_day:
             if doubtful or not unexplained_start(rows, session):
                 break
             doubtful = True  # turnover says that something came before: off-hours trades, or rows kept back
+        elif is_first and heal and (older := _healed(rows, session, heal, back_to)):
+            rows = older + rows
+            break
         last = rows[0].minute - timedelta(seconds=1)
-    return prove(rows, session).candles
+    return Reading(prove(rows, session).candles, _now_seen(rows, closed, seen))
+
+
+def _stands_still(rows: Sequence[Row], seen: Seen | None) -> bool:
+    """Whether nothing has traded since the last visit, or at all today."""
+    turnover = seen.turnover if seen else 0
+    return turnover is not None and rows[-1].turnover == turnover
+
+
+def _now_seen(rows: Sequence[Row], closed: datetime, seen: Seen | None) -> Seen:
+    traded = [row.minute for row in rows if row.volume]
+    before = seen or Seen(closed, None, 0)
+    last = max(traded[-1:] + ([before.traded] if before.traded else []), default=None)
+    return Seen(closed, last, rows[-1].turnover if rows else before.turnover)
+
+
+def _healed(rows: Sequence[Row], session: Session, heal: Heal, back_to: datetime | None) -> list[Row]:
+    """What came before these rows, from the past TR, where turnover proves that nothing is missing at the seam."""
+    first = rows[0].minute
+    start = back_to or session.open.replace(tzinfo=None)
+    if first - start <= timedelta(minutes=FULL_PAGE):
+        return []  # one more page of today's TR does it
+    older = heal((first - timedelta(seconds=1)).replace(tzinfo=session.open.tzinfo), start)
+    whole = older and not [at for at in prove([*older, rows[0]], session).doubts if at <= first]
+    return older if whole else []
 
 
 class Page(NamedTuple):
@@ -51,26 +124,27 @@ class Page(NamedTuple):
     """Whether nothing of today lies before this page."""
 
 
-def _page(client: KisClient, symbol: str, session: Session, last: datetime) -> Page:
-    """One page, asked again once where it is empty or a row of it cannot be true.
+def _page(client: KisClient, symbol: str, session: Session, last: datetime, *, trusting: bool) -> Page:
+    """One page, asked again once where it is empty (unless `trusting`) or a row of it cannot be true.
 
-    Empty twice it is the day's start: a full page may end exactly there. The caller asks turnover about it.
+    Empty twice it is the day's start: a full page may end exactly there. The caller asks turnover about it. A row that
+    is told as impossible twice alike is left out (law 13).
     """
+    before: list[str] = []
     for again in (True, False):
         raws = client.today_minutes(symbol, last)
-        try:
-            page = _read_page(raws, session)
-        except BadRow:
-            if not again:
-                raise
-            continue
-        if raws:
-            return page
+        lost: list[str] = []
+        rows = session_rows(raws, session, fillers=True, lost=lost)
+        if not lost or (lost == before and any(row.close for row in rows)):
+            if raws or trusting:
+                return Page(rows, _starts_day(raws, session))
+        elif not again:
+            raise BadRow(lost[0])
+        before = lost
     return Page([], True)
 
 
-def _read_page(raws: list[Any], session: Session) -> Page:
+def _starts_day(raws: list[Any], session: Session) -> bool:
     labels = [minute for minute in map(label, raws) if minute.date() == session.day]
     first = session.first_label.replace(tzinfo=None)
-    starts = len(labels) < len(raws) or len(raws) < FULL_PAGE or min(labels) <= first
-    return Page(session_rows(raws, session, fillers=True), starts)
+    return len(labels) < len(raws) or len(raws) < FULL_PAGE or min(labels) <= first

@@ -2,9 +2,21 @@
 
 import logging
 import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 
 from base.clock import Clock
+from base.errors import (
+    AuthError,
+    ConfigError,
+    MinuteDataError,
+    NotOffered,
+    SourceError,
+    Stopped,
+    StoreError,
+    StoreLost,
+)
 from cli import console
 
 _log = logging.getLogger("minute_data")
@@ -43,3 +55,39 @@ class Troubles:
         """Key → (since when, what)."""
         with self._lock:
             return dict(self._since)
+
+    def note(self, failed: Mapping[str, Exception], *, any_success: bool) -> None:
+        """Tell of each fault once: of KIS or the database as a whole where nothing worked, of single symbols else.
+
+        Raises `NotOffered` and `Stopped`.
+        """
+        for name, error in failed.items():
+            if isinstance(error, NotOffered | Stopped):
+                raise error
+            if isinstance(error, MinuteDataError):
+                self.begin(_whose(name, error, any_success), str(error))
+            else:
+                self.begin(name, f"예상하지 못한 오류 {type(error).__name__}", error)
+
+    def end_of(self, name: str) -> None:
+        """What worked: KIS, the database, the token, this symbol (or symbol-day)."""
+        for key in ("KIS", "DB", "토큰", name, name.split()[0]):
+            self.end(key)
+
+    @contextmanager
+    def asking_the_store(self) -> Iterator[None]:
+        try:
+            yield
+            self.end("DB")
+        except StoreError as error:
+            self.begin("DB", str(error))
+            raise
+
+
+def _whose(name: str, error: MinuteDataError, any_success: bool) -> str:
+    """Whose trouble an error is."""
+    if isinstance(error, AuthError | ConfigError):
+        return "토큰"
+    if isinstance(error, StoreLost) or (isinstance(error, StoreError) and not any_success):
+        return "DB"
+    return "KIS" if isinstance(error, SourceError) and not any_success else name

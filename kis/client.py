@@ -15,7 +15,7 @@ from base.clock import Clock
 from base.errors import RateLimited, TokenRefused
 from config.settings import Settings
 from kis.call_limiter import CallLimiter
-from kis.http import TokenExpired, Transient, Unreachable, Waiting, exchange, new_session, outage, patiently
+from kis.http import INSISTS, TokenExpired, Transient, Unreachable, Waiting, exchange, new_session, outage, patiently
 
 _QUOTES = "/uapi/domestic-stock/v1/quotations"
 MOST_DAYS = 100
@@ -35,6 +35,7 @@ class TokenSource(Protocol):
 
     def get(self) -> str: ...
     def renew(self, refused: str) -> str: ...
+    def reissue(self, refused: str) -> str: ...
 
 
 class KisClient:
@@ -166,18 +167,23 @@ class KisClient:
         return self._clock.time() - self._failing_since > _OUTAGE_SECONDS
 
     def _with_token(self, path: str, tr_id: str, params: dict[str, str]) -> dict[str, Any]:
-        """One paced call; an expired token is renewed and the call repeated."""
+        """One paced call; an expired token is renewed and the call repeated.
+
+        One that stays refused, though it was just issued, is waited for once more: somebody may have revoked it (§3).
+        """
         token = self._token.get()
-        for _ in range(_TOKEN_TRIES):
+        for left in reversed(range(_TOKEN_TRIES)):
             try:
                 return self._send(path, tr_id, params, token)
             except TokenExpired as error:
                 self._tell_of_token(token, error)
-                refused, token = token, self._token.renew(refused=token)
-                self._clock.sleep(1.0 if token == refused else 0.0)
-        raise TokenRefused(
-            "KIS가 내준 토큰을 KIS가 거절합니다. 잠시 뒤 다시 실행하세요. 계속되면 앱 키 상태를 확인하세요."
-        )
+                refused = token
+                if left > 1:
+                    token = self._token.renew(refused=refused)
+                    self._clock.sleep(1.0 if token == refused else 0.0)
+                elif left == 1:
+                    token = self._token.reissue(refused=refused)
+        raise TokenRefused(INSISTS)
 
     def _tell_of_token(self, refused: str, error: TokenExpired) -> None:
         """Once a token, however many threads hold it."""

@@ -6,6 +6,7 @@ code, `error_code` from the auth endpoints and `msg_cd` from the data ones (kis_
 
 import json
 import logging
+import re
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -39,6 +40,9 @@ _REFUSALS: Mapping[str, tuple[type[Exception], str]] = {
     "EGW02007": (ConfigError, _WRONG_HOST),
     "EGW02006": (NotOffered, _NOT_ON_VTS),
 }
+INSISTS = "KIS가 내준 토큰을 KIS가 거절합니다. 잠시 뒤 다시 실행하세요. 계속되면 앱 키 상태를 확인하세요."
+_CODE_WITHIN = re.compile(rb"\b(?:EGW\d{5}|90020000)\b")
+"""Error bodies come with unquoted keys, too: no JSON, but a code that must be obeyed (kis_api.md §3)."""
 
 
 class Transient(SourceError):
@@ -86,6 +90,8 @@ def _json_object(status: int, content: bytes) -> dict[str, Any]:
     try:
         body = json.loads(content)
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a ValueError too
+        if code := _CODE_WITHIN.search(content):
+            return {"rt_cd": "1", "msg_cd": code[0].decode()}
         raise _without_json(status, content) from error
     if not isinstance(body, dict):
         raise Transient(f"KIS가 JSON 객체가 아닌 답을 보냈습니다 (HTTP {status}).")

@@ -5,7 +5,7 @@ told here: the CSAT day (수능, one hour later), the first trading day of the y
 KIS itself corrects (`closed`, `opened`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache
@@ -25,6 +25,8 @@ class Session:
     open: datetime
     close: datetime
     csat: bool = False
+    believed: bool = False
+    """Whether the hours are not announced but seen in the rows themselves."""
 
     @property
     def end(self) -> datetime:
@@ -35,6 +37,13 @@ class Session:
     def first_label(self) -> datetime:
         """The earliest label that may belong to it: on a past CSAT day labels 09:59–16:29 were seen (kis_api.md §6)."""
         return self.open - timedelta(minutes=1) if self.csat else self.open
+
+
+    @property
+    def before_ten(self) -> tuple[datetime, datetime]:
+        """The minutes in which nothing trades on a day that opens at ten, naive KST, both included."""
+        midnight = datetime.combine(self.day, time())
+        return midnight, midnight + timedelta(hours=9, minutes=58)
 
 
 class TradingCalendar:
@@ -49,6 +58,7 @@ class TradingCalendar:
     ) -> None:
         told = frozenset(csat_days)
         self._csat = told | {day for day in CSAT_DAYS if day.year not in {own.year for own in told}}
+        self._seen_late: set[date] = set()
         self._closed = frozenset(closed)
         self._opened = frozenset(opened)
 
@@ -60,11 +70,23 @@ class TradingCalendar:
     def session(self, day: date) -> Session:
         """The regular session of a trading day."""
         opens, closes = time(9), time(15, 30)
-        if day in self._csat:
+        is_late = day in self._csat or day in self._seen_late
+        if is_late:
             opens, closes = time(10), time(16, 30)
         elif self._is_first_of_year(day):
             opens = time(10)
-        return Session(day, datetime.combine(day, opens, KST), datetime.combine(day, closes, KST), day in self._csat)
+        opened, closed = (datetime.combine(day, at, KST) for at in (opens, closes))
+        return Session(day, opened, closed, is_late, is_late and day not in self._csat)
+
+    def believe_late(self, day: date) -> bool:
+        """A day whose rows show the hours of a CSAT day has them; whether that is news (`runs_late`)."""
+        news = day not in self._seen_late
+        self._seen_late.add(day)
+        return news
+
+    def take_over(self, other: "TradingCalendar") -> None:
+        """What was seen in the rows outlives a calendar that is replaced."""
+        self._seen_late |= other._seen_late
 
     def _is_first_of_year(self, day: date) -> bool:
         return day.month == 1 and not any(self.is_trading_day(date(day.year, 1, d)) for d in range(1, day.day))
@@ -92,6 +114,24 @@ class TradingCalendar:
         known = {day.year for day in self._csat}
         touched = {day.year for day in _days(first, last) if day.month == 11 and 10 <= day.day <= 25}
         return sorted(touched - known)
+
+
+def late_day(day: date) -> str:
+    """What the user is told of one, in Korean."""
+    return f"{day}은 달력과 달리 10:00~16:30에 거래되는 날(수능일)로 보입니다. 받은 행을 따릅니다."
+
+
+def runs_late(minutes: Sequence[datetime], session: Session) -> bool:
+    """Whether these minutes with a trade, naive KST and from the day's first on, are a CSAT day's nobody announced.
+
+    Nothing trades before ten o'clock (labels may be a minute early), and something does in the ten minutes in which an
+    ordinary day collects orders for its closing auction.
+    """
+    if session.csat or not minutes:
+        return False
+    closed = session.close.replace(tzinfo=None)
+    in_the_pause = any(closed - timedelta(minutes=9) <= minute < closed for minute in minutes)
+    return in_the_pause and minutes[0] > session.before_ten[1]
 
 
 @cache

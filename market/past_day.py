@@ -19,6 +19,7 @@ from market.hours import Session
 COMPLETE, NO_TRADES, UNPROVEN = "COMPLETE", "NO_TRADES", "UNPROVEN"
 FULL_PAGE = 120
 """Rows of a full answer of the past TR; a shorter one has nothing behind it (kis_api.md §6)."""
+BELIEVED_HOURS = "예고 없이 10:00~16:30에 거래된 날 (받은 행으로 알아냄)"
 MOST_NAMED = 3
 """So many minutes or rows of a kind are named in a note."""
 
@@ -52,6 +53,8 @@ class Verdict(NamedTuple):
     deal: str = ""
     doubted: DailyAnswer | None = None
     told: str = ""
+    unreadable: frozenset[datetime] = frozenset()
+    """Minutes whose row cannot be a candle; naive KST."""
 
 
 class Page(NamedTuple):
@@ -120,6 +123,8 @@ def check_day(minutes: Minutes, session: Session, told: DailyAnswer, *, is_fresh
         notes.append(f"첫 봉 라벨이 개장 1분 전({candles[0].timestamp:%H:%M})")
     if not told:
         notes.append("일봉이 비어 있어 대조하지 못함")
+    if session.believed:
+        notes.append(BELIEVED_HOURS)
     start, auction = _odd_start(rows, session), has_auction(candles, session)
     end = "" if auction or is_fresh else _odd_end(candles[-1], daily)
     doubtful = start or ("" if auction else "종가 단일가 봉이 없음")
@@ -134,6 +139,7 @@ def check_day(minutes: Minutes, session: Session, told: DailyAnswer, *, is_fresh
         " · ".join([deal, *notes]) if deal and doubts == turnover else "",
         told if by_daily else None,
         digest(rows, doubts) if doubts else "",
+        frozenset(row.minute for row in rows if not row.close),
     )
 
 

@@ -1,7 +1,7 @@
 """The running day: today's TR page by page with its traps, and how pages are laid over what is stored."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -12,7 +12,8 @@ from kis_testing import at as naive
 
 from base.errors import BadRow, SourceError
 from base.kst import KST
-from collect.today import read_today
+from collect.morning import Morning
+from collect.today import Seen, read_day, read_today
 from market.candles import Candle, Candles, aggregate
 from market.running_day import floor, merged
 from simulator.simulator import Simulator
@@ -281,3 +282,147 @@ def test_merging_twice_changes_nothing():
 
 def test_the_running_minute_starts_at_its_second_zero():
     assert floor(now(10, 31, 59)) == naive(10, 31)
+
+
+# --- fillers, and minutes that show late ---
+
+
+def day_of(*trades: tuple[str, int], until: str, hidden: Sequence[str] = ()) -> list[dict[str, str]]:
+    """Today's TR at HHMM, newest first: a row a minute from the open, (HHMM, shares) at 1,000 KRW, `hidden` late."""
+    volumes, rows, turnover, moment = dict(trades), [], 0, datetime(2026, 11, 18, 9)
+    while f"{moment:%H%M}" <= until:
+        at = f"{moment:%H%M}"
+        volume = volumes.get(at, 0)
+        shown = 0 if at in hidden else volume
+        before, turnover = turnover, turnover + 1000 * volume
+        rows.append(raw(f"{at}00", 1000, shown, before if at in hidden else turnover))
+        moment += timedelta(minutes=1)
+    return rows[::-1]
+
+
+def test_a_symbol_without_a_trade_costs_one_page_and_stays_at_one():
+    client = Pages(day_of(until="1200"))
+    first = read_day(client, "005930", SESSION, now(11, 30), None)
+    assert first == ([], Seen(naive(11, 30), None, 0)) and len(client.asked) == 1
+    assert read_day(client, "005930", SESSION, now(11, 31), first.seen).candles == []
+    assert len(client.asked) == 2
+
+
+def test_a_symbol_of_which_kis_says_nothing_is_asked_twice_once():
+    client = Pages()
+    seen = read_day(client, "005930", SESSION, now(11, 30), None).seen
+    read_day(client, "005930", SESSION, now(11, 31), seen)
+    assert client.asked == ["11:29:59", "11:29:59", "11:30:59"]
+
+
+def test_a_lull_costs_one_page_a_visit_however_long():
+    client = Pages(day_of(("0910", 5), ("0911", 5), until="1200"))
+    seen = read_day(client, "005930", SESSION, now(10, 0), None).seen
+    assert seen == (naive(10, 0), naive(9, 11), 10_000)
+    client.asked.clear()
+    for minute in range(1, 40):
+        seen = read_day(client, "005930", SESSION, now(10, minute), seen).seen
+    assert len(client.asked) == 39 and seen.traded == naive(9, 11)
+
+
+def test_a_minute_that_shows_late_is_fetched_when_the_next_one_trades():
+    """09:11 is a filler until 10:30 trades: the page reaches back to the minute last seen trading, not last read."""
+    trades = (("0910", 5), ("0911", 7), ("1030", 3))
+    quiet = Pages(day_of(*trades[:2], until="1029", hidden=["0911"]))
+    reading = read_day(quiet, "005930", SESSION, now(10, 20), None)
+    assert [c.timestamp for c in reading.candles] == [naive(9, 10)]
+    assert reading.seen == (naive(10, 20), naive(9, 10), 12_000)
+    awake = Pages(day_of(*trades, until="1031"))
+    reading = read_day(awake, "005930", SESSION, now(10, 31), reading.seen)
+    found = [(candle.timestamp, candle.volume) for candle in reading.candles]
+    assert found == [(naive(9, 10), 5), (naive(9, 11), 7), (naive(10, 30), 3)]
+    assert reading.candles[-2].turnover == 7_000 and reading.seen.turnover == 15_000
+
+
+def test_turnover_that_went_up_over_a_filler_is_paged_for_at_once_and_then_no_more():
+    client = Pages(day_of(("0910", 5), ("1005", 7), until="1100", hidden=["1005"]))
+    seen = read_day(Pages(day_of(("0910", 5), until="0959")), "005930", SESSION, now(10, 0), None).seen
+    seen = read_day(client, "005930", SESSION, now(10, 10), seen).seen
+    assert len(client.asked) == 2, "back to 09:10"
+    read_day(client, "005930", SESSION, now(10, 11), seen)
+    assert len(client.asked) == 3
+
+
+def test_the_last_minute_before_the_auction_shows_with_it():
+    trades = (("1518", 5), ("1519", 7), ("1530", 100))
+    before = Pages(day_of(*trades[:2], until="1529", hidden=["1519"]))
+    reading = read_day(before, "005930", SESSION, now(15, 29), Seen(naive(15, 18)))
+    assert reading.candles[-1].timestamp == naive(15, 18)
+    after = Pages(day_of(*trades, until="1531"))
+    reading = read_day(after, "005930", SESSION, now(15, 32), reading.seen)
+    assert [(c.timestamp, c.turnover) for c in reading.candles[-2:]] == [
+        (naive(15, 19), 7_000),
+        (naive(15, 30), 100_000),
+    ]
+
+
+def test_a_row_that_is_impossible_twice_alike_is_left_out():
+    page = minutes("0900", 5)
+    page[2]["stck_lwpr"] = "999999"
+    assert read(Pages(script=[page, page]), now(9, 5)) == [naive(9, minute) for minute in (0, 1, 3, 4)]
+    other = minutes("0900", 5)
+    other[1]["stck_lwpr"] = "999999"
+    with pytest.raises(BadRow):
+        read(Pages(script=[page, other]), now(9, 5))
+
+
+# --- a morning from the past TR ---
+
+
+class Past(Pages):
+    """The past TR beside it: no fillers, 120 rows."""
+
+    past: Sequence[dict[str, str]] = ()
+
+    def past_minutes(self, symbol: str, last: datetime) -> list[Any]:
+        self.asked.append(f"past {last:%H:%M:%S}")
+        mine = [r for r in self.past if r["stck_bsop_date"] < "20261118" or r["stck_cntg_hour"] <= f"{last:%H%M%S}"]
+        return [row for row in mine if row["cntg_vol"] != "0"][:120]
+
+
+def healed(client: Past, moment: datetime, seen: Seen | None = None) -> list[datetime]:
+    heal = Morning(client, offered=True).of("005930", SESSION)  # type: ignore[arg-type]
+    return [c.timestamp for c in read_day(client, "005930", SESSION, moment, seen, heal).candles]  # type: ignore[arg-type]
+
+
+def test_a_morning_is_healed_from_the_past_tr_in_a_third_of_the_calls():
+    client = Past(minutes("0900", 240))
+    client.past = client.rows
+    assert len(healed(client, now(13, 0))) == 240
+    assert client.asked == ["12:59:59", "past 12:29:59", "past 10:29:59"]
+
+
+@pytest.mark.parametrize("past", ["empty", "yesterday's", "late", "with a hole"])
+def test_where_the_past_tr_is_no_help_todays_tr_is(past: str):
+    client = Past(minutes("0900", 240))
+    client.past = {
+        "empty": [],
+        "yesterday's": [{**row, "stck_bsop_date": "20261117"} for row in client.rows],
+        "late": [row for row in client.rows if row["stck_cntg_hour"] < "120000"],
+        "with a hole": [row for row in client.rows if row["stck_cntg_hour"] != "101500"],
+    }[past]
+    assert len(healed(client, now(13, 0))) == 240
+    assert client.asked.count("12:29:59") == 1
+
+
+def test_a_short_gap_is_a_page_of_todays_tr():
+    client = Past(minutes("0900", 240))
+    client.past = client.rows
+    assert len(healed(client, now(13, 0), Seen(naive(12, 10), naive(12, 9)))) >= 50
+    assert client.asked == ["12:59:59", "12:29:59"]
+
+
+def test_after_three_answers_without_today_nobody_is_asked_any_more_that_day():
+    client = Past(minutes("0900", 240))
+    morning = Morning(client, offered=True)  # type: ignore[arg-type]
+    for _ in range(5):
+        heal = morning.of("005930", SESSION)
+        read_day(client, "005930", SESSION, now(13, 0), None, heal)  # type: ignore[arg-type]
+    assert sum(asked.startswith("past") for asked in client.asked) == 3
+    assert morning.of("005930", session(date(2026, 11, 19))) is not None
+    assert Morning(client, offered=False).of("005930", SESSION) is None  # type: ignore[arg-type]

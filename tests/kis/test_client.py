@@ -280,7 +280,21 @@ class TestToken:
         sim.add_fault("egw00123", path="past")
         with pytest.raises(TokenRefused):
             client.past_minutes("005930", LAST)
-        assert client.calls <= 5 and sim.calls("token") == 1
+        assert client.calls <= 5 and sim.calls("token") == 2 and 55 < max(clock.slept) < 62
+
+    def test_revoked_within_a_minute_of_its_issue_is_waited_for(self, sim, client, clock):
+        """Another program of the key revoked it: KIS issues no second one within the minute."""
+        assert client.past_minutes("005930", LAST)
+        sim.expire_tokens()
+        clock.move(seconds=5)
+        assert client.past_minutes("005930", LAST)
+        assert sim.calls("token") == 2 and 50 < max(clock.slept) < 62
+
+    def test_revoked_within_the_minute_is_waited_for_once_by_all_threads(self, sim, client, clock):
+        assert client.past_minutes("005930", LAST)
+        sim.expire_tokens()
+        answers = in_threads(8, lambda: client.past_minutes("005930", LAST))
+        assert len(answers) == 8 and sim.calls("token") == 2
 
     def test_refused_now_and_then_by_mistake_stops_nothing(self, sim, client):
         sim.add_fault("egw00123", times=3, path="past")
@@ -293,6 +307,31 @@ class TestToken:
         clock.move(minutes=2)
         answers = in_threads(8, lambda: client.past_minutes("005930", LAST))
         assert len(answers) == 8 and sim.calls("token") == 2
+
+
+# --- errors that are no JSON ---
+
+
+class TestUnquoted:
+    """`{rt_cd:"1","msg1":"…","msg_cd":"EGW00201"}` (kis_api.md §3)."""
+
+    def said(self, code: bytes, status: str = "500 Internal Server Error") -> bytes:
+        return said(b'{rt_cd:"1","msg1":"...","msg_cd":"' + code + b'"}', status)
+
+    @pytest.mark.parametrize("status", ["500 Internal Server Error", "200 OK"])
+    def test_over_limit_slows_down(self, make, clock, status):
+        with Scripted(self.said(b"EGW00201", status), said(OK)) as server:
+            assert make(server.url).past_minutes("005930", LAST) == []
+        assert any(1.0 <= seconds <= 2.0 for seconds in clock.slept)
+
+    def test_refusal_of_the_key_stops(self, make):
+        with Scripted(self.said(b"EGW00103")) as server, pytest.raises(AuthError, match="EGW00103"):
+            make(server.url).past_minutes("005930", LAST)
+
+    def test_another_code_is_told_and_the_call_repeated(self, make):
+        with Scripted(self.said(b"EGW00550"), said(OK)) as server:
+            assert make(server.url).past_minutes("005930", LAST) == []
+            assert server.asked == 2
 
 
 # --- the call limit ---

@@ -1,0 +1,188 @@
+"""The settle on a fake clock: it never takes away what was proven (law 6), and doubt costs a mark there (law 13)."""
+
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from backfill_tools import coverage, execute, stored_rows, true_rows
+from updater_tools import FRIDAY, FakeDay, assert_provisional, at
+
+from simulator.surprises import SURPRISES
+
+PROFILES = {"005930": "liquid", "000660": "medium", "373220": "illiquid"}
+SATURDAY = date(2026, 11, 21)
+SELDOM = {1: 5, 5: 5, 15: 15}
+ALL = ("ONE_MINUTE", "FIVE_MINUTES", "FIFTEEN_MINUTES")
+Make = Callable[..., FakeDay]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    made: list[FakeDay] = []
+
+    def make(start: datetime, profiles: dict[str, str] = PROFILES, **options: Any) -> FakeDay:
+        made.append(FakeDay(tmp_path, start, profiles, every=SELDOM, **options))
+        return made[-1]
+
+    yield make
+    for day in made:
+        day.close()
+
+
+def watch(day: FakeDay, *moments: datetime) -> list[datetime]:
+    """At these moments nothing that had been proven may be missing; the moments that were looked at."""
+    looked: list[datetime] = []
+
+    def look() -> None:
+        for symbol in day.symbols:
+            assert_provisional(day, symbol, at(15, 31))
+        looked.append(day.clock.now())
+
+    for moment in moments:
+        day.clock.plan(moment, look)
+    return looked
+
+
+LATE = {
+    "only yesterday's": at(8, 0),
+    "behind 15:10": at(15, 10),
+    "behind the auction": at(15, 29, 50),
+}
+
+
+UNTIL = {"minutes": at(15, 43), "hours": at(21, 0), "morning": at(7, 20, day=SATURDAY)}
+CASES = [
+    pytest.param("*", when, until, id=f"both-{name}-{how_long}")
+    for name, when in LATE.items()
+    for how_long, until in UNTIL.items()
+] + [
+    pytest.param(path, when, UNTIL["hours"], id=f"{path}-{name}")
+    for path in ("past", "daily")
+    for name, when in LATE.items()
+]
+
+
+@pytest.mark.parametrize(("path", "as_of", "until"), CASES)
+def test_an_authority_that_is_late_takes_nothing_away_and_is_equal_the_next_morning(
+    make: Make, path: str, as_of: datetime, until: datetime
+) -> None:
+    day = make(at(15, 8), {"005930": "liquid", "373220": "illiquid"})
+    naive = {"as_of": as_of.replace(tzinfo=None), "until": until.replace(tzinfo=None)}
+    day.kis.add_fault("late", path=path, **naive)
+    looked = watch(day, at(15, 42), at(15, 55), at(20, 55), at(23, 30), at(7, 10, day=SATURDAY))
+    day.run(until=at(21, 30, day=SATURDAY))
+    assert len(looked) == 5
+    day.assert_week()
+    assert not day.lines("문제 시작")
+
+
+def test_one_symbol_that_is_late_holds_up_nobody(make: Make) -> None:
+    day = make(at(14, 58))
+    late = {"as_of": datetime(2026, 11, 20, 15, 10), "until": datetime(2026, 11, 20, 18)}
+    day.kis.add_fault("late", symbol="005930", **late)
+    day.run(until=at(15, 50))
+    told = coverage(day.url)
+    assert told["005930", str(FRIDAY)] == "PROVISIONAL" and told["000660", str(FRIDAY)] == "COMPLETE"
+    assert len(day.lines("과거 분봉이 아직 늦는 1종목일")) == 1
+    day.run(until=at(19, 0))
+    day.assert_week()
+
+
+@pytest.mark.parametrize("as_of", LATE.values(), ids=LATE)
+def test_started_after_the_close_it_asks_todays_tr_whether_the_authority_has_caught_up(
+    make: Make, as_of: datetime
+) -> None:
+    """Nothing is stored of today: the past TR and the daily candle agree with each other, and both are late."""
+    day = make(at(15, 41))
+    day.kis.add_fault("late", as_of=as_of.replace(tzinfo=None), until=datetime(2026, 11, 20, 17))
+    day.run(until=at(16, 30))
+    assert coverage(day.url).get(("005930", str(FRIDAY))) is None
+    day.run(until=at(18, 30))
+    day.assert_week()
+
+
+def test_what_the_authority_still_lacks_the_next_morning_is_believed_with_the_count(make: Make) -> None:
+    day = make(at(14, 58), {"005930": "liquid"})
+    day.kis.add_fault("late", as_of=datetime(2026, 11, 20, 15, 10), until=datetime(2026, 11, 25))
+    looked = watch(day, at(7, 20, day=SATURDAY))
+    day.run(until=at(9, 0, day=SATURDAY))
+    [(status, note)] = execute(
+        day.url, "SELECT status, note FROM stock_minute_coverage WHERE trade_date = '2026-11-20'"
+    )
+    assert looked and status == "UNPROVEN" and "장중에 확인한 11분이 과거 분봉에는 끝내 없음" in note
+    assert str(stored_rows(day.url, "005930")[-1][2]) <= "2026-11-20 15:09:00"
+    day.run(until=at(21, 0, day=SATURDAY))
+    assert coverage(day.url)["005930", str(FRIDAY)] == "UNPROVEN", "asked again, it still lacks them"
+
+
+def test_an_authority_that_lost_the_whole_day_is_never_believed(make: Make) -> None:
+    day = make(at(14, 58), {"005930": "liquid"})
+    day.kis.add_fault("late", as_of=datetime(2026, 11, 20, 8), until=datetime(2026, 11, 25))
+    day.run(until=at(21, 0, day=SATURDAY))
+    assert coverage(day.url)["005930", str(FRIDAY)] == "PROVISIONAL"
+    assert_provisional(day, "005930", at(15, 31))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SURPRISES if kind != "late"])
+def test_a_surprise_through_the_settle_costs_a_mark_and_no_candle(make: Make, kind: str) -> None:
+    day = make(at(15, 0))
+    day.kis.add_fault(kind, day=FRIDAY)
+    day.run(until=at(15, 50))
+    told = coverage(day.url)
+    assert {told[symbol, str(FRIDAY)] for symbol in day.symbols} <= {"UNPROVEN", "COMPLETE"}
+    assert kind == "deal" or told["005930", str(FRIDAY)] == "UNPROVEN"
+    for symbol in day.symbols:
+        found = [row[:10] for row in stored_rows(day.url, symbol) if row[2].date() == FRIDAY]
+        assert found == [row[:10] for row in true_rows(day.kis, symbol, [FRIDAY])]
+    assert day.lines("마감 확정 완료") and not day.lines("문제 시작")
+
+
+def test_once_an_evening_the_marked_days_are_asked_about_again(make: Make) -> None:
+    day = make(at(15, 20), {"005930": "liquid", "000660": "medium"})
+    for symbol in day.symbols:
+        day.kis.add_fault("daily_open", symbol=symbol, day=FRIDAY)
+    day.clock.plan(at(19, 0), lambda: day.kis.surprises.pop(0))
+    day.run(until=at(20, 5))
+    assert set(coverage(day.url).values()) == {"COMPLETE", "UNPROVEN"}
+    assert len(day.lines("❓")) == 2 and "일봉 시가" in day.lines("❓ 005930")[0]
+    asked = day.count("past")
+    day.run(until=at(23, 0))
+    assert day.count("past") - asked == 8
+    assert day.lines("✅ 005930 2026-11-20: UNPROVEN이던 날이 이제 COMPLETE입니다.")
+    assert day.lines("❓ UNPROVEN 1종목일을 다시 물었지만 그대로입니다")
+    told = coverage(day.url)
+    assert (told["005930", str(FRIDAY)], told["000660", str(FRIDAY)]) == ("COMPLETE", "UNPROVEN")
+    day.run(until=at(22, 0, day=SATURDAY))
+    assert len(day.lines("다시 물었지만")) == 3, "after the restart, and the next evening"
+
+
+def test_a_row_that_only_the_authority_tells_as_impossible_leaves_the_proven_one(make: Make) -> None:
+    day = make(at(15, 0), {"005930": "liquid"})
+    bad: Any = day.kis.add_fault("impossible", path="past", day=FRIDAY)
+    day.run(until=at(15, 50))
+    assert coverage(day.url)["005930", str(FRIDAY)] == "UNPROVEN" and bad.fired
+    bad.once = True  # else the oracle leaves the minute out
+    found = [row[:10] for row in stored_rows(day.url, "005930") if row[2].date() == FRIDAY]
+    assert found == [row[:10] for row in true_rows(day.kis, "005930", [FRIDAY])]
+
+
+def test_rows_of_others_in_the_session_are_still_removed(make: Make) -> None:
+    day = make(at(15, 41), {"373220": "illiquid"})
+    silent = next(
+        moment
+        for n in range(60)
+        if (moment := datetime(2026, 11, 20, 10) + timedelta(minutes=n))
+        not in {candle.timestamp for candle in day.kis.truth("373220", FRIDAY)}
+    )
+    day.run(until=at(15, 41, 30))
+    execute(day.url, "DELETE FROM stock_minute_coverage")
+    execute(
+        day.url,
+        "INSERT INTO stock_minute_prices (stock_symbol, timestamp, minute_interval, open_price, high_price, low_price,"
+        " close_price, volume, vwap) VALUES ('373220', %s, 'ONE_MINUTE', 1, 1, 1, 1, 1, 1)",
+        str(silent),
+    )
+    day.run(until=at(16, 0))
+    day.assert_week()
