@@ -21,9 +21,10 @@ from base.clock import Clock
 from base.errors import StoreError
 from base.kst import KST
 from config.settings import Database, Settings
+from market.adjustment import Factor
 from market.candles import Candle, Candles
 from market.hours import Session
-from store import schema
+from store import factors, schema
 from store.driver import Row, Run, Value
 from store.link import Link, TryAgain
 from store.minutes import Minutes
@@ -83,6 +84,7 @@ def read_candles(
     end: date | str | None = None,
     *,
     settings: Settings | None = None,
+    adjusted: bool = False,
     strict: bool = False,
     clock: Clock | None = None,
 ) -> "pd.DataFrame":
@@ -100,7 +102,9 @@ def read_candles(
 
     Without `start` thirty days up to `end`, without `end` up to today. `settings`: those of `.env`; no KIS key is
     needed. Warns (`IncompleteWarning`) and names the days that are missing, unproven or provisional; `strict` raises
-    `IncompleteData` instead. Raises `ConfigError` for what cannot be asked or read, `StoreError` for a lost database.
+    `IncompleteData` instead. `adjusted`: prices (float64) and volumes as if today's shares had always been, by the
+    factors that `export_candles.py --adjusted` asked KIS for; `IncompleteData` where they are unknown. Raises
+    `ConfigError` for what cannot be asked or read, `StoreError` for a lost database.
     """
     from market.intervals import parse
     from store import reading
@@ -109,7 +113,7 @@ def read_candles(
     with reading.opened(open_store, settings, clock, start, end) as (store, asked):
         from store.frames import candles_frame
 
-        return candles_frame(store, wanted, shown, asked, strict=strict)
+        return candles_frame(store, wanted, shown, asked, adjusted=adjusted, strict=strict)
 
 
 def read_coverage(
@@ -238,6 +242,15 @@ class Store:
     def minutes(self) -> Minutes:
         """Reads 1-minute candles in bulk (store/frames.py)."""
         return Minutes(self._link, self._shape, self._database)
+
+    def factors(self, symbol: str) -> list[Factor]:
+        """What split-adjusted prices are multiplied by, ascending; [] where KIS was never asked."""
+        return self._link.transaction(lambda run: factors.read(run, self._link.dialect, symbol))
+
+    def keep_factors(self, symbol: str, found: Sequence[Factor], now: datetime) -> None:
+        """Replace a symbol's factors; the table is made when it is missing."""
+        self._link.transaction(lambda run: factors.make_ready(run, self._link.dialect))
+        self._link.transaction(lambda run: factors.keep(run, symbol, found, _naive(now)))
 
     def spans(self, symbols: Sequence[str]) -> dict[str, tuple[datetime, datetime]]:
         """First and last 1-minute candle of each symbol that has any, naive KST."""

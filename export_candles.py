@@ -4,8 +4,8 @@
     python export_candles.py --interval day --out daily.csv  one file for Excel
     python export_candles.py --symbols 005930 --out -        CSV for the next command in a pipe
 
-It only reads the table. Exit 0 complete · 1 nothing there, or days missing, unproven or provisional (named) · 2 usage
-or configuration · 130 interrupted.
+It only reads the table; --adjusted alone asks KIS, and keeps the factors in a table of their own. Exit 0 complete · 1
+nothing there, or days missing, unproven or provisional (named) · 2 usage or configuration · 130 interrupted.
 """
 
 import argparse
@@ -47,7 +47,9 @@ _EXAMPLES = """\
 
 def parser() -> argparse.ArgumentParser:
     made = command_line.Parser(
-        "export_candles.py", "저장된 캔들을 Parquet이나 CSV로 내보냅니다. KIS 키가 필요 없습니다.", _EXAMPLES
+        "export_candles.py",
+        "저장된 캔들을 Parquet이나 CSV로 내보냅니다. KIS 키가 필요 없습니다(--adjusted 말고는).",
+        _EXAMPLES,
     )
     what = made.add_argument_group("무엇을")
     what.add_argument("--days", metavar="N", help="최근 며칠 (달력 날짜, 기본 30)")
@@ -57,6 +59,8 @@ def parser() -> argparse.ArgumentParser:
     which.add_argument("--symbols", metavar="A,B", help="종목코드를 쉼표로 (기본: symbols.csv의 97개)")
     which.add_argument("--symbols-file", metavar="F", help="종목 파일: 한 줄에 종목코드[,이름]")
     what.add_argument("--interval", metavar="I", default="1", help=f"봉 간격: {', '.join(map(str, SHOWN))} (기본 1)")
+    adjusting = "수정주가: 액면분할 등을 오늘의 주식 수로 맞춤 (KIS에 물음: 키 필요, 100일마다 종목당 2번)"
+    what.add_argument("--adjusted", action="store_true", help=adjusting)
     how = made.add_argument_group("어떻게")
     how.add_argument("--format", choices=["parquet", "csv"], help="형식 (기본 parquet; --out 이 .csv 로 끝나면 csv)")
     where = "폴더(기본 export), .parquet·.csv 파일, 또는 - (CSV를 표준 출력으로)"
@@ -83,7 +87,7 @@ def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
     clock = clock or Clock()
     console.on_stop(clock)
     try:
-        return run(arguments, clock, user_settings.load(os.environ, HERE, needs_key=False))
+        return run(arguments, clock, user_settings.load(os.environ, HERE, needs_key=arguments.adjusted))
     except Stopped:
         console.complain("중단했습니다. 이미 쓴 파일은 온전하니 다시 실행하면 이어집니다.")
         return Stopped.exit_code
@@ -125,7 +129,7 @@ def order_of(arguments: argparse.Namespace, settings: Settings, clock: Clock) ->
     count = command_line.whole("--days", "30" if days is None else days, MOST_DAYS)
     since = day_of("--from", first, until - timedelta(days=count - 1))
     asked = range_of(since, until, TradingCalendar(csat_days=settings.csat_days), clock.now())
-    return Order(list(names), parse(arguments.interval), asked, arguments.force)
+    return Order(list(names), parse(arguments.interval), asked, arguments.force, arguments.adjusted)
 
 
 def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
@@ -139,6 +143,8 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     console.setup_logging(None, clock, settings.secrets(), verbose=arguments.verbose, quiet=arguments.quiet)
     must_exist(settings.database)
     with closing(open_store(settings.database, clock, patience=_PATIENCE)) as store:
+        if order.adjusted:
+            ask_for_factors(settings, clock, store, order)
         progress = console.Progress(order.steps(), "📦 내보내기", clock, quiet=arguments.quiet)
         with progress:
 
@@ -148,6 +154,16 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
 
             told = export(store, order, target, done)
     return summary(told, order, target)
+
+
+def ask_for_factors(settings: Settings, clock: Clock, store: "Store", order: "Order") -> None:
+    from collect.factors import refresh
+    from kis.client import KisClient
+    from kis_token import TokenCache
+
+    client = KisClient.of(settings, TokenCache(settings, clock), clock)
+    with console.Progress(len(order.symbols), "📐 수정계수", clock) as progress:
+        refresh(client, store, order.symbols, order.asked.first, order.asked.last, clock.now(), done=progress.advance)
 
 
 def export(store: "Store", order: "Order", target: Target, done: Callable[[], None]) -> "Told":
@@ -170,6 +186,8 @@ def summary(told: "Told", order: "Order", target: Target) -> int:
         return 1
     counts = f"{console.number(told.rows)}개 캔들, 파일 {told.written}개 씀, {told.unchanged}개 그대로"
     console.say(f"✅ 내보내기: {target.path or '표준 출력'} ({span}, {counts})", stream=stream)
+    if told.splits:
+        console.say(f"ℹ️ 수정된 분할·병합: {', '.join(told.splits)}", stream=stream)
     if told.empty:
         console.say(f"⚠️ 캔들이 하나도 없는 종목: {', '.join(told.empty)}", stream=stream)
     if told.doubtful:

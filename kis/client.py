@@ -94,8 +94,8 @@ class KisClient:
             FID_PW_DATA_INCU_YN="N",
         )
 
-    def daily(self, symbol: str, first: date, last: date) -> list[Any]:
-        """Unadjusted daily rows from `first` to `last`, a call for every hundred days (§7)."""
+    def daily(self, symbol: str, first: date, last: date, *, adjusted: bool = False) -> list[Any]:
+        """Daily rows from `first` to `last`, unadjusted unless told, a call for every hundred days (§7)."""
         rows: list[Any] = []
         while first <= last:
             until = min(last, first + timedelta(days=MOST_DAYS - 1))
@@ -107,7 +107,7 @@ class KisClient:
                 FID_INPUT_DATE_1=f"{first:%Y%m%d}",
                 FID_INPUT_DATE_2=f"{until:%Y%m%d}",
                 FID_PERIOD_DIV_CODE="D",
-                FID_ORG_ADJ_PRC="1",
+                FID_ORG_ADJ_PRC="0" if adjusted else "1",
             )
             first = until + timedelta(days=1)
         return rows

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple
 
 from base.extras import extra
 from market.intervals import Interval
@@ -39,13 +39,14 @@ class About(NamedTuple):
 
     interval: Interval
     created: datetime
+    prices: Literal["unadjusted", "adjusted"] = "unadjusted"
 
     def metadata(self, content: str) -> dict[bytes, bytes]:
         said = {
             "source": "KIS Open API, stock_minute_prices",
             "interval": str(self.interval),
             "time_zone": "Asia/Seoul",
-            "prices": "unadjusted",
+            "prices": self.prices,
             "created": self.created.isoformat(timespec="seconds"),
             "version": VERSION,
             "content": content,
@@ -53,10 +54,12 @@ class About(NamedTuple):
         return {f"minute_candles.{name}".encode(): text.encode() for name, text in said.items()}
 
 
-def schema() -> "pa.Schema":
+def schema(*, adjusted: bool = False) -> "pa.Schema":
     """`symbol` is a dictionary of text: as pandas takes the folders' names, so that both agree."""
     pa: Any = extra("pyarrow", WHAT)
-    whole = [(name, pa.int64()) for name in ("open", "high", "low", "close", "volume", "turnover")]
+    price = pa.float64() if adjusted else pa.int64()
+    whole = [(name, price) for name in ("open", "high", "low", "close")]
+    whole += [(name, pa.int64()) for name in ("volume", "turnover")]
     text = pa.dictionary(pa.int32(), pa.string())
     times = pa.timestamp("us", "Asia/Seoul")
     found: pa.Schema = pa.schema(
@@ -73,10 +76,12 @@ def table_of(part: Part) -> "pa.Table":
     columns, unproven = part.columns, part.columns.vwap == UNPROVEN
     symbol = pa.DictionaryArray.from_arrays(np.zeros(len(unproven), np.int32), [part.symbol])
     start = pa.array(columns.start - UTC_AHEAD).cast(pa.timestamp("us", "Asia/Seoul"))
-    prices = [pa.array(column) for column in columns[1:6]]
-    turnover, vwap = pa.array(columns.turnover, mask=unproven), pa.array(columns.vwap / 100, mask=unproven)
+    prices = [pa.array(column) for column in (*part.prices(), part.volume())]
+    turnover, vwap = pa.array(columns.turnover, mask=unproven), pa.array(part.vwap(), mask=unproven)
     status = pa.DictionaryArray.from_arrays(part.status.astype(np.int32), list(STATUSES))
-    table: pa.Table = pa.Table.from_arrays([symbol, start, *prices, turnover, vwap, status], schema=schema())
+    table: pa.Table = pa.Table.from_arrays(
+        [symbol, start, *prices, turnover, vwap, status], schema=schema(adjusted=part.ratio is not None)
+    )
     return table
 
 
@@ -101,14 +106,14 @@ class Fingerprint:
         return self._digest.hexdigest()
 
 
-def content_of(path: Path) -> str | None:
-    """The fingerprint that stands in a Parquet file; None where there is no such file."""
+def said_by(path: Path, name: str) -> str | None:
+    """What a Parquet file of ours says of itself (`content`: its fingerprint); None where there is no such file."""
     pq: Any = extra("pyarrow.parquet", WHAT)
     try:
         metadata = pq.read_metadata(path).metadata or {}
     except (OSError, ValueError):
         return None
-    return str(metadata.get(b"minute_candles.content", b"").decode()) or None
+    return str(metadata.get(f"minute_candles.{name}".encode(), b"").decode()) or None
 
 
 @contextmanager
@@ -138,7 +143,7 @@ class ParquetFile:
     def __init__(self, path: Path, about: About) -> None:
         pq: Any = extra("pyarrow.parquet", WHAT)
         self._about, self._fingerprint = about, Fingerprint()
-        self._writer = pq.ParquetWriter(path, schema(), compression="zstd")
+        self._writer = pq.ParquetWriter(path, schema(adjusted=about.prices == "adjusted"), compression="zstd")
 
     def add(self, table: "pa.Table") -> None:
         self._fingerprint.add(table)

@@ -17,7 +17,7 @@ from base.extras import extra
 from base.kst import KST
 from market.intervals import Interval
 from store import frames
-from store.candle_files import WHAT, About, CsvFile, Fingerprint, ParquetFile, content_of, replacing, schema, table_of
+from store.candle_files import WHAT, About, CsvFile, Fingerprint, ParquetFile, replacing, said_by, schema, table_of
 from store.day_states import DayState
 from store.frames import Part, Range, Table
 
@@ -38,6 +38,7 @@ class Told:
     written: int = 0
     unchanged: int = 0
     doubtful: list[DayState] = field(default_factory=list)
+    splits: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
     """Symbols without any candle in the range."""
 
@@ -50,6 +51,7 @@ class Order:
     interval: Interval
     asked: Range
     force: bool = False
+    adjusted: bool = False
 
     def years(self) -> list[Range]:
         """The range, cut where a year ends: what is held in memory is a symbol's year."""
@@ -62,7 +64,7 @@ class Order:
         return len(self.symbols) * len(self.years())
 
     def about(self) -> About:
-        return About(self.interval, self.asked.now.astimezone(KST))
+        return About(self.interval, self.asked.now.astimezone(KST), "adjusted" if self.adjusted else "unadjusted")
 
 
 def to_folder(
@@ -91,7 +93,7 @@ def to_file(table: Table, order: Order, kind: Format, path: Path, *, done: Calla
             file = ParquetFile(fresh, order.about())
             for _, piece in _counted(table, order, told, done):
                 file.add(table_of(piece))
-            same = file.close() == content_of(path) and not order.force
+            same = file.close() == said_by(path, "content") and not order.force
         else:
             with fresh.open("wb") as sink:
                 _stream(table, order, CsvFile(sink, with_bom=True), told, done)
@@ -123,6 +125,9 @@ def _counted(table: Table, order: Order, told: Told, done: Callable[[], None]) -
         before = told.rows
         for year in order.years():
             found = frames.part(table, minutes, symbol, order.interval, year)
+            if order.adjusted:
+                found = frames.adjusted_part(found, table.factors(symbol))
+                told.splits += [text for text in found.splits if text not in told.splits]
             told.rows += len(found.status)
             told.doubtful += [state for state in found.states if state.is_doubtful]
             yield year.first.year, found
@@ -133,22 +138,30 @@ def _counted(table: Table, order: Order, told: Told, done: Callable[[], None]) -
 
 def _write_year(year: int, part: Part, order: Order, folder: Path, told: Told) -> None:
     path = folder / f"interval={order.interval}" / f"symbol={part.symbol}" / f"{year}.parquet"
-    wanted = _merged(path, table_of(part), order.asked)
+    wanted = _merged(path, table_of(part), order)
     if not wanted.num_rows:
         path.unlink(missing_ok=True)
-    elif not order.force and content_of(path) == _content(wanted):
+    elif not order.force and said_by(path, "content") == _content(wanted):
         told.unchanged += 1
     else:
         _write_parquet(path, wanted, order)
         told.written += 1
 
 
-def _merged(path: Path, fresh: "pa.Table", asked: Range) -> "pa.Table":
-    """What was exported before of days outside the range, and the range as it is now."""
+def _merged(path: Path, fresh: "pa.Table", order: Order) -> "pa.Table":
+    """What was exported before of days outside the range, and the range as it is now.
+
+    Adjusted prices of other days may be adjusted by less: they go. Raises `StoreError` for a folder of the other kind.
+    """
     pa: Any = extra("pyarrow", WHAT)
     compute: Any = extra("pyarrow.compute", WHAT)
-    if content_of(path) is None:
+    if (prices := said_by(path, "prices")) is None:
         return fresh
+    if prices != order.about().prices:
+        raise StoreError(f"수정주가와 원주가를 한 폴더에 섞을 수 없습니다: {path}. --out 으로 다른 폴더를 쓰세요.")
+    if order.adjusted:
+        return fresh
+    asked = order.asked
     kept = extra("pyarrow.parquet", WHAT).read_table(path, partitioning=None)
     since, until = (pa.scalar(moment, schema().field("timestamp").type) for moment in _bounds(asked))
     before = kept.filter(compute.less(kept["timestamp"], since))
@@ -179,7 +192,7 @@ def _write_parquet(path: Path, table: "pa.Table", order: Order) -> None:
 def _write_marker(order: Order, folder: Path) -> None:
     path = folder / f"interval={order.interval}" / MARKER / "empty.parquet"
     if not path.exists():
-        _write_parquet(path, schema().empty_table(), order)
+        _write_parquet(path, schema(adjusted=order.adjusted).empty_table(), order)
 
 
 def _write_csv(symbol: str, pieces: Iterable[Part], order: Order, folder: Path, told: Told) -> None:

@@ -7,11 +7,12 @@ what it yields into frames. Days that are missing, unproven or provisional come 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from base.errors import IncompleteData
 from base.extras import extra
 from base.kst import KST
+from market.adjustment import Factor, splits
 from market.hours import Session, TradingCalendar
 from market.intervals import Interval, window_minutes
 from store.day_states import STATUSES, DayState, Known, states, told
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from store.minutes import Numbers
+
 DAY = 24 * 60 * MINUTE
 _EPOCH = date(1970, 1, 1)
 _WHAT = "DataFrame으로 읽기"
@@ -30,6 +33,10 @@ _WHAT = "DataFrame으로 읽기"
 
 class IncompleteWarning(UserWarning):
     """A range that was read holds days that are missing, unproven or provisional."""
+
+
+class SplitWarning(UserWarning):
+    """The adjusted range that was read holds a split: prices before it are not those that were paid."""
 
 
 class Table(Protocol):
@@ -40,6 +47,7 @@ class Table(Protocol):
         self, symbols: Sequence[str], sessions: Sequence[Session]
     ) -> Mapping[tuple[str, date], tuple[int, int, int]]: ...
     def minutes(self) -> Minutes: ...
+    def factors(self, symbol: str) -> list[Factor]: ...
 
 
 class Range(NamedTuple):
@@ -57,12 +65,57 @@ class Range(NamedTuple):
 
 
 class Part(NamedTuple):
-    """The candles of one symbol, the code in `STATUSES` of each one's day, and the state of every day."""
+    """The candles of one symbol, the code in `STATUSES` of each one's day, and the state of every day.
+
+    `ratio`: what each candle's prices are multiplied and divided by, where they shall be adjusted for splits.
+    """
 
     symbol: str
     columns: Columns
     status: "NDArray[np.int8]"
     states: list[DayState]
+    ratio: "tuple[Numbers, Numbers] | None" = None
+    splits: tuple[str, ...] = ()
+
+    def prices(self) -> "list[NDArray[Any]]":
+        """open, high, low, close: whole KRW, or float64 where adjusted."""
+        if self.ratio is None:
+            return list(self.columns[1:5])
+        return [price * self.ratio[0] / self.ratio[1] for price in self.columns[1:5]]
+
+    def volume(self) -> "Numbers":
+        if self.ratio is None:
+            return self.columns.volume
+        return (2 * self.columns.volume * self.ratio[1] + self.ratio[0]) // (2 * self.ratio[0])
+
+    def vwap(self) -> "NDArray[np.float64]":
+        """KRW; meaningless where it is unproven."""
+        cents = self.columns.vwap / 100
+        return cents if self.ratio is None else cents * self.ratio[0] / self.ratio[1]
+
+
+def adjusted_part(part: Part, factors: Sequence[Factor]) -> Part:
+    """The same candles with the ratio of each one's day. Raises `IncompleteData` where a day's factor is unknown."""
+    import numpy as np
+
+    firsts = np.array([(factor.first - _EPOCH).days for factor in factors], np.int64)
+    lasts = np.array([(factor.last - _EPOCH).days for factor in factors], np.int64)
+    days = part.columns.start // DAY
+    at = np.searchsorted(firsts, days, side="right") - 1
+    unknown = at < 0 if not len(factors) else (at < 0) | (days > lasts[at])
+    if unknown.any():
+        day = _EPOCH + timedelta(days=int(days[unknown][0]))
+        raise IncompleteData(
+            f"{part.symbol} {day}의 수정계수를 모릅니다. KIS에 먼저 물으세요: "
+            f"python export_candles.py --adjusted --symbols {part.symbol} --from {day} --out adjusted.parquet"
+        )
+    if not len(days):
+        return part
+    numerators = np.array([factor.numerator for factor in factors], np.int64)[at]
+    denominators = np.array([factor.denominator for factor in factors], np.int64)[at]
+    inside = [one for one in splits(factors) if _EPOCH + timedelta(days=int(days[0])) < one[0]]
+    told = tuple(f"{part.symbol} {day} 1주 → {shares}주" for day, shares in inside)
+    return part._replace(ratio=(numerators, denominators), splits=told)
 
 
 def parts(table: Table, symbols: Sequence[str], interval: Interval, asked: Range) -> Iterator[Part]:
@@ -102,36 +155,42 @@ def _microseconds(moment: datetime) -> int:
 
 
 def candles_frame(
-    table: Table, symbols: Sequence[str], interval: Interval, asked: Range, *, strict: bool
+    table: Table, symbols: Sequence[str], interval: Interval, asked: Range, *, adjusted: bool, strict: bool
 ) -> "pd.DataFrame":
     """See `db.read_candles`. Raises `IncompleteData` where `strict` and a day is doubtful."""
     extra("pandas", _WHAT)
     found = list(parts(table, symbols, interval, asked))
+    if adjusted:
+        found = [adjusted_part(one, table.factors(one.symbol)) for one in found]
     doubtful = [state for one in found for state in one.states if state.is_doubtful]
     if doubtful and strict:
         raise IncompleteData(f"빠졌거나 확인되지 않은 날이 있습니다: {told(doubtful)}")
     if doubtful:
         line = f"{told(doubtful)} (모두 보기: read_coverage, 채우기: python fetch_minute_data.py)"
         warnings.warn(line, IncompleteWarning, stacklevel=3)
+    if split := [text for one in found for text in one.splits]:
+        warnings.warn(f"수정주가: {', '.join(split)}", SplitWarning, stacklevel=3)
     return frame_of(found)
 
 
 def frame_of(found: Sequence[Part]) -> "pd.DataFrame":
-    """The parts below each other; a column is copied once."""
+    """The parts (one at least) below each other; a column is copied once."""
     import numpy as np
 
     pandas = extra("pandas", _WHAT)
-    columns = Columns(*[np.concatenate([one.columns[n] for one in found] or [np.empty(0, np.int64)]) for n in range(8)])
-    status = np.concatenate([one.status for one in found] or [np.empty(0, np.int8)])
-    proven = columns.vwap != UNPROVEN
+    status = np.concatenate([one.status for one in found])
+    proven = np.concatenate([one.columns.vwap for one in found]) != UNPROVEN
+    prices = [np.concatenate(columns) for columns in zip(*[one.prices() for one in found], strict=True)]
     data = {
-        **{name: getattr(columns, name) for name in ("open", "high", "low", "close", "volume")},
-        "turnover": np.where(proven, columns.turnover, np.nan),
-        "vwap": np.where(proven, columns.vwap / 100, np.nan),
+        **dict(zip(("open", "high", "low", "close"), prices, strict=True)),
+        "volume": np.concatenate([one.volume() for one in found]),
+        "turnover": np.where(proven, np.concatenate([one.columns.turnover for one in found]), np.nan),
+        "vwap": np.where(proven, np.concatenate([one.vwap() for one in found]), np.nan),
         "status": pandas.Categorical.from_codes(status, STATUSES),
         "proven": proven,
     }
-    frame: pd.DataFrame = pandas.DataFrame(data, index=_index(found, columns.start), copy=False)
+    start = np.concatenate([one.columns.start for one in found])
+    frame: pd.DataFrame = pandas.DataFrame(data, index=_index(found, start), copy=False)
     return frame
 
 

@@ -20,13 +20,16 @@ import pyarrow.parquet as pq
 import pytest
 from backfill_tools import CSAT, EVENING, LAST, Ran, User, execute, simulator, url_of
 from places import ROOT
-from truth_tables import SYMBOLS, assert_same, filled, truth
+from truth_tables import SYMBOLS, assert_same, filled, settings_of, truth
 
+import db
 import export_candles
 from base.clock import Clock
+from base.errors import IncompleteData
 from config.settings import Database
 from market.intervals import SHOWN
 from simulator.simulator import Simulator
+from store.frames import SplitWarning
 
 RANGE = ["--from", str(CSAT), "--to", str(LAST), "--symbols", ",".join(SYMBOLS)]
 Export = Callable[..., tuple[int, str, str]]
@@ -244,6 +247,49 @@ def test_a_file_that_cannot_be_written_is_exit_1_in_one_line(light: Database, ex
     assert code == 1 and "파일을 쓸 수 없습니다" in err
 
 
+def test_adjusted_prices_are_adjusted_on_reading_alone(
+    sim: Simulator, light: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, export: Export
+) -> None:
+    """A split on Friday: one share became five. What is stored stays as it was traded."""
+    monkeypatch.setitem(sim.answers.splits, "005930", [(LAST, 5)])
+    before = execute(url_of(light), "SELECT * FROM stock_minute_prices")
+    user = User(tmp_path, sim.url, url_of(light), on_the_day=False)
+    out = tmp_path / "adjusted.parquet"
+    asked = (*RANGE, "--adjusted", "--interval", "30", "--out", str(out))
+    assert "KIS_APP_KEY" in command(user, *asked).err  # the only use of a key
+    ran = command(user, *asked, KIS_APP_KEY="PSEDtestAppKey0123456789abcdefghijkl")
+    assert ran.code == 0 and "005930 2026-11-20 1주 → 5주" in ran.out and "000660" not in ran.out, ran.all
+    assert execute(url_of(light), "SELECT * FROM stock_minute_prices") == before
+    settings = settings_of(light, tmp_path)
+    said = {"settings": settings, "clock": Clock(at=EVENING)}
+    plain_frame = db.read_candles(SYMBOLS, 30, CSAT, LAST, **said)
+    with pytest.warns(SplitWarning, match="005930 2026-11-20 1주 → 5주"):
+        frame = db.read_candles(SYMBOLS, 30, CSAT, LAST, adjusted=True, **said)
+    days = frame.index.get_level_values("timestamp").date
+    old = (frame.index.get_level_values("symbol") == "005930") & (days == CSAT)
+    for name in ("open", "high", "low", "close", "vwap"):
+        assert (frame[name][~old].dropna() == plain_frame[name][~old].dropna()).all()
+        assert (frame[name][old].dropna() * 5 - plain_frame[name][old].dropna()).abs().max() < 1e-6
+    assert (frame["volume"][old] == 5 * plain_frame["volume"][old]).all()
+    assert (frame["turnover"].dropna() == plain_frame["turnover"].dropna()).all()
+    file = pd.read_parquet(out).set_index(["symbol", "timestamp"])
+    assert (file["close"].to_numpy() == frame["close"].to_numpy()).all()
+    assert pq.read_metadata(out).metadata[b"minute_candles.prices"] == b"adjusted"
+    with pytest.raises(IncompleteData, match="수정계수를 모릅니다"):
+        execute(url_of(light), "DELETE FROM stock_adjustment_factors WHERE stock_symbol = '000660'")
+        db.read_candles("000660", 30, CSAT, LAST, adjusted=True, **said)
+
+
+def test_adjusted_and_plain_prices_do_not_mix_in_a_folder(
+    sim: Simulator, light: Database, tmp_path: Path, export: Export
+) -> None:
+    assert export(light, "--out", "both")[0] == 0
+    user = User(tmp_path, sim.url, url_of(light), on_the_day=False)
+    key = "PSEDtestAppKey0123456789abcdefghijkl"
+    ran = command(user, *RANGE, "--adjusted", "--out", str(tmp_path / "both"), KIS_APP_KEY=key)
+    assert ran.code == 1 and "섞을 수 없습니다" in ran.err
+
+
 def test_what_a_backfill_stored_is_what_is_exported(sim: Simulator, tmp_path: Path) -> None:
     """The two commands as a user types them, one after the other."""
     user = User(tmp_path, sim.url, f"sqlite:///{tmp_path}/mine.sqlite3")
@@ -255,10 +301,12 @@ def test_what_a_backfill_stored_is_what_is_exported(sim: Simulator, tmp_path: Pa
         assert_same(plain(frame, symbol), list(truth(sim, symbol, 60)))
 
 
-def command(user: User, *flags: str) -> Ran:
+def command(user: User, *flags: str, **environ: str) -> Ran:
+    """Without a key unless told."""
+    own = user.environment(**{"KIS_APP_KEY": "-", **environ})
     began = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "export_candles.py", *flags], cwd=user.project, env=user.environment(KIS_APP_KEY="-"),
+        [sys.executable, "export_candles.py", *flags], cwd=user.project, env=own,
         capture_output=True, text=True, encoding="utf-8", timeout=90,
     )  # fmt: skip
     return Ran(done.returncode, done.stdout, done.stderr, time.monotonic() - began)

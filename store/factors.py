@@ -1,0 +1,49 @@
+"""The small table of factors for split-adjusted prices, as KIS told them last; no stored price is touched."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from market.adjustment import Factor
+from store.driver import Dialect, Run
+from store.tables import read_columns
+
+TABLE = "stock_adjustment_factors"
+_DDL = f"""
+CREATE TABLE IF NOT EXISTS {TABLE} (
+    stock_symbol VARCHAR(20) NOT NULL,
+    first_date DATE NOT NULL,
+    last_date DATE NOT NULL,
+    numerator BIGINT NOT NULL,
+    denominator BIGINT NOT NULL,
+    asked_at DATETIME NOT NULL,
+    PRIMARY KEY (stock_symbol, first_date)
+)
+"""
+
+
+def keep(run: Run, symbol: str, found: Sequence[Factor], now: datetime) -> None:
+    """Replace a symbol's factors: a split changes those of every earlier day."""
+    run(f"DELETE FROM {TABLE} WHERE stock_symbol = %s", symbol)
+    for factor in found:
+        run(f"INSERT INTO {TABLE} VALUES (%s, %s, %s, %s, %s, %s)", symbol, *factor, now.replace(microsecond=0))
+
+
+def make_ready(run: Run, dialect: Dialect) -> None:
+    if not read_columns(run, dialect, TABLE):
+        run(_DDL if dialect == "sqlite" else f"{_DDL.rstrip()} ENGINE=InnoDB DEFAULT CHARSET=utf8mb4")
+
+
+def read(run: Run, dialect: Dialect, symbol: str) -> list[Factor]:
+    """A symbol's factors, ascending; [] where KIS was never asked."""
+    if not read_columns(run, dialect, TABLE):
+        return []
+    rows = run(
+        f"SELECT first_date, last_date, numerator, denominator FROM {TABLE} WHERE stock_symbol = %s"
+        " ORDER BY first_date",
+        symbol,
+    )
+    return [Factor(_date(row[0]), _date(row[1]), int(row[2]), int(row[3])) for row in rows]
+
+
+def _date(value: date | str) -> date:
+    return date.fromisoformat(value) if isinstance(value, str) else value

@@ -1,0 +1,67 @@
+"""Factors found in daily candles told both ways, whatever KIS does when it rounds to whole KRW."""
+
+import math
+from collections.abc import Callable
+from datetime import date, timedelta
+from fractions import Fraction
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from market.adjustment import Factor, factors, simplest, splits
+from market.daily import DailyAnswer, DailyCandle
+
+FIRST, LAST = date(2026, 10, 1), date(2026, 11, 20)
+
+
+def told(price: int, rounding: Callable[[Fraction], int], ratio: Fraction) -> DailyCandle:
+    prices = [rounding(Fraction(each) * ratio) for each in (price, price + price // 50, price - price // 50, price)]
+    return DailyCandle(*prices, 1000)
+
+
+def both(
+    ratios: list[Fraction], rounding: Callable[[Fraction], int] = round, price: int = 70_100
+) -> tuple[DailyAnswer, DailyAnswer]:
+    days = [FIRST + timedelta(days=n) for n in range(len(ratios))]
+    whole = {day: told(price + 100 * n, round, Fraction(1)) for n, day in enumerate(days)}
+    other = {
+        day: told(price + 100 * n, rounding, ratio) for n, (day, ratio) in enumerate(zip(days, ratios, strict=True))
+    }
+    return dict(whole), dict(other)
+
+
+def test_nothing_adjusted_is_a_factor_of_one() -> None:
+    assert factors(*both([Fraction(1)] * 20), FIRST, LAST) == [Factor(FIRST, LAST, 1, 1)]
+
+
+@pytest.mark.parametrize("rounding", [round, math.floor, math.ceil])
+@pytest.mark.parametrize("into", [2, 5, 10, 50, Fraction(1, 5), Fraction(3, 2)])
+def test_a_split_is_found_on_its_day_whatever_the_rounding(rounding: Callable[[Fraction], int], into: Fraction) -> None:
+    found = factors(*both([1 / Fraction(into)] * 10 + [Fraction(1)] * 10, rounding), FIRST, LAST)
+    day = FIRST + timedelta(days=10)
+    assert [(one.first, one.last, one.ratio) for one in found] == [
+        (FIRST, day - timedelta(days=1), 1 / Fraction(into)), (day, LAST, Fraction(1)),
+    ]  # fmt: skip
+    assert list(splits(found)) == [(day, Fraction(into))]
+
+
+def test_days_that_kis_cannot_tell_are_passed_over() -> None:
+    whole, other = both([Fraction(1, 5)] * 5 + [Fraction(1)] * 5)
+    other[FIRST + timedelta(days=2)] = None
+    whole[FIRST + timedelta(days=3)] = DailyCandle(0, 0, 0, 0, 0)
+    assert [one.ratio for one in factors(whole, other, FIRST, LAST)] == [Fraction(1, 5), 1]
+    assert factors({}, other, FIRST, LAST) == []
+
+
+@given(
+    st.fractions(min_value=0, max_value=100, max_denominator=1000),
+    st.fractions(min_value=0, max_value=100, max_denominator=1000),
+)
+def test_the_simplest_fraction_lies_between_and_none_is_simpler(one: Fraction, other: Fraction) -> None:
+    assume(one != other)
+    low, high = min(one, other), max(one, other)
+    found = simplest(low, high)
+    assert low < found < high
+    for denominator in range(1, found.denominator):
+        assert math.floor(low * denominator) + 1 >= high * denominator
