@@ -6,8 +6,10 @@ What a single symbol-day does of its own is an oddity (market.py), what contradi
 
 from dataclasses import dataclass
 
-COUNTED = False
+COUNTED = True
 """Whether the counted habits are on by default."""
+LATE_AND_FILLED = False
+"""Whether today's TR is as counted, fillers all day and minutes that show late: off until the collector knows it."""
 
 
 @dataclass
@@ -25,8 +27,8 @@ class Traps:
     `unquoted` = error answers of data calls come with a key without quotes.
     """
 
-    fillers: bool = COUNTED
-    late_rows: bool = COUNTED
+    fillers: bool = LATE_AND_FILLED
+    late_rows: bool = LATE_AND_FILLED
     phantoms: str = "counted"
     past_running: bool = COUNTED
     off_hours: float = 0.23

@@ -22,6 +22,7 @@ QUOTATIONS = "/uapi/domestic-stock/v1/quotations/"
 FRIDAY, THURSDAY, WEDNESDAY = date(2026, 11, 20), date(2026, 11, 19), date(2026, 11, 18)  # Thursday is the CSAT day
 MONDAY = date(2026, 11, 23)
 CSAT_2025 = date(2025, 11, 13)
+BARE = Traps(fillers=False, late_rows=False)
 PROFILES = {
     "005930": "liquid", "000660": "liquid", "111110": "medium", "222220": "illiquid", "333330": "exact120",
     "444440": "exact240", "555550": "listed", "666660": "halted",
@@ -286,7 +287,7 @@ def test_the_halted_profile_knows_both_kinds_of_halt(evening: Caller) -> None:
 
 
 def test_a_running_day_gives_its_closed_minutes_to_the_past_tr(make) -> None:
-    caller = make().at("10:00:30")
+    caller = make(traps=Traps(past_running=False)).at("10:00:30")
     assert hours(rows_of(caller.past("005930", FRIDAY)))[0] == "095900"
     quiet = make(past_today="empty").at("10:00:30")
     assert rows_of(quiet.past("005930", FRIDAY))[0]["stck_bsop_date"] == "20261119"
@@ -296,7 +297,7 @@ def test_a_running_day_gives_its_closed_minutes_to_the_past_tr(make) -> None:
 
 
 def test_a_daily_candle_opens_with_the_first_minute_and_covers_the_session(evening: Caller) -> None:
-    for row in rows_of(evening.daily("005930", date(2026, 11, 2), FRIDAY)):
+    for row in rows_of(evening.daily("005930", date(2026, 11, 2), THURSDAY)):
         truth = evening.sim.truth("005930", datetime.strptime(row["stck_bsop_date"], "%Y%m%d").date())
         assert int(row["stck_oprc"]) == truth[0].open and int(row["stck_clpr"]) == truth[-1].close
         assert int(row["stck_hgpr"]) >= max(candle.high for candle in truth)
@@ -357,7 +358,7 @@ def test_a_future_hour_is_filled_with_phantoms_at_the_current_price(make) -> Non
 
 
 def test_the_newest_row_shows_the_volume_before_until_the_first_trade_then_part_of_the_minute(make) -> None:
-    caller = make().at("10:30:00")
+    caller = make(traps=BARE).at("10:30:00")
     ghost, before = rows_of(caller.today("005930"))[:2]
     assert ghost["stck_cntg_hour"] == "103000"
     assert (ghost["cntg_vol"], ghost["acml_tr_pbmn"]) == (before["cntg_vol"], before["acml_tr_pbmn"])
@@ -367,8 +368,8 @@ def test_the_newest_row_shows_the_volume_before_until_the_first_trade_then_part_
     assert int(closed["cntg_vol"]) == volumes[-1] and as_candle(closed) in true_candles(caller, "005930", FRIDAY)
 
 
-def test_a_minute_without_a_trade_leaves_no_row(make) -> None:
-    caller = make().at("15:19:59")
+def test_without_fillers_a_minute_without_a_trade_leaves_no_row(make) -> None:
+    caller = make(traps=BARE).at("15:19:59")
     labels = {row["stck_cntg_hour"][:4] for row in rows_of(caller.today("222220", "151800"))}
     truth = {f"{candle.timestamp:%H%M}" for candle in caller.sim.truth("222220", FRIDAY)}
     assert labels <= truth
@@ -411,7 +412,7 @@ def test_truth_now_has_every_window_from_close_plus_ten_minutes(make) -> None:
 
 def test_a_symbol_halted_today_answers_with_an_earlier_day_or_nothing(make) -> None:
     oddities = {("005930", FRIDAY): "halted", ("000660", FRIDAY): "halted_no_daily"}
-    caller = make(oddities=oddities).at("11:00:00")
+    caller = make(oddities=oddities, traps=BARE).at("11:00:00")
     assert {row["stck_bsop_date"] for row in rows_of(caller.today("005930"))} == {"20261119"}
     assert rows_of(caller.today("000660")) == []
 

@@ -34,7 +34,7 @@ def seen(row: dict[str, str]) -> tuple[str, int, int]:
 
 
 def test_every_minute_without_a_trade_has_a_filler_at_the_price_and_turnover_before_it() -> None:
-    sim = simulator("14:30:00", traps=Traps(fillers=True))
+    sim = simulator("14:30:00", traps=Traps(fillers=True, late_rows=False))
     rows = today(sim, RARE)
     assert [row["stck_cntg_hour"][:4] for row in rows] == [f"14{minute:02}" for minute in range(30, 0, -1)]
     traded = {f"{candle.timestamp:%H%M}" for candle in sim.truth(RARE, FRIDAY)}
