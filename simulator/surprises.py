@@ -81,6 +81,18 @@ class Surprise:
         rows = traded.closed_rows((traded.session.close - AUCTION_MINUTES) * 60)
         return rows[1 + self.dice(symbol, day).randrange(len(rows) - 1)] if len(rows) > 1 else None
 
+    def beyond(self, market: Market, symbol: str, day: date, minute: int) -> int:
+        """KRW that the day's turnover holds at this minute beyond what was traded in its minutes.
+
+        What was cancelled is a little more than the minute's own range explains, and less than was turned over before.
+        """
+        at = self.moment(market, symbol, day) if self.kind in ("deal", "cancelled") else None
+        if not at or minute < at.minute:
+            return 0
+        if self.kind == "deal":
+            return at.high * (at.volume + 1_000) * 2
+        return -(at.high - at.low) * at.volume - at.low
+
     def shown(self, path: str, symbol: str, day: date, now: datetime) -> int:
         """The second of `day` up to which the authority shows it now; WHOLE_DAY where it is not late."""
         as_of, late = self.as_of, self.kind == "late" and self.path in ("*", path)
@@ -131,21 +143,11 @@ def _minute(row: dict[str, str], traded: MarketDay) -> int:
     return (int(hour[:2]) * 3600 + int(hour[2:4]) * 60 + int(hour[4:]) - traded.shift) // 60
 
 
-def _deal(surprise: Surprise, symbol: str, row: dict[str, str], traded: MarketDay, market: Market) -> dict[str, str]:
-    at = surprise.moment(market, symbol, traded.day)
-    if at and _minute(row, traded) >= at.minute:
-        row["acml_tr_pbmn"] = str(int(row["acml_tr_pbmn"]) + at.high * (at.volume + 1_000) * 2)
-    return row
-
-
-def _cancelled(
+def _other_turnover(
     surprise: Surprise, symbol: str, row: dict[str, str], traded: MarketDay, market: Market
 ) -> dict[str, str]:
-    """A little more than the minute's own range explains, and less than was turned over before it."""
-    at = surprise.moment(market, symbol, traded.day)
-    if at and _minute(row, traded) >= at.minute:
-        spread = (at.high - at.low) * at.volume
-        row["acml_tr_pbmn"] = str(int(row["acml_tr_pbmn"]) - spread - at.low)
+    beyond = surprise.beyond(market, symbol, traded.day, _minute(row, traded))
+    row["acml_tr_pbmn"] = str(int(row["acml_tr_pbmn"]) + beyond)
     return row
 
 
@@ -192,8 +194,8 @@ def _daily_split(
 
 
 SURPRISES: dict[str, Callable[..., dict[str, str] | None] | None] = {
-    "deal": _deal,
-    "cancelled": _cancelled,
+    "deal": _other_turnover,
+    "cancelled": _other_turnover,
     "impossible": _impossible,
     "daily_open": _daily_open,
     "daily_narrow": _daily_narrow,

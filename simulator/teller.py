@@ -117,8 +117,17 @@ class Teller:
         if self.strike(("ws_mute",), symbol):
             return
         for start in range(told, count, MOST_RECORDS):
-            records = [tape.record(number) for number in range(start, min(start + MOST_RECORDS, count))]
+            records = [self._record(tape, number) for number in range(start, min(start + MOST_RECORDS, count))]
             await self._tell_records(listener, symbol, records)
+
+    def _record(self, tape: Tape, number: int) -> list[str]:
+        """A record, its day's turnover as REST tells it: with what was dealt outside the book or cancelled."""
+        record = tape.record(number)
+        minute = int(record[1][:2]) * 60 + int(record[1][2:4])
+        surprises, market = self.desk.surprises, self.desk.market
+        beyond = sum(one.beyond(market, tape.symbol, tape.day.day, minute) for one in surprises if not one.once)
+        record[14] = str(int(record[14]) + beyond)
+        return record
 
     async def _tell_records(self, listener: Listener, symbol: str, records: list[list[str]]) -> None:
         """One frame, after what faults make of it."""

@@ -168,6 +168,18 @@ def test_a_minutes_turnover_in_rest_is_that_of_its_last_tick(here: Listening) ->
     assert last and all(told[minute] == turnover for minute, turnover in last.items() if minute < "1040")
 
 
+def test_a_deal_outside_the_book_is_in_the_ticks_turnover_as_in_rest(here: Listening) -> None:
+    here.sim.add_fault("deal")
+    here.runs(hours=-1, minutes=-25)
+    socket = here.opened("005930")
+    here.runs(hours=6)
+    ticks = records(frames(socket))
+    last = {tick[1][:4]: tick[14] for tick in ticks}
+    rows = here.sim._rows("past", "005930", {"FID_INPUT_DATE_1": "20261120", "FID_INPUT_HOUR_1": "150000"}, here.moment)
+    told = {row["stck_cntg_hour"][:4]: row["acml_tr_pbmn"] for row in rows if row["stck_bsop_date"] == "20261120"}
+    assert not is_chained(ticks) and all(last[minute] == told[minute] for minute in told)
+
+
 def test_each_trade_comes_in_its_second_and_nothing_before_the_registration(here: Listening) -> None:
     socket = here.opened("005930")
     assert frames(socket, 0.2) == []
