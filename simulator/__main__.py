@@ -24,8 +24,19 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--at", type=datetime.fromisoformat, help="시작 시각(KST), 예: 2026-11-20T10:00")
     parser.add_argument("--replay", type=Path, help="fetch_minute_data.py --doctor --record 로 녹화한 파일")
     parser.add_argument("--fault", action="append", default=[], help="예: empty:rate=0.015,path=past")
+    parser.add_argument("--set", action="append", default=[], dest="switches", help="예: late_rows=1, limit=5")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args(argv)
+
+
+def switch(spec: str, *groups: object) -> None:
+    """`name=value` into the group that has a switch of that name. Raises `ValueError`."""
+    name, _, text = spec.partition("=")
+    group = next((group for group in groups if name in vars(group)), None)
+    if group is None:
+        raise ValueError(f"{name!r}: 그런 이름이 없습니다 (docs/simulator.md)")
+    kind = type(vars(group)[name])
+    setattr(group, name, text.lower() in ("1", "true", "yes") if kind is bool else kind(text))
 
 
 def _has_websockets() -> bool:
@@ -53,6 +64,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             simulator.add_fault(**faults.parse(spec))
     except (TypeError, ValueError) as error:
         return _complain(f"--fault 값을 읽을 수 없습니다: {error}")
+    try:
+        for spec in args.switches:
+            switch(spec, simulator.traps, simulator.stream.manner, simulator.stream.form)
+    except ValueError as error:
+        return _complain(f"--set 값을 읽을 수 없습니다: {error}")
     try:
         url = simulator.start(args.port, args.ws_port)
     except OSError as error:

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 from places import ROOT
 
+from simulator import __main__ as command
 from simulator import faults
 from simulator.market import ODDITIES, PROFILES
 from simulator.surprises import SURPRISES
@@ -20,6 +21,16 @@ SWITCHES = [field.name for kind in (Traps, Manner, TickForm) for field in datacl
 def test_the_page_names_every_fault_surprise_trap_profile_and_oddity() -> None:
     names = {*KINDS, *SWITCHES, *PROFILES, *ODDITIES} - {"look"}
     assert not {name for name in names if f"`{name}`" not in PAGE}
+
+
+def test_every_switch_can_be_set_by_a_word_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    traps, manner, form = Traps(), Manner(), TickForm()
+    for spec in ("late_rows=1", "off_hours=0.5", "phantoms=volume", "limit=5", "patience=3", "split=7"):
+        command.switch(spec, traps, manner, form)
+    assert (traps.late_rows, traps.off_hours, traps.phantoms) == (True, 0.5, "volume")
+    assert (manner.limit, manner.patience, form.split) == (5, 3.0, 7)
+    assert [command.main(["--set", spec]) for spec in ("colour=red", "limit=many")] == [2, 2]
+    assert capsys.readouterr().err.count("--set 값을 읽을 수 없습니다") == 2
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Traps)])
