@@ -1,0 +1,157 @@
+"""Half a million minutes that KIS really told, as KIS would tell them again (../shared/data/README.md).
+
+    days = load()                          # (date → symbol → RealDay), [] of the file where it is absent
+    kis = Replay(days[day], clock)         # stands where a `KisClient` stands
+
+A captured minute without volume whose turnover went up is one that showed late (kis_api.md §5): the reader never asked
+again, so its volume is put back here: the turnover that is missing, at the price that stood. Turnover is printed to
+seven digits; what is chosen inside that rounding keeps low·volume ≤ Δ ≤ high·volume wherever the rows allow it.
+"""
+
+import csv
+import gzip
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from places import SHARED
+
+CAPTURED = SHARED / "data" / "kis_minutes_2025-10-31_2025-11-28.csv.gz"
+MINUTE = timedelta(minutes=1)
+OPEN, LAST_TRADE, AUCTION, END = (900, 1519, 1530, 1539)
+Raw = dict[str, str]
+
+
+class Traded(NamedTuple):
+    """A minute with a trade; `turnover` is the day's so far, KRW. `late` = it was captured as a filler."""
+
+    minute: datetime
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+    turnover: int
+    late: bool = False
+
+
+class RealDay:
+    """One symbol's day: what traded, ascending."""
+
+    def __init__(self, rows: list[Traded]) -> None:
+        self.rows = rows
+        self.minutes = [row.minute for row in rows]
+
+    @property
+    def late(self) -> list[datetime]:
+        return [row.minute for row in self.rows if row.late]
+
+
+def load(limit: int | None = None) -> dict[date, dict[str, RealDay]]:
+    """Every captured day, by date and symbol."""
+    captured: dict[tuple[str, str], dict[str, Raw]] = defaultdict(dict)
+    with gzip.open(CAPTURED, "rt") as file:
+        for raw in csv.DictReader(file):
+            minutes = captured[raw["date"], raw["code"]]
+            known = minutes.get(raw["time"])
+            if known is None or float(known["volume"]) == 0 or raw["section"] == "Historical":
+                minutes[raw["time"]] = raw
+    found: dict[date, dict[str, RealDay]] = defaultdict(dict)
+    for day, symbol in sorted(captured)[:limit]:
+        rows = _traded(sorted(captured[day, symbol].values(), key=lambda raw: raw["time"]))
+        if len(rows) > 10:
+            found[datetime.strptime(day, "%Y%m%d").date()][symbol] = RealDay(rows)
+    return dict(found)
+
+
+def _traded(raws: list[Raw]) -> list[Traded]:
+    rows: list[Traded] = []
+    turnover, before = 0, None
+    for raw in raws:
+        minute = datetime.strptime(raw["date"] + raw["time"], "%Y%m%d%H%M%S")
+        if not OPEN <= int(raw["time"][:4]) <= END:
+            continue
+        volume, told = int(float(raw["volume"])), int(float(raw["acml_tr_pbmn"]))
+        prices = tuple(int(float(raw[name])) for name in ("open", "high", "low", "close"))
+        if volume:
+            low, high = turnover + prices[2] * volume, turnover + prices[1] * volume
+            turnover = min(max(told, low), high) if rows else max(told, low)
+            rows.append(Traded(minute, *prices, volume, turnover))
+        elif rows and before and (shares := (told - int(float(raw["rounding_half_step"])) - turnover) // prices[3]) > 0:
+            price, at = prices[3], before
+            if rows[-1].minute < at:
+                turnover += shares * price
+                rows.append(Traded(at, price, price, price, price, shares, turnover, late=True))
+        before = minute
+    return rows
+
+
+class Replay:
+    """KIS's answers about one date at the clock's moment; a symbol that is not there has never been listed.
+
+    Today's TR is as it was seen: a minute shows only once a later one has traded (the running one does so in its first
+    seconds), and the closing auction is doubled.
+    """
+
+    skew = timedelta(0)
+
+    def __init__(self, days: dict[str, RealDay], now: Callable[[], datetime]) -> None:
+        self._days, self._now = days, now
+        self.calls = 0
+        self.pages: dict[str, int] = defaultdict(int)
+
+    def token(self) -> str:
+        return "token"
+
+    def clock_trouble(self) -> str:
+        return ""
+
+    def today_minutes(self, symbol: str, last: datetime) -> list[Raw]:
+        self.calls += 1
+        self.pages[symbol] += 1
+        day = self._days[symbol]
+        now = self._now().replace(tzinfo=None, second=0, microsecond=0)
+        closed = day.rows[: bisect_left(day.minutes, now)]
+        auction_over = bool(closed) and closed[-1].minute.hour * 100 + closed[-1].minute.minute >= AUCTION
+        trades_now = len(closed) < len(day.rows) and day.minutes[len(closed)] == now
+        shown = {row.minute: row for row in (closed if auction_over or trades_now else closed[:-1])}
+        found, minute = [], last.replace(tzinfo=None, second=0, microsecond=0)
+        while len(found) < 30 and minute.hour * 100 + minute.minute >= OPEN:
+            found.append(_row(shown[minute], doubled=True) if minute in shown else self._filler(closed, shown, minute))
+            minute -= MINUTE
+        return found
+
+    def _filler(self, closed: list[Traded], shown: dict[datetime, Traded], minute: datetime) -> Raw:
+        """At the last shown price; the turnover of a minute that does not show stands in the fillers after it."""
+        before = [row for row in closed if row.minute < minute]
+        seen = [row for row in before if row.minute in shown]
+        price = seen[-1].close if seen else closed[0].open if closed else 1_000
+        turnover = before[-1].turnover if before else 0
+        return _row(Traded(minute, price, price, price, price, 0, turnover))
+
+    def past_minutes(self, symbol: str, last: datetime) -> list[Raw]:
+        self.calls += 1
+        until = min(last, self._now()).replace(tzinfo=None)
+        return [_row(row) for row in self._days[symbol].rows[::-1] if row.minute <= until][:120]
+
+    def daily(self, symbol: str, first: date, last: date) -> list[Raw]:
+        self.calls += 1
+        rows = self._days[symbol].rows
+        numbers = {
+            "stck_oprc": rows[0].open, "stck_hgpr": max(row.high for row in rows),
+            "stck_lwpr": min(row.low for row in rows), "stck_clpr": rows[-1].close,
+            "acml_vol": sum(row.volume for row in rows),
+        }  # fmt: skip
+        return [{"stck_bsop_date": f"{rows[0].minute:%Y%m%d}", **{name: str(value) for name, value in numbers.items()}}]
+
+
+def _row(row: Traded, *, doubled: bool = False) -> Raw:
+    is_auction = row.minute.hour * 100 + row.minute.minute >= AUCTION
+    numbers: dict[str, Any] = {
+        "stck_oprc": row.open, "stck_hgpr": row.high, "stck_lwpr": row.low, "stck_prpr": row.close,
+        "cntg_vol": row.volume * (2 if doubled and is_auction else 1), "acml_tr_pbmn": row.turnover,
+    }  # fmt: skip
+    stamp = {"stck_bsop_date": f"{row.minute:%Y%m%d}", "stck_cntg_hour": f"{row.minute:%H%M%S}"}
+    return stamp | {name: str(value) for name, value in numbers.items()}

@@ -1,0 +1,142 @@
+"""Days that KIS really told, through the updater's rounds and the settle: 0 wrong, 0 missing, 0 extra."""
+
+import os
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from real_days import CAPTURED, RealDay, Replay, load
+from updater_tools import FakeClock
+
+from collect.updater import Updater
+from config.settings import Database
+from db import Store, open_store
+from market.candles import INTERVALS, Candle, aggregate
+from market.hours import TradingCalendar
+
+pytestmark = pytest.mark.skipif(not CAPTURED.exists(), reason=f"{CAPTURED} is not here")
+
+
+class Rounds:
+    """One date, all its symbols: a round each minute, then the settle; what was late, and what healed it."""
+
+    def __init__(self, day: date, days: dict[str, RealDay], folder: Path) -> None:
+        self.days, self.calendar = days, TradingCalendar()
+        self.session = self.calendar.session(day)
+        self.clock = FakeClock(self.session.open + timedelta(minutes=1, seconds=3))
+        self.kis: Any = Replay(days, self.clock.now)
+        self.store: Store = open_store(Database("sqlite", path=folder / f"{day}.db"), self.clock)
+        self.store.preflight()
+        self.updater = Updater(self.kis, self.store, self.calendar, self.clock, list(days), [], 0, workers=2)
+        self.traded = {symbol: set(real.minutes) for symbol, real in days.items()}
+        self.late = self.by_page = self.by_turnover = self.by_settle = 0
+
+    def run(self) -> None:
+        self.updater.begin(self.session)
+        waiting: dict[str, set[datetime]] = {symbol: set() for symbol in self.days}
+        while self.clock.now() < self.session.end:
+            due = [n for n in INTERVALS if self.clock.now().minute % n == 0]
+            before = dict(self.kis.pages)
+            done = self.updater.round(self.session, due, hurried=False)
+            assert not done.errors, self.updater.troubles.current
+            for symbol in self.days:
+                self._count(symbol, waiting[symbol], self.kis.pages[symbol] - before.get(symbol, 0))
+            self.clock.jump(self.clock.now() + timedelta(minutes=1))
+        self.by_settle = sum(map(len, waiting.values()))
+        self._settle()
+
+    def _count(self, symbol: str, waiting: set[datetime], pages: int) -> None:
+        """A minute is late that is not stored by the round after its end."""
+        now = self.clock.now().replace(tzinfo=None, second=0)
+        new = {now - timedelta(minutes=1)} & self.traded[symbol]
+        if not (new or waiting):
+            return
+        first = min(new | waiting)
+        held = {candle.timestamp for candle in self.store.candles(symbol, 1, first, now)}
+        healed = waiting & held
+        waiting -= healed
+        if pages > 1:
+            self.by_turnover += len(healed)
+        else:
+            self.by_page += len(healed)
+        self.late += len(new - held)
+        waiting |= new - held
+
+    def _settle(self) -> None:
+        day = self.session.day
+        self.calendar.trading_days = lambda first, last: [day]  # type: ignore[method-assign]
+        for _ in range(3):  # what is doubtful is asked about once more
+            self.clock.jump(self.clock.now() + timedelta(minutes=1))
+            if self.updater.settle(day):
+                return
+        raise AssertionError(self.updater.troubles.current)
+
+    def assert_equal(self) -> int:
+        """Table = rows, in all intervals; how many were compared."""
+        total = 0
+        for symbol, real in self.days.items():
+            minutes = [Candle(*row[:6], None, None) for row in real.rows]
+            for interval in INTERVALS:
+                wanted = minutes if interval == 1 else aggregate(minutes, interval)
+                found = self.store.candles(symbol, interval, minutes[0].timestamp.replace(hour=0), self.end)
+                assert [c[:6] for c in found] == [c[:6] for c in wanted], (symbol, interval)
+                total += len(wanted)
+        return total
+
+    @property
+    def end(self) -> datetime:
+        return self.session.end.replace(tzinfo=None)
+
+
+@pytest.fixture(scope="module")
+def days() -> dict[date, dict[str, RealDay]]:
+    return load()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path
+
+
+def replayed(day: date, symbols: dict[str, RealDay], folder: Path) -> Rounds:
+    rounds = Rounds(day, symbols, folder)
+    try:
+        rounds.run()
+        rounds.total = rounds.assert_equal()  # type: ignore[attr-defined]
+    finally:
+        rounds.store.close()
+    return rounds
+
+
+def told(every: list[Rounds]) -> str:
+    late, page, turnover, settle = (
+        sum(getattr(one, name) for one in every) for name in ("late", "by_page", "by_turnover", "by_settle")
+    )
+    total = sum(one.total for one in every)  # type: ignore[attr-defined]
+    return (
+        f"{total:,} candles equal; {late:,} minutes late: {page:,} by the next page, {turnover:,} by turnover, "
+        f"{settle:,} by the settle"
+    )
+
+
+def test_two_real_days_of_some_symbols(days: dict[date, dict[str, RealDay]], folder: Path) -> None:
+    every = []
+    for day in sorted(days, key=lambda day: -sum(len(real.late) for real in days[day].values()))[:2]:
+        chosen = sorted(days[day].items(), key=lambda item: -len(item[1].late))[:2]
+        every.append(replayed(day, dict(chosen), folder))
+    print(told(every))
+    assert all(one.late for one in every)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+def test_every_real_day_of_some_symbols(days: dict[date, dict[str, RealDay]], folder: Path) -> None:
+    """REAL_SYMBOLS=1000 replays them all (half an hour)."""
+    most = int(os.environ.get("REAL_SYMBOLS", "3"))
+    chosen = {day: dict(list(symbols.items())[:most]) for day, symbols in days.items()}
+    every = [replayed(day, symbols, folder) for day, symbols in chosen.items()]
+    print(f"{sum(map(len, chosen.values()))} symbol-days; {told(every)}")
+
+
