@@ -278,6 +278,21 @@ class Store:
         turnover: dict[str, Any] = dict(rows)
         return sorted(symbols, key=lambda symbol: -turnover.get(symbol, 0))
 
+    def server(self) -> tuple[str, datetime]:
+        """Kind and version of the database, and its clock as naive KST."""
+        if self._link.dialect == "sqlite":
+            [(version, now)] = self._read("SELECT 'SQLite ' || sqlite_version(), datetime('now', '+9 hours')")
+        else:
+            [(version, now)] = self._read("SELECT VERSION(), NOW()")
+        return str(version), _moment(now)
+
+    def check_rights(self) -> None:
+        """Whether rows may be written and removed, without touching one. Raises `StoreError` with what is refused."""
+        tables = (("stock_minute_prices", self._shape.prices), ("stock_minute_coverage", self._shape.coverage))
+        for table in (name for name, stands in tables if stands):
+            self._read(f"UPDATE {table} SET stock_symbol = stock_symbol WHERE 1 = 0")
+            self._read(f"DELETE FROM {table} WHERE 1 = 0")
+
     def close(self) -> None:
         """Close the connection after the transaction in hand."""
         if self._link.close():

@@ -40,6 +40,7 @@ _log = logging.getLogger("minute_data")
 _EXAMPLES = """\
 예:
   python fetch_minute_data.py --demo                    키도 DB도 없이 먼저 보기
+  python fetch_minute_data.py --doctor                  키를 받은 뒤 첫 점검
   python fetch_minute_data.py                           97개 종목, 최근 30일
   python fetch_minute_data.py --symbols 005930,000660 --days 7
   python fetch_minute_data.py --from 2026-10-01 --to 2026-10-31
@@ -62,11 +63,13 @@ def parser() -> argparse.ArgumentParser:
     mode.add_argument("--check", action="store_true", help="빠진 것을 표로 보이기만 (KIS 호출·저장 없음)")
     mode.add_argument("--dry-run", action="store_true", help="받을 양과 걸릴 시간만 보이기 (KIS 호출·저장 없음)")
     mode.add_argument("--dedupe", action="store_true", help="테이블의 중복 행을 (최신만 남기고) 정리하고 시작")
+    mode.add_argument("--doctor", action="store_true", help="첫 실행 점검: KIS·DB·이 컴퓨터를 2분 안에 (저장 없음)")
     mode.add_argument("--demo", action="store_true", help="내장 시뮬레이터와 SQLite로 시연 (키·MySQL 불필요)")
     again = how.add_mutually_exclusive_group()
     again.add_argument("--force", action="store_true", help="이미 확인된 날도 다시 받기")
     again.add_argument("--recheck", action="store_true", help="증명되지 않은(UNPROVEN) 날을 KIS에 다시 묻기")
     how.add_argument("--workers", metavar="N", default="8", help="동시에 받는 작업자 수 (기본 8)")
+    how.add_argument("--record", metavar="FILE", help="--doctor 가 받은 KIS의 답을 비밀 없이 파일로 (문제 신고용)")
     talk = how.add_mutually_exclusive_group()
     talk.add_argument("--quiet", action="store_true", help="경고와 결과만")
     talk.add_argument("--verbose", action="store_true", help="자세히")
@@ -158,6 +161,8 @@ def a_date(flag: str, text: str, today: date) -> date:
 def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     """The whole job for these settings. Raises `MinuteDataError` for what the user has to mend."""
     calendar = TradingCalendar(csat_days=settings.csat_days)
+    if arguments.doctor or arguments.record:
+        return examine(arguments, clock, settings, calendar)
     want = wanted(arguments, calendar, clock.now())
     reads_only = arguments.check or arguments.dry_run
     log_file = None if reads_only else settings.log_dir / LOG_FILE
@@ -180,6 +185,16 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
         if arguments.dry_run:
             return dry_run(want, missing, calendar, settings.rate_limit)
         return backfill(settings, clock, calendar, store, want, missing, quiet=quiet)
+
+
+def examine(arguments: argparse.Namespace, clock: Clock, settings: Settings, calendar: TradingCalendar) -> int:
+    from collect import doctor
+
+    if not arguments.doctor:
+        raise ConfigError("--record 는 --doctor 와 함께 씁니다.")
+    symbol = next(iter(symbols_file.choose(arguments.symbols, arguments.symbols_file)))
+    console.setup_logging(None, clock, settings.secrets(), verbose=arguments.verbose, quiet=True)
+    return doctor.report(settings, clock, calendar, symbol, arguments.record and Path(arguments.record))
 
 
 def greet(settings: Settings, calendar: TradingCalendar, want: Wanted) -> None:

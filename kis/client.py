@@ -6,6 +6,7 @@ Sources: kis_api.md §3 (errors), §4 (limits), §5–§8 (endpoints). What the 
 import logging
 import threading
 from collections import deque
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -68,6 +69,10 @@ class KisClient:
         """The client of these settings: token and call budget are shared through files beside each other."""
         limiter = CallLimiter(Path(f"{settings.token_file}.pace"), settings.rate_limit, clock, urgent=urgent)
         return cls(settings, token, limiter, clock, hurried=urgent, connections=connections)
+
+    def listen(self, hear: Callable[[Any], None]) -> None:
+        """Hand every answer (a `requests.Response`) to `hear`, too, before it is judged."""
+        self._session.hooks["response"].append(lambda answer, **_: hear(answer))
 
     def past_minutes(self, symbol: str, last: datetime) -> list[Any]:
         """≤ 120 one-minute rows at and before `last` (KST), newest first; they may run into earlier days (§6)."""
