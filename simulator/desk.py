@@ -228,7 +228,7 @@ class Desk:
             rows = self.answers.past(symbol, days[0], params["FID_INPUT_HOUR_1"], now, shown)
         else:
             rows = self.answers.daily(symbol, *days, now, shown)
-            rows = self.answers.adjusted(symbol, rows) if params["FID_ORG_ADJ_PRC"] == "0" else rows
+            rows = self.answers.adjusted(symbol, rows) if params.get("FID_ORG_ADJ_PRC") == "0" else rows
         for surprise in self.surprises:
             rows = surprise.spoil(name, symbol, rows, self.market)
         return rows

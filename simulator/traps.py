@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 COUNTED = True
 """Whether the counted habits are on by default."""
-LATE_AND_FILLED = False
-"""Whether today's TR is as counted, fillers all day and minutes that show late: off until the collector knows it."""
+FILLED = False
+"""Fillers all day by default: counted, off while VTS has to halve an auction that is the day's only row."""
+LATE = False
+"""Minutes that show late by default: counted, off while tests want the last minute stored right after its end."""
 
 
 @dataclass
@@ -27,8 +29,8 @@ class Traps:
     `unquoted` = error answers of data calls come with a key without quotes.
     """
 
-    fillers: bool = LATE_AND_FILLED
-    late_rows: bool = LATE_AND_FILLED
+    fillers: bool = FILLED
+    late_rows: bool = LATE
     phantoms: str = "counted"
     past_running: bool = COUNTED
     off_hours: float = 0.23
