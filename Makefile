@@ -13,10 +13,11 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test test-clients lint soak bench clean
+.PHONY: help demo chart screenshot test test-clients lint soak bench clean
 
 help:
 	@echo "make demo   키도 DB도 없이 먼저 보기"
+	@echo "make chart  움직이는 차트를 브라우저에서 보기 (키도 DB도 없이; 내 DB는 make chart ARGS=--port=8765)"
 	@echo "make test   테스트 (가상환경, 개발 패키지, MariaDB까지 스스로 준비)"
 	@echo "make test-clients  다른 사람들의 KIS 클라이언트를 시뮬레이터에 물려 봅니다"
 	@echo "make lint   ruff, mypy --strict"
@@ -27,8 +28,19 @@ help:
 demo: $(VENV)/.run
 	@$(BIN)/python fetch_minute_data.py --demo
 
+chart: $(VENV)/.extra
+	@sh .ci/npm $(BIN)/python
+	@$(BIN)/python live_chart.py $(if $(ARGS),$(ARGS),--demo)
+
+screenshot: $(VENV)/.dev
+	@sh .ci/browser
+	@sh .ci/npm $(BIN)/python
+	@PYTHONPATH=tests:. $(BIN)/python tests/chart_screenshot.py
+
 test: $(VENV)/.dev
 	@sh .ci/mariadb
+	@sh .ci/browser
+	@sh .ci/npm $(BIN)/python
 	@$(BIN)/python -m pytest -q $(ARGS)
 
 test-clients: $(CLIENTS)/.ready
@@ -49,7 +61,7 @@ bench: $(VENV)/.dev
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python "$$file" || exit 1; done
 
 clean:
-	rm -rf $(VENV) $(CLIENTS) demo demo-realtime .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(CLIENTS) demo demo-realtime demo-chart chart/node_modules build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # 가상환경: 파이썬 버전이 바뀌면 새로 만들고, 패키지 목록이 바뀌면 다시 설치합니다.
@@ -64,6 +76,11 @@ $(VENV)/.run: requirements.txt $(VENV)/.python-$(VERSION)
 	@echo "📦 패키지를 설치합니다 (처음 한 번, 1분쯤 걸립니다)" >&2
 	@$(PIP) -r requirements.txt
 	@touch $@
+
+$(VENV)/.extra: requirements.txt requirements-extra.txt $(VENV)/.python-$(VERSION)
+	@echo "📦 선택 기능의 패키지를 설치합니다 (처음 한 번, 1분쯤 걸립니다)" >&2
+	@$(PIP) -r requirements-extra.txt
+	@touch $@ $(VENV)/.run
 
 # 다른 클라이언트들은 우리와 다른 패키지를 씁니다: 그들만의 가상환경
 $(CLIENTS)/.ready: tests/clients/requirements.txt

@@ -30,6 +30,7 @@ from store.link import Link, TryAgain
 from store.minutes import Minutes
 from store.mysql import warn_without_extension
 from store.tables import NAMES, Shape, look, upsert_coverage, upsert_prices
+from store.view import View as View
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,6 +76,18 @@ def open_store(database: Database, clock: Clock, *, patience: float = 120.0) -> 
     link.open()
     log.info("✅ 데이터베이스 연결 성공")
     return Store(link, database, clock)
+
+
+def open_view(database: Database, clock: Clock, *, patience: float = 5.0) -> View:
+    """What a page looks at: SELECT is all it needs, nothing is made or mended. `ConfigError` as in `open_store`."""
+    from store.reading import must_exist
+
+    must_exist(database)
+    if database.kind == "mysql":
+        warn_without_extension()
+    link = Link(database, clock, patience=patience, read_only=True)
+    link.open()
+    return View(link)
 
 
 def read_candles(

@@ -3,22 +3,34 @@
 import argparse
 import logging
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
-from datetime import timedelta
+from collections.abc import Callable, Iterable
+from contextlib import closing, suppress
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from threading import Thread
+from typing import NamedTuple, Protocol
 
 from base.clock import Clock
-from base.errors import ConfigError
+from base.errors import ConfigError, Stopped
 from cli import console
 from config import symbols_file
 from config.settings import Settings, demo_settings
 from db import open_store
+from market.candles import Candle
 from market.hours import TradingCalendar
 from simulator.simulator import Simulator
 
 SYMBOLS, SESSIONS = 10, 5
+CHART_RATE = 300.0
+"""Calls a second of the chart's demo: a simulator need not be spared, and nobody wants to wait for a chart."""
 _log = logging.getLogger("minute_data")
+
+
+class Hub(Protocol):
+    """The page's side of the running minute (chart/hub.py)."""
+
+    def run_minute(self, symbol: str, minute: Candle) -> None: ...
 
 
 def backfill(
@@ -56,6 +68,53 @@ def market(arguments: argparse.Namespace, folder: Path, run: Callable[[Clock, Se
         code = run(clock, settings)
     console.say(f"저장된 파일: {settings.database.path}")
     return code
+
+
+class Doors(NamedTuple):
+    """What the chart's demo runs, each a door's own function: the past, the present, the page with what runs beside."""
+
+    fill: Callable[[Clock, Settings, date], int]
+    update: Callable[[Clock, Settings], int]
+    show: Callable[[Clock, Settings, Callable[[Hub], None]], int]
+
+
+def chart(arguments: argparse.Namespace, folder: Path, doors: Doors) -> int:
+    """`live_chart.py --demo`: it is 10:00 of a trading day; the page opens at once, the past fills in behind it."""
+    folder = emptied(folder)
+    calendar = TradingCalendar()
+    start = calendar.session(calendar.last_closed(Clock().now())).open + timedelta(hours=1)
+    clock, first = (
+        Clock(at=start),
+        calendar.trading_days(start.date() - timedelta(days=30), start.date())[-SESSIONS - 1],
+    )
+    names = symbols_file.choose(arguments.symbols, arguments.symbols_file)
+    with Simulator(now=clock.now, rate=CHART_RATE) as simulator:
+        settings = replace(demo_settings(simulator.url, folder), rate_limit=CHART_RATE)
+        with closing(open_store(settings.database, clock)) as store:
+            store.preflight()
+
+        def beside(hub: Hub) -> None:
+            Thread(target=_trade, args=(hub, simulator, names, clock), name="trades", daemon=True).start()
+            Thread(target=doors.fill, args=(clock, settings, first), name="past", daemon=True).start()
+            doors.update(clock, settings)
+
+        console.say(f"🎬 시연: 지금이 {start:%Y-%m-%d %H:%M}인 것처럼 시뮬레이터가 움직입니다. 지어낸 값입니다.")
+        return doors.show(clock, settings, beside)
+
+
+def _trade(hub: Hub, simulator: Simulator, names: Iterable[str], clock: Clock) -> None:
+    """Tell the page the running minutes once a second, as the stream would: what has traded in them so far."""
+    with suppress(Stopped):
+        while True:
+            clock.sleep(1.0)
+            now = clock.now().replace(tzinfo=None)
+            midnight = datetime.combine(now.date(), time())
+            for symbol in names:
+                day = simulator.market.day(symbol, now.date())
+                row = day.running_row(int((now - midnight).total_seconds()))
+                if row is not None:
+                    at = midnight + timedelta(minutes=row.minute)
+                    hub.run_minute(symbol, Candle(at, row.open, row.high, row.low, row.close, row.volume, None, None))
 
 
 def fewer_symbols(arguments: argparse.Namespace) -> None:

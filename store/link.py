@@ -35,10 +35,13 @@ class Link:
     """One connection, one transaction at a time, shared by all threads.
 
     `patience`: seconds that a lost server is waited for, counted from the moment it was lost, for all threads together.
+    `read_only`: holds no writer of a SQLite file up (law 15).
     """
 
-    def __init__(self, database: Database, clock: Clock, *, patience: float = 120.0) -> None:
-        self._driver: Driver = SQLite(database) if database.kind == "sqlite" else MySQL(database)
+    def __init__(
+        self, database: Database, clock: Clock, *, patience: float = 120.0, read_only: bool = False
+    ) -> None:
+        self._driver: Driver = SQLite(database, read_only) if database.kind == "sqlite" else MySQL(database)
         self._clock = clock
         self._patience = patience
         self._lock = Lock()

@@ -16,8 +16,9 @@ class SQLite:
     errors: type[Exception] = sqlite3.Error
     dialect: Dialect = "sqlite"
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, read_only: bool = False) -> None:
         assert database.path is not None
+        self._read_only = read_only
         self._path = database.path
         self._connection: sqlite3.Connection | None = None
 
@@ -30,8 +31,11 @@ class SQLite:
             ) from None
         connection = sqlite3.connect(self._path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False)
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
+            if self._read_only:
+                connection.execute("PRAGMA query_only=ON")
+            else:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=NORMAL")
         except sqlite3.Error:
             connection.close()
             raise
@@ -41,8 +45,8 @@ class SQLite:
         return self._connection is not None
 
     def begin(self, guarded: bool) -> None:
-        """Nobody else writes from here on."""
-        self.run("BEGIN IMMEDIATE")
+        """Nobody else writes from here on, but where we only read."""
+        self.run("BEGIN" if self._read_only else "BEGIN IMMEDIATE")
 
     def run(self, sql: str, *params: Value) -> list[Row]:
         assert self._connection is not None

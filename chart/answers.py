@@ -1,0 +1,157 @@
+"""What the page asks, answered from the table: the list, the candles of any interval, what is known of each day.
+
+    answers = Answers(view, names, calendar, clock)
+    answers.candles("005930", 3, limit=400)
+
+Runs on worker threads; the list, which every page asks for, is made once a second for all of them together.
+"""
+
+import threading
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from typing import Any, NamedTuple
+
+from base.clock import Clock
+from chart.wire import candle_json, day_json, status_of, statuses
+from db import View
+from market.candles import INTERVALS, Candle
+from market.hours import TradingCalendar
+from market.intervals import Interval, shown, window_minutes
+
+FRESH_SECONDS = 1.0
+TRACE = 27
+"""Points of a sparkline: about a session of 15-minute candles."""
+SESSION_MINUTES = 381
+EPOCH = datetime(2000, 1, 1)
+_MOST_DAYS = 400
+
+
+class Asked(NamedTuple):
+    """`first`, `last`: dates, both included; `limit`: the newest so many of them."""
+
+    first: date | None = None
+    last: date | None = None
+    limit: int = 400
+
+
+class Answers:
+    """Answers as plain data, ready for JSON."""
+
+    def __init__(self, view: View, names: Mapping[str, str], calendar: TradingCalendar, clock: Clock) -> None:
+        self._view, self.names, self._calendar, self._clock = view, names, calendar, clock
+        self._lock = threading.Lock()
+        self._list: list[dict[str, Any]] = []
+        self._list_at = float("-inf")
+
+    def symbols(self) -> list[dict[str, Any]]:
+        """The most traded of the last two sessions first."""
+        with self._lock:
+            if self._clock.time() - self._list_at >= FRESH_SECONDS:
+                self._list, self._list_at = self._symbols(), self._clock.time()
+            return self._list
+
+    def candles(self, symbol: str, interval: Interval, asked: Asked) -> dict[str, Any]:
+        candles = self._candles(symbol, interval, asked)
+        days = [candle.timestamp.date() for candle in candles[:1] + candles[-1:]]
+        known = {key[1]: row for key, row in self._view.known([symbol], *days).items()} if days else {}
+        told = statuses(candles, interval, known, self._calendar, self._clock.now())
+        return {
+            "symbol": symbol,
+            "name": self.names.get(symbol, ""),
+            "interval": interval,
+            "candles": [candle_json(candle, status) for candle, status in zip(candles, told, strict=True)],
+        }
+
+    def days(self, symbol: str, first: date, last: date) -> list[dict[str, Any]]:
+        """Every trading day of the range up to today: its session, and what is known of it."""
+        now = self._clock.now()
+        first = max(first, last - timedelta(days=_MOST_DAYS))
+        sessions = [self._calendar.session(day) for day in self._calendar.trading_days(first, min(last, now.date()))]
+        known = self._view.known([symbol], first, last)
+        held: dict[date, int] = defaultdict(int)
+        for moment in self._view.held(symbol, _midnight(first), _last_moment(last)):
+            held[moment.date()] += 1
+        return [day_json(at, known.get((symbol, at.day)), held[at.day], now) for at in sessions if now >= at.open]
+
+    def _candles(self, symbol: str, interval: Interval, asked: Asked) -> list[Candle]:
+        since = _midnight(asked.first) if asked.first else EPOCH
+        until = _last_moment(asked.last or self._clock.now().date())
+        if interval in INTERVALS:
+            return shown(self._view.candles(symbol, int(interval), since, until, asked.limit), 1)
+        return self._derived(symbol, interval, since, until, asked.limit)
+
+    def _derived(self, symbol: str, interval: Interval, since: datetime, until: datetime, limit: int) -> list[Candle]:
+        """From 1-minute candles, whole days at a time, the newest first, until there are enough."""
+        found: list[Candle] = []
+        chunk = max(SESSION_MINUTES * 2, min(limit * window_minutes(interval), SESSION_MINUTES * 40))
+        while True:
+            minutes = self._view.candles(symbol, 1, since, until, chunk)
+            more = len(minutes) == chunk
+            if more:  # its oldest day may be cut: it is read again, whole
+                until = _last_moment(minutes[0].timestamp.date())
+                minutes = [one for one in minutes if one.timestamp > until]
+            found = shown(minutes, interval) + found
+            if not more or len(found) >= limit:
+                break
+        return found[-limit:]
+
+    def _symbols(self) -> list[dict[str, Any]]:
+        symbols, tomorrow = list(self.names), _last_moment(self._clock.now().date())
+        last = self._view.last_before([(symbol, tomorrow) for symbol in symbols])
+        if not last:
+            return [self._unseen(symbol) for symbol in symbols]
+        newest = max(one.timestamp for one in last.values()).date()
+        before = self._view.last_before([(symbol, _midnight(one.timestamp.date())) for symbol, one in last.items()])
+        since = self._session_before(newest)
+        closes: dict[str, list[int]] = defaultdict(list)
+        traded: dict[str, int] = defaultdict(int)
+        for trace in self._view.traces(symbols, _midnight(since)):
+            traded[trace.symbol] += trace.close * trace.volume
+            closes[trace.symbol].append(trace.close)
+        known = self._view.known(symbols, min(one.timestamp for one in last.values()).date(), newest)
+        rows = []
+        for symbol in sorted(symbols, key=lambda symbol: -traded[symbol]):
+            if symbol not in last:
+                rows.append(self._unseen(symbol))
+                continue
+            at, price = last[symbol]
+            previous = before[symbol].close if self._follows(symbol, at.date(), before) else None
+            rows.append({
+                "symbol": symbol, "name": self.names[symbol], "price": price,
+                "change_percent": None if previous is None else round((price - previous) * 100 / previous, 2),
+                "status": status_of(known.get((symbol, at.date()))),
+                "previous_close": previous, "time": f"{at.isoformat()}+09:00", "turnover": traded[symbol],
+                "trace": closes[symbol][-TRACE:],
+            })  # fmt: skip
+        return rows
+
+    def _follows(self, symbol: str, day: date, before: Mapping[str, Any]) -> bool:
+        """Whether what stands before `day` is the close of the session before, or nothing traded in between."""
+        if symbol not in before:
+            return False
+        seen = before[symbol].timestamp.date()
+        between = self._calendar.trading_days(seen + timedelta(days=1), day - timedelta(days=1))
+        if not between:
+            return True
+        if len(between) > _MOST_DAYS:
+            return False
+        known = self._view.known([symbol], between[0], between[-1])
+        return all((row := known.get((symbol, one))) is not None and row.status == "NO_TRADES" for one in between)
+
+    def _session_before(self, day: date) -> date:
+        return (self._calendar.trading_days(day - timedelta(days=14), day - timedelta(days=1)) or [day])[-1]
+
+    def _unseen(self, symbol: str) -> dict[str, Any]:
+        return {
+            "symbol": symbol, "name": self.names[symbol], "price": None, "change_percent": None, "status": "MISSING",
+            "previous_close": None, "time": None, "turnover": 0, "trace": [],
+        }  # fmt: skip
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time())
+
+
+def _last_moment(day: date) -> datetime:
+    return datetime.combine(day, time(23, 59, 59))

@@ -1,0 +1,220 @@
+"""Everybody who watches, fed by one look into the table a second for all of them together.
+
+The table is the truth: what Redis (or a demo) tells only wakes the hub earlier and brings the running minute. A client
+keeps the newest candle of each window it has not taken yet, and no more: a slow one skips, its memory stays flat
+(law 15). One event loop, one thread; the table is read on a worker thread.
+"""
+
+import asyncio
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from base.clock import Clock
+from base.errors import MinuteDataError
+from chart.board import Board
+from chart.wire import candle_json, is_running, status_of
+from db import View
+from market.candles import Candle
+from market.hours import TradingCalendar
+from market.intervals import Interval
+
+Pair = tuple[str, Interval]
+
+LOOK_SECONDS = 1.0
+MOST_CLIENTS, MOST_PAIRS, MOST_WAITING = 500, 100, 10
+_WHOLE_EVERY, _BACK = 15, timedelta(minutes=5)
+_log = logging.getLogger("minute_data")
+
+
+class Client:
+    """What one page asked for, and what it has not taken yet: pair → window → text, the newest few."""
+
+    def __init__(self) -> None:
+        self.pairs: frozenset[Pair] = frozenset()
+        self.ready = asyncio.Event()
+        self._waiting: dict[object, dict[str, str]] = {}
+
+    def offer(self, key: object, window: str, text: str) -> None:
+        waiting = self._waiting.setdefault(key, {})
+        waiting[window] = text
+        if len(waiting) > MOST_WAITING:
+            del waiting[next(iter(waiting))]
+        self.ready.set()
+
+    def take(self) -> list[str]:
+        """All that waits, oldest first."""
+        waiting, self._waiting = self._waiting, {}
+        self.ready.clear()
+        return [text for windows in waiting.values() for text in windows.values()]
+
+
+class Hub:
+    """`names`: the symbols one may ask for."""
+
+    def __init__(self, view: View, names: Mapping[str, str], calendar: TradingCalendar, clock: Clock) -> None:
+        self._view, self.names, self._calendar, self._clock = view, names, calendar, clock
+        self.clients: set[Client] = set()
+        self._boards: dict[str, Board] = {}
+        self._watched: dict[Pair, set[Client]] = {}
+        self._looks = 0
+        self._lost = False
+        self._wake = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def run(self) -> None:
+        """For ever: look, tell, wait a second or until woken."""
+        self._loop = asyncio.get_running_loop()
+        while True:
+            await self._look()
+            try:
+                await asyncio.wait_for(self._wake.wait(), LOOK_SECONDS)
+                await asyncio.sleep(0.05)  # what is stored together is read together
+            except TimeoutError:
+                pass
+            self._wake.clear()
+
+    def enter(self) -> Client | None:
+        """A new client; None where there are too many."""
+        if len(self.clients) >= MOST_CLIENTS:
+            return None
+        client = Client()
+        self.clients.add(client)
+        return client
+
+    def leave(self, client: Client) -> None:
+        self.subscribe(client, frozenset())
+        self.clients.discard(client)
+
+    def subscribe(self, client: Client, pairs: frozenset[Pair]) -> None:
+        """The whole list; the newest candle of each new pair is told at once, or with the next look."""
+        new = pairs - client.pairs
+        for pair in client.pairs - pairs:
+            self._watched[pair].discard(client)
+            if not self._watched[pair]:
+                del self._watched[pair]
+        client.pairs = pairs
+        for pair in new:
+            self._watched.setdefault(pair, set()).add(client)
+        symbols = {symbol for symbol, _ in self._watched}
+        for symbol in [*self._boards]:
+            if symbol not in symbols:
+                del self._boards[symbol]
+        for symbol, interval in new:
+            if (board := self._boards.get(symbol)) and (last := board.last()):
+                self._tell(symbol, board, interval, [last], [client])
+            elif not board:
+                self._wake.set()
+
+    def wake(self) -> None:
+        """Something was stored; from any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    def run_minute(self, symbol: str, minute: Candle) -> None:
+        """The running minute of a symbol; from any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._run_minute, symbol, minute)
+
+    def _run_minute(self, symbol: str, minute: Candle) -> None:
+        board = self._boards.get(symbol)
+        if board is not None and board.run(minute):
+            self._tell_all(symbol, board, [minute.timestamp])
+
+    async def _look(self) -> None:
+        symbols = {symbol for symbol, _ in self._watched}
+        if not symbols:
+            return
+        self._looks += 1
+        whole = {s for s in symbols if s not in self._boards or self._looks % _WHOLE_EVERY == 0}
+        days = {symbol: self._boards[symbol].newest() for symbol in symbols - whole}
+        try:
+            found = await asyncio.to_thread(self._read, whole, days)
+        except MinuteDataError as error:
+            if not self._lost:
+                _log.warning("⚠️ 차트: 데이터베이스를 읽지 못해 다시 시도합니다. %s", error)
+            self._lost = True
+            return
+        if self._lost:
+            _log.info("✅ 차트: 데이터베이스를 다시 읽습니다.")
+        self._lost = False
+        for symbol, (minutes, status) in found.items():
+            if any(pair[0] == symbol for pair in self._watched):
+                self._take(symbol, minutes, status, whole=symbol in whole)
+
+    def _read(self, whole: Iterable[str], days: Mapping[str, datetime | None]) -> dict[str, tuple[list[Candle], str]]:
+        """On a worker thread: of `whole` all of its newest day, of the others what may have changed lately."""
+        midnight = datetime.combine(self._clock.now().date(), time())
+        newest = self._view.last_before([(symbol, midnight + timedelta(days=1)) for symbol in whole])
+        since: dict[datetime, list[str]] = defaultdict(list)
+        for symbol in whole:
+            day = newest[symbol].timestamp.date() if symbol in newest else midnight.date()
+            since[datetime.combine(day, time())].append(symbol)
+        for symbol, at in days.items():
+            since[at - _BACK if at else midnight].append(symbol)
+        minutes: dict[str, list[Candle]] = {}
+        for start, symbols in _few(since).items():
+            minutes |= self._view.minutes_of(symbols, start)
+        dates = [one[-1].timestamp.date() for one in minutes.values() if one]
+        known = self._view.known([*minutes], min(dates), max(dates)) if dates else {}
+        return {
+            symbol: (some, status_of(known.get((symbol, some[-1].timestamp.date()))) if some else "PROVISIONAL")
+            for symbol, some in minutes.items()
+        }
+
+    def _take(self, symbol: str, minutes: list[Candle], status: str, *, whole: bool) -> None:
+        board = self._boards.get(symbol)
+        first = board is None
+        board = self._boards.setdefault(symbol, Board())
+        day = board.day
+        changed, gone = board.take(minutes, whole=whole)
+        if minutes and status != board.status:
+            board.status, gone = status, True
+        if first:
+            last = board.last()
+            changed, gone = [last] if last else [], False
+        self._tell_all(symbol, board, changed)
+        if gone and day == board.day and not first:
+            self._tell_day(symbol, board)
+
+    def _tell_all(self, symbol: str, board: Board, touched: list[datetime]) -> None:
+        if touched:
+            for (watched, interval), clients in [*self._watched.items()]:
+                if watched == symbol:
+                    self._tell(symbol, board, interval, touched, clients)
+
+    def _tell(
+        self, symbol: str, board: Board, interval: Interval, touched: list[datetime], clients: Iterable[Client]
+    ) -> None:
+        now = self._clock.now()
+        for candle in board.windows(interval, touched):
+            running = is_running(candle.timestamp, interval, self._calendar, now) or (
+                board.running is not None and candle.timestamp <= board.running.timestamp == touched[-1]
+            )
+            data = candle_json(candle, "RUNNING" if running else board.status)
+            text = _text({"type": "candle", "symbol": symbol, "interval": interval, **data})
+            for client in clients:
+                client.offer((symbol, interval), data["time"], text)
+
+    def _tell_day(self, symbol: str, board: Board) -> None:
+        """The day is known better now (settled, corrected): whoever shows it reads it anew."""
+        assert board.day is not None
+        text = _text({"type": "day", "symbol": symbol, "day": board.day.isoformat(), "status": board.status})
+        told = {client for pair, clients in self._watched.items() if pair[0] == symbol for client in clients}
+        for client in told:
+            client.offer(("day", symbol), "", text)
+
+
+def _text(message: Mapping[str, Any]) -> str:
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+
+
+def _few(since: Mapping[datetime, list[str]]) -> dict[datetime, list[str]]:
+    """Lately traded symbols differ by a minute or two: those of one day are read together, from the earliest on."""
+    days: dict[tuple[object, bool], list[datetime]] = defaultdict(list)
+    for start in since:
+        days[(start.date(), start.time() == time())].append(start)
+    return {min(starts): [symbol for start in starts for symbol in since[start]] for starts in days.values()}

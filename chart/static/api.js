@@ -1,0 +1,30 @@
+/** The server's answers. */
+
+import { seconds } from "./format.js";
+
+/** @typedef {import("./math.js").Candle} Candle */
+/** @typedef {import("./slots.js").Day} Day */
+/** @typedef {{symbol: string, name: string, price: number | null, change_percent: number | null, status: string, previous_close: number | null, time: string | null, turnover: number, trace: number[]}} Row */
+
+/** @param {string} path @param {Record<string, string | number>} [query] @returns {Promise<any>} */
+async function get(path, query = {}) {
+  const text = new URLSearchParams(Object.entries(query).map(([key, value]) => [key, String(value)]));
+  const answer = await fetch(`${path}?${text}`, { credentials: "same-origin" });
+  if (!answer.ok && answer.status !== 503) throw new Error(await answer.text());
+  return answer.json();
+}
+
+/** @param {any} raw @returns {Candle} */
+export const candleOf = (raw) => ({ ...raw, time: seconds(raw.time) });
+
+/** @returns {Promise<Row[]>} */
+export const symbols = () => get("/api/symbols");
+/** @param {string} symbol @param {string} first @param {string} last @returns {Promise<Day[]>} */
+export const days = (symbol, first, last) => get("/api/days", { symbol, from: first, to: last });
+export const health = () => get("/health");
+
+/** @param {string} symbol @param {number | "day"} interval @param {Record<string, string | number>} [more] @returns {Promise<Candle[]>} */
+export async function candles(symbol, interval, more = {}) {
+  const answer = await get("/api/candles", { symbol, interval, ...more });
+  return answer.candles.map(candleOf);
+}

@@ -1,0 +1,58 @@
+/** Numbers, times and states as Koreans read them. Chart times are the KST wall clock told as if it were UTC. */
+
+const whole = new Intl.NumberFormat("ko-KR", { maximumFractionDigits: 0 });
+const cents = new Intl.NumberFormat("ko-KR", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const WEEKDAYS = "일월화수목금토";
+
+/** @param {string} text 2026-11-20T10:31:00+09:00 @returns {number} seconds */
+export const seconds = (text) => Date.parse(`${text.slice(0, 19)}Z`) / 1000;
+/** @param {number} at @returns {string} 2026-11-20 */
+export const dateOf = (at) => new Date(at * 1000).toISOString().slice(0, 10);
+/** @param {number} at @returns {string} 10:31 */
+export const clockOf = (at) => new Date(at * 1000).toISOString().slice(11, 16);
+/** @param {number | null | undefined} value */
+export const number = (value) => (value == null ? "–" : whole.format(value));
+/** @param {number | null | undefined} value */
+export const fine = (value) => (value == null ? "–" : cents.format(value));
+
+/** @param {number | null} percent */
+export function signed(percent) {
+  if (percent == null) return "–";
+  return `${percent > 0 ? "+" : ""}${percent.toFixed(2)}%`;
+}
+
+/** @param {number} at @param {boolean} daily */
+export function moment(at, daily) {
+  const when = new Date(at * 1000);
+  const day = `${when.getUTCMonth() + 1}월 ${when.getUTCDate()}일 (${WEEKDAYS[when.getUTCDay()]})`;
+  return daily ? day : `${day} ${clockOf(at)}`;
+}
+
+/** Turnover in units people say. @param {number | null} won */
+export function money(won) {
+  if (won == null) return "–";
+  if (won >= 1e12) return `${(won / 1e12).toFixed(2)}조`;
+  if (won >= 1e8) return `${whole.format(won / 1e8)}억`;
+  return won >= 1e4 ? `${whole.format(won / 1e4)}만` : whole.format(won);
+}
+
+/** @param {number} age seconds */
+export function ago(age) {
+  if (age < 90) return `${Math.max(0, Math.round(age))}초 전`;
+  if (age < 5400) return `${Math.round(age / 60)}분 전`;
+  return age < 172800 ? `${Math.round(age / 3600)}시간 전` : `${Math.round(age / 86400)}일 전`;
+}
+
+/** @type {Record<string, string>} */
+export const DAYS = {
+  COMPLETE: "확정된 날", NO_TRADES: "거래 없는 날", UNPROVEN: "증명되지 않은 날", PROVISIONAL: "잠정", MISSING: "수집되지 않은 날",
+};
+
+/** What is known of a candle. @param {{status: string, vwap: number | null}} candle @returns {[string, string]} */
+export function proof(candle) {
+  if (candle.status === "RUNNING") return ["running", "진행 중"];
+  const by = candle.vwap == null ? "" : " · 거래대금으로 증명";
+  if (candle.status === "UNPROVEN") return ["unproven", `증명 안 됨${by}`];
+  if (candle.status === "PROVISIONAL") return candle.vwap == null ? ["provisional", "잠정"] : ["proven-soon", `잠정${by}`];
+  return candle.vwap == null ? ["stored", "확정"] : ["proven", `확정${by}`];
+}

@@ -1,0 +1,52 @@
+/** Where a candle could stand, and why none does. Pure. */
+
+import { dateOf } from "./format.js";
+
+/** @typedef {import("./math.js").Candle} Candle */
+/** @typedef {{day: string, open: string, close: string, status: string, note: string | null, minutes: number}} Day */
+/** @typedef {{time: number, candle: Candle | null}} Slot */
+
+const minuteOf = (/** @type {string} */ text) => Number(text.slice(0, 2)) * 60 + Number(text.slice(3));
+
+/** The windows of a day that trades: none in the last ten minutes before the close, when only orders gather.
+ * @param {Day} day @param {number} length minutes @returns {number[]} */
+function windows(day, length) {
+  const midnight = Date.parse(`${day.day}T00:00:00Z`) / 1000;
+  const [open, close] = [minuteOf(day.open), minuteOf(day.close)];
+  const minutes = [];
+  for (let minute = open; minute < close - 10; minute += 1) minutes.push(minute - (minute % length));
+  minutes.push(close - (close % length));
+  return [...new Set(minutes)].map((minute) => midnight + minute * 60);
+}
+
+/** Candles and gaps in one ascending list. @param {Candle[]} candles @param {Map<string, Day>} days
+ * @param {number | "day"} interval @param {number} now chart seconds @returns {Slot[]} */
+export function slots(candles, days, interval, now) {
+  const found = new Map(candles.map((candle) => [candle.time, /** @type {Slot} */ ({ time: candle.time, candle })]));
+  const first = candles[0]?.time ?? Infinity;
+  const last = candles.at(-1)?.time ?? 0;
+  const seen = new Set(candles.map((candle) => dateOf(candle.time)));
+  for (const day of days.values()) {
+    const all = interval === "day" ? [Date.parse(`${day.day}T00:00:00Z`) / 1000] : windows(day, interval);
+    const until = interval === "day" ? now : Math.max(last, now - 60 * interval - 5);
+    for (const time of seen.has(day.day) ? all : all.slice(0, 1)) {
+      if (time > first && time <= until && time < now && !found.has(time)) found.set(time, { time, candle: null });
+    }
+  }
+  return [...found.values()].sort((a, b) => a.time - b.time);
+}
+
+/** Why nothing stands there. @param {Slot[]} list @param {number} at index @param {Map<string, Day>} days */
+export function reason(list, at, days) {
+  const day = days.get(dateOf(list[at].time));
+  const status = day?.status ?? "PROVISIONAL";
+  if (status === "MISSING") return "수집되지 않았습니다. fetch_minute_data.py 가 채웁니다.";
+  if (status === "NO_TRADES") return `하루 내내 거래가 없었습니다.${day?.note ? ` ${day.note}` : ""}`;
+  if (status === "COMPLETE") return "아무도 거래하지 않았습니다.";
+  const next = list.slice(at + 1).find((slot) => slot.candle)?.candle;
+  if (next && next.status !== "RUNNING" && dateOf(next.time) === day?.day && next.vwap != null) {
+    return "아무도 거래하지 않았습니다(다음 캔들의 거래대금이 증명합니다).";
+  }
+  if (status === "UNPROVEN") return "KIS가 두 번 모두 보여 주지 않았습니다. 거래가 없었는지는 증명되지 않았습니다.";
+  return "KIS가 아직 보여 주지 않았습니다.";
+}

@@ -1,0 +1,20 @@
+/** The numbers as a table, newest first: for screen readers, and for who wants to read or copy them. */
+
+import { fine, moment, number, proof } from "./format.js";
+
+/** @param {HTMLElement} box @param {import("./math.js").Candle[]} candles @param {boolean} daily */
+export function fillTable(box, candles, daily) {
+  box.replaceChildren(...candles.toReversed().map((candle) => row(candle, daily)));
+}
+
+/** @param {import("./math.js").Candle} candle @param {boolean} daily */
+function row(candle, daily) {
+  const made = document.createElement("tr");
+  const head = document.createElement("th");
+  head.scope = "row";
+  head.textContent = moment(candle.time, daily);
+  const { open, high, low, close, volume, vwap } = candle;
+  const cells = [...[open, high, low, close, volume].map(number), fine(vwap), proof(candle)[1]];
+  made.append(head, ...cells.map((text) => Object.assign(document.createElement("td"), { textContent: text })));
+  return made;
+}

@@ -1,0 +1,72 @@
+"""A candle as the page receives it: the contract's names, KST with its offset, and what is known of its day. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, Protocol
+
+from base.kst import KST
+from market.candles import Candle
+from market.hours import Session, TradingCalendar
+from market.intervals import Interval, window_minutes
+
+_OF_A_DAY = {"COMPLETE": "COMPLETE", "NO_TRADES": "COMPLETE", "UNPROVEN": "UNPROVEN"}
+
+
+class Known(Protocol):
+    """A row of the coverage table."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def note(self) -> str | None: ...
+    @property
+    def minutes(self) -> int: ...
+
+
+def candle_json(candle: Candle, status: str) -> dict[str, Any]:
+    return {
+        "time": f"{candle.timestamp.isoformat()}+09:00",
+        "open": candle.open, "high": candle.high, "low": candle.low, "close": candle.close, "volume": candle.volume,
+        "vwap": None if candle.vwap is None else float(candle.vwap), "status": status,
+    }  # fmt: skip
+
+
+def status_of(known: Known | None) -> str:
+    """COMPLETE, UNPROVEN or PROVISIONAL: what the coverage row of its day says of a stored candle."""
+    return _OF_A_DAY.get(known.status, "PROVISIONAL") if known else "PROVISIONAL"
+
+
+def statuses(
+    candles: Sequence[Candle], interval: Interval, known: Mapping[date, Known], calendar: TradingCalendar, now: datetime
+) -> list[str]:
+    """One a candle; RUNNING where its window is not over."""
+    return [
+        "RUNNING" if is_running(candle.timestamp, interval, calendar, now) else status_of(known.get(_day(candle)))
+        for candle in candles
+    ]
+
+
+def is_running(start: datetime, interval: Interval, calendar: TradingCalendar, now: datetime) -> bool:
+    """Whether the window from `start` (naive KST) is not over; ten minutes after the close every one is (law 3)."""
+    if now >= start.replace(tzinfo=KST) + timedelta(minutes=window_minutes(interval)):
+        return False
+    return not (calendar.is_trading_day(start.date()) and now >= calendar.session(start.date()).end)
+
+
+def day_json(session: Session, known: Known | None, held: int, now: datetime) -> dict[str, Any]:
+    """What is known of a trading day, and when it trades; MISSING: closed, and not a row."""
+    status = known.status if known else "PROVISIONAL"
+    if not held and status not in ("NO_TRADES", "PROVISIONAL" if now < session.end else ""):
+        status = "MISSING"
+    return {
+        "day": session.day.isoformat(),
+        "open": f"{session.open:%H:%M}",
+        "close": f"{session.close:%H:%M}",
+        "status": status,
+        "note": known.note if known else None,
+        "minutes": held,
+    }
+
+
+def _day(candle: Candle) -> date:
+    return candle.timestamp.date()

@@ -1,0 +1,137 @@
+"""Look at the candles: a live chart in the browser over the same table, with what is proven of each of them.
+
+    python live_chart.py              http://127.0.0.1:8765/
+    python live_chart.py --demo       a running market without key, database or network
+
+It only reads (the database user needs SELECT), no KIS key is needed, and it holds nobody up. Ctrl-C or SIGTERM: exit 0.
+"""
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+from threading import Thread
+
+from base.clock import Clock
+from base.errors import ConfigError, MinuteDataError
+from cli import command_line, console
+from config import settings as user_settings
+from config import symbols_file
+from config.addresses import is_host, is_loopback
+from config.settings import Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from chart.hub import Hub
+
+HERE = Path(__file__).resolve().parent
+_EXAMPLES = """\
+예:
+  python live_chart.py --demo                 키·DB 없이 먼저 보기
+  python live_chart.py                        http://127.0.0.1:8765/
+  CHART_PASSWORD=… python live_chart.py --host 0.0.0.0    다른 기기에서 보기
+
+종료 코드: 0 정상 (Ctrl-C 포함) · 2 설정 오류
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    made = command_line.Parser(
+        "live_chart.py", "저장된 캔들을 브라우저에서 실시간 차트로 봅니다. 읽기만 합니다.", _EXAMPLES
+    )
+    which = made.add_argument_group("무엇을").add_mutually_exclusive_group()
+    which.add_argument("--symbols", metavar="A,B", help="종목코드를 쉼표로 (기본: symbols.csv의 97개)")
+    which.add_argument("--symbols-file", metavar="F", help="종목 파일: 한 줄에 종목코드[,이름]")
+    how = made.add_argument_group("어떻게")
+    how.add_argument("--host", metavar="H", help="기다릴 주소 (기본 127.0.0.1; 다른 주소는 CHART_PASSWORD 필요)")
+    how.add_argument("--port", metavar="P", help="포트 (기본 8765)")
+    how.add_argument("--demo", action="store_true", help="내장 시뮬레이터와 SQLite로 시연 (Ctrl-C로 끝)")
+    return made
+
+
+def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
+    """Run from the command line; answers the exit code."""
+    console.prepare_streams()
+    arguments = parser().parse_args(argv)
+    try:
+        if arguments.demo:
+            return show_demo(arguments)
+        return run(arguments, clock or Clock(), user_settings.load(os.environ, HERE, needs_key=False))
+    except MinuteDataError as error:
+        console.complain(str(error))
+        return error.exit_code
+
+
+def run(
+    arguments: argparse.Namespace,
+    clock: Clock,
+    settings: Settings,
+    beside: "Callable[[Hub], None] | None" = None,
+) -> int:
+    """Serve until a stop is asked for. `beside` is handed the hub before the first page is answered."""
+    from base.extras import extra
+
+    for package in ("starlette", "uvicorn", "websockets"):
+        extra(package, "실시간 차트")
+    from chart.answers import Answers
+    from chart.files import read_files
+    from chart.hub import Hub
+    from chart.server import Address, Page, application, health_of, listening, serve
+    from db import open_view
+    from market.hours import TradingCalendar
+
+    address = Address(*where(arguments, settings))
+    names, files = symbols_file.choose(arguments.symbols, arguments.symbols_file), read_files()
+    console.setup_logging(None, clock, settings.secrets())
+    console.on_stop(clock)
+    bound = listening(address)
+    with closing(bound), closing(open_view(settings.database, clock)) as view:
+        calendar = TradingCalendar(csat_days=settings.csat_days)
+        hub = Hub(view, names, calendar, clock)
+        page = Page(Answers(view, names, calendar, clock), hub, files, health_of(settings, clock))
+        if beside is not None:
+            Thread(target=beside, args=(hub,), name="beside", daemon=True).start()
+        console.say(f"📈 차트: {address}  (끝내려면 Ctrl-C)")
+        serve(application(page, hub, settings.wings.chart_password), bound, clock)
+    return 0
+
+
+def where(arguments: argparse.Namespace, settings: Settings) -> tuple[str, int]:
+    """Host and port, the flags before the settings. Raises `ConfigError`: another host needs a password."""
+    wings = settings.wings
+    host = arguments.host or wings.chart_host
+    if not is_host(host):
+        raise ConfigError(f"--host {host[:40]!r} 은 호스트 이름이나 주소가 아닙니다.")
+    if not is_loopback(host) and not wings.chart_password:
+        raise ConfigError(f"{host} 에서 열려면 비밀번호가 있어야 합니다. .env 에 CHART_PASSWORD=… 를 적으세요.")
+    port = wings.chart_port if arguments.port is None else command_line.whole("--port", arguments.port, 65535)
+    return host, port
+
+
+def show_demo(arguments: argparse.Namespace) -> int:
+    import fetch_minute_data
+    import realtime_updater
+    from collect import demo
+
+    if arguments.symbols is None and arguments.symbols_file is None:
+        arguments.symbols = ",".join(symbols_file.USUALLY_ACTIVE)
+    which = [f"--symbols-file={arguments.symbols_file}"] if arguments.symbols_file else []
+    which += [f"--symbols={arguments.symbols}"] if arguments.symbols else []
+
+    def fill(clock: Clock, settings: Settings, first: date) -> int:
+        flags = [*which, f"--from={first}", "--quiet"]
+        return fetch_minute_data.run(fetch_minute_data.parser().parse_args(flags), clock, settings)
+
+    def update(clock: Clock, settings: Settings) -> int:
+        return realtime_updater.run(realtime_updater.parser().parse_args(which), clock, settings)
+
+    def show(clock: Clock, settings: Settings, beside: "Callable[[demo.Hub], None]") -> int:
+        return run(arguments, clock, settings, beside)
+
+    return demo.chart(arguments, HERE / "demo-chart", demo.Doors(fill, update, show))
+
+
+if __name__ == "__main__":
+    raise SystemExit(command_line.run(main))

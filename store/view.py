@@ -1,0 +1,165 @@
+"""What a page looks at, and nothing else: SELECTs by the key, whole numbers out of the server, no table made or mended.
+
+    view = db.open_view(settings.database, clock)
+    candles = view.candles("005930", 1, midnight, now, 400)        # the newest 400, ascending
+
+A DECIMAL costs the connector more than all the rest: prices come as integers, a VWAP as integer 1/100 KRW.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from market.candles import Candle
+from store.driver import Row, Value
+from store.link import Link
+from store.tables import NAMES, PRICES, Shape, look
+
+MOST_AT_ONCE = 100
+"""Parts of one UNION; SQLite takes 500."""
+
+
+class Known(NamedTuple):
+    """A coverage row: what is known of a symbol-day."""
+
+    status: str
+    note: str | None
+    minutes: int
+
+
+class Last(NamedTuple):
+    """A symbol's newest 1-minute candle: its start (naive KST) and its close (KRW)."""
+
+    timestamp: datetime
+    close: int
+
+
+class Trace(NamedTuple):
+    """A 15-minute candle as a sparkline needs it."""
+
+    symbol: str
+    timestamp: datetime
+    close: int
+    volume: int
+
+
+class View:
+    """Reads over one connection; any thread may ask. Raises `StoreError` where the server stays away."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._known_shape: Shape | None = None
+
+    def candles(self, symbol: str, interval: int, first: datetime, last: datetime, limit: int) -> list[Candle]:
+        """The newest `limit` stored candles with `first` ≤ timestamp ≤ `last` (naive KST), ascending."""
+        rows = self._rows(
+            f"SELECT {self._selected} FROM {PRICES}{self._shape.hint} WHERE stock_symbol = %s AND minute_interval = %s"
+            " AND timestamp BETWEEN %s AND %s ORDER BY timestamp DESC LIMIT %s",
+            symbol, NAMES[interval], first, last, limit,
+        )  # fmt: skip
+        return [_candle(row) for row in reversed(rows)]
+
+    def minutes_of(self, symbols: Sequence[str], since: datetime) -> dict[str, list[Candle]]:
+        """1-minute candles from `since` on of several symbols, in one statement."""
+        found: dict[str, list[Candle]] = {symbol: [] for symbol in symbols}
+        if symbols:
+            rows = self._rows(
+                f"SELECT {self._selected}, stock_symbol FROM {PRICES}{self._shape.hint}"
+                f" WHERE stock_symbol IN ({_marks(symbols)}) AND minute_interval = %s AND timestamp >= %s"
+                " ORDER BY stock_symbol, timestamp",
+                *symbols, NAMES[1], since,
+            )  # fmt: skip
+            for row in rows:
+                found[row[7]].append(_candle(row))
+        return found
+
+    def last_before(self, moments: Sequence[tuple[str, datetime]]) -> dict[str, Last]:
+        """Each symbol's newest minute before its moment; those without one are left out."""
+        found = {}
+        for start in range(0, len(moments), MOST_AT_ONCE):
+            part = moments[start : start + MOST_AT_ONCE]
+            each = (
+                f"SELECT * FROM (SELECT stock_symbol, timestamp, {self._whole('close_price')} FROM {PRICES}"
+                f"{self._shape.hint} WHERE stock_symbol = %s AND minute_interval = '{NAMES[1]}' AND timestamp < %s"
+                " ORDER BY timestamp DESC LIMIT 1) AS newest"
+            )
+            params = [value for symbol, moment in part for value in (symbol, moment)]
+            for symbol, when, close in self._rows(" UNION ALL ".join([each] * len(part)), *params):
+                found[symbol] = Last(_moment(when), int(close))
+        return found
+
+    def traces(self, symbols: Sequence[str], since: datetime) -> list[Trace]:
+        """15-minute candles since then, by symbol and time."""
+        rows = self._rows(
+            f"SELECT stock_symbol, timestamp, {self._whole('close_price')}, volume FROM {PRICES}{self._shape.hint}"
+            f" WHERE stock_symbol IN ({_marks(symbols)}) AND minute_interval = '{NAMES[15]}' AND timestamp >= %s"
+            " ORDER BY stock_symbol, timestamp",
+            *symbols, since,
+        )  # fmt: skip
+        return [Trace(row[0], _moment(row[1]), int(row[2]), int(row[3])) for row in rows]
+
+    def known(self, symbols: Sequence[str], first: date, last: date) -> dict[tuple[str, date], Known]:
+        """The coverage rows of these days, both included."""
+        if not symbols or not self._shape.coverage:
+            return {}
+        rows = self._link.transaction(
+            lambda run: run(
+                "SELECT stock_symbol, trade_date, status, note, count_1min FROM stock_minute_coverage"
+                f" WHERE stock_symbol IN ({_marks(symbols)}) AND trade_date BETWEEN %s AND %s",
+                *symbols, first, last,
+            )
+        )  # fmt: skip
+        return {(row[0], _day(row[1])): Known(row[2], row[3], int(row[4])) for row in rows}
+
+    def held(self, symbol: str, first: datetime, last: datetime) -> list[datetime]:
+        """The starts of its 1-minute candles, ascending: from the key alone."""
+        rows = self._rows(
+            f"SELECT timestamp FROM {PRICES}{self._shape.hint} WHERE stock_symbol = %s AND minute_interval = %s"
+            " AND timestamp BETWEEN %s AND %s ORDER BY timestamp",
+            symbol, NAMES[1], first, last,
+        )  # fmt: skip
+        return [_moment(row[0]) for row in rows]
+
+    def close(self) -> None:
+        self._link.close()
+
+    def _rows(self, sql: str, *params: Value) -> list[Row]:
+        """No rows where the table does not stand yet."""
+        return self._link.transaction(lambda run: run(sql, *params)) if self._shape.prices else []
+
+    @property
+    def _shape(self) -> Shape:
+        """As it was found; looked for again until both tables stand."""
+        if self._known_shape is None:
+            found = self._link.transaction(lambda run: look(run, self._link.dialect))
+            if not (found.prices and found.coverage):
+                return found
+            self._known_shape = found
+        return self._known_shape
+
+    @property
+    def _selected(self) -> str:
+        prices = [self._whole(name) for name in ("open_price", "high_price", "low_price", "close_price")]
+        vwap = self._whole("vwap * 100") if "vwap" in self._shape.derived else "NULL"
+        return ", ".join(["timestamp", *prices, "volume", vwap])
+
+    def _whole(self, value: str) -> str:
+        return f"CAST(ROUND({value}) AS {'INTEGER' if self._link.dialect == 'sqlite' else 'SIGNED'})"
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join(["%s"] * len(values))
+
+
+def _candle(row: Row) -> Candle:
+    vwap = None if row[6] is None else Decimal(row[6]).scaleb(-2)
+    return Candle(_moment(row[0]), row[1], row[2], row[3], row[4], row[5], None, vwap)
+
+
+def _moment(value: datetime | str) -> datetime:
+    return value if isinstance(value, datetime) else datetime.fromisoformat(value)
+
+
+def _day(value: date | str) -> date:
+    return value if isinstance(value, date) else date.fromisoformat(value)

@@ -1,0 +1,219 @@
+"""The chart's answers over a real table: any interval, states, the list; and who is let in."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+import requests
+from chart_testing import FRIDAY, MONDAY, NAMES, Server, filled, put, serving
+from store_testing import CALENDAR, minutes, windows
+
+from base.kst import KST
+from config.settings import Database
+from db import Store
+
+
+@pytest.fixture
+def page(any_database: Database, any_store: Store) -> Iterator[Server]:
+    filled(any_store)
+    with serving(any_database) as found:
+        yield found
+
+
+def get(page: Server, path: str, **query: object) -> requests.Response:
+    return requests.get(page.url + path, params={k: str(v) for k, v in query.items()}, timeout=10)
+
+
+def candles(page: Server, interval: object, **query: object) -> list[dict]:
+    answer = get(page, "api/candles", symbol="005930", interval=interval, **query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["candles"]
+
+
+def test_every_interval_follows_from_the_minutes(page):
+    for interval in (1, 3, 5, 10, 15, 30, 60):
+        for day in (FRIDAY, MONDAY):
+            ones = minutes(CALENDAR.session(day), day.day)
+            wanted = windows(ones, interval) if interval < 60 else hours(ones)
+            told = candles(page, interval, **{"from": day, "to": day})
+            assert [(c["time"], c["open"], c["high"], c["low"], c["close"], c["volume"]) for c in told] == [
+                (f"{c.timestamp.isoformat()}+09:00", *c[1:6]) for c in wanted
+            ]
+    days = candles(page, "day")
+    assert [c["time"] for c in days] == ["2026-11-20T00:00:00+09:00", "2026-11-23T00:00:00+09:00"]
+    assert days[1]["close"] == candles(page, 1)[-1]["close"]
+
+
+def hours(ones):
+    """By hand: windows() takes intervals below an hour."""
+    found = {}
+    for one in ones:
+        found.setdefault(one.timestamp.replace(minute=0), []).append(one)
+    return [
+        some[0]._replace(
+            timestamp=start, high=max(c.high for c in some), low=min(c.low for c in some), close=some[-1].close,
+            volume=sum(c.volume for c in some),
+        )
+        for start, some in found.items()
+    ]  # fmt: skip
+
+
+def test_a_candle_says_what_is_known_of_it(page):
+    told = candles(page, 1, limit=400)
+    assert len(told) == 400
+    assert {c["status"] for c in told if c["time"].startswith(str(MONDAY))} == {"UNPROVEN"}
+    assert {c["status"] for c in told if c["time"].startswith(str(FRIDAY))} == {"COMPLETE"}
+    assert told[-1]["vwap"] is None or isinstance(told[-1]["vwap"], float)
+    days = get(page, "api/days", symbol="005930", **{"from": "2026-11-19", "to": MONDAY}).json()
+    assert [(d["day"], d["status"], d["note"], d["minutes"]) for d in days] == [
+        ("2026-11-19", "MISSING", None, 0),
+        ("2026-11-20", "COMPLETE", None, 381),
+        ("2026-11-23", "UNPROVEN", "이유", 381),
+    ]  # fmt: skip
+    assert (days[0]["open"], days[0]["close"]) == ("10:00", "16:30")  # the CSAT day
+
+
+def test_the_newest_come_without_a_range_and_the_oldest_are_cut(page):
+    assert len(candles(page, 3)) == 256
+    assert candles(page, 3, limit=5) == candles(page, 3)[-5:]
+    assert len(candles(page, 1, to=FRIDAY, limit=5000)) == 381
+
+
+def test_a_window_that_is_not_over_is_running(any_database, any_store):
+    ones = [one for one in minutes(CALENDAR.session(MONDAY)) if (one.timestamp.hour, one.timestamp.minute) < (10, 2)]
+    put(any_store, "005930", ones)
+    with serving(any_database, at=datetime(2026, 11, 23, 10, 2, 5, tzinfo=KST)) as page:
+        assert [c["status"] for c in candles(page, 3)][-2:] == ["PROVISIONAL", "RUNNING"]
+        assert candles(page, 1)[-1]["status"] == "PROVISIONAL"
+        assert candles(page, "day")[-1]["status"] == "RUNNING"
+
+
+def test_the_list_is_told_the_most_traded_first(page):
+    rows = get(page, "api/symbols").json()
+    assert sorted(row["symbol"] for row in rows) == sorted(NAMES)
+    assert rows[-1] | {"name": ""} == rows[-1] | {
+        "price": None,
+        "change_percent": None,
+        "status": "MISSING",
+        "name": "",
+    }
+    assert rows[0]["turnover"] >= rows[1]["turnover"] > 0
+    row = next(row for row in rows if row["symbol"] == "005930")
+    friday, monday = (minutes(CALENDAR.session(day), day.day)[-1].close for day in (FRIDAY, MONDAY))
+    assert (row["price"], row["status"]) == (monday, "UNPROVEN")
+    assert row["change_percent"] == round((monday - friday) * 100 / friday, 2)
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ({"symbol": "999999", "interval": 1}, 404), ({"interval": 1}, 400), ({"symbol": "005930", "interval": 2}, 400),
+        ({"symbol": "005930", "limit": 0}, 400), ({"symbol": "005930", "limit": 5001}, 400),
+        ({"symbol": "005930", "from": "2026-13-01"}, 400), ({"symbol": "005930", "to": "x' OR 1=1"}, 400),
+        ({"symbol": "005930", "from": "2026-11-23", "to": "2026-11-20"}, 400),
+    ],
+)  # fmt: skip
+def test_a_bad_question_is_told_in_a_line(lite, query, code):
+    answer = get(lite, "api/candles", **query)
+    assert (answer.status_code, len(answer.text.splitlines())) == (code, 1)
+
+
+@pytest.fixture
+def lite(tmp_path) -> Iterator[Server]:
+    from base.clock import Clock
+    from db import open_store
+
+    database = Database("sqlite", path=tmp_path / "minutes.db")
+    store = open_store(database, Clock())
+    store.preflight()
+    filled(store)
+    with serving(database) as found:
+        yield found
+    store.close()
+
+
+def test_a_reader_never_makes_a_writer_wait(tmp_path, lite):
+    """Law 15: a read that is under way takes no lock a SQLite writer needs, and the reader cannot write at all."""
+    from base.clock import Clock
+    from base.errors import StoreError
+    from db import open_store, open_view
+
+    database = Database("sqlite", path=tmp_path / "minutes.db")
+    view, store = open_view(database, Clock(), patience=0), open_store(database, Clock(), patience=0)
+    began = time.monotonic()
+    view._link.transaction(lambda run: (run("SELECT 1"), put(store, "035420", minutes(CALENDAR.session(FRIDAY)))))
+    assert time.monotonic() - began < 3
+    with pytest.raises(StoreError):
+        view._link.transaction(lambda run: run("DELETE FROM stock_minute_prices"))
+    view.close()
+    store.close()
+
+
+def test_select_is_all_it_needs(database, store):
+    """The rights of a MySQL user who may only read."""
+    filled(store)
+    reader = replace(database, user="looker", password="only")
+    store._read("CREATE USER IF NOT EXISTS looker@'%' IDENTIFIED BY 'only'")
+    store._read(f"GRANT SELECT ON `{database.name}`.* TO looker@'%'")
+    with serving(reader) as found:
+        assert len(candles(found, 1)) == 400
+
+
+def test_headers_and_static_files(lite):
+    answer = requests.get(lite.url, timeout=5)
+    assert answer.status_code == 200 and "data-interval" in answer.text
+    policy = answer.headers["Content-Security-Policy"]
+    assert "unsafe" not in policy and "default-src 'none'" in policy
+    assert answer.headers["X-Content-Type-Options"] == "nosniff" and answer.headers["Referrer-Policy"] == "no-referrer"
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    for path in ("static/../server.py", "static/%2e%2e/server.py", "static/..%2fserver.py", "static/nothing.js", "x"):
+        assert raw(lite, "/" + path) == 404
+    again = requests.get(lite.url, headers={"If-None-Match": answer.headers["ETag"]}, timeout=5)
+    assert again.status_code == 304
+
+
+def raw(page: Server, path: str) -> int:
+    """A path as it is: requests would tidy it."""
+    import http.client
+
+    connection = http.client.HTTPConnection(page.url[7:-1], timeout=5)
+    connection.request("GET", path)
+    return connection.getresponse().status
+
+
+def test_own_scripts_and_library_are_light(lite):
+    from chart.files import read_files
+
+    assert sum(len(file.zipped) for file in read_files().values()) <= 150_000
+
+
+def test_a_foreign_name_for_this_computer_is_refused(lite):
+    answer = requests.get(lite.url, headers={"Host": "evil.example"}, timeout=5)
+    assert answer.status_code == 421
+
+
+def test_a_password_is_asked_for(tmp_path, lite):
+    with serving(Database("sqlite", path=tmp_path / "minutes.db"), password="비밀 번호") as page:
+        assert requests.get(page.url, timeout=5).status_code == 401
+        right = (b"who", "비밀 번호".encode())
+        assert requests.get(page.url, auth=right, timeout=5).status_code == 200
+        assert requests.get(page.url, auth=("who", "wrong"), timeout=5).status_code == 401
+        assert requests.get(page.url, headers={"Authorization": "Basic %%%"}, timeout=5).status_code == 401
+
+
+def test_health_is_what_status_says(tmp_path):
+    from datetime import timedelta
+
+    from base.clock import Clock
+    from chart.server import health_of
+    from cli import status_file
+    from config.settings import demo_settings
+
+    settings, clock = demo_settings("http://127.0.0.1:1", tmp_path), Clock()
+    assert health_of(settings, clock)()[1] is False
+    status_file.write(tmp_path, "once", clock.now(), clock.now() + timedelta(minutes=5))
+    status, healthy = health_of(settings, clock)()
+    assert healthy and status["state"] == "once" and json.dumps(status)

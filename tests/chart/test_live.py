@@ -1,0 +1,183 @@
+"""The WebSocket: each hears what it asked for, soon, and who does not listen costs nothing."""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import datetime
+
+import pytest
+import websockets
+from chart_testing import MONDAY, Server, put, serving
+from store_testing import CALENDAR, minutes
+from websockets.sync.client import connect
+
+from base.clock import Clock
+from base.kst import KST
+from chart.hub import MOST_CLIENTS, Client, Hub
+from config.settings import Database
+from db import Store, open_store
+
+ONES = minutes(CALENDAR.session(MONDAY))[:62]
+"""09:00 to 10:01; at 10:02 the newest of them is closed."""
+
+
+@pytest.fixture
+def database(tmp_path) -> Database:
+    return Database("sqlite", path=tmp_path / "minutes.db")
+
+
+@pytest.fixture
+def store(database) -> Iterator[Store]:
+    store = open_store(database, Clock())
+    store.preflight()
+    put(store, "005930", ONES[:60])
+    put(store, "000660", ONES[:60])
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def server(database, store) -> Iterator[Server]:
+    with serving(database, at=datetime(2026, 11, 23, 10, 2, 1, tzinfo=KST)) as found:
+        yield found
+
+
+def ask(socket, *pairs) -> None:
+    socket.send(json.dumps({"subscribe": list(pairs)}))
+
+
+def hear(socket, seconds: float = 5) -> dict:
+    return json.loads(socket.recv(timeout=seconds))
+
+
+def test_the_newest_at_once_then_each_new_one(server, store):
+    with connect(server.ws) as socket:
+        ask(socket, ["005930", 1], ["005930", "day"])
+        first = {m["interval"]: m for m in (hear(socket), hear(socket))}
+        assert first[1]["time"] == "2026-11-23T09:59:00+09:00" and first[1]["type"] == "candle"
+        assert first[1]["status"] == "PROVISIONAL" and first["day"]["status"] == "RUNNING"
+        put(store, "005930", ONES[:61])
+        began = time.monotonic()
+        told = {m["interval"]: m for m in (hear(socket), hear(socket))}
+        assert time.monotonic() - began < 2
+        assert told[1]["time"] == "2026-11-23T10:00:00+09:00" and told[1]["close"] == ONES[60].close
+        assert told["day"]["close"] == ONES[60].close
+
+
+def test_a_corrected_candle_is_told_again(server, store):
+    with connect(server.ws) as socket:
+        ask(socket, ["005930", 1])
+        hear(socket)
+        wrong = ONES[58]._replace(close=ONES[58].high)
+        put(store, "005930", [*ONES[:58], wrong, ONES[59]])
+        assert (told := hear(socket))["close"] == wrong.close and told["time"].startswith("2026-11-23T09:58")
+
+
+def test_a_running_minute_moves_every_window_above_it(server):
+    with connect(server.ws) as socket:
+        ask(socket, ["005930", 1], ["005930", 5])
+        hear(socket), hear(socket)
+        at = datetime(2026, 11, 23, 10, 2)
+        server.hub.run_minute("005930", ONES[0]._replace(timestamp=at, close=77_777, vwap=None))
+        told = {m["interval"]: m for m in (hear(socket), hear(socket))}
+        assert {m["status"] for m in told.values()} == {"RUNNING"}
+        assert told[5]["time"].startswith("2026-11-23T10:00") and told[5]["close"] == told[1]["close"] == 77_777
+
+
+def test_a_settled_day_is_told(database, store, monkeypatch):
+    monkeypatch.setattr("chart.hub._WHOLE_EVERY", 1)
+    with serving(database, at=datetime(2026, 11, 23, 16, tzinfo=KST)) as server, connect(server.ws) as socket:
+        ask(socket, ["005930", 1])
+        hear(socket)
+        put(store, "005930", ONES[:60], "COMPLETE")
+        assert hear(socket) == {"type": "day", "symbol": "005930", "day": "2026-11-23", "status": "COMPLETE"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x", "[]", "{}", '{"subscribe": 1}', '{"subscribe": [["999999", 1]]}', '{"subscribe": [["005930", 2]]}',
+     '{"subscribe": [["005930"]]}', '{"subscribe": [[5930, 1]]}', '{"subscribe": [["005930", true]]}', "[" * 9000,
+     json.dumps({"subscribe": [["005930", 1]] * 101})],
+)  # fmt: skip
+def test_a_bad_message_is_answered_and_the_line_stays_open(server, text):
+    with connect(server.ws) as socket:
+        socket.send(text)
+        assert hear(socket)["type"] == "error"
+        ask(socket, ["005930", 1])
+        assert hear(socket)["type"] == "candle"
+
+
+def test_too_long_a_message_ends_the_line(server):
+    with connect(server.ws) as socket:
+        socket.send("x" * 20_000)
+        with pytest.raises(websockets.ConnectionClosed):
+            hear(socket)
+
+
+def test_another_page_may_not_look(server):
+    for origin in ("http://evil.example", "null", server.url[:-1].replace("127.0.0.1", "localhost")):
+        with pytest.raises(websockets.InvalidStatus), connect(server.ws, origin=origin):
+            pass
+    with connect(server.ws, origin=server.url[:-1]):
+        pass
+
+
+def test_the_password_is_asked_for_here_too(database, store):
+    with serving(database, password="secret") as server:
+        with pytest.raises(websockets.InvalidStatus), connect(server.ws):
+            pass
+        with connect(server.ws, additional_headers={"Authorization": "Basic d2hvOnNlY3JldA=="}):
+            pass
+
+
+def test_fifty_clients_hear_within_two_seconds_and_only_what_they_asked_for(server, store):
+    async def all_of_them() -> list[list[dict]]:
+        sockets = [await websockets.connect(server.ws) for _ in range(50)]
+        for at, socket in enumerate(sockets):
+            await socket.send(json.dumps({"subscribe": [[("005930", "000660")[at % 2], (1, 3)[at // 25]]]}))
+        first = [json.loads(await asyncio.wait_for(socket.recv(), 10)) for socket in sockets]
+        began = time.monotonic()
+        for symbol in ("005930", "000660"):
+            await asyncio.to_thread(put, store, symbol, ONES[:61])
+        stored = time.monotonic()
+        second = [json.loads(await asyncio.wait_for(socket.recv(), 10)) for socket in sockets]
+        assert time.monotonic() - stored < 2, f"{time.monotonic() - began:.2f} s"
+        for socket in sockets:
+            await socket.close()
+        return [first, second]
+
+    for told in asyncio.run(all_of_them()):
+        pairs = [(message["symbol"], message["interval"]) for message in told]
+        assert pairs == [(("005930", "000660")[at % 2], (1, 3)[at // 25]) for at in range(50)]
+
+
+def test_who_never_reads_keeps_the_newest_few_only():
+    client = Client()
+    for number in range(10_000):
+        client.offer(("005930", 1), str(number % 500), "x" * 200)
+    assert len(client.take()) == 10
+    assert client.take() == []
+
+
+def test_there_is_room_for_five_hundred(database, store):
+    hub = Hub(None, {}, CALENDAR, Clock())
+    assert all(hub.enter() for _ in range(MOST_CLIENTS))
+    assert hub.enter() is None
+
+
+def test_a_quiet_table_costs_one_statement_a_second(server):
+    reads: list[object] = []
+    view = server.hub._view
+    real = view.minutes_of
+    view.minutes_of = lambda symbols, since: (reads.append(list(symbols)), real(symbols, since))[1]
+    with ExitStack() as stack:
+        for _ in range(20):
+            socket = stack.enter_context(connect(server.ws))
+            ask(socket, ["005930", 1], ["000660", 3])
+            hear(socket), hear(socket)
+        time.sleep(1.2)
+        reads.clear()
+        time.sleep(3.2)
+    assert 2 <= len(reads) <= 4 and all(sorted(read) == ["000660", "005930"] for read in reads)

@@ -1,0 +1,205 @@
+"""The page in a real Chromium, over a real table; what it looked like stands in build/."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import datetime
+from urllib.parse import urlsplit
+
+import pytest
+from chart_browser import browser, drawn, errors, hosts, wait
+from chart_testing import FRIDAY, MONDAY, put, serving
+from places import ROOT
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from store_testing import CALENDAR, minutes
+
+from base.clock import Clock
+from base.kst import KST
+from config.settings import Database
+from db import Store, open_store
+
+TODAY = minutes(CALENDAR.session(MONDAY), 7)
+AT = datetime(2026, 11, 23, 10, 30, 2, tzinfo=KST)
+NAME = "document.getElementById('name').textContent"
+READY = "document.getElementById('chart').dataset.ready"
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture
+def database(tmp_path) -> Database:
+    return Database("sqlite", path=tmp_path / "minutes.db")
+
+
+@pytest.fixture
+def store(database) -> Iterator[Store]:
+    store = open_store(database, Clock())
+    store.preflight()
+    for seed, symbol in enumerate(("005930", "000660")):
+        put(store, symbol, minutes(CALENDAR.session(FRIDAY), seed), "COMPLETE")
+        put(store, symbol, [one for at, one in enumerate(TODAY[:90]) if at not in (40, 41)])
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def page(chromium, database, store):
+    with serving(database, at=AT) as server:
+        chromium.get("about:blank")
+        errors(chromium), hosts(chromium)
+        chromium.get(f"{server.url}?symbol=005930&interval=1")
+        wait(chromium, f"{READY} === '005930 1'")
+        chromium.server = server
+        yield chromium
+
+
+def shot(page, name: str) -> None:
+    (ROOT / "build").mkdir(exist_ok=True)
+    page.save_screenshot(str(ROOT / "build" / f"chart-{name}.png"))
+
+
+def click(page, selector: str) -> None:
+    page.find_element(By.CSS_SELECTOR, selector).click()
+
+
+def press(page, *keys: str) -> None:
+    from selenium.webdriver import ActionChains
+
+    ActionChains(page).send_keys(*keys).perform()
+
+
+def test_it_loads_cleanly_and_draws_soon(page):
+    wait(page, "document.querySelectorAll('#list button').length === 3")
+    assert drawn(page) > 500
+    assert errors(page) == []
+    assert hosts(page) <= {urlsplit(page.server.url).netloc}
+    first = page.execute_script("return performance.getEntriesByName('drawn')[0].startTime")
+    crowd = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    assert first < 1500 * crowd, f"{first:.0f} ms"
+    assert page.execute_script("return document.querySelector('footer a').href") == "https://www.tradingview.com/"
+    assert (
+        page.execute_script("return document.querySelector('[data-symbol=\"035420\"] .name').textContent")
+        == "<b>네이버</b>"
+    )
+    shot(page, "light")
+
+
+def test_symbol_and_interval_change_by_mouse_and_by_key(page):
+    wait(page, "document.querySelectorAll('#list button').length === 3")
+    click(page, '[data-interval="5"]')
+    wait(page, f"{READY} === '005930 5'")
+    click(page, '[data-symbol="000660"]')
+    wait(page, f"{READY} === '000660 5' && {NAME} === 'SK하이닉스'")
+    press(page, "8")
+    wait(page, f"{READY} === '000660 day'")
+    press(page, "/")
+    press(page, "ㅅㅅ")
+    press(page, Keys.ENTER)
+    wait(page, f"{READY} === '005930 day' && {NAME} === '삼성전자'")
+    assert "symbol=005930&interval=day" in page.current_url
+    press(page, "2")
+    wait(page, f"{READY} === '005930 3'")
+    assert errors(page) == []
+
+
+def test_a_stored_candle_and_a_running_one_arrive(page, store):
+    put(store, "005930", [one for at, one in enumerate(TODAY[:91]) if at not in (40, 41)])
+    close = f"{TODAY[90].close:,}"
+    wait(page, "document.getElementById('numbers').textContent.includes('10:30')", 4)
+    wait(page, f"document.getElementById('price').textContent === '{close}'", 4)
+    running = TODAY[0]._replace(timestamp=datetime(2026, 11, 23, 10, 31), close=65_432, vwap=None)
+    page.server.hub.run_minute("005930", running)
+    wait(page, "document.getElementById('price').textContent === '65,432'", 3)
+    assert "진행 중" in page.find_element(By.ID, "numbers").text
+
+
+def test_a_gap_tells_why(page):
+    text = page.execute_script("""
+        const [{ slots, reason }, api] = await Promise.all([import('/static/slots.js'), import('/static/api.js')]);
+        const candles = await api.candles('005930', 1, { limit: 400 });
+        const days = new Map((await api.days('005930', '2026-11-20', '2026-11-23')).map((day) => [day.day, day]));
+        const list = slots(candles, days, 1, Date.parse('2026-11-23T10:33:00Z') / 1000);
+        const clock = (slot) => new Date(slot.time * 1000).toISOString().slice(11, 16);
+        return list.flatMap((slot, at) => slot.candle ? [] : [[clock(slot), reason(list, at, days)]]);
+    """)
+    assert [gap[0] for gap in text] == ["09:40", "09:41", "10:30", "10:31"]
+    assert "아무도 거래하지 않았습니다" in text[1][1] and "아직" in text[3][1]
+
+
+def test_the_arrows_read_the_candles_and_the_table_shows_them(page):
+    page.execute_script("document.getElementById('chart').focus()")
+    press(page, Keys.ARROW_LEFT, Keys.ARROW_LEFT)
+    wait(page, "document.getElementById('spoken').textContent.includes('10:28')")
+    click(page, "#table-button")
+    wait(page, "document.querySelectorAll('#rows tr').length > 50")
+    assert page.execute_script("return document.querySelector('#rows th').textContent").endswith("10:29")
+    click(page, "#table-close")
+
+
+def test_indicators_switch_on_and_off(page):
+    for study in ("rsi", "macd", "bands"):
+        click(page, f'[data-study="{study}"]')
+    wait(page, "['RSI14', 'MACD', '상단'].every((name) => document.getElementById('lines').textContent.includes(name))")
+    shot(page, "indicators")
+    for study in ("rsi", "macd", "bands", "ma", "vwap"):
+        click(page, f'[data-study="{study}"]')
+    wait(page, "document.getElementById('lines').textContent === ''")
+    assert errors(page) == []
+
+
+def test_history_comes_when_one_scrolls_left(page):
+    page.execute_script("document.querySelector('[data-interval=\"3\"]').click()")
+    wait(page, f"{READY} === '005930 3'")
+    click(page, '[data-interval="1"]')
+    wait(page, f"{READY} === '005930 1'")
+    box = page.find_element(By.ID, "chart")
+    from selenium.webdriver import ActionChains
+
+    for _ in range(4):
+        ActionChains(page).move_to_element(box).click_and_hold().move_by_offset(500, 0).release().perform()
+    wait(page, "true")
+    click(page, "#table-button")
+    wait(page, "document.querySelector('#rows tr:last-child th').textContent.startsWith('11월 20일')")
+    click(page, "#table-close")
+    assert errors(page) == []
+
+
+def test_dark_and_phone(page):
+    click(page, "#theme")
+    wait(page, "document.documentElement.dataset.theme === 'dark'")
+    assert drawn(page) > 500
+    shot(page, "dark")
+    page.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    )
+    try:
+        wait(page, "innerWidth === 390 && document.documentElement.scrollWidth <= 390")
+        click(page, "#open-list")
+        wait(page, "document.getElementById('side').getBoundingClientRect().width === 390")
+        shot(page, "phone-list")
+        click(page, '[data-symbol="000660"]')
+        wait(page, f"{READY} === '000660 1' && document.getElementById('side').offsetParent === null")
+        shot(page, "phone")
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        page.execute_script("localStorage.clear()")
+    assert errors(page) == []
+
+
+def test_a_restart_of_the_server_is_survived(chromium, database, store):
+    with ExitStack() as first:
+        server = first.enter_context(serving(database, at=AT))
+        chromium.get(f"{server.url}?symbol=005930&interval=1")
+        wait(chromium, f"{READY} === '005930 1'")
+    wait(chromium, "document.getElementById('state').dataset.state === 'down'", 10)
+    put(store, "005930", TODAY[:92])
+    with serving(database, at=AT, port=int(server.url.split(":")[2][:-1])):
+        wait(chromium, "document.getElementById('state').dataset.state !== 'down'", 15)
+        wait(chromium, "document.getElementById('numbers').textContent.includes('10:31')", 10)
+    chromium.get("about:blank")
+    errors(chromium)

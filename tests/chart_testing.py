@@ -1,0 +1,76 @@
+"""The chart's server as it is, on a free port, over a table filled by the store; and a browser to look at it."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from datetime import date, datetime
+from typing import Any
+
+from store_testing import CALENDAR, minutes, windows
+
+from base.clock import Clock
+from base.kst import KST
+from chart.answers import Answers
+from chart.files import read_files
+from chart.hub import Hub
+from chart.server import Address, Page, application, listening, serve
+from config.settings import Database
+from db import Store, open_view
+from market.candles import Candle
+
+FRIDAY, MONDAY = date(2026, 11, 20), date(2026, 11, 23)
+NAMES = {"005930": "삼성전자", "000660": "SK하이닉스", "035420": "<b>네이버</b>"}
+
+
+def filled(store: Store) -> None:
+    """Friday whole and COMPLETE, Monday whole and UNPROVEN, of two symbols; nothing of the third."""
+    for seed, symbol in enumerate(list(NAMES)[:2]):
+        for day, status in ((FRIDAY, "COMPLETE"), (MONDAY, "UNPROVEN")):
+            put(
+                store, symbol, minutes(CALENDAR.session(day), seed + day.day), status, "이유" if day == MONDAY else None
+            )
+
+
+def put(store: Store, symbol: str, ones: list[Candle], status: str = "PROVISIONAL", note: str | None = None) -> None:
+    session = CALENDAR.session(ones[0].timestamp.date())
+    whole = {1: ones, 5: windows(ones, 5), 15: windows(ones, 15)}
+    store.rewrite(symbol, session, lambda _: whole, now=session.end, status=status, note=note)
+
+
+class Server:
+    """A running chart server; `hub` hears running minutes."""
+
+    def __init__(self, url: str, hub: Hub, clock: Clock) -> None:
+        self.url, self.hub, self.clock = url, hub, clock
+
+    @property
+    def ws(self) -> str:
+        return self.url.replace("http", "ws") + "ws"
+
+
+@contextmanager
+def serving(
+    database: Database,
+    *,
+    at: datetime = datetime(2026, 11, 23, 16, tzinfo=KST),
+    password: str = "",
+    port: int = 0,
+    names: Mapping[str, str] = NAMES,
+) -> Iterator[Server]:
+    clock = Clock(at=at)
+    with closing(listening(Address("127.0.0.1", port))) as bound, closing(open_view(database, clock)) as view:
+        hub = Hub(view, names, CALENDAR, clock)
+
+        def health() -> tuple[dict[str, Any], bool]:
+            return {"healthy": True, "message": "✅", "now": clock.now().isoformat()}, True
+
+        page = Page(Answers(view, names, CALENDAR, clock), hub, read_files(), health)
+        app = application(page, hub, password)
+        thread = threading.Thread(target=serve, args=(app, bound, clock), daemon=True)
+        thread.start()
+        try:
+            yield Server(f"http://127.0.0.1:{bound.getsockname()[1]}/", hub, clock)
+        finally:
+            clock.stop.set()
+            thread.join(10)
+    assert not thread.is_alive()
