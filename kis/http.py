@@ -143,7 +143,7 @@ def outage(error: Exception, base_url: str) -> Outage:
     """What ends the run: `error`, and what its user can do."""
     if isinstance(error, RateLimited):
         return Outage(f"{error} 같은 키를 쓰는 다른 프로그램을 멈추거나 .env의 KIS_RATE_LIMIT을 낮추세요.")
-    return Outage(f"{error} 인터넷과 KIS_BASE_URL({base_url})을 확인한 뒤 다시 실행하세요.")
+    return Outage(f"{error} 인터넷과 KIS_BASE_URL({base_url})을 확인하세요.")
 
 
 class Waiting:
@@ -208,4 +208,3 @@ def patiently(
         reraise=True,
     )
     return whole(lambda: within_limit(call))
-

@@ -15,7 +15,7 @@ READ_SECONDS = 20
 """libmysqlclient tries three times: a server that fell silent is noticed within a minute."""
 LOCK_SECONDS = 5
 
-Kind = Literal["lost", "locked", "disturbed", "fatal"]
+Kind = Literal["lost", "refused", "locked", "disturbed", "fatal"]
 
 
 class Run(Protocol):
@@ -25,7 +25,10 @@ class Run(Protocol):
 
 
 class Trouble(NamedTuple):
-    """What an error means: all but `fatal` are worth a repetition; one that was `disturbed` is repeated guarded."""
+    """What an error means: all but `fatal` are worth a repetition; one that was `disturbed` is repeated guarded.
+
+    `refused`: this server takes no writes (any more); the address may lead a new connection to one that does.
+    """
 
     kind: Kind
     line: str

@@ -1,4 +1,4 @@
-"""One connection to the user's database that survives restarts, quiet nights, locks and crowds.
+"""One connection to the user's database that survives restarts, failovers, quiet nights, locks and crowds.
 
     link = Link(database, clock)
     link.open()                                   # ConfigError, quick: the settings are wrong
@@ -16,15 +16,20 @@ from typing import TypeVar
 from base.clock import Clock
 from base.errors import StoreError, StoreLost
 from config.settings import Database
-from store.driver import CONNECT_SECONDS, Dialect, Driver, Run, Trouble
+from store.driver import CONNECT_SECONDS, Dialect, Driver, Row, Run, Trouble, Value
 from store.mysql import MySQL
 from store.sqlite import SQLite
+from store.tables import COVERAGE, PRICES
 
 log = logging.getLogger("minute_data")
 
 T = TypeVar("T")
 
-_LONGEST_PAUSE = {"lost": 5.0, "locked": 0.5, "disturbed": 0.0}
+_LONGEST_PAUSE = {"lost": 5.0, "refused": 5.0, "locked": 0.5, "disturbed": 0.0}
+_AWAY = ("lost", "refused")
+_WRITES = ("INSERT", "UPDATE", "DELETE")
+_PROBES = tuple(f"UPDATE {table} SET stock_symbol = stock_symbol WHERE FALSE" for table in (PRICES, COVERAGE))
+"""Touch no row; a server that is read-only, or an account that may not write, refuses them."""
 
 
 class TryAgain(Exception):
@@ -36,6 +41,8 @@ class Link:
 
     `patience`: seconds that a lost server is waited for, counted from the moment it was lost, for all threads together.
     `read_only`: holds no writer of a SQLite file up (law 15).
+    One that took our writes and refuses them now (a failover left it behind, or it lost our rights) is lost, too: the
+    address is dialled again, and only a server that takes writes counts as found.
     """
 
     def __init__(
@@ -46,6 +53,7 @@ class Link:
         self._patience = patience
         self._lock = Lock()
         self._lost_since: float | None = None
+        self._has_written = self._refused = False
         self._closed = False
 
     @property
@@ -84,11 +92,19 @@ class Link:
     def _attempt(self, work: Callable[[Run], T], unhurried: bool, guarded: bool) -> T:
         if self._closed:
             raise StoreError("데이터베이스 연결이 이미 닫혔습니다.")
-        driver = self._driver
+        driver, writes = self._driver, False
+
+        def run(sql: str, *params: Value) -> list[Row]:
+            nonlocal writes
+            writes = writes or sql.startswith(_WRITES)
+            return driver.run(sql, *params)
+
         try:
             self._connect(unhurried)
             driver.begin(guarded)
-            result = work(driver.run)
+            for probe in _PROBES if self._refused else ():
+                driver.run(probe)
+            result = work(run)
             driver.commit()
         except TryAgain as error:
             self._roll_back()
@@ -98,6 +114,7 @@ class Link:
         except BaseException:
             self._roll_back()
             raise
+        self._has_written = self._has_written or writes
         self._found()
         return result
 
@@ -110,10 +127,13 @@ class Link:
     def _found(self) -> None:
         if self._lost_since is not None:
             log.info("✅ 데이터베이스 재연결 성공")
-        self._lost_since = None
+        self._lost_since, self._refused = None, False
 
     def _after(self, trouble: Trouble) -> Trouble:
-        if trouble.kind == "lost":
+        if trouble.kind == "refused" and not self._has_written:
+            trouble = Trouble("fatal", trouble.line)
+        self._refused = self._refused or trouble.kind == "refused"
+        if trouble.kind in _AWAY:
             self._driver.drop()
             if self._lost_since is None:
                 self._lost_since = self._clock.time()
@@ -125,11 +145,11 @@ class Link:
     def _give_up_or_wait(self, trouble: Trouble, began: float, pause: float) -> None:
         if trouble.kind == "fatal" or self._closed:
             raise StoreError(trouble.line)
-        since = self._lost_since if trouble.kind == "lost" and self._lost_since is not None else began
+        since = self._lost_since if trouble.kind in _AWAY and self._lost_since is not None else began
         waited = self._clock.time() - since
         if waited >= self._patience:
-            kind = StoreLost if trouble.kind == "lost" else StoreError
-            raise kind(f"{trouble.line} {waited:.0f}초 동안 되풀이했습니다. 서버를 확인한 뒤 다시 실행하세요.")
+            kind = StoreLost if trouble.kind in _AWAY else StoreError
+            raise kind(f"{trouble.line} {waited:.0f}초 동안 되풀이했습니다. 서버를 확인하세요.")
         self._clock.sleep(min(pause, self._patience - waited))
 
     def _roll_back(self) -> None:

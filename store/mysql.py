@@ -10,7 +10,7 @@ import mysql.connector
 from base.errors import ConfigError, MinuteDataError, StoreError
 from config.settings import Database
 from store.driver import CONNECT_SECONDS, LOCK_SECONDS, READ_SECONDS, Dialect, Row, Trouble, Value, one_line
-from store.mysql_errors import BROKEN, CROWDED, MEANINGS, UNREACHABLE
+from store.mysql_errors import BROKEN, CROWDED, MEANINGS, NOT_PRIMARY, READ_ONLY, UNREACHABLE
 
 _SQL_MODE = "STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 _log = logging.getLogger("minute_data")
@@ -87,7 +87,8 @@ class MySQL:
     def judge(self, error: mysql.connector.Error) -> Trouble:
         mark = _mark(error)
         for numbers, kind, line in MEANINGS:
-            if error.errno in numbers:
+            says_so = numbers is READ_ONLY and NOT_PRIMARY.search(error.msg or "")
+            if error.errno in numbers or says_so:
                 return Trouble(kind, line.format(mark=mark, user=self._database.user))
         return Trouble("fatal", f"데이터베이스가 문장을 거부했습니다 {mark}: {one_line(error.msg)}")
 

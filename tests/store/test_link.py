@@ -168,9 +168,7 @@ def test_a_killed_connection(server: Server, store: Store, statement: str) -> No
     assert is_whole(store, 2)
 
 
-def test_a_stop_gets_through_while_a_lost_server_is_waited_for(
-    own_server: Server, store: Store, clock: Clock
-) -> None:
+def test_a_stop_gets_through_while_a_lost_server_is_waited_for(own_server: Server, store: Store, clock: Clock) -> None:
     own_server.kill()
     stopped: list[float] = []
 
@@ -260,6 +258,7 @@ def test_what_repeating_cannot_help_is_one_clear_line_and_leaves_the_old_day_who
     server: Server, store: Store, database: Database, number: int, word: str
 ) -> None:
     put(store)
+    store._link._patience = 0.3
     refuse = f"SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = {number}, MESSAGE_TEXT = 'as\n told'"
     server.run(
         f"CREATE TRIGGER refuse BEFORE INSERT ON stock_minute_coverage FOR EACH ROW {refuse}", database=database.name
