@@ -2,7 +2,8 @@
 
     nohup python realtime_updater.py > updater.log 2>&1 &      then: tail -f updater.log
     python realtime_updater.py --status                        exit 0 healthy, 1 stale or failing
-    python realtime_updater.py --once                          one round and out, for cron
+    python realtime_updater.py --once --quiet                  one round and out, for cron
+    python realtime_updater.py --stop                          ends it, on every system
 
 Started at any time it heals what is missing of today, looks back a week after the close, sleeps to the next session.
 What its days are is told in collect/service.py, what a round is in collect/updater.py; here is the command line.
@@ -20,7 +21,7 @@ from base.clock import Clock
 from base.errors import MinuteDataError, SourceError, Stopped, TokenRefused
 from cli import command_line, console, status_file
 from cli.background import in_background
-from cli.single_instance import is_running, only_one
+from cli.single_instance import is_running, only_one, stop
 from config import settings as user_settings
 from config import symbols_file
 from config.settings import Settings
@@ -39,9 +40,10 @@ _EXAMPLES = """\
   python realtime_updater.py --demo                       키·DB 없이 먼저 보기
   nohup python realtime_updater.py > updater.log 2>&1 &   뒤에서 계속
   python realtime_updater.py --status                     잘 돌고 있는지
-  python realtime_updater.py --once                       한 라운드만 (cron용)
+  python realtime_updater.py --once --quiet               한 라운드만 (cron용)
+  python realtime_updater.py --stop                       실행 중인 것을 멈추기
 
-종료 코드: 0 정상 (Ctrl-C 포함) · 1 --once 실패, --status 이상 · 2 설정 오류
+종료 코드: 0 정상 (Ctrl-C 포함) · 1 --once 실패, --status 이상, --stop 안 됨 · 2 설정 오류
 """
 
 
@@ -63,8 +65,11 @@ def parser() -> argparse.ArgumentParser:
     mode = how.add_mutually_exclusive_group()
     mode.add_argument("--once", action="store_true", help="한 라운드만 (오늘 빠진 것 포함) 하고 끝내기")
     mode.add_argument("--status", action="store_true", help="실행 중인 업데이터의 상태 보기 (0 정상, 1 이상)")
+    mode.add_argument("--stop", action="store_true", help="실행 중인 업데이터를 멈추기 (어느 운영체제에서나)")
     mode.add_argument("--demo", action="store_true", help="내장 시뮬레이터와 SQLite로 시연 (Ctrl-C로 끝)")
-    how.add_argument("--verbose", action="store_true", help="자세히")
+    talk = how.add_mutually_exclusive_group()
+    talk.add_argument("--quiet", action="store_true", help="경고만")
+    talk.add_argument("--verbose", action="store_true", help="자세히")
     return made
 
 
@@ -78,6 +83,8 @@ def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
         settings = with_flags(user_settings.load(os.environ, HERE), arguments)
         if arguments.status:
             return show_status(settings, clock or Clock())
+        if arguments.stop:
+            return end(settings)
         return run(arguments, clock or Clock(), settings)
     except MinuteDataError as error:
         console.complain(str(error))
@@ -110,11 +117,27 @@ def show_status(settings: Settings, clock: Clock) -> int:
     return 0 if healthy else 1
 
 
+def end(settings: Settings) -> int:
+    """`--stop`: the running updater finishes the transaction in hand and ends with 0."""
+    if not is_running(settings):
+        console.say("ℹ️ 실행 중인 업데이터가 없습니다.")
+        return 0
+    if stop(settings):
+        console.say("✅ 업데이터를 멈췄습니다.")
+        return 0
+    console.complain("업데이터가 1분 안에 멈추지 않았습니다. --status 로 확인하세요.")
+    return 1
+
+
 def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     """Take the table's lock, then work in the background of a main thread that listens for signals."""
     names = symbols_file.choose(arguments.symbols, arguments.symbols_file)
-    console.setup_logging(settings.log_dir / LOG_FILE, clock, settings.secrets(), verbose=arguments.verbose)
-    with only_one(settings):
+    talk = {"verbose": arguments.verbose, "quiet": arguments.quiet}
+    console.setup_logging(settings.log_dir / LOG_FILE, clock, settings.secrets(), **talk)
+    if arguments.once and (opens := status_file.nothing_until(settings, names, clock.now())):
+        _log.info("ℹ️ 지금은 장이 아니고 마감 확정도 끝났습니다. 다음 장은 %s에 열립니다.", f"{opens:%Y-%m-%d %H:%M}")
+        return 0
+    with only_one(settings, clock):
         console.on_stop(clock)
         try:
             return in_background(lambda: serve(arguments, clock, settings, names), clock)

@@ -1,7 +1,8 @@
 """`realtime_updater_status.json`: what the running updater last said of itself, and how a person or cron reads it."""
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from base import files
 from base.kst import KST
 from cli import console
+from config.settings import Settings
 
 FILE = "realtime_updater_status.json"
 STATES = {
@@ -37,6 +39,23 @@ def read(folder: Path) -> dict[str, Any] | None:
         return dict(kept)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def settled_mark(settings: Settings, symbols: Iterable[str], opens: datetime) -> list[str]:
+    """What `--once` leaves behind when all is settled for this table and these symbols until a session opens."""
+    whose = " ".join([settings.database.describe(), *sorted(symbols)])
+    return [_text(opens), hashlib.sha256(whose.encode()).hexdigest()[:16]]
+
+
+def nothing_until(settings: Settings, symbols: Iterable[str], now: datetime) -> datetime | None:
+    """The open before which another `--once` has nothing to do, as far as the last one told; cron asks each minute."""
+    kept = read(settings.log_dir) or {}
+    try:
+        opens = _time(kept["settled"][0])
+    except (KeyError, TypeError, ValueError, IndexError):
+        return None
+    is_ours = kept["settled"] == settled_mark(settings, symbols, opens)
+    return opens if is_ours and kept["state"] == "once" and now < opens else None
 
 
 def told(status: Mapping[str, Any] | None, now: datetime, *, running: bool = True) -> tuple[str, bool]:

@@ -44,7 +44,7 @@ class Service:
     def __init__(
         self, settings: Settings, clock: Clock, client: KisClient, store: Store, names: Mapping[str, str]
     ) -> None:
-        self._settings, self._clock, self._client = settings, clock, client
+        self._settings, self._clock, self._client, self._names = settings, clock, client, names
         active, workers = USUALLY_ACTIVE, workers_for(settings.rate_limit)
         self._holidays = HolidayCheck(client, clock, settings.log_dir / HOLIDAY_FILE, settings.csat_days)
         calendar, most = self._holidays.calendar, settings.active
@@ -85,7 +85,8 @@ class Service:
         session = updater.calendar.next_session(updater.now())
         if now < session.open:
             whole = self._settle(None)
-            self._say("once", session.open + STEP)
+            mark = {"settled": status_file.settled_mark(self._settings, self._names, session.open)} if whole else {}
+            self._say("once", session.open + STEP, **mark)
             return 0 if whole else 1
         updater.begin(session)
         done = self._log_round(updater.round(session, (1, 5, 15), hurried=False), (1, 5, 15))

@@ -385,7 +385,8 @@ def test_a_server_that_stays_away(keeper: Operator, own_server: Server, kis: Sim
 
 
 def test_a_server_that_becomes_read_only(keeper: Operator, own_server: Server, kis: Simulator) -> None:
-    process = at_work(keeper)
+    keeper.moment.pace = 30
+    process = at_work(keeper, 1)
     own_server.run("SET GLOBAL read_only = ON")
     sees("read_only", ended(process))
     again = keeper.run(*FLAGS)
@@ -491,7 +492,8 @@ def test_a_privilege_revoked_in_the_middle(keeper: Operator, own_server: Server,
     server.run(f"REVOKE ALL ON {account.name}.* FROM {account.user}@'%'")
     for table in tables:
         server.run(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {account.user}@'%'")
-    process = at_work(keeper, 3)
+    keeper.moment.pace = 30
+    process = at_work(keeper, 2)
     server.run(f"REVOKE INSERT ON {tables[0]} FROM {account.user}@'%'")
     sees("revoked", ended(process))
     server.run(f"GRANT INSERT ON {tables[0]} TO {account.user}@'%'")
@@ -789,7 +791,6 @@ def test_any_locale_and_console(operator: Operator, kis: Simulator, environ: dic
 
 
 # --- nobody in ---
-
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)

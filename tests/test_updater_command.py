@@ -181,7 +181,41 @@ def test_without_any_status_it_is_not_healthy(make: Make):
     assert ran.code == 1 and "상태 파일이 없습니다" in ran.out
 
 
+def test_stop_ends_the_running_one_on_every_system(make: Make):
+    owner = make()
+    assert "실행 중인 업데이터가 없습니다" in owner.run("--stop").out
+    process = owner.start("--symbols", "005930")
+    wait_until(in_session(owner))
+    stopped = owner.run("--stop")
+    assert stopped.code == 0 and "멈췄습니다" in stopped.out and stopped.seconds < 10
+    assert ended(process, 5).code == 0 and owner.status()["state"] == "stopped"
+
+
+def test_the_pid_of_a_killed_one_is_cleared_away_by_whoever_looks(make: Make):
+    owner = make()
+    process = owner.start("--symbols", "005930")
+    wait_until(in_session(owner))
+    process.kill()
+    ended(process)
+    assert list(owner.logs.glob("*.pid"))
+    assert owner.run("--status").code == 1
+    assert not list(owner.logs.glob("*.pid"))
+
+
 # --- once, and starting wrongly ---
+
+
+def test_once_of_a_settled_evening_asks_nobody_again(make: Make):
+    owner = make(at(20, 0))
+    flags = ("--symbols", "005930", "--once")
+    assert owner.run(*flags).code == 0
+    asked = len(owner.sim.requests)
+    again = owner.run(*flags)
+    assert again.code == 0 and "다음 장은 2026-11-23 09:00" in again.err
+    quiet = owner.run(*flags, "--quiet")
+    assert quiet.code == 0 and not quiet.all.strip() and len(owner.sim.requests) == asked
+    assert owner.run("--symbols", "000660", "--once").code == 0
+    assert len(owner.sim.requests) > asked
 
 
 def test_once_by_its_exit_code(make: Make):
