@@ -195,13 +195,16 @@ def prove(rows: Sequence[Row], session: Session) -> Proof:
 def without_doubled_auction(row: Row, moved: int | None, session: Session) -> Row:
     """The closing auction's `cntg_vol` comes exactly doubled from today's TR (94 of 94 symbols, kis_api.md §5).
 
-    Corrected only where turnover proves it: it moved by exactly price × half the volume.
+    Corrected only where turnover proves it: it moved by exactly price × half the volume; or, as the day's first trade
+    after fillers, its turnover (off-hours trades included) does not pay for the volume told, and does for half of it.
     """
     at_close = row.minute >= session.close.replace(tzinfo=None)
     one_price = row.open == row.high == row.low == row.close
-    if at_close and one_price and row.volume and row.volume % 2 == 0 and moved == row.close * row.volume // 2:
-        return row._replace(volume=row.volume // 2)
-    return row
+    if not (at_close and one_price and row.volume and row.volume % 2 == 0):
+        return row
+    half = row.close * row.volume // 2
+    is_unpaid = moved == row.turnover and half <= row.turnover < 2 * half
+    return row._replace(volume=row.volume // 2) if moved == half or is_unpaid else row
 
 
 def unexplained_start(rows: Sequence[Row], session: Session) -> bool:

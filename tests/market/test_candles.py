@@ -216,6 +216,14 @@ class TestDoubledAuction:
         candle = proven([raw("153000", 99, 20, 500 + 990), *self.PAGE])[1]
         assert (candle.volume, candle.turnover, candle.vwap) == (10, 990, Decimal("99.00"))
 
+    def test_as_the_days_first_trade_is_halved_where_the_whole_turnover_does_not_pay_for_it(self):
+        [candle] = proven([raw("153000", 99, 20, 990 + 500), raw("152900", 99, 0, 0)], fillers=True)
+        assert (candle.volume, candle.vwap) == (10, None)
+
+    def test_as_the_days_first_trade_is_left_alone_where_off_hours_trades_may_pay_for_it(self):
+        [candle] = proven([raw("153000", 99, 20, 990 + 2_000), raw("152900", 99, 0, 0)], fillers=True)
+        assert (candle.volume, candle.vwap) == (20, None)
+
     def test_leaves_no_doubt(self):
         assert doubts([raw("153000", 99, 20, 500 + 990), *self.PAGE]) == []
 
