@@ -25,6 +25,7 @@ from config.settings import Settings
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from chart.hub import Hub
+    from market.candles import Candle
 
 HERE = Path(__file__).resolve().parent
 _EXAMPLES = """\
@@ -91,11 +92,26 @@ def run(
         calendar = TradingCalendar(csat_days=settings.csat_days)
         hub = Hub(view, names, calendar, clock)
         page = Page(Answers(view, names, calendar, clock), hub, files, health_of(settings, clock))
+        if settings.wings.redis_url:
+            listen(settings.wings.redis_url, hub, clock)
         if beside is not None:
             Thread(target=beside, args=(hub,), name="beside", daemon=True).start()
         console.say(f"📈 차트: {address}  (끝내려면 Ctrl-C)")
         serve(application(page, hub, settings.wings.chart_password), bound, clock)
     return 0
+
+
+def listen(url: str, hub: "Hub", clock: Clock) -> None:
+    """Redis wakes the page and brings the running minute; the table stays the truth."""
+    from feed.listener import RUNNING, Listener
+
+    def hear(channel: str, symbol: str, candle: "Candle") -> None:
+        if channel == RUNNING:
+            hub.run_minute(symbol, candle)
+        else:
+            hub.wake()
+
+    Thread(target=Listener(url, hear, clock).run, name="redis", daemon=True).start()
 
 
 def where(arguments: argparse.Namespace, settings: Settings) -> tuple[str, int]:

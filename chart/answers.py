@@ -8,11 +8,12 @@ Runs on worker threads; the list, which every page asks for, is made once a seco
 
 import threading
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
 from base.clock import Clock
+from base.extras import extra
 from chart.wire import candle_json, day_json, status_of, statuses
 from db import View
 from market.candles import INTERVALS, Candle
@@ -61,6 +62,21 @@ class Answers:
             "name": self.names.get(symbol, ""),
             "interval": interval,
             "candles": [candle_json(candle, status) for candle, status in zip(candles, told, strict=True)],
+        }
+
+    def indicators(self, symbol: str, interval: Interval, names: Sequence[str], asked: Asked) -> dict[str, Any]:
+        """The same times as `candles`, one list a line; what an indicator remembers is fed before the first of them."""
+        extra("talib", "지표")
+        from signals.indicators import ENOUGH, lines
+
+        times = [candle.timestamp for candle in self._candles(symbol, interval, asked)]
+        fed = self._candles(symbol, interval, Asked(None, asked.last, len(times) + ENOUGH)) if times else []
+        return {
+            "symbol": symbol,
+            "name": self.names.get(symbol, ""),
+            "interval": interval,
+            "times": [f"{time.isoformat()}+09:00" for time in times],
+            "lines": {name: line[len(line) - len(times) :] for name, line in lines(names, fed).items()},
         }
 
     def days(self, symbol: str, first: date, last: date) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from chart.hub import MOST_PAIRS, Pair
 from market.intervals import Interval, parse
 
 MOST_CANDLES, DEFAULT_CANDLES, MOST_IN_RANGE = 5_000, 400, 100_000
+MOST_NAMES = 20
 
 
 def symbol_of(query: Mapping[str, str], names: Mapping[str, str]) -> str:
@@ -37,6 +38,14 @@ def asked_of(query: Mapping[str, str]) -> Asked:
     if "limit" in query:
         return Asked(first, last, _limit(query["limit"]))
     return Asked(first, last, MOST_IN_RANGE if first else DEFAULT_CANDLES)
+
+
+def names_of(query: Mapping[str, str]) -> list[str]:
+    """Indicators by name; which ones there are is known to signals/indicators.py."""
+    names = [name for name in query.get("names", "").split(",") if name]
+    if not names or len(names) > MOST_NAMES:
+        raise ConfigError(f"names 에 지표를 쉼표로 {MOST_NAMES}개까지 적으세요. 예: names=sma20,rsi14,macd,bbands")
+    return names
 
 
 def range_of(query: Mapping[str, str]) -> tuple[date, date]:

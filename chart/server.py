@@ -25,7 +25,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from base.clock import Clock
 from base.errors import ConfigError, MinuteDataError
 from chart.answers import Answers
-from chart.asking import asked_of, interval_of, pairs_of, range_of, symbol_of
+from chart.asking import asked_of, interval_of, names_of, pairs_of, range_of, symbol_of
 from chart.files import File
 from chart.guard import Guard
 from chart.hub import Client, Hub
@@ -69,6 +69,11 @@ class Page:
         query = request.query_params
         interval, asked = interval_of(query), asked_of(query)
         return JSONResponse(self._answers.candles(symbol_of(query, self._answers.names), interval, asked))
+
+    def indicators(self, request: Request) -> Response:
+        query = request.query_params
+        symbol, names = symbol_of(query, self._answers.names), names_of(query)
+        return JSONResponse(self._answers.indicators(symbol, interval_of(query), names, asked_of(query)))
 
     def days(self, request: Request) -> Response:
         query = request.query_params
@@ -139,6 +144,7 @@ def application(page: Page, hub: Hub, password: str) -> ASGIApp:
         Route("/static/{name}", page.static),
         Route("/api/symbols", page.symbols),
         Route("/api/candles", page.candles),
+        Route("/api/indicators", page.indicators),
         Route("/api/days", page.days),
         Route("/health", page.health),
         WebSocketRoute("/ws", page.live),

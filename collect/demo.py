@@ -151,4 +151,5 @@ def show(settings: Settings, clock: Clock, names: dict[str, str]) -> None:
     console.say(
         f"\n저장된 파일: {settings.database.path}"
         "\n다음: `cp .env.example .env` 로 만든 .env 에 KIS 키와 DB 비밀번호를 적고 `python fetch_minute_data.py`"
+        "\n움직이는 차트 보기: `make chart` (또는 `python live_chart.py --demo`)"
     )

@@ -107,6 +107,19 @@ def test_the_list_is_told_the_most_traded_first(page):
     assert row["change_percent"] == round((monday - friday) * 100 / friday, 2)
 
 
+def test_indicators_stand_at_the_times_of_the_candles(lite):
+    asked = {"symbol": "005930", "interval": 5, "limit": 50}
+    told = get(lite, "api/indicators", names="sma20,rsi14,macd,bbands,vwap", **asked).json()
+    shown = candles(lite, 5, limit=50)
+    assert told["times"] == [c["time"] for c in shown]
+    assert {len(line) for line in told["lines"].values()} == {50}
+    assert told["lines"]["sma20"][-1] == sum(c["close"] for c in shown[-20:]) / 20
+    assert None not in told["lines"]["rsi14"]  # fed with what stands before them
+    assert get(lite, "api/indicators", names="sma20", symbol="035420").json()["lines"] == {"sma20": []}
+    for names in ("", "nothing", ",".join(["sma20"] * 21)):
+        assert get(lite, "api/indicators", names=names, **asked).status_code == 400
+
+
 @pytest.mark.parametrize(
     ("query", "code"),
     [
