@@ -6,6 +6,7 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$python && exit; done; echo python3)
 ARGS ?=
+WORKERS ?= 3
 VENV := .venv
 CLIENTS := .venv-clients
 WINGS := base chart cli collect config feed kis market signals simulator store
@@ -13,12 +14,13 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo chart screenshot test test-clients lint soak bench clean
+.PHONY: help demo chart screenshot test test-all test-clients lint soak bench clean
 
 help:
 	@echo "make demo   키도 DB도 없이 먼저 보기"
 	@echo "make chart  움직이는 차트를 브라우저에서 보기 (키도 DB도 없이; 내 DB는 make chart ARGS=--port=8765)"
-	@echo "make test   테스트 (가상환경, 개발 패키지, MariaDB까지 스스로 준비)"
+	@echo "make test   테스트, 5분쯤 (가상환경, 개발 패키지, 서버까지 스스로 준비)"
+	@echo "make test-all  make test 와 오래 걸리는 테스트, 다른 사람들의 클라이언트까지 전부"
 	@echo "make test-clients  다른 사람들의 KIS 클라이언트를 시뮬레이터에 물려 봅니다"
 	@echo "make lint   ruff, mypy --strict"
 	@echo "make soak   오래 달리기 테스트 (30분쯤, 결과는 tests/SOAK.md)"
@@ -37,11 +39,21 @@ screenshot: $(VENV)/.dev
 	@sh .ci/npm $(BIN)/python
 	@PYTHONPATH=tests:. $(BIN)/python tests/chart_screenshot.py
 
+# 여럿이 나눠 돌립니다. 다른 테스트와 함께 돌다 실패한 것은 한 번 더, 혼자서 돌려 봅니다: 시간을 재는 테스트가 있기 때문입니다.
+define pytest
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "$(1)" $(ARGS) || { \
+		echo "🔁 실패한 테스트만 하나씩 다시 돌립니다" >&2; \
+		$(BIN)/python -m pytest -q -m "$(1)" --last-failed --last-failed-no-failures none $(ARGS); }
+endef
+
 test: $(VENV)/.dev
 	@sh .ci/mariadb
 	@sh .ci/browser
 	@sh .ci/npm $(BIN)/python
-	@$(BIN)/python -m pytest -q $(ARGS)
+	$(call pytest,not (slow or load or soak))
+
+test-all: test test-clients
+	$(call pytest,(slow or load) and not soak)
 
 test-clients: $(CLIENTS)/.ready
 	@cd tests/clients && $(CURDIR)/$(CLIENTS)/$(notdir $(BIN))/python -m pytest -q -c pytest.ini --rootdir . --confcutdir . $(ARGS)
@@ -90,7 +102,7 @@ $(CLIENTS)/.ready: tests/clients/requirements.txt
 	@$(CLIENTS)/$(notdir $(BIN))/python -m pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
 	@touch $@
 
-$(VENV)/.dev: requirements.txt requirements-dev.txt $(VENV)/.python-$(VERSION)
+$(VENV)/.dev: requirements.txt requirements-extra.txt requirements-dev.txt $(VENV)/.python-$(VERSION)
 	@echo "📦 개발 패키지를 설치합니다 (처음 한 번, 1분쯤 걸립니다)" >&2
 	@$(PIP) -r requirements-dev.txt
 	@touch $@ $(VENV)/.run

@@ -1,4 +1,4 @@
-"""The parts of README.md that are made: options, settings, faults, benchmarks, each between `<!-- name -->` marks.
+"""The parts of README.md and docs/ that are made: options, settings, faults, speed, each between `<!-- name -->` marks.
 
     python tests/readme_parts.py       writes them; test_readme.py fails while they are out of date
 """
@@ -11,15 +11,20 @@ from collections.abc import Callable
 
 from places import ROOT
 
-README = ROOT / "README.md"
+PAPERS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 
-def part(name: str, text: str | None = None) -> str:
-    """What stands between the marks of a part in README.md."""
-    found = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", text or README.read_text(encoding="utf-8"), re.DOTALL)
-    assert found, f"README.md has no part {name}"
-    return found[1].strip()
+def text() -> str:
+    """README.md and all pages of docs/."""
+    return "\n".join(paper.read_text(encoding="utf-8") for paper in PAPERS)
+
+
+def part(name: str) -> str:
+    """What stands between the marks of a part, wherever it stands; once."""
+    found = re.findall(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", text(), re.DOTALL)
+    assert len(found) == 1, f"{len(found)} papers have a part {name}"
+    return str(found[0]).strip()
 
 
 def options() -> str:
@@ -98,12 +103,13 @@ PARTS: dict[str, Callable[[], str]] = {
 
 
 def main() -> None:
-    text = README.read_text(encoding="utf-8")
-    for name, make in PARTS.items():
-        made = make()
-        whole = f"<!-- {name} -->\n{made}\n<!-- /{name} -->"
-        text = re.sub(rf"<!-- {name} -->\n.*?<!-- /{name} -->", lambda _, whole=whole: whole, text, flags=re.DOTALL)
-    README.write_text(text, encoding="utf-8")
+    made = {name: make() for name, make in PARTS.items()}
+    for paper in PAPERS:
+        page = paper.read_text(encoding="utf-8")
+        for name, content in made.items():
+            whole = f"<!-- {name} -->\n{content}\n<!-- /{name} -->"
+            page = re.sub(rf"<!-- {name} -->\n.*?<!-- /{name} -->", lambda _, whole=whole: whole, page, flags=re.DOTALL)
+        paper.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

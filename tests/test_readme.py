@@ -1,4 +1,4 @@
-"""README.md says nothing that is not so: its commands run, its help, settings and messages are the real ones."""
+"""README.md and docs/ say nothing that is not so: commands run, help, settings and messages are the real ones."""
 
 import ast
 import os
@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 from backfill_tools import User, simulator, until
-from places import WINGS, sources
-from readme_parts import PARTS, README, ROOT, part
+from places import ROOT, WINGS, sources
+from readme_parts import PAPERS, PARTS, part, text
 
 from config.settings import KEYS
 from simulator.simulator import Simulator
 from store import schema as db_schema
 
-TEXT = README.read_text(encoding="utf-8")
+TEXT = text()
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX shell")
 
 
@@ -29,7 +29,10 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 
 
-COMMANDS = [line for block in blocks("bash") for line in block.splitlines() if line and not line.startswith("#")]
+COMMANDS = [
+    re.sub(r"\s+# .*", "", line) for block in blocks("bash") for line in block.splitlines() if not line.startswith("#")
+]
+COMMANDS = [command for command in COMMANDS if command]
 SCRIPTS = [command for command in COMMANDS if re.match(r"(\.venv/bin/)?python \w+\.py", command)]
 NOT_HERE = {
     "docker compose up -d --wait": "no Docker daemon",
@@ -38,6 +41,7 @@ NOT_HERE = {
     "journalctl -u realtime-updater -f": "no systemd",
     "python -m venv .venv && source .venv/Scripts/activate": "Windows",
     "python3 -m venv .venv && source .venv/bin/activate": "the Makefile does the same, .ci/run runs it",
+    "python -m pip install -r requirements-extra.txt": "the development packages hold them, .ci/run installs those",
     "python -m pip install -r requirements.txt": "the Makefile does the same, .ci/run runs it",
 }
 BACKGROUND = {
@@ -45,7 +49,13 @@ BACKGROUND = {
     "tail -f updater.log",
     "kill $(cat realtime_updater-*.pid)",
 }
-RUN_ELSEWHERE = {"make demo", "make test", "cp .env.example .env", *BACKGROUND}
+SERVERS = {
+    "make chart", "python live_chart.py", "python live_chart.py --demo", "python -m simulator --port 9443",
+    "CHART_PASSWORD='긴 비밀번호' python live_chart.py --host 0.0.0.0",
+    "python -m simulator --port 9443 --at 2026-11-20T10:00",
+}  # fmt: skip
+"""They end when told to: tests/chart and tests/simulator start them."""
+RUN_ELSEWHERE = {"make demo", "make test", "cp .env.example .env", *BACKGROUND, *SERVERS}
 
 
 # --- the parts that are made ---
@@ -69,20 +79,29 @@ def test_the_example_file_shows_the_defaults() -> None:
 
 
 def test_the_ddl_is_the_one_that_is_run() -> None:
-    ddl = [" ".join(text.split()) for text in blocks("sql")[0].split("\n\n")]
-    assert ddl == [" ".join(text.split()) for text in (db_schema._PRICES_DDL, db_schema._COVERAGE_DDL)]
+    told = next(block for block in blocks("sql") if block.startswith("CREATE TABLE"))
+    ddl = [" ".join(table.split()) for table in told.split("\n\n")]
+    assert ddl == [" ".join(table.split()) for table in (db_schema._PRICES_DDL, db_schema._COVERAGE_DDL)]
 
 
 # --- links ---
 
 
-def test_links_lead_somewhere() -> None:
-    anchors = {_anchor(title) for title in re.findall(r"^#+ (.+)$", TEXT, re.MULTILINE)}
-    for target in re.findall(r"\]\(([^)]+)\)", TEXT):
+@pytest.mark.parametrize("paper", PAPERS, ids=lambda paper: paper.name)
+def test_links_lead_somewhere(paper: Path) -> None:
+    page = paper.read_text(encoding="utf-8")
+    anchors = {_anchor(title) for title in re.findall(r"^#+ (.+)$", page, re.MULTILINE)}
+    for target in re.findall(r"\]\(([^)]+)\)", page):
         if target.startswith("#"):
             assert target[1:] in anchors, target
         elif not target.startswith("https://"):
-            assert (ROOT / target).exists(), target
+            assert (paper.parent / target).exists(), target
+
+
+def test_the_readme_leads_to_every_page_and_is_short_enough_to_read() -> None:
+    readme = PAPERS[0].read_text(encoding="utf-8")
+    assert [page.name for page in PAPERS[1:] if f"(docs/{page.name})" not in readme] == []
+    assert len(readme.splitlines()) <= 300
 
 
 def _anchor(title: str) -> str:
@@ -93,6 +112,7 @@ def _anchor(title: str) -> str:
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git checkout")
 def test_files_that_are_named_exist_or_are_ignored_by_git() -> None:
     named = set(re.findall(r"`([\w/-][\w./-]*\.(?:py|json|log|csv|yaml|service|md|txt|pid))`", TEXT))
+    named -= {"파일.csv", "005930_5min.csv"}  # of the user's choice
     missing = [name for name in named if not (ROOT / name).exists()]
     ignored = subprocess.run(["git", "check-ignore", "--no-index", *missing], cwd=ROOT, capture_output=True, text=True)
     assert set(missing) == set(ignored.stdout.split())
@@ -124,12 +144,19 @@ def _is_told(message: str) -> bool:
     return any(pattern.search(sentence) for sentence in sentences())
 
 
+COMMON = re.search(r"^## 자주 보는 오류\n\n(.*?)\n\n", TEXT, re.MULTILINE | re.DOTALL)
 MESSAGES = [row.split("|")[1].strip().strip("`") for row in part("errors").splitlines()[2:]]
 
 
 @pytest.mark.parametrize("message", MESSAGES)
 def test_messages_of_the_error_table_are_in_the_source(message: str) -> None:
     assert _pieces(message) and _is_told(message)
+
+
+def test_the_common_errors_are_of_the_table() -> None:
+    assert COMMON
+    common = [row.split("|")[1].strip().strip("`") for row in COMMON[1].splitlines()[2:]]
+    assert len(common) == 8 and set(common) <= set(MESSAGES)
 
 
 def test_the_error_table_names_every_code_of_kis_that_is_treated() -> None:
@@ -250,11 +277,26 @@ def test_make_knows_its_targets(target: str) -> None:
 @posix
 def test_the_scripts_commands_run_in_the_order_of_the_readme(user: User) -> None:
     """Nothing is stored at first: `--check` says so with exit 1; what the backfill stored, it finds."""
-    commands = [command for command in SCRIPTS if "realtime_updater" not in command and "--demo" not in command]
+    commands = [
+        command
+        for command in SCRIPTS
+        if "realtime_updater" not in command and "--demo" not in command and command not in SERVERS
+    ]
     codes = {command: shell(user, command).returncode for command in commands}
-    expected = {"python kis_token.py": 1}
-    assert codes == {command: expected.get(command, 0) for command in commands}
-    assert shell(user, "python kis_token.py").returncode == 0
+    assert codes == dict.fromkeys(commands, 0)
+    _read_as_told(user)
+
+
+def _read_as_told(user: User) -> None:
+    """The README's SQL finds the confirmed windows; its lines of pandas run, on days that are stored."""
+    query = next(block for block in blocks("sql") if block.startswith("SELECT"))
+    with sqlite3.connect(user.folder / "candles.sqlite3") as file:
+        rows = file.execute(query).fetchall()
+    assert len(rows) > 1000 and rows == sorted(rows)
+    code = re.sub(r'"2026-11-02", "2026-11-20"', f'"{rows[0][0][:10]}", "{rows[-1][0][:10]}"', blocks("python")[0])
+    (user.project / "read.py").write_text(code, encoding="utf-8")
+    ran = shell(user, "python read.py")
+    assert ran.returncode == 0 and "count" in ran.stdout and "COMPLETE" in ran.stdout, ran.stderr
 
 
 @posix
@@ -274,7 +316,7 @@ def test_the_updater_runs_in_the_background_as_told(user: User) -> None:
 
 @posix
 def test_the_cron_line_runs(user: User) -> None:
-    line = blocks("cron")[0].splitlines()[1]
+    line = blocks("cron")[0].splitlines()[0]
     command = line.split(maxsplit=5)[5]
     began = time.monotonic()
     assert shell(user, command.replace("/opt/minute-candles", shlex.quote(str(user.project)))).returncode == 0
@@ -299,3 +341,9 @@ def test_the_house_in_contributing_has_every_wing_and_door() -> None:
 
 def test_the_changelog_tells_of_this_version() -> None:
     assert "## 0.1.0" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_contributing_names_files_that_are_there() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w/.]+\.(?:py|csv|md)|[a-z]+/)`", page))
+    assert [name for name in named if not (ROOT / name).exists()] == []

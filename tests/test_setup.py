@@ -20,10 +20,10 @@ def read(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-extra.txt", "requirements-dev.txt"])
 def test_every_package_is_pinned(name):
     lines = [line for line in read(name).splitlines() if line and not line.startswith("#")]
-    assert all(re.fullmatch(r"[\w-]+==[\w.]+|-r requirements\.txt", line) for line in lines)
+    assert all(re.fullmatch(r"[\w-]+==[\w.]+|-r requirements(-extra)?\.txt", line) for line in lines)
 
 
 def test_the_compose_file_gives_the_database_the_settings_expect():
