@@ -10,7 +10,7 @@ neither `id`, `created_at` nor `updated_at` (law 11). Times in the tables are na
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -24,6 +24,7 @@ from config.settings import Database, Settings
 from market.adjustment import Factor
 from market.candles import Candle, Candles
 from market.hours import Session
+from market.stored import Hear, Stored
 from store import factors, schema
 from store.driver import Row, Run, Value
 from store.link import Link, TryAgain
@@ -159,6 +160,8 @@ class Store:
         self._database = database
         self._clock = clock
         self._known_shape: Shape | None = None
+        self.listeners: list[Hear] = []
+        """Told of every write after its commit, by the thread that wrote."""
 
     def preflight(self, *, dedupe: bool = False, read_only: bool = False) -> list[str]:
         """Make both tables ready or raise `ConfigError`; lines to log. `read_only` changes nothing, only reports."""
@@ -228,18 +231,27 @@ class Store:
         shape, midnight = self._shape, datetime.combine(session.day, time())
         day = _Day(symbol, midnight, since or midnight, _naive(session.end))
         stamp = _naive(now).replace(microsecond=0)
+        told = Stored(symbol, session.day, {}, 0, status)
 
         def work(run: Run) -> Counts:
+            nonlocal told
             stored = self._stored(run, day)
-            wanted = self._wanted(change(_candles(stored, shape)), day)
-            self._erase(run, day, [key for key in stored if key not in wanted])
-            self._upsert(run, symbol, [row for row in wanted.items() if stored.get(row[0]) != row[1]], stamp)
+            candles = change(_candles(stored, shape))
+            wanted = self._wanted(candles, day)
+            gone = [key for key in stored if key not in wanted]
+            self._erase(run, day, gone)
+            changed = {key: row for key, row in wanted.items() if stored.get(key) != row}
+            self._upsert(run, symbol, list(changed.items()), stamp)
             counts = self._verified_counts(run, day, wanted)
             if status is not None:
                 self._record(run, day, Coverage(status, note and note[:LONGEST_NOTE], counts), stamp)
+            told = told._replace(candles=_of_keys(candles, changed), erased=len(gone))
             return counts
 
-        return self._link.transaction(work)
+        counts = self._link.transaction(work)
+        for hear in self.listeners:
+            hear(told)
+        return counts
 
     def candles(self, symbol: str, interval: int, first: datetime, last: datetime) -> list[Candle]:
         """The stored candles with `first` ≤ timestamp ≤ `last` (naive KST), ascending."""
@@ -419,6 +431,13 @@ def _values(candle: Candle, shape: Shape) -> Row:
         percent = candle.price_change_percent
         values += (percent if abs(percent) < shape.percent_limit else None,)
     return (*values, candle.vwap) if "vwap" in shape.derived else values
+
+
+def _of_keys(candles: Candles, keys: Collection[Key]) -> Candles:
+    return {
+        interval: [candle for candle in candles.get(interval, ()) if (name, candle.timestamp) in keys]
+        for interval, name in NAMES.items()
+    }
 
 
 def _candles(stored: Mapping[Key, Row], shape: Shape) -> Candles:

@@ -30,6 +30,7 @@ from base.clock import Clock
 from config.settings import Database
 from db import Coverage, Store, _Day, open_store
 from market.candles import Candles
+from market.stored import Stored
 from store.tables import upsert_coverage
 
 
@@ -67,6 +68,34 @@ def test_only_the_row_that_changed_is_touched(any_store: Store) -> None:
     [old] = [row for row in before if row[3] == number]
     assert (created, str(updated)) == (old[4], "2025-08-26 16:45:00")
     assert stored(any_store) == day
+
+
+def test_listeners_hear_of_what_changed_after_it_is_committed(any_store: Store) -> None:
+    heard = []
+
+    def hear(told: Stored) -> None:
+        heard.append((told, len(stored(any_store)[1])))
+
+    any_store.listeners.append(hear)
+    day = full_day()
+    put(any_store, day, status="PROVISIONAL")
+    put(any_store, day, status="PROVISIONAL")
+    other = day | {1: [day[1][0], day[1][1]._replace(close=day[1][1].high), *day[1][2:-1]]}
+    put(any_store, other, status="COMPLETE")
+    nothing: Candles = {1: [], 5: [], 15: []}
+    assert heard == [
+        (Stored(SYMBOL, DAY, day, 0, "PROVISIONAL"), 381),
+        (Stored(SYMBOL, DAY, nothing, 0, "PROVISIONAL"), 381),
+        (Stored(SYMBOL, DAY, nothing | {1: [other[1][1]]}, 1, "COMPLETE"), 380),
+    ]
+
+
+def test_listeners_hear_nothing_of_a_write_that_failed(any_store: Store) -> None:
+    heard: list[Stored] = []
+    any_store.listeners.append(heard.append)
+    with pytest.raises(ValueError, match="outside"):
+        put(any_store, {1: [candle(at(20))]})
+    assert heard == []
 
 
 def test_rows_that_the_authority_does_not_have_are_removed(any_store: Store) -> None:
