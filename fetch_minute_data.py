@@ -160,7 +160,9 @@ def a_date(flag: str, text: str, today: date) -> date:
 
 def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     """The whole job for these settings. Raises `MinuteDataError` for what the user has to mend."""
-    calendar = TradingCalendar(csat_days=settings.csat_days)
+    from collect.holiday_check import known_calendar
+
+    calendar = known_calendar(settings, clock.now().date())
     if arguments.doctor or arguments.record:
         return examine(arguments, clock, settings, calendar)
     want = wanted(arguments, calendar, clock.now())

@@ -69,8 +69,10 @@ def told(status: Mapping[str, Any] | None, now: datetime, *, running: bool = Tru
     killed = not running and status["state"] not in ("stopped", "once")
     healthy = late <= timedelta(0) and status["state"] != "stopped" and not lasting and not killed
     age = console.duration((now - _time(status["updated_at"])).total_seconds())
-    state = STATES.get(status["state"], status["state"])
-    lines = [f"{'✅' if healthy else '❌'} {state} (pid {status.get('pid', '?')}, {age} 전 갱신)"]
+    troubled = bool(status.get("troubles")) and status["state"] in ("trading", "settling")
+    state = STATES["troubled"] if troubled else STATES.get(status["state"], status["state"])
+    mark = "❌" if not healthy else "⚠️" if troubled else "✅"
+    lines = [f"{mark} {state} (pid {status.get('pid', '?')}, {age} 전 갱신)"]
     if status.get("last_round"):
         lines.append(f"   마지막 라운드: {status['last_round']}")
     if status.get("next"):

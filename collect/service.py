@@ -15,7 +15,7 @@ import schedule
 from base.clock import Clock
 from base.errors import NotOffered, Stopped, StoreError
 from cli import status_file
-from collect.holiday_check import HolidayCheck
+from collect.holiday_check import HOLIDAY_FILE, HolidayCheck
 from collect.updater import WORKERS, Round, Updater
 from config.settings import Settings
 from config.symbols_file import USUALLY_ACTIVE
@@ -23,7 +23,6 @@ from db import Store
 from kis.client import KisClient
 from market.hours import Session
 
-HOLIDAY_FILE = "realtime_updater_holidays.json"
 STEP = timedelta(minutes=5)
 """The longest sleep between two looks at the clock: a laptop may have slept, a clock may have been set."""
 QUIET_BEFORE_OPEN = timedelta(minutes=10)

@@ -98,7 +98,7 @@ class MySQL:
         if number in CROWDED:
             return StoreError(f"{self.judge(error).line} 잠시 뒤 다시 실행하세요.")
         if number == 2005:
-            line = f"데이터베이스 호스트 {where.host}을(를) 찾을 수 없습니다 {mark}. DB_HOST(또는 DB_URL)를 확인하세요."
+            line = f"데이터베이스 호스트를 찾을 수 없습니다: {where.host} {mark}. DB_HOST(또는 DB_URL)를 확인하세요."
         elif number in UNREACHABLE | BROKEN:
             line = f"데이터베이스 서버 {where.host}:{where.port}에 연결할 수 없습니다 {mark}. "
             line += "서버가 켜져 있는지, DB_HOST와 DB_PORT(또는 DB_URL)가 맞는지 확인하세요."
@@ -106,8 +106,11 @@ class MySQL:
             line = f"데이터베이스가 {where.user} 계정의 로그인을 거부했습니다 {mark}. "
             line += "DB_USER와 DB_PASSWORD(또는 DB_URL)를 확인하세요."
         elif number in {1044, 1049}:
-            line = f"데이터베이스 {where.name}이(가) 없거나 {where.user} 계정에 권한이 없습니다 {mark}. "
-            line += f"DB_NAME(또는 DB_URL)을 확인하거나 만드세요: CREATE DATABASE `{where.name}` CHARACTER SET utf8mb4;"
+            line = f"{where.name} 데이터베이스가 없거나 {where.user} 계정에 권한이 없습니다 {mark}. "
+            line += "DB_NAME(또는 DB_URL)을 확인하거나, 관리자 계정으로 만드세요: "
+            line += f"CREATE DATABASE IF NOT EXISTS `{where.name}` CHARACTER SET utf8mb4; "
+            line += f"CREATE USER IF NOT EXISTS '{where.user}'@'%' IDENTIFIED BY '비밀번호'; "
+            line += f"GRANT ALL ON `{where.name}`.* TO '{where.user}'@'%';"
         else:
             line = f"데이터베이스에 연결할 수 없습니다 {mark}: {one_line(error.msg)} "
             line += "DB_HOST, DB_PORT, DB_USER, DB_PASSWORD(또는 DB_URL)를 확인하세요."

@@ -117,8 +117,7 @@ class _Preflight:
         if not read_columns(run, self._dialect, PRICES):
             return [f"⚠️ {PRICES} 테이블이 없습니다. 수집을 실행하면 만들어집니다."]
         check_prices(run, self._dialect)
-        missing = [] if find_key(run, self._dialect) else [f"⚠️ {PRICES}에 고유 키가 없습니다. 수집하면 추가됩니다."]
-        return [f"✅ {PRICES} 테이블이 존재합니다.", *missing]
+        return [f"✅ {PRICES} 테이블이 존재합니다.", *([] if find_key(run, self._dialect) else [_without_key(run)])]
 
     def make_ready(self, run: Run, *, dedupe: bool) -> list[str]:
         with self._alone(run):
@@ -213,6 +212,16 @@ class _Preflight:
             yield
         finally:
             run("SELECT RELEASE_LOCK(%s)", name)
+
+
+def _without_key(run: Run) -> str:
+    """What collecting would do about it."""
+    if extra := _duplicates(run):
+        return (
+            f"⚠️ {PRICES}에 고유 키가 없고 중복된 행이 {extra:,}건 있어 수집은 시작되지 않습니다. "
+            "--dedupe 로 실행하면 가장 새로운 행만 남기고 키를 추가합니다."
+        )
+    return f"⚠️ {PRICES}에 고유 키가 없습니다. 수집하면 추가됩니다."
 
 
 def _duplicates(run: Run) -> int:

@@ -52,6 +52,12 @@ def test_the_systemd_unit_starts_the_updater_and_restarts_it():
     assert unit["Service"]["Restart"] == "on-failure"
 
 
+def test_the_systemd_timer_is_right_in_any_zone():
+    timer, once = read("deploy/realtime-updater-once.timer"), read("deploy/realtime-updater-once.service")
+    assert "OnCalendar=Mon..Fri *-*-* 09..21:*:05 Asia/Seoul" in timer.splitlines()
+    assert "realtime_updater.py --once --quiet" in once and "Type=oneshot" in once
+
+
 @pytest.mark.skipif(os.name == "nt", reason="POSIX")
 @pytest.mark.parametrize("name", [".ci/run", ".ci/mariadb"])
 def test_the_scripts_can_be_run(name):

@@ -31,6 +31,12 @@ def test_a_healthy_updater(tmp_path: Path):
     assert text.splitlines() == ["✅ 장중 갱신 (pid 4711, 20초 전 갱신)", f"   마지막 라운드: {LINE}"]
 
 
+def test_the_first_minutes_of_a_trouble_are_not_called_well(tmp_path: Path):
+    write(tmp_path, troubles={"DB": ((NOW - timedelta(minutes=1)).isoformat(), "연결이 끊어졌습니다.")})
+    text, healthy = told(tmp_path)
+    assert healthy and text.startswith("⚠️ 문제 해결 중")
+
+
 def test_one_that_was_not_heard_of(tmp_path: Path):
     write(tmp_path, late=600)
     text, healthy = told(tmp_path)

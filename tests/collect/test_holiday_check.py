@@ -10,10 +10,12 @@ from kis_testing import FakeClock
 
 from base.errors import SourceError, Stopped
 from base.kst import KST
-from collect.holiday_check import HolidayCheck, parse_open_days
+from collect.holiday_check import HOLIDAY_FILE, HolidayCheck, known_calendar, parse_open_days
+from config import settings as user_settings
 from simulator.simulator import Simulator
 
 FRIDAY, SATURDAY, MONDAY = date(2026, 11, 20), date(2026, 11, 21), date(2026, 11, 23)
+KEYS = {"KIS_APP_KEY": "a" * 36, "KIS_APP_SECRET": "b" * 180, "DB_URL": "sqlite:///x.db"}
 MORNING = datetime(2026, 11, 20, 8, tzinfo=KST)
 
 
@@ -158,3 +160,26 @@ def test_the_simulated_kis_agrees_with_the_package(clock: FakeClock):
     plain = HolidayCheck(None, clock, Path(), ()).calendar  # type: ignore[arg-type]
     assert told == {day: plain.is_trading_day(day) for day in told}
     assert len(told) == 30
+
+
+def test_an_answer_that_differs_on_more_than_a_few_days_is_not_believed(
+    clock: FakeClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    closed = {f"d{FRIDAY + timedelta(days=n):%Y%m%d}": "N" for n in range(30)}
+    holidays = check(Kis(**closed), clock, tmp_path)
+    before = holidays.calendar
+    holidays.refresh()
+    assert holidays.calendar is before and not (tmp_path / "holidays.json").exists()
+    assert len(caplog.messages) == 1 and "믿지 않습니다" in caplog.messages[0]
+
+
+def test_what_kis_said_last_holds_for_who_does_not_ask(clock: FakeClock, tmp_path: Path):
+    """`--once` and the backfill: a service that starts, and a command without a client."""
+    HolidayCheck(
+        Kis(d20261120="N", d20261121="Y"),  # type: ignore[arg-type]
+        clock, tmp_path / HOLIDAY_FILE, (),
+    ).refresh()  # fmt: skip
+    begun = HolidayCheck(Kis(), clock, tmp_path / HOLIDAY_FILE, ())  # type: ignore[arg-type]
+    settings = user_settings.load({**KEYS, "LOG_DIR": str(tmp_path)}, tmp_path)
+    for calendar in (begun.calendar, known_calendar(settings, MORNING.date())):
+        assert not calendar.is_trading_day(FRIDAY) and calendar.is_trading_day(SATURDAY)

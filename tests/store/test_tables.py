@@ -104,6 +104,10 @@ def test_the_readmes_table_with_duplicates_stops_says_how_many_and_names_dedupe(
     insert(server, database, *["2025-08-26 09:00:00"] * 3, *["2025-08-26 09:01:00"] * 2, "2025-08-26 09:02:00")
     line = complaint(database)
     assert "3건" in line and "--dedupe" in line
+    reading = open_store(database, Clock())
+    said = reading.preflight(read_only=True)[-1]  # --check and --dry-run promise no more than collecting would do
+    assert "3건" in said and "--dedupe" in said and "추가됩니다" not in said
+    reading.close()
     assert server.run("SELECT COUNT(*) FROM stock_minute_prices", database=database.name) == [(6,)]
     assert KEY_NAME not in unique_keys(server, database)
 
