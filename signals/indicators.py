@@ -178,4 +178,3 @@ class Running:
     def _named(self, value: Any) -> dict[str, float]:
         values = value if isinstance(value, tuple) else (value,)
         return dict(zip(self._indicator.outputs, map(float, values), strict=True))
-

@@ -1,0 +1,122 @@
+"""Alert rules over closed candles: once a rule, symbol and window, in their order, cooldown by the candles' time.
+
+    engine = Engine(rules, names, load)              # `load` hands the stored candles of a symbol and interval
+    alerts = engine.hear("005930", 1, closed, "PROVISIONAL")
+
+Time is the candles' own: what fires live fires again from the stored day, and after a restart. A candle that changes
+later (the settle) corrects what is remembered and fires nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from market.candles import Candle
+from signals.history import History
+from signals.indicators import NAMES, outputs
+from signals.judges import Usual, judge
+from signals.rules import Rule, Severity
+
+Load = Callable[[str, int], Sequence[Candle]]
+"""The candles of a symbol and interval stored before the first that will be heard, at most 500, ascending."""
+LoadUsual = Callable[[str, int, int], Usual]
+"""The mean volume by minute of the day: symbol, interval, sessions."""
+_STATES = {"COMPLETE": "확정", "UNPROVEN": "증명 안 됨"}
+_OF_LINE = {line: name for name in NAMES for line in outputs(name)}
+
+
+class Alert(NamedTuple):
+    """What a rule says of a window: `timestamp` its start (naive KST), `value` in the rule's own unit."""
+
+    rule: str
+    symbol: str
+    name: str
+    interval: int
+    timestamp: datetime
+    severity: Severity
+    text: str
+    value: float
+
+
+class Engine:
+    """The rules, and what they have seen of each symbol. For one thread."""
+
+    def __init__(self, rules: Sequence[Rule], names: Mapping[str, str], load: Load, load_usual: LoadUsual) -> None:
+        self._rules, self._names, self._load, self._load_usual = rules, names, load, load_usual
+        self.intervals = frozenset(rule.interval for rule in rules)
+        self._lines = {interval: _lines_of(rules, interval) for interval in self.intervals}
+        self._histories: dict[tuple[str, int], History] = {}
+        self._judged: dict[tuple[str, int], datetime] = {}
+        self._usual: dict[tuple[str, int, int], tuple[datetime, Usual]] = {}
+        self.last_fired: dict[tuple[str, str], datetime] = {}
+        """Rule and symbol → the end of the window that fired last; kept over restarts by who owns this."""
+
+    def hear(self, symbol: str, interval: int, candles: Sequence[Candle], status: str | None) -> list[Alert]:
+        """Take new or changed closed candles; the alerts of the windows that were not judged before, by time."""
+        rules = [rule for rule in self._rules if rule.interval == interval and rule.is_about(symbol)]
+        if not rules or not candles:
+            return []
+        key, ordered = (symbol, interval), sorted(candles, key=lambda candle: candle.timestamp)
+        history = self._histories.get(key) or self._open(key, ordered[0].timestamp)
+        judged, alerts = self._judged.get(key, datetime.min), []
+        for candle in ordered:
+            history.take(candle)
+            if candle.timestamp > judged:
+                alerts += self._judge(rules, symbol, history, candle, status)
+                self._judged[key] = candle.timestamp
+        return alerts
+
+    def seen(self, symbol: str, interval: int, until: datetime) -> None:
+        """The windows up to `until` were judged in an earlier life."""
+        self._judged[symbol, interval] = until
+
+    @property
+    def judged(self) -> Mapping[tuple[str, int], datetime]:
+        """How far each symbol and interval was judged."""
+        return self._judged
+
+    def _open(self, key: tuple[str, int], first: datetime) -> History:
+        stored = [candle for candle in self._load(*key) if candle.timestamp < first]
+        self._histories[key] = history = History(stored, self._lines[key[1]])
+        return history
+
+    def _judge(
+        self, rules: Sequence[Rule], symbol: str, history: History, candle: Candle, status: str | None
+    ) -> list[Alert]:
+        index = history.index(candle.timestamp)
+        verdicts = [
+            (rule, verdict)
+            for rule in rules
+            if self._may_fire(rule, symbol, candle.timestamp)
+            and (verdict := judge(rule, history, index, self._usual_of(rule, symbol, candle.timestamp)))
+        ]
+        for rule, _ in verdicts:
+            self.last_fired[rule.name, symbol] = candle.timestamp
+        return [self._alert(rule, symbol, candle, text, value, status) for rule, (value, text) in verdicts]
+
+    def _may_fire(self, rule: Rule, symbol: str, when: datetime) -> bool:
+        last = self.last_fired.get((rule.name, symbol))
+        cool = last is None or last > when or when - last >= rule.cooldown
+        return cool and last != when and (rule.hours is None or rule.hours[0] <= when.time() <= rule.hours[1])
+
+    def _usual_of(self, rule: Rule, symbol: str, when: datetime) -> Usual:
+        """Asked for once a day."""
+        if rule.kind != "volume_surge":
+            return {}
+        key, day = (symbol, rule.interval, rule.parameters["sessions"]), when.replace(hour=0, minute=0)
+        if key not in self._usual or self._usual[key][0] != day:
+            self._usual[key] = day, self._load_usual(*key)
+        return self._usual[key][1]
+
+    def _alert(self, rule: Rule, symbol: str, candle: Candle, text: str, value: float, status: str | None) -> Alert:
+        name, state = self._names.get(symbol, symbol), _STATES.get(status or "", "임시")
+        window = f"{candle.timestamp:%H:%M} {rule.interval}분봉, {state}"
+        said = f"{text} · {candle.close:,}원 · {candle.volume:,}주 ({window})"
+        return Alert(rule.name, symbol, name, rule.interval, candle.timestamp, rule.severity, said, value)
+
+
+def _lines_of(rules: Sequence[Rule], interval: int) -> list[str]:
+    """The indicators that the rules of an interval look at."""
+    parameters = [rule.parameters for rule in rules if rule.interval == interval]
+    lines = {values[key] for values in parameters for key in ("line", "over") if values.get(key)}
+    return sorted({_OF_LINE[line] for line in lines if line in _OF_LINE})
