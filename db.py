@@ -26,11 +26,13 @@ from market.candles import Candle, Candles
 from market.hours import Session
 from market.stored import Hear, Stored
 from store import factors, schema
+from store.alerts import AlertTable as AlertTable
 from store.driver import Row, Run, Value
 from store.link import Link, TryAgain
 from store.minutes import Minutes
 from store.mysql import warn_without_extension
 from store.tables import NAMES, Shape, look, upsert_coverage, upsert_prices
+from store.view import KeptAlert as KeptAlert
 from store.view import View as View
 
 TYPE_CHECKING = False
@@ -89,6 +91,12 @@ def open_view(database: Database, clock: Clock, *, patience: float = 5.0) -> Vie
     link = Link(database, clock, patience=patience, read_only=True)
     link.open()
     return View(link)
+
+
+def open_alerts(database: Database, clock: Clock, *, patience: float = 5.0) -> AlertTable:
+    """What alert rules read, and what of theirs is kept, over connections of their own. Connects when asked."""
+    reader, writer = (Link(database, clock, patience=patience, read_only=reads) for reads in (True, False))
+    return AlertTable(reader, writer)
 
 
 def read_candles(

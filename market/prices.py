@@ -1,4 +1,7 @@
-"""Prices of the Korean exchange: tick sizes since January 2023 and the daily limits of ±30 %. Pure; whole KRW."""
+"""Prices of the Korean exchange: tick sizes since January 2023 and the daily limits of ±30 %. Pure; whole KRW.
+
+The width of a limit is 30 % of the previous close, cut to that close's tick; a limit is cut to its own tick.
+"""
 
 _TICKS = ((2_000, 1), (5_000, 5), (20_000, 10), (50_000, 50), (200_000, 100), (500_000, 500))
 
@@ -9,12 +12,19 @@ def tick_size(price: int) -> int:
 
 
 def upper_limit(previous_close: int) -> int:
-    """상한가: 30 % above the previous session's close, cut to the tick."""
-    most = previous_close * 13 // 10
-    return most - most % tick_size(most)
+    """상한가."""
+    return _cut(previous_close + _width(previous_close))
 
 
 def lower_limit(previous_close: int) -> int:
-    """하한가: 30 % below, cut to the tick towards the close."""
-    least = -(-previous_close * 7 // 10)
-    return -(-least // tick_size(least)) * tick_size(least)
+    """하한가."""
+    return _cut(previous_close - _width(previous_close))
+
+
+def _width(close: int) -> int:
+    width = close * 3 // 10
+    return width - width % tick_size(close)
+
+
+def _cut(price: int) -> int:
+    return price - price % tick_size(price)

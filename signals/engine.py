@@ -14,13 +14,13 @@ from typing import NamedTuple
 from market.candles import Candle
 from signals.history import History
 from signals.indicators import NAMES, outputs
-from signals.judges import Usual, judge
+from signals.judges import Usual, Verdict, judge
 from signals.rules import Rule, Severity
 
-Load = Callable[[str, int], Sequence[Candle]]
-"""The candles of a symbol and interval stored before the first that will be heard, at most 500, ascending."""
-LoadUsual = Callable[[str, int, int], Usual]
-"""The mean volume by minute of the day: symbol, interval, sessions."""
+Load = Callable[[str, int, datetime], Sequence[Candle]]
+"""The candles of a symbol and interval that stand before a moment, ascending: at most `KEPT` are of use."""
+LoadUsual = Callable[[str, int, int, datetime], Usual]
+"""The mean volume by minute of the day: symbol, interval, sessions, before which midnight."""
 _STATES = {"COMPLETE": "확정", "UNPROVEN": "증명 안 됨"}
 _OF_LINE = {line: name for name in NAMES for line in outputs(name)}
 
@@ -56,7 +56,7 @@ class Engine:
         rules = [rule for rule in self._rules if rule.interval == interval and rule.is_about(symbol)]
         if not rules or not candles:
             return []
-        key, ordered = (symbol, interval), sorted(candles, key=lambda candle: candle.timestamp)
+        key, ordered = (symbol, interval), sorted(map(_as_stored, candles))
         history = self._histories.get(key) or self._open(key, ordered[0].timestamp)
         judged, alerts = self._judged.get(key, datetime.min), []
         for candle in ordered:
@@ -65,6 +65,18 @@ class Engine:
                 alerts += self._judge(rules, symbol, history, candle, status)
                 self._judged[key] = candle.timestamp
         return alerts
+
+    def correct(self, symbol: str, interval: int, candles: Sequence[Candle]) -> None:
+        """What is remembered becomes what is stored now; nothing is judged."""
+        history = self._histories.get((symbol, interval))
+        for candle in map(_as_stored, candles if history else ()):
+            if history and history.candles and candle.timestamp >= history.candles[0].timestamp:
+                history.take(candle)
+
+    def forget(self, symbol: str) -> None:
+        """Rows of it went away: what is remembered is read anew."""
+        for interval in self.intervals:
+            self._histories.pop((symbol, interval), None)
 
     def seen(self, symbol: str, interval: int, until: datetime) -> None:
         """The windows up to `until` were judged in an earlier life."""
@@ -76,7 +88,7 @@ class Engine:
         return self._judged
 
     def _open(self, key: tuple[str, int], first: datetime) -> History:
-        stored = [candle for candle in self._load(*key) if candle.timestamp < first]
+        stored = [_as_stored(candle) for candle in self._load(*key, first) if candle.timestamp < first]
         self._histories[key] = history = History(stored, self._lines[key[1]])
         return history
 
@@ -92,7 +104,7 @@ class Engine:
         ]
         for rule, _ in verdicts:
             self.last_fired[rule.name, symbol] = candle.timestamp
-        return [self._alert(rule, symbol, candle, text, value, status) for rule, (value, text) in verdicts]
+        return [self._alert(rule, symbol, history, index, verdict, status) for rule, verdict in verdicts]
 
     def _may_fire(self, rule: Rule, symbol: str, when: datetime) -> bool:
         last = self.last_fired.get((rule.name, symbol))
@@ -105,14 +117,28 @@ class Engine:
             return {}
         key, day = (symbol, rule.interval, rule.parameters["sessions"]), when.replace(hour=0, minute=0)
         if key not in self._usual or self._usual[key][0] != day:
-            self._usual[key] = day, self._load_usual(*key)
+            self._usual[key] = day, self._load_usual(*key, day)
         return self._usual[key][1]
 
-    def _alert(self, rule: Rule, symbol: str, candle: Candle, text: str, value: float, status: str | None) -> Alert:
-        name, state = self._names.get(symbol, symbol), _STATES.get(status or "", "임시")
-        window = f"{candle.timestamp:%H:%M} {rule.interval}분봉, {state}"
-        said = f"{text} · {candle.close:,}원 · {candle.volume:,}주 ({window})"
-        return Alert(rule.name, symbol, name, rule.interval, candle.timestamp, rule.severity, said, value)
+    def _alert(
+        self, rule: Rule, symbol: str, history: History, index: int, verdict: Verdict, status: str | None
+    ) -> Alert:
+        candle, first = history.candles[index], history.first_of_day(index)
+        percent = 100 * (candle.close / history.candles[first - 1].close - 1) if first else None
+        parts = [
+            verdict.text,
+            f"{candle.close:,}원" + ("" if percent is None else f" (전일 대비 {percent:+.2f}%)"),
+            f"{candle.volume:,}주",
+            f"{candle.timestamp:%H:%M} {rule.interval}분봉, {_STATES.get(status or '', '임시')}",
+        ]
+        name = self._names.get(symbol) or symbol
+        text = " · ".join(parts)
+        return Alert(rule.name, symbol, name, rule.interval, candle.timestamp, rule.severity, text, verdict.value)
+
+
+def _as_stored(candle: Candle) -> Candle:
+    """As the table tells it: by its VWAP. What fires live fires again from the table."""
+    return candle._replace(turnover=None)
 
 
 def _lines_of(rules: Sequence[Rule], interval: int) -> list[str]:

@@ -8,7 +8,7 @@ is None until it has seen the candles it needs. `vwap` is exact: turnover ÷ vol
 without its first candle, which nothing proves; None from the first other candle on that is not proven. In KRW.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -113,7 +113,7 @@ def _line(array: Any) -> Line:
     return [None if value != value else float(value) for value in array]
 
 
-def session_vwap(candles: Sequence[Candle]) -> Iterator[float | None]:
+def session_vwap(candles: Iterable[Candle]) -> Iterator[float | None]:
     """Cumulative within each session. The first candle of a day, never proven (law 7), stands outside the sums."""
     day: date | None = None
     turnover = volume = 0

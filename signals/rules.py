@@ -20,8 +20,8 @@ from signals.patterns import NAMES as PATTERNS
 
 Severity = Literal["info", "warning", "critical"]
 SEVERITIES = ("info", "warning", "critical")
-LINES = ("price", *(line for name in INDICATORS for line in outputs(name)))
-"""What `cross` and `threshold` may look at; `price` is the close."""
+LINES = ("price", *(line for name in INDICATORS if name != "obv" for line in outputs(name)))
+"""What `cross` and `threshold` may look at; `price` is the close. OBV's height depends on where one begins to count."""
 INTERVALS = (1, 5, 15)
 
 
@@ -183,9 +183,9 @@ def parse(text: str, file: str) -> Rules:
         told = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"at line (\d+)", str(error))
-        where = f"{at[1]}번째 줄" if at else "끝"
+        where = at[1] if at else max(1, len(text.splitlines()))  # "at end of document"
         raise ConfigError(
-            f"{file} {where}: TOML로 읽을 수 없습니다. 글자는 따옴표로 감싸고, 값은 이름 = 값 으로 쓰세요."
+            f"{file} {where}번째 줄: TOML로 읽을 수 없습니다. 글자는 따옴표로 감싸고, 값은 이름 = 값 으로 쓰세요."
         ) from None
     paper = _Paper(text, file)
     for table in told:

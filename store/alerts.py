@@ -1,16 +1,20 @@
-"""`stock_minute_alerts`: what was told, once a rule, symbol and window; and what volume is usual when."""
+"""`stock_minute_alerts`: what was told, once a rule, symbol and window; and what volume is usual when.
+
+    table = db.open_alerts(settings.database, clock)
+    new = table.keep(alerts, clock.now())          # those that were not there yet
+"""
 
 from collections.abc import Sequence
-from datetime import date, datetime, time
-from typing import NamedTuple
+from datetime import datetime, time, timedelta
 
 from store.driver import Dialect, Run
+from store.link import Link
 from store.tables import NAMES, PRICES, read_columns
+from store.view import ALERTS, KeptAlert, View
 
-TABLE = "stock_minute_alerts"
 _COLUMNS = "rule_name, stock_symbol, minute_interval, timestamp, severity, message, value, created_at"
 _DDL = f"""
-CREATE TABLE IF NOT EXISTS {TABLE} (
+CREATE TABLE IF NOT EXISTS {ALERTS} (
     rule_name VARCHAR(60) NOT NULL,
     stock_symbol VARCHAR(20) NOT NULL,
     minute_interval VARCHAR(20) NOT NULL,
@@ -24,72 +28,70 @@ CREATE TABLE IF NOT EXISTS {TABLE} (
 """
 
 
-class KeptAlert(NamedTuple):
-    """A row of it; `timestamp` is the start of the window, naive KST."""
+class AlertTable(View):
+    """What the rules need: the candles, what volume is usual, and the table of what has fired. Raises `StoreError`.
 
-    rule: str
-    symbol: str
-    interval: int
-    timestamp: datetime
-    severity: str
-    text: str
-    value: float
+    `link` only reads, and so locks nobody out; `writer` keeps what has fired.
+    """
+
+    def __init__(self, link: Link, writer: Link) -> None:
+        super().__init__(link)
+        self._writer = writer
+
+    def keep(self, alerts: Sequence[KeptAlert], now: datetime) -> list[KeptAlert]:
+        """Write those that are not there yet; these. The table is made when it is missing."""
+        stamp = now.replace(microsecond=0, tzinfo=None)
+        self._writer.transaction(lambda run: _make_ready(run, self._writer.dialect))
+        return self._writer.transaction(lambda run: _keep(run, alerts, stamp))
+
+    def usual_volume(self, symbol: str, interval: int, sessions: int, before: datetime) -> dict[time, float]:
+        """Mean volume by the start of the window over the last sessions before `before` that have any candle."""
+        day, clock = ("date", "time") if self._link.dialect == "sqlite" else ("DATE", "TIME")
+        oldest = before - timedelta(days=2 * sessions + 30)
+        where = (
+            f"FROM {PRICES}{self._shape.hint} WHERE stock_symbol = %s AND minute_interval = %s"
+            " AND timestamp < %s AND timestamp >= %s"
+        )
+        days = self._rows(
+            f"SELECT DISTINCT {day}(timestamp) AS day {where} ORDER BY day DESC LIMIT %s",
+            symbol, NAMES[15], before, oldest, sessions,
+        )  # fmt: skip
+        if not days:
+            return {}
+        sums = self._rows(
+            f"SELECT {clock}(timestamp), SUM(volume) {where} GROUP BY {clock}(timestamp)",
+            symbol, NAMES[interval], before, f"{days[-1][0]} 00:00:00",
+        )  # fmt: skip
+        return {_time(told): int(volume) / len(days) for told, volume in sums}
+
+    def close(self) -> None:
+        super().close()
+        self._writer.close()
 
 
-def make_ready(run: Run, dialect: Dialect) -> None:
-    if not read_columns(run, dialect, TABLE):
+def _make_ready(run: Run, dialect: Dialect) -> None:
+    if not read_columns(run, dialect, ALERTS):
         run(_DDL if dialect == "sqlite" else f"{_DDL.rstrip()} ENGINE=InnoDB DEFAULT CHARSET=utf8mb4")
 
 
-def keep(run: Run, alerts: Sequence[KeptAlert], now: datetime) -> list[KeptAlert]:
-    """Write those that are not there yet; these."""
+def _keep(run: Run, alerts: Sequence[KeptAlert], now: datetime) -> list[KeptAlert]:
     new = []
     for alert in alerts:
         key = alert.rule, alert.symbol, NAMES[alert.interval], alert.timestamp
         known = run(
-            f"SELECT 1 FROM {TABLE} WHERE rule_name = %s AND stock_symbol = %s AND minute_interval = %s"
+            f"SELECT 1 FROM {ALERTS} WHERE rule_name = %s AND stock_symbol = %s AND minute_interval = %s"
             " AND timestamp = %s",
             *key,
         )
         if not known:
             run(
-                f"INSERT INTO {TABLE} ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-                *key, alert.severity, alert.text[:500], repr(alert.value), now.replace(microsecond=0),
+                f"INSERT INTO {ALERTS} ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                *key, alert.severity, alert.text[:500], repr(alert.value), now,
             )  # fmt: skip
             new.append(alert)
     return new
 
 
-def read(run: Run, dialect: Dialect, first: datetime, last: datetime, limit: int) -> list[KeptAlert]:
-    """The newest `limit` alerts with `first` ≤ timestamp ≤ `last` (naive KST), newest first; [] without the table."""
-    if not read_columns(run, dialect, TABLE):
-        return []
-    minutes = {name: interval for interval, name in NAMES.items()}
-    rows = run(
-        f"SELECT rule_name, stock_symbol, minute_interval, timestamp, severity, message, value FROM {TABLE}"
-        " WHERE timestamp BETWEEN %s AND %s ORDER BY timestamp DESC, created_at DESC, stock_symbol, rule_name LIMIT %s",
-        first, last, limit,
-    )  # fmt: skip
-    return [KeptAlert(r[0], r[1], minutes[r[2]], _moment(r[3]), r[4], r[5], float(r[6])) for r in rows]
-
-
-def usual_volume(
-    run: Run, symbol: str, interval: int, first: datetime, last: datetime
-) -> tuple[dict[time, int], set[date]]:
-    """The volume of all days from `first` to before `last` by the time of the day, and the days that have any."""
-    rows = run(
-        f"SELECT timestamp, volume FROM {PRICES} WHERE stock_symbol = %s AND minute_interval = %s"
-        " AND timestamp >= %s AND timestamp < %s",
-        symbol, NAMES[interval], first, last,
-    )  # fmt: skip
-    found: dict[time, int] = {}
-    days: set[date] = set()
-    for told, volume in rows:
-        when = _moment(told)
-        days.add(when.date())
-        found[when.time()] = found.get(when.time(), 0) + int(volume)
-    return found, days
-
-
-def _moment(value: datetime | str) -> datetime:
-    return datetime.fromisoformat(value) if isinstance(value, str) else value
+def _time(value: timedelta | str) -> time:
+    """MySQL hands a TIME out as the time since midnight."""
+    return time.fromisoformat(value) if isinstance(value, str) else (datetime.min + value).time()

@@ -14,10 +14,12 @@ from typing import NamedTuple
 from market.candles import Candle
 from store.driver import Row, Value
 from store.link import Link
-from store.tables import NAMES, PRICES, Shape, look
+from store.tables import NAMES, PRICES, Shape, look, read_columns
 
 MOST_AT_ONCE = 100
 """Parts of one UNION; SQLite takes 500."""
+ALERTS = "stock_minute_alerts"
+_MINUTES = {name: minutes for minutes, name in NAMES.items()}
 
 
 class Known(NamedTuple):
@@ -42,6 +44,18 @@ class Trace(NamedTuple):
     timestamp: datetime
     close: int
     volume: int
+
+
+class KeptAlert(NamedTuple):
+    """A row of `stock_minute_alerts`; `timestamp` is the start of the window, naive KST."""
+
+    rule: str
+    symbol: str
+    interval: int
+    timestamp: datetime
+    severity: str
+    text: str
+    value: float
 
 
 class View:
@@ -120,6 +134,20 @@ class View:
             symbol, NAMES[1], first, last,
         )  # fmt: skip
         return [_moment(row[0]) for row in rows]
+
+    def alerts(self, first: datetime, last: datetime, limit: int) -> list[KeptAlert]:
+        """The newest `limit` alerts with `first` ≤ timestamp ≤ `last` (naive KST), newest first."""
+        rows = self._link.transaction(
+            lambda run: run(
+                "SELECT rule_name, stock_symbol, minute_interval, timestamp, severity, message, value"
+                f" FROM {ALERTS} WHERE timestamp BETWEEN %s AND %s"
+                " ORDER BY timestamp DESC, created_at DESC, stock_symbol, rule_name LIMIT %s",
+                first, last, limit,
+            )
+            if read_columns(run, self._link.dialect, ALERTS)
+            else []
+        )  # fmt: skip
+        return [KeptAlert(r[0], r[1], _MINUTES[r[2]], _moment(r[3]), r[4], r[5], float(r[6])) for r in rows]
 
     def close(self) -> None:
         self._link.close()
