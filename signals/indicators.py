@@ -131,7 +131,7 @@ def session_vwap(candles: Iterable[Candle]) -> Iterator[float | None]:
 class Running:
     """One indicator carried forward candle by candle: what `lines` says of the same candles, to the last bit.
 
-    A handle cannot be pickled: after a restart it is opened anew on stored candles.
+    A handle does not outlive its process: after a restart it is opened anew on stored candles.
     """
 
     def __init__(self, name: str, candles: Sequence[Candle]) -> None:

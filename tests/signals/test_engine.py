@@ -43,9 +43,7 @@ def shifted(day: Sequence[Candle], since: datetime, by: int) -> list[Candle]:
 
 def engine(rule: str, history: Sequence[Candle] = (), usual: float = 1_000.0) -> Engine:
     known = {time(9 + n // 60, n % 60): usual for n in range(391)}
-    return Engine(
-        parse(rule, "f").market, {SYMBOL: "삼성전자"}, lambda *asked: history, lambda *asked: known
-    )  # fmt: skip
+    return Engine(parse(rule, "f").market, {SYMBOL: "삼성전자"}, lambda *asked: history, lambda *asked: known)
 
 
 def fired(rule: str, day: Sequence[Candle], history: Sequence[Candle] = ()) -> list[tuple[time, float]]:
@@ -61,7 +59,7 @@ def judges_interval(rule: str) -> int:
 
 
 def rule(kind: str, **values: object) -> str:
-    lines = [f"{name} = {str(value).lower() if isinstance(value, bool) else repr(value)}" for name, value in values.items()]
+    lines = [f"{name} = {value!r}" for name, value in values.items()]
     return "\n".join(["[[rule]]", f'kind = "{kind}"', *lines])
 
 

@@ -4,7 +4,7 @@ import time as steady
 from datetime import datetime, time, timedelta
 
 import pytest
-from store_testing import CALENDAR, DAY, SYMBOL, at, full_day, rows
+from store_testing import CALENDAR, DAY, SYMBOL, at, full_day
 
 import db
 from db import KeptAlert, open_alerts, open_view
@@ -23,7 +23,8 @@ def table(any_store: db.Store, any_database, clock):
 def filled(store: db.Store, days: int = 3) -> list[list[int]]:
     """Some sessions before DAY; their volumes by minute."""
     volumes = []
-    for session in [CALENDAR.session(day) for day in CALENDAR.trading_days(DAY - timedelta(days=20), DAY)][-days - 1 : -1]:
+    for day in CALENDAR.trading_days(DAY - timedelta(days=20), DAY)[-days - 1 : -1]:
+        session = CALENDAR.session(day)
         candles = full_day(session, session.day.day)
         store.rewrite(SYMBOL, session, lambda _, found=candles: found, now=session.end, status="COMPLETE")
         volumes.append([one.volume for one in candles[1]])
