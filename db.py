@@ -230,20 +230,24 @@ class Store:
     def rewrite(
         self, symbol: str, session: Session, change: Callable[[Candles], Candles], *,
         since: datetime | None = None, now: datetime, status: str | None = None, note: str | None = None,
+        yields: bool = False,
     ) -> Counts:  # fmt: skip
         """Make the symbol-day from `since` (naive KST, default midnight) to `session.end` equal to `change(stored)`.
 
         One transaction: only rows that differ are touched; with `status` the coverage row is written too. `change` must
         be pure, it is repeated when the transaction is. Returns the rows of the whole symbol-day afterwards.
+        `yields`: a day that the authority has settled since its end is left as it is.
         """
         shape, midnight = self._shape, datetime.combine(session.day, time())
         day = _Day(symbol, midnight, since or midnight, _naive(session.end))
         stamp = _naive(now).replace(microsecond=0)
-        told = Stored(symbol, session.day, {}, 0, status)
+        told: list[Stored] = []
 
         def work(run: Run) -> Counts:
-            nonlocal told
+            told.clear()
             stored = self._stored(run, day)
+            if yields and (settled := self._settled(run, day)):
+                return settled
             candles = change(_candles(stored, shape))
             wanted = self._wanted(candles, day)
             gone = [key for key in stored if key not in wanted]
@@ -253,12 +257,12 @@ class Store:
             counts = self._verified_counts(run, day, wanted)
             if status is not None:
                 self._record(run, day, Coverage(status, note and note[:LONGEST_NOTE], counts), stamp)
-            told = told._replace(candles=_of_keys(candles, changed), erased=len(gone))
+            told.append(Stored(symbol, session.day, _of_keys(candles, changed), len(gone), status))
             return counts
 
         counts = self._link.transaction(work)
-        for hear in self.listeners:
-            hear(told)
+        for hear, one in product(self.listeners, told):
+            hear(one)
         return counts
 
     def candles(self, symbol: str, interval: int, first: datetime, last: datetime) -> list[Candle]:
@@ -350,6 +354,16 @@ class Store:
             day.symbol, *NAMES.values(), day.since, day.end,
         )  # fmt: skip
         return dict(self._keyed(row) for row in rows)
+
+    def _settled(self, run: Run, day: _Day) -> Counts | None:
+        """The counts of a day that was verified after its end; the day's rows are locked, who settles it waits."""
+        lock = "" if self._link.dialect == "sqlite" else " FOR UPDATE"
+        rows = run(
+            "SELECT count_1min, count_5min, count_15min FROM stock_minute_coverage WHERE stock_symbol = %s"
+            f" AND trade_date = %s AND status <> 'PROVISIONAL' AND verified_at >= %s{lock}",
+            day.symbol, day.midnight.date(), day.end,
+        )  # fmt: skip
+        return rows[0][:3] if rows else None
 
     def _keyed(self, row: Row) -> tuple[Key, Row]:
         """Key and values; SQLite's texts become datetimes and decimals."""

@@ -18,17 +18,23 @@ from base.errors import (
     StoreLost,
 )
 from cli import console
+from market.stored import Stored
 
 _log = logging.getLogger("minute_data")
 
 
 class Troubles:
-    """What is wrong right now, by key (KIS, DB, 토큰, a symbol). Thread-safe."""
+    """What is wrong right now, by key (KIS, DB, 토큰, a symbol). Thread-safe.
+
+    A database that refused a write is well again when it took one: that it can be read proves nothing.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._since: dict[str, tuple[datetime, str]] = {}
+        self._writes = self._noted_writes = 0
+        self._write_failed = False
 
     def begin(self, key: str, text: str, error: Exception | None = None) -> None:
         """Log `text` where the trouble is new; with the traceback of an `error` nobody foresaw."""
@@ -56,29 +62,39 @@ class Troubles:
         with self._lock:
             return dict(self._since)
 
+    def written(self, stored: Stored) -> None:
+        """Something has been committed (`Store.listeners`)."""
+        self._writes += 1
+        self._write_failed = False
+        self.end("DB")
+
     def note(self, failed: Mapping[str, Exception], *, any_success: bool) -> None:
         """Tell of each fault once: of KIS or the database as a whole where nothing worked, of single symbols else.
 
         Raises `NotOffered` and `Stopped`.
         """
+        any_written, self._noted_writes = self._writes > self._noted_writes, self._writes
         for name, error in failed.items():
             if isinstance(error, NotOffered | Stopped):
                 raise error
             if isinstance(error, MinuteDataError):
-                self.begin(_whose(name, error, any_success), str(error))
+                whose = _whose(name, error, any_written if isinstance(error, StoreError) else any_success)
+                self._write_failed = self._write_failed or whose == "DB"
+                self.begin(whose, str(error))
             else:
                 self.begin(name, f"예상하지 못한 오류 {type(error).__name__}", error)
 
     def end_of(self, name: str) -> None:
-        """What worked: KIS, the database, the token, this symbol (or symbol-day)."""
-        for key in ("KIS", "DB", "토큰", name, name.split()[0]):
+        """What worked: KIS, the token, this symbol (or symbol-day)."""
+        for key in ("KIS", "토큰", name, name.split()[0]):
             self.end(key)
 
     @contextmanager
     def asking_the_store(self) -> Iterator[None]:
         try:
             yield
-            self.end("DB")
+            if not self._write_failed:
+                self.end("DB")
         except StoreError as error:
             self.begin("DB", str(error))
             raise

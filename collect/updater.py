@@ -92,6 +92,7 @@ class Updater:
         self._guard = threading.Lock()
         self._morning = Morning(client, offered=heals)
         self.troubles = Troubles(clock)
+        store.listeners.append(self.troubles.written)
         self._time = KisTime(client, clock, self.troubles)
         self._settle = Settle(client, store, clock, symbols, workers, self.troubles, self._time)
 
@@ -112,7 +113,11 @@ class Updater:
         self._order = active + [symbol for symbol in self._symbols if symbol not in frozenset(active)]
         self._derived, self._tried, self._round_began = {}, {}, None
         self._seen = {}
+        ended = session.end.replace(tzinfo=None)
         for (symbol, _), kept in coverage.items():
+            if kept.status != PROVISIONAL and kept.verified_at and kept.verified_at >= ended:
+                self._seen[symbol] = Seen(ended)  # the authority has told of it
+                continue
             held = counts.get((symbol, session.day), (0, 0, 0))
             whole = all(has >= had for has, had in zip(held, kept.counts, strict=True))
             if whole and kept.status == PROVISIONAL and kept.verified_at:
@@ -200,7 +205,9 @@ class Updater:
             new.update({interval: len(wanted[interval]) - len(stored[interval]) for interval in INTERVALS})
             return wanted
 
-        self._store.rewrite(symbol, session, change, since=since, now=now, status=PROVISIONAL, note=_RUNNING)
+        self._store.rewrite(
+            symbol, session, change, since=since, now=now, status=PROVISIONAL, note=_RUNNING, yields=True
+        )
         self._seen[symbol] = seen
         self._derived.update({(symbol, interval): floor(now) for interval in due})
         return new
