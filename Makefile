@@ -48,6 +48,7 @@ endef
 
 test: $(VENV)/.dev
 	@sh .ci/mariadb
+	@sh .ci/redis
 	@sh .ci/browser
 	@sh .ci/npm $(BIN)/python
 	$(call pytest,not (slow or load or soak))
@@ -65,6 +66,7 @@ lint: $(VENV)/.dev
 
 soak: $(VENV)/.dev
 	@sh .ci/mariadb
+	@sh .ci/redis
 	@RECORD_SOAK=1 $(BIN)/python -m pytest -q -m "soak or load" -o timeout=3600 $(ARGS)
 	@$(BIN)/python tests/readme_parts.py
 

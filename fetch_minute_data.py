@@ -160,6 +160,7 @@ def a_date(flag: str, text: str, today: date) -> date:
 
 def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     """The whole job for these settings. Raises `MinuteDataError` for what the user has to mend."""
+    from collect import feeding
     from collect.holiday_check import known_calendar
 
     calendar = known_calendar(settings, clock.now().date())
@@ -171,6 +172,8 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     quiet = arguments.quiet or reads_only
     console.setup_logging(log_file, clock, settings.secrets(), verbose=arguments.verbose, quiet=quiet)
     greet(settings, calendar, want)
+    if not reads_only:
+        feeding.check(settings)
     with ExitStack() as stack:
         store = opened(settings.database, clock, stack, read_only=reads_only)
         for line in store.preflight(dedupe=arguments.dedupe, read_only=reads_only):
@@ -265,6 +268,7 @@ def backfill(
 ) -> int:
     """Collect what is missing, tell it as it comes, leave a result file behind."""
     from collect.backfill import Backfill
+    from collect.feeding import caught_up
     from collect.pool import threads_for
     from collect.report import RunResult
     from kis.client import KisClient
@@ -280,7 +284,8 @@ def backfill(
     job = Backfill(client, store, calendar, clock, result, quiet)
     try:
         _log.info("📊 %d개 종목 분봉 데이터 수집 시작!", len({task.symbol for task in missing}))
-        job.run(missing, threads)
+        with caught_up(settings, clock, store):
+            job.run(missing, threads)
         code = 1 if result.failures else 0
     except MinuteDataError as error:
         code = error.exit_code

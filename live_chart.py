@@ -103,7 +103,8 @@ def run(
 
 def listen(url: str, hub: "Hub", clock: Clock) -> None:
     """Redis wakes the page and brings the running minute; the table stays the truth."""
-    from feed.listener import RUNNING, Listener
+    from feed.listener import Listener
+    from feed.wire import RUNNING
 
     def hear(channel: str, symbol: str, candle: "Candle") -> None:
         if channel == RUNNING:

@@ -13,6 +13,7 @@ import argparse
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -148,6 +149,7 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
 
 def serve(arguments: argparse.Namespace, clock: Clock, settings: Settings, names: Mapping[str, str]) -> int:
     """Start up strictly (a mistake in the settings is exit 2), then keep going whatever comes."""
+    from collect import feeding
     from collect.service import Service, workers_for
     from db import open_store
     from kis.client import KisClient
@@ -156,17 +158,16 @@ def serve(arguments: argparse.Namespace, clock: Clock, settings: Settings, names
     _log.info("✅ KIS 환경변수 로드 완료")
     for line in settings.warnings:
         _log.warning(line)
-    store = open_store(settings.database, clock, patience=PATIENCE)
-    try:
+    feeding.check(settings)
+    with closing(open_store(settings.database, clock, patience=PATIENCE)) as store:
         for line in store.preflight():
             _log.info(line)
         workers = workers_for(settings.rate_limit)
         client = KisClient.of(settings, TokenCache(settings, clock), clock, urgent=True, connections=workers)
         check_key(client, next(iter(names)), clock.now())
-        service = Service(settings, clock, client, store, names)
-        return service.once() if arguments.once else service.run()
-    finally:
-        store.close()
+        with feeding.feeding(settings, clock, store, names):
+            service = Service(settings, clock, client, store, names)
+            return service.once() if arguments.once else service.run()
 
 
 def check_key(client: "KisClient", symbol: str, now: datetime) -> None:

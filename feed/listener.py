@@ -9,15 +9,13 @@ ends (law 15), and is asked again, 1 → 30 s apart.
 import json
 import logging
 from collections.abc import Callable
-from datetime import datetime
-from typing import Any
 
 from base.clock import Clock
 from base.errors import Stopped
 from base.extras import extra
+from feed.wire import CANDLES, RUNNING, candle_of
 from market.candles import Candle
 
-CANDLES, RUNNING = "minute_candles", "minute_candles:running"
 LONGEST_PAUSE = 30.0
 _log = logging.getLogger("minute_data")
 
@@ -77,8 +75,3 @@ class Listener:
             _log.warning("⚠️ Redis를 들을 수 없습니다 [%s]. 테이블을 1초마다 읽으며 다시 시도합니다.", name)
         self._lost = True
 
-
-def candle_of(told: dict[str, Any]) -> Candle:
-    """A candle from its JSON; its VWAP is left to the table. Raises `ValueError`, `KeyError`, `TypeError`."""
-    first, high, low, close = (int(told[f"{name}_price"]) for name in ("open", "high", "low", "close"))
-    return Candle(datetime.fromisoformat(told["timestamp"]), first, high, low, close, int(told["volume"]), None, None)

@@ -11,6 +11,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 import servers
+from redis_testing import RedisServer
 from servers import Server
 
 import db
@@ -74,6 +75,13 @@ def own_server(server: Server) -> Iterator[Server]:
     yield server
     if not server.running:
         server.start()
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """A Redis that runs; the test may stop it."""
+    with RedisServer() as server:
+        yield server
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from datetime import datetime
 import pytest
 
 from base.clock import Clock
-from feed.listener import CANDLES, RUNNING, Listener
+from feed.listener import Listener
+from feed.wire import CANDLES, RUNNING
 
 TOLD = {
     "stock_symbol": "005930", "timestamp": "2026-11-20T10:31:00", "minute_interval": "ONE_MINUTE", "open_price": 1,

@@ -1,0 +1,58 @@
+"""Who wires the jobs to Redis, where the user has one: the updater tells as it stores, the backfill once at its end.
+
+Nothing here is imported, and nothing happens, without `REDIS_URL`.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from base.clock import Clock
+from config.settings import Settings
+from db import Store, open_view
+from market.stored import Stored
+
+
+def check(settings: Settings) -> None:
+    """A Redis that refuses us is a mistake in the settings now (`ConfigError`); one that is away is waited for."""
+    if url := settings.wings.redis_url:
+        from feed import redis_link
+
+        redis_link.check(url)
+
+
+@contextmanager
+def feeding(settings: Settings, clock: Clock, store: Store, symbols: Iterable[str]) -> Iterator[None]:
+    """The updater's: each candle after its commit, on a thread of the feed's own (law 15)."""
+    if not settings.wings.redis_url:
+        yield
+        return
+    from feed.feed import Feed
+
+    feed = Feed(settings.wings.redis_url, clock, symbols, lambda: open_view(settings.database, clock))
+    store.listeners.append(feed.hear)
+    feed.start()
+    try:
+        yield
+    finally:
+        feed.close()
+
+
+@contextmanager
+def caught_up(settings: Settings, clock: Clock, store: Store) -> Iterator[None]:
+    """The backfill's: the past changes no feed but the sets of the newest candles, read again at the end."""
+    if not settings.wings.redis_url:
+        yield
+        return
+    from feed.catch_up import catch_up
+
+    touched: dict[str, None] = {}
+
+    def hear(stored: Stored) -> None:
+        if stored.erased or stored.status or any(stored.candles.values()):
+            touched[stored.symbol] = None
+
+    store.listeners.append(hear)
+    try:
+        yield
+    finally:
+        catch_up(settings.wings.redis_url, clock, touched, lambda: open_view(settings.database, clock))
