@@ -44,7 +44,7 @@ _EXAMPLES = """\
   python realtime_updater.py --once --quiet               한 라운드만 (cron용)
   python realtime_updater.py --stop                       실행 중인 것을 멈추기
 
-종료 코드: 0 정상 (Ctrl-C 포함) · 1 --once 실패, --status 이상, --stop 안 됨 · 2 설정 오류
+종료 코드: 0 정상 · 1 --once·--stop 실패, --status 이상 · 2 설정 오류
 """
 
 

@@ -206,7 +206,7 @@ class Collector:
                 return Verdict([], NO_TRADES, None)
             self._clock.sleep(attempt)
         if not daily:
-            raise SourceError("분봉도 일봉도 비어 있어 거래가 없었는지 확인할 수 없습니다. 종목코드를 확인하세요.")
+            raise NothingAtAll("분봉도 일봉도 비어 있어 거래가 없었는지 확인할 수 없습니다. 종목코드를 확인하세요.")
         return self._nothing_but_volume(symbol, session, daily.volume)
 
     def _nothing_but_volume(self, symbol: str, session: Session, volume: int) -> Verdict:
@@ -257,6 +257,10 @@ class Collector:
 
 class OtherHours(SourceError):
     """The day trades at other hours than the calendar says: the calendar knows now."""
+
+
+class NothingAtAll(SourceError):
+    """Neither minutes nor daily candles: the code is unknown, or KIS is."""
 
 
 class Late(SourceError):

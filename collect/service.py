@@ -16,6 +16,7 @@ from base.clock import Clock
 from base.errors import NotOffered, Stopped, StoreError
 from cli import status_file
 from collect.holiday_check import HOLIDAY_FILE, HolidayCheck
+from collect.silence import KEY as SILENCE
 from collect.updater import WORKERS, Round, Updater
 from config.settings import Settings
 from config.symbols_file import USUALLY_ACTIVE
@@ -90,7 +91,7 @@ class Service:
         updater.begin(session)
         done = self._log_round(updater.round(session, (1, 5, 15), hurried=False), (1, 5, 15))
         self._say("once", now + STEP)
-        return 1 if done.errors or done.left else 0
+        return 1 if done.errors or done.left or SILENCE in updater.troubles.current else 0
 
     def _day(self) -> None:
         """The session that runs now, or the wait for the next one."""

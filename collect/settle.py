@@ -11,10 +11,11 @@ from datetime import date, datetime, timedelta
 
 from base.clock import Clock
 from base.errors import NotOffered, Stopped, StoreError
-from collect.collector import Collector, Late, Memory
+from collect.collector import Collector, Late, Memory, NothingAtAll
 from collect.kis_time import KisTime
 from collect.plan import SymbolDay, plan, unproven
 from collect.pool import Outcome, gather, work_through
+from collect.strangers import Strangers
 from collect.troubles import Troubles
 from db import Store
 from kis.client import KisClient
@@ -31,10 +32,10 @@ class Settle:
 
     def __init__(
         self, client: KisClient, store: Store, clock: Clock, symbols: Sequence[str], workers: int,
-        troubles: Troubles, time: KisTime,
+        troubles: Troubles, time: KisTime, strangers: Strangers,
     ) -> None:  # fmt: skip
         self._client, self._store, self._clock, self._time = client, store, clock, time
-        self._symbols, self._workers, self._troubles = symbols, workers, troubles
+        self._symbols, self._workers, self._troubles, self._strangers = symbols, workers, troubles, strangers
         self._memory = Memory()
         self._told_missing = self._told_late = 0
         self._doubted: set[str] = set()
@@ -47,7 +48,7 @@ class Settle:
         days = calendar.trading_days(last - LOOK_BACK, last)
         try:
             with self._troubles.asking_the_store():
-                missing = plan(self._store, calendar, self._symbols, days)
+                missing = self._plan(calendar, days)
         except StoreError:
             return False
         self._end_old_troubles(missing, days[0])
@@ -60,12 +61,17 @@ class Settle:
         newest_first = sorted(missing, key=lambda task: task.day, reverse=True)
         left = self._collect_all(self._collector(calendar, days), newest_first, until)
         if not left and any(calendar.session(day).believed for day in days):
-            left = len(plan(self._store, calendar, self._symbols, days))  # stored before the true hours were seen
+            left = len(self._plan(calendar, days))  # stored before the true hours were seen
         self._told_missing = left
         if not left:
             _log.info("✅ 마감 확정 완료: %s까지 모두 COMPLETE", last)
             self._tell_unproven(days)
         return not left
+
+    def _plan(self, calendar: TradingCalendar, days: Sequence[date]) -> list[SymbolDay]:
+        """What is missing of the symbols that KIS knows."""
+        symbols = [symbol for symbol in self._symbols if not self._strangers.know(symbol)]
+        return plan(self._store, calendar, symbols, days)
 
     def _collector(self, calendar: TradingCalendar, days: Sequence[date]) -> Collector:
         span = days[0], days[-1]
@@ -85,8 +91,12 @@ class Settle:
 
         with closing(work_through(tasks, collect, self._workers, self._clock, until=until)) as outcomes:
             failed = gather(outcomes, count, _name)
+        unknown = {name.split()[0] for name, error in failed.items() if isinstance(error, NothingAtAll)}
+        strange = {symbol for symbol in unknown if self._strangers.is_one(symbol)}
+        failed = {name: error for name, error in failed.items() if name.split()[0] not in strange}
         self._troubles.note(self._without_the_late(failed), any_success=bool(settled))
-        return len(tasks) - len(settled)
+        done = frozenset(settled)
+        return sum(task not in done and task.symbol not in strange for task in tasks)
 
     def _without_the_late(self, failed: dict[str, Exception]) -> dict[str, Exception]:
         """The faults. An authority that is late is none, nor is a contradiction before it is asked about once more."""

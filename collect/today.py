@@ -26,12 +26,13 @@ class Seen(NamedTuple):
     """How far a symbol's day is known; naive KST.
 
     `read` is the minute that ran at the last visit, `traded` the last minute seen trading, `turnover` the day's so far
-    in KRW (None = not known: after a restart).
+    in KRW (None = not known: after a restart), `shown` the newest minute that KIS has shown, as a filler at least.
     """
 
     read: datetime
     traded: datetime | None = None
     turnover: int | None = None
+    shown: datetime | None = None
 
     def back_to(self, session: Session) -> datetime:
         """The minute from which on something may have traded unseen."""
@@ -102,9 +103,11 @@ def _stands_still(rows: Sequence[Row], seen: Seen | None) -> bool:
 
 def _now_seen(rows: Sequence[Row], closed: datetime, seen: Seen | None) -> Seen:
     traded = [row.minute for row in rows if row.volume]
-    before = seen or Seen(closed, None, 0)
+    before = seen or Seen(closed)
     last = max(traded[-1:] + ([before.traded] if before.traded else []), default=None)
-    return Seen(closed, last, rows[-1].turnover if rows else before.turnover)
+    if not rows:
+        return Seen(closed, last, before.turnover, before.shown)
+    return Seen(closed, last, rows[-1].turnover, rows[-1].minute)
 
 
 def _healed(rows: Sequence[Row], session: Session, heal: Heal, back_to: datetime | None) -> list[Row]:

@@ -36,12 +36,14 @@ class Troubles:
         self._writes = self._noted_writes = 0
         self._write_failed = False
 
-    def begin(self, key: str, text: str, error: Exception | None = None) -> None:
+    def begin(
+        self, key: str, text: str, error: Exception | None = None, *, since: datetime | None = None
+    ) -> None:
         """Log `text` where the trouble is new; with the traceback of an `error` nobody foresaw."""
         with self._lock:
             if key in self._since:
                 return
-            self._since[key] = (self._clock.now(), text)
+            self._since[key] = (since or self._clock.now(), text)
         _log.warning("⚠️ %s 문제 시작: %s", key, text, exc_info=error)
 
     def end(self, key: str) -> None:

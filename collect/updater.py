@@ -19,6 +19,8 @@ from collect.morning import Morning
 from collect.plan import PROVISIONAL
 from collect.pool import Outcome, gather, work_through
 from collect.settle import LOOK_BACK, Settle
+from collect.silence import Silence
+from collect.strangers import Strangers
 from collect.today import Seen, read_day
 from collect.troubles import Troubles
 from db import Store
@@ -94,7 +96,10 @@ class Updater:
         self.troubles = Troubles(clock)
         store.listeners.append(self.troubles.written)
         self._time = KisTime(client, clock, self.troubles)
-        self._settle = Settle(client, store, clock, symbols, workers, self.troubles, self._time)
+        strangers = Strangers(client, clock)
+        self.silence = Silence(client, clock, symbols, self.troubles, strangers)
+        store.listeners.append(self.silence.written)
+        self._settle = Settle(client, store, clock, symbols, workers, self.troubles, self._time, strangers)
 
     def now(self) -> datetime:
         """Now by KIS's clock where ours is ahead of it: a minute, and a day, is over when it is over there."""
@@ -113,6 +118,7 @@ class Updater:
         self._order = active + [symbol for symbol in self._symbols if symbol not in frozenset(active)]
         self._derived, self._tried, self._round_began = {}, {}, None
         self._seen = {}
+        self.silence.begin()
         ended = session.end.replace(tzinfo=None)
         for (symbol, _), kept in coverage.items():
             if kept.status != PROVISIONAL and kept.verified_at and kept.verified_at >= ended:
@@ -139,6 +145,8 @@ class Updater:
         done.errors, done.left = len(failed), len(order) - done.symbols - len(failed)
         done.calls = self._client.calls - calls
         self._time.compare()
+        if done.symbols:
+            self.silence.look(session, self._seen, self.now())
         return done
 
     def _next_order(self) -> list[str]:
@@ -222,7 +230,8 @@ class Updater:
         now = min(asked_at, self.now())
         if floor(now) < floor(asked_at):
             fresh = [candle for candle in reading.candles if candle.timestamp < floor(now)]
-            return fresh, Seen(floor(now), fresh[-1].timestamp if fresh else known and known.traded), now
+            traded = fresh[-1].timestamp if fresh else known and known.traded
+            return fresh, Seen(floor(now), traded, None, known and known.shown), now
         return reading.candles, reading.seen, now
 
     def _look_at_hours(self, symbol: str, session: Session, fresh: Sequence[Candle]) -> None:
@@ -245,7 +254,10 @@ class Updater:
 
         Raises `NotOffered` on VTS.
         """
-        return self._settle.settle(self.calendar, last, until)
+        whole = self._settle.settle(self.calendar, last, until)
+        if whole:
+            self.silence.settled()
+        return whole
 
     def recheck(self, last: date) -> None:
         """Ask once more about the UNPROVEN days of the week up to `last`. Raises `NotOffered` on VTS."""

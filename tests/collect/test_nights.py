@@ -1,7 +1,7 @@
 """What an operator meets at night and in the morning: states in which the updater must not be idle or wrong."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest
 from backfill_tools import coverage, execute, stored_rows, true_rows
 from updater_tools import FRIDAY, FakeDay, assert_provisional, at
 
+from cli import status_file
 from simulator.traps import Traps
 
 AUCTION = datetime(2026, 11, 20, 15, 30)
@@ -75,3 +76,128 @@ def test_on_vts_the_last_look_goes_back_over_a_lull(make: Make, traps: Traps, st
         assert [row[2] for row in stored_rows(day.url, symbol)].count(AUCTION) == 3
         auction = [row[:10] for row in true_rows(day.kis, symbol, [FRIDAY]) if row[2] == AUCTION]
         assert [row[:10] for row in stored_rows(day.url, symbol) if row[2] == AUCTION] == auction
+
+
+# --- answers that come and say nothing ---
+
+
+def states(day: FakeDay, *moments: datetime) -> dict[str, bool]:
+    """What `--status` says at these moments, by HH:MM; filled while the day runs."""
+    found: dict[str, bool] = {}
+
+    def look(moment: datetime) -> Callable[[], None]:
+        def act() -> None:
+            found[f"{moment:%H:%M}"] = status_file.told(status_file.read(day.folder), day.clock.now())[1]
+
+        return act
+
+    for moment in moments:
+        day.clock.plan(moment, look(moment))
+    return found
+
+
+@pytest.mark.parametrize("kind", ["wrong_day", "empty"])
+def test_a_session_of_answers_that_say_nothing_is_a_trouble_told_once(make: Make, kind: str) -> None:
+    day = make(at(8, 55), ("005930", "000660", "035420"), kis={"traps": AS_KIS})
+    day.kis.add_fault(kind, path="today")
+    day.kis.add_fault(kind, path="past")
+    day.clock.plan(at(9, 40, 30), day.kis.clear_faults)
+    found = states(day, at(9, 4), at(9, 5, 30), at(9, 39), at(9, 43))
+    day.run(until=at(9, 45))
+    assert found == {"09:04": True, "09:05": False, "09:39": False, "09:43": True}
+    assert day.lines("문제 시작") == [
+        "⚠️ KIS 분봉 문제 시작: 5분째 어느 종목도 새 분봉이 없습니다. 계속 다시 묻고, 마감 뒤 과거 분봉으로 채웁니다."
+    ]
+    assert len(day.lines("✅ KIS 분봉 복구")) == 1
+    for symbol in day.symbols:
+        assert_provisional(day, symbol, at(9, 43))
+
+
+def test_once_says_so_too(make: Make) -> None:
+    day = make(at(10, 0), kis={"traps": AS_KIS})
+    day.kis.add_fault("wrong_day", path="today")
+    assert day.run(until=at(10, 1), once=True) == 1
+    assert len(day.lines("⚠️ KIS 분봉 문제 시작: 60분째")) == 1
+
+
+def test_a_kis_that_stands_still_in_the_middle_of_a_session(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    day = make(at(9, 55), ("005930", "000660"), kis={"traps": AS_KIS})
+    answer = day.kis.answers.today
+
+    def frozen(symbol: str, hour: str, now: datetime) -> Any:
+        return answer(symbol, min(hour, "101000"), min(now, datetime(2026, 11, 20, 10, 10)))
+
+    monkeypatch.setattr(day.kis.answers, "today", frozen)
+    found = states(day, at(10, 12), at(10, 17))
+    day.run(until=at(10, 20))
+    assert found == {"10:12": True, "10:17": False}
+    assert len(day.lines("⚠️")) == 1
+
+
+def fillers_from(day: FakeDay, monkeypatch: pytest.MonkeyPatch, stop: str) -> None:
+    """From `stop` (HHMMSS) on every minute of today's TR is one without a trade, whatever trades."""
+    answer = day.kis.answers.today
+
+    def told(symbol: str, hour: str, now: datetime) -> Any:
+        if hour < stop:
+            return answer(symbol, hour, now)
+        last = answer(symbol, stop, now)
+        flat = {**last[0], "cntg_vol": "0", "stck_oprc": last[0]["stck_prpr"]}
+        count = int(hour[:2]) * 60 + int(hour[2:4]) - int(stop[:2]) * 60 - int(stop[2:4])
+        moments = [datetime(2026, 11, 20, int(hour[:2]), int(hour[2:4])) - timedelta(minutes=n) for n in range(count)]
+        return [{**flat, "stck_cntg_hour": f"{moment:%H%M00}"} for moment in moments][:30]
+
+    monkeypatch.setattr(day.kis.answers, "today", told)
+
+
+def test_fillers_while_the_daily_candle_moves_are_a_trouble(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    day = make(at(9, 55), ("005930", "000660"), kis={"traps": AS_KIS})
+    fillers_from(day, monkeypatch, "101000")
+    found = states(day, at(10, 14), at(10, 22))
+    day.run(until=at(10, 40))
+    assert found == {"10:14": True, "10:22": False}
+    assert len(day.lines("⚠️")) == 1 and day.lines("일봉 거래량은 늘고 있습니다")
+
+
+@pytest.mark.parametrize("fillers", [True, False])
+@pytest.mark.parametrize(
+    ("symbols", "profile"),
+    [(("005930", "000660"), "suspended"), (LULL[:3], "illiquid"), (("018880",), "call_auction")],
+    ids=["nobody trades", "hardly anybody", "every half hour"],
+)
+def test_a_market_that_stands_still_is_no_trouble(
+    make: Make, symbols: tuple[str, ...], profile: str, fillers: bool
+) -> None:
+    """As in a trading halt of the whole market: every minute is shown, as one without a trade."""
+    day = make(at(8, 55), symbols, profile, every={1: 2, 5: 10, 15: 30}, kis={"traps": Traps(fillers=fillers)})
+    found = states(day, at(9, 6), at(9, 30), at(12, 0), at(15, 25), at(15, 38))
+    day.run(until=at(15, 45))
+    assert set(found.values()) == {True} and not day.lines("⚠️")
+
+
+def test_a_symbol_that_is_kept_back_from_the_open_on_is_named_once(make: Make) -> None:
+    day = make(at(8, 55), ("005930", "000660", "035420"), every={1: 5, 5: 10, 15: 30}, kis={"traps": AS_KIS})
+    for path in ("today", "past"):
+        day.kis.add_fault("empty", path=path, symbol="000660")
+    day.clock.plan(at(15, 40), day.kis.clear_faults)
+    found = states(day, at(9, 25), at(9, 45), at(17, 0))
+    day.run(until=at(17, 1))
+    assert len(day.lines("⚠️")) == 1
+    assert day.lines("⚠️ 000660 분봉 문제 시작: 개장 뒤 분봉이 하나도 없는데 일봉 거래량은 늘고 있습니다.")
+    assert found == {"09:25": True, "09:45": False, "17:00": True}
+    day.assert_week()
+
+
+def test_a_code_that_kis_does_not_know_is_named_once_a_day_and_holds_up_nothing(make: Make) -> None:
+    monday = date(2026, 11, 23)
+    day = make(
+        at(8, 55), ("005930", "000661"), every={1: 15, 5: 15, 15: 15}, kis={"listed": {"000661": date(2027, 1, 4)}}
+    )
+    found = states(day, at(12, 0), at(17, 0), at(17, 0, day=monday))
+    day.run(until=at(17, 1, day=monday))
+    told = day.lines("⚠️")
+    assert told == [
+        "⚠️ 000661: KIS에 분봉도 일봉도 없습니다. 상장폐지됐거나 잘못된 코드면 종목 파일(symbols.csv, --symbols)에서 빼세요."
+    ] * len(told)
+    assert [moment.date() for moment, _, line in day.log if line in told] == [FRIDAY, monday]
+    assert set(found.values()) == {True} and len(day.lines("마감 확정 완료")) == 2

@@ -303,7 +303,7 @@ def day_of(*trades: tuple[str, int], until: str, hidden: Sequence[str] = ()) -> 
 def test_a_symbol_without_a_trade_costs_one_page_and_stays_at_one():
     client = Pages(day_of(until="1200"))
     first = read_day(client, "005930", SESSION, now(11, 30), None)
-    assert first == ([], Seen(naive(11, 30), None, 0)) and len(client.asked) == 1
+    assert first == ([], Seen(naive(11, 30), None, 0, naive(11, 29))) and len(client.asked) == 1
     assert read_day(client, "005930", SESSION, now(11, 31), first.seen).candles == []
     assert len(client.asked) == 2
 
@@ -315,10 +315,18 @@ def test_a_symbol_of_which_kis_says_nothing_is_asked_twice_once():
     assert client.asked == ["11:29:59", "11:29:59", "11:30:59"]
 
 
+def test_answers_that_said_nothing_are_no_knowledge_of_the_minutes_before():
+    """KIS answers with yesterday's rows from the open on; once it tells of today, the page goes back to the open."""
+    seen = read_day(Pages(), "005930", SESSION, now(9, 40), None).seen
+    assert seen == (naive(9, 40), None, None, None)
+    client = Pages(day_of(*((f"09{minute:02}", 5) for minute in range(60)), until="0959"))
+    assert len(read_day(client, "005930", SESSION, now(9, 50), seen).candles) == 50
+
+
 def test_a_lull_costs_one_page_a_visit_however_long():
     client = Pages(day_of(("0910", 5), ("0911", 5), until="1200"))
     seen = read_day(client, "005930", SESSION, now(10, 0), None).seen
-    assert seen == (naive(10, 0), naive(9, 11), 10_000)
+    assert seen == (naive(10, 0), naive(9, 11), 10_000, naive(9, 59))
     client.asked.clear()
     for minute in range(1, 40):
         seen = read_day(client, "005930", SESSION, now(10, minute), seen).seen
@@ -331,7 +339,7 @@ def test_a_minute_that_shows_late_is_fetched_when_the_next_one_trades():
     quiet = Pages(day_of(*trades[:2], until="1029", hidden=["0911"]))
     reading = read_day(quiet, "005930", SESSION, now(10, 20), None)
     assert [c.timestamp for c in reading.candles] == [naive(9, 10)]
-    assert reading.seen == (naive(10, 20), naive(9, 10), 12_000)
+    assert reading.seen == (naive(10, 20), naive(9, 10), 12_000, naive(10, 19))
     awake = Pages(day_of(*trades, until="1031"))
     reading = read_day(awake, "005930", SESSION, now(10, 31), reading.seen)
     found = [(candle.timestamp, candle.volume) for candle in reading.candles]
