@@ -29,6 +29,7 @@ from config.settings import Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collect.alert_setup import Setup
     from kis.client import KisClient
 
 HERE = Path(__file__).resolve().parent
@@ -67,6 +68,8 @@ def parser() -> argparse.ArgumentParser:
     mode.add_argument("--once", action="store_true", help="한 라운드만 (오늘 빠진 것 포함) 하고 끝내기")
     mode.add_argument("--status", action="store_true", help="실행 중인 업데이터의 상태 보기 (0 정상, 1 이상)")
     mode.add_argument("--stop", action="store_true", help="실행 중인 업데이터를 멈추기 (어느 운영체제에서나)")
+    mode.add_argument("--test-alert", action="store_true", help="ALERT_URLS 의 주소마다 시험 알림을 하나씩 보내기")
+    mode.add_argument("--try-alerts", metavar="DATE", help="저장된 하루에 알림 규칙을 돌려 표로 보기 (보내지 않음)")
     mode.add_argument("--demo", action="store_true", help="내장 시뮬레이터와 SQLite로 시연 (Ctrl-C로 끝)")
     talk = how.add_mutually_exclusive_group()
     talk.add_argument("--quiet", action="store_true", help="경고만")
@@ -81,6 +84,8 @@ def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
     try:
         if arguments.demo:
             return show_demo(arguments)
+        if arguments.test_alert or arguments.try_alerts is not None:
+            return try_alerts(arguments, clock or Clock())
         settings = with_flags(user_settings.load(os.environ, HERE), arguments)
         if arguments.status:
             return show_status(settings, clock or Clock())
@@ -130,9 +135,23 @@ def end(settings: Settings) -> int:
     return 1
 
 
+def try_alerts(arguments: argparse.Namespace, clock: Clock) -> int:
+    """`--test-alert`, `--try-alerts`: neither needs a KIS key."""
+    from collect import alert_commands
+
+    settings = user_settings.load(os.environ, HERE, needs_key=False)
+    console.setup_logging(None, clock, settings.secrets(), verbose=arguments.verbose, quiet=not arguments.verbose)
+    if arguments.test_alert:
+        return alert_commands.send_test(settings, clock)
+    names = symbols_file.choose(arguments.symbols, arguments.symbols_file)
+    return alert_commands.try_rules(settings, clock, names, arguments.try_alerts)
+
+
 def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     """Take the table's lock, then work in the background of a main thread that listens for signals."""
-    names = symbols_file.choose(arguments.symbols, arguments.symbols_file)
+    from collect.alert_setup import set_up
+
+    names, alerts = symbols_file.choose(arguments.symbols, arguments.symbols_file), set_up(settings)
     talk = {"verbose": arguments.verbose, "quiet": arguments.quiet}
     console.setup_logging(settings.log_dir / LOG_FILE, clock, settings.secrets(), **talk)
     if arguments.once and (opens := status_file.nothing_until(settings, names, clock.now())):
@@ -141,15 +160,18 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     with only_one(settings, clock):
         console.on_stop(clock)
         try:
-            return in_background(lambda: serve(arguments, clock, settings, names), clock)
+            return in_background(lambda: serve(arguments, clock, settings, names, alerts), clock)
         except Stopped:
             _log.info("⏹️ 멈춥니다. 다시 시작하면 빠진 것부터 채웁니다.")
             return 0
 
 
-def serve(arguments: argparse.Namespace, clock: Clock, settings: Settings, names: Mapping[str, str]) -> int:
+def serve(
+    arguments: argparse.Namespace, clock: Clock, settings: Settings, names: Mapping[str, str], alerts: "Setup | None"
+) -> int:
     """Start up strictly (a mistake in the settings is exit 2), then keep going whatever comes."""
     from collect import feeding
+    from collect.alert_setup import alerting
     from collect.service import Service, workers_for
     from db import open_store
     from kis.client import KisClient
@@ -165,8 +187,9 @@ def serve(arguments: argparse.Namespace, clock: Clock, settings: Settings, names
         workers = workers_for(settings.rate_limit)
         client = KisClient.of(settings, TokenCache(settings, clock), clock, urgent=True, connections=workers)
         check_key(client, next(iter(names)), clock.now())
-        with feeding.feeding(settings, clock, store, names):
+        with feeding.feeding(settings, clock, store, names), alerting(alerts, settings, clock, store, names) as watch:
             service = Service(settings, clock, client, store, names)
+            watch(service)
             return service.once() if arguments.once else service.run()
 
 

@@ -55,7 +55,7 @@ class Service:
         self._rechecked: date | None = None
         self._due: set[int] = set()
         self._served: dict[int, tuple[date, int]] = {}
-        self._settled: date | None = None
+        self.settled: date | None = None
         self._not_offered: date | None = None
         self._last_round = ""
         self._schedule = clocked_schedule(clock)
@@ -178,10 +178,10 @@ class Service:
             if calendar.next_session(now).open < session.open:
                 return  # a day that was taken for closed goes on
             closed = calendar.last_closed(now)
-            if self._settled != closed and session.open - now > QUIET_BEFORE_OPEN:
+            if self.settled != closed and session.open - now > QUIET_BEFORE_OPEN:
                 self._say("settling", self._clock.now() + timedelta(hours=1))
                 if self._settle(session.open - QUIET_BEFORE_OPEN):
-                    self._settled = closed
+                    self.settled = closed
                     continue
                 step, pause = pause, min(2 * pause, timedelta(minutes=30))
             else:

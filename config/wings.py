@@ -30,9 +30,10 @@ class Wings:
     chart_url: str = ""
 
     def secrets(self) -> tuple[str, ...]:
-        """Passwords and whole alert addresses."""
+        """Passwords and whole alert addresses, with the severity they are for and without."""
         redis = unquote(urlsplit(self.redis_url).password or "") if self.redis_url else ""
-        return tuple(secret for secret in (redis, self.chart_password, *self.alert_urls) if secret)
+        alone = (re.sub(r"^(info|warning|critical)=", "", url) for url in self.alert_urls)
+        return tuple(secret for secret in (redis, self.chart_password, *self.alert_urls, *alone) if secret)
 
 
 def read_wings(found: Found, here: Path, env: str) -> Wings:

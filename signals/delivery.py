@@ -89,6 +89,11 @@ class Delivery:
             courier.take(notes)
 
     @property
+    def many(self) -> int:
+        """Addresses."""
+        return len(self._couriers)
+
+    @property
     def waiting(self) -> int:
         return sum(courier.waiting for courier in self._couriers)
 

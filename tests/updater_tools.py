@@ -33,6 +33,7 @@ from kis_testing import client_of
 from base.clock import Clock
 from base.errors import Stopped
 from base.kst import KST
+from collect.alert_setup import alerting, set_up
 from collect.service import Service, workers_for
 from config import settings as user_settings
 from config.settings import Database, Settings
@@ -235,8 +236,11 @@ class FakeDay:
             workers = workers_for(self.settings.rate_limit)
             client = client_of(self.settings, self.clock, urgent=True, connections=workers)
             Direct(self.kis, self.clock, client)
-            self.service = Service(self.settings, self.clock, client, store, dict.fromkeys(self.symbols, ""))
-            return self.service.once() if once else self.service.run()
+            names = dict.fromkeys(self.symbols, "")
+            with alerting(set_up(self.settings), self.settings, self.clock, store, names) as watch:
+                self.service = Service(self.settings, self.clock, client, store, names)
+                watch(self.service)
+                return self.service.once() if once else self.service.run()
         except Stopped:
             return 0
         finally:

@@ -1,0 +1,264 @@
+"""The alert rules beside the updater: in a thread of their own, behind a bounded queue, on candles as they are stored.
+
+    alerts = Alerts(rules, table, delivery, clock, names, settings)
+    store.listeners.append(alerts.hear)
+    alerts.start()
+    alerts.watch(service)                      # for the operations rules
+    alerts.end()
+
+Nothing here holds a write up (law 15). What fires is written into `stock_minute_alerts` first: what stands there has
+been told, so a restart tells nothing twice. Hits that come close together are one message.
+"""
+
+import logging
+import shutil
+import threading
+import time as steady
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import date, datetime, time, timedelta
+from typing import Protocol
+from urllib.parse import urlencode
+
+from base.clock import Clock
+from base.errors import Stopped, StoreError
+from base.kst import KST
+from collect import alert_state
+from collect.alert_state import State
+from collect.updater import Updater
+from config.settings import Settings
+from db import AlertTable, KeptAlert
+from market.candles import Candle
+from market.stored import Stored
+from signals.delivery import Delivery
+from signals.digest import Note, digest
+from signals.engine import Alert, Engine
+from signals.history import KEPT
+from signals.operations import Health, Operations
+from signals.rules import Rules
+
+STATE_FILE = "realtime_updater_alerts.json"
+MOST_WAITING = 20_000
+"""Writes that may wait to be judged; of more the table is asked later."""
+QUIET, LONGEST = 3.0, 20.0
+"""Seconds without another candle after which what fired is told; so long at most it is gathered (a round takes ten)."""
+LOOK_EVERY = 10.0
+EPOCH = datetime(2000, 1, 1)
+_log = logging.getLogger("minute_data")
+
+
+class Watched(Protocol):
+    """The service, as far as the operations rules look at it."""
+
+    @property
+    def updater(self) -> Updater: ...
+    @property
+    def settled(self) -> date | None: ...
+
+
+class Alerts(threading.Thread):
+    """The thread: `hear` may be called by any other."""
+
+    def __init__(
+        self, rules: Rules, table: AlertTable, delivery: Delivery, clock: Clock, names: Mapping[str, str],
+        settings: Settings,
+    ) -> None:  # fmt: skip
+        super().__init__(name="alerts", daemon=True)
+        self._table, self._delivery, self._clock, self._names = table, delivery, clock, names
+        self._folder, self._chart_url = settings.log_dir, settings.wings.chart_url
+        self._engine = Engine(rules.market, names, self._stored_before, table.usual_volume)
+        self._operations = Operations(rules.operations)
+        self._queue: deque[Stored] = deque()
+        self._changed = threading.Condition()
+        self._ended = self._behind = self._dirty = False
+        self._pending: list[Alert] = []
+        self._unkept: list[Alert] = []
+        self._newest: datetime | None = None
+        self._began, self._since = clock.now(), 0.0
+        self._watched: Watched | None = None
+        self._trouble = ""
+
+    def hear(self, stored: Stored) -> None:
+        """A write after its commit: noted, nothing else."""
+        with self._changed:
+            if len(self._queue) < MOST_WAITING:
+                self._queue.append(stored)
+            else:
+                self._behind = True
+            self._changed.notify()
+
+    def watch(self, service: Watched) -> None:
+        self._watched = service
+
+    def end(self, seconds: float = 5.0) -> None:
+        """Judge and hand over what waits."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+        self.join(seconds)
+
+    def run(self) -> None:
+        self._guarded(self._remember)
+        looked = heard = steady.monotonic()
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._queue) or self._ended, 1.0)
+                waiting, ended = list(self._queue), self._ended
+                self._queue.clear()
+            now = steady.monotonic()
+            heard = now if waiting else heard
+            for stored in waiting:
+                self._guarded(lambda stored=stored: self._judge(stored))  # type: ignore[misc]
+            if ended or now - heard >= QUIET or (self._pending and now - self._since >= LONGEST):
+                self._guarded(self._flush)
+            if ended:
+                return
+            if now - looked >= LOOK_EVERY:
+                looked = now
+                self._guarded(self._look)
+
+    def _guarded(self, work: Callable[[], object]) -> None:
+        """A thread's boundary: an alert must not end the alerts. What the table did not answer is asked again."""
+        try:
+            work()
+        except StoreError as error:
+            self._behind = True
+            self._tell_of_trouble(str(error))
+        except Stopped:
+            self._behind = True
+        except Exception as error:  # whatever it was, the next candle is another try
+            self._tell_of_trouble(f"예상하지 못한 오류 {type(error).__name__}", error)
+
+    def _tell_of_trouble(self, text: str, error: Exception | None = None) -> None:
+        """Once, until it is over."""
+        if not self._trouble:
+            _log.warning("⚠️ 알림 문제 시작: %s", text, exc_info=error)
+        self._trouble = text
+
+    def _end_trouble(self) -> None:
+        if self._trouble and not (self._unkept or self._behind):
+            _log.info("✅ 알림 복구")
+            self._trouble = ""
+
+    # --- judging ---
+
+    def _judge(self, stored: Stored) -> None:
+        """A provisional write of today may fire; any other, the settle above all, corrects what is remembered."""
+        today = self._clock.now().astimezone(KST).date()
+        fires = stored.day == today and stored.status in (None, "PROVISIONAL")
+        if fires and stored.candles.get(1):
+            self._newest = self._clock.now()
+        if self._behind:
+            return  # the table will tell, in order
+        if stored.erased:
+            self._engine.forget(stored.symbol)
+        for interval, candles in stored.candles.items():
+            if fires:
+                self._add(self._engine.hear(stored.symbol, interval, candles, stored.status))
+                self._dirty = True
+            else:
+                self._engine.correct(stored.symbol, interval, candles)
+
+    def _add(self, alerts: Sequence[Alert]) -> None:
+        if alerts and not self._pending:
+            self._since = steady.monotonic()
+        self._pending += alerts
+
+    def _stored_before(self, symbol: str, interval: int, before: datetime) -> Sequence[Candle]:
+        return self._table.candles(symbol, interval, EPOCH, before - timedelta(minutes=1), KEPT)
+
+    def _remember(self) -> None:
+        """Go on where the last life ended; what it stored and did not judge is judged now."""
+        state = alert_state.read(self._folder / STATE_FILE)
+        for (symbol, interval), until in (state.judged if state else {}).items():
+            self._engine.seen(symbol, interval, until)
+        self._engine.last_fired.update(state.fired if state else {})
+        self._operations.last_fired.update(state.told if state else {})
+        if state:
+            self._catch_up()
+        else:
+            self._save()  # from now on a later life judges what this one leaves
+
+    def _catch_up(self) -> None:
+        """Judge from the table what of today was not judged. Raises `StoreError`."""
+        midnight = datetime.combine(self._clock.now().astimezone(KST).date(), time())
+        for symbol in self._names:
+            self._engine.forget(symbol)
+            for interval in self._engine.intervals:
+                judged = self._engine.judged.get((symbol, interval), midnight)
+                first = max(midnight, judged + timedelta(minutes=1))
+                candles = self._table.candles(symbol, interval, first, midnight + timedelta(days=1), KEPT)
+                self._add(self._engine.hear(symbol, interval, candles, "PROVISIONAL"))
+        self._behind, self._dirty = False, True
+
+    # --- telling ---
+
+    def _flush(self) -> None:
+        alerts, self._pending = self._pending, []
+        if alerts or self._unkept:
+            self._tell([self._note(alert) for alert in self._kept(alerts)])
+        if self._dirty:
+            self._dirty = False
+            self._save()
+
+    def _kept(self, alerts: Sequence[Alert]) -> Sequence[Alert]:
+        """Those that the table did not know: all of them where it cannot be asked, and then it is told later."""
+        waiting, self._unkept = self._unkept, []
+        try:
+            new = {row[:4] for row in self._table.keep([_row(alert) for alert in (*waiting, *alerts)], self._now())}
+        except StoreError as error:
+            self._unkept = [*waiting, *alerts][-MOST_WAITING:]
+            self._tell_of_trouble(str(error))
+            return alerts
+        self._end_trouble()
+        return [alert for alert in alerts if _row(alert)[:4] in new]
+
+    def _tell(self, notes: Sequence[Note]) -> None:
+        if not notes:
+            return
+        for note in notes[:5]:
+            _log.info("🔔 %s: %s · %s", note.rule, note.subject, note.text)
+        if len(notes) > 5:
+            _log.info(digest(notes).title)
+        self._delivery.send(notes)
+
+    def _note(self, alert: Alert) -> Note:
+        subject = f"{alert.name} {alert.symbol}" if alert.name != alert.symbol else alert.symbol
+        where = urlencode({"symbol": alert.symbol, "interval": alert.interval})
+        link = f"{self._chart_url}/?{where}" if self._chart_url else ""
+        return Note(alert.severity, alert.rule, subject, alert.text, link)
+
+    def _save(self) -> None:
+        """A full disk costs the memory of a restart, not the alerts."""
+        state = State(self._engine.judged, self._engine.last_fired, self._operations.last_fired)
+        try:
+            alert_state.write(self._folder / STATE_FILE, state)
+        except OSError as error:
+            self._tell_of_trouble(f"상태 파일을 쓰지 못했습니다 ({error.strerror})")
+
+    def _look(self) -> None:
+        """The operations rules; and what could not be done before."""
+        if self._behind:
+            self._catch_up()
+        self._end_trouble()
+        if self._watched and (notes := self._operations.look(self._health(self._watched))):
+            self._tell(notes)
+            self._save()
+
+    def _health(self, service: Watched) -> Health:
+        now, calendar, free = service.updater.now(), service.updater.calendar, 2**60
+        runs, closed = calendar.next_session(now), calendar.last_closed(now)
+        with suppress(OSError):
+            free = shutil.disk_usage(self._folder).free
+        session = runs if now >= runs.open else None
+        unsettled = None if session or service.settled == closed else calendar.session(closed)
+        troubles = service.updater.troubles.current
+        return Health(now, self._began, session, self._newest, unsettled, troubles, free // 2**20)
+
+    def _now(self) -> datetime:
+        return self._clock.now().astimezone(KST)
+
+
+def _row(alert: Alert) -> KeptAlert:
+    return KeptAlert(alert.rule, alert.symbol, alert.interval, alert.timestamp, alert.severity, alert.text, alert.value)

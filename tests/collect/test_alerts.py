@@ -1,0 +1,194 @@
+"""Alerts beside the real updater on a day with planted events: each fires once, at its minute, whatever happens."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from planted import hammer, jump, planted, surge
+from receiver import Receiver
+from updater_tools import FRIDAY, FakeDay, at
+
+from base.clock import Clock
+from base.kst import KST
+from cli import console
+from collect import alert_commands
+from config.wings import Wings
+from db import open_alerts
+
+THURSDAY = date(2026, 11, 19)
+SYMBOLS = {"005930": "liquid", "000660": "liquid", "035420": "liquid", "035720": "liquid"}
+EVENTS = {
+    ("005930", FRIDAY): [jump(9, 40, 2_200)],
+    ("000660", FRIDAY): [surge(9, 45, 10)],
+    ("035420", FRIDAY): [jump(9, 50, 100)],
+    ("035720", FRIDAY): [hammer(10, 0)],
+}
+RULES = """
+[[rule]]
+kind = "price_change"
+percent = 3
+[[rule]]
+kind = "volume_surge"
+times = 10
+sessions = 3
+[[rule]]
+kind = "cross"
+line = "sma5"
+over = "sma20"
+symbols = ["035420"]
+[[rule]]
+kind = "pattern"
+patterns = ["hammer"]
+severity = "warning"
+"""
+EXPECTED = [
+    ("cross", "035420", time(9, 50)),
+    ("pattern", "035720", time(10, 0)),
+    ("price_change", "005930", time(9, 40)),
+    ("volume_surge", "000660", time(9, 45)),
+]
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    path = tmp_path / "alerts.toml"
+    path.write_text(RULES, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def make(tmp_path: Path, rules: Path) -> Iterator[Any]:
+    made: list[FakeDay] = []
+
+    def make(start: datetime, *urls: str, **changes: Any) -> FakeDay:
+        wings = Wings(alerts_file=rules, alert_urls=urls, chart_url="http://127.0.0.1:8765")
+        day = FakeDay(tmp_path, start, SYMBOLS, wings=wings, **changes)
+        day.kis.market.day = planted(day.kis, EVENTS)  # type: ignore[assignment, method-assign]
+        made.append(day)
+        return day
+
+    yield make
+    for day in made:
+        day.close()
+
+
+def kept(day: FakeDay) -> list[tuple[str, str, time]]:
+    """What stands in `stock_minute_alerts`."""
+    table = open_alerts(day.settings.database, Clock())
+    rows = table.alerts(datetime(2000, 1, 1), datetime(2100, 1, 1), 1_000)
+    table.close()
+    assert all(row.timestamp.date() == FRIDAY and row.interval == 1 for row in rows)
+    return sorted((row.rule, row.symbol, row.timestamp.time()) for row in rows)
+
+
+def tried(day: FakeDay, capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str, time]]:
+    """What `--try-alerts` tells of Friday."""
+    capsys.readouterr()
+    names = dict.fromkeys(SYMBOLS, "이름")
+    clock = Clock(at=datetime(2026, 11, 21, 9, tzinfo=KST))
+    assert alert_commands.try_rules(day.settings, clock, names, "2026-11-20") == 0
+    out = capsys.readouterr().out
+    rows = [line.split() for line in out.splitlines() if line[:2].isdigit()]
+    assert f"2026-11-20: {len(rows)}건" in out
+    return sorted((row[3], row[1], time.fromisoformat(row[0])) for row in rows)
+
+
+def test_each_planted_event_fires_once_at_its_minute_and_nothing_else_does(make, capsys):
+    """From Thursday evening over Friday's session and its settle; `--try-alerts` tells the same afterwards.
+
+    From five past ten the computer sleeps until the auction: what it missed is healed, and nothing of it fires.
+    """
+    with Receiver() as receiver:
+        day = make(at(17, day=THURSDAY), receiver.url)
+        day.clock.plan(at(10, 5), lambda: day.clock.jump(at(15, 29)))
+        day.run(until=at(16))
+        told = "\n".join(f"{one['title']}\n{one['message']}" for one in receiver.got)
+    assert kept(day) == EXPECTED == tried(day, capsys)
+    day.assert_week()
+    for rule, symbol, when in EXPECTED:
+        assert told.count(f"{rule}: {symbol}") == 1 and f"{when:%H:%M} 1분봉, 임시" in told
+        assert len([line for line in day.lines(f"🔔 {rule}: {symbol} ·")]) == 1
+    assert "5분 동안 +3.14%" in told and "72,200원 (전일 대비 +3.14%)" in told and "http://127.0.0.1:8765/" in told
+    assert day.lines("마감 확정 완료") and Receiver.SECRET not in "\n".join(day.lines())
+
+
+@pytest.mark.parametrize("pause", [at(9, 44), at(9, 50, 30)])
+def test_a_restart_in_the_middle_tells_nothing_twice_and_loses_nothing(make, capsys, pause):
+    day = make(at(17, day=THURSDAY))
+    day.run(until=pause)
+    before = kept(day)
+    day.clock.jump(at(9, 57))
+    day.run(until=at(10, 10))
+    assert kept(day) == EXPECTED == tried(day, capsys)
+    assert 0 < len(before) < 4 and Counter(kept(day)).most_common(1)[0][1] == 1
+    assert len(day.lines("🔔 price_change")) == 1
+
+
+def test_a_life_that_ended_before_it_judged_leaves_that_to_the_next(make):
+    """As after kill -9 between a commit and its judgement: the alerts hear nothing, the table gets the candles."""
+    day = make(at(17, day=THURSDAY))
+    day.run(until=at(9, 30))
+    quiet = day.settings
+    day.settings = type(quiet)(**{**quiet.__dict__, "wings": Wings()})
+    day.run(until=at(9, 55))
+    assert kept(day) == []
+    day.settings = quiet
+    day.run(until=at(10, 5))
+    assert kept(day) == EXPECTED
+
+
+@pytest.mark.parametrize("mode", ["hang", "500", "gone"])
+def test_a_service_that_fails_delays_no_candle(make, mode):
+    with Receiver(mode) as receiver:
+        if mode == "gone":
+            receiver.__exit__()
+        day = make(at(8, 55), receiver.url + "?rto=1&cto=1")
+        day.run(until=at(10, 5))
+        receiver._freed.set()
+    assert len(day.rounds()) >= 60 and all("오류 0" in line for line in day.rounds())
+    assert {(rule, symbol) for rule, symbol, _ in kept(day)} == {
+        ("price_change", "005930"), ("cross", "035420"), ("pattern", "035720"),
+    }  # fmt: skip
+    assert len(day.lines("보내지 못했습니다. 다시")) == 1 and len(day.lines("보내지 못한 알림")) == 1
+    assert not day.watcher.wrong
+
+
+def test_a_table_that_may_not_be_made_costs_the_list_not_the_alerts(make, monkeypatch):
+    from base.errors import StoreError
+    from store import alerts
+
+    def refused(*_: object) -> None:
+        raise StoreError("권한이 없습니다.")
+
+    monkeypatch.setattr(alerts, "_make_ready", refused)
+    with Receiver() as receiver:
+        day = make(at(8, 55), receiver.url)
+        day.run(until=at(9, 45))
+    assert len(receiver.got) == 1 and len(day.lines("알림 문제 시작: 권한이 없습니다.")) == 1 and kept(day) == []
+
+
+def test_without_rules_there_is_nothing(tmp_path):
+    day = FakeDay(tmp_path, at(9, 30), {"005930": "liquid"}, wings=Wings(alert_urls=("json://127.0.0.1:1/",)))
+    day.run(until=at(9, 33))
+    day.close()
+    assert len(day.lines("cp alerts.example.toml alerts.toml")) == 1
+    assert not list(tmp_path.glob("*alerts*"))
+
+
+def test_a_day_without_candles_is_said(make, capsys):
+    day = make(at(9, 30))
+    day.run(until=at(9, 31))
+    assert alert_commands.try_rules(day.settings, day.clock, SYMBOLS, "20261118") == 1
+    assert "저장된 캔들이 없습니다" in capsys.readouterr().out
+
+
+def test_the_table_of_trials_is_aligned(make, capsys):
+    day = make(at(9, 30))
+    day.run(until=at(9, 50))
+    assert alert_commands.try_rules(day.settings, day.clock, dict.fromkeys(SYMBOLS, "긴 이름"), "2026-11-20") == 0
+    head, rule, row = capsys.readouterr().out.splitlines()[:3]
+    assert head.split() == ["시각", "종목", "이름", "규칙", "등급", "내용"] and set(rule) == {"─", " "}
+    assert row.startswith("09:40  005930  긴 이름  price_change  info") and console.number(1) == "1"

@@ -1,0 +1,89 @@
+"""Simulated days on which nothing happens but what is planted: two trades a minute at one price, ten shares each.
+
+    sim.market.day = planted(sim, {("005930", FRIDAY): [jump(10, 5, 2_200)]})
+
+An event changes the trades of a day; the simulator folds them as it folds its own.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+
+from simulator.calendar import AUCTION_MINUTES
+from simulator.day import NO_BLOCK, MarketDay, Trade
+from simulator.simulator import Simulator
+from simulator.trading import _rows
+
+PRICE, SHARES = 70_000, 10
+Prices = dict[int, list[tuple[int, int]]]
+"""Minute of the day → price and shares of its trades."""
+Event = Callable[[Prices], None]
+
+
+def _at(hour: int, minute: int) -> int:
+    return hour * 60 + minute
+
+
+def jump(hour: int, minute: int, by: int) -> Event:
+    """From this minute on everything is worth `by` more."""
+
+    def event(prices: Prices) -> None:
+        for when in [when for when in prices if when >= _at(hour, minute)]:
+            prices[when] = [(price + by, shares) for price, shares in prices[when]]
+
+    return event
+
+
+def surge(hour: int, minute: int, times: int) -> Event:
+    """So many times the usual shares, in this minute alone."""
+
+    def event(prices: Prices) -> None:
+        prices[_at(hour, minute)] = [(price, shares * times) for price, shares in prices[_at(hour, minute)]]
+
+    return event
+
+
+def hammer(hour: int, minute: int, fall: int = 30) -> Event:
+    """A slow fall of so many minutes, then a candle with a long lower shadow; from there on as it was."""
+
+    def event(prices: Prices) -> None:
+        end = _at(hour, minute)
+        for step, when in enumerate(range(end - fall, end)):
+            prices[when] = [(PRICE - 200 * step, SHARES), (PRICE - 200 * (step + 1), SHARES)]
+        low = PRICE - 200 * fall
+        prices[end] = [(low, SHARES), (low - 1_500, SHARES), (low + 100, SHARES)]
+        for when in [when for when in prices if when > end]:
+            prices[when] = [(low + 100, shares) for _, shares in prices[when]]
+
+    return event
+
+
+def planted(sim: Simulator, events: Mapping[tuple[str, date], Sequence[Event]]) -> Callable[[str, date], MarketDay]:
+    """For `sim.market.day`."""
+    known: dict[tuple[str, date], MarketDay] = {}
+
+    def day(symbol: str, when: date) -> MarketDay:
+        if (symbol, when) not in known:
+            known[symbol, when] = _planted(sim.market._day(symbol, when), events.get((symbol, when), ()))
+        return known[symbol, when]
+
+    return day
+
+
+def _planted(own: MarketDay, events: Sequence[Event]) -> MarketDay:
+    if not own.trades:
+        return own
+    session = own.session
+    minutes = [*range(session.open, session.close - AUCTION_MINUTES), session.close]
+    prices: Prices = {minute: [(PRICE, SHARES), (PRICE, SHARES)] for minute in minutes}
+    for event in events:
+        event(prices)
+    prices[session.close] = prices[session.close][:1]
+    trades: list[Trade] = [
+        (minute * 60 + 5 + at, price, shares, price * shares)
+        for minute, told in sorted(prices.items())
+        for at, (price, shares) in enumerate(told)
+    ]
+    rows = tuple(_rows(trades, NO_BLOCK, NO_BLOCK, session))
+    made = replace(own, trades=tuple(trades), rows=rows, before=NO_BLOCK, between=NO_BLOCK, shift=0)
+    return replace(made, auction=session.close)
