@@ -9,17 +9,12 @@ neither `id`, `created_at` nor `updated_at` (law 11). Times in the tables are na
 """
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
-from decimal import Decimal
-from itertools import islice, product
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 from base.clock import Clock
-from base.errors import StoreError
-from base.kst import KST
 from config.settings import Database, Settings
 from market.adjustment import Factor
 from market.candles import Candle, Candles
@@ -27,11 +22,17 @@ from market.hours import Session
 from market.stored import Hear, Stored
 from store import factors, schema
 from store.alerts import AlertTable as AlertTable
+from store.counting import Counting
+from store.day import LONGEST_NOTE as LONGEST_NOTE
+from store.day import Coverage as Coverage
+from store.day import Day, DayWriter, Rewritten
 from store.driver import Row, Run, Value
-from store.link import Link, TryAgain
+from store.link import Link
 from store.minutes import Minutes
 from store.mysql import warn_without_extension
-from store.tables import NAMES, Shape, look, upsert_coverage, upsert_prices
+from store.rows import Counts as Counts
+from store.rows import candles_of, day_of, keyed, marks, moment_of, naive
+from store.tables import NAMES, Shape, look
 from store.view import KeptAlert as KeptAlert
 from store.view import View as View
 
@@ -40,36 +41,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 log = logging.getLogger("minute_data")
-
-Counts = tuple[int, int, int]
-"""Rows of 1, 5 and 15 minutes."""
-Key = tuple[str, datetime]
-"""Interval by its name in the table, and the start of the window."""
-
-_MINUTES = {name: minutes for minutes, name in NAMES.items()}
-_ROWS_A_STATEMENT = 1000
-LONGEST_NOTE = 500
-_MANY_SYMBOLS = 20
-
-
-class Coverage(NamedTuple):
-    """A symbol-day: `status` is COMPLETE, NO_TRADES, UNPROVEN or PROVISIONAL, `counts` what was stored at `verified_at`
-    (KST)."""
-
-    status: str
-    note: str | None
-    counts: Counts
-    verified_at: datetime | None = None
-
-
-class _Day(NamedTuple):
-    """The part of a symbol-day that is rewritten: `since` ≤ t < `end`; naive KST."""
-
-    symbol: str
-    midnight: datetime
-    since: datetime
-    end: datetime
-
 
 def open_store(database: Database, clock: Clock, *, patience: float = 120.0) -> "Store":
     """Connect; `ConfigError` within seconds where the database cannot be reached with these settings."""
@@ -188,48 +159,17 @@ class Store:
             return {}
         rows = self._read(
             "SELECT stock_symbol, trade_date, status, note, count_1min, count_5min, count_15min, verified_at"
-            f" FROM stock_minute_coverage WHERE stock_symbol IN ({_marks(symbols)}) AND trade_date BETWEEN %s AND %s",
+            f" FROM stock_minute_coverage WHERE stock_symbol IN ({marks(symbols)}) AND trade_date BETWEEN %s AND %s",
             *symbols, first, last,
         )  # fmt: skip
-        return {(row[0], _date(row[1])): Coverage(row[2], row[3], row[4:7], _moment(row[7])) for row in rows}
+        return {(row[0], day_of(row[1])): Coverage(row[2], row[3], row[4:7], moment_of(row[7])) for row in rows}
 
     def counts(self, symbols: Sequence[str], sessions: Sequence[Session]) -> dict[tuple[str, date], Counts]:
-        """Rows stored of each symbol-day before `session.end`, from the key alone; days without rows are left out.
-
-        Many symbols are counted over two connections: a server scans for each with one core.
-        """
+        """Rows stored of each symbol-day before `session.end`, from the key alone; days without rows are left out."""
         if not symbols or not sessions or not self._shape.prices:
             return {}
-        if len(symbols) < _MANY_SYMBOLS or self._link.dialect == "sqlite":
-            return self._counts(self._link, symbols, sessions)
-        half, second = len(symbols) // 2, Link(self._database, self._clock, patience=0)
-        try:
-            with ThreadPoolExecutor(max_workers=1) as beside:
-                rest = beside.submit(self._counts, second, symbols[half:], sessions)
-                found = self._counts(self._link, symbols[:half], sessions)
-        finally:
-            second.close()
-        try:
-            return found | rest.result()
-        except StoreError:  # no second connection to be had
-            return found | self._counts(self._link, symbols[half:], sessions)
-
-    def _counts(
-        self, link: Link, symbols: Sequence[str], sessions: Sequence[Session]
-    ) -> dict[tuple[str, date], Counts]:
-        days = [session.day for session in sessions]
-        sql = _count_by_day(sessions, self._shape)
-        found: dict[tuple[str, date], dict[str, int]] = {}
-
-        def work(run: Run) -> None:
-            found.clear()
-            for symbol, name in product(symbols, NAMES.values()):
-                for day, count in zip(days, run(sql, *[symbol, name] * len(days))[0], strict=True):
-                    if count:
-                        found.setdefault((symbol, day), {})[name] = count
-
-        link.transaction(work)
-        return {key: _counts(by_name) for key, by_name in found.items()}
+        another = partial(Link, self._database, self._clock, patience=0)
+        return Counting(self._shape, sessions).by_two(self._link, another, symbols)
 
     def rewrite(
         self, symbol: str, session: Session, change: Callable[[Candles], Candles], *,
@@ -242,32 +182,20 @@ class Store:
         be pure, it is repeated when the transaction is. Returns the rows of the whole symbol-day afterwards.
         `yields`: a day that the authority has settled since its end is left as it is.
         """
-        shape, midnight = self._shape, datetime.combine(session.day, time())
-        day = _Day(symbol, midnight, since or midnight, _naive(session.end))
-        stamp = _naive(now).replace(microsecond=0)
-        told: list[Stored] = []
+        midnight, stamp = datetime.combine(session.day, time()), naive(now).replace(microsecond=0)
+        day, shape = Day(symbol, midnight, since or midnight, naive(session.end)), self._shape
 
-        def work(run: Run) -> Counts:
-            told.clear()
-            stored = self._stored(run, day)
-            if yields and (settled := self._settled(run, day)):
-                return settled
-            candles = change(_candles(stored, shape))
-            wanted = self._wanted(candles, day)
-            gone = [key for key in stored if key not in wanted]
-            self._erase(run, day, gone)
-            changed = {key: row for key, row in wanted.items() if stored.get(key) != row}
-            self._upsert(run, symbol, list(changed.items()), stamp)
-            counts = self._verified_counts(run, day, wanted)
-            if status is not None:
-                self._record(run, day, Coverage(status, note and note[:LONGEST_NOTE], counts), stamp)
-            told.append(Stored(symbol, session.day, _of_keys(candles, changed), len(gone), status))
-            return counts
+        def work(run: Run) -> Rewritten:
+            writer = DayWriter(run, self._link.dialect, shape, day)
+            done = writer.make(change, stamp, yields=yields)
+            if status is not None and not done.yielded:
+                writer.record(Coverage(status, note, done.counts), stamp)
+            return done
 
-        counts = self._link.transaction(work)
-        for hear, one in product(self.listeners, told):
-            hear(one)
-        return counts
+        done = self._link.transaction(work)
+        for hear in () if done.yielded else self.listeners:
+            hear(Stored(symbol, session.day, done.changed, done.erased, status))
+        return done.counts
 
     def candles(self, symbol: str, interval: int, first: datetime, last: datetime) -> list[Candle]:
         """The stored candles with `first` ≤ timestamp ≤ `last` (naive KST), ascending."""
@@ -278,7 +206,7 @@ class Store:
             " WHERE stock_symbol = %s AND minute_interval = %s AND timestamp BETWEEN %s AND %s ORDER BY timestamp",
             symbol, NAMES[interval], first, last,
         )  # fmt: skip
-        return _candles(dict(self._keyed(row) for row in rows), self._shape)[interval]
+        return candles_of(dict(keyed(row, self._link.dialect) for row in rows), self._shape)[interval]
 
     def minutes(self) -> Minutes:
         """Reads 1-minute candles in bulk (store/frames.py)."""
@@ -291,7 +219,7 @@ class Store:
     def keep_factors(self, symbol: str, found: Sequence[Factor], now: datetime) -> None:
         """Replace a symbol's factors; the table is made when it is missing."""
         self._link.transaction(lambda run: factors.make_ready(run, self._link.dialect))
-        self._link.transaction(lambda run: factors.keep(run, symbol, found, _naive(now)))
+        self._link.transaction(lambda run: factors.keep(run, symbol, found, naive(now)))
 
     def spans(self, symbols: Sequence[str]) -> dict[str, tuple[datetime, datetime]]:
         """First and last 1-minute candle of each symbol that has any, naive KST."""
@@ -303,7 +231,7 @@ class Store:
                 symbol, NAMES[1],
             )[0]  # fmt: skip
             if first is not None:
-                found[symbol] = (_moment(first), _moment(last))
+                found[symbol] = (moment_of(first), moment_of(last))
         return found
 
     def turnover_rank(self, symbols: Sequence[str], since: date) -> list[str]:
@@ -312,7 +240,7 @@ class Store:
             return list(symbols)
         rows = self._read(
             "SELECT stock_symbol, SUM(close_price * volume) FROM stock_minute_prices"
-            f" WHERE stock_symbol IN ({_marks(symbols)}) AND minute_interval = %s AND timestamp >= %s"
+            f" WHERE stock_symbol IN ({marks(symbols)}) AND minute_interval = %s AND timestamp >= %s"
             " GROUP BY stock_symbol",
             *symbols, NAMES[15], datetime.combine(since, time()),
         )  # fmt: skip
@@ -325,7 +253,7 @@ class Store:
             [(version, now)] = self._read("SELECT 'SQLite ' || sqlite_version(), datetime('now', '+9 hours')")
         else:
             [(version, now)] = self._read("SELECT VERSION(), NOW()")
-        return str(version), _moment(now)
+        return str(version), moment_of(now)
 
     def check_rights(self) -> None:
         """Whether rows may be written and removed, without touching one. Raises `StoreError` with what is refused."""
@@ -347,164 +275,3 @@ class Store:
 
     def _read(self, sql: str, *params: Value) -> list[Row]:
         return self._link.transaction(lambda run: run(sql, *params))
-
-    def _stored(self, run: Run, day: _Day) -> dict[Key, Row]:
-        """What is stored of the day, locked until commit: who writes these rows meanwhile waits, none is lost."""
-        lock = "" if self._link.dialect == "sqlite" else " FOR UPDATE"
-        rows = run(
-            f"SELECT minute_interval, timestamp, {self._shape.selected} FROM stock_minute_prices{self._shape.hint}"
-            f" WHERE stock_symbol = %s AND minute_interval IN ({_marks(NAMES)})"
-            f" AND timestamp >= %s AND timestamp < %s{lock}",
-            day.symbol, *NAMES.values(), day.since, day.end,
-        )  # fmt: skip
-        return dict(self._keyed(row) for row in rows)
-
-    def _settled(self, run: Run, day: _Day) -> Counts | None:
-        """The counts of a day that was verified after its end; the day's rows are locked, who settles it waits."""
-        lock = "" if self._link.dialect == "sqlite" else " FOR UPDATE"
-        rows = run(
-            "SELECT count_1min, count_5min, count_15min FROM stock_minute_coverage WHERE stock_symbol = %s"
-            f" AND trade_date = %s AND status <> 'PROVISIONAL' AND verified_at >= %s{lock}",
-            day.symbol, day.midnight.date(), day.end,
-        )  # fmt: skip
-        return rows[0][:3] if rows else None
-
-    def _keyed(self, row: Row) -> tuple[Key, Row]:
-        """Key and values; SQLite's texts become datetimes and decimals."""
-        if self._link.dialect != "sqlite":
-            return (row[0], row[1]), row[2:]
-        values = tuple(Decimal(value) if isinstance(value, str) else value for value in row[2:])
-        return (row[0], datetime.fromisoformat(row[1])), values
-
-    def _wanted(self, candles: Candles, day: _Day) -> dict[Key, Row]:
-        """The rows that shall stand, in the order of the key."""
-        rows = {
-            (NAMES[interval], candle.timestamp): _values(candle, self._shape)
-            for interval in NAMES
-            for candle in sorted(candles.get(interval, ()), key=lambda candle: candle.timestamp)
-        }
-        if outside := [key for key in rows if not day.since <= key[1] < day.end]:
-            raise ValueError(f"candle outside the rewritten span: {day.symbol} {outside[0]}")
-        return rows
-
-    def _erase(self, run: Run, day: _Day, keys: Sequence[Key]) -> None:
-        for name in NAMES.values():
-            times = [key[1] for key in keys if key[0] == name]
-            for part in _chunks(times):
-                run(
-                    f"DELETE FROM stock_minute_prices WHERE stock_symbol = %s AND minute_interval = %s"
-                    f" AND timestamp IN ({_marks(part)})",
-                    day.symbol, name, *part,
-                )  # fmt: skip
-
-    def _upsert(self, run: Run, symbol: str, rows: Sequence[tuple[Key, Row]], stamp: datetime) -> None:
-        """One statement a thousand rows; a parameter a value would cost the connector more than the server's work.
-
-        The symbol, the only text, is one parameter for all of them.
-        """
-        mark, params = ("?1", [symbol]) if self._link.dialect == "sqlite" else ("@symbol", [])
-        if rows and not params:
-            run("SET @symbol = %s", symbol)
-        stamps = f", '{stamp}'" * len(self._shape.stamps)
-        for part in _chunks(rows):
-            values = ", ".join([f"({mark}, '{name}', '{when}', {_numbers(row)}{stamps})" for (name, when), row in part])
-            run(upsert_prices(self._link.dialect, self._shape, values), *params)
-
-    def _verified_counts(self, run: Run, day: _Day, wanted: Mapping[Key, Row]) -> Counts:
-        """Rows of the whole day, read back from the key; `TryAgain` where the rewritten part is not what was wanted."""
-        rows = run(
-            f"SELECT minute_interval, COUNT(*), SUM(timestamp >= %s) FROM stock_minute_prices{self._shape.hint}"
-            f" WHERE stock_symbol = %s AND minute_interval IN ({_marks(NAMES)}) AND timestamp >= %s AND timestamp < %s"
-            " GROUP BY minute_interval",
-            day.since, day.symbol, *NAMES.values(), day.midnight, day.end,
-        )  # fmt: skip
-        expected, written = Counter(name for name, _ in wanted), {row[0]: int(row[2]) for row in rows}
-        if _counts(expected) != _counts(written):
-            raise TryAgain(
-                f"{day.symbol} {day.midnight:%Y-%m-%d}: 1·5·15분봉 {_counts(expected)}건을 저장했는데 "
-                f"{_counts(written)}건이 있습니다. 다른 프로그램이 같은 행을 쓰고 있는지 확인하세요."
-            )
-        return _counts({row[0]: row[1] for row in rows})
-
-    def _record(self, run: Run, day: _Day, coverage: Coverage, stamp: datetime) -> None:
-        row = (day.symbol, day.midnight.date(), *coverage.counts, coverage.status, coverage.note, stamp)
-        run(upsert_coverage(self._link.dialect, f"({_marks(row)})"), *row)
-
-
-def _count_by_day(sessions: Sequence[Session], shape: Shape) -> str:
-    """Rows of a symbol and interval, a column a day; what lies behind a session's end (16:40 on a CSAT day) is others'.
-
-    A range of the key for each day: nothing is grouped, no function is computed for a row.
-    """
-    spans = [(datetime.combine(session.day, time()), _naive(session.end)) for session in sessions]
-    of_a_day = f"SELECT COUNT(*) FROM stock_minute_prices{shape.hint} WHERE stock_symbol = %s AND minute_interval = %s"
-    return "SELECT " + ", ".join(
-        f"({of_a_day} AND timestamp >= '{start}' AND timestamp < '{end}')" for start, end in spans
-    )
-
-
-def _numbers(values: Row) -> str:
-    """SQL of whole numbers, decimals and None; text travels as parameters only."""
-    return ", ".join(["NULL" if value is None else str(value) for value in values])
-
-
-def _values(candle: Candle, shape: Shape) -> Row:
-    """The values of a row in the order of `Shape.values`; a percentage that its column cannot hold is NULL."""
-    values: tuple[Value, ...] = (candle.open, candle.high, candle.low, candle.close, candle.volume)
-    if "price_change" in shape.derived:
-        values += (candle.price_change,)
-    if "price_change_percent" in shape.derived:
-        percent = candle.price_change_percent
-        values += (percent if abs(percent) < shape.percent_limit else None,)
-    return (*values, candle.vwap) if "vwap" in shape.derived else values
-
-
-def _of_keys(candles: Candles, keys: Collection[Key]) -> Candles:
-    return {
-        interval: [candle for candle in candles.get(interval, ()) if (name, candle.timestamp) in keys]
-        for interval, name in NAMES.items()
-    }
-
-
-def _candles(stored: Mapping[Key, Row], shape: Shape) -> Candles:
-    """The stored rows that can be candles, ascending: whole KRW, on the grid of their interval."""
-    found: Candles = {interval: [] for interval in NAMES}
-    for (name, when), values in sorted(stored.items()):
-        prices, interval = values[:5], _MINUTES.get(name)
-        if interval is None or when.second or when.microsecond or when.minute % interval:
-            continue
-        whole = tuple(int(value) for value in prices)
-        if whole == prices:
-            first, high, low, close, volume = whole
-            vwap = values[-1] if "vwap" in shape.derived else None
-            found[interval].append(Candle(when, first, high, low, close, volume, None, vwap))
-    return found
-
-
-def _counts(by_name: Mapping[str, int]) -> Counts:
-    one, five, fifteen = (int(by_name.get(name, 0)) for name in NAMES.values())
-    return one, five, fifteen
-
-
-def _marks(values: Any) -> str:
-    return ", ".join(["%s"] * len(values))
-
-
-def _chunks(items: Sequence[Any]) -> Iterator[list[Any]]:
-    rest = iter(items)
-    while part := list(islice(rest, _ROWS_A_STATEMENT)):
-        yield part
-
-
-def _naive(moment: datetime) -> datetime:
-    """KST without the zone, as the tables have it."""
-    return moment.astimezone(KST).replace(tzinfo=None) if moment.tzinfo else moment
-
-
-def _moment(value: Any) -> datetime:
-    return datetime.fromisoformat(value) if isinstance(value, str) else value
-
-
-def _date(value: Any) -> date:
-    """SQLite hands dates out as text."""
-    return date.fromisoformat(value) if isinstance(value, str) else value

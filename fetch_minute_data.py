@@ -11,13 +11,10 @@ Only what is missing is fetched (collector.plan): running it again resumes, repa
 import argparse
 import logging
 import os
-import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
 
 from base.clock import Clock
 from base.errors import ConfigError, MinuteDataError, NotOffered, Stopped
@@ -29,13 +26,13 @@ from market.hours import TradingCalendar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collect.asked import Wanted
     from collect.plan import SymbolDay
     from collect.report import RunResult
     from db import Store
 
 HERE = Path(__file__).resolve().parent
 LOG_FILE = "minute_data_collection.log"
-MOST_DAYS = 365
 _log = logging.getLogger("minute_data")
 _EXAMPLES = """\
 예:
@@ -108,59 +105,10 @@ def load_settings() -> Settings:
     return user_settings.load(os.environ, HERE)
 
 
-class Wanted(NamedTuple):
-    """What the user asked for, checked: symbols with their names, calendar days (both included), workers."""
-
-    names: dict[str, str]
-    first: date
-    last: date
-    days: list[date]
-    """The closed sessions among them."""
-    workers: int
-
-
-def wanted(arguments: argparse.Namespace, calendar: TradingCalendar, now: datetime) -> Wanted:
-    """Raises `ConfigError`."""
-    names = symbols_file.choose(arguments.symbols, arguments.symbols_file)
-    workers = command_line.whole("--workers", arguments.workers, 64)
-    closed = calendar.last_closed(now)
-    first, last = date_range(arguments, closed, now.date())
-    days = [day for day in calendar.trading_days(first, last) if day <= closed]
-    return Wanted(names, first, last, days, workers)
-
-
-def date_range(arguments: argparse.Namespace, closed: date, today: date) -> tuple[date, date]:
-    """The calendar days asked for, both included; `closed` is the last closed session. Raises `ConfigError`."""
-    days, first, last = arguments.days, arguments.first, arguments.last
-    if days is not None and (first, last) != (None, None):
-        raise ConfigError("--days 와 --from/--to 는 함께 쓸 수 없습니다.")
-    count = command_line.whole("--days", "30" if days is None else days, MOST_DAYS)
-    until = closed if last is None else a_date("--to", last, today)
-    since = min(until, closed) - timedelta(days=count - 1) if first is None else a_date("--from", first, today)
-    if since > until and last is None:
-        until = since  # today's session: not closed yet, and nothing to complain about
-    if since > until:
-        raise ConfigError(f"--from {since} 이 --to {until} 보다 늦습니다.")
-    return since, until
-
-
-def a_date(flag: str, text: str, today: date) -> date:
-    try:
-        if not re.fullmatch(r"\d{4}-?\d\d-?\d\d", text, re.ASCII):
-            raise ValueError
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"{flag} {text[:20]!r} 은 날짜가 아닙니다. YYYY-MM-DD 로 적으세요.") from None
-    if day > today:
-        raise ConfigError(f"{flag} {day} 은 미래 날짜입니다.")
-    if day < today - timedelta(days=MOST_DAYS):
-        raise ConfigError(f"{flag} {day} 은 1년이 넘은 날짜입니다. KIS는 분봉을 약 1년만 보관합니다.")
-    return day
-
-
 def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     """The whole job for these settings. Raises `MinuteDataError` for what the user has to mend."""
     from collect import feeding
+    from collect.asked import wanted
     from collect.holiday_check import known_calendar
 
     calendar = known_calendar(settings, clock.now().date())
@@ -202,7 +150,7 @@ def examine(arguments: argparse.Namespace, clock: Clock, settings: Settings, cal
     return doctor.report(settings, clock, calendar, symbol, arguments.record and Path(arguments.record))
 
 
-def greet(settings: Settings, calendar: TradingCalendar, want: Wanted) -> None:
+def greet(settings: Settings, calendar: TradingCalendar, want: "Wanted") -> None:
     _log.info("✅ KIS 환경변수 로드 완료")
     for line in settings.warnings:
         _log.warning(line)
@@ -225,13 +173,13 @@ def opened(database: Database, clock: Clock, stack: ExitStack, *, read_only: boo
     return store
 
 
-def check(store: "Store", want: Wanted, missing: Sequence["SymbolDay"]) -> int:
+def check(store: "Store", want: "Wanted", missing: Sequence["SymbolDay"]) -> int:
     """`--check`: a table of what is there and what is not; exit 1 where something is missing."""
     from collect.plan import unproven
     from collect.report import check_table
 
     if not want.days:
-        console.say(nothing_traded(want))
+        console.say(want.nothing_traded)
         return 0
     symbols = list(want.names)
     console.say(check_table(want.names, want.days, missing, store.spans(symbols), unproven(store, symbols, want.days)))
@@ -244,14 +192,10 @@ def check(store: "Store", want: Wanted, missing: Sequence["SymbolDay"]) -> int:
     return 0
 
 
-def nothing_traded(want: Wanted) -> str:
-    return f"✅ {want.first} ~ {want.last} 에는 마감된 거래일이 없습니다."
-
-
-def dry_run(want: Wanted, missing: Sequence["SymbolDay"], calendar: TradingCalendar, rate: float) -> int:
+def dry_run(want: "Wanted", missing: Sequence["SymbolDay"], calendar: TradingCalendar, rate: float) -> int:
     from collect.report import forecast
 
-    nothing = "✅ 받을 것이 없습니다. 모두 있습니다." if want.days else nothing_traded(want)
+    nothing = "✅ 받을 것이 없습니다. 모두 있습니다." if want.days else want.nothing_traded
     console.say(forecast(missing, calendar, rate) if missing else nothing)
     return 0
 
@@ -261,7 +205,7 @@ def backfill(
     clock: Clock,
     calendar: TradingCalendar,
     store: "Store",
-    want: Wanted,
+    want: "Wanted",
     missing: list["SymbolDay"],
     *,
     quiet: bool,
@@ -277,7 +221,7 @@ def backfill(
     result = RunResult.of(want.names, want.first, want.last, clock.now())
     if not missing:
         nothing = "✅ 모두 있습니다. 받을 것이 없어 KIS를 호출하지 않았습니다."
-        console.say(nothing if want.days else nothing_traded(want))
+        console.say(nothing if want.days else want.nothing_traded)
         return finish(settings, clock, result, 0)
     threads = threads_for(want.workers, settings.rate_limit)
     client = KisClient.of(settings, TokenCache(settings, clock), clock, connections=threads)

@@ -11,7 +11,7 @@ from pathlib import Path
 from base.errors import ConfigError
 
 _SYMBOL = re.compile(r"[0-9A-Z]{6}", re.ASCII)
-_EATEN = re.compile(r"[0-9]{1,5}", re.ASCII)
+_EATEN = re.compile(r"(?=0*[1-9])[0-9]{1,5}", re.ASCII)
 _CODE_WORDS = ("단축코드", "종목코드", "종목번호", "코드", "symbol", "stock_symbol", "code", "ticker", "티커")
 _NAME_WORDS = ("종목명", "한글종목약명", "한글종목명", "이름", "회사명", "name", "종목")
 _log = logging.getLogger("minute_data")
@@ -75,9 +75,9 @@ def _text(path: Path) -> str:
 
 
 def _rows(text: str) -> list[tuple[int, list[str]]]:
-    """Line number and cells of every line that says something; the first of them shows what separates cells."""
+    """Line number and cells of every line that says something; what ends the first cell separates them all."""
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if _says_something(line)]
-    mark = next((mark for mark in "\t;," if lines and mark in lines[0][1]), ",")
+    mark = next((character for character in lines[0][1] if character in ",;\t"), ",") if lines else ","
     return [(number, next(csv.reader([line], delimiter=mark))) for number, line in lines]
 
 

@@ -187,7 +187,7 @@ def prove(rows: Sequence[Row], session: Session) -> Proof:
             if moved is not None and moved > row.high * row.volume:
                 surplus.append(row.minute)
         if row.volume:
-            candles.append(_candle(row[:6], moved if proven else None))
+            candles.append(with_vwap(row[:6], moved if proven else None))
         before = row
     return Proof(candles, doubts, surplus)
 
@@ -226,7 +226,8 @@ def _is_in_range(row: Row, moved: int) -> bool:
     return row.low * row.volume <= moved <= row.high * row.volume
 
 
-def _candle(ohlcv: tuple[datetime, int, int, int, int, int], turnover: int | None) -> Candle:
+def with_vwap(ohlcv: tuple[datetime, int, int, int, int, int], turnover: int | None) -> Candle:
+    """A candle of these values; its VWAP is exact where its turnover is known."""
     vwap = None if turnover is None else (Decimal(turnover) / ohlcv[5]).quantize(_CENT, ROUND_HALF_UP)
     return Candle(*ohlcv, turnover, vwap)
 
@@ -255,7 +256,7 @@ def _merged(start: datetime, inside: Sequence[Candle]) -> Candle:
     turnovers = [candle.turnover for candle in inside if candle.turnover is not None]
     ohlc = inside[0].open, max(c.high for c in inside), min(c.low for c in inside), inside[-1].close
     volume = sum(candle.volume for candle in inside)
-    return _candle((start, *ohlc, volume), sum(turnovers) if len(turnovers) == len(inside) else None)
+    return with_vwap((start, *ohlc, volume), sum(turnovers) if len(turnovers) == len(inside) else None)
 
 
 def derive(minutes: Sequence[Candle]) -> Candles:

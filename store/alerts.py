@@ -60,7 +60,7 @@ class AlertTable(View):
             return {}
         sums = self._rows(
             f"SELECT {clock}(timestamp), SUM(volume) {where} GROUP BY {clock}(timestamp)",
-            symbol, NAMES[interval], before, f"{days[-1][0]} 00:00:00",
+            symbol, NAMES[interval], before, str(days[-1][0]) + " 00:00:00",
         )  # fmt: skip
         return {_time(told): int(volume) / len(days) for told, volume in sums}
 

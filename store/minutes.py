@@ -86,7 +86,8 @@ class Minutes:
 
     def _sql(self, symbol: str, first: date, last: date) -> str:
         """Without parameters: connectorx takes none. Symbols are six letters and digits, dates are dates."""
-        assert symbol.isascii() and symbol.isalnum()
+        if not (symbol.isascii() and symbol.isalnum()):
+            raise ValueError(f"no symbol: {symbol!r}")
         since, until = datetime.combine(first, time()), datetime.combine(last + timedelta(days=1), time())
         lite = self._link.dialect == "sqlite"
         prices = [_cents(name, lite) for name in ("open_price", "high_price", "low_price", "close_price")]

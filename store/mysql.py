@@ -107,10 +107,12 @@ class MySQL:
             line += "DB_USER와 DB_PASSWORD(또는 DB_URL)를 확인하세요."
         elif number in {1044, 1049}:
             line = f"{where.name} 데이터베이스가 없거나 {where.user} 계정에 권한이 없습니다 {mark}. "
-            line += "DB_NAME(또는 DB_URL)을 확인하거나, 관리자 계정으로 만드세요: "
-            line += f"CREATE DATABASE IF NOT EXISTS `{where.name}` CHARACTER SET utf8mb4; "
-            line += f"CREATE USER IF NOT EXISTS '{where.user}'@'%' IDENTIFIED BY '비밀번호'; "
-            line += f"GRANT ALL ON `{where.name}`.* TO '{where.user}'@'%';"
+            line += (
+                "DB_NAME(또는 DB_URL)을 확인하거나, 관리자 계정으로 만드세요: "
+                f"CREATE DATABASE IF NOT EXISTS `{where.name}` CHARACTER SET utf8mb4; "
+                f"CREATE USER IF NOT EXISTS '{where.user}'@'%' IDENTIFIED BY '비밀번호'; "
+                f"GRANT ALL ON `{where.name}`.* TO '{where.user}'@'%';"
+            )
         else:
             line = f"데이터베이스에 연결할 수 없습니다 {mark}: {one_line(error.msg)} "
             line += "DB_HOST, DB_PORT, DB_USER, DB_PASSWORD(또는 DB_URL)를 확인하세요."

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from market.candles import Candle
 from store.driver import Row, Value
 from store.link import Link
+from store.rows import day_of, marks, moment_of
 from store.tables import NAMES, PRICES, Shape, look, read_columns
 
 MOST_AT_ONCE = 100
@@ -80,7 +81,7 @@ class View:
         if symbols:
             rows = self._rows(
                 f"SELECT {self._selected}, stock_symbol FROM {PRICES}{self._shape.hint}"
-                f" WHERE stock_symbol IN ({_marks(symbols)}) AND minute_interval = %s AND timestamp >= %s"
+                f" WHERE stock_symbol IN ({marks(symbols)}) AND minute_interval = %s AND timestamp >= %s"
                 " ORDER BY stock_symbol, timestamp",
                 *symbols, NAMES[1], since,
             )  # fmt: skip
@@ -100,18 +101,18 @@ class View:
             )
             params = [value for symbol, moment in part for value in (symbol, moment)]
             for symbol, when, close in self._rows(" UNION ALL ".join([each] * len(part)), *params):
-                found[symbol] = Last(_moment(when), int(close))
+                found[symbol] = Last(moment_of(when), int(close))
         return found
 
     def traces(self, symbols: Sequence[str], since: datetime) -> list[Trace]:
         """15-minute candles since then, by symbol and time."""
         rows = self._rows(
             f"SELECT stock_symbol, timestamp, {self._whole('close_price')}, volume FROM {PRICES}{self._shape.hint}"
-            f" WHERE stock_symbol IN ({_marks(symbols)}) AND minute_interval = '{NAMES[15]}' AND timestamp >= %s"
+            f" WHERE stock_symbol IN ({marks(symbols)}) AND minute_interval = '{NAMES[15]}' AND timestamp >= %s"
             " ORDER BY stock_symbol, timestamp",
             *symbols, since,
         )  # fmt: skip
-        return [Trace(row[0], _moment(row[1]), int(row[2]), int(row[3])) for row in rows]
+        return [Trace(row[0], moment_of(row[1]), int(row[2]), int(row[3])) for row in rows]
 
     def known(self, symbols: Sequence[str], first: date, last: date) -> dict[tuple[str, date], Known]:
         """The coverage rows of these days, both included."""
@@ -120,11 +121,11 @@ class View:
         rows = self._link.transaction(
             lambda run: run(
                 "SELECT stock_symbol, trade_date, status, note, count_1min FROM stock_minute_coverage"
-                f" WHERE stock_symbol IN ({_marks(symbols)}) AND trade_date BETWEEN %s AND %s",
+                f" WHERE stock_symbol IN ({marks(symbols)}) AND trade_date BETWEEN %s AND %s",
                 *symbols, first, last,
             )
         )  # fmt: skip
-        return {(row[0], _day(row[1])): Known(row[2], row[3], int(row[4])) for row in rows}
+        return {(row[0], day_of(row[1])): Known(row[2], row[3], int(row[4])) for row in rows}
 
     def held(self, symbol: str, first: datetime, last: datetime) -> list[datetime]:
         """The starts of its 1-minute candles, ascending: from the key alone."""
@@ -133,7 +134,7 @@ class View:
             " AND timestamp BETWEEN %s AND %s ORDER BY timestamp",
             symbol, NAMES[1], first, last,
         )  # fmt: skip
-        return [_moment(row[0]) for row in rows]
+        return [moment_of(row[0]) for row in rows]
 
     def alerts(self, first: datetime, last: datetime, limit: int) -> list[KeptAlert]:
         """The newest `limit` alerts with `first` ≤ timestamp ≤ `last` (naive KST), newest first."""
@@ -147,7 +148,7 @@ class View:
             if read_columns(run, self._link.dialect, ALERTS)
             else []
         )  # fmt: skip
-        return [KeptAlert(r[0], r[1], _MINUTES[r[2]], _moment(r[3]), r[4], r[5], float(r[6])) for r in rows]
+        return [KeptAlert(r[0], r[1], _MINUTES[r[2]], moment_of(r[3]), r[4], r[5], float(r[6])) for r in rows]
 
     def close(self) -> None:
         self._link.close()
@@ -173,21 +174,10 @@ class View:
         return ", ".join(["timestamp", *prices, "volume", vwap])
 
     def _whole(self, value: str) -> str:
-        return f"CAST(ROUND({value}) AS {'INTEGER' if self._link.dialect == 'sqlite' else 'SIGNED'})"
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join(["%s"] * len(values))
+        kind = "INTEGER" if self._link.dialect == "sqlite" else "SIGNED"
+        return f"CAST(ROUND({value}) AS {kind})"
 
 
 def _candle(row: Row) -> Candle:
     vwap = None if row[6] is None else Decimal(row[6]).scaleb(-2)
-    return Candle(_moment(row[0]), row[1], row[2], row[3], row[4], row[5], None, vwap)
-
-
-def _moment(value: datetime | str) -> datetime:
-    return value if isinstance(value, datetime) else datetime.fromisoformat(value)
-
-
-def _day(value: date | str) -> date:
-    return value if isinstance(value, date) else date.fromisoformat(value)
+    return Candle(moment_of(row[0]), row[1], row[2], row[3], row[4], row[5], None, vwap)

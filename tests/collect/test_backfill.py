@@ -469,7 +469,6 @@ def test_an_empty_or_binary_symbols_file_is_one_line(somebody: Any) -> None:
         b"",
         b"symbol,name\n",
         b"# nothing\n\n",
-        "005930,삼성".encode("cp949"),
         b"\xff\xfe0\x000\x00",
         b"005930\nABC\n",
     ):

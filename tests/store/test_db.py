@@ -28,9 +28,11 @@ from store_testing import (
 
 from base.clock import Clock
 from config.settings import Database
-from db import Coverage, Store, _Day, open_store
+from db import Coverage, Store, open_store
 from market.candles import Candles
 from market.stored import Stored
+from store.day import Day, DayWriter
+from store.driver import Row, Run
 from store.tables import upsert_coverage
 
 
@@ -270,11 +272,15 @@ def test_the_log_tells_of_connecting_and_closing_once(any_database: Database, ca
 
 
 def test_an_upsert_draws_no_warning_from_the_server(store: Store) -> None:
-    link = store._link
-    written = list(store._wanted(full_day(), _Day(SYMBOL, at(0), at(0), at(15, 40))).items())
-    stamp = NOW.replace(tzinfo=None)
+    link, day, stamp = store._link, Day(SYMBOL, at(0), at(0), at(15, 40)), NOW.replace(tzinfo=None)
+
+    def warnings(run: Run) -> list[Row]:
+        writer = DayWriter(run, link.dialect, store._shape, day)
+        writer._upsert(list(writer._wanted(full_day()).items()), stamp)
+        return run("SHOW WARNINGS")
+
     for _ in range(2):
-        assert link.transaction(lambda run: [store._upsert(run, SYMBOL, written, stamp), run("SHOW WARNINGS")])[1] == []
+        assert link.transaction(warnings) == []
     row = (SYMBOL, DAY, 1, 1, 1, "COMPLETE", "메모", stamp)
     sql = upsert_coverage(link.dialect, "(%s, %s, %s, %s, %s, %s, %s, %s)")
     for _ in range(2):

@@ -291,8 +291,9 @@ def test_read_only_makes_nothing_and_knows_of_nothing(any_database: Database) ->
 def test_read_only_tells_of_a_missing_key_and_counts_all_the_same(server: Server, database: Database) -> None:
     server.run(README_DDL, database=database.name)
     insert(server, database, *["2025-08-26 09:00:00"] * 2)
-    store, lines = prepared(database, read_only=True)
-    assert lines == [STANDS, "⚠️ stock_minute_prices에 고유 키가 없습니다. 수집하면 추가됩니다."]
+    store, [stands, keyless] = prepared(database, read_only=True)
+    assert stands == STANDS
+    assert "고유 키가 없고 중복된 행이 1건 있어 수집은 시작되지 않습니다" in keyless and "--dedupe" in keyless
     assert store.counts([SYMBOL], [SESSION]) == {(SYMBOL, DAY): (2, 0, 0)}
     store.close()
 

@@ -1,0 +1,69 @@
+"""How many rows are stored of each symbol-day, from the key alone: a range of the key a day, nothing is grouped.
+
+Many symbols are counted over two connections: a server scans for each with one core.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime, time
+from itertools import product
+
+from base.errors import StoreError
+from market.hours import Session
+from store.driver import Run
+from store.link import Link
+from store.rows import Counts, counts_of, naive
+from store.tables import NAMES, Shape
+
+_MANY_SYMBOLS = 20
+
+
+class Counting:
+    """Counts what stands before each session's end; days without rows are left out."""
+
+    def __init__(self, shape: Shape, sessions: Sequence[Session]) -> None:
+        self._days = [session.day for session in sessions]
+        self._sql = _by_day(sessions, shape)
+
+    def by_two(self, link: Link, another: Callable[[], Link], symbols: Sequence[str]) -> "Found":
+        """`of`, half of the symbols over a second connection where one can be had."""
+        if len(symbols) < _MANY_SYMBOLS or link.dialect == "sqlite":
+            return self.of(link, symbols)
+        half, second = len(symbols) // 2, another()
+        try:
+            with ThreadPoolExecutor(max_workers=1) as beside:
+                rest = beside.submit(self.of, second, symbols[half:])
+                found = self.of(link, symbols[:half])
+        finally:
+            second.close()
+        try:
+            return found | rest.result()
+        except StoreError:  # no second connection to be had
+            return found | self.of(link, symbols[half:])
+
+    def of(self, link: Link, symbols: Sequence[str]) -> "Found":
+        """Raises `StoreError`."""
+        found: dict[tuple[str, date], dict[str, int]] = {}
+
+        def work(run: Run) -> None:
+            found.clear()
+            for symbol, name in product(symbols, NAMES.values()):
+                for day, count in zip(self._days, run(self._sql, *[symbol, name] * len(self._days))[0], strict=True):
+                    if count:
+                        found.setdefault((symbol, day), {})[name] = count
+
+        link.transaction(work)
+        return {key: counts_of(by_name) for key, by_name in found.items()}
+
+
+Found = dict[tuple[str, date], Counts]
+
+
+def _by_day(sessions: Sequence[Session], shape: Shape) -> str:
+    """Rows of a symbol and interval, a column a day; what lies behind a session's end (16:40 on a CSAT day) is others'.
+    """
+    spans = [(datetime.combine(session.day, time()), naive(session.end)) for session in sessions]
+    of_a_day = f"SELECT COUNT(*) FROM stock_minute_prices{shape.hint} WHERE stock_symbol = %s AND minute_interval = %s"
+    return "SELECT " + ", ".join(
+        f"({of_a_day} AND timestamp >= '{start}' AND timestamp < '{end}')" for start, end in spans
+    )

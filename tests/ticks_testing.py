@@ -1,0 +1,82 @@
+"""What the tests of the stream share: captured frames, records as KIS writes them, and the truth they tell."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+from places import SHARED
+
+from market.candles import Candle, with_vwap
+from market.hours import Session, TradingCalendar
+from market.ticks import Tick, read_tick
+
+FRIDAY = date(2026, 11, 20)
+FRAMES = SHARED / "data" / "kis_websocket_frames.txt"
+
+
+class Trade(NamedTuple):
+    """One execution of a made-up day; `second` of the day."""
+
+    second: int
+    price: int
+    volume: int
+
+
+def captured(start: str) -> list[str]:
+    """The lines of the recording that begin so."""
+    lines = FRAMES.read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line.startswith(start)]
+
+
+def records_of(frame: str) -> list[list[str]]:
+    """Its records, told once more, plainly."""
+    count, body = frame.split("|", 3)[2:]
+    fields = body.split("^")
+    width = len(fields) // int(count)
+    return [fields[at : at + width] for at in range(0, len(fields), width)]
+
+
+def session(day: date = FRIDAY) -> Session:
+    return TradingCalendar().session(day)
+
+
+def record(trade: Trade, so_far: Sequence[Trade], *, before: tuple[int, int] = (0, 0), symbol: str = "005930",
+           day: date = FRIDAY, width: int = 47, market_class: str = "2") -> list[str]:  # fmt: skip
+    """What KIS says of a trade that comes after these; `before`: off-hours volume and turnover of the morning."""
+    traded = [*so_far, trade]
+    volume, turnover = sum(t.volume for t in traded), sum(t.price * t.volume for t in traded)
+    fields = ["0"] * 46
+    fields[0], fields[1], fields[2] = symbol, clock(trade.second), str(trade.price)
+    fields[6] = f"{turnover / volume:.2f}"
+    fields[7] = str(traded[0].price)
+    fields[8], fields[9] = str(max(t.price for t in traded)), str(min(t.price for t in traded))
+    fields[12], fields[13], fields[14] = str(trade.volume), str(volume + before[0]), str(turnover + before[1])
+    fields[15] = str(len(so_far))
+    fields[21] = "1" if so_far else ""
+    fields[24], fields[33], fields[34], fields[44] = clock(traded[0].second), f"{day:%Y%m%d}", "20", ""
+    return [*fields, market_class, "9", "9"][:width]
+
+
+def clock(second: int) -> str:
+    return f"{second // 3600:02}{second // 60 % 60:02}{second % 60:02}"
+
+
+def ticks_of(trades: Sequence[Trade], *, before: tuple[int, int] = (0, 0)) -> list[Tick]:
+    told = [read_tick(record(trade, trades[:at], before=before)) for at, trade in enumerate(trades)]
+    return [tick for tick in told if tick]
+
+
+def true_minutes(trades: Iterable[Trade], day: date = FRIDAY) -> dict[datetime, Candle]:
+    """The candles of these trades, told once more, plainly."""
+    inside: dict[datetime, list[Trade]] = {}
+    for trade in trades:
+        minute = datetime(day.year, day.month, day.day) + timedelta(minutes=trade.second // 60)
+        inside.setdefault(minute, []).append(trade)
+    return {
+        minute: with_vwap(
+            (minute, ts[0].price, max(t.price for t in ts), min(t.price for t in ts), ts[-1].price,
+             sum(t.volume for t in ts)),
+            sum(t.price * t.volume for t in ts),
+        )
+        for minute, ts in inside.items()
+    }  # fmt: skip
