@@ -52,12 +52,7 @@ def parser() -> argparse.ArgumentParser:
         _EXAMPLES,
     )
     what = made.add_argument_group("무엇을")
-    what.add_argument("--days", metavar="N", help="최근 며칠 (달력 날짜, 기본 30)")
-    what.add_argument("--from", dest="first", metavar="DATE", help="시작 날짜 YYYY-MM-DD")
-    what.add_argument("--to", dest="last", metavar="DATE", help="끝 날짜 YYYY-MM-DD (기본: 오늘)")
-    which = what.add_mutually_exclusive_group()
-    which.add_argument("--symbols", metavar="A,B", help="종목코드를 쉼표로 (기본: symbols.csv의 97개)")
-    which.add_argument("--symbols-file", metavar="F", help="종목 파일: 한 줄에 종목코드[,이름]")
+    command_line.add_range(what, "오늘")
     what.add_argument("--interval", metavar="I", default="1", help=f"봉 간격: {', '.join(map(str, SHOWN))} (기본 1)")
     adjusting = "수정주가: 액면분할 등을 오늘의 주식 수로 맞춤 (KIS에 물음: 키 필요, 100일마다 종목당 2번)"
     what.add_argument("--adjusted", action="store_true", help=adjusting)
@@ -66,9 +61,7 @@ def parser() -> argparse.ArgumentParser:
     where = "폴더(기본 export), .parquet·.csv 파일, 또는 - (CSV를 표준 출력으로)"
     how.add_argument("--out", metavar="PATH", default="export", help=where)
     how.add_argument("--force", action="store_true", help="바뀌지 않은 파일도 다시 쓰기")
-    talk = how.add_mutually_exclusive_group()
-    talk.add_argument("--quiet", action="store_true", help="경고와 결과만")
-    talk.add_argument("--verbose", action="store_true", help="자세히")
+    command_line.add_talk(how, "경고와 결과만")
     return made
 
 

@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         "KIS Open API의 과거 1·5·15분봉으로 MySQL stock_minute_prices 테이블을 채웁니다.",
         _EXAMPLES,
     )
-    add_range(made.add_argument_group("무엇을"))
+    command_line.add_range(made.add_argument_group("무엇을"), "마감된 마지막 거래일")
     how = made.add_argument_group("어떻게")
     mode = how.add_mutually_exclusive_group()
     mode.add_argument("--check", action="store_true", help="빠진 것을 표로 보이기만 (KIS 호출·저장 없음)")
@@ -67,19 +67,8 @@ def parser() -> argparse.ArgumentParser:
     again.add_argument("--recheck", action="store_true", help="증명되지 않은(UNPROVEN) 날을 KIS에 다시 묻기")
     how.add_argument("--workers", metavar="N", default="8", help="동시에 받는 작업자 수 (기본 8)")
     how.add_argument("--record", metavar="FILE", help="--doctor 가 받은 KIS의 답을 비밀 없이 파일로 (문제 신고용)")
-    talk = how.add_mutually_exclusive_group()
-    talk.add_argument("--quiet", action="store_true", help="경고와 결과만")
-    talk.add_argument("--verbose", action="store_true", help="자세히")
+    command_line.add_talk(how, "경고와 결과만")
     return made
-
-
-def add_range(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument("--days", metavar="N", help="최근 며칠 (달력 날짜, 기본 30)")
-    group.add_argument("--from", dest="first", metavar="DATE", help="시작 날짜 YYYY-MM-DD")
-    group.add_argument("--to", dest="last", metavar="DATE", help="끝 날짜 YYYY-MM-DD (기본: 마감된 마지막 거래일)")
-    which = group.add_mutually_exclusive_group()
-    which.add_argument("--symbols", metavar="A,B", help="종목코드를 쉼표로 (기본: symbols.csv의 97개)")
-    which.add_argument("--symbols-file", metavar="F", help="종목 파일: 한 줄에 종목코드[,이름]")
 
 
 def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:

@@ -42,9 +42,7 @@ def parser() -> argparse.ArgumentParser:
     made = command_line.Parser(
         "live_chart.py", "저장된 캔들을 브라우저에서 실시간 차트로 봅니다. 읽기만 합니다.", _EXAMPLES
     )
-    which = made.add_argument_group("무엇을").add_mutually_exclusive_group()
-    which.add_argument("--symbols", metavar="A,B", help="종목코드를 쉼표로 (기본: symbols.csv의 97개)")
-    which.add_argument("--symbols-file", metavar="F", help="종목 파일: 한 줄에 종목코드[,이름]")
+    command_line.add_symbols(made.add_argument_group("무엇을"))
     how = made.add_argument_group("어떻게")
     how.add_argument("--host", metavar="H", help="기다릴 주소 (기본 127.0.0.1; 다른 주소는 CHART_PASSWORD 필요)")
     how.add_argument("--port", metavar="P", help="포트 (기본 8765)")

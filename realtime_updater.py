@@ -56,9 +56,7 @@ def parser() -> argparse.ArgumentParser:
         _EXAMPLES,
     )
     what = made.add_argument_group("무엇을")
-    which = what.add_mutually_exclusive_group()
-    which.add_argument("--symbols", metavar="A,B", help="종목코드를 쉼표로 (기본: symbols.csv의 97개)")
-    which.add_argument("--symbols-file", metavar="F", help="종목 파일: 한 줄에 종목코드[,이름]")
+    command_line.add_symbols(what)
     what.add_argument("--active", metavar="N", help="매분 먼저 갱신할 거래 활발 종목 수 (기본 30)")
     for interval in (1, 5, 15):
         text = f"{interval}분봉을 몇 분마다 갱신할지 (기본 {interval})"
@@ -71,9 +69,7 @@ def parser() -> argparse.ArgumentParser:
     mode.add_argument("--test-alert", action="store_true", help="ALERT_URLS 의 주소마다 시험 알림을 하나씩 보내기")
     mode.add_argument("--try-alerts", metavar="DATE", help="저장된 하루에 알림 규칙을 돌려 표로 보기 (보내지 않음)")
     mode.add_argument("--demo", action="store_true", help="내장 시뮬레이터와 SQLite로 시연 (Ctrl-C로 끝)")
-    talk = how.add_mutually_exclusive_group()
-    talk.add_argument("--quiet", action="store_true", help="경고만")
-    talk.add_argument("--verbose", action="store_true", help="자세히")
+    command_line.add_talk(how, "경고만")
     return made
 
 

@@ -39,6 +39,31 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(2)
 
 
+Group = argparse._ArgumentGroup
+
+
+def add_symbols(group: Group) -> None:
+    """Which symbols: `arguments.symbols` or `arguments.symbols_file`."""
+    which = group.add_mutually_exclusive_group()
+    which.add_argument("--symbols", metavar="A,B", help="종목코드를 쉼표로 (기본: symbols.csv의 97개)")
+    which.add_argument("--symbols-file", metavar="F", help="종목 파일: 한 줄에 종목코드[,이름]")
+
+
+def add_range(group: Group, last: str) -> None:
+    """Which days, `last` says in Korean which is the last one by default; then which symbols."""
+    group.add_argument("--days", metavar="N", help="최근 며칠 (달력 날짜, 기본 30)")
+    group.add_argument("--from", dest="first", metavar="DATE", help="시작 날짜 YYYY-MM-DD")
+    group.add_argument("--to", dest="last", metavar="DATE", help=f"끝 날짜 YYYY-MM-DD (기본: {last})")
+    add_symbols(group)
+
+
+def add_talk(group: Group, quiet: str) -> None:
+    """How much is told: `quiet` says in Korean what is left then."""
+    talk = group.add_mutually_exclusive_group()
+    talk.add_argument("--quiet", action="store_true", help=quiet)
+    talk.add_argument("--verbose", action="store_true", help="자세히")
+
+
 class _Formatter(argparse.RawDescriptionHelpFormatter):
     """As wide as the longest line, whatever the terminal and the Python: README quotes it literally."""
 

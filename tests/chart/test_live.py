@@ -16,16 +16,10 @@ from websockets.sync.client import connect
 from base.clock import Clock
 from base.kst import KST
 from chart.hub import MOST_CLIENTS, Client, Hub
-from config.settings import Database
 from db import Store, open_store
 
 ONES = minutes(CALENDAR.session(MONDAY))[:62]
 """09:00 to 10:01; at 10:02 the newest of them is closed."""
-
-
-@pytest.fixture
-def database(tmp_path) -> Database:
-    return Database("sqlite", path=tmp_path / "minutes.db")
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from store_testing import CALENDAR, minutes
 
 from base.clock import Clock
 from base.kst import KST
-from config.settings import Database
 from db import Store, open_store
 
 TODAY = minutes(CALENDAR.session(MONDAY), 7)
@@ -29,11 +28,6 @@ READY = "document.getElementById('chart').dataset.ready"
 def chromium():
     with browser() as found:
         yield found
-
-
-@pytest.fixture
-def database(tmp_path) -> Database:
-    return Database("sqlite", path=tmp_path / "minutes.db")
 
 
 @pytest.fixture

@@ -22,11 +22,6 @@ from kis.call_limiter import FORGET_SECONDS, MARGIN, CallLimiter
 GAP = (1 + MARGIN) / 10
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
 def limiter(folder: Path, clock: Clock, *, rate: float = 10, urgent: bool = False) -> CallLimiter:
     return CallLimiter(folder / "token.json.pace", rate, clock, urgent=urgent)
 

@@ -34,17 +34,6 @@ OK = b'{"rt_cd":"0","msg_cd":"MCA00000","msg1":"ok","output1":{},"output2":[]}'
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def sim(clock):
-    with Listening(clock) as running:
-        yield running
-
-
-@pytest.fixture
 def make(tmp_path, clock):
     """Makes the client of a server."""
     return lambda url, of=clock, **changes: client_of(settings_for(url, tmp_path, **changes), of)

@@ -24,17 +24,6 @@ from kis_token import TokenCache
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def sim(clock):
-    with Listening(clock) as running:
-        yield running
-
-
-@pytest.fixture
 def make(sim, clock, tmp_path):
     """Makes a cache, each time as a new process would."""
     return lambda **changes: TokenCache(settings_for(changes.pop("url", sim.url), tmp_path, **changes), clock)

@@ -1,0 +1,12 @@
+"""An embedded database a test."""
+
+from pathlib import Path
+
+import pytest
+
+from config.settings import Database
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    return Database("sqlite", path=tmp_path / "minutes.db")
