@@ -23,7 +23,6 @@ from cli import command_line, console
 from config import settings as user_settings
 from config import symbols_file
 from config.settings import Settings
-from market.hours import TradingCalendar
 from market.intervals import SHOWN, parse
 
 TYPE_CHECKING = False
@@ -112,6 +111,7 @@ def order_of(arguments: argparse.Namespace, settings: Settings, clock: Clock) ->
     """What the user asked for, checked. Raises `ConfigError`."""
     from store.export import Order
     from store.reading import day_of, range_of
+    from store.trading_days import known_calendar
 
     days, first, last = arguments.days, arguments.first, arguments.last
     if days is not None and (first, last) != (None, None):
@@ -121,7 +121,7 @@ def order_of(arguments: argparse.Namespace, settings: Settings, clock: Clock) ->
     until = day_of("--to", last, today)
     count = command_line.whole("--days", "30" if days is None else days, MOST_DAYS)
     since = day_of("--from", first, until - timedelta(days=count - 1))
-    asked = range_of(since, until, TradingCalendar(csat_days=settings.csat_days), clock.now())
+    asked = range_of(since, until, known_calendar(settings, clock.now().date()), clock.now())
     return Order(list(names), parse(arguments.interval), asked, arguments.force, arguments.adjusted)
 
 

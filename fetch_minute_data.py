@@ -98,7 +98,7 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     """The whole job for these settings. Raises `MinuteDataError` for what the user has to mend."""
     from collect import feeding
     from collect.asked import wanted
-    from collect.holiday_check import known_calendar
+    from store.trading_days import known_calendar
 
     calendar = known_calendar(settings, clock.now().date())
     if arguments.doctor or arguments.record:

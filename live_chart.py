@@ -79,7 +79,7 @@ def run(
     from chart.hub import Hub
     from chart.server import Address, Page, application, health_of, listening, serve
     from db import open_view
-    from market.hours import TradingCalendar
+    from store.trading_days import known_calendar
 
     address = Address(*where(arguments, settings))
     names, files = symbols_file.choose(arguments.symbols, arguments.symbols_file), read_files()
@@ -87,7 +87,7 @@ def run(
     console.on_stop(clock)
     bound = listening(address)
     with closing(bound), closing(open_view(settings.database, clock)) as view:
-        calendar = TradingCalendar(csat_days=settings.csat_days)
+        calendar = known_calendar(settings, clock.now().date())
         hub = Hub(view, names, calendar, clock)
         page = Page(Answers(view, names, calendar, clock), hub, files, health_of(settings, clock))
         if settings.wings.redis_url:

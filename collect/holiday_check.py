@@ -1,27 +1,29 @@
 """KIS's own calendar (chk-holiday) against the package `holidays`: asked once a day, remembered in a file, it wins.
 
-kis_api.md §8: real keys only, at most once a day; `opnd_yn` is the field to trust.
+kis_api.md §8: real keys only, at most once a day; `opnd_yn` is the field to trust. But a day on which they disagree is
+decided by the market itself: whether a symbol that always trades does so a minute after the open.
 """
 
-import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from base import files
 from base.clock import Clock
 from base.errors import MinuteDataError, Stopped
-from config.settings import Settings
+from config.symbols_file import USUALLY_ACTIVE
 from kis.client import KisClient
-from market.hours import TradingCalendar
+from market.candles import session_rows
+from market.hours import Session, TradingCalendar
+from store.trading_days import corrected, differing, remember, remembered
 
-HOLIDAY_FILE = "realtime_updater_holidays.json"
 ASK_AGAIN = timedelta(hours=1)
-KEPT = timedelta(days=30)
-"""So long what KIS said of a day outlives the day: the look-back needs it."""
 MOST_CORRECTIONS = 3
 """A government adds a holiday or two at short notice; an answer that differs on more days is a fault of KIS."""
+ASK_MARKET = timedelta(minutes=1)
+"""After the open, and again after so long."""
+NOT_OPENED = timedelta(minutes=10)
+"""A market that has not traded so long after the open does not open that day."""
 _log = logging.getLogger("minute_data")
 
 
@@ -31,10 +33,12 @@ class HolidayCheck:
     def __init__(self, client: KisClient, clock: Clock, memory: Path, csat_days: Iterable[date]) -> None:
         self._client, self._clock, self._memory, self._csat_days = client, clock, memory, frozenset(csat_days)
         self._plain = TradingCalendar(csat_days=self._csat_days)
-        self._corrections: Mapping[date, bool] = _differing(self._plain, _remembered(memory, clock.now().date())[1])
+        self._corrections: dict[date, bool] = differing(self._plain, remembered(memory, clock.now().date())[1])
         self._heard: date | None = None
         self._tried: datetime | None = None
-        self.calendar = _corrected(self._csat_days, self._corrections)
+        self._decided: date | None = None
+        self._quoted: datetime | None = None
+        self.calendar = corrected(self._csat_days, self._corrections)
 
     def refresh(self) -> None:
         """Ask KIS unless it has answered today or was asked within the hour; `calendar` changes where it disagrees."""
@@ -46,17 +50,60 @@ class HolidayCheck:
         if opened is None:
             return
         self._heard = now.date()
-        wrong = _differing(self._plain, opened)
+        wrong = differing(self._plain, opened)
         for day in wrong.keys() - self._corrections.keys():
             said = "개장" if wrong[day] else "휴장"
             _log.warning("⚠️ %s: 내장 달력과 달리 KIS는 %s이라고 합니다. KIS를 따릅니다.", day, said)
         if wrong != self._corrections:
             self._corrections = wrong
-            self.calendar = _corrected(self._csat_days, wrong)
+            self.calendar = corrected(self._csat_days, wrong)
+
+    def session_in_doubt(self, now: datetime) -> Session | None:
+        """Today's session, where package and KIS disagree whether there is one and the market has not decided yet."""
+        day = now.date()
+        if day not in self._corrections or self._decided == day:
+            return None
+        session = TradingCalendar(csat_days=self._csat_days, opened=[day]).session(day)
+        return session if now < session.end else None
+
+    def decide(self, now: datetime) -> None:
+        """Ask the market about a day in doubt, once a minute from its open on; `calendar` follows it."""
+        session = self.session_in_doubt(now)
+        if not session or now < session.open + ASK_MARKET or (self._quoted and now - self._quoted < ASK_MARKET):
+            return
+        self._quoted = now
+        trades = self._trades(session, now)
+        if trades is None or (not trades and now < session.open + NOT_OPENED):
+            return
+        self._decided = session.day
+        if trades != self.calendar.is_trading_day(session.day):
+            believed = "휴장이라고 했지만 거래되고 있습니다. 개장일로"
+            told = believed if trades else "개장이라고 했지만 거래가 없습니다. 휴장일로"
+            _log.warning("⚠️ %s: KIS는 %s 봅니다.", session.day, told)
+            self._correct(session.day, trades)
+
+    def _trades(self, session: Session, now: datetime) -> bool | None:
+        """Whether the market trades today; None where nobody answers."""
+        try:
+            return bool(session_rows(self._client.today_minutes(USUALLY_ACTIVE[0], now), session, lost=[]))
+        except Stopped:
+            raise
+        except MinuteDataError as error:
+            _log.debug("market not asked: %s", error)
+            return None
+
+    def _correct(self, day: date, is_open: bool) -> None:
+        """What the market says of a day outlives what KIS said."""
+        asked, opened = remembered(self._memory, day)
+        remember(self._memory, asked or day, opened | {day: is_open})
+        self._corrections = {one: told for one, told in self._corrections.items() if one != day}
+        if is_open != self._plain.is_trading_day(day):
+            self._corrections |= {day: is_open}
+        self.calendar = corrected(self._csat_days, self._corrections)
 
     def _opened(self, today: date) -> dict[date, bool] | None:
         """Date → whether the exchange opens, for the last and the coming weeks; None where KIS cannot be asked."""
-        asked, opened = _remembered(self._memory, today)
+        asked, opened = remembered(self._memory, today)
         if asked == today:
             return opened
         try:
@@ -66,29 +113,16 @@ class HolidayCheck:
         except MinuteDataError as error:
             _log.info("ℹ️ KIS 휴장일을 확인하지 못해 내장 달력을 씁니다: %s", error)
             return None
-        if len(doubted := _differing(self._plain, told)) > MOST_CORRECTIONS:
+        if len(doubted := differing(self._plain, told)) > MOST_CORRECTIONS:
             line = "⚠️ KIS의 휴장일 답이 내장 달력과 %d일이나 달라 믿지 않습니다. 내장 달력을 씁니다."
             _log.warning(line, len(doubted))
             return None
         opened = {day: is_open for day, is_open in opened.items() if day < today} | told
-        _remember(self._memory, today, opened)
+        remember(self._memory, today, opened)
         return opened
 
 
-def known_calendar(settings: Settings, today: date) -> TradingCalendar:
-    """The package's calendar with what KIS said last, for commands that do not ask it themselves."""
-    said = _remembered(settings.log_dir / HOLIDAY_FILE, today)[1] if settings.env == "real" else {}
-    wrong = _differing(TradingCalendar(csat_days=settings.csat_days), said)
-    return _corrected(frozenset(settings.csat_days), wrong)
 
-
-def _differing(plain: TradingCalendar, opened: Mapping[date, bool]) -> dict[date, bool]:
-    return {day: is_open for day, is_open in opened.items() if is_open != plain.is_trading_day(day)}
-
-
-def _corrected(csat_days: frozenset[date], wrong: Mapping[date, bool]) -> TradingCalendar:
-    closed = [day for day, is_open in wrong.items() if not is_open]
-    return TradingCalendar(csat_days=csat_days, closed=closed, opened=wrong.keys() - {*closed})
 
 
 def parse_open_days(raws: Iterable[object]) -> dict[date, bool]:
@@ -101,22 +135,3 @@ def parse_open_days(raws: Iterable[object]) -> dict[date, bool]:
             except ValueError:
                 continue
     return found
-
-
-def _remembered(memory: Path, today: date) -> tuple[date | None, dict[date, bool]]:
-    """When KIS was asked last, and what it said of the days since `KEPT` ago."""
-    try:
-        kept = json.loads(memory.read_text(encoding="utf-8"))
-        said = {date.fromisoformat(day): is_open is True for day, is_open in kept["open"].items()}
-        asked = date.fromisoformat(kept["asked"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None, {}
-    return asked, {day: is_open for day, is_open in said.items() if day > today - KEPT}
-
-
-def _remember(memory: Path, today: date, opened: Mapping[date, bool]) -> None:
-    kept = {"asked": today.isoformat(), "open": {day.isoformat(): is_open for day, is_open in opened.items()}}
-    try:
-        files.atomic_write(memory, json.dumps(kept, indent=1) + "\n")
-    except OSError as error:
-        _log.debug("holiday file not written: %s", error)

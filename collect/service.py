@@ -15,7 +15,7 @@ import schedule
 from base.clock import Clock
 from base.errors import NotOffered, Stopped, StoreError
 from cli import status_file
-from collect.holiday_check import HOLIDAY_FILE, HolidayCheck
+from collect.holiday_check import HolidayCheck
 from collect.silence import KEY as SILENCE
 from collect.updater import WORKERS, Round, Updater
 from config.settings import Settings
@@ -23,6 +23,7 @@ from config.symbols_file import USUALLY_ACTIVE
 from db import Store
 from kis.client import KisClient
 from market.hours import Session
+from store.trading_days import HOLIDAY_FILE
 
 STEP = timedelta(minutes=5)
 """The longest sleep between two looks at the clock: a laptop may have slept, a clock may have been set."""
@@ -82,10 +83,12 @@ class Service:
     def once(self) -> int:
         """One round, healing included; outside a session the settle of what is closed."""
         updater, now = self.updater, self._clock.now()
+        self._decide_today()
         session = updater.calendar.next_session(updater.now())
         if now < session.open:
-            whole = self._settle(None)
-            mark = {"settled": status_file.settled_mark(self._settings, self._names, session.open)} if whole else {}
+            whole, doubted = self._settle(None), self._holidays.session_in_doubt(now)
+            until = doubted.open if doubted else session.open
+            mark = {"settled": status_file.settled_mark(self._settings, self._names, until)} if whole else {}
             self._say("once", session.open + STEP, **mark)
             return 0 if whole else 1
         updater.begin(session)
@@ -96,8 +99,12 @@ class Service:
     def _day(self) -> None:
         """The session that runs now, or the wait for the next one."""
         self._check_holidays()
-        session = self.updater.calendar.next_session(self.updater.now())
-        if self.updater.now() >= session.open:
+        now = self.updater.now()
+        session = self.updater.calendar.next_session(now)
+        if now >= session.open and self._holidays.session_in_doubt(now):
+            self._say("waiting", self._clock.now() + 2 * STEP)
+            self._clock.sleep(10)  # the market decides within minutes whether it opens
+        elif now >= session.open:
             self._trade(session)
         else:
             self._between(session)
@@ -228,8 +235,13 @@ class Service:
         """On a real key KIS's own calendar overrules the package's."""
         if self._settings.env == "real":
             self._holidays.refresh()
-            self._holidays.calendar.take_over(self.updater.calendar)
-            self.updater.calendar = self._holidays.calendar
+            self._decide_today()
+
+    def _decide_today(self) -> None:
+        """Where package and KIS disagree about today, the market itself tells."""
+        self._holidays.decide(self.updater.now())
+        self._holidays.calendar.take_over(self.updater.calendar)
+        self.updater.calendar = self._holidays.calendar
 
     def _say(self, state: str, expect_by: datetime, **more: Any) -> None:
         """Write the status file; a full disk costs the file, not the updater."""

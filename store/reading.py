@@ -16,6 +16,7 @@ from config import symbols_file
 from config.settings import Database, Settings
 from market.hours import TradingCalendar
 from store.frames import Range
+from store.trading_days import known_calendar
 
 HERE = Path(__file__).resolve().parent.parent
 DEFAULT_DAYS = 30
@@ -75,7 +76,7 @@ def opened(
     extra("pandas", "DataFrame으로 읽기")
     clock = clock or Clock()
     settings = settings or user_settings.load(os.environ, HERE, needs_key=False)
-    asked = range_of(start, end, TradingCalendar(csat_days=settings.csat_days), clock.now())
+    asked = range_of(start, end, known_calendar(settings, clock.now().date()), clock.now())
     must_exist(settings.database)
     store = open_store(settings.database, clock, patience=_PATIENCE)
     try:

@@ -10,9 +10,10 @@ from kis_testing import FakeClock
 
 from base.errors import SourceError, Stopped
 from base.kst import KST
-from collect.holiday_check import HOLIDAY_FILE, HolidayCheck, known_calendar, parse_open_days
+from collect.holiday_check import HolidayCheck, parse_open_days
 from config import settings as user_settings
 from simulator.simulator import Simulator
+from store.trading_days import HOLIDAY_FILE, known_calendar
 
 FRIDAY, SATURDAY, MONDAY = date(2026, 11, 20), date(2026, 11, 21), date(2026, 11, 23)
 KEYS = {"KIS_APP_KEY": "a" * 36, "KIS_APP_SECRET": "b" * 180, "DB_URL": "sqlite:///x.db"}
@@ -100,7 +101,7 @@ def test_what_kis_said_of_a_day_outlives_the_day(clock: FakeClock, tmp_path: Pat
     later = check(Kis(), clock, tmp_path)
     later.refresh()
     assert not later.calendar.is_trading_day(FRIDAY)
-    clock.move(days=40)
+    clock.move(days=440)
     later.refresh()
     assert "2026-11-20" not in (tmp_path / "holidays.json").read_text()
 

@@ -202,3 +202,55 @@ def test_a_code_that_kis_does_not_know_is_named_once_a_day_and_holds_up_nothing(
     }
     assert [moment.date() for moment, _, line in day.log if line in told] == [FRIDAY, monday]
     assert set(found.values()) == {True} and len(day.lines("마감 확정 완료")) == 2
+
+
+# --- the calendar ---
+
+
+def kis_says(day: FakeDay, monkeypatch: pytest.MonkeyPatch, **told: str) -> None:
+    """What chk-holiday answers, whatever trades: d20261120="N"."""
+    truth = day.kis.answers.open_days
+
+    def open_days(first: date) -> Any:
+        return [{**row, "opnd_yn": told.get(f"d{row['bass_dt']}", row["opnd_yn"])} for row in truth(first)]
+
+    monkeypatch.setattr(day.kis.answers, "open_days", open_days)
+
+
+def test_a_day_that_kis_calls_closed_is_not_given_up_while_the_market_trades(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = make(at(8, 0), every={1: 5, 5: 5, 15: 15})
+    kis_says(day, monkeypatch, d20261120="N")
+    day.run(until=at(15, 45))
+    assert day.lines("⚠️")[1:] == [
+        "⚠️ 2026-11-20: KIS는 휴장이라고 했지만 거래되고 있습니다. 개장일로 봅니다."
+    ]
+    day.assert_week()
+    assert [moment for moment, _, line in day.log if "🔔" in line][0] <= at(9, 6)
+    assert day.count("chk-holiday") == 1
+    again = make(at(16, 0))  # what the market said outlives the process
+    kis_says(again, monkeypatch, d20261120="N")
+    again.run(until=at(16, 10))
+    assert "2026-11-23 09:00" in again.lines("💤")[0] and not again.lines("⚠️")
+
+
+def test_a_day_that_kis_calls_open_and_that_does_not_open_is_no_session(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saturday = date(2026, 11, 21)
+    day = make(at(7, 0, day=saturday))
+    kis_says(day, monkeypatch, d20261121="Y")
+    found = states(day, at(9, 7, day=saturday), at(9, 30, day=saturday))
+    day.run(until=at(10, 0, day=saturday))
+    assert not day.lines("🔔") and len(day.lines("⚠️")) == 2 and set(found.values()) == {True}
+    assert "⚠️ 2026-11-21: KIS는 개장이라고 했지만 거래가 없습니다. 휴장일로 봅니다." in day.lines("⚠️")
+
+
+def test_once_asks_the_market_about_a_day_in_doubt(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    early = make(at(7, 0))
+    kis_says(early, monkeypatch, d20261120="N")
+    early.run(until=at(7, 30))
+    day = make(at(10, 0))
+    assert day.run(until=at(10, 5), once=True) == 0
+    assert day.rounds() and day.lines("개장일로 봅니다")
