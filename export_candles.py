@@ -109,9 +109,10 @@ def _agreed(meant: "Format", kind: "Format | None", out: str) -> "Format":
 
 def order_of(arguments: argparse.Namespace, settings: Settings, clock: Clock) -> "Order":
     """What the user asked for, checked. Raises `ConfigError`."""
+    from config import kis_days
+    from market.hours import told_calendar
     from store.export import Order
     from store.reading import day_of, range_of
-    from store.trading_days import known_calendar
 
     days, first, last = arguments.days, arguments.first, arguments.last
     if days is not None and (first, last) != (None, None):
@@ -121,7 +122,8 @@ def order_of(arguments: argparse.Namespace, settings: Settings, clock: Clock) ->
     until = day_of("--to", last, today)
     count = command_line.whole("--days", "30" if days is None else days, MOST_DAYS)
     since = day_of("--from", first, until - timedelta(days=count - 1))
-    asked = range_of(since, until, known_calendar(settings, clock.now().date()), clock.now())
+    calendar = told_calendar(settings.csat_days, kis_days.said(settings, clock.now().date()))
+    asked = range_of(since, until, calendar, clock.now())
     return Order(list(names), parse(arguments.interval), asked, arguments.force, arguments.adjusted)
 
 

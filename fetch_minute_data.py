@@ -98,9 +98,10 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     """The whole job for these settings. Raises `MinuteDataError` for what the user has to mend."""
     from collect import feeding
     from collect.asked import wanted
-    from store.trading_days import known_calendar
+    from config import kis_days
+    from market.hours import told_calendar
 
-    calendar = known_calendar(settings, clock.now().date())
+    calendar = told_calendar(settings.csat_days, kis_days.said(settings, clock.now().date()))
     if arguments.doctor or arguments.record:
         return examine(arguments, clock, settings, calendar)
     want = wanted(arguments, calendar, clock.now())

@@ -78,8 +78,9 @@ def run(
     from chart.files import read_files
     from chart.hub import Hub
     from chart.server import Address, Page, application, health_of, listening, serve
+    from config import kis_days
     from db import open_view
-    from store.trading_days import known_calendar
+    from market.hours import told_calendar
 
     address = Address(*where(arguments, settings))
     names, files = symbols_file.choose(arguments.symbols, arguments.symbols_file), read_files()
@@ -87,7 +88,7 @@ def run(
     console.on_stop(clock)
     bound = listening(address)
     with closing(bound), closing(open_view(settings.database, clock)) as view:
-        calendar = known_calendar(settings, clock.now().date())
+        calendar = told_calendar(settings.csat_days, kis_days.said(settings, clock.now().date()))
         hub = Hub(view, names, calendar, clock)
         page = Page(Answers(view, names, calendar, clock), hub, files, health_of(settings, clock))
         if settings.wings.redis_url:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from base.clock import Clock
 from base.errors import MinuteDataError, Stopped
+from config.kis_days import remember, remembered
 from config.symbols_file import USUALLY_ACTIVE
 from kis.client import KisClient
 from market.candles import session_rows
-from market.hours import Session, TradingCalendar
-from store.trading_days import corrected, differing, remember, remembered
+from market.hours import Session, TradingCalendar, differing, told_calendar
 
 ASK_AGAIN = timedelta(hours=1)
 MOST_CORRECTIONS = 3
@@ -38,7 +38,7 @@ class HolidayCheck:
         self._tried: datetime | None = None
         self._decided: date | None = None
         self._quoted: datetime | None = None
-        self.calendar = corrected(self._csat_days, self._corrections)
+        self.calendar = told_calendar(self._csat_days, self._corrections)
 
     def refresh(self) -> None:
         """Ask KIS unless it has answered today or was asked within the hour; `calendar` changes where it disagrees."""
@@ -56,7 +56,7 @@ class HolidayCheck:
             _log.warning("⚠️ %s: 내장 달력과 달리 KIS는 %s이라고 합니다. KIS를 따릅니다.", day, said)
         if wrong != self._corrections:
             self._corrections = wrong
-            self.calendar = corrected(self._csat_days, wrong)
+            self.calendar = told_calendar(self._csat_days, wrong)
 
     def session_in_doubt(self, now: datetime) -> Session | None:
         """Today's session, where package and KIS disagree whether there is one and the market has not decided yet."""
@@ -99,7 +99,7 @@ class HolidayCheck:
         self._corrections = {one: told for one, told in self._corrections.items() if one != day}
         if is_open != self._plain.is_trading_day(day):
             self._corrections |= {day: is_open}
-        self.calendar = corrected(self._csat_days, self._corrections)
+        self.calendar = told_calendar(self._csat_days, self._corrections)
 
     def _opened(self, today: date) -> dict[date, bool] | None:
         """Date → whether the exchange opens, for the last and the coming weeks; None where KIS cannot be asked."""

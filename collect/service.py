@@ -18,12 +18,12 @@ from cli import status_file
 from collect.holiday_check import HolidayCheck
 from collect.silence import KEY as SILENCE
 from collect.updater import WORKERS, Round, Updater
+from config.kis_days import HOLIDAY_FILE
 from config.settings import Settings
 from config.symbols_file import USUALLY_ACTIVE
 from db import Store
 from kis.client import KisClient
 from market.hours import Session
-from store.trading_days import HOLIDAY_FILE
 
 STEP = timedelta(minutes=5)
 """The longest sleep between two looks at the clock: a laptop may have slept, a clock may have been set."""

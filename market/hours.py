@@ -5,7 +5,7 @@ told here: the CSAT day (수능, one hour later), the first trading day of the y
 KIS itself corrects (`closed`, `opened`).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache
@@ -114,6 +114,19 @@ class TradingCalendar:
         known = {day.year for day in self._csat}
         touched = {day.year for day in _days(first, last) if day.month == 11 and 10 <= day.day <= 25}
         return sorted(touched - known)
+
+
+def differing(plain: TradingCalendar, said: Mapping[date, bool]) -> dict[date, bool]:
+    """The days of which KIS says otherwise (day → whether the exchange opens) than this calendar."""
+    return {day: is_open for day, is_open in said.items() if is_open != plain.is_trading_day(day)}
+
+
+def told_calendar(csat_days: Iterable[date], said: Mapping[date, bool]) -> TradingCalendar:
+    """The calendar where KIS has the last word on the days it has spoken of."""
+    days = frozenset(csat_days)
+    wrong = differing(TradingCalendar(csat_days=days), said)
+    closed = [day for day, is_open in wrong.items() if not is_open]
+    return TradingCalendar(csat_days=days, closed=closed, opened=wrong.keys() - {*closed})
 
 
 def late_day(day: date) -> str:

@@ -11,12 +11,11 @@ from base.clock import Clock
 from base.errors import ConfigError
 from base.extras import extra
 from base.kst import KST
+from config import kis_days, symbols_file
 from config import settings as user_settings
-from config import symbols_file
 from config.settings import Database, Settings
-from market.hours import TradingCalendar
+from market.hours import TradingCalendar, told_calendar
 from store.frames import Range
-from store.trading_days import known_calendar
 
 HERE = Path(__file__).resolve().parent.parent
 DEFAULT_DAYS = 30
@@ -76,7 +75,8 @@ def opened(
     extra("pandas", "DataFrame으로 읽기")
     clock = clock or Clock()
     settings = settings or user_settings.load(os.environ, HERE, needs_key=False)
-    asked = range_of(start, end, known_calendar(settings, clock.now().date()), clock.now())
+    calendar = told_calendar(settings.csat_days, kis_days.said(settings, clock.now().date()))
+    asked = range_of(start, end, calendar, clock.now())
     must_exist(settings.database)
     store = open_store(settings.database, clock, patience=_PATIENCE)
     try:

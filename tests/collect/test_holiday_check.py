@@ -11,9 +11,10 @@ from kis_testing import FakeClock
 from base.errors import SourceError, Stopped
 from base.kst import KST
 from collect.holiday_check import HolidayCheck, parse_open_days
+from config import kis_days
 from config import settings as user_settings
+from market.hours import told_calendar
 from simulator.simulator import Simulator
-from store.trading_days import HOLIDAY_FILE, known_calendar
 
 FRIDAY, SATURDAY, MONDAY = date(2026, 11, 20), date(2026, 11, 21), date(2026, 11, 23)
 KEYS = {"KIS_APP_KEY": "a" * 36, "KIS_APP_SECRET": "b" * 180, "DB_URL": "sqlite:///x.db"}
@@ -178,9 +179,9 @@ def test_what_kis_said_last_holds_for_who_does_not_ask(clock: FakeClock, tmp_pat
     """`--once` and the backfill: a service that starts, and a command without a client."""
     HolidayCheck(
         Kis(d20261120="N", d20261121="Y"),  # type: ignore[arg-type]
-        clock, tmp_path / HOLIDAY_FILE, (),
+        clock, tmp_path / kis_days.HOLIDAY_FILE, (),
     ).refresh()  # fmt: skip
-    begun = HolidayCheck(Kis(), clock, tmp_path / HOLIDAY_FILE, ())  # type: ignore[arg-type]
+    begun = HolidayCheck(Kis(), clock, tmp_path / kis_days.HOLIDAY_FILE, ())  # type: ignore[arg-type]
     settings = user_settings.load({**KEYS, "LOG_DIR": str(tmp_path)}, tmp_path)
-    for calendar in (begun.calendar, known_calendar(settings, MORNING.date())):
+    for calendar in (begun.calendar, told_calendar((), kis_days.said(settings, MORNING.date()))):
         assert not calendar.is_trading_day(FRIDAY) and calendar.is_trading_day(SATURDAY)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from base import files
 from config.settings import Settings
-from market.hours import TradingCalendar
 
 HOLIDAY_FILE = "realtime_updater_holidays.json"
 KEPT = timedelta(days=400)
@@ -16,20 +15,9 @@ KEPT = timedelta(days=400)
 _log = logging.getLogger("minute_data")
 
 
-def known_calendar(settings: Settings, today: date) -> TradingCalendar:
-    """The package's calendar with what KIS said last, for commands that do not ask it themselves."""
-    said = remembered(settings.log_dir / HOLIDAY_FILE, today)[1] if settings.env == "real" else {}
-    wrong = differing(TradingCalendar(csat_days=settings.csat_days), said)
-    return corrected(frozenset(settings.csat_days), wrong)
-
-
-def differing(plain: TradingCalendar, opened: Mapping[date, bool]) -> dict[date, bool]:
-    return {day: is_open for day, is_open in opened.items() if is_open != plain.is_trading_day(day)}
-
-
-def corrected(csat_days: frozenset[date], wrong: Mapping[date, bool]) -> TradingCalendar:
-    closed = [day for day, is_open in wrong.items() if not is_open]
-    return TradingCalendar(csat_days=csat_days, closed=closed, opened=wrong.keys() - {*closed})
+def said(settings: Settings, today: date) -> dict[date, bool]:
+    """What KIS said last: day → whether the exchange opens; {} on VTS, which cannot be asked."""
+    return remembered(settings.log_dir / HOLIDAY_FILE, today)[1] if settings.env == "real" else {}
 
 
 def remembered(memory: Path, today: date) -> tuple[date | None, dict[date, bool]]:
