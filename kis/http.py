@@ -127,7 +127,7 @@ def _raise_for(body: Mapping[str, Any], status: int, env: str, request: Mapping[
         raise TokenExpired(f"토큰이 만료되었거나 유효하지 않습니다 ({code}).")
     if code == "EGW00133":
         raise TokenTooSoon("토큰은 1분에 한 번만 발급됩니다 (EGW00133).")
-    if body.get("rt_cd") != "0" and "access_token" not in body:
+    if body.get("rt_cd") != "0" and not body.keys() & {"access_token", "approval_key"}:
         words = f"{code or '코드 없음'} {body.get('error_description') or body.get('msg1') or ''}"
         raise Transient(f"KIS가 오류로 답했습니다 (HTTP {status}, {_quoted(words, request)}).")
 
@@ -135,7 +135,8 @@ def _raise_for(body: Mapping[str, Any], status: int, env: str, request: Mapping[
 def _quoted(text: str, request: Mapping[str, Any]) -> str:
     """KIS's words in one short line, without the secrets of the request that it may echo."""
     sent = {**request.get("headers", {}), **request.get("json", {})}
-    secrets = (sent.get(name, "").removeprefix("Bearer ") for name in ("authorization", "appkey", "appsecret"))
+    names = ("authorization", "appkey", "appsecret", "secretkey")
+    secrets = (sent.get(name, "").removeprefix("Bearer ") for name in names)
     return " ".join(Redactor(secrets)(text).split())[:120]
 
 
