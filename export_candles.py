@@ -153,10 +153,12 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
 
 def ask_for_factors(settings: Settings, clock: Clock, store: "Store", order: "Order") -> None:
     from collect.factors import refresh
+    from collect.feeding import shared_by
     from kis.client import KisClient
     from kis_token import TokenCache
 
-    client = KisClient.of(settings, TokenCache(settings, clock), clock)
+    shared = shared_by(settings)
+    client = KisClient.of(settings, TokenCache(settings, clock, shared), clock, shared=shared)
     with console.Progress(len(order.symbols), "📐 수정계수", clock) as progress:
         refresh(client, store, order.symbols, order.asked.first, order.asked.last, clock.now(), done=progress.advance)
 

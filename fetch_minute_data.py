@@ -202,7 +202,7 @@ def backfill(
 ) -> int:
     """Collect what is missing, tell it as it comes, leave a result file behind."""
     from collect.backfill import Backfill
-    from collect.feeding import caught_up
+    from collect.feeding import caught_up, shared_by
     from collect.pool import threads_for
     from collect.report import RunResult
     from kis.client import KisClient
@@ -214,7 +214,10 @@ def backfill(
         console.say(nothing if want.days else want.nothing_traded)
         return finish(settings, clock, result, 0)
     threads = threads_for(want.workers, settings.rate_limit)
-    client = KisClient.of(settings, TokenCache(settings, clock), clock, connections=threads)
+    shared = shared_by(settings)
+    client = KisClient.of(
+        settings, TokenCache(settings, clock, shared), clock, connections=threads, shared=shared
+    )
     job = Backfill(client, store, calendar, clock, result, quiet)
     try:
         _log.info("📊 %d개 종목 분봉 데이터 수집 시작!", len({task.symbol for task in missing}))

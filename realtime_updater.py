@@ -181,7 +181,9 @@ def serve(
         for line in store.preflight():
             _log.info(line)
         workers = workers_for(settings.rate_limit)
-        client = KisClient.of(settings, TokenCache(settings, clock), clock, urgent=True, connections=workers)
+        shared = feeding.shared_by(settings)
+        token = TokenCache(settings, clock, shared)
+        client = KisClient.of(settings, token, clock, urgent=True, connections=workers, shared=shared)
         check_key(client, next(iter(names)), clock.now())
         with feeding.feeding(settings, clock, store, names), alerting(alerts, settings, clock, store, names) as watch:
             service = Service(settings, clock, client, store, names)

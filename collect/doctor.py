@@ -15,6 +15,7 @@ from base.errors import AuthError, ConfigError, MinuteDataError, NotOffered, Out
 from base.kst import KST
 from cli import console
 from collect import doctor_rows as rows
+from collect import feeding
 from config.settings import Settings
 from db import open_store
 from kis.client import KisClient
@@ -33,7 +34,9 @@ _GONE = (AuthError, ConfigError, Outage)
 
 def report(settings: Settings, clock: Clock, calendar: TradingCalendar, symbol: str, record: Path | None) -> int:
     """`--doctor`: a line a finding; exit 1 where something has to be done. Raises `ConfigError` for `record`."""
-    client = KisClient.of(settings, TokenCache(settings, clock), clock, urgent=True)
+    feeding.check(settings)
+    shared = feeding.shared_by(settings)
+    client = KisClient.of(settings, TokenCache(settings, clock, shared), clock, urgent=True, shared=shared)
     if record:
         client.listen(Recorder(record, settings.secrets()))
     wrong = 0

@@ -11,6 +11,10 @@ from config.settings import Settings
 from db import Store, open_view
 from market.stored import Stored
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from feed.shared import Scripts
+
 
 def check(settings: Settings) -> None:
     """A Redis that refuses us is a mistake in the settings now (`ConfigError`); one that is away is waited for."""
@@ -18,6 +22,15 @@ def check(settings: Settings) -> None:
         from feed import redis_link
 
         redis_link.check(url)
+
+
+def shared_by(settings: Settings) -> "Scripts | None":
+    """Where several hosts share the key's token and call budget (`KIS_SHARED=redis`); None: the files suffice."""
+    if settings.wings.shared != "redis":
+        return None
+    from feed.shared import Scripts
+
+    return Scripts(settings.wings.redis_url)
 
 
 @contextmanager

@@ -32,7 +32,7 @@ class CallLimiter:
     def __init__(self, path: Path, rate: float, clock: Clock, *, urgent: bool = False) -> None:
         import filelock
 
-        self._path, self._rate, self._clock, self._urgent = path, rate, clock, urgent
+        self._path, self.rate, self._clock, self._urgent = path, rate, clock, urgent
         self._turn = threading.Lock()
         self._file_lock = filelock.FileLock(f"{path}.lock", thread_local=False, timeout=10)
         self._last = self._next = float("-inf")
@@ -77,7 +77,7 @@ class CallLimiter:
         return not self._urgent and abs(now - urgent) < 4 * gap and 0 <= now - self._last < 5 * gap
 
     def _gap(self, margin: float) -> float:
-        return (1 + margin) / self._rate
+        return (1 + margin) / self.rate
 
     def _margin(self, state: dict[str, float]) -> float:
         age, extra = self._clock.time() - state["margin_at"], min(state["margin"], WIDEST) - MARGIN

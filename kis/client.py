@@ -9,14 +9,14 @@ from collections import deque
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any, Protocol
 
 from base.clock import Clock
 from base.errors import RateLimited, TokenRefused
 from config.settings import Settings
-from kis.call_limiter import CallLimiter
 from kis.http import INSISTS, TokenExpired, Transient, Unreachable, Waiting, exchange, new_session, outage, patiently
+from kis.shared import Shared
+from kis.shared_limiter import Limiter, limiter_of
 
 _QUOTES = "/uapi/domestic-stock/v1/quotations"
 MOST_DAYS = 100
@@ -46,7 +46,7 @@ class KisClient:
         self,
         settings: Settings,
         token: TokenSource,
-        limiter: CallLimiter,
+        limiter: Limiter,
         clock: Clock,
         *,
         hurried: bool = False,
@@ -55,8 +55,7 @@ class KisClient:
         self._hurried = hurried
         self._settings, self._token, self._limiter, self._clock = settings, token, limiter, clock
         self._session = new_session(settings.base_url, connections)
-        self._lock = threading.Lock()
-        self._waiting, self._refused = Waiting(), ""
+        self._lock, self._waiting, self._refused = threading.Lock(), Waiting(), ""
         self._answered_at, self._failing_since = float("-inf"), float("inf")
         self.calls = 0
         """Requests sent so far, repeats included."""
@@ -64,10 +63,11 @@ class KisClient:
 
     @classmethod
     def of(
-        cls, settings: Settings, token: TokenSource, clock: Clock, *, urgent: bool = False, connections: int = 16
-    ) -> "KisClient":
-        """The client of these settings: token and call budget are shared through files beside each other."""
-        limiter = CallLimiter(Path(f"{settings.token_file}.pace"), settings.rate_limit, clock, urgent=urgent)
+        cls, settings: Settings, token: TokenSource, clock: Clock, *, urgent: bool = False, connections: int = 16,
+        shared: Shared | None = None,
+    ) -> "KisClient":  # fmt: skip
+        """The client of these settings: the call budget is shared through a file beside the token's, or `shared`."""
+        limiter = limiter_of(settings, clock, urgent=urgent, shared=shared)
         return cls(settings, token, limiter, clock, hurried=urgent, connections=connections)
 
     def listen(self, hear: Callable[[Any], None]) -> None:

@@ -1,18 +1,22 @@
-"""A process that takes slots of the shared budget: FILE RATE THREADS CALLS; prints when each call left."""
+"""A process that takes slots of the shared budget: FILE RATE THREADS CALLS [REDIS]; prints when each call left."""
 
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from base.clock import Clock
-from kis.call_limiter import CallLimiter
+from config.settings import demo_settings
+from feed.shared import Scripts
+from kis.shared_limiter import limiter_of
 
 
-def main(file: str, rate: str, threads: str, calls: str) -> None:
+def main(file: str, rate: str, threads: str, calls: str, redis: str = "") -> None:
     clock, times = Clock(), []
-    limiter = CallLimiter(Path(file), float(rate), clock)
+    settings = replace(demo_settings("http://kis", Path(file).parent), rate_limit=float(rate), token_file=Path(file))
+    limiter = limiter_of(settings, clock, shared=Scripts(redis) if redis else None)
 
     def work() -> None:
         for _ in range(int(calls)):

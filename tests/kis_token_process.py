@@ -1,4 +1,4 @@
-"""A process that wants the token: URL FOLDER; prints a hash of it (never the token itself)."""
+"""A process that wants the token: URL FOLDER [REDIS]; prints a hash of it (never the token itself)."""
 
 import hashlib
 import sys
@@ -10,8 +10,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from kis_testing import settings_for
 
 from base.clock import Clock
+from feed.shared import Scripts
 from kis_token import TokenCache
 
 if __name__ == "__main__":
-    token = TokenCache(settings_for(sys.argv[1], Path(sys.argv[2])), Clock()).get()
+    shared = Scripts(sys.argv[3]) if len(sys.argv) > 3 else None
+    token = TokenCache(settings_for(sys.argv[1], Path(sys.argv[2])), Clock(), shared).get()
     print(hashlib.sha256(token.encode()).hexdigest())

@@ -75,7 +75,7 @@ def test_threads_and_processes_share_the_rate_in_real_time(tmp_path):
     command = [
         sys.executable,
         str(TESTS / "call_limiter_process.py"),
-        str(tmp_path / "token.json.pace"),
+        str(tmp_path / "token.json"),
         "40",
         "4",
         "10",
