@@ -72,6 +72,7 @@ soak: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@sh .ci/mariadb
+	@sh .ci/redis
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python "$$file" || exit 1; done
 
 clean:

@@ -30,6 +30,8 @@ from market.stored import Stored
 AT_ONCE = 500
 """Candles of one MULTI, about: Redis does nothing else meanwhile (some 5 ms)."""
 LOOK_SECONDS, RUN_SECONDS, LONGEST_PAUSE = 5.0, 1.0, 10.0
+BREATH = 0.03
+"""Seconds between two symbols that are read again: filling all sets shall not keep a round's threads from the core."""
 _log = logging.getLogger("minute_data")
 
 
@@ -145,6 +147,7 @@ class Feed:
         try:
             self._table = self._table or self._open()
             self._writer.refill(symbol, partial(recent, self._table, symbol, self._clock.now()))
+            self._closing.wait(BREATH)
             return True
         except MinuteDataError as error:  # Stopped, too
             _log.debug("Redis: 테이블을 읽지 못했습니다: %s", error)

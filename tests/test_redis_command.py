@@ -37,8 +37,10 @@ def owner(tmp_path: Path, guarded: RedisServer) -> Iterator[Owner]:
         owner.said = []  # type: ignore[attr-defined]
         owner.kis_of = kis  # type: ignore[attr-defined]
         yield owner
+    secrets = {PASSWORD: "", **dict.fromkeys(kis.tokens.known, "kis_rest_token.json")}
     for name, text in [*texts_in(tmp_path).items(), *(("output", said) for said in owner.said)]:
-        assert not [way for way in written_ways(PASSWORD) if way in text], name
+        for secret, allowed in secrets.items():
+            assert Path(name).name == allowed or not [way for way in written_ways(secret) if way in text], name
 
 
 def finished(owner: Owner, process: Any) -> Any:
@@ -114,6 +116,19 @@ def test_a_wrong_password_is_a_setting_to_mend(owner: Owner, guarded: RedisServe
         ran = finished(owner, owner.start(*WITH, "--once", "--verbose", REDIS_URL=url))
     assert ran.code == 2 and "REDIS_URL" in ran.err and "Traceback" not in ran.all
     assert not (owner.folder / "minutes.db").exists()
+
+
+def test_a_key_that_is_shared_through_redis(owner: Owner, guarded: RedisServer) -> None:
+    """Once with it and once without, the second by the file."""
+    shared = {"KIS_SHARED": "redis", "KIS_RATE_LIMIT": "60"}
+    ran = finished(owner, owner.start(*WITH, "--once", "--verbose", **shared))
+    assert ran.code == 0, ran.all
+    with guarded.client() as client:
+        assert len(client.keys("kis:real:*")) == 3
+    guarded.kill()
+    ran = finished(owner, owner.start(*WITH, "--once", "--verbose", **shared))
+    assert ran.code == 0 and ran.all.count("한도를 나누는 Redis 문제 시작") == 1
+    assert owner.kis_of.tokens.issued == 1  # type: ignore[attr-defined]
 
 
 def test_a_redis_that_is_not_there_costs_a_line(owner: Owner, guarded: RedisServer) -> None:

@@ -25,6 +25,7 @@ from db import Store, open_store, open_view
 from feed import redis_link, wire
 from feed.backlog import Backlog
 from feed.feed import Feed
+from feed.listener import Listener
 from market.candles import Candle
 from market.stored import Stored
 from store.tables import NAMES
@@ -163,6 +164,25 @@ def test_a_running_minute_is_told_once_a_second_at_most_and_expires(redis_server
             heard.append(message["data"])
         assert heard[-1] == kept and 2 <= len(heard) <= time.monotonic() - began + 1
         assert redis_server.streamed() == [] and redis_server.recent("005930") == []
+
+
+def test_the_charts_listener_hears_what_the_feed_tells(redis_server, table, day_clock):
+    heard: list[tuple[str, str, Candle]] = []
+    clock = Clock()
+    listener = Listener(redis_server.url, lambda *told: heard.append(told), clock)
+    thread = threading.Thread(target=listener.run, daemon=True)
+    thread.start()
+    ones = minutes(SESSION)[:1]
+    running = candle(datetime(2026, 11, 23, 10, 31), vwap="70010.25")
+    with redis_server.client() as client, feeding(redis_server, table, day_clock) as feed:
+        wait_until(lambda: client.pubsub_numsub("minute_candles:running")[0][1] == 1)
+        put(table, "005930", ones)
+        feed.run_minute("000660", running)
+        wait_until(lambda: len(heard) == 2)
+    clock.stop.set()
+    thread.join(5)
+    wanted = [(wire.CANDLES, "005930", ones[0]), (wire.RUNNING, "000660", running)]
+    assert sorted(heard) == [(channel, symbol, one._replace(vwap=None)) for channel, symbol, one in wanted]
 
 
 class TestOutage:
