@@ -13,7 +13,6 @@ from market.stored import Stored
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from feed.feed import Feed
     from feed.shared import Scripts
 
 
@@ -35,13 +34,10 @@ def shared_by(settings: Settings) -> "Scripts | None":
 
 
 @contextmanager
-def feeding(settings: Settings, clock: Clock, store: Store, symbols: Iterable[str]) -> "Iterator[Feed | None]":
-    """The updater's: each candle after its commit, on a thread of the feed's own (law 15).
-
-    Whoever knows running minutes hands them to what comes (`run_minute`); None without a Redis.
-    """
+def feeding(settings: Settings, clock: Clock, store: Store, symbols: Iterable[str]) -> Iterator[None]:
+    """The updater's: each candle after its commit, on a thread of the feed's own (law 15)."""
     if not settings.wings.redis_url:
-        yield None
+        yield
         return
     from feed.feed import Feed
 
@@ -49,7 +45,7 @@ def feeding(settings: Settings, clock: Clock, store: Store, symbols: Iterable[st
     store.listeners.append(feed.hear)
     feed.start()
     try:
-        yield feed
+        yield
     finally:
         feed.close()
 
