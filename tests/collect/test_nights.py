@@ -254,3 +254,27 @@ def test_once_asks_the_market_about_a_day_in_doubt(make: Make, monkeypatch: pyte
     day = make(at(10, 0))
     assert day.run(until=at(10, 5), once=True) == 0
     assert day.rounds() and day.lines("개장일로 봅니다")
+
+
+# --- a slower cadence ---
+
+
+@pytest.mark.parametrize("traps", [Traps(), AS_KIS], ids=["plain", "as KIS"])
+def test_a_round_every_half_hour_lacks_no_minute_and_has_none_too_many(make: Make, traps: Traps) -> None:
+    day = make(at(8, 55), every={1: 30, 5: 30, 15: 30}, kis={"traps": traps})
+    held: dict[str, list[str]] = {}
+
+    def look() -> None:
+        rows = [row[2] for row in stored_rows(day.url, "005930") if row[1] == "ONE_MINUTE" and row[2].day == 20]
+        held[f"{day.clock.now():%H:%M}"] = [f"{minute:%H:%M}" for minute in rows]
+
+    for moment in (at(9, 31), at(10, 1), at(10, 31)):
+        day.clock.plan(moment, look)
+    day.run(until=at(15, 45))
+    day.assert_week()
+    traded = [f"{row[2]:%H:%M}" for row in true_rows(day.kis, "005930", [FRIDAY]) if row[1] == "ONE_MINUTE"]
+    for moment, limit in {"09:31": "09:30", "10:01": "10:00", "10:31": "10:30"}.items():
+        wanted = [minute for minute in traded if minute < limit]
+        late = wanted[-1:] if traps.late_rows and held[moment][-1] != wanted[-1] else []  # not shown yet
+        assert held[moment] + late == wanted
+    assert len(day.rounds()) <= 15
