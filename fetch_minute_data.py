@@ -14,6 +14,7 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from base.clock import Clock
@@ -43,6 +44,7 @@ _EXAMPLES = """\
   python fetch_minute_data.py --from 2026-10-01 --to 2026-10-31
   python fetch_minute_data.py --check                   종목마다 빠진 날
   python fetch_minute_data.py --check --symbols 005930  한 종목을 날짜별로
+  python fetch_minute_data.py --check --from today      오늘 장에서 지금까지
 
 종료 코드: 0 모두 있음 · 1 빠진 종목일 있음 · 2 사용법·설정 오류 · 130 중단
 """
@@ -110,7 +112,9 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     quiet = arguments.quiet or reads_only
     console.setup_logging(log_file, clock, settings.secrets(), verbose=arguments.verbose, quiet=quiet)
     greet(settings, calendar, want)
-    if not reads_only:
+    if reads_only:
+        console.say(want.taken)
+    else:
         feeding.check(settings)
     with ExitStack() as stack:
         store = opened(settings.database, clock, stack, read_only=reads_only)
@@ -124,7 +128,7 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
         missing = plan(store, calendar, list(want.names), want.days, **again)
         clock.check()
         if arguments.check:
-            return check(store, want, missing)
+            return check(store, want, missing, settings, clock.now())
         if arguments.dry_run:
             return dry_run(want, missing, calendar, settings.rate_limit)
         return backfill(settings, clock, calendar, store, want, missing, quiet=quiet)
@@ -142,6 +146,7 @@ def examine(arguments: argparse.Namespace, clock: Clock, settings: Settings, cal
 
 def greet(settings: Settings, calendar: TradingCalendar, want: "Wanted") -> None:
     _log.info("✅ KIS 환경변수 로드 완료")
+    _log.info(want.taken)
     for line in settings.warnings:
         _log.warning(line)
     for year in calendar.unlisted_csat_years(want.first, want.last):
@@ -163,8 +168,27 @@ def opened(database: Database, clock: Clock, stack: ExitStack, *, read_only: boo
     return store
 
 
-def check(store: "Store", want: "Wanted", missing: Sequence["SymbolDay"]) -> int:
+def check(
+    store: "Store", want: "Wanted", missing: Sequence["SymbolDay"], settings: Settings, now: datetime
+) -> int:
     """`--check`: a table of what is there and what is not; exit 1 where something is missing."""
+    running = check_running(store, want, settings, now) if want.running else 0
+    return max(running, check_closed(store, want, missing)) if want.days or not want.running else running
+
+
+def check_running(store: "Store", want: "Wanted", settings: Settings, now: datetime) -> int:
+    """What is there of the session that runs, against what it has shown so far."""
+    from cli import single_instance, status_file
+    from collect.running_check import running_text, standings
+
+    assert want.running
+    status = status_file.read(settings.log_dir) if single_instance.is_running(settings) else None
+    found = standings(store, status, want.names, want.running, now)
+    console.say(running_text(found, want.running, now))
+    return 1 if any(one.missing for one in found) else 0
+
+
+def check_closed(store: "Store", want: "Wanted", missing: Sequence["SymbolDay"]) -> int:
     from collect.plan import unproven
     from collect.report import check_table
 

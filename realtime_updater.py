@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
             return try_alerts(arguments, clock or Clock())
         settings = with_flags(user_settings.load(os.environ, HERE), arguments)
         if arguments.status:
-            return show_status(settings, clock or Clock())
+            return show_status(settings, clock or Clock(), verbose=arguments.verbose)
         if arguments.stop:
             return end(settings)
         return run(arguments, clock or Clock(), settings)
@@ -113,8 +113,9 @@ def show_demo(arguments: argparse.Namespace) -> int:
     return demo.market(arguments, HERE / "demo-realtime", run_demo)
 
 
-def show_status(settings: Settings, clock: Clock) -> int:
-    text, healthy = status_file.told(status_file.read(settings.log_dir), clock.now(), running=is_running(settings))
+def show_status(settings: Settings, clock: Clock, *, verbose: bool) -> int:
+    status, running = status_file.read(settings.log_dir), is_running(settings)
+    text, healthy = status_file.told(status, clock.now(), running=running, verbose=verbose)
     console.say(text)
     return 0 if healthy else 1
 

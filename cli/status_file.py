@@ -58,8 +58,13 @@ def nothing_until(settings: Settings, symbols: Iterable[str], now: datetime) -> 
     return opens if is_ours and kept["state"] == "once" and now < opens else None
 
 
-def told(status: Mapping[str, Any] | None, now: datetime, *, running: bool = True) -> tuple[str, bool]:
-    """The status for people, and whether all is well: fresh, without a lasting trouble, its process `running`."""
+def told(
+    status: Mapping[str, Any] | None, now: datetime, *, running: bool = True, verbose: bool = False
+) -> tuple[str, bool]:
+    """The status for people, and whether all is well: fresh, without a lasting trouble, its process `running`.
+
+    `verbose` names the symbols that fail or were left over.
+    """
     if status is None:
         return "❌ 실시간 업데이터의 상태 파일이 없습니다. python realtime_updater.py 로 시작하세요.", False
     late = now - _time(status["expect_by"])
@@ -83,7 +88,15 @@ def told(status: Mapping[str, Any] | None, now: datetime, *, running: bool = Tru
         lines.append(f"   ⚠️ {console.duration(late.total_seconds())} 동안 소식이 없습니다. 멈췄으면 다시 시작하세요.")
     for key, (since, text) in status.get("troubles", {}).items():
         lines.append(f"   ⚠️ {key}: {text} ({since[:16].replace('T', ' ')}부터)")
-    return "\n".join(lines), healthy
+    return "\n".join(lines + (_by_symbol(status) if verbose else [])), healthy
+
+
+def _by_symbol(status: Mapping[str, Any]) -> list[str]:
+    """Who failed, since when and why; whom the last round left over."""
+    failing = dict(status.get("failing", {}))
+    lines = [f"   실패: {symbol} {since[11:16]}부터 · {why}" for symbol, (since, why) in failing.items()]
+    left = ", ".join(status.get("left", []))
+    return [*(lines or ["   실패한 종목 없음"]), f"   다음 라운드로 미룸: {left}" if left else "   미룬 종목 없음"]
 
 
 def _text(moment: datetime) -> str:

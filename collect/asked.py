@@ -11,9 +11,10 @@ from typing import NamedTuple
 from base.errors import ConfigError
 from cli import command_line
 from config import symbols_file
-from market.hours import TradingCalendar
+from market.hours import Session, TradingCalendar
 
 MOST_DAYS = 365
+TODAY = ("today", "오늘")
 
 
 class Wanted(NamedTuple):
@@ -25,10 +26,18 @@ class Wanted(NamedTuple):
     days: list[date]
     """The closed sessions among them."""
     workers: int
+    running: Session | None = None
+    """The session that runs now, where it was asked for."""
 
     @property
     def nothing_traded(self) -> str:
         return f"✅ {self.first} ~ {self.last} 에는 마감된 거래일이 없습니다."
+
+    @property
+    def taken(self) -> str:
+        """Which days were asked for and which of them are looked at."""
+        days = f"마감된 거래일 {len(self.days)}일" + (f" ({self.days[0]} ~ {self.days[-1]})" if self.days else "")
+        return f"📅 {self.first} ~ {self.last} 가운데 {days}" + (" + 오늘 장" if self.running else "")
 
 
 def wanted(arguments: argparse.Namespace, calendar: TradingCalendar, now: datetime) -> Wanted:
@@ -38,7 +47,10 @@ def wanted(arguments: argparse.Namespace, calendar: TradingCalendar, now: dateti
     closed = calendar.last_closed(now)
     first, last = date_range(arguments, closed, now.date())
     days = [day for day in calendar.trading_days(first, last) if day <= closed]
-    return Wanted(names, first, last, days, workers)
+    session = calendar.next_session(now)
+    is_asked = first <= session.day <= last or (arguments.first is not None and arguments.last is None)
+    runs = session.open <= now and is_asked
+    return Wanted(names, first, last, days, workers, session if runs else None)
 
 
 def date_range(arguments: argparse.Namespace, closed: date, today: date) -> tuple[date, date]:
@@ -57,12 +69,14 @@ def date_range(arguments: argparse.Namespace, closed: date, today: date) -> tupl
 
 
 def a_date(flag: str, text: str, today: date) -> date:
+    if text in TODAY:
+        return today
     try:
         if not re.fullmatch(r"\d{4}-?\d\d-?\d\d", text, re.ASCII):
             raise ValueError
         day = date.fromisoformat(text)
     except ValueError:
-        raise ConfigError(f"{flag} {text[:20]!r} 은 날짜가 아닙니다. YYYY-MM-DD 로 적으세요.") from None
+        raise ConfigError(f"{flag} {text[:20]!r} 은 날짜가 아닙니다. YYYY-MM-DD 나 today 로 적으세요.") from None
     if day > today:
         raise ConfigError(f"{flag} {day} 은 미래 날짜입니다.")
     if day < today - timedelta(days=MOST_DAYS):

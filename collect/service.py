@@ -59,6 +59,7 @@ class Service:
         self.settled: date | None = None
         self._not_offered: date | None = None
         self._last_round = ""
+        self._failing: frozenset[str] = frozenset()
         self._schedule = clocked_schedule(clock)
 
     def run(self) -> int:
@@ -166,10 +167,12 @@ class Service:
         self._say("trading", self._clock.now() + cadence + GRACE)
 
     def _log_round(self, done: Round, due: Collection[int]) -> Round:
-        """A line a round; an outage is told by its trouble, not every minute."""
+        """A line a round; a WARNING where it failed, once while the same ones fail. Troubles tell of an outage."""
+        failing = frozenset(self.updater.failing)
+        is_news, self._failing = bool(failing - self._failing), failing
         if done.symbols or not self._last_round.startswith("⚠️"):
             self._last_round = done.line(due)
-            _log.info(self._last_round)
+            _log.log(logging.WARNING if done.errors and is_news else logging.INFO, self._last_round)
         return done
 
     # --- between sessions ---
@@ -245,9 +248,11 @@ class Service:
 
     def _say(self, state: str, expect_by: datetime, **more: Any) -> None:
         """Write the status file; a full disk costs the file, not the updater."""
-        current = self.updater.troubles.current
-        troubles = {key: (since.isoformat(timespec="seconds"), text) for key, (since, text) in current.items()}
-        more |= {"pid": os.getpid(), "last_round": self._last_round, "troubles": troubles}
+        updater = self.updater
+        told = {"troubles": updater.troubles.current, "failing": updater.failing}
+        for name, found in told.items():
+            more[name] = {key: (since.isoformat(timespec="seconds"), why) for key, (since, why) in found.items()}
+        more |= {"pid": os.getpid(), "last_round": self._last_round, "left": updater.left}
         try:
             status_file.write(self._settings.log_dir, state, self._clock.now(), expect_by, **more)
             self.updater.troubles.end("상태 파일")

@@ -54,7 +54,7 @@ class Round:
         """The line people `tail -f`."""
         mark = "⚠️" if self.errors or self.left else "✅"
         more = "".join(f" · {interval}분봉 {self.stored[interval]}건" for interval in (5, 15) if interval in due)
-        left = f" · 다음 라운드로 {self.left}종목" if self.left else ""
+        left = f" · {self.left}종목은 다음 라운드로 미룸" if self.left else ""
         return (
             f"{mark} {self.started_at:%H:%M} 1분봉 {self.symbols}종목 · {self.stored[1]}건 저장 · 지연 {self.lag:.1f}초"
             f" · 호출 {self.calls}회 · 오류 {self.errors}{more}{left}"
@@ -91,6 +91,10 @@ class Updater:
         self._tried: dict[str, datetime] = {}
         self._round_began: datetime | None = None
         self._busy: set[str] = set()
+        self.failing: dict[str, tuple[datetime, str]] = {}
+        """Symbols whose last visit failed: since when, and why."""
+        self.left: list[str] = []
+        """Whom the last round left over to the next one."""
         self._guard = threading.Lock()
         self._morning = Morning(client, offered=heals)
         self.troubles = Troubles(clock)
@@ -117,7 +121,7 @@ class Updater:
         active = ranked[: self._active_count]
         self._order = active + [symbol for symbol in self._symbols if symbol not in frozenset(active)]
         self._derived, self._tried, self._round_began = {}, {}, None
-        self._seen = {}
+        self._seen, self.failing, self.left = {}, {}, []
         self.silence.begin()
         ended = session.end.replace(tzinfo=None)
         for (symbol, _), kept in coverage.items():
@@ -142,6 +146,11 @@ class Updater:
         with closing(self._visits(order, session, due, deadline)) as outcomes:
             failed = gather(outcomes, lambda outcome: self._count(done, outcome), str)
         self.troubles.note(failed, any_success=done.symbols > 0)
+        for symbol, error in failed.items():
+            since, _ = self.failing.get(symbol, (done.started_at, ""))
+            self.failing[symbol] = since, str(error)
+        tried = self._tried
+        self.left = [symbol for symbol in order if symbol not in tried or tried[symbol] < done.started_at]
         done.errors, done.left = len(failed), len(order) - done.symbols - len(failed)
         done.calls = self._client.calls - calls
         self._time.compare()
@@ -175,6 +184,7 @@ class Updater:
 
     def _count(self, done: Round, outcome: Outcome) -> None:
         done.symbols += 1
+        self.failing.pop(outcome.task, None)
         for interval, new in outcome.answer.items():
             done.stored[interval] += new
         start_of_minute = done.started_at.replace(second=0, microsecond=0)
@@ -256,6 +266,7 @@ class Updater:
         """
         whole = self._settle.settle(self.calendar, last, until)
         if whole:
+            self.failing, self.left = {}, []
             self.silence.settled()
         return whole
 

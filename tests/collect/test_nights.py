@@ -9,7 +9,12 @@ import pytest
 from backfill_tools import coverage, execute, stored_rows, true_rows
 from updater_tools import FRIDAY, FakeDay, assert_provisional, at
 
+import fetch_minute_data
 from cli import status_file
+from cli.single_instance import only_one
+from collect.asked import wanted
+from db import open_store
+from market.hours import TradingCalendar
 from simulator.traps import Traps
 
 AUCTION = datetime(2026, 11, 20, 15, 30)
@@ -278,3 +283,49 @@ def test_a_round_every_half_hour_lacks_no_minute_and_has_none_too_many(make: Mak
         late = wanted[-1:] if traps.late_rows and held[moment][-1] != wanted[-1] else []  # not shown yet
         assert held[moment] + late == wanted
     assert len(day.rounds()) <= 15
+
+
+# --- what is missing today? ---
+
+
+def test_check_of_the_running_day_says_who_lacks_what_and_why(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    profiles = {"005930": "liquid", "000660": "liquid", "018880": "suspended", "000198": "illiquid"}
+    day = make(at(8, 55), profiles, kis={"traps": AS_KIS})
+    day.clock.plan(at(10, 10, 30), lambda: day.kis.add_fault("shape_numbers", path="today", symbol="000660"))
+    told: list[tuple[int, str]] = []
+    calendar = TradingCalendar()
+
+    def look() -> None:
+        flags = ["--check", "--from", "today", "--symbols", ",".join(profiles)]
+        want = wanted(fetch_minute_data.parser().parse_args(flags), calendar, day.clock.now())
+        store = open_store(day.settings.database, day.clock)
+        with only_one(day.settings, day.clock):
+            code = fetch_minute_data.check(store, want, [], day.settings, day.clock.now())
+        store.close()
+        told.append((code, capsys.readouterr().out))
+
+    for moment in (at(10, 9, 30), at(10, 31, 30)):
+        day.clock.plan(moment, look)
+    day.run(until=at(10, 32))
+    (well, text), (ill, failing) = told
+    assert well == 0 and "✅ 2026-11-20 장중 (10:09 기준" in text and "4종목 가운데 4종목" in text
+    assert ill == 1 and "4종목 가운데 3종목" in failing
+    [row] = [line for line in failing.splitlines() if line.startswith("000660")]
+    assert "10:10~10:30" in row.replace("10:09~10:30", "10:10~10:30") and "10:11부터 실패: " in row
+    status = status_file.told(status_file.read(day.folder), day.clock.now(), verbose=True)[0]
+    assert "   실패: 000660 10:11부터 · " in status and "미룬 종목 없음" in status
+    failed = [level for _, level, line in day.log if "오류 1" in line]
+    assert failed[0] == "WARNING" and set(failed[1:]) == {"INFO"}
+
+
+def test_check_of_a_day_without_an_updater_says_so(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    day = make(at(9, 30))
+    day.run(until=at(9, 32))
+    flags = ["--check", "--from", "20261101", "--symbols", "005930"]
+    want = wanted(fetch_minute_data.parser().parse_args(flags), TradingCalendar(), at(11, 0))
+    assert want.taken == "📅 2026-11-01 ~ 2026-11-19 가운데 마감된 거래일 14일 (2026-11-02 ~ 2026-11-19) + 오늘 장"
+    store = open_store(day.settings.database, day.clock)
+    assert fetch_minute_data.check_running(store, want, day.settings, at(11, 0)) == 1
+    store.close()
+    said = capsys.readouterr().out
+    assert "~10:59" in said and "업데이터가 돌고 있지 않음" in said
