@@ -38,6 +38,7 @@ screenshot: $(VENV)/.dev
 	@sh .ci/browser
 	@sh .ci/npm $(BIN)/python
 	@PYTHONPATH=tests:. $(BIN)/python tests/chart_screenshot.py
+	@PYTHONPATH=tests:. $(BIN)/python tests/alerts_screenshot.py
 
 # 여럿이 나눠 돌립니다. 다른 테스트와 함께 돌다 실패한 것은 한 번 더, 혼자서 돌려 봅니다: 시간을 재는 테스트가 있기 때문입니다.
 define pytest

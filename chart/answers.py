@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from base.clock import Clock
 from base.extras import extra
-from chart.wire import candle_json, day_json, status_of, statuses
+from chart.wire import alert_json, candle_json, day_json, status_of, statuses
 from db import View
 from market.candles import INTERVALS, Candle
 from market.hours import TradingCalendar
@@ -26,6 +26,9 @@ TRACE = 27
 SESSION_MINUTES = 381
 EPOCH = datetime(2000, 1, 1)
 _MOST_DAYS = 400
+MOST_ALERTS = 500
+PATTERN_FED = 30
+"""Candles before the first one shown: a pattern looks at five, and at the size of the ten before them."""
 
 
 class Asked(NamedTuple):
@@ -78,6 +81,26 @@ class Answers:
             "times": [f"{time.isoformat()}+09:00" for time in times],
             "lines": {name: line[len(line) - len(times) :] for name, line in lines(names, fed).items()},
         }
+
+    def patterns(self, symbol: str, interval: Interval, asked: Asked) -> list[dict[str, Any]]:
+        """Candle patterns by time, among the candles that `candles` answers."""
+        for package in ("numpy", "talib"):
+            extra(package, "캔들 패턴")
+        from signals.patterns import found
+
+        shown = self._candles(symbol, interval, asked)
+        times = {candle.timestamp for candle in shown}
+        fed = self._candles(symbol, interval, Asked(None, asked.last, len(shown) + PATTERN_FED)) if shown else []
+        return [
+            {"time": f"{m.timestamp.isoformat()}+09:00", "name": m.name, "label": m.label, "direction": m.direction}
+            for m in found(fed)
+            if m.timestamp in times
+        ]
+
+    def alerts(self, first: date, last: date) -> list[dict[str, Any]]:
+        """What has fired on these days, the newest first, at most `MOST_ALERTS`; of the symbols that are shown."""
+        kept = self._view.alerts(_midnight(first), _last_moment(last), MOST_ALERTS)
+        return [alert_json(one, self.names[one.symbol]) for one in kept if one.symbol in self.names]
 
     def days(self, symbol: str, first: date, last: date) -> list[dict[str, Any]]:
         """Every trading day of the range up to today: its session, and what is known of it."""

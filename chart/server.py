@@ -75,6 +75,14 @@ class Page:
         symbol, names = symbol_of(query, self._answers.names), names_of(query)
         return JSONResponse(self._answers.indicators(symbol, interval_of(query), names, asked_of(query)))
 
+    def patterns(self, request: Request) -> Response:
+        query = request.query_params
+        interval, asked = interval_of(query), asked_of(query)
+        return JSONResponse(self._answers.patterns(symbol_of(query, self._answers.names), interval, asked))
+
+    def alerts(self, request: Request) -> Response:
+        return JSONResponse(self._answers.alerts(*range_of(request.query_params)))
+
     def days(self, request: Request) -> Response:
         query = request.query_params
         first, last = range_of(query)
@@ -145,6 +153,8 @@ def application(page: Page, hub: Hub, password: str) -> ASGIApp:
         Route("/api/symbols", page.symbols),
         Route("/api/candles", page.candles),
         Route("/api/indicators", page.indicators),
+        Route("/api/patterns", page.patterns),
+        Route("/api/alerts", page.alerts),
         Route("/api/days", page.days),
         Route("/health", page.health),
         WebSocketRoute("/ws", page.live),

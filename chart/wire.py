@@ -31,6 +31,33 @@ def candle_json(candle: Candle, status: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+class Fired(Protocol):
+    """A row of the table of alerts."""
+
+    @property
+    def rule(self) -> str: ...
+    @property
+    def symbol(self) -> str: ...
+    @property
+    def interval(self) -> int: ...
+    @property
+    def timestamp(self) -> datetime: ...
+    @property
+    def severity(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def value(self) -> float: ...
+
+
+def alert_json(alert: Fired, name: str) -> dict[str, Any]:
+    """`time` is the start of the window that fired."""
+    return {
+        "time": f"{alert.timestamp.isoformat()}+09:00", "symbol": alert.symbol, "name": name, "rule": alert.rule,
+        "interval": alert.interval, "severity": alert.severity, "text": alert.text, "value": alert.value,
+    }  # fmt: skip
+
+
 def status_of(known: Known | None) -> str:
     """COMPLETE, UNPROVEN or PROVISIONAL: what the coverage row of its day says of a stored candle."""
     return _OF_A_DAY.get(known.status, "PROVISIONAL") if known else "PROVISIONAL"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 from typing import NamedTuple, Protocol
@@ -89,7 +90,7 @@ def chart(arguments: argparse.Namespace, folder: Path, doors: Doors) -> int:
     )
     names = symbols_file.choose(arguments.symbols, arguments.symbols_file)
     with Simulator(now=clock.now, rate=CHART_RATE) as simulator:
-        settings = replace(demo_settings(simulator.url, folder), rate_limit=CHART_RATE)
+        settings = with_alerts(replace(demo_settings(simulator.url, folder), rate_limit=CHART_RATE))
         with closing(open_store(settings.database, clock)) as store:
             store.preflight()
 
@@ -100,6 +101,14 @@ def chart(arguments: argparse.Namespace, folder: Path, doors: Doors) -> int:
 
         console.say(f"🎬 시연: 지금이 {start:%Y-%m-%d %H:%M}인 것처럼 시뮬레이터가 움직입니다. 지어낸 값입니다.")
         return doors.show(clock, settings, beside)
+
+
+def with_alerts(settings: Settings) -> Settings:
+    """The rules of the example, sent nowhere: the page shows what fires."""
+    rules = Path(__file__).resolve().parent.parent / "alerts.example.toml"
+    if not rules.is_file() or any(find_spec(package) is None for package in ("numpy", "talib")):
+        return settings
+    return replace(settings, wings=replace(settings.wings, alerts_file=rules))
 
 
 def _trade(hub: Hub, simulator: Simulator, names: Iterable[str], clock: Clock) -> None:

@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS {ALERTS} (
     message VARCHAR(500) NOT NULL,
     value DOUBLE NOT NULL,
     created_at DATETIME NOT NULL,
-    PRIMARY KEY (rule_name, stock_symbol, minute_interval, timestamp)
+    PRIMARY KEY (timestamp, stock_symbol, minute_interval, rule_name)
 )
 """
 

@@ -55,7 +55,8 @@ SERVERS = {
     "python -m simulator --port 9443 --at 2026-11-20T10:00",
 }  # fmt: skip
 """They end when told to: tests/chart and tests/simulator start them."""
-RUN_ELSEWHERE = {"make demo", "make test", "cp .env.example .env", *BACKGROUND, *SERVERS}
+COPIES = {"cp .env.example .env", "cp alerts.example.toml alerts.toml"}
+RUN_ELSEWHERE = {"make demo", "make test", *COPIES, *BACKGROUND, *SERVERS}
 
 
 # --- the parts that are made ---

@@ -28,3 +28,11 @@ export async function candles(symbol, interval, more = {}) {
   const answer = await get("/api/candles", { symbol, interval, ...more });
   return answer.candles.map(candleOf);
 }
+
+/** @typedef {{time: number, name: string, label: string, direction: "up" | "down" | "none"}} Pattern */
+/** @typedef {{time: number, symbol: string, name: string, rule: string, interval: number, severity: string, text: string, value: number}} Alert */
+
+/** @param {string} symbol @param {number | "day"} interval @param {Record<string, string | number>} more @returns {Promise<Pattern[]>} */
+export const patterns = async (symbol, interval, more) => (await get("/api/patterns", { symbol, interval, ...more })).map(candleOf);
+/** Newest first. @param {string} first @param {string} last @returns {Promise<Alert[]>} */
+export const alerts = async (first, last) => (await get("/api/alerts", { from: first, to: last })).map(candleOf);

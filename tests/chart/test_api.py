@@ -11,9 +11,10 @@ import requests
 from chart_testing import FRIDAY, MONDAY, NAMES, Server, filled, put, serving
 from store_testing import CALENDAR, minutes, windows
 
+from base.clock import Clock
 from base.kst import KST
 from config.settings import Database
-from db import Store
+from db import KeptAlert, Store, open_alerts, open_store
 
 
 @pytest.fixture
@@ -120,6 +121,38 @@ def test_indicators_stand_at_the_times_of_the_candles(lite):
         assert get(lite, "api/indicators", names=names, **asked).status_code == 400
 
 
+def test_patterns_are_those_of_the_candles_that_are_shown(lite):
+    asked = {"symbol": "005930", "interval": 5, "limit": 50}
+    told = get(lite, "api/patterns", **asked).json()
+    whole = get(lite, "api/patterns", **asked | {"limit": 150}).json()
+    times = [c["time"] for c in candles(lite, 5, limit=50)]
+    assert told and told == [mark for mark in whole if mark["time"] in times]  # the first is fed with what is before it
+    assert {tuple(mark) for mark in told} == {("time", "name", "label", "direction")}
+    assert {mark["direction"] for mark in told} <= {"up", "down", "none"}
+    assert get(lite, "api/patterns", symbol="035420").json() == []
+    assert get(lite, "api/patterns", symbol="999999").status_code == 404
+
+
+def test_alerts_of_some_days_the_newest_first(any_database, any_store):
+    with serving(any_database) as page:
+        asked = {"from": FRIDAY, "to": MONDAY}
+        assert get(page, "api/alerts", **asked).json() == []  # no table yet
+        table = open_alerts(any_database, page.clock)
+        early = KeptAlert("급등락", "005930", 1, datetime(2026, 11, 20, 9), "warning", "5분 동안 +3.14%", 3.14)
+        late = early._replace(symbol="000660", timestamp=datetime(2026, 11, 23, 15, 30), interval=5, severity="info")
+        table.keep([early, late, early._replace(symbol="999999")], page.clock.now())
+        table.close()
+        told = get(page, "api/alerts", **asked).json()
+        assert [one["symbol"] for one in told] == ["000660", "005930"]  # not of a symbol that is not shown
+        assert told[1] == {
+            "time": "2026-11-20T09:00:00+09:00", "symbol": "005930", "name": "삼성전자", "rule": "급등락",
+            "interval": 1, "severity": "warning", "text": "5분 동안 +3.14%", "value": 3.14,
+        }  # fmt: skip
+        assert [one["symbol"] for one in get(page, "api/alerts", **{"from": FRIDAY, "to": FRIDAY}).json()] == ["005930"]
+        for wrong in ({}, {"from": FRIDAY}, {"from": MONDAY, "to": FRIDAY}, {"from": "x", "to": FRIDAY}):
+            assert get(page, "api/alerts", **wrong).status_code == 400
+
+
 @pytest.mark.parametrize(
     ("query", "code"),
     [
@@ -165,14 +198,20 @@ def test_a_reader_never_makes_a_writer_wait(tmp_path, lite):
     store.close()
 
 
-def test_select_is_all_it_needs(database, store):
+def test_select_is_all_it_needs(server):
     """The rights of a MySQL user who may only read."""
+    database = server.fresh()
+    store = open_store(database, Clock())
+    store.preflight()
     filled(store)
     reader = replace(database, user="looker", password="only")
     store._read("CREATE USER IF NOT EXISTS looker@'%' IDENTIFIED BY 'only'")
     store._read(f"GRANT SELECT ON `{database.name}`.* TO looker@'%'")
     with serving(reader) as found:
         assert len(candles(found, 1)) == 400
+        assert get(found, "api/alerts", **{"from": FRIDAY, "to": MONDAY}).json() == []
+    store.close()
+    server.drop(database)
 
 
 def test_headers_and_static_files(lite):

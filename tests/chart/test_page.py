@@ -16,7 +16,7 @@ from store_testing import CALENDAR, minutes
 
 from base.clock import Clock
 from base.kst import KST
-from db import Store, open_store
+from db import KeptAlert, Store, open_alerts, open_store
 
 TODAY = minutes(CALENDAR.session(MONDAY), 7)
 AT = datetime(2026, 11, 23, 10, 30, 2, tzinfo=KST)
@@ -143,6 +143,50 @@ def test_indicators_switch_on_and_off(page):
     for study in ("rsi", "macd", "bands", "ma", "vwap"):
         click(page, f'[data-study="{study}"]')
     wait(page, "document.getElementById('lines').textContent === ''")
+    assert errors(page) == []
+
+
+def fired(database, *alerts: KeptAlert) -> None:
+    table = open_alerts(database, Clock())
+    table.keep(alerts, AT)
+    table.close()
+
+
+def test_alerts_are_marked_and_listed_and_lead_to_their_candle(page, database):
+    alert = KeptAlert("급등락", "005930", 1, datetime(2026, 11, 23, 10, 5), "info", "5분 동안 +3.14% <b>", 3.14)
+    other = alert._replace(symbol="000660", interval=5, timestamp=datetime(2026, 11, 20, 11), severity="critical")
+    volume = alert._replace(rule="거래량")
+    fired(database, alert, volume, other, volume._replace(timestamp=datetime(2026, 11, 23, 10, 14)))
+    page.execute_script("document.querySelector('[data-interval=\"5\"]').click()")
+    wait(page, f"{READY} === '005930 5'")
+    wait(page, "document.getElementById('alerts-button').textContent === '알림 3'", 15)
+    wait(page, "document.getElementById('chart').dataset.marks === '10:05 거래량 · 급등락, 10:10 거래량'")
+    click(page, '[data-interval="15"]')
+    wait(page, "document.getElementById('chart').dataset.marks === '10:00 거래량 외 2'")
+    click(page, "#alerts-button")
+    wait(page, "document.querySelectorAll('#alert-rows tr').length === 4")
+    cells = [cell.text for cell in page.find_elements(By.CSS_SELECTOR, "#alert-rows tr:last-child > *")]
+    assert cells == ["11월 20일 (금) 11:00", "SK하이닉스", "급등락", "심각", "5분 동안 +3.14% <b>"]
+    shot(page, "alerts")
+    click(page, "#alert-rows tr:last-child button")
+    wait(page, f"{READY} === '000660 5' && !document.getElementById('alerts').open")
+    wait(page, "document.getElementById('chart').dataset.marks === '11:00 급등락'")
+    assert errors(page) == []
+
+
+def test_patterns_are_switched_on_and_off(page):
+    click(page, '[data-interval="5"]')
+    wait(page, f"{READY} === '005930 5'")
+    marks = "document.getElementById('chart').dataset.marks"
+    assert page.execute_script(f"return {marks}") == ""
+    click(page, '[data-study="patterns"]')
+    wait(page, f"{marks}.split(', ').length > 2")
+    told = page.execute_script("return fetch('/api/patterns?symbol=005930&interval=5').then((answer) => answer.json())")
+    shown = {f"{mark['time'][11:16]} {mark['label'] if mark['direction'] != 'none' else ''}" for mark in told}
+    assert {*page.execute_script(f"return {marks}").split(", ")} == shown
+    shot(page, "patterns")
+    click(page, '[data-study="patterns"]')
+    wait(page, f"{marks} === ''")
     assert errors(page) == []
 
 
