@@ -8,10 +8,6 @@ from dataclasses import dataclass
 
 COUNTED = True
 """Whether the counted habits are on by default."""
-FILLED = False
-"""Fillers all day by default: counted, off while VTS has to halve an auction that is the day's only row."""
-LATE = False
-"""Minutes that show late by default: counted, off while tests want the last minute stored right after its end."""
 
 
 @dataclass
@@ -29,8 +25,8 @@ class Traps:
     `unquoted` = error answers of data calls come with a key without quotes.
     """
 
-    fillers: bool = FILLED
-    late_rows: bool = LATE
+    fillers: bool = COUNTED
+    late_rows: bool = COUNTED
     phantoms: str = "counted"
     past_running: bool = COUNTED
     off_hours: float = 0.23

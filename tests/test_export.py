@@ -280,6 +280,7 @@ def test_adjusted_prices_are_adjusted_on_reading_alone(
         db.read_candles("000660", 30, CSAT, LAST, adjusted=True, **said)
 
 
+@pytest.mark.slow
 def test_adjusted_and_plain_prices_do_not_mix_in_a_folder(
     sim: Simulator, light: Database, tmp_path: Path, export: Export
 ) -> None:
@@ -290,6 +291,7 @@ def test_adjusted_and_plain_prices_do_not_mix_in_a_folder(
     assert ran.code == 1 and "섞을 수 없습니다" in ran.err
 
 
+@pytest.mark.slow
 def test_what_a_backfill_stored_is_what_is_exported(sim: Simulator, tmp_path: Path) -> None:
     """The two commands as a user types them, one after the other."""
     user = User(tmp_path, sim.url, f"sqlite:///{tmp_path}/mine.sqlite3")

@@ -201,6 +201,7 @@ def test_a_token_asked_for_too_soon_is_waited_for(operator: Operator, kis: Simul
     completes(operator, kis)
 
 
+@pytest.mark.slow
 def test_a_token_that_kis_itself_refuses_ends_the_run(operator: Operator, kis: Simulator) -> None:
     kis.add_fault("egw00121", path="past")
     kis.add_fault("egw00121", path="daily")
@@ -384,6 +385,7 @@ def test_a_server_that_stays_away(keeper: Operator, own_server: Server, kis: Sim
     completes(keeper, kis)
 
 
+@pytest.mark.slow
 def test_a_server_that_becomes_read_only(keeper: Operator, own_server: Server, kis: Simulator) -> None:
     keeper.moment.pace = 30
     process = at_work(keeper, 1)
@@ -424,6 +426,7 @@ def test_rows_locked_by_another_are_waited_for(keeper: Operator, own_server: Ser
     assert_true(keeper.database, kis, SYMBOLS, days(kis))
 
 
+@pytest.mark.slow
 def test_rows_locked_for_ever_end_the_run(keeper: Operator, own_server: Server, kis: Simulator) -> None:
     keeper.moment.pace = 15
     assert keeper.run(*FLAGS).code == 0
@@ -484,6 +487,7 @@ def test_a_connection_lost_to_a_crowd_comes_back(keeper: Operator, own_server: S
     assert_true(keeper.database, kis, SYMBOLS, days(kis))
 
 
+@pytest.mark.slow
 def test_a_privilege_revoked_in_the_middle(keeper: Operator, own_server: Server, kis: Simulator) -> None:
     """Rights on the tables: a right on the whole database would hold until the session ends."""
     server, account = keeper.admin
@@ -519,6 +523,7 @@ def settles(operator: Operator, kis: Simulator) -> None:
     assert_true(operator.database, kis, SYMBOLS, days(kis, date(2026, 11, 13)))
 
 
+@pytest.mark.slow
 def test_a_store_that_dies_under_the_updater(keeper: Operator, own_server: Server, kis: Simulator) -> None:
     keeper.moment.jump(NOON)
     keeper.moment.pace = 6
@@ -660,6 +665,7 @@ BAD_TOKENS = {
 }
 
 
+@pytest.mark.slow
 def test_a_garbage_token_file_is_replaced(operator: Operator, kis: Simulator) -> None:
     file = operator.folder / "kis_rest_token.json"
     for number, content in enumerate(BAD_TOKENS.values(), 1):
@@ -676,6 +682,7 @@ def test_a_garbage_token_file_is_replaced(operator: Operator, kis: Simulator) ->
 JUMPS = {"forward": timedelta(hours=3), "back": timedelta(hours=-3), "a day back": timedelta(days=-1)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jump", JUMPS.values(), ids=JUMPS)
 def test_a_clock_that_jumps_in_mid_run(operator: Operator, kis: Simulator, jump: timedelta) -> None:
     process = operator.spawn(
@@ -687,6 +694,7 @@ def test_a_clock_that_jumps_in_mid_run(operator: Operator, kis: Simulator, jump:
     assert operator.run(*FLAGS, timeout=20).code == 0, "stamps of the other time hold nobody up"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [90, -90])
 def test_a_clock_that_is_wrong_stores_only_what_kis_has_closed(
     operator: Operator, kis: Simulator, seconds: int
@@ -704,6 +712,7 @@ def test_a_clock_that_is_wrong_stores_only_what_kis_has_closed(
     assert newest[0][0] + timedelta(minutes=1) <= kis.now()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hours", [10.5, 29])
 def test_a_clock_hours_ahead_settles_no_day_that_still_runs_at_kis(
     operator: Operator, kis: Simulator, hours: float
@@ -749,6 +758,7 @@ def test_two_updaters_at_once(operator: Operator, kis: Simulator) -> None:
 CLOSED = {"stdin": "<&-", "stdout": ">&-", "stderr": "2>&-", "all": "<&- >&- 2>&-", "stdout full": ">/dev/full"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("redirect", CLOSED.values(), ids=CLOSED)
 def test_streams_that_are_closed(operator: Operator, kis: Simulator, redirect: str) -> None:
     command = ["sh", "-c", f'exec "$@" {redirect}', "sh", *operator.command("fetch_minute_data", *FLAGS)]
@@ -779,6 +789,7 @@ LOCALES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("environ", LOCALES.values(), ids=LOCALES)
 def test_any_locale_and_console(operator: Operator, kis: Simulator, environ: dict[str, str]) -> None:
     ran = operator.run("--symbols", "005930,373220", "--days", "1", **environ)

@@ -275,6 +275,7 @@ def test_make_knows_its_targets(target: str) -> None:
     assert subprocess.run(["make", "-n", target], cwd=ROOT, env=environ, capture_output=True).returncode == 0
 
 
+@pytest.mark.slow
 @posix
 def test_the_scripts_commands_run_in_the_order_of_the_readme(user: User) -> None:
     """Nothing is stored at first: `--check` says so with exit 1; what the backfill stored, it finds."""

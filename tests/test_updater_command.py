@@ -291,6 +291,7 @@ def test_the_demo_is_a_running_market_until_ctrl_c(tmp_path: Path):
 # --- two on one key ---
 
 
+@pytest.mark.slow
 def test_a_backfill_beside_the_updater_costs_it_less_than_half(make: Make, tmp_path: Path):
     """One token, no call too many, both whole; a round of 30 symbols takes 2 s alone."""
     import fetch_minute_data  # noqa: F401  (compiled before the clock runs)

@@ -43,6 +43,7 @@ from market.hours import TradingCalendar
 from realtime_updater import PATIENCE
 from simulator.http import Call
 from simulator.simulator import Simulator
+from simulator.traps import Traps
 
 FRIDAY = date(2026, 11, 20)
 MINUTES = {"ONE_MINUTE": 1, "FIVE_MINUTES": 5, "FIFTEEN_MINUTES": 15}
@@ -212,7 +213,8 @@ class FakeDay:
         **changes: Any,
     ) -> None:
         self.clock = FakeClock(start)
-        options = {"rate": 1e9, "profiles": profiles, **(kis or {})}
+        prompt = Traps(late_rows=False)  # the last minute is looked at; rows that show late have tests of their own
+        options = {"rate": 1e9, "profiles": profiles, "traps": prompt, **(kis or {})}
         self.kis = Simulator(now=self.clock.now, monotonic=self.clock.time, **options)
         self.kis.start()
         self.folder, self.symbols = folder, list(profiles)

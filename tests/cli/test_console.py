@@ -385,6 +385,7 @@ def test_what_looks_like_a_token_is_hidden_though_nobody_named_it(line, hidden):
     assert Redactor([])(line) == hidden
 
 
+@pytest.mark.slow
 @given(secret=st.text(min_size=4, max_size=40), before=st.text(max_size=10), after=st.text(max_size=10))
 def test_no_secret_of_four_characters_survives(secret, before, after):
     hidden = Redactor([secret])(f"{before}|{secret}|{after}")

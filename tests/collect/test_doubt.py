@@ -65,6 +65,7 @@ def is_hit(kis: Simulator, surprise: Any, symbol: str, day: date) -> bool:
     return surprise.matches(symbol, day) and bool(kis.truth(symbol, day)) and not at_a_minute
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_told_always_of_a_third_of_all_days_it_costs_marks_and_no_candle(user: User, kis: Simulator, kind: str) -> None:
     surprise: Any = kis.add_fault(kind, rate=0.3)

@@ -164,6 +164,7 @@ def test_fillers_while_the_daily_candle_moves_are_a_trouble(make: Make, monkeypa
     assert len(day.lines("⚠️")) == 1 and day.lines("일봉 거래량은 늘고 있습니다")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fillers", [True, False])
 @pytest.mark.parametrize(
     ("symbols", "profile"),

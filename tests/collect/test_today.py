@@ -17,6 +17,7 @@ from collect.today import Seen, read_day, read_today
 from market.candles import Candle, Candles, aggregate
 from market.running_day import floor, merged
 from simulator.simulator import Simulator
+from simulator.traps import Traps
 
 SESSION = session()
 DAY = SESSION.day
@@ -157,7 +158,8 @@ def test_off_hours_turnover_before_a_late_first_trade_costs_one_more_look():
 def test_against_the_simulated_kis_at_every_hour(hour: int, tmp_path: Any):
     """Fillers, phantom rows, the doubled auction, the newest row that shows the minute before, the after-market."""
     clock = FakeClock(now(hour, 41, 30))
-    with Simulator(now=clock.now, rate=1e9, profiles={"005930": "medium", "373220": "illiquid"}) as sim:
+    profiles, prompt = {"005930": "medium", "373220": "illiquid"}, Traps(late_rows=False)
+    with Simulator(now=clock.now, rate=1e9, profiles=profiles, traps=prompt) as sim:
         for symbol in ("005930", "373220"):
             client = Pages()
             client.today_minutes = lambda symbol, last: sim.answers.today(symbol, f"{last:%H%M%S}", sim.now())  # type: ignore[method-assign]

@@ -217,6 +217,7 @@ def test_a_day_of_faults_a_dead_token_a_dead_database_and_a_dead_kis(make: Make,
     assert not day.service.updater.troubles.current
 
 
+@pytest.mark.slow
 def test_five_percent_of_each_fault_at_once(make: Make):
     """Two answers of three are faulty; the hour is not whole by its rounds, but after the night."""
     day = make(at(15, 0))
@@ -226,6 +227,7 @@ def test_five_percent_of_each_fault_at_once(make: Make):
     day.assert_week()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("persistent", [False, True])
 def test_rows_that_todays_tr_lacks_are_put_right_by_the_settle(make: Make, persistent: bool):
     day = make(at(13, 30), {"005930": "liquid", "000660": "medium"}, every=SELDOM)
@@ -260,6 +262,7 @@ def test_a_symbol_that_failed_for_an_hour_is_whole_afterwards_without_the_settle
     assert len(day.lines("005930 문제 시작")) == len(day.lines("005930 복구")) == 1
 
 
+@pytest.mark.slow
 def test_symbols_that_always_fail_do_not_hold_up_the_others(make: Make):
     bad = [f"00000{n}" for n in range(6)]
     day = make(at(14, 50), {**dict.fromkeys(bad, "liquid"), "005930": "liquid"}, every=SELDOM)
@@ -277,6 +280,7 @@ def test_symbols_that_always_fail_do_not_hold_up_the_others(make: Make):
     assert not day.service.updater.troubles.current
 
 
+@pytest.mark.slow
 def test_kis_down_for_an_hour_is_two_lines_of_log(make: Make):
     day = make(at(10, 0))
     day.clock.plan(at(10, 5, 30), lambda: day.kis.down())

@@ -114,6 +114,7 @@ def test_without_the_c_extension_the_reason_is_told(
     assert any("C 확장" in line for line in caplog.messages)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crash", [False, True])
 @pytest.mark.parametrize("statement", ["SELECT minute_interval, timestamp", "INSERT INTO stock_minute_prices"])
 def test_the_server_restarts_in_the_middle_of_a_transaction(
@@ -138,6 +139,7 @@ def test_a_write_that_was_cut_off_leaves_the_old_day_whole(own_server: Server, s
     assert is_whole(store, 1)
 
 
+@pytest.mark.slow
 def test_the_server_restarts_again_and_again_while_days_are_stored(own_server: Server, store: Store) -> None:
     for seed in range(1, 4):
         restart = threading.Timer(random.uniform(0, 0.05), own_server.restart, kwargs={"crash": True})
@@ -361,6 +363,7 @@ def backend(server: Server, database: Database) -> Iterator[dict[str, int]]:
     end()
 
 
+@pytest.mark.slow
 def test_another_writer_on_the_same_rows_neither_corrupts_a_day_nor_is_felt(
     server: Server, database: Database, backend: dict[str, Any]
 ) -> None:
