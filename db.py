@@ -153,14 +153,17 @@ class Store:
         )
         return lines
 
-    def coverage(self, symbols: Sequence[str], first: date, last: date) -> dict[tuple[str, date], Coverage]:
-        """The verified symbol-days from `first` to `last`, both included."""
+    def coverage(
+        self, symbols: Sequence[str], first: date, last: date, *, status: str | None = None
+    ) -> dict[tuple[str, date], Coverage]:
+        """The verified symbol-days from `first` to `last`, both included; those of this `status` alone."""
         if not symbols or not self._shape.coverage:
             return {}
         rows = self._read(
             "SELECT stock_symbol, trade_date, status, note, count_1min, count_5min, count_15min, verified_at"
-            f" FROM stock_minute_coverage WHERE stock_symbol IN ({marks(symbols)}) AND trade_date BETWEEN %s AND %s",
-            *symbols, first, last,
+            f" FROM stock_minute_coverage WHERE stock_symbol IN ({marks(symbols)}) AND trade_date BETWEEN %s AND %s"
+            f"{' AND status = %s' if status else ''}",
+            *symbols, first, last, *([status] if status else []),
         )  # fmt: skip
         return {(row[0], day_of(row[1])): Coverage(row[2], row[3], row[4:7], moment_of(row[7])) for row in rows}
 
@@ -222,14 +225,12 @@ class Store:
         self._link.transaction(lambda run: factors.keep(run, symbol, found, naive(now)))
 
     def spans(self, symbols: Sequence[str]) -> dict[str, tuple[datetime, datetime]]:
-        """First and last 1-minute candle of each symbol that has any, naive KST."""
+        """First and last 1-minute candle of each symbol that has any, naive KST: the two ends of the key."""
         found = {}
+        end = f"FROM stock_minute_prices{self._shape.hint} WHERE stock_symbol = %s AND minute_interval = %s"
         for symbol in symbols if self._shape.prices else ():
-            first, last = self._read(
-                "SELECT MIN(timestamp), MAX(timestamp) FROM stock_minute_prices"
-                " WHERE stock_symbol = %s AND minute_interval = %s",
-                symbol, NAMES[1],
-            )[0]  # fmt: skip
+            sql = f"SELECT (SELECT MIN(timestamp) {end}), (SELECT MAX(timestamp) {end})"
+            first, last = self._read(sql, *[symbol, NAMES[1]] * 2)[0]
             if first is not None:
                 found[symbol] = (moment_of(first), moment_of(last))
         return found
@@ -239,7 +240,7 @@ class Store:
         if not symbols or not self._shape.prices:
             return list(symbols)
         rows = self._read(
-            "SELECT stock_symbol, SUM(close_price * volume) FROM stock_minute_prices"
+            f"SELECT stock_symbol, SUM(close_price * volume) FROM stock_minute_prices{self._shape.hint}"
             f" WHERE stock_symbol IN ({marks(symbols)}) AND minute_interval = %s AND timestamp >= %s"
             " GROUP BY stock_symbol",
             *symbols, NAMES[15], datetime.combine(since, time()),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ from market.hours import Session, TradingCalendar
 from market.past_day import BELIEVED_HOURS, COMPLETE, NO_TRADES, UNPROVEN
 
 PROVISIONAL = "PROVISIONAL"
+AT_A_TIME = 100
+"""Symbols of which everything is held in memory at once: a year of 2,700 would be 330 MB."""
 
 
 class SymbolDay(NamedTuple):
@@ -34,22 +37,42 @@ def plan(
 
     `force` wants them all again, `recheck` those that are UNPROVEN.
     """
-    if not (symbols and days):
-        return []
+    tasks: list[SymbolDay] = []
+    sessions = {day: calendar.session(day) for day in days}
+    for some in _some(symbols) if days else ():
+        tasks += _of_some(store, calendar, some, days, force, recheck)
+    changed = [day for day in days if calendar.session(day) != sessions[day]]
+    if changed and len(symbols) > AT_A_TIME:  # rows of a later symbol showed the day's true hours
+        again = [task for some in _some(symbols) for task in _of_some(store, calendar, some, changed, force, recheck)]
+        kept = [task for task in tasks if task.day not in frozenset(changed)]
+        place = {symbol: number for number, symbol in enumerate(symbols)}
+        return sorted([*kept, *again], key=lambda task: (place[task.symbol], task.day))
+    return tasks
+
+
+def _of_some(
+    store: Store, calendar: TradingCalendar, symbols: Sequence[str], days: Sequence[date], force: bool, recheck: bool
+) -> list[SymbolDay]:
+    """`plan` of as many symbols as one likes to hold in memory at a time."""
     coverage = store.coverage(symbols, days[0], days[-1])
     for (_, day), one in coverage.items():
-        if BELIEVED_HOURS in (one.note or ""):
+        if one.note and BELIEVED_HOURS in one.note:
             calendar.believe_late(day)
-    counts = store.counts(symbols, [calendar.session(day) for day in days])
+    sessions = {day: calendar.session(day) for day in days}
+    counts = store.counts(symbols, list(sessions.values()))
 
     def why(key: tuple[str, date]) -> str:
         known = coverage.get(key)
         if force or (recheck and known is not None and known.status == UNPROVEN):
             return "다시 받기"
-        return why_missing(known, counts.get(key, (0, 0, 0))) or _cut_short(known, calendar.session(key[1]))
+        return why_missing(known, counts.get(key, (0, 0, 0))) or _cut_short(known, sessions[key[1]])
 
     tasks = (SymbolDay(*key, why(key)) for key in product(symbols, days))
     return [task for task in tasks if task.why]
+
+
+def _some(symbols: Sequence[str]) -> list[Sequence[str]]:
+    return [symbols[start : start + AT_A_TIME] for start in range(0, len(symbols), AT_A_TIME)]
 
 
 def why_missing(known: Coverage | None, held: Counts) -> str:
@@ -61,7 +84,13 @@ def why_missing(known: Coverage | None, held: Counts) -> str:
         return "아직 받지 않음"
     if known.status not in (COMPLETE, NO_TRADES, UNPROVEN):
         return "장중 임시 데이터 (마감 확정 전)"
-    pairs = zip(INTERVALS, held, known.counts, strict=True)
+    return _lost(held, known.counts)
+
+
+@lru_cache(maxsize=10_000)
+def _lost(held: Counts, counts: Counts) -> str:
+    """One text for all that lack the same: there may be half a million of them."""
+    pairs = zip(INTERVALS, held, counts, strict=True)
     lost = [f"{interval}분봉 {had - has}건" for interval, has, had in pairs if has < had]
     return f"{', '.join(lost)} 사라짐" if lost else ""
 
@@ -74,8 +103,11 @@ def _cut_short(known: Coverage | None, session: Session) -> str:
 
 def unproven(store: Store, symbols: Sequence[str], days: Sequence[date]) -> list[SymbolDay]:
     """The symbol-days that are stored as KIS told them though something contradicts, with the reason (law 13)."""
-    if not (symbols and days):
-        return []
-    coverage = store.coverage(symbols, days[0], days[-1])
-    known = ((key, coverage.get(key)) for key in product(symbols, days))
-    return [SymbolDay(*key, one.note or "") for key, one in known if one and one.status == UNPROVEN]
+    found: list[SymbolDay] = []
+    wanted = frozenset(days)
+    for some in _some(symbols) if days else ():
+        place = {symbol: number for number, symbol in enumerate(some)}
+        marked = store.coverage(some, days[0], days[-1], status=UNPROVEN)
+        ordered = sorted(marked, key=lambda key: (place[key[0]], key[1]))
+        found += [SymbolDay(*key, marked[key].note or "") for key in ordered if key[1] in wanted]
+    return found

@@ -150,22 +150,31 @@ def _check_by_symbol(
     unproven: Sequence[SymbolDay],
 ) -> str:
     rows = []
+    numbers = {day: number for number, day in enumerate(days)}
+    missing_of, unproven_of = _by_symbol(missing), _by_symbol(unproven)
     for symbol, name in names.items():
-        gone = [task for task in missing if task.symbol == symbol]
-        doubtful = [task._replace(why=f"❓ {task.why}") for task in unproven if task.symbol == symbol]
+        gone = missing_of.get(symbol, [])
+        doubtful = [task._replace(why=f"❓ {task.why}") for task in unproven_of.get(symbol, [])]
         first, last = (f"{at:%m-%d %H:%M}" for at in spans[symbol]) if symbol in spans else ("-", "-")
         mark = "❗" if gone else "❓" if doubtful else "✅"
         counts = [str(len(days) - len(gone)), str(len(gone))]
-        rows.append([mark, symbol, name, *counts, first, last, _reasons([*gone, *doubtful], days)])
+        rows.append([mark, symbol, name, *counts, first, last, _reasons([*gone, *doubtful], days, numbers)])
     return console.table(["", "종목", "이름", "완료", "빠짐", "첫 캔들", "마지막 캔들", "이유"], rows)
 
 
-def _reasons(gone: Sequence[SymbolDay], days: Sequence[date]) -> str:
+def _by_symbol(tasks: Sequence[SymbolDay]) -> dict[str, list[SymbolDay]]:
+    found: dict[str, list[SymbolDay]] = {}
+    for task in tasks:
+        found.setdefault(task.symbol, []).append(task)
+    return found
+
+
+def _reasons(gone: Sequence[SymbolDay], days: Sequence[date], numbers: Mapping[date, int]) -> str:
     """Every missing or doubtful day by its reason; days in a row as a span."""
     reasons: dict[str, list[int]] = {}
     for task in gone:
-        reasons.setdefault(task.why, []).append(days.index(task.day))
-    return " / ".join(f"{why}: {_spans([days[n] for n in numbers], numbers)}" for why, numbers in reasons.items())
+        reasons.setdefault(task.why, []).append(numbers[task.day])
+    return " / ".join(f"{why}: {_spans([days[n] for n in found], found)}" for why, found in reasons.items())
 
 
 def _spans(gone: Sequence[date], numbers: Sequence[int]) -> str:
