@@ -47,6 +47,7 @@ _EXAMPLES = """\
   python fetch_minute_data.py --check --from today      오늘 장에서 지금까지
 
 종료 코드: 0 모두 있음 · 1 빠진 종목일 있음 · 2 사용법·설정 오류 · 130 중단
+종목일: 한 종목의 하루
 """
 
 
@@ -61,9 +62,9 @@ def parser() -> argparse.ArgumentParser:
     mode = how.add_mutually_exclusive_group()
     mode.add_argument("--check", action="store_true", help="빠진 것을 표로 보이기만 (KIS 호출·저장 없음)")
     mode.add_argument("--dry-run", action="store_true", help="받을 양과 걸릴 시간만 보이기 (KIS 호출·저장 없음)")
-    mode.add_argument("--dedupe", action="store_true", help="테이블의 중복 행을 (최신만 남기고) 정리하고 시작")
     mode.add_argument("--doctor", action="store_true", help="첫 실행 점검: KIS·DB·이 컴퓨터를 2분 안에 (저장 없음)")
     mode.add_argument("--demo", action="store_true", help="내장 시뮬레이터와 SQLite로 시연 (키·MySQL 불필요)")
+    how.add_argument("--dedupe", action="store_true", help="중복 행을 최신만 남기고 시작 (--dry-run: 보기만)")
     again = how.add_mutually_exclusive_group()
     again.add_argument("--force", action="store_true", help="이미 확인된 날도 다시 받기")
     again.add_argument("--recheck", action="store_true", help="증명되지 않은(UNPROVEN) 날을 KIS에 다시 묻기")
@@ -106,6 +107,8 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     calendar = told_calendar(settings.csat_days, kis_days.said(settings, clock.now().date()))
     if arguments.doctor or arguments.record:
         return examine(arguments, clock, settings, calendar)
+    if arguments.dedupe and arguments.check:
+        raise ConfigError("--dedupe 와 --check 는 함께 쓸 수 없습니다. 지울 것을 먼저 보려면: --dedupe --dry-run")
     want = wanted(arguments, calendar, clock.now())
     reads_only = arguments.check or arguments.dry_run
     log_file = None if reads_only else settings.log_dir / LOG_FILE
@@ -168,9 +171,7 @@ def opened(database: Database, clock: Clock, stack: ExitStack, *, read_only: boo
     return store
 
 
-def check(
-    store: "Store", want: "Wanted", missing: Sequence["SymbolDay"], settings: Settings, now: datetime
-) -> int:
+def check(store: "Store", want: "Wanted", missing: Sequence["SymbolDay"], settings: Settings, now: datetime) -> int:
     """`--check`: a table of what is there and what is not; exit 1 where something is missing."""
     running = check_running(store, want, settings, now) if want.running else 0
     return max(running, check_closed(store, want, missing)) if want.days or not want.running else running
@@ -239,9 +240,7 @@ def backfill(
         return finish(settings, clock, result, 0)
     threads = threads_for(want.workers, settings.rate_limit)
     shared = shared_by(settings)
-    client = KisClient.of(
-        settings, TokenCache(settings, clock, shared), clock, connections=threads, shared=shared
-    )
+    client = KisClient.of(settings, TokenCache(settings, clock, shared), clock, connections=threads, shared=shared)
     job = Backfill(client, store, calendar, clock, result, quiet)
     try:
         _log.info("📊 %d개 종목 분봉 데이터 수집 시작!", len({task.symbol for task in missing}))

@@ -59,15 +59,16 @@ def _stopper(clock: "Clock") -> Callable[[int, FrameType | None], None]:
             os._exit(130)
         # Not from here: the main thread may hold the event's lock, or be in the middle of a write to stderr.
         with contextlib.suppress(RuntimeError):
-            start_new_thread(_ask_for_stop, (clock,))
+            start_new_thread(_ask_for_stop, (clock, number))
 
     return stop
 
 
-def _ask_for_stop(clock: "Clock") -> None:
+def _ask_for_stop(clock: "Clock", number: int) -> None:
     if not clock.stop.is_set():
         clock.stop.set()
-        LOG.warning("⏹️ 중지 요청: 저장 중인 것만 마치고 끝냅니다. (Ctrl-C를 한 번 더 누르면 바로 끝냅니다)")
+        again = " (Ctrl-C를 한 번 더 누르면 바로 끝냅니다)" if number == signal.SIGINT else ""
+        LOG.warning("⏹️ 중지 요청: 저장 중인 것만 마치고 끝냅니다.%s", again)
 
 
 class Progress:

@@ -90,6 +90,9 @@ class Service:
             whole, doubted = self._settle(None), self._holidays.session_in_doubt(now)
             until = doubted.open if doubted else session.open
             mark = {"settled": status_file.settled_mark(self._settings, self._names, until)} if whole else {}
+            if whole:
+                opens = f"{session.open:%Y-%m-%d %H:%M}"
+                _log.info("ℹ️ 지금은 장이 아니고 마감 확정도 끝났습니다. 다음 장은 %s에 열립니다.", opens)
             self._say("once", session.open + STEP, **mark)
             return 0 if whole else 1
         updater.begin(session)

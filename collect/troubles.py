@@ -1,6 +1,7 @@
 """Faults that last: each is told once when it begins and once when it ends, however often it is met in between."""
 
 import logging
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ from base.errors import (
 from cli import console
 from market.stored import Stored
 
+_DO_AND_RERUN = re.compile(r"([하우])고 다시 실행하세요\.")
+_HEALS_ITSELF = re.compile(r"(^|[.:]) ?(?:잠시 뒤 )?다시 실행하세요\.")
+"""What errors tell somebody who ran a command is not for an updater, which tries again by itself."""
 _log = logging.getLogger("minute_data")
 
 
@@ -40,6 +44,7 @@ class Troubles:
         self, key: str, text: str, error: Exception | None = None, *, since: datetime | None = None
     ) -> None:
         """Log `text` where the trouble is new; with the traceback of an `error` nobody foresaw."""
+        text = _HEALS_ITSELF.sub("\\1 스스로 다시 시도합니다.", _DO_AND_RERUN.sub("\\1세요. 다시 실행하세요.", text))
         with self._lock:
             if key in self._since:
                 return

@@ -13,7 +13,7 @@ import mysql.connector
 from base.clock import Clock
 from base.errors import ConfigError
 from config.settings import Database
-from store.driver import Dialect, Run
+from store.driver import Dialect, Row, Run
 from store.link import Link
 from store.tables import (
     COVERAGE,
@@ -34,6 +34,7 @@ KEY_NAME = "uk_symbol_interval_time"
 _ADD_KEY = f"ALTER TABLE {PRICES} ADD UNIQUE KEY {KEY_NAME} ({', '.join(KEY)})"
 _BATCH = 1000
 _SCAN = 100_000
+_MOST_NAMED = 20
 _DENIED = {1044, 1142, 1143, 1227}
 
 _PRICES_DDL = f"""
@@ -96,7 +97,7 @@ def prepare(link: Link, database: Database, clock: Clock, *, dedupe: bool, read_
     job = _Preflight(link, database, clock)
 
     def work(run: Run) -> tuple[Shape, list[str]]:
-        lines = job.report(run) if read_only else job.make_ready(run, dedupe=dedupe)
+        lines = job.report(run, dedupe=dedupe) if read_only else job.make_ready(run, dedupe=dedupe)
         return look(run, link.dialect), lines
 
     return link.transaction(work, unhurried=not read_only)
@@ -112,12 +113,13 @@ class _Preflight:
     def _dialect(self) -> Dialect:
         return self._link.dialect
 
-    def report(self, run: Run) -> list[str]:
-        """What stands there; nothing is changed."""
+    def report(self, run: Run, *, dedupe: bool) -> list[str]:
+        """What stands there, and what `dedupe` would remove; nothing is changed."""
         if not read_columns(run, self._dialect, PRICES):
             return [f"⚠️ {PRICES} 테이블이 없습니다. 수집을 실행하면 만들어집니다."]
         check_prices(run, self._dialect)
-        return [f"✅ {PRICES} 테이블이 존재합니다.", *([] if find_key(run, self._dialect) else [_without_key(run)])]
+        keyed = find_key(run, self._dialect)
+        return [f"✅ {PRICES} 테이블이 존재합니다.", *([] if keyed else [_without_key(run, dedupe=dedupe)])]
 
     def make_ready(self, run: Run, *, dedupe: bool) -> list[str]:
         with self._alone(run):
@@ -214,14 +216,26 @@ class _Preflight:
             run("SELECT RELEASE_LOCK(%s)", name)
 
 
-def _without_key(run: Run) -> str:
+def _without_key(run: Run, *, dedupe: bool) -> str:
     """What collecting would do about it."""
+    if dedupe and (rows := _duplicates_by_symbol(run)):
+        named = ", ".join(f"{symbol} {int(count):,}건" for symbol, count in rows[:_MOST_NAMED])
+        more = f" 외 {len(rows) - _MOST_NAMED}종목" if len(rows) > _MOST_NAMED else ""
+        total = sum(int(count) for _, count in rows)
+        return f"⚠️ --dedupe 가 지울 행 {total:,}건 (종목·간격·시각마다 가장 새로운 행만 남김): {named}{more}"
     if extra := _duplicates(run):
         return (
             f"⚠️ {PRICES}에 고유 키가 없고 중복된 행이 {extra:,}건 있어 수집은 시작되지 않습니다. "
             "--dedupe 로 실행하면 가장 새로운 행만 남기고 키를 추가합니다."
         )
     return f"⚠️ {PRICES}에 고유 키가 없습니다. 수집하면 추가됩니다."
+
+
+def _duplicates_by_symbol(run: Run) -> list[Row]:
+    """Symbol and its rows too many, the most first."""
+    groups = f"SELECT stock_symbol, COUNT(*) - 1 AS extra FROM {PRICES} GROUP BY {', '.join(KEY)} HAVING COUNT(*) > 1"
+    totals = "SELECT stock_symbol, SUM(extra) AS total"
+    return run(f"{totals} FROM ({groups}) AS twins GROUP BY stock_symbol ORDER BY total DESC, stock_symbol")
 
 
 def _duplicates(run: Run) -> int:

@@ -27,7 +27,7 @@ class SQLite:
             self._path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(
-                f"폴더 {self._path.parent}을(를) 만들 수 없습니다 [{type(error).__name__}]. DB_URL을 확인하세요."
+                f"만들 수 없는 폴더입니다: {self._path.parent} [{type(error).__name__}]. DB_URL을 확인하세요."
             ) from None
         connection = sqlite3.connect(self._path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False)
         try:
@@ -69,11 +69,11 @@ class SQLite:
         code, path = _sqlite_code(error), self._path
         mark = f"[{type(error).__name__} {code}]"
         if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-            return Trouble("locked", f"다른 프로세스가 {path}을(를) 잠그고 있습니다 {mark}.")
+            return Trouble("locked", f"다른 프로세스가 잠그고 있는 파일입니다: {path} {mark}.")
         if code == sqlite3.SQLITE_READONLY:
             return Trouble("fatal", f"{path}에 쓸 수 없습니다 {mark}. 파일과 폴더의 권한을 확인하세요.")
         if code == sqlite3.SQLITE_FULL:
-            return Trouble("fatal", f"{path}이(가) 있는 디스크가 가득 찼습니다 {mark}. 공간을 비우고 다시 실행하세요.")
+            return Trouble("fatal", f"디스크가 가득 찼습니다: {path} {mark}. 공간을 비우고 다시 실행하세요.")
         return Trouble("fatal", f"SQLite 파일 {path}에 문제가 있습니다 {mark}: {one_line(error)}")
 
     def refusal(self, error: sqlite3.Error) -> MinuteDataError:

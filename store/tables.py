@@ -185,10 +185,10 @@ def check_engine(run: Run, table: str) -> None:
         table,
     )[0]
     if "VIEW" in _text(kind):
-        raise ConfigError(f"{table}은(는) 테이블이 아니라 뷰(VIEW)라서 저장할 수 없습니다. DB_NAME을 확인하세요.")
+        raise ConfigError(f"{table} 자리에 테이블이 아니라 뷰(VIEW)가 있어 저장할 수 없습니다. DB_NAME을 확인하세요.")
     if transactions != "YES":
         raise ConfigError(
-            f"{table}의 엔진 {engine}은(는) 트랜잭션을 지원하지 않습니다. "
+            f"{table}의 엔진({engine})이 트랜잭션을 지원하지 않습니다. "
             f"다음 SQL로 바꾸세요: ALTER TABLE {table} ENGINE=InnoDB;"
         )
 

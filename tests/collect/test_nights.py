@@ -10,9 +10,11 @@ from backfill_tools import coverage, execute, stored_rows, true_rows
 from updater_tools import FRIDAY, FakeDay, assert_provisional, at
 
 import fetch_minute_data
+from base.clock import Clock
 from cli import status_file
 from cli.single_instance import only_one
 from collect.asked import wanted
+from collect.troubles import Troubles
 from db import open_store
 from market.hours import TradingCalendar
 from simulator.traps import Traps
@@ -229,9 +231,7 @@ def test_a_day_that_kis_calls_closed_is_not_given_up_while_the_market_trades(
     day = make(at(8, 0), every={1: 5, 5: 5, 15: 15})
     kis_says(day, monkeypatch, d20261120="N")
     day.run(until=at(15, 45))
-    assert day.lines("⚠️")[1:] == [
-        "⚠️ 2026-11-20: KIS는 휴장이라고 했지만 거래되고 있습니다. 개장일로 봅니다."
-    ]
+    assert day.lines("⚠️")[1:] == ["⚠️ 2026-11-20: KIS는 휴장이라고 했지만 거래되고 있습니다. 개장일로 봅니다."]
     day.assert_week()
     assert [moment for moment, _, line in day.log if "🔔" in line][0] <= at(9, 6)
     assert day.count("chk-holiday") == 1
@@ -330,3 +330,30 @@ def test_check_of_a_day_without_an_updater_says_so(make: Make, capsys: pytest.Ca
     store.close()
     said = capsys.readouterr().out
     assert "~10:59" in said and "업데이터가 돌고 있지 않음" in said
+
+
+# --- words ---
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "KIS가 토큰을 거절합니다. 잠시 뒤 다시 실행하세요. 계속되면 확인하세요.",
+            "거절합니다. 스스로 다시 시도합니다. 계속되면",
+        ),
+        ("디스크가 가득 찼습니다. 공간을 비우고 다시 실행하세요.", "공간을 비우세요. 스스로 다시 시도합니다."),
+        ("같은 키를 쓰는 프로그램을 확인하고 다시 실행하세요.", "확인하세요. 스스로 다시 시도합니다."),
+    ],
+)
+def test_an_updater_tells_nobody_to_run_it_again(said: str, told: str) -> None:
+    troubles = Troubles(Clock())
+    troubles.begin("KIS", said)
+    [(_, text)] = troubles.current.values()
+    assert told in text and "다시 실행하세요" not in text
+
+
+def test_once_before_the_open_says_why_it_does_nothing(make: Make) -> None:
+    day = make(at(8, 0))
+    assert day.run(until=at(8, 30), once=True) == 0
+    assert day.lines("ℹ️ 지금은 장이 아니고")[0].endswith("다음 장은 2026-11-20 09:00에 열립니다.")

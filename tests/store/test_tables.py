@@ -107,6 +107,7 @@ def test_the_readmes_table_with_duplicates_stops_says_how_many_and_names_dedupe(
     reading = open_store(database, Clock())
     said = reading.preflight(read_only=True)[-1]  # --check and --dry-run promise no more than collecting would do
     assert "3건" in said and "--dedupe" in said and "추가됩니다" not in said
+    assert "지울 행 3건" in reading.preflight(read_only=True, dedupe=True)[-1]
     reading.close()
     assert server.run("SELECT COUNT(*) FROM stock_minute_prices", database=database.name) == [(6,)]
     assert KEY_NAME not in unique_keys(server, database)
