@@ -43,7 +43,7 @@ MOST_WAITING = 20_000
 """Writes that may wait to be judged; of more the table is asked later."""
 QUIET, LONGEST = 3.0, 20.0
 """Seconds without another candle after which what fired is told; so long at most it is gathered (a round takes ten)."""
-LOOK_EVERY = 10.0
+LOOK_EVERY, WAKE_EVERY = 10.0, 1.0
 EPOCH = datetime(2000, 1, 1)
 _log = logging.getLogger("minute_data")
 
@@ -103,7 +103,7 @@ class Alerts(threading.Thread):
         looked = heard = steady.monotonic()
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: bool(self._queue) or self._ended, 1.0)
+                self._changed.wait_for(lambda: bool(self._queue) or self._ended, WAKE_EVERY)
                 waiting, ended = list(self._queue), self._ended
                 self._queue.clear()
             now = steady.monotonic()

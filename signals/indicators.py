@@ -8,6 +8,7 @@ is None until it has seen the candles it needs. `vwap` is exact: turnover ÷ vol
 without its first candle, which nothing proves; None from the first other candle on that is not proven. In KRW.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -19,6 +20,10 @@ from base.errors import ConfigError
 from base.extras import extra
 from market.candles import Candle
 from market.intervals import turnover_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import pandas as pd
 
 WHAT = "지표"
 ENOUGH = 500
@@ -98,6 +103,21 @@ def lines(names: Sequence[str], candles: Sequence[Candle]) -> dict[str, Line]:
             found["vwap"] = list(session_vwap(candles))
         else:
             found |= _batch(TABLE[name], candles)
+    return found
+
+
+def of_frame(names: Sequence[str], frame: "pd.DataFrame") -> "pd.DataFrame":
+    """The same lines of a table of one symbol (`db.read_candles(…).loc["005930"]`), NaN where one does not speak."""
+    pandas = extra("pandas", WHAT)
+    whole: Iterable[tuple[int, int, int, int, int]] = zip(
+        *(frame[name].tolist() for name in ("open", "high", "low", "close", "volume")), strict=True
+    )
+    known = frame["turnover"].tolist() if "turnover" in frame else [math.nan] * len(frame)
+    candles = [
+        Candle(when.to_pydatetime(), *prices, None if math.isnan(turnover) else int(turnover), None)
+        for when, prices, turnover in zip(frame.index, whole, known, strict=True)
+    ]
+    found: pd.DataFrame = pandas.DataFrame(lines(names, candles), index=frame.index, dtype="float64")
     return found
 
 

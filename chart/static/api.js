@@ -36,3 +36,5 @@ export async function candles(symbol, interval, more = {}) {
 export const patterns = async (symbol, interval, more) => (await get("/api/patterns", { symbol, interval, ...more })).map(candleOf);
 /** Newest first. @param {string} first @param {string} last @returns {Promise<Alert[]>} */
 export const alerts = async (first, last) => (await get("/api/alerts", { from: first, to: last })).map(candleOf);
+/** @param {string} symbol @param {number | "day"} interval @param {string[]} names @param {Record<string, string | number>} more @returns {Promise<import("./served.js").Told>} */
+export const indicators = (symbol, interval, names, more) => get("/api/indicators", { symbol, interval, names: names.join(","), ...more });

@@ -6,6 +6,7 @@ import { DAYS, ago, clockOf, dateOf, fine, moment, money, number, proof, signed 
 import { List } from "./list.js";
 import { Live } from "./live.js";
 import { Marks } from "./marks.js";
+import { namesOf, served } from "./served.js";
 import { reason, slots } from "./slots.js";
 import { fillTable } from "./table.js";
 import { View } from "./view.js";
@@ -55,6 +56,7 @@ function choose(symbol) {
 /** @param {string} symbol @param {Interval} interval */
 async function show(symbol, interval) {
   Object.assign(state, { symbol, interval, all: false, hovered: null, patterns: [] });
+  view.served = new Map();
   const turn = ++state.turn;
   state.candles = new Map();
   mark();
@@ -90,6 +92,24 @@ function redraw() {
   view.set(slots(candles, state.days, state.interval, now()), state.interval === "day");
   tell(null);
   markCandles();
+  serveLines();
+}
+
+/** The same candles, as the server is asked for what follows from them. */
+const shown = () => (state.range ? { from: state.range[0], to: state.range[1] } : { limit: Math.min(5000, view.candles.length) });
+
+/** Lines as TA-Lib works them out; until they come, and of the running candle, the page's own are drawn. */
+async function serveLines() {
+  const [turn, names, last] = [state.turn, namesOf(view.studies), view.candles.at(-1)];
+  if (!names.length || !last) return;
+  try {
+    const told = await api.indicators(state.symbol, state.interval, names, shown());
+    if (turn !== state.turn) return;
+    view.served = served(told, last.status === "RUNNING" ? last.time : null);
+    view.draw();
+    tell(state.hovered);
+    $("chart").dataset.served = names.join(",");
+  } catch { /* the page's own lines stay */ }
 }
 
 /** Alerts and patterns on what is drawn; patterns are asked for anew where candles have come. */
@@ -104,8 +124,7 @@ async function markCandles() {
   draw();
   if (!view.studies.has("patterns") || !view.candles.length) return;
   try {
-    const more = state.range ? { from: state.range[0], to: state.range[1] } : { limit: Math.min(5000, view.candles.length) };
-    const found = await api.patterns(state.symbol, state.interval, more);
+    const found = await api.patterns(state.symbol, state.interval, shown());
     if (turn !== state.turn) return;
     state.patterns = found;
     draw();
@@ -335,6 +354,7 @@ function toggle(study) {
   tell(state.hovered);
   mark();
   if (study === "patterns") markCandles();
+  else serveLines();
 }
 
 function switchTheme() {

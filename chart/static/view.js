@@ -24,6 +24,7 @@ export class View {
     this.candles = /** @type {Candle[]} */ ([]);
     this.drawn = /** @type {Drawn[]} */ ([]);
     this.studies = new Set(["ma", "vwap"]);
+    this.served = /** @type {Map<string, Map<number, number | null>>} */ (new Map());
     this.lines = /** @type {Map<string, any>} */ (new Map());
     this.levels = /** @type {any[]} */ ([]);
     this.breaks = new Breaks();
@@ -150,7 +151,19 @@ export class View {
       found.push({ name: "MACD", color: color("ma20"), values: line, pane, study: "macd" });
       found.push({ name: "시그널", color: color("ma5"), values: signal, pane, study: "macd" });
     }
-    return found;
+    return found.map((line) => this.serve(line));
+  }
+
+  /** What the server says of a line goes before what the page works out: it has seen what stands before the first candle.
+   * @param {Drawn} line @returns {Drawn} */
+  serve(line) {
+    const told = this.served.get(line.name);
+    if (!told) return line;
+    const values = line.values.map((value, at) => {
+      const said = told.get(this.candles[at].time);
+      return said === undefined ? value : said;
+    });
+    return { ...line, values };
   }
 
   draw() {

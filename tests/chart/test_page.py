@@ -146,6 +146,28 @@ def test_indicators_switch_on_and_off(page):
     assert errors(page) == []
 
 
+def test_lines_are_the_servers_which_knows_what_stands_before_the_first_candle(page):
+    """Of Monday alone: what remembers speaks from its first candle on, and says what /api/indicators says."""
+    page.get(f"{page.server.url}?symbol=005930&interval=1&from=2026-11-23&to=2026-11-23")
+    wait(page, f"{READY} === '005930 1'")
+    click(page, '[data-study="rsi"]')
+    click(page, '[data-study="macd"]')
+    wait(page, "document.getElementById('chart').dataset.served?.endsWith('rsi14,macd')")
+    page.execute_script("document.getElementById('chart').focus()")
+    press(page, *[Keys.ARROW_LEFT] * 90)
+    wait(page, "document.getElementById('numbers').textContent.includes('09:00')")
+    asked = "symbol=005930&interval=1&names=sma120,rsi14,macd&from=2026-11-23&to=2026-11-23"
+    lines = page.execute_script(f"return fetch('/api/indicators?{asked}').then((answer) => answer.json())")["lines"]
+    legend = page.execute_script(
+        "return Object.fromEntries([...document.querySelectorAll('#lines span')].map("
+        "(span) => [span.firstElementChild.textContent, span.lastElementChild.textContent]))"
+    )
+    assert legend["RSI14"] == f"{lines['rsi14'][0]:.1f}"
+    for name, line in (("MA120", "sma120"), ("MACD", "macd"), ("시그널", "macd_signal"), ("오실레이터", "macd_hist")):
+        assert abs(float(legend[name].replace(",", "")) - lines[line][0]) <= 0.51
+    assert errors(page) == []
+
+
 def fired(database, *alerts: KeptAlert) -> None:
     table = open_alerts(database, Clock())
     table.keep(alerts, AT)

@@ -1,22 +1,31 @@
 """Alerts beside the real updater on a day with planted events: each fires once, at its minute, whatever happens."""
 
+import logging
+import threading
+import time as steady
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date, datetime, time
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chart_testing import put
 from planted import hammer, jump, planted, surge
 from receiver import Receiver
-from updater_tools import FRIDAY, FakeDay, at
+from store_testing import candle
+from updater_tools import FRIDAY, FakeDay, at, wait_until
 
 from base.clock import Clock
+from base.errors import StoreLost
 from base.kst import KST
 from cli import console
-from collect import alert_commands
+from collect import alert_commands, alerts
+from collect.alert_setup import alerting, set_up
+from config.settings import Settings, demo_settings
 from config.wings import Wings
-from db import open_alerts
+from db import Store, open_alerts, open_store
 
 THURSDAY = date(2026, 11, 19)
 SYMBOLS = {"005930": "liquid", "000660": "liquid", "035420": "liquid", "035720": "liquid"}
@@ -26,6 +35,10 @@ EVENTS = {
     ("035420", FRIDAY): [jump(9, 50, 100)],
     ("035720", FRIDAY): [hammer(10, 0)],
 }
+NOON, EPOCH = Clock(at=at(12)), datetime(2000, 1, 1)
+JUMP = [
+    candle(datetime(2026, 11, 20, 9) + timedelta(minutes=n), 70_000 if n < 30 else 72_500) for n in range(60)
+]  # fmt: skip
 RULES = """
 [[rule]]
 kind = "price_change"
@@ -168,6 +181,85 @@ def test_a_table_that_may_not_be_made_costs_the_list_not_the_alerts(make, monkey
         day = make(at(8, 55), receiver.url)
         day.run(until=at(9, 45))
     assert len(receiver.got) == 1 and len(day.lines("알림 문제 시작: 권한이 없습니다.")) == 1 and kept(day) == []
+
+
+@pytest.fixture
+def alone(tmp_path: Path, rules: Path) -> Iterator[tuple[Store, Settings]]:
+    """A store of ours, and the settings of alerts beside it."""
+    settings = replace(demo_settings("http://127.0.0.1:1", tmp_path), wings=Wings(alerts_file=rules))
+    store = open_store(settings.database, NOON)
+    store.preflight()
+    yield store, settings
+    store.close()
+
+
+def test_ninety_seven_hits_in_a_minute_are_one_message(alone, monkeypatch):
+    monkeypatch.setattr(alerts, "QUIET", 1.0)
+    store, settings = alone
+    symbols = {f"{number:06}": "" for number in range(97)}
+    with Receiver() as receiver:
+        wings = replace(settings.wings, alert_urls=(receiver.url,))
+        settings = replace(settings, wings=wings)
+        with alerting(set_up(settings), settings, NOON, store, symbols):
+            for symbol in symbols:
+                put(store, symbol, JUMP)
+    assert receiver.titles == ["📈 알림 97건 (price_change 97)"]
+    assert len(receiver.got[0]["message"].splitlines()) == 21
+
+
+def test_what_the_queue_does_not_hold_is_read_from_the_table(alone, monkeypatch):
+    """Held up by a table that does not answer: the writes go on, and nothing is lost."""
+    monkeypatch.setattr(alerts, "MOST_WAITING", 3)
+    monkeypatch.setattr(alerts, "LOOK_EVERY", 0.2)
+    store, settings = alone
+    free, load = threading.Event(), alerts.Alerts._stored_before
+    monkeypatch.setattr(alerts.Alerts, "_stored_before", lambda *asked: free.wait(20) and load(*asked))
+    symbols = {f"{number:06}": "" for number in range(12)}
+    with alerting(set_up(settings), settings, NOON, store, symbols):
+        began = steady.monotonic()
+        for symbol in symbols:
+            put(store, symbol, JUMP)
+        assert steady.monotonic() - began < 5
+        free.set()
+        table = open_alerts(settings.database, Clock())
+        wait_until(lambda: len(table.alerts(EPOCH, NOON.now().replace(tzinfo=None), 99)) == 12, 20)
+        table.close()
+
+
+def test_a_table_that_did_not_answer_is_asked_again(alone, monkeypatch, caplog):
+    monkeypatch.setattr(alerts, "LOOK_EVERY", 0.2)
+    store, settings = alone
+    load, failures = alerts.Alerts._stored_before, iter([True, True])
+
+    def fails_twice(*asked: Any) -> Any:
+        if next(failures, False):
+            raise StoreLost("연결이 끊겼습니다.")
+        return load(*asked)
+
+    monkeypatch.setattr(alerts.Alerts, "_stored_before", fails_twice)
+    caplog.set_level(logging.INFO, "minute_data")
+    with alerting(set_up(settings), settings, NOON, store, SYMBOLS):
+        put(store, "005930", JUMP[:-5])
+        put(store, "005930", JUMP)
+        table = open_alerts(settings.database, Clock())
+        wait_until(lambda: len(table.alerts(EPOCH, NOON.now().replace(tzinfo=None), 99)) == 1, 20)
+        table.close()
+    assert caplog.text.count("알림 문제 시작: 연결이 끊겼습니다.") == 1 and caplog.text.count("알림 복구") == 1
+
+
+def test_trouble_of_the_collection_is_told_too(make, monkeypatch, rules):
+    monkeypatch.setattr(alerts, "LOOK_EVERY", 0.0)
+    monkeypatch.setattr(alerts, "WAKE_EVERY", 0.01)
+    rules.write_text('[[operations]]\nkind = "no_candle"\nseverity = "critical"\ncooldown = 600\n', encoding="utf-8")
+    with Receiver() as receiver:
+        day = make(at(9, 20), f"critical={receiver.url}")
+        day.clock.plan(at(9, 30), day.kis.down)
+        day.clock.plan(at(10, 30), lambda: day.kis.down(False))
+        day.clock.look = lambda now: steady.sleep(0.03)
+        day.run(until=at(10, 40))
+    assert receiver.titles == ["🚨 no_candle: 수집"] * 2
+    assert [told["message"] for told in receiver.got][1] == "끝났습니다. 다시 정상입니다."
+    assert "분 넘게 새 캔들이 없습니다" in receiver.got[0]["message"]
 
 
 def test_without_rules_there_is_nothing(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from base.errors import ConfigError
 from market.candles import Candle
-from signals.indicators import NAMES, TABLE, Running, lines, needed, outputs
+from signals.indicators import NAMES, TABLE, Running, lines, needed, of_frame, outputs
 from simulator.simulator import Simulator
 
 DAY = datetime(2026, 11, 20)
@@ -150,3 +150,14 @@ def test_an_unknown_name_is_told_with_what_there_is(candles):
 
 def test_short_names_mean_the_usual_ones():
     assert set(lines(["atr", "rsi"], [])) == {"atr14", "rsi14"}
+
+
+def test_of_a_table_as_of_candles(candles):
+    columns = ["open", "high", "low", "close", "volume", "turnover"]
+    moments = pd.DatetimeIndex([c.timestamp for c in candles], tz="Asia/Seoul", name="timestamp")
+    frame = pd.DataFrame([c[1:7] for c in candles], columns=columns, index=moments).astype({"turnover": "float64"})
+    told, expected = of_frame(["sma20", "macd", "vwap"], frame), lines(["sma20", "macd", "vwap"], candles)
+    assert list(told.columns) == list(expected) and told.index.equals(frame.index)
+    for name, line in expected.items():
+        assert [None if value != value else value for value in told[name]] == line
+    assert of_frame(["vwap"], frame.drop(columns="turnover"))["vwap"].isna().all()
