@@ -17,15 +17,16 @@ from base import files
 from base.clock import Clock
 from base.errors import Stopped
 from config.settings import Settings
-from kis.call_limiter import FORGET_SECONDS, LATE, MARGIN, WIDER, WIDEST, CallLimiter
+from kis.call_limiter import FORGET_SECONDS, MARGIN, WIDER, WIDEST, CallLimiter
 from kis.shared import Shared, shared_name
 
-SEEN_SECONDS = 60
-"""A host that has not called for so long is not counted."""
-TOO_LATE, _TRIES = 0.3, 3
+SEEN_SECONDS = 180
+"""A host that has not called for so long is not counted; an updater may call once a minute only."""
+TOO_LATE, _TRIES = 0.3, 5
 """Part of a gap: who wakes so late gives its slot up and takes another, for others have theirs right behind it."""
-_JUMP, _DRIFT = 1.0, 0.000_02
-"""Seconds: no answer takes so long, a clock was set; and what two clocks may part between two calls."""
+_JUMP, _DRIFT, _SAMPLES = 1.0, 0.000_02, 8
+"""Seconds: no answer takes so long, a clock was set; and what two clocks may part between two calls. Of so many first
+answers one comes quickly: who takes a slow one for quick is late at every slot and does not know it."""
 RETURNING_SECONDS = 5.0
 """So long the others may still pace themselves by their files when Redis is back."""
 _log = logging.getLogger("minute_data")
@@ -42,6 +43,7 @@ if extra > 0 and age >= 0 then margin = {MARGIN} + extra * 0.5 ^ (age / {FORGET_
 local gap = (1 + margin) / rate
 redis.call('EXPIRE', KEYS[1], 3600)
 """
+_TIME = "local time = redis.call('TIME') return time[1] .. '.' .. string.format('%06d', time[2])"
 _RESERVE = _STATE + f"""
 local is_urgent, last = ARGV[2] == '1', tonumber(ARGV[3])
 redis.call('ZADD', KEYS[2], now, ARGV[4])
@@ -59,7 +61,6 @@ redis.call('HSET', KEYS[1], 'next', slot + gap)
 if is_urgent then redis.call('HSET', KEYS[1], 'urgent', slot) end
 return {{string.format('%.6f', slot), hosts, string.format('%.6f', now)}}
 """
-_PUT_OFF = _STATE + f"redis.call('HSET', KEYS[1], 'next', math.max(next, now + gap - {LATE}))"
 _WIDEN = _STATE + f"redis.call('HSET', KEYS[1], 'margin', math.min({WIDEST}, margin + {WIDER}), 'margin_at', now)"
 
 
@@ -96,15 +97,11 @@ class SharedLimiter:
         """Return when this call may leave. Raises `Stopped`."""
         with self._turn:
             for _ in range(_TRIES):
-                slot = self._reserve()
-                if slot is None:
+                if (slot := self._reserve()) is None:
                     return self._files.wait()
                 self._clock.sleep(slot - self._clock.time())
-                late = self._clock.time() - slot
-                if late < TOO_LATE / self._rate:
-                    break
-            if late > LATE:
-                self._ask(_PUT_OFF, self._current_rate())
+                if self._clock.time() - slot < TOO_LATE / self._rate:
+                    return
 
     def slow_down(self) -> None:
         """Widen the gap for every host: KIS said EGW00201."""
@@ -114,6 +111,9 @@ class SharedLimiter:
 
     def _reserve(self) -> float | None:
         """The time of this call's slot by this host's clock; None where Redis is away."""
+        for _ in range(_SAMPLES if self._ahead == float("inf") else 0):
+            if (now := self._ask(_TIME)) is not None:
+                self._ahead_of(float(now))
         while True:
             answer = self._ask(_RESERVE, self._current_rate(), int(self._urgent), self._last, self._host)
             if answer is None:
