@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
@@ -57,7 +58,10 @@ from fault_tools import (
 )
 from places import ROOT, sources
 from servers import Server
+from switchboard import Switchboard
 
+from base.clock import Clock
+from db import open_store
 from simulator.faults import ROWS
 from simulator.simulator import Simulator
 
@@ -326,6 +330,41 @@ def test_a_kis_that_was_never_there_ends_the_run(operator: Operator, kis: Simula
     completes(operator, kis)
 
 
+# --- KIS: answers that come and say nothing, or the wrong thing about today ---
+
+
+def test_a_session_of_yesterdays_rows_is_told(operator: Operator, kis: Simulator) -> None:
+    operator.moment.jump(NOON)
+    for path in ("today", "past"):
+        kis.add_fault("wrong_day", path=path)
+    process = operator.update("--symbols", ",".join(SYMBOLS))
+    until(lambda: present_in_log(operator, "KIS 분봉 문제 시작"), 60)
+    assert ended(operator.start("--status", script="realtime_updater")).code == 1
+    sees("silent", interrupt(process, signal.SIGTERM))
+    kis.clear_faults()
+    settles(operator, kis)
+
+
+def test_a_day_that_kis_calls_closed_while_it_trades(
+    operator: Operator, kis: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth = kis.answers.open_days
+    told = {f"{LAST:%Y%m%d}": "N"}
+
+    def open_days(first: date) -> Any:
+        return [{**row, "opnd_yn": told.get(row["bass_dt"], row["opnd_yn"])} for row in truth(first)]
+
+    monkeypatch.setattr(kis.answers, "open_days", open_days)
+    operator.moment.jump(NOON)
+    sees("closed", interrupt(trading(operator), signal.SIGTERM))
+    settles(operator, kis)
+
+
+def present_in_log(operator: Operator, text: str) -> bool:
+    log = operator.logs / "realtime_updater.log"
+    return log.exists() and text in operator.log(log.name)
+
+
 # --- the store ---
 
 
@@ -383,6 +422,33 @@ def test_a_server_that_stays_away(keeper: Operator, own_server: Server, kis: Sim
     sees("gone", ran)
     own_server.start()
     completes(keeper, kis)
+
+
+@pytest.mark.slow
+def test_a_new_primary_behind_the_same_address(keeper: Operator, own_server: Server, kis: Simulator) -> None:
+    """The old one stays up and refuses writes; what it had stored and the new one lacks, the next run brings."""
+    second = servers.mariadb()
+    assert second is not None
+    second.start()
+    try:
+        _, limited = keeper.admin
+        name, user = limited.name, limited.user
+        second.run(f"CREATE DATABASE {name}")
+        second.run(f"CREATE USER {user}@'%' IDENTIFIED BY %s", limited.password)
+        second.run(f"GRANT ALL ON {name}.* TO {user}@'%'")
+        promoted = open_store(replace(limited, port=second.port), Clock())
+        promoted.preflight()
+        promoted.close()
+        with Switchboard(own_server.port) as address:
+            keeper.database = url_of(replace(limited, port=address.port))
+            process = at_work(keeper)
+            address.target = second.port
+            own_server.run("SET GLOBAL read_only = ON")
+            sees("failover", ended(process))
+            own_server.run("SET GLOBAL read_only = OFF")
+            completes(keeper, kis)
+    finally:
+        second.remove()
 
 
 @pytest.mark.slow
