@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from chart_testing import CALENDAR, FRIDAY, MONDAY, put
+from places import ROOT
 from redis_testing import RedisServer
 from store_testing import candle, full_day, minutes
 from updater_tools import wait_until
@@ -26,6 +28,7 @@ from feed import redis_link, wire
 from feed.backlog import Backlog
 from feed.feed import Feed
 from feed.listener import Listener
+from feed.wire import candle_of
 from market.candles import Candle
 from market.stored import Stored
 from store.tables import NAMES
@@ -89,6 +92,23 @@ def _epoch(text: str) -> int:
 
 def test_its_names_are_the_tables() -> None:
     assert wire.NAMES == NAMES
+
+
+def test_the_page_shows_the_keys_and_a_candle_as_they_are() -> None:
+    page = (ROOT / "docs" / "redis.md").read_text(encoding="utf-8")
+    text = page.split("```json\n")[1].split("\n```")[0]
+    told = json.loads(text)
+    one = candle_of(told)._replace(vwap=Decimal(str(told["vwap"])))
+    assert wire.written(told["stock_symbol"], 1, one, told["status"]) == text
+    named = {wire.recent_key("{종목}", 1).replace(NAMES[1], "{간격}"), wire.running_key("{종목}"), wire.STREAM}
+    assert all(f"`{name}`" in page for name in named | {wire.CANDLES, wire.RUNNING})
+    assert wire.recent_key("005930", 1) in page and wire.running_key("005930") in page
+
+
+def test_a_missing_package_is_told_with_the_command_that_installs_it(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(ConfigError, match="requirements-extra.txt"):
+        redis_link.check("redis://127.0.0.1:1/0")
 
 
 def test_the_sets_are_filled_from_the_table_when_it_starts(redis_server, table, day_clock):
