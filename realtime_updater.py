@@ -186,8 +186,12 @@ def serve(
         token = TokenCache(settings, clock, shared)
         client = KisClient.of(settings, token, clock, urgent=True, connections=workers, shared=shared)
         check_key(client, next(iter(names)), clock.now())
-        with feeding.feeding(settings, clock, store, names), alerting(alerts, settings, clock, store, names) as watch:
+        with (
+            feeding.feeding(settings, clock, store, names) as running,
+            alerting(alerts, settings, clock, store, names) as watch,
+        ):
             service = Service(settings, clock, client, store, names)
+            service.stream.running_listeners += running
             watch(service)
             return service.once() if arguments.once else service.run()
 

@@ -189,7 +189,7 @@ class Kis:
         command = [sys.executable, str(HERE / "kis_process.py"), json.dumps({"at": at, **options})]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout
-        self.url = self._process.stdout.readline().strip()
+        self.url, _, self.ws_url = self._process.stdout.readline().strip().partition(" ")
 
     def ask(self, what: str, **query: str) -> Any:
         import requests

@@ -1,4 +1,4 @@
-"""A simulated KIS in a process of its own: `kis_process.py '{"rate": 18, "at": "2026-11-20T21:00"}'` prints its URL."""
+"""A simulated KIS as a process of its own: `kis_process.py '{"rate": 18, "at": "2026-11-20T21"}'` prints its URLs."""
 
 import gc
 import json
@@ -20,7 +20,7 @@ def main(text: str) -> None:
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     with Simulator(now=running_clock(at), **options) as simulator:
-        print(simulator.url, flush=True)
+        print(simulator.url, simulator.ws_url, flush=True)
         while not over.wait(1):
             pass
 

@@ -80,6 +80,8 @@ def told(
     lines = [f"{mark} {state} (pid {status.get('pid', '?')}, {age} 전 갱신)"]
     if status.get("last_round"):
         lines.append(f"   마지막 라운드: {status['last_round']}")
+    if (stream := status.get("stream")) and not killed:
+        lines.append(f"   스트림: {_stream(stream)}")
     if status.get("next"):
         lines.append(f"   다음: {status['next']}")
     if killed:
@@ -97,6 +99,14 @@ def _by_symbol(status: Mapping[str, Any]) -> list[str]:
     lines = [f"   실패: {symbol} {since[11:16]}부터 · {why}" for symbol, (since, why) in failing.items()]
     left = ", ".join(status.get("left", []))
     return [*(lines or ["   실패한 종목 없음"]), f"   다음 라운드로 미룸: {left}" if left else "   미룬 종목 없음"]
+
+
+def _stream(told: Mapping[str, Any]) -> str:
+    """The stream never makes a status unhealthy: the rounds do its work meanwhile."""
+    if told["problem"]:
+        return f"{told['problem']} ({told['since'][:16].replace('T', ' ')}부터)"
+    stored = f", {told['stored']:,}건 저장, 마지막 지연 {told['lag']:.1f}초" if told["stored"] else ""
+    return f"{told['registered']}/{told['symbols']}종목 등록{stored}"
 
 
 def _text(moment: datetime) -> str:

@@ -17,12 +17,15 @@ from base.errors import ConfigError, Stopped
 from cli import console
 from config import symbols_file
 from config.settings import Settings, demo_settings
+from config.wings import Wings
 from db import open_store
 from market.candles import Candle
 from market.hours import TradingCalendar
 from simulator.simulator import Simulator
 
 SYMBOLS, SESSIONS = 10, 5
+STREAMED = 6
+"""Symbols of the updater's demo that are streamed; the others come by rounds."""
 CHART_RATE = 300.0
 """Calls a second of the chart's demo: a simulator need not be spared, and nobody wants to wait for a chart."""
 _log = logging.getLogger("minute_data")
@@ -63,9 +66,14 @@ def market(arguments: argparse.Namespace, folder: Path, run: Callable[[Clock, Se
     start = calendar.session(calendar.last_closed(Clock().now())).open + timedelta(hours=1)
     clock = Clock(at=start)
     fewer_symbols(arguments)
-    with Simulator(now=clock.now) as simulator:
-        settings = demo_settings(simulator.url, folder)
+    names = symbols_file.choose(arguments.symbols, arguments.symbols_file)
+    brisk = dict.fromkeys(list(names)[:STREAMED], "brisk")
+    with Simulator(now=clock.now, profiles=brisk, ws=find_spec("websockets") is not None) as simulator:
+        wings = Wings(ws_url=simulator.ws_url, stream_symbols=STREAMED)
+        settings = replace(demo_settings(simulator.url, folder), wings=wings)
         console.say(f"🎬 시연: 지금이 {start:%Y-%m-%d %H:%M}인 것처럼 시뮬레이터가 움직입니다. 끝내려면 Ctrl-C.")
+        if simulator.ws_url:
+            console.say(f"   {STREAMED}종목은 스트림으로 받습니다: 라운드 줄 끝이 그 건수와 저장까지 걸린 시간입니다.")
         code = run(clock, settings)
     console.say(f"저장된 파일: {settings.database.path}")
     return code

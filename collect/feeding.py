@@ -3,13 +3,14 @@
 Nothing here is imported, and nothing happens, without `REDIS_URL`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from base.clock import Clock
 from config.settings import Settings
 from db import Store, open_view
 from market.stored import Stored
+from market.ticks import RunningMinute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,10 +35,13 @@ def shared_by(settings: Settings) -> "Scripts | None":
 
 
 @contextmanager
-def feeding(settings: Settings, clock: Clock, store: Store, symbols: Iterable[str]) -> Iterator[None]:
-    """The updater's: each candle after its commit, on a thread of the feed's own (law 15)."""
+def feeding(
+    settings: Settings, clock: Clock, store: Store, symbols: Iterable[str]
+) -> Iterator[list[Callable[[RunningMinute], None]]]:
+    """The updater's: each candle after its commit, on a thread of the feed's own (law 15); who hears running minutes.
+    """
     if not settings.wings.redis_url:
-        yield
+        yield []
         return
     from feed.feed import Feed
 
@@ -45,7 +49,7 @@ def feeding(settings: Settings, clock: Clock, store: Store, symbols: Iterable[st
     store.listeners.append(feed.hear)
     feed.start()
     try:
-        yield
+        yield [lambda running: feed.run_minute(running.symbol, running.candle)]
     finally:
         feed.close()
 

@@ -16,8 +16,10 @@ from base.clock import Clock
 from base.errors import NotOffered, Stopped, StoreError
 from cli import status_file
 from collect.holiday_check import HolidayCheck
+from collect.round import Round
 from collect.silence import KEY as SILENCE
-from collect.updater import WORKERS, Round, Updater
+from collect.stream import BEFORE_OPEN, Stream
+from collect.updater import WORKERS, Updater
 from config.kis_days import HOLIDAY_FILE
 from config.settings import Settings
 from config.symbols_file import USUALLY_ACTIVE
@@ -53,6 +55,7 @@ class Service:
         self.updater: Updater = Updater(
             client, store, calendar, clock, list(names), active, most, workers, heals=heals
         )
+        self.stream = Stream(settings, clock, self.updater)
         self._rechecked: date | None = None
         self._due: set[int] = set()
         self._served: dict[int, tuple[date, int]] = {}
@@ -73,6 +76,7 @@ class Service:
                 except Exception as error:  # the loop's boundary: whatever it was, the next minute is another try
                     self._outlive(error)
         finally:
+            self.stream.end()
             self._say("stopped", self._clock.now())
 
     def _outlive(self, error: Exception) -> None:
@@ -137,6 +141,7 @@ class Service:
     def _trade(self, session: Session) -> None:
         """Rounds until close + 10 minutes; the first heals the day, at once."""
         self.updater.begin(session)
+        self.stream.begin(session)
         _log.info("🔔 %s 장 (%s~%s) 갱신을 시작합니다.", session.day, f"{session.open:%H:%M}", f"{session.close:%H:%M}")
         self._pin_jobs()
         self._due = {1, 5, 15}
@@ -147,6 +152,7 @@ class Service:
                 due, self._due = self._due, set()
                 self._round(session, due)
             self._rest(session)
+        self.stream.end()
 
     def _rest(self, session: Session) -> None:
         """Until the next job, the end of the session at most."""
@@ -174,7 +180,7 @@ class Service:
         failing = frozenset(self.updater.failing)
         is_news, self._failing = bool(failing - self._failing), failing
         if done.symbols or not self._last_round.startswith("⚠️"):
-            self._last_round = done.line(due)
+            self._last_round = done.line(due) + self.stream.line()
             _log.log(logging.WARNING if done.errors and is_news else logging.INFO, self._last_round)
         return done
 
@@ -202,6 +208,10 @@ class Service:
                 self._say("waiting", self._clock.now() + 2 * STEP, next=f"{session.open:%Y-%m-%d %H:%M} 개장")
                 told = told or self._tell_of(session)
                 step = STEP
+            if session.open - now <= BEFORE_OPEN:
+                self.stream.begin(session)
+            else:
+                self.stream.end()
             updater.troubles.end("업데이터")
             self._clock.sleep(_until_open(session, step, self._clock.now(), updater.now()))
             if updater.now() < session.open <= self._clock.now():
@@ -256,6 +266,7 @@ class Service:
         for name, found in told.items():
             more[name] = {key: (since.isoformat(timespec="seconds"), why) for key, (since, why) in found.items()}
         more |= {"pid": os.getpid(), "last_round": self._last_round, "left": updater.left}
+        more |= {"stream": self.stream.status()}
         try:
             status_file.write(self._settings.log_dir, state, self._clock.now(), expect_by, **more)
             self.updater.troubles.end("상태 파일")

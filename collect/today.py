@@ -40,6 +40,12 @@ class Seen(NamedTuple):
             return self.read - _MINUTE
         return self.traded or session.open.replace(tzinfo=None)
 
+    def leads_to(self, minute: datetime, before: int, session: Session) -> bool:
+        """Whether nothing traded between what is known and `minute`, `before` which the day's turnover was so much."""
+        if self.turnover is None and self.traded is None:
+            return minute == session.open.replace(tzinfo=None)
+        return self.turnover == before
+
 
 class Reading(NamedTuple):
     candles: list[Candle]

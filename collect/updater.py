@@ -2,22 +2,24 @@
 
 A round visits every symbol once: page, merge, one transaction (today.py). Whoever is left over by the deadline goes
 first in the next one, and nobody loses anything, because a page reaches back thirty minutes and pages go further where
-they must. After the close the authority replaces what the rounds stored: settle.py.
+they must. Between the rounds the stream's proven minutes are taken as they come (stream.py), and whom it keeps current
+needs no visit. After the close the authority replaces what was stored: settle.py.
 """
 
 import logging
 import threading
-from collections.abc import Collection, Generator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import date, datetime, timedelta
 
 from base.clock import Clock
-from base.errors import MinuteDataError
+from base.errors import MinuteDataError, StoreError
+from base.kst import KST
 from collect.kis_time import KisTime
 from collect.morning import Morning
 from collect.plan import PROVISIONAL
 from collect.pool import Outcome, gather, work_through
+from collect.round import LAST_ANSWERS, Beside, Round, hand_over
 from collect.settle import LOOK_BACK, Settle
 from collect.silence import Silence
 from collect.strangers import Strangers
@@ -28,37 +30,12 @@ from kis.client import KisClient
 from market.candles import INTERVALS, Candle, Candles, window
 from market.hours import Session, TradingCalendar, late_day, runs_late
 from market.running_day import floor, merged
+from market.ticks import Proven
 
 WORKERS = 16
-HAND_OVER = timedelta(seconds=58)
-"""Into the minute: what a round has not begun by then is the next one's, which starts at :03."""
-LAST_ANSWERS = timedelta(seconds=4)
-"""So long a round waits beyond that for the visits it has begun."""
-_RUNNING = "장중: 오늘 TR로 받은 임시 데이터"
+_RUNNING = "장중: 오늘 TR이나 스트림으로 받은 임시 데이터"
+_WITHIN_A_MINUTE = timedelta(seconds=59)
 _log = logging.getLogger("minute_data")
-
-
-@dataclass
-class Round:
-    """What one round did; `stored` is new candles by interval, `lag` seconds from the minute's end to the last one."""
-
-    started_at: datetime
-    symbols: int = 0
-    stored: dict[int, int] = field(default_factory=lambda: dict.fromkeys(INTERVALS, 0))
-    lag: float = 0.0
-    calls: int = 0
-    errors: int = 0
-    left: int = 0
-
-    def line(self, due: Collection[int]) -> str:
-        """The line people `tail -f`."""
-        mark = "⚠️" if self.errors or self.left else "✅"
-        more = "".join(f" · {interval}분봉 {self.stored[interval]}건" for interval in (5, 15) if interval in due)
-        left = f" · {self.left}종목은 다음 라운드로 미룸" if self.left else ""
-        return (
-            f"{mark} {self.started_at:%H:%M} 1분봉 {self.symbols}종목 · {self.stored[1]}건 저장 · 지연 {self.lag:.1f}초"
-            f" · 호출 {self.calls}회 · 오류 {self.errors}{more}{left}"
-        )
 
 
 class Updater:
@@ -97,6 +74,7 @@ class Updater:
         """Whom the last round left over to the next one."""
         self._guard = threading.Lock()
         self._morning = Morning(client, offered=heals)
+        self.beside: Beside | None = None
         self.troubles = Troubles(clock)
         store.listeners.append(self.troubles.written)
         self._time = KisTime(client, clock, self.troubles)
@@ -142,7 +120,7 @@ class Updater:
         done = Round(self._clock.now())
         order, calls = self._next_order(), self._client.calls
         self._round_began = done.started_at
-        deadline = _hand_over(done.started_at) if hurried else None
+        deadline = hand_over(done.started_at) if hurried else None
         with closing(self._visits(order, session, due, deadline)) as outcomes:
             failed = gather(outcomes, lambda outcome: self._count(done, outcome), str)
         self.troubles.note(failed, any_success=done.symbols > 0)
@@ -193,22 +171,32 @@ class Updater:
 
     def _visit_alone(self, symbol: str, session: Session, due: Collection[int]) -> dict[int, int] | None:
         """Visit a symbol unless a visit of an earlier round still hangs."""
-        with self._guard:
-            if symbol in self._busy:
+        with self._alone(symbol) as free:
+            if not free:
                 return None
-            self._busy.add(symbol)
             self._tried[symbol] = self._clock.now()
-        try:
             return self._visit(symbol, session, due)
+
+    @contextmanager
+    def _alone(self, symbol: str) -> Iterator[bool]:
+        """Whether nobody else is at work on the symbol; nobody will be, then."""
+        with self._guard:
+            free = symbol not in self._busy
+            self._busy.add(symbol)
+        try:
+            yield free
         finally:
-            with self._guard:
-                self._busy.discard(symbol)
+            if free:
+                with self._guard:
+                    self._busy.discard(symbol)
 
     def _visit(self, symbol: str, session: Session, due: Collection[int]) -> dict[int, int]:
         """Fetch and store one symbol's closed minutes and due windows; answers the new candles by interval."""
         new = dict.fromkeys(INTERVALS, 0)
         known = self._seen.get(symbol)
         if known and known.read >= session.end.replace(tzinfo=None):
+            return new
+        if known and self.beside and self.beside.spares(symbol, known.read, self.now()):
             return new
         fresh, seen, now = self._read(symbol, session, known)
         if not seen.traded:
@@ -217,18 +205,52 @@ class Updater:
         self._look_at_hours(symbol, session, fresh)
         due = due if known and known.traded else INTERVALS
         since = self._since(symbol, fresh[0].timestamp if fresh else seen.traded, due)
+        new = self._store_minutes(symbol, session, fresh, due, since=since, now=now, is_known=True)
+        self._seen[symbol] = seen
+        if self.beside:
+            self.beside.compare(symbol, fresh, seen)
+        return new
+
+    def _store_minutes(
+        self, symbol: str, session: Session, fresh: Sequence[Candle], due: Collection[int], *,
+        since: datetime, now: datetime, is_known: bool,
+    ) -> dict[int, int]:  # fmt: skip
+        """Lay minutes over what is stored from `since` on; the new candles by interval.
+
+        `is_known`: the day is, up to `now`; only then may its coverage row say so.
+        """
+        new: dict[int, int] = {}
 
         def change(stored: Candles) -> Candles:
             wanted = merged(stored, fresh, session, now, due, since)
             new.update({interval: len(wanted[interval]) - len(stored[interval]) for interval in INTERVALS})
             return wanted
 
-        self._store.rewrite(
-            symbol, session, change, since=since, now=now, status=PROVISIONAL, note=_RUNNING, yields=True
-        )
-        self._seen[symbol] = seen
-        self._derived.update({(symbol, interval): floor(now) for interval in due})
+        status, note = (PROVISIONAL, _RUNNING) if is_known else (None, None)
+        self._store.rewrite(symbol, session, change, since=since, now=now, status=status, note=note, yields=True)
+        if is_known:
+            self._derived.update({(symbol, interval): floor(now) for interval in due})
         return new
+
+    def take(self, proven: Proven, session: Session) -> bool:
+        """Store a minute that the stream proved, with the windows it closes; False: a round has it, or is at it.
+
+        Where the day before it is not known, to the very KRW, the minute is stored alone and the next round comes.
+        """
+        symbol, minute = proven.symbol, proven.candle.timestamp
+        with self._alone(symbol) as free:
+            known = self._seen.get(symbol)
+            if not free or (known and known.read > minute):
+                return False
+            is_known = known is not None and known.leads_to(minute, proven.before, session)
+            now = min(self.now(), proven.through.replace(tzinfo=KST) + _WITHIN_A_MINUTE)
+            due = INTERVALS if is_known else (1,)
+            since = self._since(symbol, minute, due)
+            self._store_minutes(symbol, session, [proven.candle], due, since=since, now=now, is_known=is_known)
+            if is_known:
+                self._seen[symbol] = Seen(proven.through, minute, proven.turnover, minute)
+        self.troubles.end("DB")
+        return True
 
     def _read(self, symbol: str, session: Session, known: Seen | None) -> tuple[list[Candle], Seen, datetime]:
         """The symbol's closed minutes, how far it is seen then, and the moment they were closed at.
@@ -257,6 +279,13 @@ class Updater:
         oldest = min([first, *derived])
         return window(oldest, 15) if oldest.date() == first.date() else first.replace(hour=0, minute=0)
 
+    def most_active(self, day: date, count: int) -> list[str]:
+        """Whom to stream on `day`: by turnover of late, by custom where the database does not tell."""
+        try:
+            return self._store.turnover_rank(self._usual, day - LOOK_BACK)[:count]
+        except StoreError:
+            return self._usual[:count]
+
     # --- after the close ---
 
     def settle(self, last: date, until: datetime | None = None) -> bool:
@@ -277,9 +306,3 @@ class Updater:
     def look_at_clock(self) -> bool:
         """Ask for the clock in an answer; whether one came."""
         return self._time.look(self._symbols[0])
-
-
-def _hand_over(started_at: datetime) -> datetime:
-    """Late in the running minute; a round begun after that has the next one."""
-    minute = started_at.replace(second=0, microsecond=0)
-    return minute + HAND_OVER if started_at < minute + HAND_OVER else minute + HAND_OVER + timedelta(minutes=1)

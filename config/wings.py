@@ -10,6 +10,7 @@ from config.addresses import is_host, is_loopback
 from config.env_files import Found, is_plain, rooted
 
 WS_URLS = {"real": "ws://ops.koreainvestment.com:21000", "vts": "ws://ops.koreainvestment.com:31000"}
+_OWN_HOSTS = ".koreainvestment.com"
 MOST_STREAMED = 40
 """Symbols one key may have streamed (kis_websocket.md §2)."""
 
@@ -59,12 +60,16 @@ def read_wings(found: Found, here: Path, env: str) -> Wings:
 
 
 def _ws_url(found: Found, env: str) -> str:
-    """KIS offers plain `ws://` only: allowed for its own hosts and loopback."""
+    """KIS offers plain `ws://` only: allowed for its own hosts and loopback.
+
+    Who asks another host for quotes (the simulator, a proxy) must not be told of KIS's own trades: no stream there.
+    """
     text = found.text("KIS_WS_URL")
     if text is None:
-        return WS_URLS[env]
+        base = _parts(found.text("KIS_BASE_URL") or WS_URLS[env])
+        return WS_URLS[env] if base and base[1].endswith(_OWN_HOSTS) else ""
     parts = _parts(text)
-    own = parts is not None and (is_loopback(parts[1]) or parts[1].endswith(".koreainvestment.com"))
+    own = parts is not None and (is_loopback(parts[1]) or parts[1].endswith(_OWN_HOSTS))
     if parts is None or not (parts[0] == "wss" or (parts[0] == "ws" and own)):
         raise found.wrong("KIS_WS_URL", "ws://호스트:포트 형태여야 합니다(ws는 KIS와 이 컴퓨터 127.0.0.1에서만)")
     return text.rstrip("/")

@@ -108,7 +108,10 @@ class SocketSession:
             proxy=None if is_loopback(urlsplit(self._url).hostname or "") else True, logger=_nobody(),
         ) as socket:  # fmt: skip
             self.began = self._heard_at = self._clock.time()
-            await _until_one_ends(self._read(socket), self._register(socket, key), self._watch(), self._over.wait())
+            try:
+                await _until_one_ends(self._read(socket), self._register(socket, key), self._watch(), self._over.wait())
+            finally:
+                await socket.close()  # the library would close with 1011 where we leave by an exception
 
     async def _read(self, socket: "ClientConnection") -> None:
         """Bytes, decoded with replacement: a strict client answers undecodable ones with a close KIS never heeds."""

@@ -49,12 +49,14 @@ class RunningMinute(NamedTuple):
 class Proven(NamedTuple):
     """The candle of a minute, and that nothing traded after it in the minutes before `through` (naive KST).
 
-    `turnover` is the day's at that moment, KRW.
+    `before` and `turnover` are the day's turnover before and after it, KRW: who knows the day up to `before` knows it
+    up to `through`.
     """
 
     symbol: str
     candle: Candle
     through: datetime
+    before: int
     turnover: int
 
 
@@ -212,7 +214,7 @@ class Chain:
         if self._told or self._mixed or not (self._whole and self._is_in_session()):
             return ()
         self._told = True
-        return (Proven(self._symbol, self._candle(), through, self._turnover),)
+        return (Proven(self._symbol, self._candle(), through, self._before, self._turnover),)
 
     def _candle(self) -> Candle:
         ohlcv = self._minute, self._open, self._high, self._low, self._close, self._traded

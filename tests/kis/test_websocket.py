@@ -275,6 +275,14 @@ def test_a_silent_socket_is_given_up(here: Here) -> None:
     here.hears_again()
 
 
+def test_who_gives_a_socket_up_closes_it_cleanly(here: Here) -> None:
+    here.stream.manner.idle, here.stream.manner.linger = 60, 60
+    here.sim.add_fault("ws_mute")
+    here.open(pace=SILENT)
+    wait_until(lambda: here.stream.connects >= 3)
+    assert "OPSP8996" not in here.codes() and here.stream.cuts == 0
+
+
 def test_success_without_data_is_a_fault_only_while_data_are_expected(here: Here) -> None:
     here.stream.manner.idle = 0.1
     here.sim.add_fault("ws_mute")
@@ -328,12 +336,14 @@ def test_a_fault_of_who_hears_ends_no_thread(here: Here, caplog: pytest.LogCaptu
     logging.getLogger("minute_data").propagate = True
 
     def stumble(records: list[list[str]]) -> None:
+        is_first = not here.records
         here.records.extend(records)
-        if len(here.records) < 5:
+        if is_first:
             raise KeyError("x")
 
-    here.open(hear=stumble)
-    wait_until(lambda: len(here.records) > 10)
+    socket = here.open(hear=stumble)
+    wait_until(lambda: socket.connects > 1)
+    here.hears_again()
     assert "KeyError" in caplog.text
 
 

@@ -129,8 +129,9 @@ def test_a_minute_is_proven_by_the_first_trade_after_it_and_no_sooner() -> None:
     trades = minute_of_trades()
     ticks, true = ticks_of(trades), true_minutes(trades)
     chain = Chain("005930", session())
-    assert proven(ticks[:8], chain) == [Proven("005930", true[at(10, 0)], at(10, 1), ticks[3].all_turnover)]
-    assert proven(ticks[8:9], chain) == [Proven("005930", true[at(10, 1)], at(10, 2), ticks[7].all_turnover)]
+    assert proven(ticks[:8], chain) == [Proven("005930", true[at(10, 0)], at(10, 1), 0, ticks[3].all_turnover)]
+    totals = ticks[3].all_turnover, ticks[7].all_turnover
+    assert proven(ticks[8:9], chain) == [Proven("005930", true[at(10, 1)], at(10, 2), *totals)]
 
 
 def test_a_minute_whose_first_trades_were_not_heard_is_not_proven() -> None:
@@ -256,7 +257,7 @@ def test_a_row_whose_turnover_is_the_last_trades_proves_the_minute_too() -> None
     assert chain.confirm(at(10, 1), ticks[-1].all_turnover - 1) == ()
     assert chain.confirm(at(10, 0), ticks[-1].all_turnover) == (), "the minute still ran then"
     assert chain.confirm(at(10, 2), ticks[-1].all_turnover) == (
-        Proven("005930", true[at(10, 1)], at(10, 2), ticks[-1].all_turnover),
+        Proven("005930", true[at(10, 1)], at(10, 2), ticks[3].all_turnover, ticks[-1].all_turnover),
     )
     assert chain.confirm(at(10, 2), ticks[-1].all_turnover) == (), "told once"
 
@@ -307,6 +308,8 @@ def test_whatever_order_loss_or_repetition_a_candle_is_true_or_left_to_rest(
     true, found = true_minutes(trades), proven(told)
     assert len({one.candle.timestamp for one in found}) == len(found)
     for one in found:
+        assert one.turnover - one.before == one.candle.turnover
+        assert one.before == 99 + sum(c.turnover or 0 for c in true.values() if c.timestamp < one.candle.timestamp)
         assert one.candle == true[one.candle.timestamp]
         assert not [minute for minute in true if one.candle.timestamp < minute < one.through], "known to be empty"
 

@@ -1,0 +1,187 @@
+"""The stream: how late its candles are stored, how many calls rounds still make, what 4,100 trades a second cost."""
+
+import json
+import resource
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from statistics import median, quantiles
+from typing import Any
+
+import filled
+from harness import HERE, KST, THE_97, Line, folder, keep, kis, load, quick, running
+
+from base.clock import Clock
+from base.errors import Stopped
+from collect.service import Service, workers_for
+from collect.stream import Stream
+from config.settings import Database, Settings
+from config.wings import Wings
+from kis.client import KisClient
+from kis_token import TokenCache
+from market.hours import TradingCalendar
+from market.stored import Stored
+
+START = datetime(2026, 11, 20, 10, 30, 15, tzinfo=KST)
+LATENCY, STREAMED = 0.2, 40
+SYMBOLS, TRADES = 41, 100
+
+
+class Lags:
+    """Seconds from each new minute's end to its commit, by symbol; the heal's do not count."""
+
+    def __init__(self, clock: Clock, since: datetime) -> None:
+        self._clock, self._since = clock, since.replace(tzinfo=None)
+        self.by_symbol: dict[str, list[float]] = {}
+
+    def hear(self, stored: Stored) -> None:
+        now = self._clock.now().replace(tzinfo=None)
+        for candle in stored.candles.get(1, ()):
+            if candle.timestamp >= self._since:
+                lag = (now - candle.timestamp).total_seconds() - 60
+                self.by_symbol.setdefault(stored.symbol, []).append(lag)
+
+    def of(self, symbols: list[str]) -> list[float]:
+        return [lag for symbol in symbols for lag in self.by_symbol.get(symbol, [])]
+
+
+def settings(url: str, ws_url: str, database: Database, here: Any, *, env: str, rate: float) -> Settings:
+    return Settings(
+        app_key="benchmark", app_secret="benchmark", account_code="", product_code="", env=env, base_url=url,  # type: ignore[arg-type]
+        rate_limit=rate, token_file=here / "token.json", database=database, log_dir=here,
+        wings=Wings(ws_url=ws_url, stream_symbols=STREAMED),
+    )  # fmt: skip
+
+
+def a_day(server: Any, *, env: str, rate: float, minutes: int, heal: int) -> tuple[list[float], list[float], float]:
+    """Lags of the streamed and of the others, and calls a minute; `heal` minutes pass before anything counts."""
+    database, clock = server.fresh(), Clock(at=START)
+    streamed, others = THE_97[:STREAMED], THE_97[STREAMED:]
+    profiles = {**dict.fromkeys(streamed, "brisk"), **dict.fromkeys(others, "liquid")}
+    options = {"rate": rate * 1.05, "latency": LATENCY, "env": env, "ws": True, "profiles": profiles}
+    with kis(at=clock.now(), **options) as simulator, folder() as here:
+        mine = settings(simulator.url, simulator.ws_url, database, here, env=env, rate=rate)
+        client = KisClient.of(mine, TokenCache(mine, clock), clock, urgent=True, connections=workers_for(rate))
+        store = filled.ready(database)
+        lags = Lags(clock, START + timedelta(minutes=heal))
+        store.listeners.append(lags.hear)
+        service = Service(mine, clock, client, store, dict.fromkeys(THE_97, ""))
+        service.updater.most_active = lambda day, count: streamed[:count]  # type: ignore[method-assign]
+        calls = run(service, clock, client, minutes=minutes, heal=heal)
+        store.close()
+    server.drop(database)
+    return lags.of(streamed), lags.of(others), calls / minutes
+
+
+def run(service: Service, clock: Clock, client: KisClient, *, minutes: int, heal: int) -> int:
+    """Calls of the minutes that count."""
+    begin = START + timedelta(minutes=heal, seconds=40)
+    thread = threading.Thread(target=_until_stopped, args=(service,), daemon=True)
+    thread.start()
+    time.sleep((begin - clock.now()).total_seconds())
+    before = client.calls
+    time.sleep((begin + timedelta(minutes=minutes) - clock.now()).total_seconds())
+    calls = client.calls - before
+    clock.stop.set()
+    thread.join(20)
+    return calls
+
+
+def _until_stopped(service: Service) -> None:
+    try:
+        service.run()
+    except Stopped:
+        return
+
+
+@contextmanager
+def trades(symbols: list[str], seconds: float) -> Iterator[str]:
+    options = {"symbols": symbols, "rate": TRADES, "seconds": seconds, "at": START.replace(tzinfo=None).isoformat()}
+    command = [sys.executable, str(HERE / "trades_process.py"), json.dumps(options)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+class Nothing:
+    """An updater that stores nothing: the reading alone is measured."""
+
+    beside: Any = None
+
+    def __init__(self, clock: Clock) -> None:
+        self.now, self.calendar, self.taken = clock.now, TradingCalendar(), 0
+
+    def most_active(self, day: Any, count: int) -> list[str]:
+        return THE_97[:count]
+
+    def take(self, proven: Any, session: Any) -> bool:
+        self.taken += 1
+        return True
+
+
+def busy_minute(seconds: int) -> tuple[float, float, int]:
+    """Part of a core, growth of the peak memory in MB from its tenth to its last second, and minutes proven."""
+    clock = Clock(at=START)
+    symbols = THE_97[:SYMBOLS]
+    with kis(at=START, rate=100) as simulator, trades(symbols, seconds) as ws_url, folder() as here:
+        mine = settings(simulator.url, ws_url, Database("sqlite", path=here / "x.db"), here, env="real", rate=15)
+        mine = replace(mine, wings=replace(mine.wings, stream_symbols=SYMBOLS))
+        updater = Nothing(clock)
+        stream = Stream(mine, clock, updater)  # type: ignore[arg-type]
+        heard: list[Any] = []
+        stream.running_listeners.append(lambda running: heard.append(None))
+        stream.begin(TradingCalendar().session(START.date()))
+        time.sleep(10)
+        cpu, wall, memory = time.process_time(), time.monotonic(), _peak()
+        time.sleep(seconds - 12)
+        share = (time.process_time() - cpu) / (time.monotonic() - wall)
+        grown = _peak() - memory
+        stream.end()
+        return share, grown, updater.taken
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def lag_lines(name: str, streamed: list[float], others: list[float]) -> list[Line]:
+    p95 = quantiles(streamed, n=20)[-1]
+    middle = median(streamed)
+    told = f"{median(others):.1f}" if others else "-"
+    what = f"{name}: 스트림 {STREAMED}종목, 분이 끝나고 저장까지 중앙값 (초, {len(streamed)}건)"
+    return [
+        Line(what, f"{middle:.2f}", "≤ 1.0초", middle <= 1),
+        Line(f"{name}: 같은 것 95번째 백분위 (초)", f"{p95:.2f}", "≤ 2.5초", p95 <= 2.5),
+        Line(f"{name}: 라운드로 받는 나머지 (초)", told),
+    ]  # fmt: skip
+
+
+def main() -> None:
+    began, lines = load(), list[Line]()
+    minutes = 1 if quick() else 5
+    with running("mariadb", tuned=True) as server:
+        assert server, "needs mariadbd"
+        streamed, others, calls = a_day(server, env="real", rate=18, minutes=minutes, heal=2)
+        lines += lag_lines("실전 18/s", streamed, others)
+        lines.append(Line("실전 18/s: 분당 호출 (97종목)", f"{calls:.0f}", "≤ 60", calls <= 60))
+        streamed, others, calls = a_day(server, env="vts", rate=0.95, minutes=minutes, heal=3)
+        lines += lag_lines("모의 0.95/s", streamed, others)
+    share, grown, taken = busy_minute(20 if quick() else 75)
+    assert taken, "no minute was proven"
+    lines.append(Line(f"{SYMBOLS}종목 × 초당 {TRADES}체결: 코어의 몇 %", f"{100 * share:.0f}", "≤ 25", share <= 0.25))
+    lines.append(Line("그동안 늘어난 메모리 (MB)", f"{grown:.1f}", "≤ 3", grown <= 3))
+    note = "스트림 종목은 매분 첫 2초 안에 체결이 있는 시장(brisk)입니다: 다음 체결이 와야 분이 증명됩니다."
+    keep("stream", "13. 스트림", lines, began_at_load=began, note=note)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""What the tests of the stream share: an updater with its stream, on a clock that runs faster than the host's.
+
+    day = StreamDay(folder, at(9, 58), PROFILES)
+    with day.running():
+        day.wait(at(10, 3))
+        day.assert_true_so_far()
+
+Sockets need real time, so the clock cannot stand still as FakeDay's does: a minute takes seconds, every part is real.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from backfill_tools import Row, stored_rows, true_rows
+from kis_testing import client_of
+from updater_tools import FRIDAY, LOG, MINUTES, wait_until
+
+from base.clock import Clock
+from base.errors import Stopped
+from base.kst import KST
+from collect.service import Service, workers_for
+from config import settings as user_settings
+from config.settings import Database, Settings
+from config.wings import Wings
+from db import open_store
+from market.ticks import RunningMinute
+from realtime_updater import PATIENCE
+from simulator.simulator import Simulator
+
+
+class FastClock(Clock):
+    """Runs `speed` times as fast as the host's from `start` on."""
+
+    def __init__(self, start: datetime, speed: float) -> None:
+        super().__init__()
+        self._start, self._began, self.speed = start, time.monotonic(), speed
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self.speed * (time.monotonic() - self._began))
+
+    def time(self) -> float:
+        return self.now().timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        if self.stop.wait(max(0.0, seconds / self.speed)):
+            raise Stopped("중지 요청을 받았습니다.")
+
+
+class StreamDay:
+    """One user's updater with a stream; `profiles` are its symbols and how they trade."""
+
+    def __init__(
+        self, folder: Path, start: datetime, profiles: Mapping[str, str], *, speed: float = 20, streamed: int = 40,
+        database: Database | None = None, kis: Mapping[str, Any] | None = None, **changes: Any,
+    ) -> None:  # fmt: skip
+        self.clock = FastClock(start, speed)
+        self.kis = Simulator(
+            now=self.clock.now, monotonic=self.clock.time, ws=True,
+            **{"rate": 1e9, "profiles": profiles, "latency": 0.0, **(kis or {})},
+        )  # fmt: skip
+        self.kis.start()
+        manner = self.kis.stream.manner
+        manner.linger, manner.idle, manner.patience = 0, 10 / speed, 100 / speed
+        self.symbols, self.folder = list(profiles), folder
+        own = {"rate_limit": 1e6, "database": database or Database("sqlite", path=folder / "minutes.db"), **changes}
+        wings = Wings(ws_url=self.kis.ws_url, stream_symbols=streamed)
+        self.settings: Settings = replace(user_settings.demo_settings(self.kis.url, folder), wings=wings, **own)
+        self.log: list[tuple[datetime, str]] = []
+        self.heard: list[RunningMinute] = []
+        self.service: Service | None = None
+        self._error: list[BaseException] = []
+
+    @contextmanager
+    def running(self) -> Iterator["StreamDay"]:
+        """The real Service, until the block ends."""
+        self.clock.stop.clear()
+        handler = _Kept(self)
+        LOG.addHandler(handler)
+        LOG.setLevel(logging.INFO)
+        thread = threading.Thread(target=self._serve, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self.clock.stop.set()
+            thread.join(20)
+            LOG.removeHandler(handler)
+        assert not thread.is_alive() and not self._error, self._error
+
+    def _serve(self) -> None:
+        store = open_store(self.settings.database, self.clock, patience=PATIENCE)
+        try:
+            store.preflight()
+            workers = workers_for(self.settings.rate_limit)
+            client = client_of(self.settings, self.clock, urgent=True, connections=workers)
+            self.service = Service(self.settings, self.clock, client, store, dict.fromkeys(self.symbols, ""))
+            self.service.stream.running_listeners.append(self.heard.append)
+            self.service.run()
+        except Stopped:
+            pass
+        except BaseException as error:
+            self._error.append(error)
+        finally:
+            store.close()
+
+    def wait(self, moment: datetime) -> None:
+        time.sleep(max(0.0, (moment - self.clock.now()).total_seconds() / self.clock.speed))
+
+    # --- what came of it ---
+
+    @property
+    def url(self) -> str:
+        return f"sqlite:///{self.settings.database.path}"
+
+    def stored(self, symbol: str) -> dict[tuple[Any, ...], Row]:
+        return {row[:3]: row for row in stored_rows(self.url, symbol)}
+
+    def differences(self, until: datetime) -> list[object]:
+        """Where the table is not what traded in the windows that were over at `until`; VWAP where it is known."""
+        wrong: list[object] = []
+        for symbol in self.symbols:
+            found = self.stored(symbol)
+            for row in true_rows(self.kis, symbol, [FRIDAY]):
+                if row[2] + timedelta(minutes=MINUTES[row[1]]) <= until.replace(tzinfo=None):
+                    had = found.pop(row[:3], None)
+                    if not had or had[:10] != row[:10] or (row[10] is not None and had[10] not in (None, row[10])):
+                        wrong.append((row, had))
+            settled = until.replace(tzinfo=None) - timedelta(minutes=16)
+            wrong += [row for row in found.values() if row[2].date() == FRIDAY and row[2] < settled]
+        return wrong
+
+    def assert_true_so_far(self) -> None:
+        """All that was over a minute ago is stored and true."""
+        moment = self.clock.now() - timedelta(seconds=65)
+        wait_until(lambda: not self.differences(moment) or self.clock.now() - moment > timedelta(minutes=4))
+        assert not self.differences(moment), self.differences(moment)[:3]
+
+    def lines(self, part: str = "") -> list[str]:
+        return [line for _, line in self.log if part in line]
+
+    def count(self, symbol: str) -> int:
+        """Calls of today's TR about this symbol."""
+        asked = [r for r in self.kis.requests if "itemchartprice" in r.path and "daily" not in r.path]
+        return sum(r.params.get("FID_INPUT_ISCD") == symbol for r in asked)
+
+    def close(self) -> None:
+        self.kis.stop()
+
+
+class _Kept(logging.Handler):
+    def __init__(self, day: StreamDay) -> None:
+        super().__init__()
+        self._day = day
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._day.log.append((self._day.clock.now(), record.getMessage()))
+
+
+def at(hour: int, minute: int = 0, second: float = 0) -> datetime:
+    return datetime(2026, 11, 20, hour, minute, tzinfo=KST) + timedelta(seconds=second)
