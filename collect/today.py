@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from base.errors import BadRow, SourceError
+from collect.plan import PROVISIONAL
+from db import Coverage
 from kis.client import KisClient
 from market.candles import Candle, Row, label, prove, session_rows, unexplained_start
 from market.hours import Session
@@ -45,6 +47,20 @@ class Seen(NamedTuple):
         if self.turnover is None and self.traded is None:
             return minute == session.open.replace(tzinfo=None)
         return self.turnover == before
+
+
+def stored_before(
+    kept: Coverage, held: tuple[int, ...] | None, span: tuple[datetime, datetime] | None, session: Session
+) -> Seen | None:
+    """How far a symbol's day is known by what is stored of it: by its coverage, where the table holds all of that."""
+    ended = session.end.replace(tzinfo=None)
+    if kept.status != PROVISIONAL and kept.verified_at and kept.verified_at >= ended:
+        return Seen(ended)  # the authority has told of it
+    whole = all(has >= had for has, had in zip(held or (0, 0, 0), kept.counts, strict=True))
+    if not (whole and kept.status == PROVISIONAL and kept.verified_at):
+        return None
+    last = span[1] if span else datetime.min
+    return Seen(floor(kept.verified_at), last if last.date() == session.day else None)
 
 
 class Reading(NamedTuple):

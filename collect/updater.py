@@ -7,9 +7,8 @@ needs no visit. After the close the authority replaces what was stored: settle.p
 """
 
 import logging
-import threading
-from collections.abc import Collection, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Generator, Sequence
+from contextlib import closing
 from datetime import date, datetime, timedelta
 
 from base.clock import Clock
@@ -23,8 +22,9 @@ from collect.round import LAST_ANSWERS, Beside, Round, hand_over
 from collect.settle import LOOK_BACK, Settle
 from collect.silence import Silence
 from collect.strangers import Strangers
-from collect.today import Seen, read_day
+from collect.today import Seen, read_day, stored_before
 from collect.troubles import Troubles
+from collect.turns import Turns
 from db import Store
 from kis.client import KisClient
 from market.candles import INTERVALS, Candle, Candles, window
@@ -67,12 +67,11 @@ class Updater:
         self._derived: dict[tuple[str, int], datetime] = {}
         self._tried: dict[str, datetime] = {}
         self._round_began: datetime | None = None
-        self._busy: set[str] = set()
+        self._turns = Turns()
         self.failing: dict[str, tuple[datetime, str]] = {}
         """Symbols whose last visit failed: since when, and why."""
         self.left: list[str] = []
         """Whom the last round left over to the next one."""
-        self._guard = threading.Lock()
         self._morning = Morning(client, offered=heals)
         self.beside: Beside | None = None
         self.troubles = Troubles(clock)
@@ -100,17 +99,10 @@ class Updater:
         self._order = active + [symbol for symbol in self._symbols if symbol not in frozenset(active)]
         self._derived, self._tried, self._round_began = {}, {}, None
         self._seen, self.failing, self.left = {}, {}, []
+        for (symbol, day), kept in coverage.items():
+            if seen := stored_before(kept, counts.get((symbol, day)), spans.get(symbol), session):
+                self._seen[symbol] = seen
         self.silence.begin()
-        ended = session.end.replace(tzinfo=None)
-        for (symbol, _), kept in coverage.items():
-            if kept.status != PROVISIONAL and kept.verified_at and kept.verified_at >= ended:
-                self._seen[symbol] = Seen(ended)  # the authority has told of it
-                continue
-            held = counts.get((symbol, session.day), (0, 0, 0))
-            whole = all(has >= had for has, had in zip(held, kept.counts, strict=True))
-            if whole and kept.status == PROVISIONAL and kept.verified_at:
-                last = spans[symbol][1] if symbol in spans else datetime.min
-                self._seen[symbol] = Seen(floor(kept.verified_at), last if last.date() == session.day else None)
 
     def round(self, session: Session, due: Collection[int], *, hurried: bool = True) -> Round:
         """Visit every symbol once, those left over first, then the active ones.
@@ -171,24 +163,11 @@ class Updater:
 
     def _visit_alone(self, symbol: str, session: Session, due: Collection[int]) -> dict[int, int] | None:
         """Visit a symbol unless a visit of an earlier round still hangs."""
-        with self._alone(symbol) as free:
+        with self._turns.alone(symbol) as free:
             if not free:
                 return None
             self._tried[symbol] = self._clock.now()
             return self._visit(symbol, session, due)
-
-    @contextmanager
-    def _alone(self, symbol: str) -> Iterator[bool]:
-        """Whether nobody else is at work on the symbol; nobody will be, then."""
-        with self._guard:
-            free = symbol not in self._busy
-            self._busy.add(symbol)
-        try:
-            yield free
-        finally:
-            if free:
-                with self._guard:
-                    self._busy.discard(symbol)
 
     def _visit(self, symbol: str, session: Session, due: Collection[int]) -> dict[int, int]:
         """Fetch and store one symbol's closed minutes and due windows; answers the new candles by interval."""
@@ -238,7 +217,7 @@ class Updater:
         Where the day before it is not known, to the very KRW, the minute is stored alone and the next round comes.
         """
         symbol, minute = proven.symbol, proven.candle.timestamp
-        with self._alone(symbol) as free:
+        with self._turns.alone(symbol, briefly=True) as free:
             known = self._seen.get(symbol)
             if not free or (known and known.read > minute):
                 return False
