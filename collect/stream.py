@@ -80,12 +80,8 @@ class Stream:
 
     def line(self) -> str:
         """For the round's line: how many minutes came by the stream since the last one, and how late in the median."""
-        run = self._run
-        if run is None:
-            return ""
-        lags = run.take_lags()
-        lag = f" {median(lags):.1f}초" if lags else ""
-        return f" · 스트림 {len(lags)}건{lag}"
+        lags = self._run.take_lags() if self._run else []
+        return f" · 스트림 {len(lags)}건 {median(lags):.1f}초" if lags else ""
 
     def status(self) -> dict[str, Any] | None:
         """For the status file; None where nothing is streamed."""

@@ -60,7 +60,7 @@ KEYS = (
     Key("EVERY_15MIN", "15", "15분봉을 몇 분마다 갱신할지(1~900)"),
     Key("ACTIVE_SYMBOLS", "30", "매분 먼저 갱신할 거래 활발 종목 수"),
     Key("STREAM_SYMBOLS", "40", "실시간 체결(WebSocket)로 받을 거래 활발 종목 수(0~40). 0이면 쓰지 않습니다"),
-    Key("KIS_WS_URL", "KIS_ENV에 따름", "다른 WebSocket 주소. ws는 KIS와 이 컴퓨터(127.0.0.1)에서만 됩니다"),
+    Key("KIS_WS_URL", "KIS_ENV에 따름", "다른 WebSocket 주소. KIS_BASE_URL을 바꾸면 이것도 적어야 합니다"),
     Key("REDIS_URL", "(없음)", "redis://:비밀번호@호스트:포트/번호. 있으면 저장한 캔들을 Redis에도 알립니다"),
     Key("KIS_SHARED", "file", "호출 한도와 토큰을 나누는 곳. 여러 컴퓨터가 같은 키를 쓰면 redis"),
     Key("ALERTS_FILE", "alerts.toml", "알림 규칙 파일. 있을 때만 알림을 계산합니다"),
