@@ -16,6 +16,7 @@ from base.kst import KST
 from cli import console
 from collect import doctor_rows as rows
 from collect import feeding
+from collect.doctor_stream import visit
 from config.settings import Settings
 from db import open_store
 from kis.client import KisClient
@@ -78,7 +79,7 @@ class Doctor:
         for what, look in (
             ("토큰", self._token), ("오늘 분봉", self._today_minutes), ("과거 분봉", self._past_minutes),
             ("장중 과거 분봉", self._past_in_session), ("일봉", self._daily), ("휴장일", self._holidays),
-            ("호출 한도", self._limit), ("시계", self._host_clock),
+            ("스트림", self._stream), ("호출 한도", self._limit), ("시계", self._host_clock),
         ):  # fmt: skip
             yield from self._look(what, look)
             if self._refused:
@@ -150,7 +151,7 @@ class Doctor:
         yield self._shape("오늘 분봉", self._today, rows.MINUTE, most=30)
         told = rows.days(self._today)
         if told and told != {now.date()}:
-            before = FINE if max(told) < now.date() and not self._in_session(now) else DIFFERENT
+            before = FINE if max(told) < now.date() and not _is_open(self._calendar, now) else DIFFERENT
             yield Finding(before, "오늘 분봉의 날짜", f"{max(told)}의 행이 왔습니다. 날짜를 보고 골라 씁니다.")
         fillers = sum(rows.volume(row) == 0 for row in self._today)
         yield Finding(FINE, "채움 행", f"{len(self._today)}행 가운데 {fillers}행. 캔들로 저장하지 않습니다.")
@@ -186,10 +187,9 @@ class Doctor:
     def _past_in_session(self) -> Iterator[Finding]:
         """§6: does the past TR tell of today, and do rows of today's TR come late (§5)?"""
         now = self._now()
-        if not self._in_session(now):
-            yield Finding(
-                DIFFERENT, "장중 과거 분봉", "지금은 장중이 아니라 볼 수 없습니다. 장중에 다시 실행해 보세요."
-            )
+        if not _is_open(self._calendar, now):
+            told = "지금은 장중이 아니라 볼 수 없습니다. 장중에 다시 실행해 보세요."
+            yield Finding(DIFFERENT, "장중 과거 분봉", told)
             return
         found = [row for row in self._client.past_minutes(self._symbol, now) if rows.day(row) == now.date()]
         if not found:
@@ -230,6 +230,11 @@ class Doctor:
         else:
             yield Finding(FINE, "휴장일", f"{len(told)}일이 내장 달력과 같습니다.")
 
+    def _stream(self) -> Iterator[Finding]:
+        """kis_websocket.md §1, §2"""
+        fine, told = visit(self._settings, self._clock, self._symbol, in_session=_is_open(self._calendar, self._now()))
+        yield Finding(FINE if fine else DIFFERENT, "스트림", told)
+
     def _limit(self) -> Iterator[Finding]:
         """§4: without tripping it."""
         began, before = self._clock.time(), self._client.calls
@@ -255,8 +260,9 @@ class Doctor:
     def _now(self) -> datetime:
         return self._clock.now().astimezone(KST)
 
-    def _in_session(self, now: datetime) -> bool:
-        if not self._calendar.is_trading_day(now.date()):
-            return False
-        session = self._calendar.session(now.date())
-        return session.open <= now < session.close
+
+def _is_open(calendar: TradingCalendar, now: datetime) -> bool:
+    if not calendar.is_trading_day(now.date()):
+        return False
+    session = calendar.session(now.date())
+    return session.open <= now < session.close

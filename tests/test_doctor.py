@@ -82,6 +82,38 @@ def test_a_morning_tells_what_only_a_session_can(examine: Examine) -> None:
     assert code == 0 and "장중이 아니라" not in line(lines, "장중 과거 분봉")
 
 
+@pytest.mark.parametrize("at, seen", [(MORNING, "체결이 왔습니다"), (EVENING, "등록됐습니다")])
+def test_the_stream_is_visited_and_left_cleanly(examine: Examine, at: datetime, seen: str) -> None:
+    sim, clock = kis(at, ws=True, profiles={"005930": "liquid"})
+    with sim:
+        for _ in range(2):  # a slot that lingers would refuse the second
+            code, lines, _ = examine(sim.url, clock, KIS_WS_URL=sim.ws_url)
+            assert code == 0 and line(lines, "스트림").startswith("✅") and seen in line(lines, "스트림"), lines
+
+
+@pytest.mark.parametrize(
+    "fault, environ, told",
+    [
+        ("ws_mute", {}, "체결이 오지 않았습니다"),
+        ("", {"KIS_WS_URL": "ws://127.0.0.1:9"}, "연결이 끊겼습니다"),
+        ("", {"STREAM_SYMBOLS": "0"}, "보지 않았습니다"),
+        ("", {"KIS_WS_URL": ""}, "보지 않았습니다"),
+    ],
+)
+def test_a_stream_that_is_not_there_is_no_fault(
+    examine: Examine, monkeypatch: pytest.MonkeyPatch, fault: str, environ: dict[str, str], told: str
+) -> None:
+    from collect import doctor_stream
+
+    monkeypatch.setattr(doctor_stream, "_TRADE_SECONDS", 1.0)
+    sim, clock = kis(MORNING, ws=True)
+    with sim:
+        if fault:
+            sim.add_fault(fault)
+        code, lines, _ = examine(sim.url, clock, **{"KIS_WS_URL": sim.ws_url, **environ})
+    assert code == 0 and line(lines, "스트림").startswith("ℹ️") and told in line(lines, "스트림")
+
+
 def test_a_refused_key_is_told_with_what_to_do_and_nothing_else_is_asked(examine: Examine) -> None:
     sim, clock = kis(EVENING, keys={"other": "other"})
     with sim:
