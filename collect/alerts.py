@@ -67,7 +67,7 @@ class Alerts(threading.Thread):
         super().__init__(name="alerts", daemon=True)
         self._table, self._delivery, self._clock, self._names = table, delivery, clock, names
         self._folder, self._chart_url = settings.log_dir, settings.wings.chart_url
-        self._engine = Engine(rules.market, names, self._stored_before, table.usual_volume)
+        self._engine = Engine(rules.market, names, self._stored, table.usual_volume)
         self._operations = Operations(rules.operations)
         self._queue: deque[Stored] = deque()
         self._changed = threading.Condition()
@@ -165,8 +165,9 @@ class Alerts(threading.Thread):
             self._since = steady.monotonic()
         self._pending += alerts
 
-    def _stored_before(self, symbol: str, interval: int, before: datetime) -> Sequence[Candle]:
-        return self._table.candles(symbol, interval, EPOCH, before - timedelta(minutes=1), KEPT)
+    def _stored(self, symbol: str, interval: int, moment: datetime) -> Sequence[Candle]:
+        before = self._table.candles(symbol, interval, EPOCH, moment - timedelta(minutes=1), KEPT)
+        return before + self._table.candles(symbol, interval, moment, moment + timedelta(days=1), KEPT)
 
     def _remember(self) -> None:
         """Go on where the last life ended; what it stored and did not judge is judged now."""

@@ -18,7 +18,7 @@ from signals.judges import Usual, Verdict, judge
 from signals.rules import Rule, Severity
 
 Load = Callable[[str, int, datetime], Sequence[Candle]]
-"""The candles of a symbol and interval that stand before a moment, ascending: at most `KEPT` are of use."""
+"""The stored candles of a symbol and interval, ascending: `KEPT` before the moment are enough, and all from it on."""
 LoadUsual = Callable[[str, int, int, datetime], Usual]
 """The mean volume by minute of the day: symbol, interval, sessions, before which midnight."""
 _STATES = {"COMPLETE": "확정", "UNPROVEN": "증명 안 됨"}
@@ -57,7 +57,7 @@ class Engine:
         if not rules or not candles:
             return []
         key, ordered = (symbol, interval), sorted(map(_as_stored, candles))
-        history = self._histories.get(key) or self._open(key, ordered[0].timestamp)
+        history = self._histories.get(key) or self._open(key, ordered)
         judged, alerts = self._judged.get(key, datetime.min), []
         for candle in ordered:
             history.take(candle)
@@ -87,9 +87,13 @@ class Engine:
         """How far each symbol and interval was judged."""
         return self._judged
 
-    def _open(self, key: tuple[str, int], first: datetime) -> History:
-        stored = [_as_stored(candle) for candle in self._load(*key, first) if candle.timestamp < first]
-        self._histories[key] = history = History(stored, self._lines[key[1]])
+    def _open(self, key: tuple[str, int], heard: Sequence[Candle]) -> History:
+        """What stands beside the candles that are heard; those after it are new, the others correct it."""
+        new = {candle.timestamp for candle in heard}
+        stored = [_as_stored(candle) for candle in self._load(*key, heard[0].timestamp)]
+        last = max((candle.timestamp for candle in stored if candle.timestamp not in new), default=datetime.min)
+        known = [candle for candle in stored if candle.timestamp <= last]
+        self._histories[key] = history = History(known, self._lines[key[1]])
         return history
 
     def _judge(

@@ -189,6 +189,13 @@ def test_a_correction_fires_nothing_and_is_remembered(how):
     assert [alert for one in next_hour for alert in judges.hear(SYMBOL, 1, [one], "PROVISIONAL")] == []
 
 
+def test_an_old_minute_that_changes_first_leaves_no_hole_behind_it():
+    """The first that is heard of a symbol is a correction and the newest minute: what stands between is known."""
+    judges = engine(rule("price_change", percent=3), [*JUMP, *shifted(flat(at(11), count=1), at(11), 2_200)])
+    heard = [JUMP[10], *shifted(flat(at(11), count=2), at(11), 2_200)]
+    assert judges.hear(SYMBOL, 1, heard, "PROVISIONAL") == []
+
+
 def test_what_was_taken_away_is_read_anew():
     judges = engine(rule("price_change", percent=2.5), JUMP)
     assert len(judges.hear(SYMBOL, 1, flat(at(11), count=1), None)) == 1  # down from JUMP
