@@ -1,12 +1,10 @@
 /** The page: what is shown (kept in the address), what is asked for, and who is told. */
 
-import { fillAlerts } from "./alerts.js";
 import * as api from "./api.js";
 import { DAYS, ago, clockOf, dateOf, fine, moment, money, number, proof, signed } from "./format.js";
 import { List } from "./list.js";
 import { Live } from "./live.js";
-import { Marks } from "./marks.js";
-import { namesOf, served } from "./served.js";
+import { Overlay } from "./overlay.js";
 import { reason, slots } from "./slots.js";
 import { fillTable } from "./table.js";
 import { View } from "./view.js";
@@ -35,17 +33,15 @@ const state = {
   heard: 0,
   health: /** @type {any} */ (null),
   ahead: 0,
-  alerts: /** @type {import("./api.js").Alert[]} */ ([]),
-  patterns: /** @type {import("./api.js").Pattern[]} */ ([]),
 };
 
 const view = new View($("chart"));
-const marks = new Marks(view.price);
+const overlay = new Overlay(view, state, { now, complain, show, tell: () => tell(state.hovered) });
 const list = new List((symbol) => choose(symbol));
 const live = new Live(hear, (up) => { state.up = up; tellState(); if (up && state.candles.size) refresh(); });
 
 /** Chart seconds on the server's clock. */
-const now = () => Date.now() / 1000 + state.ahead;
+function now() { return Date.now() / 1000 + state.ahead; }
 
 /** @param {string} symbol */
 function choose(symbol) {
@@ -55,8 +51,8 @@ function choose(symbol) {
 
 /** @param {string} symbol @param {Interval} interval */
 async function show(symbol, interval) {
-  Object.assign(state, { symbol, interval, all: false, hovered: null, patterns: [] });
-  view.served = new Map();
+  Object.assign(state, { symbol, interval, all: false, hovered: null });
+  overlay.clear();
   const turn = ++state.turn;
   state.candles = new Map();
   mark();
@@ -91,73 +87,7 @@ function redraw() {
   const candles = [...state.candles.values()].sort((a, b) => a.time - b.time);
   view.set(slots(candles, state.days, state.interval, now()), state.interval === "day");
   tell(null);
-  markCandles();
-  serveLines();
-}
-
-/** The same candles, as the server is asked for what follows from them. */
-const shown = () => (state.range ? { from: state.range[0], to: state.range[1] } : { limit: Math.min(5000, view.candles.length) });
-
-/** Lines as TA-Lib works them out; until they come, and of the running candle, the page's own are drawn. */
-async function serveLines() {
-  const [turn, names, last] = [state.turn, namesOf(view.studies), view.candles.at(-1)];
-  if (!names.length || !last) return;
-  try {
-    const told = await api.indicators(state.symbol, state.interval, names, shown());
-    if (turn !== state.turn) return;
-    view.served = served(told, last.status === "RUNNING" ? last.time : null);
-    view.draw();
-    tell(state.hovered);
-    $("chart").dataset.served = names.join(",");
-  } catch { /* the page's own lines stay */ }
-}
-
-/** Alerts and patterns on what is drawn; patterns are asked for anew where candles have come. */
-async function markCandles() {
-  const turn = state.turn;
-  const draw = () => {
-    const alerts = state.alerts.filter((alert) => alert.symbol === state.symbol);
-    const patterns = view.studies.has("patterns") ? state.patterns : [];
-    const marked = marks.set(new Set(view.candles.map((candle) => candle.time)), alerts, patterns, state.interval);
-    $("chart").dataset.marks = marked.map((mark) => `${clockOf(mark.time)} ${mark.text}`).join(", ");
-  };
-  draw();
-  if (!view.studies.has("patterns") || !view.candles.length) return;
-  try {
-    const found = await api.patterns(state.symbol, state.interval, shown());
-    if (turn !== state.turn) return;
-    state.patterns = found;
-    draw();
-  } catch (error) {
-    complain(error);
-  }
-}
-
-/** The alerts of the last week; those of today are counted on the button. */
-async function pollAlerts() {
-  const today = dateOf(now());
-  try {
-    state.alerts = await api.alerts(dateOf(now() - 7 * 86400), today);
-  } catch { return; /* the state line tells */ }
-  const many = state.alerts.filter((alert) => dateOf(alert.time) === today).length;
-  $("alerts-button").textContent = many ? `알림 ${many}` : "알림";
-  if ($("alerts").open) fillAlerts($("alert-rows"), state.alerts, lookAt);
-  markCandles();
-}
-
-function showAlerts() {
-  $("alerts-title").textContent = state.alerts.length ? `알림 · 지난 7일 ${state.alerts.length}건` : "지난 7일 동안 울린 알림이 없습니다";
-  fillAlerts($("alert-rows"), state.alerts, lookAt);
-  $("alerts").showModal();
-}
-
-/** @param {import("./api.js").Alert} alert */
-async function lookAt(alert) {
-  $("alerts").close();
-  const interval = /** @type {Interval} */ (alert.interval);
-  if (alert.symbol !== state.symbol || interval !== state.interval) await show(alert.symbol, interval);
-  const at = view.list.findIndex((slot) => slot.time >= alert.time);
-  if (at >= 0) view.chart.timeScale().setVisibleLogicalRange({ from: at - 80, to: at + 40 });
+  overlay.draw();
 }
 
 /** After a reconnection: what was missed. */
@@ -353,16 +283,19 @@ function toggle(study) {
   view.draw();
   tell(state.hovered);
   mark();
-  if (study === "patterns") markCandles();
-  else serveLines();
+  overlay.draw();
 }
 
 function switchTheme() {
   const theme = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
   document.documentElement.dataset.theme = theme;
   try { localStorage.setItem("theme", theme); } catch { /* a private window: for this page only */ }
+  repaint();
+}
+
+function repaint() {
   view.paint();
-  markCandles();
+  overlay.draw();
 }
 
 function savePicture() {
@@ -429,16 +362,16 @@ $("theme").addEventListener("click", switchTheme);
 $("png").addEventListener("click", savePicture);
 $("table-button").addEventListener("click", showTable);
 $("table-close").addEventListener("click", () => $("table").close());
-$("alerts-button").addEventListener("click", showAlerts);
+$("alerts-button").addEventListener("click", () => overlay.list());
 $("alerts-close").addEventListener("click", () => $("alerts").close());
 $("open-list").addEventListener("click", () => document.body.classList.add("listing"));
 $("close-list").addEventListener("click", () => document.body.classList.remove("listing"));
 addEventListener("keydown", key);
-addEventListener("themechange", () => { view.paint(); markCandles(); });
+addEventListener("themechange", repaint);
 
 if (state.symbol) show(state.symbol, state.interval);
-pollHealth().then(poll).then(pollAlerts);
+pollHealth().then(poll).then(() => overlay.poll());
 setInterval(poll, 5000);
 setInterval(pollHealth, 10000);
-setInterval(pollAlerts, 10000);
+setInterval(() => overlay.poll(), 10000);
 setInterval(tellState, 1000);
