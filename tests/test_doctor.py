@@ -85,6 +85,7 @@ def test_a_morning_tells_what_only_a_session_can(examine: Examine) -> None:
 @pytest.mark.parametrize("at, seen", [(MORNING, "체결이 왔습니다"), (EVENING, "등록됐습니다")])
 def test_the_stream_is_visited_and_left_cleanly(examine: Examine, at: datetime, seen: str) -> None:
     sim, clock = kis(at, ws=True, profiles={"005930": "liquid"})
+    sim.stream.form.split = 60
     with sim:
         for _ in range(2):  # a slot that lingers would refuse the second
             code, lines, _ = examine(sim.url, clock, KIS_WS_URL=sim.ws_url)
