@@ -128,7 +128,7 @@ def check_day(minutes: Minutes, session: Session, told: DailyAnswer, *, is_fresh
     start, auction = _odd_start(rows, session), has_auction(candles, session)
     end = "" if auction or is_fresh else _odd_end(candles[-1], daily)
     doubtful = start or ("" if auction else "종가 단일가 봉이 없음")
-    odd = end or ("" if minutes.whole else doubtful)
+    odd = end or ("" if minutes.whole else doubtful or _odd_volume(candles, daily))
     notes += filter(None, (start, end))
     return Verdict(
         candles,
@@ -186,6 +186,12 @@ def _odd_start(rows: Sequence[Row], session: Session) -> str:
     if not unexplained_start(rows, session) or before * 20 < rows[-1].turnover:
         return ""
     return f"첫 봉({rows[0].minute:%H:%M}) 이전 거래대금이 하루의 {100 * before // rows[-1].turnover}%"
+
+
+def _odd_volume(candles: Sequence[Candle], daily: DailyCandle | None) -> str:
+    """Off-hours trades are a tenth of a day at most times: more than half may be minutes that an answer kept back."""
+    volume = sum(candle.volume for candle in candles)
+    return f"분봉 거래량의 합이 일봉의 {100 * volume // daily.volume}%" if daily and 2 * volume < daily.volume else ""
 
 
 def has_auction(candles: Sequence[Candle], session: Session) -> bool:

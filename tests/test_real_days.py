@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from updater_tools import FakeClock
 from collect.updater import Updater
 from config.settings import Database
 from db import Store, open_store
-from market.candles import INTERVALS, Candle, aggregate
+from market.candles import INTERVALS, Candle, Row, aggregate, prove
 from market.hours import TradingCalendar
 
 pytestmark = pytest.mark.skipif(not CAPTURED.exists(), reason=f"{CAPTURED} is not here")
@@ -128,6 +129,23 @@ def test_two_real_days_of_some_symbols(days: dict[date, dict[str, RealDay]], fol
         every.append(replayed(day, dict(chosen), folder))
     print(told(every))
     assert all(one.late for one in every)
+
+
+@pytest.mark.slow
+def test_of_single_lost_rows_turnover_misses_one_in_three_hundred_at_most(days: dict[date, dict[str, RealDay]]) -> None:
+    """A row whose turnover hides in the range of the next one: a few shares. The first and the last have witnesses of
+    their own, the daily open and the auction."""
+    dice, lost, unseen = Random(1), 0, 0
+    for day, symbols in days.items():
+        session = TradingCalendar().session(day)
+        for real in symbols.values():
+            rows = [Row(*row[:7]) for row in real.rows]
+            known = set(prove(rows, session).doubts)
+            for at in dice.sample(range(1, len(rows) - 1), 4):
+                lost += 1
+                unseen += set(prove(rows[:at] + rows[at + 1 :], session).doubts) <= known
+    print(f"{unseen} of {lost} lost rows unseen")
+    assert lost > 2_000 and unseen / lost < 1 / 300
 
 
 @pytest.mark.slow

@@ -1,0 +1,25 @@
+"""What a day of the past TR must show: here the volume of its minutes beside the daily candle's."""
+
+from datetime import date, datetime, timedelta
+
+import pytest
+
+from market.candles import Row
+from market.daily import DailyCandle
+from market.hours import TradingCalendar
+from market.past_day import Minutes, check_day
+
+FRIDAY = date(2026, 11, 20)
+SESSION = TradingCalendar().session(FRIDAY)
+
+
+@pytest.mark.parametrize(("daily", "looks_again"), [(4_000, False), (7_900, False), (8_100, True)])
+def test_a_day_of_less_than_half_its_volume_is_looked_at_once_more(daily: int, looks_again: bool) -> None:
+    """The last hour came without the first three: no turnover shows it, for nothing stands before the first row."""
+    opened = datetime(2026, 11, 20, 9)
+    rows = [Row(opened + timedelta(minutes=n), 100, 100, 100, 100, 10, 1_000 * (n + 1)) for n in range(380)]
+    rows.append(Row(datetime(2026, 11, 20, 15, 30), 100, 100, 100, 100, 200, 400_000))
+    told = {FRIDAY: DailyCandle(100, 100, 100, 100, daily)}
+    verdict = check_day(Minutes(rows), SESSION, told)
+    assert not verdict.doubts and verdict.status == "COMPLETE" and verdict.note is None
+    assert bool(verdict.odd) == looks_again
