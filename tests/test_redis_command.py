@@ -1,5 +1,6 @@
 """Both scripts with `REDIS_URL`, as a user runs them: told after the commit, unhurt by a dead Redis, no secret said."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ import pytest
 from backfill_tools import User, ended, stored_rows
 from fault_tools import texts_in, written_ways
 from redis_testing import RedisServer
-from updater_tools import Owner, at, wait_until
+from updater_tools import FRIDAY, Owner, at, wait_until
 
 from base.kst import KST
 from simulator.simulator import Simulator
@@ -31,7 +32,7 @@ def guarded() -> Iterator[RedisServer]:
 def owner(tmp_path: Path, guarded: RedisServer) -> Iterator[Owner]:
     """Somebody whose updater starts at 10:30:50 of a trading day; in the end no password stands anywhere."""
     shift = at(10, 30, 50) - datetime.now(KST)
-    with Simulator(now=lambda: datetime.now(KST) + shift, rate=1000) as kis:
+    with Simulator(now=lambda: datetime.now(KST) + shift, rate=1000, ws=True) as kis:
         owner = Owner(tmp_path, kis, f"sqlite:///{tmp_path}/minutes.db", shift)
         owner.settings |= {"REDIS_URL": guarded.url, "KIS_RATE_LIMIT": "200"}
         owner.said = []  # type: ignore[attr-defined]
@@ -108,6 +109,22 @@ def test_one_round_tells_all_it_stored_before_it_ends(owner: Owner, guarded: Red
     stored = sum(len(table_of(owner, symbol, "ONE_MINUTE")) for symbol in SYMBOLS)
     told = [one for one in guarded.streamed() if one["minute_interval"] == "ONE_MINUTE"]
     assert len(told) == stored > 200 and {one["status"] for one in told} == {"PROVISIONAL"}
+
+
+def test_the_streams_running_minute_goes_to_redis_as_it_trades(owner: Owner, guarded: RedisServer) -> None:
+    kis = owner.kis_of  # type: ignore[attr-defined]
+    kis.stream.form.split = 20
+    process = owner.start(*WITH, "--verbose", KIS_WS_URL=kis.ws_url)
+    with guarded.client() as client:
+        wait_until(lambda: bool(client.get("minute_candles:running:005930")), 40)
+        told = json.loads(client.get("minute_candles:running:005930") or "")
+        traded = kis.truth("005930", FRIDAY, 1)
+    process.terminate()
+    assert finished(owner, process).code == 0
+    true = next(one for one in traded if one.timestamp.replace(tzinfo=None).isoformat() == told["timestamp"])
+    assert told["status"] == "RUNNING" and told["minute_interval"] == "ONE_MINUTE"
+    assert true.low <= told["low_price"] <= told["close_price"] <= told["high_price"] <= true.high
+    assert 0 < told["volume"] <= true.volume
 
 
 def test_a_wrong_password_is_a_setting_to_mend(owner: Owner, guarded: RedisServer) -> None:
