@@ -80,7 +80,7 @@ def rounds(owner: Owner) -> list[str]:
 @pytest.mark.timeout(180)
 def test_killed_and_started_again_in_a_running_session(owner: Owner, guarded: RedisServer) -> None:
     """Table and lag as without it; the sets whole again; what came meanwhile is told later."""
-    process = owner.start(*WITH, "--verbose")
+    process = owner.start(*WITH, "--verbose", KIS_WS_URL=owner.kis_of.ws_url)  # type: ignore[attr-defined]
     wait_until(lambda: len(rounds(owner)) >= 1)
     wait_until(is_whole(owner, guarded))
     guarded.kill()
