@@ -229,7 +229,7 @@ def test_a_writer_that_stands_still_costs_the_oldest_and_no_memory() -> None:
 
 FAULTS = {
     "lost, doubled, swapped": [(kind, {"rate": 0.02}) for kind in ("ws_lost", "ws_doubled", "ws_swapped")],
-    "cuts": [("ws_cut", {"seconds": 1.5})],
+    "cuts every half minute, the slot lingers": [("ws_cut", {"seconds": 1.5})],
     "stalls": [("ws_stall", {"rate": 0.05, "seconds": 0.5})],
     "undecodable": [("ws_garbled", {"rate": 0.2})],
     "mute": [("ws_mute", {"rate": 0.5})],
@@ -241,7 +241,7 @@ FAULTS = {
 @pytest.mark.parametrize("name", FAULTS)
 def test_whatever_happens_on_the_wire_the_table_is_true_each_minute(make: Make, name: str) -> None:
     day = make(at(9, 58, 30), BUSY)
-    day.kis.stream.form.split = 5
+    day.kis.stream.form.split, day.kis.stream.manner.linger = 5, 0.7
     for kind, options in FAULTS[name]:
         day.kis.add_fault(kind, **options)
     with day.running():
@@ -267,3 +267,23 @@ def test_another_session_on_the_key_and_too_low_a_limit_leave_the_table_true(mak
         told = day.service.stream.status()
         assert told and told["registered"] == 2
     assert len(day.lines("OPSP8996")) == 1
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("faults", [[], [fault for name in FAULTS for fault in FAULTS[name] if fault[0] != "ws_mute"]])
+def test_a_whole_day_is_true_after_each_minute_and_after_the_settle(make: Make, faults: list[Any]) -> None:
+    """From before the open, a minute a second, the closing cross of one symbol two minutes late."""
+    kis = {"oddities": {("000660", FRIDAY): "late"}}
+    day = make(at(8, 56), BUSY, speed=60, kis=kis)
+    day.kis.stream.manner.linger = 0.25
+    for kind, options in faults:
+        day.kis.add_fault(kind, **{"seconds": 0.5} | options)
+    with day.running():
+        while day.clock.now() < at(15, 38):
+            day.wait(day.clock.now() + timedelta(minutes=1))
+            day.assert_true_so_far()
+        assert stored_by_stream(day) > (100 if faults else 500)
+        wait_until(lambda: bool(day.lines("마감 확정 완료")), 60)
+        assert not day.differences(at(15, 41))
+    assert not day.lines("다릅니다")
