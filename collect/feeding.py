@@ -48,8 +48,13 @@ def feeding(
     feed = Feed(settings.wings.redis_url, clock, symbols, lambda: open_view(settings.database, clock))
     store.listeners.append(feed.hear)
     feed.start()
+
+    def hear(running: RunningMinute) -> None:
+        if running.is_whole:  # else its open, or some of its volume, is not known
+            feed.run_minute(running.symbol, running.candle)
+
     try:
-        yield [lambda running: feed.run_minute(running.symbol, running.candle)]
+        yield [hear]
     finally:
         feed.close()
 

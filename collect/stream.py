@@ -145,7 +145,7 @@ class _Run:
     def _add(self, tick: Tick) -> None:
         with self._lock:
             proven = self._chains[tick.symbol].add(tick)
-        self._moved.add(tick.symbol)
+            self._moved.add(tick.symbol)
         for one in proven:
             self._hand_over(one)
 
@@ -160,10 +160,10 @@ class _Run:
                     self._queue.get_nowait()
 
     def _each_second(self) -> None:
-        moved, self._moved = self._moved, set()
-        for symbol in moved:
-            with self._lock:
-                running = self._chains[symbol].running
+        with self._lock:
+            moved, self._moved = self._moved, set()
+            minutes = [self._chains[symbol].running for symbol in moved]
+        for running in minutes:
             if running:
                 for hear in self._stream.running_listeners:
                     hear(running)
@@ -225,5 +225,6 @@ class _Run:
         if chain and seen.turnover is not None:
             with self._lock:
                 proven = chain.confirm(seen.read - _MINUTE, seen.turnover)
+                self._moved.add(symbol)
             for one in proven:
                 self._hand_over(one)

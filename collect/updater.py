@@ -219,15 +219,16 @@ class Updater:
         symbol, minute = proven.symbol, proven.candle.timestamp
         with self._turns.alone(symbol, briefly=True) as free:
             known = self._seen.get(symbol)
-            if not free or (known and known.read > minute):
-                return False
             is_known = known is not None and known.leads_to(minute, proven.before, session)
-            now = min(self.now(), proven.through.replace(tzinfo=KST) + _WITHIN_A_MINUTE)
+            if not free or (known and known.read > minute and not is_known):
+                return False
+            through = max(proven.through, known.read) if known else proven.through
+            now = min(self.now(), through.replace(tzinfo=KST) + _WITHIN_A_MINUTE)
             due = INTERVALS if is_known else (1,)
             since = self._since(symbol, minute, due)
             self._store_minutes(symbol, session, [proven.candle], due, since=since, now=now, is_known=is_known)
             if is_known:
-                self._seen[symbol] = Seen(proven.through, minute, proven.turnover, minute)
+                self._seen[symbol] = Seen(through, minute, proven.turnover, minute)
         self.troubles.end("DB")
         return True
 

@@ -13,11 +13,17 @@ from typing import Any
 import pytest
 from backfill_tools import coverage
 from stream_tools import StreamDay, at
-from updater_tools import FRIDAY, wait_until
+from ticks_testing import session
+from updater_tools import FRIDAY, FakeClock, wait_until
 
 import collect.stream as module
 from collect.comparison import EVERY, Comparison
+from collect.today import Seen
+from collect.updater import Updater
+from config.settings import Database
+from db import open_store
 from market.candles import Candle
+from market.hours import TradingCalendar
 from market.ticks import Chain, Proven
 
 BUSY = {"005930": "brisk", "000660": "brisk", "035420": "liquid", "373220": "medium", "018880": "illiquid"}
@@ -210,6 +216,69 @@ def test_rest_wins_where_both_differ_and_the_minutes_after_come_by_rounds(
         wait_until(lambda: len(day.lines("스트림과 REST가 다릅니다")) == 2, 30)
         day.wait(day.clock.now() + timedelta(minutes=2))
         day.assert_true_so_far()
+
+
+# --- what is known, and what may be stored with it ---
+
+
+@pytest.fixture
+def updater(tmp_path: Path) -> Iterator[Updater]:
+    """An updater that knows 005930 up to 10:00 and 900 KRW, at 10:03:30; nobody asks KIS here."""
+    clock = FakeClock(at(10, 3, 30))
+    store = open_store(Database("sqlite", path=tmp_path / "minutes.db"), clock)
+    store.preflight()
+    made = Updater(SimpleNamespace(skew=timedelta(0)), store, TradingCalendar(), clock, ["005930"], [], 1)  # type: ignore[arg-type]
+    made._seen["005930"] = Seen(datetime(2026, 11, 20, 10), datetime(2026, 11, 20, 9, 58), 900)
+    yield made
+    store.close()
+
+
+def following(minute: int, before: int) -> Proven:
+    one = proven(minute)
+    return one._replace(before=before, turnover=before + (one.candle.turnover or 0))
+
+
+def taken(updater: Updater, one: Proven) -> tuple[bool, Seen, int]:
+    """Whether it was stored, how far the day is known then, and how many minutes its coverage counts."""
+    said = updater.take(one, session())
+    day = updater._store.coverage(["005930"], FRIDAY, FRIDAY).get(("005930", FRIDAY))
+    return said, updater._seen["005930"], day.counts[0] if day else 0
+
+
+@pytest.mark.parametrize(
+    ("minute", "before", "stored", "read", "counted"),
+    [
+        (0, 900, True, 1, 1),  # the next minute, nothing between
+        (2, 900, True, 3, 1),  # nobody traded at 10:00 and 10:01: the turnover says so
+        (2, 901, True, 0, 0),  # somebody did: the minute alone, and the round comes
+        (-1, 900, True, 0, 1),  # REST has been asked about 09:59 and did not show it yet
+        (-1, 300, False, 0, 0),  # REST knows more than that: it wins
+    ],
+)
+def test_a_day_is_known_further_only_where_turnover_leads_on(
+    updater: Updater, minute: int, before: int, stored: bool, read: int, counted: int
+) -> None:
+    one = following(minute % 60, before)
+    if minute < 0:
+        at_nine = datetime(2026, 11, 20, 9, 60 + minute)
+        one = one._replace(candle=one.candle._replace(timestamp=at_nine), through=at_nine + timedelta(minutes=1))
+    said, seen, count = taken(updater, one)
+    assert (said, seen.read.minute, count) == (stored, read, counted)
+    assert bool(updater._store.candles("005930", 1, at_ten(-60), at_ten(60))) == stored
+
+
+def at_ten(minutes: int) -> datetime:
+    return datetime(2026, 11, 20, 10) + timedelta(minutes=minutes)
+
+
+def test_what_a_stream_wrote_alone_is_not_taken_for_the_whole_day_after_a_restart(updater: Updater) -> None:
+    updater.take(following(2, 901), session())
+    updater.begin(session())
+    assert "005930" not in updater._seen
+    updater._seen["005930"] = Seen(at_ten(2), at_ten(-2), 901)
+    updater.take(following(2, 901), session())
+    updater.begin(session())
+    assert updater._seen["005930"].read == at_ten(3), "known to the minute that it was proven to, not to now"
 
 
 # --- hand-over ---
