@@ -7,14 +7,12 @@ import logging
 import os
 from collections.abc import Collection, Mapping
 from datetime import date, datetime, time, timedelta
-from types import SimpleNamespace
 from typing import Any
-
-import schedule
 
 from base.clock import Clock
 from base.errors import NotOffered, Stopped, StoreError
 from cli import status_file
+from collect.cadence import Cadence
 from collect.holiday_check import HolidayCheck
 from collect.round import Round
 from collect.silence import KEY as SILENCE
@@ -57,13 +55,11 @@ class Service:
         )
         self.stream = Stream(settings, clock, self.updater)
         self._rechecked: date | None = None
-        self._due: set[int] = set()
-        self._served: dict[int, tuple[date, int]] = {}
         self.settled: date | None = None
         self._not_offered: date | None = None
         self._last_round = ""
         self._failing: frozenset[str] = frozenset()
-        self._schedule = clocked_schedule(clock)
+        self._cadence = Cadence(clock, settings.every)
 
     def run(self) -> int:
         """For ever; `Stopped` ends it."""
@@ -119,55 +115,23 @@ class Service:
 
     # --- in a session ---
 
-    def update_1min_data(self) -> None:
-        self._fall_due(1)
-
-    def update_5min_data(self) -> None:
-        self._fall_due(5)
-
-    def update_15min_data(self) -> None:
-        self._fall_due(15)
-
-    def _fall_due(self, interval: int) -> None:
-        """Jobs run each minute at :03; a slower cadence stands on the wall clock, however late the job comes."""
-        if (slot := self._slot(interval)) != self._served.get(interval):
-            self._served[interval] = slot
-            self._due.add(interval)
-
-    def _slot(self, interval: int) -> tuple[date, int]:
-        now = self._clock.now()
-        return now.date(), (now.hour * 60 + now.minute) // self._settings.every[interval]
-
     def _trade(self, session: Session) -> None:
         """Rounds until close + 10 minutes; the first heals the day, at once."""
         self.updater.begin(session)
         self.stream.begin(session)
         _log.info("🔔 %s 장 (%s~%s) 갱신을 시작합니다.", session.day, f"{session.open:%H:%M}", f"{session.close:%H:%M}")
-        self._pin_jobs()
-        self._due = {1, 5, 15}
-        self._served = {interval: self._slot(interval) for interval in self._due}
+        self._cadence.begin()
         while session.open <= self.updater.now() < session.end:
             session = self.updater.calendar.session(session.day)  # its rows may have shown other hours
-            if self._due:
-                due, self._due = self._due, set()
+            if due := self._cadence.take_due():
                 self._round(session, due)
             self._rest(session)
         self.stream.end()
 
     def _rest(self, session: Session) -> None:
         """Until the next job, the end of the session at most."""
-        idle = self._schedule.idle_seconds or 0.0
-        if idle > 120:
-            self._pin_jobs()  # the clock was set back
-            return
         left = (session.end - self.updater.now()).total_seconds()
-        self._clock.sleep(max(0.0, min(idle, left)))
-        self._schedule.run_pending()
-
-    def _pin_jobs(self) -> None:
-        self._schedule.clear()
-        for job in (self.update_1min_data, self.update_5min_data, self.update_15min_data):
-            self._schedule.every().minute.at(":03").do(job)
+        self._cadence.rest(max(0.0, left))
 
     def _round(self, session: Session, due: set[int]) -> None:
         self._log_round(self.updater.round(session, due), due)
@@ -278,16 +242,3 @@ def _until_open(session: Session, step: timedelta, *clocks: datetime) -> float:
     """Seconds to sleep: a step, not beyond the open by this host's clock or by KIS's."""
     left = [session.open - now for now in clocks]
     return min([step, *(time for time in left if time > timedelta(0))]).total_seconds()
-
-
-def clocked_schedule(clock: Clock) -> Any:
-    """A `schedule.Scheduler` that lives on `clock`: the library reads the host's local time by itself."""
-    class ClockTime(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> "datetime":  # type: ignore[override]
-            return clock.now().replace(tzinfo=None)
-
-    schedule.datetime = SimpleNamespace(datetime=ClockTime, timedelta=timedelta, time=time)  # type: ignore[attr-defined, assignment]
-    return schedule.Scheduler()
-
-

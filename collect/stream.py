@@ -74,7 +74,7 @@ class Stream:
     def end(self) -> None:
         """Close the socket cleanly."""
         run, self._run = self._run, None
-        self._updater.beside = None
+        self._updater.visits.beside = None
         if run:
             run.end()
 
@@ -110,7 +110,7 @@ class _Run:
         self.stored, self.last_lag = 0, 0.0
         self._over = threading.Event()
         self.socket: KisSocket = self._open_socket()
-        self._updater.beside = self
+        self._updater.visits.beside = self
         self._threads = [
             threading.Thread(target=self.socket.run, args=(symbols,), name="stream", daemon=True),
             threading.Thread(target=self._write, name="stream-writer", daemon=True),
@@ -201,7 +201,7 @@ class _Run:
         ended = (proven.candle.timestamp + _MINUTE).replace(tzinfo=KST)
         self._clock.sleep(max(0.0, (ended - self._updater.now()).total_seconds()))
         session = self._updater.calendar.session(self.session.day)
-        if not session.csat and self._updater.take(proven, session):
+        if not session.csat and self._updater.visits.take(proven, session):
             lag = (self._clock.now() - ended).total_seconds()
             with self._lock:
                 self._lags.append(lag)
