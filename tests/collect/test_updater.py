@@ -629,7 +629,7 @@ def test_the_end_of_a_day_on_vts_is_provisional_with_its_auction_right(make: Mak
 
 
 def test_a_day_that_kis_closes_is_not_traded(make: Make, monkeypatch: pytest.MonkeyPatch):
-    day = make(at(8, 0), {"005930": "liquid"})
+    day = make(at(8, 0), {"005930": "suspended"})
     closed = day.kis.answers.open_days
 
     def told(first: date) -> list[dict[str, str]]:
