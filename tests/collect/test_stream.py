@@ -240,9 +240,9 @@ def following(minute: int, before: int) -> Proven:
 
 def taken(updater: Updater, one: Proven) -> tuple[bool, Seen, int]:
     """Whether it was stored, how far the day is known then, and how many minutes its coverage counts."""
-    said = updater.take(one, session())
+    said = updater.visits.take(one, session())
     day = updater._store.coverage(["005930"], FRIDAY, FRIDAY).get(("005930", FRIDAY))
-    return said, updater._seen["005930"], day.counts[0] if day else 0
+    return said, updater.visits.seen["005930"], day.counts[0] if day else 0
 
 
 @pytest.mark.parametrize(
@@ -272,13 +272,13 @@ def at_ten(minutes: int) -> datetime:
 
 
 def test_what_a_stream_wrote_alone_is_not_taken_for_the_whole_day_after_a_restart(updater: Updater) -> None:
-    updater.take(following(2, 901), session())
+    updater.visits.take(following(2, 901), session())
     updater.begin(session())
-    assert "005930" not in updater._seen
-    updater._seen["005930"] = Seen(at_ten(2), at_ten(-2), 901)
-    updater.take(following(2, 901), session())
+    assert "005930" not in updater.visits.seen
+    updater.visits.seen["005930"] = Seen(at_ten(2), at_ten(-2), 901)
+    updater.visits.take(following(2, 901), session())
     updater.begin(session())
-    assert updater._seen["005930"].read == at_ten(3), "known to the minute that it was proven to, not to now"
+    assert updater.visits.seen["005930"].read == at_ten(3), "known to the minute that it was proven to, not to now"
 
 
 # --- hand-over ---
