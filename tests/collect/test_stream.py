@@ -228,7 +228,7 @@ def updater(tmp_path: Path) -> Iterator[Updater]:
     store = open_store(Database("sqlite", path=tmp_path / "minutes.db"), clock)
     store.preflight()
     made = Updater(SimpleNamespace(skew=timedelta(0)), store, TradingCalendar(), clock, ["005930"], [], 1)  # type: ignore[arg-type]
-    made._seen["005930"] = Seen(datetime(2026, 11, 20, 10), datetime(2026, 11, 20, 9, 58), 900)
+    made.visits.seen["005930"] = Seen(datetime(2026, 11, 20, 10), datetime(2026, 11, 20, 9, 58), 900)
     yield made
     store.close()
 
