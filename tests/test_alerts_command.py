@@ -18,7 +18,7 @@ from base.kst import KST
 from simulator.simulator import Simulator
 
 RULES = '[[rule]]\nkind = "price_change"\npercent = 3\n\n[[operations]]\nkind = "no_candle"\n'
-SYMBOLS = [f"{number:06}" for number in range(1, 17)]
+SYMBOLS = [f"{number:06}" for number in range(1, 9)]
 START = at(10, 30, 50)
 Make = Callable[..., Owner]
 
@@ -98,26 +98,26 @@ def test_a_test_alert_tells_what_arrived(make: Make):
 
 
 def test_killed_in_the_middle_each_is_told_once(make: Make):
-    """Sixteen symbols jump at ten; the heal of half past ten is killed under way, and begun again."""
+    """Eight symbols jump at ten; the heal of half past ten is killed under way, and begun again."""
     with Receiver() as receiver:
-        owner = make(ALERT_URLS=receiver.url, KIS_RATE_LIMIT="30")
+        owner = make(ALERT_URLS=receiver.url, KIS_RATE_LIMIT="18")
         flags = ["--symbols", ",".join(SYMBOLS)]
         first = owner.start(*flags)
-        wait_until(lambda: (owner.logs / "realtime_updater_alerts.json").exists() and owner.sim.calls("today") > 16)
+        wait_until(lambda: (owner.logs / "realtime_updater_alerts.json").exists() and owner.sim.calls("today") > 3)
         first.kill()
         ended(first, 10)
         judged = len(alerts(owner))
         second = owner.start(*flags)
         wait_until(lambda: in_session(owner), 60)
-        wait_until(lambda: len(alerts(owner)) == 16, 30)
-        wait_until(lambda: sum(hits(receiver)) == 16 - judged, 10)
+        wait_until(lambda: len(alerts(owner)) == 8, 30)
+        wait_until(lambda: sum(hits(receiver)) == 8, 10)
         second.terminate()
         ran = ended(second, 15)
-    assert ran.code == 0 and judged < 16
+    assert ran.code == 0 and judged < 8
     assert alerts(owner) == SYMBOLS and max(Counter(alerts(owner)).values()) == 1
     tried = ended(owner.start("--try-alerts", "2026-11-20", *flags, KIS_APP_KEY="-", KIS_APP_SECRET="-"), 60)
     assert tried.code == 0 and re.findall(r"^10:00  (\d{6})  .*price_change", tried.out, re.M) == SYMBOLS
-    assert "16건 (price_change 16)" in tried.out and len(receiver.got) <= 3
+    assert "8건 (price_change 8)" in tried.out and len(receiver.got) <= 3
     assert Receiver.SECRET not in owner.log() + ran.all + tried.all
     assert all(told["title"] in owner.log() for told in receiver.got)
 

@@ -4,7 +4,7 @@ import logging
 import threading
 import time as steady
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -247,6 +247,18 @@ def test_a_table_that_did_not_answer_is_asked_again(alone, monkeypatch, caplog):
     assert caplog.text.count("알림 문제 시작: 연결이 끊겼습니다.") == 1 and caplog.text.count("알림 복구") == 1
 
 
+def a_moment_each_minute() -> Callable[[datetime], None]:
+    """Real time for the alerts' thread, which does not live on the fake clock."""
+    seen: set[str] = set()
+
+    def look(now: datetime) -> None:
+        if (minute := f"{now:%H:%M}") not in seen:
+            seen.add(minute)
+            steady.sleep(0.1)
+
+    return look
+
+
 def test_trouble_of_the_collection_is_told_too(make, monkeypatch, rules):
     monkeypatch.setattr(alerts, "LOOK_EVERY", 0.0)
     monkeypatch.setattr(alerts, "WAKE_EVERY", 0.01)
@@ -254,9 +266,9 @@ def test_trouble_of_the_collection_is_told_too(make, monkeypatch, rules):
     with Receiver() as receiver:
         day = make(at(9, 20), f"critical={receiver.url}")
         day.clock.plan(at(9, 30), day.kis.down)
-        day.clock.plan(at(10, 30), lambda: day.kis.down(False))
-        day.clock.look = lambda now: steady.sleep(0.03)
-        day.run(until=at(10, 40))
+        day.clock.plan(at(9, 45), lambda: day.kis.down(False))
+        day.clock.look = a_moment_each_minute()
+        day.run(until=at(9, 55))
     assert receiver.titles == ["🚨 no_candle: 수집"] * 2
     assert [told["message"] for told in receiver.got][1] == "끝났습니다. 다시 정상입니다."
     assert "분 넘게 새 캔들이 없습니다" in receiver.got[0]["message"]
