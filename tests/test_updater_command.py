@@ -100,7 +100,7 @@ def test_a_signal_in_the_middle_of_a_heal_leaves_whole_symbol_days(make: Make):
     """What is stored of a symbol is a whole prefix of transactions: minutes with their windows and coverage."""
     owner = make(at(14, 30, 30))
     process = owner.start(KIS_RATE_LIMIT="60")
-    wait_until(lambda: owner.sim.calls("today") > 100)
+    wait_until(lambda: owner.sim.calls("today") > 30)
     process.send_signal(signal.SIGTERM)
     ran = ended(process, 10)
     assert ran.code == 0
