@@ -44,6 +44,7 @@ class Silence:
     def begin(self) -> None:
         """A session begins."""
         self._written = datetime.min
+        self._speaking: set[str] = set()
         self._moved: tuple[object, datetime] | None = None
         self._market_volume, self._suspicious = 0, False
         self._asked_at = self._witnessed_at = datetime.min.replace(tzinfo=KST)
@@ -55,6 +56,7 @@ class Silence:
         """Something was committed, by a round or by the stream (`Store.listeners`)."""
         if minutes := stored.candles.get(1):
             self._written = max(self._written, minutes[-1].timestamp)
+            self._speaking.add(stored.symbol)
 
     def look(self, session: Session, seen: Mapping[str, Seen], now: datetime) -> None:
         """After a round that was answered: has anybody told anything?"""
@@ -84,13 +86,11 @@ class Silence:
         return max([self._written, *(one.shown for one in seen.values() if one.shown)])
 
     def _tell_silence(self, session: Session, since: datetime, now: datetime) -> None:
-        witness = well_known("", frozenset(self._symbols))
-        if witness not in self._symbols:
-            if now - self._witnessed_at < PATIENCE:
-                return
-            self._witnessed_at = now
-            if self._shows(witness, session, now):
-                return  # KIS tells of the market: it is our symbols that have nothing
+        if now - self._witnessed_at < PATIENCE:
+            return
+        self._witnessed_at = now
+        if self._shows(well_known("", frozenset(self._symbols)), session, now):
+            return  # KIS tells of the market: it is our symbols, or the stream, that have nothing
         minutes = (now - since).total_seconds() // 60
         text = f"{minutes:.0f}분째 어느 종목도 새 분봉이 없습니다. 계속 다시 묻고, 마감 뒤 과거 분봉으로 채웁니다."
         self._troubles.begin(KEY, text, since=since)
@@ -135,7 +135,7 @@ class Silence:
             return
         self._asked_at = now
         quiet = [one for one in self._symbols if _is_quiet(seen.get(one)) and one not in self._troubles.current]
-        quiet = [one for one in quiet if not self._strangers.know(one)]
+        quiet = [one for one in quiet if one not in self._speaking and not self._strangers.know(one)]
         for symbol in sorted(quiet, key=lambda one: self._asked.get(one, 0))[:MOST_ASKED]:
             self._asked[symbol] = self._asked.get(symbol, 0) + 1
             self._ask_about(symbol, session)
