@@ -119,7 +119,7 @@ class KisSocket:
             raise
         except MinuteDataError as error:
             return Cut(str(error))
-        except (OSError, EOFError, WebSocketException) as error:
+        except (OSError, EOFError, ImportError, WebSocketException) as error:  # ImportError: a SOCKS proxy
             return Cut(f"연결이 끊겼습니다 ({type(error).__name__})")  # its text may quote what was sent
         except Exception as error:  # a thread's boundary: whatever it was, the rounds go on and so must this
             _log.warning("⚠️ 스트림: 예상하지 못한 오류 %s", type(error).__name__, exc_info=error)

