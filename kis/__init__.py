@@ -1,3 +1,3 @@
-"""KIS on the wire: HTTP, client, call budget. `kis_token.py` at the door is its token. Imports `cli`, `config`,
-`base`.
+"""KIS on the wire: HTTP, client, call budget, WebSocket. `kis_token.py` at the door is its token. Imports `cli`,
+`config`, `base`.
 """

@@ -1,1 +1,3 @@
-"""Pure: sessions, rows to candles, proof, past and running day, aggregation. No clock, no I/O; imports `base` only."""
+"""Pure: sessions, rows and ticks to candles, proof, past and running day, aggregation. No clock, no I/O; imports
+`base` only.
+"""
