@@ -26,6 +26,7 @@ from base.errors import Stopped, StoreError
 from base.kst import KST
 from collect import alert_state
 from collect.alert_state import State
+from collect.stream import Stream
 from collect.updater import Updater
 from config.settings import Settings
 from db import AlertTable, KeptAlert
@@ -53,6 +54,8 @@ class Watched(Protocol):
 
     @property
     def updater(self) -> Updater: ...
+    @property
+    def stream(self) -> Stream: ...
     @property
     def settled(self) -> date | None: ...
 
@@ -254,7 +257,7 @@ class Alerts(threading.Thread):
             free = shutil.disk_usage(self._folder).free
         session = runs if now >= runs.open else None
         unsettled = None if session or service.settled == closed else calendar.session(closed)
-        troubles = service.updater.troubles.current
+        troubles = {**service.updater.troubles.current, **service.stream.troubles.current}
         return Health(now, self._began, session, self._newest, unsettled, troubles, free // 2**20)
 
     def _now(self) -> datetime:

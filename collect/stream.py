@@ -54,7 +54,7 @@ class Stream:
         self._settings, self._clock, self._updater = settings, clock, updater
         self.running_listeners: list[Hear] = []
         self._most = settings.wings.stream_symbols if settings.wings.ws_url else 0
-        self._troubles = Troubles(clock)
+        self.troubles = Troubles(clock)
         self._run: _Run | None = None
 
     def begin(self, session: Session) -> None:
@@ -88,7 +88,7 @@ class Stream:
         run = self._run
         if run is None:
             return None
-        since, problem = self._troubles.current.get(_KEY, (None, ""))
+        since, problem = self.troubles.current.get(_KEY, (None, ""))
         return {
             "symbols": len(run.symbols), "registered": run.socket.registered, "stored": run.stored,
             "lag": run.last_lag, "problem": problem, "since": since and since.isoformat(timespec="seconds"),
@@ -176,9 +176,9 @@ class _Run:
 
     def _tell(self, problem: str) -> None:
         if problem:
-            self._stream._troubles.begin(_KEY, f"{problem}. 그동안 매분 라운드로 갱신합니다.")
+            self._stream.troubles.begin(_KEY, f"{problem}. 그동안 매분 라운드로 갱신합니다.")
         else:
-            self._stream._troubles.end(_KEY)
+            self._stream.troubles.end(_KEY)
 
     # --- the writer's thread ---
 

@@ -1,4 +1,4 @@
-"""Simulated days on which nothing happens but what is planted: two trades a minute at one price, ten shares each.
+"""Simulated days of planted events only: two trades as a minute begins, ten shares each, at one price.
 
     sim.market.day = planted(sim, {("005930", FRIDAY): [jump(10, 5, 2_200)]})
 
@@ -80,7 +80,7 @@ def _planted(own: MarketDay, events: Sequence[Event]) -> MarketDay:
         event(prices)
     prices[session.close] = prices[session.close][:1]
     trades: list[Trade] = [
-        (minute * 60 + 5 + at, price, shares, price * shares)
+        (minute * 60 + at, price, shares, price * shares)
         for minute, told in sorted(prices.items())
         for at, (price, shares) in enumerate(told)
     ]

@@ -25,6 +25,7 @@ from updater_tools import FRIDAY, LOG, MINUTES, wait_until
 from base.clock import Clock
 from base.errors import Stopped
 from base.kst import KST
+from collect.alert_setup import alerting, set_up
 from collect.service import Service, workers_for
 from config import settings as user_settings
 from config.settings import Database, Settings
@@ -101,9 +102,12 @@ class StreamDay:
             store.preflight()
             workers = workers_for(self.settings.rate_limit)
             client = client_of(self.settings, self.clock, urgent=True, connections=workers)
-            self.service = Service(self.settings, self.clock, client, store, dict.fromkeys(self.symbols, ""))
-            self.service.stream.running_listeners.append(self.heard.append)
-            self.service.run()
+            names = dict.fromkeys(self.symbols, "")
+            with alerting(set_up(self.settings), self.settings, self.clock, store, names) as watch:
+                self.service = Service(self.settings, self.clock, client, store, names)
+                self.service.stream.running_listeners.append(self.heard.append)
+                watch(self.service)
+                self.service.run()
         except Stopped:
             pass
         except BaseException as error:
