@@ -40,6 +40,8 @@ FEW = 5
 """With fewer symbols a minute and a half without a trade is no fault."""
 _MINUTE = timedelta(minutes=1)
 _WAITING = 400
+_LAST_WORDS = 1.5
+"""Seconds each thread has to end; a stop request leaves four for everything (cli/background.py)."""
 _KEY = "스트림"
 _log = logging.getLogger("minute_data")
 
@@ -132,7 +134,7 @@ class _Run:
         self._over.set()
         self.socket.stop()
         for thread in self._threads:
-            thread.join(3)
+            thread.join(_LAST_WORDS)
 
     # --- the socket's thread ---
 

@@ -104,7 +104,7 @@ class SocketSession:
         if self._stopped:
             return
         async with connect(
-            self._url, ping_interval=None, compression=None, close_timeout=2, open_timeout=10, max_size=LARGEST_FRAME,
+            self._url, ping_interval=None, compression=None, close_timeout=1, open_timeout=10, max_size=LARGEST_FRAME,
             proxy=None if is_loopback(urlsplit(self._url).hostname or "") else True, logger=_nobody(),
         ) as socket:  # fmt: skip
             self.began = self._heard_at = self._clock.time()
