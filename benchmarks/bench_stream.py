@@ -113,12 +113,12 @@ def trades(symbols: list[str], seconds: float) -> Iterator[str]:
 
 
 class Nothing:
-    """An updater that stores nothing: the reading alone is measured."""
+    """An updater, and its visits, that store nothing: the reading alone is measured."""
 
     beside: Any = None
 
     def __init__(self, clock: Clock) -> None:
-        self.now, self.calendar, self.taken = clock.now, TradingCalendar(), 0
+        self.now, self.calendar, self.taken, self.visits = clock.now, TradingCalendar(), 0, self
 
     def most_active(self, day: Any, count: int) -> list[str]:
         return THE_97[:count]
