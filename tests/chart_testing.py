@@ -42,6 +42,7 @@ class Server:
 
     def __init__(self, url: str, hub: Hub, clock: Clock) -> None:
         self.url, self.hub, self.clock = url, hub, clock
+        self.health: tuple[dict[str, Any], bool] = ({"healthy": True, "message": "✅"}, True)
 
     @property
     def ws(self) -> str:
@@ -60,16 +61,18 @@ def serving(
     clock = Clock(at=at)
     with closing(listening(Address("127.0.0.1", port))) as bound, closing(open_view(database, clock)) as view:
         hub = Hub(view, names, CALENDAR, clock)
+        server = Server(f"http://127.0.0.1:{bound.getsockname()[1]}/", hub, clock)
 
         def health() -> tuple[dict[str, Any], bool]:
-            return {"healthy": True, "message": "✅", "now": clock.now().isoformat()}, True
+            told, healthy = server.health
+            return {**told, "now": clock.now().isoformat()}, healthy
 
         page = Page(Answers(view, names, CALENDAR, clock), hub, read_files(), health)
         app = application(page, hub, password)
         thread = threading.Thread(target=serve, args=(app, bound, clock), daemon=True)
         thread.start()
         try:
-            yield Server(f"http://127.0.0.1:{bound.getsockname()[1]}/", hub, clock)
+            yield server
         finally:
             clock.stop.set()
             thread.join(10)

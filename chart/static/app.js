@@ -5,6 +5,7 @@ import { DAYS, ago, clockOf, dateOf, fine, moment, money, number, proof, signed 
 import { List } from "./list.js";
 import { Live } from "./live.js";
 import { Overlay } from "./overlay.js";
+import { daysOf, placesOf, rangeOf, rangeSeen } from "./range.js";
 import { reason, slots } from "./slots.js";
 import { fillTable } from "./table.js";
 import { View } from "./view.js";
@@ -21,12 +22,14 @@ const asked = new URLSearchParams(location.search);
 const state = {
   symbol: asked.get("symbol") ?? "",
   interval: /** @type {Interval} */ (INTERVALS.find((one) => String(one) === asked.get("interval")) ?? 1),
-  range: /** @type {[string, string] | null} */ (asked.get("from") && asked.get("to") ? [asked.get("from"), asked.get("to")] : null),
+  range: rangeOf(asked), // null: the newest, and what comes
+  seen: /** @type {import("./range.js").Range | null} */ (null), // moved by hand from where the newest are
   rows: /** @type {Map<string, import("./api.js").Row>} */ (new Map()),
   candles: /** @type {Map<number, Candle>} */ (new Map()),
   days: /** @type {Map<string, Day>} */ (new Map()),
   turn: 0,
   busy: false,
+  settled: false, // drawn, and looked at where it is wanted
   all: false,
   hovered: /** @type {number | null} */ (null),
   up: false,
@@ -51,21 +54,25 @@ function choose(symbol) {
 
 /** @param {string} symbol @param {Interval} interval */
 async function show(symbol, interval) {
-  Object.assign(state, { symbol, interval, all: false, hovered: null });
+  Object.assign(state, { symbol, interval, all: false, hovered: null, seen: null, settled: false });
   overlay.clear();
   const turn = ++state.turn;
   state.candles = new Map();
   mark();
   live.want([[symbol, interval]]);
   try {
-    const found = await api.candles(symbol, interval, state.range ? { from: state.range[0], to: state.range[1] } : { limit: PAGE });
+    const found = await api.candles(symbol, interval, state.range ? daysOf(state.range) : { limit: PAGE });
     if (turn !== state.turn) return;
     for (const candle of found) if (!state.candles.has(candle.time)) state.candles.set(candle.time, candle);
     await learnDays();
     if (turn !== state.turn) return;
     redraw();
-    if (state.range) view.chart.timeScale().fitContent();
-    else view.chart.timeScale().setVisibleLogicalRange({ from: view.list.length - 130, to: view.list.length + 5 });
+    look();
+    setTimeout(() => { // the chart tells of its own first choice of a range, too: nobody moved there
+      if (turn !== state.turn) return;
+      state.settled = true;
+      soonKeep(view.chart.timeScale().getVisibleLogicalRange());
+    }, 200);
     if (!performance.getEntriesByName("drawn").length) requestAnimationFrame(() => performance.mark("drawn"));
     $("chart").dataset.ready = `${symbol} ${interval}`;
     $("empty").hidden = found.length > 0;
@@ -75,11 +82,46 @@ async function show(symbol, interval) {
   }
 }
 
+/** At the range, or at the newest: about seven pixels a candle. */
+function look() {
+  const length = view.list.length;
+  const [from, to] = state.range ? placesOf(state.range, view.list) : [length - view.fitting(), length + 4];
+  view.chart.timeScale().setVisibleLogicalRange(state.range ? { from: from - 0.4, to: to + 0.4 } : { from, to });
+}
+
+/** Back to what is new. */
+function latest() {
+  state.seen = null;
+  if (state.range) { state.range = null; show(state.symbol, state.interval); }
+  else look();
+}
+
+/** What is seen goes into the address, so that it can be sent; the newest, followed, need no range.
+ * @param {{from: number, to: number}} places */
+function keepSeen(places) {
+  const length = view.list.length;
+  if (!length) return;
+  const away = places.to < length - 1.5;
+  const seen = rangeSeen(places, view.list, view.daily);
+  $("latest").hidden = !(away || state.range);
+  if (state.range && seen) state.range = away ? seen : [seen[0], state.range[1]];
+  state.seen = away ? seen : null;
+  keepAddress();
+}
+
+let keeping = 0;
+/** Browsers refuse an address that changes with each pixel. @param {{from: number, to: number}} places */
+function soonKeep(places) {
+  clearTimeout(keeping);
+  keeping = setTimeout(keepSeen, 250, places);
+}
+
 /** The days of what is shown: sessions, states, notes. */
 async function learnDays() {
   const times = [...state.candles.keys()].sort((a, b) => a - b);
   if (!times.length) return;
-  const found = await api.days(state.symbol, dateOf(times[0]), dateOf(Math.max(times.at(-1) ?? 0, now())));
+  const last = state.range ? daysOf(state.range).to : dateOf(Math.max(times.at(-1) ?? 0, now()));
+  const found = await api.days(state.symbol, dateOf(times[0]), last);
   state.days = new Map(found.map((day) => [day.day, day]));
 }
 
@@ -94,7 +136,7 @@ function redraw() {
 async function refresh() {
   const turn = state.turn;
   try {
-    const found = await api.candles(state.symbol, state.interval, { limit: PAGE });
+    const found = await api.candles(state.symbol, state.interval, state.range ? daysOf(state.range) : { limit: PAGE });
     await learnDays();
     if (turn !== state.turn) return;
     for (const candle of found) state.candles.set(candle.time, candle);
@@ -110,6 +152,7 @@ function hear(message) {
   if (message.interval !== state.interval) return;
   state.heard = Date.now();
   const candle = api.candleOf(message);
+  if (state.range && dateOf(candle.time) > daysOf(state.range).to) return tellPrice(candle);
   const newest = view.list.at(-1)?.time;
   state.candles.set(candle.time, candle);
   if (!view.list.length) return;
@@ -121,7 +164,7 @@ function hear(message) {
 }
 
 async function older() {
-  if (state.busy || state.all || state.range || !view.candles.length) return;
+  if (state.busy || state.all || !view.candles.length) return;
   state.busy = true;
   const turn = state.turn;
   try {
@@ -211,8 +254,9 @@ function mark() {
 
 function keepAddress() {
   const query = new URLSearchParams({ symbol: state.symbol, interval: String(state.interval) });
-  if (state.range) { query.set("from", state.range[0]); query.set("to", state.range[1]); }
-  history.replaceState(null, "", `?${query}`);
+  const range = state.range ?? state.seen;
+  if (range) { query.set("from", range[0]); query.set("to", range[1]); }
+  history.replaceState(null, "", `?${String(query).replaceAll("%3A", ":")}`);
 }
 
 /** @param {Candle | null} candle the newest */
@@ -256,7 +300,7 @@ async function poll() {
     if (!state.symbol || !state.rows.has(state.symbol)) await show(rows[0].symbol, state.interval);
     else if (!view.list.length && !state.turn) await show(state.symbol, state.interval);
     mark();
-    if (!view.candles.length && rows.find((row) => row.symbol === state.symbol)?.price != null) refresh();
+    if (state.settled && !view.candles.length && rows.find((row) => row.symbol === state.symbol)?.price != null) refresh();
   } catch { /* the state line tells */ }
 }
 
@@ -349,7 +393,11 @@ view.chart.subscribeCrosshairMove((/** @type {any} */ param) => {
   state.hovered = param.time ?? null;
   tell(state.hovered);
 });
-view.chart.timeScale().subscribeVisibleLogicalRangeChange((/** @type {any} */ range) => { if (range && range.from < 20) older(); });
+view.chart.timeScale().subscribeVisibleLogicalRangeChange((/** @type {any} */ range) => { 
+  if (!range || !state.settled) return;
+  if (range.from < (state.range ? -8 : 20)) older();
+  soonKeep(range);
+});
 $("intervals").addEventListener("click", (/** @type {Event} */ event) => {
   const chosen = /** @type {HTMLElement} */ (event.target).dataset.interval;
   if (chosen) chooseInterval(/** @type {Interval} */ (INTERVALS.find((one) => String(one) === chosen)));
@@ -359,6 +407,7 @@ $("studies").addEventListener("click", (/** @type {Event} */ event) => {
   if (study) toggle(study);
 });
 $("theme").addEventListener("click", switchTheme);
+$("latest").addEventListener("click", latest);
 $("png").addEventListener("click", savePicture);
 $("table-button").addEventListener("click", showTable);
 $("table-close").addEventListener("click", () => $("table").close());

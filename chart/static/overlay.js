@@ -21,6 +21,7 @@ export class Overlay {
     this.state = state;
     this.page = page;
     this.marks = new Marks(view.price);
+    this.asking = 0;
     this.alerts = /** @type {Alert[]} */ ([]);
     this.patterns = /** @type {import("./api.js").Pattern[]} */ ([]);
   }
@@ -41,8 +42,8 @@ export class Overlay {
 
   /** The candles that are shown, as the server is asked for what follows from them. @returns {Record<string, string | number>} */
   asked() {
-    const { range } = this.state;
-    return range ? { from: range[0], to: range[1] } : { limit: Math.min(5000, this.view.candles.length) };
+    const [first, last] = [this.view.candles[0], this.view.candles.at(-1)];
+    return this.state.range && first && last ? { from: dateOf(first.time), to: dateOf(last.time) } : { limit: Math.min(5000, this.view.candles.length) };
   }
 
   mark() {
@@ -71,9 +72,10 @@ export class Overlay {
     const { turn, symbol, interval } = this.state;
     const [names, last] = [namesOf(this.view.studies), this.view.candles.at(-1)];
     if (!names.length || !last) return;
+    const asking = ++this.asking;
     try {
       const told = await api.indicators(symbol, interval, names, this.asked());
-      if (turn !== this.state.turn) return;
+      if (turn !== this.state.turn || asking !== this.asking) return; // answers may overtake each other
       this.view.served = served(told, last.status === "RUNNING" ? last.time : null);
       this.view.draw();
       this.page.tell();

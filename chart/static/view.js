@@ -97,6 +97,11 @@ export class View {
     this.breaks.set(daily ? [] : days.map((candle) => candle.time), color("line"));
   }
 
+  /** How many places the newest candles are shown in; few candles are not stretched over all of it. */
+  fitting() {
+    return Math.min(Math.max(30, Math.round(this.box.clientWidth / 7.5)), Math.max(30, this.list.length));
+  }
+
   /** Room for the numbers at the top: more where they wrap. */
   margins() {
     this.price.priceScale().applyOptions({ scaleMargins: { top: this.box.clientWidth < 560 ? 0.26 : 0.13, bottom: 0.06 } });

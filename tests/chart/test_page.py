@@ -1,6 +1,7 @@
 """The page in a real Chromium, over a real table; what it looked like stands in build/."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime
@@ -227,6 +228,57 @@ def test_history_comes_when_one_scrolls_left(page):
     wait(page, "document.querySelector('#rows tr:last-child th').textContent.startsWith('11월 20일')")
     click(page, "#table-close")
     assert errors(page) == []
+
+
+def test_what_is_seen_stands_in_the_address_and_opens_again(page):
+    assert "from=" not in page.current_url
+    from selenium.webdriver import ActionChains
+
+    chart = page.find_element(By.ID, "chart")
+    drag = ActionChains(page).move_to_element(chart).click_and_hold()
+    for _ in range(5):
+        drag.move_by_offset(80, 0).pause(0.05)
+    drag.release().perform()
+    wait(page, "location.search.includes('from=') && !document.getElementById('latest').hidden")
+    sent = page.current_url
+    page.get("about:blank")
+    page.get(sent)
+    wait(page, f"{READY} === '005930 1'")
+    time.sleep(0.6)
+    assert page.current_url == sent
+    page.server.hub.run_minute("005930", TODAY[0]._replace(timestamp=datetime(2026, 11, 23, 10, 31), close=65_432))
+    wait(page, "document.getElementById('price').textContent === '65,432'", 5)
+    assert page.current_url == sent
+    click(page, "#latest")
+    wait(page, f"{READY} === '005930 1' && !location.search.includes('from=')")
+    page.get(f"{page.server.url}?symbol=005930&interval=5&from=2026-11-20&to=2026-11-20")
+    wait(page, f"{READY} === '005930 5'")
+    wait(page, "document.getElementById('numbers').textContent.startsWith('11월 20일 (금) 15:30')")
+    for wrong in ("from=x&to=y", "from=2026-11-23&to=2026-11-20", "from=2026-99-99&to=2026-99-99"):
+        page.get(f"{page.server.url}?symbol=005930&interval=5&{wrong}")
+        wait(page, f"{READY} === '005930 5' && !location.search.includes('from=')")
+    assert errors(page) == []
+
+
+def test_a_picture_of_the_view_is_saved(page, tmp_path):
+    page.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    click(page, "#png")
+    deadline = time.monotonic() + 10
+    while not (found := list(tmp_path.glob("*.png"))) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert [path.name for path in found] == ["005930-1-2026-11-23-1029.png"]
+    content = found[0].read_bytes()
+    assert content.startswith(b"\x89PNG") and len(content) > 10_000
+    assert errors(page) == []
+
+
+def test_an_updater_that_is_gone_is_told_and_its_return_too(page):
+    page.server.health = ({"healthy": False, "message": "❌ 업데이터가 멈췄습니다"}, False)
+    wait(page, "document.getElementById('state').dataset.state === 'stale'", 15)
+    assert "업데이터: 업데이터가 멈췄습니다" in page.find_element(By.ID, "state").text
+    page.server.health = ({"healthy": True, "message": "✅"}, True)
+    wait(page, "document.getElementById('state').dataset.state === 'live'", 15)
+    errors(page)  # Chromium writes a 503 down
 
 
 def test_dark_and_phone(page):
