@@ -5,7 +5,8 @@ import json
 import signal
 import sys
 import threading
-from datetime import datetime
+import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -16,7 +17,8 @@ from simulator.simulator import Simulator, running_clock  # noqa: E402
 def main(text: str) -> None:
     gc.disable()  # a collection stops the server for 50 ms: a jitter of the way that is not asked for
     options = json.loads(text)
-    at = datetime.fromisoformat(options.pop("at"))
+    started = time.time() - options.pop("epoch", time.time())  # its clock shall not be late by what starting takes
+    at = datetime.fromisoformat(options.pop("at")) + timedelta(seconds=started)
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     with Simulator(now=running_clock(at), **options) as simulator:
