@@ -185,8 +185,8 @@ class Kis:
     """`kis_process.py` as it runs."""
 
     def __init__(self, **options: Any) -> None:
-        at = options.pop("at", EVENING).replace(tzinfo=None).isoformat()
-        command = [sys.executable, str(HERE / "kis_process.py"), json.dumps({"at": at, "epoch": time.time(), **options})]
+        options["at"] = options.get("at", EVENING).replace(tzinfo=None).isoformat()
+        command = [sys.executable, str(HERE / "kis_process.py"), json.dumps({"epoch": time.time(), **options})]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout
         self.url, _, self.ws_url = self._process.stdout.readline().strip().partition(" ")
