@@ -1,0 +1,83 @@
+"""live_chart.py as somebody starts it: the demo in one command, and what it refuses before it serves."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+import requests
+from places import ROOT
+from store_testing import windows
+
+from base.clock import Clock
+from market.hours import TradingCalendar
+from simulator.simulator import Simulator
+
+TODAY = TradingCalendar().last_closed(Clock().now()).isoformat()
+
+
+def started(*flags: str, **more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "live_chart.py", *flags]
+    return subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, **more}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        found = free.getsockname()[1]
+    yield found
+
+
+def candles(port: int, interval: object, limit: int) -> list[dict]:
+    try:
+        asked = {"symbol": "005930", "interval": str(interval), "limit": str(limit)}
+        return requests.get(f"http://127.0.0.1:{port}/api/candles", params=asked, timeout=5).json()["candles"]
+    except requests.ConnectionError:
+        return []
+
+
+def numbers(candle: dict) -> list[object]:
+    return [candle[name] for name in ("time", "open", "high", "low", "close", "volume")]
+
+
+def test_the_demo_is_one_command_and_equals_its_market_in_every_interval(port):
+    demo = started("--demo", f"--port={port}", "--symbols=005930")
+    try:
+        deadline, found = time.monotonic() + 60, []
+        while len({candle["time"][:10] for candle in found} - {TODAY}) < 2 or found[-1]["time"] < TODAY:
+            assert time.monotonic() < deadline, found[-1:]
+            time.sleep(0.2)
+            found = candles(port, 1, 2000)
+        whole = [candle["time"][:10] for candle in found if candle["status"] == "COMPLETE"][-1]
+        with Simulator() as simulator:
+            ones = simulator.truth("005930", date.fromisoformat(whole))
+        for interval in (1, 3, 5, 10, 15, 30, 60):
+            told = [one for one in candles(port, interval, 2000) if one["time"].startswith(whole)]
+            assert [numbers(one) for one in told] == [
+                [f"{one.timestamp.isoformat()}+09:00", *one[1:6]] for one in windows(ones, interval)
+            ]
+        day = next(one for one in candles(port, "day", 9) if one["time"].startswith(whole))
+        assert numbers(day)[1:] == [
+            ones[0].open, max(one.high for one in ones), min(one.low for one in ones), ones[-1].close,
+            sum(one.volume for one in ones),
+        ]  # fmt: skip
+    finally:
+        demo.send_signal(signal.SIGTERM)
+        said, _ = demo.communicate(timeout=20)
+    assert demo.returncode == 0, said
+    assert "📈 차트" in said and "Traceback" not in said
+
+
+@pytest.mark.parametrize("flags", [("--host=0.0.0.0",), ("--host=x y",), ("--port=99999",), ("--port=x",)])
+def test_what_it_cannot_serve_is_refused_in_a_line(flags):
+    refused = started(*flags, CHART_PASSWORD="", DB_PASSWORD="x")
+    said, _ = refused.communicate(timeout=20)
+    assert refused.returncode == 2 and len(said.strip().splitlines()) == 1, said
