@@ -248,7 +248,7 @@ function mark() {
     button.setAttribute("aria-pressed", String(view.studies.has(/** @type {HTMLElement} */ (button).dataset.study ?? "")));
   }
   list.mark(state.symbol);
-  tellPrice([...state.candles.values()].reduce((a, b) => (a && a.time > b.time ? a : b), /** @type {Candle | null} */ (null)));
+  tellPrice(state.range ? null : [...state.candles.values()].reduce((a, b) => (a && a.time > b.time ? a : b), /** @type {Candle | null} */ (null)));
   keepAddress();
 }
 

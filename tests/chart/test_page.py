@@ -254,6 +254,9 @@ def test_what_is_seen_stands_in_the_address_and_opens_again(page):
     page.get(f"{page.server.url}?symbol=005930&interval=5&from=2026-11-20&to=2026-11-20")
     wait(page, f"{READY} === '005930 5'")
     wait(page, "document.getElementById('numbers').textContent.startsWith('11월 20일 (금) 15:30')")
+    wait(page, f"document.getElementById('price').textContent === '{TODAY[89].close:,}'")
+    time.sleep(5.5)  # the list was asked again
+    assert page.find_element(By.ID, "price").text == f"{TODAY[89].close:,}"
     for wrong in ("from=x&to=y", "from=2026-11-23&to=2026-11-20", "from=2026-99-99&to=2026-99-99"):
         page.get(f"{page.server.url}?symbol=005930&interval=5&{wrong}")
         wait(page, f"{READY} === '005930 5' && !location.search.includes('from=')")
