@@ -162,7 +162,7 @@ class Store:
         rows = self._read(
             "SELECT stock_symbol, trade_date, status, note, count_1min, count_5min, count_15min, verified_at"
             f" FROM stock_minute_coverage WHERE stock_symbol IN ({marks(symbols)}) AND trade_date BETWEEN %s AND %s"
-            f"{' AND status = %s' if status else ''}",
+            + (" AND status = %s" if status else ""),
             *symbols, first, last, *([status] if status else []),
         )  # fmt: skip
         return {(row[0], day_of(row[1])): Coverage(row[2], row[3], row[4:7], moment_of(row[7])) for row in rows}

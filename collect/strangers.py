@@ -25,6 +25,7 @@ class Strangers:
     def __init__(self, client: KisClient, clock: Clock) -> None:
         self._client, self._clock = client, clock
         self._found: dict[str, date] = {}
+        self._alive: dict[str, date] = {}
 
     def know(self, symbol: str) -> bool:
         """Whether the symbol was found to be one today."""
@@ -32,12 +33,17 @@ class Strangers:
 
     def is_one(self, symbol: str) -> bool:
         """Whether KIS knows others and not this one; named the first time."""
-        if self.know(symbol):
-            return True
-        told, again = self.daily(symbol), self.daily(symbol)
+        today = self._clock.now().date()
+        if self.know(symbol) or self._alive.get(symbol) == today:
+            return self.know(symbol)
+        told = self.daily(symbol)
+        if told and today - max(told) < GONE_AFTER:
+            self._alive[symbol] = today
+            return False
+        again = self.daily(symbol)
         if told is None or again is None or not self.daily(well_known(symbol)):
             return False
-        newest, today = max({**told, **again}, default=None), self._clock.now().date()
+        newest = max({**told, **again}, default=None)
         if newest and today - newest < GONE_AFTER:
             return False
         why = f"마지막 일봉이 {newest}입니다" if newest else "KIS에 분봉도 일봉도 없습니다"

@@ -997,6 +997,7 @@ SQL_NAMES = {
     "TABLE", "ALERTS", "_COLUMNS", "day", "clock", "where", "_DDL.rstrip()",
     "NAMES[1]", "NAMES[15]", "selected", "self._selected", "UNPROVEN", "since", "until",
     "_cents('vwap', lite)", "self._whole('close_price')", "value", "symbol", "_integer",
+    "totals",
 }  # fmt: skip
 """What may stand in SQL besides parameters: names of tables and columns, marks for parameters, and what typed values
 write as: whole numbers, decimals and datetimes of ours. Text of a user, of KIS or of a file never does; `symbol` is

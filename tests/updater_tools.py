@@ -286,7 +286,7 @@ class FakeDay:
 
     def count(self, name: str, since: datetime | None = None) -> int:
         """Calls of a TR (today, past, …) since a moment of the fake clock."""
-        path = {"today": "itemchartprice", "past": "dailychartprice"}.get(name, name)
+        path = {"today": "time-item", "daily": "daily-item", "past": "dailychartprice"}.get(name, name)
         first = since.timestamp() if since else 0.0
         return sum(path in request.path and request.at >= first for request in self.kis.requests)
 

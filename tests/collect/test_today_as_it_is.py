@@ -58,6 +58,7 @@ def test_names_that_do_not_trade_cost_a_round_one_call_each(make: Make, profile:
     visits = len(day.rounds()) - rounds
     more = 5 * 3 if profile == "illiquid" else 0  # back to the minute last seen trading, once a trade
     assert day.count("today") - before <= visits * 6 + more
+    assert day.count("daily") <= 5 * 6, "asked every ten minutes whether they are kept back, once more whether known"
 
 
 def test_on_vts_halted_names_hold_up_nobody(make: Make) -> None:
