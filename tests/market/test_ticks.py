@@ -288,12 +288,16 @@ def test_the_running_minute_grows_with_each_trade() -> None:
 # --- whatever comes ---
 
 
+END = 15 * 3600 + 39 * 60 + 59
+"""What trades later is the after-market's."""
+
+
 @st.composite
 def days(draw: st.DrawFn) -> list[Trade]:
     """Trades of some minutes, several in a second at times."""
     second, found = draw(st.sampled_from([9 * 3600 + 7, TEN, 15 * 3600 + 17 * 60])), []
     for _ in range(draw(st.integers(2, 40))):
-        second += draw(st.sampled_from([0, 0, 0, 1, 1, 5, 20, 45, 130]))
+        second = min(second + draw(st.sampled_from([0, 0, 0, 1, 1, 5, 20, 45, 130])), END)
         found.append(Trade(second, draw(st.sampled_from([70_000, 70_050, 70_100, 69_900])), draw(st.integers(1, 9))))
     return found
 
