@@ -152,7 +152,7 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     talk = {"verbose": arguments.verbose, "quiet": arguments.quiet}
     console.setup_logging(settings.log_dir / LOG_FILE, clock, settings.secrets(), **talk)
     if arguments.once and (opens := status_file.nothing_until(settings, names, clock.now())):
-        _log.info("ℹ️ 지금은 장이 아니고 마감 확정도 끝났습니다. 다음 장은 %s에 열립니다.", f"{opens:%Y-%m-%d %H:%M}")
+        _log.info(status_file.nothing_line(opens))
         return 0
     with only_one(settings, clock):
         console.on_stop(clock)

@@ -3,6 +3,7 @@
 import argparse
 import re
 from collections.abc import Callable
+from datetime import date
 from typing import Any, NoReturn
 
 from base.errors import ConfigError
@@ -94,6 +95,19 @@ def whole(flag: str, text: str, most: int) -> int:
     if not (re.fullmatch(r"[0-9]{1,6}", text, re.ASCII) and 1 <= int(text) <= most):
         raise ConfigError(f"{flag} {text[:20]!r} 은 1부터 {most}까지의 정수여야 합니다.")
     return int(text)
+
+
+def past_day(flag: str, text: str, today: date, allowed: str = "YYYY-MM-DD 로") -> date:
+    """The date of a flag, today at the latest; `allowed` says in Korean how it is written. Raises `ConfigError`."""
+    try:
+        if not re.fullmatch(r"\d{4}-?\d\d-?\d\d", text, re.ASCII):
+            raise ValueError
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"{flag} {text[:20]!r} 은 날짜가 아닙니다. {allowed} 적으세요.") from None
+    if day > today:
+        raise ConfigError(f"{flag} {day} 은 미래 날짜입니다.")
+    return day
 
 
 def _in_korean(message: str) -> str:

@@ -47,6 +47,11 @@ def settled_mark(settings: Settings, symbols: Iterable[str], opens: datetime) ->
     return [_text(opens), hashlib.sha256(whose.encode()).hexdigest()[:16]]
 
 
+def nothing_line(opens: datetime) -> str:
+    """What `--once` says where nothing is left to do before the next open."""
+    return f"ℹ️ 지금은 장이 아니고 마감 확정도 끝났습니다. 다음 장은 {opens:%Y-%m-%d %H:%M}에 열립니다."
+
+
 def nothing_until(settings: Settings, symbols: Iterable[str], now: datetime) -> datetime | None:
     """The open before which another `--once` has nothing to do, as far as the last one told; cron asks each minute."""
     kept = read(settings.log_dir) or {}

@@ -1,24 +1,23 @@
 """`--test-alert` and `--try-alerts DATE` of the updater: whether messages arrive, and what a day would have told."""
 
-import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from base.clock import Clock
 from base.errors import ConfigError
-from cli import console
+from cli import command_line, console
 from collect import alert_setup
 from config.settings import Settings
 from db import AlertTable, open_alerts
-from market.candles import Candle
 
 if TYPE_CHECKING:
-    from signals.engine import Alert, Engine, Load
+    from signals.engine import Alert, Engine
 
-_EPOCH, _MOST_A_DAY = datetime(2000, 1, 1), 1_000
+_MOST_A_DAY = 1_000
 
 
 def send_test(settings: Settings, clock: Clock) -> int:
@@ -40,11 +39,13 @@ def send_test(settings: Settings, clock: Clock) -> int:
 
 def try_rules(settings: Settings, clock: Clock, names: Mapping[str, str], told: str) -> int:
     """The rules over a stored day, nothing sent and nothing written; 1 where no candle of the day is stored."""
-    rules, day = alert_setup.rules_of(settings), _day(told, clock.now().date())
+    rules, day = alert_setup.rules_of(settings), command_line.past_day("--try-alerts", told, clock.now().date())
     from signals.engine import Engine
+    from signals.history import KEPT
 
     with closing(open_alerts(settings.database, clock)) as table:
-        engine = Engine(rules.market, names, _before(table), table.usual_volume)
+        load = partial(table.before, limit=KEPT)
+        engine = Engine(rules.market, names, load, table.usual_volume)
         alerts, heard = _judged(engine, table, names, day)
     if not heard:
         console.say(f"ℹ️ {day} 에 저장된 캔들이 없습니다.")
@@ -70,24 +71,3 @@ def _judged(engine: "Engine", table: AlertTable, names: Mapping[str, str], day: 
             heard += len(candles)
             alerts += engine.hear(symbol, interval, candles, status)
     return sorted(alerts, key=lambda one: (one.timestamp, one.symbol, one.rule)), heard
-
-
-def _before(table: AlertTable) -> "Load":
-    from signals.history import KEPT
-
-    def load(symbol: str, interval: int, before: datetime) -> Sequence[Candle]:
-        return table.candles(symbol, interval, _EPOCH, before - timedelta(minutes=1), KEPT)
-
-    return load
-
-
-def _day(text: str, today: date) -> date:
-    try:
-        if not re.fullmatch(r"\d{4}-?\d\d-?\d\d", text, re.ASCII):
-            raise ValueError
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"--try-alerts {text[:20]!r} 은 날짜가 아닙니다. YYYY-MM-DD 로 적으세요.") from None
-    if day > today:
-        raise ConfigError(f"--try-alerts {day} 은 미래 날짜입니다.")
-    return day

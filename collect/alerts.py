@@ -45,7 +45,6 @@ MOST_WAITING = 20_000
 QUIET, LONGEST = 3.0, 20.0
 """Seconds without another candle after which what fired is told; so long at most it is gathered (a round takes ten)."""
 LOOK_EVERY, WAKE_EVERY = 10.0, 1.0
-EPOCH = datetime(2000, 1, 1)
 _log = logging.getLogger("minute_data")
 
 
@@ -148,7 +147,7 @@ class Alerts(threading.Thread):
 
     def _judge(self, stored: Stored) -> None:
         """A provisional write of today may fire; any other, the settle above all, corrects what is remembered."""
-        today = self._clock.now().astimezone(KST).date()
+        today = self._now().date()
         fires = stored.day == today and stored.status in (None, "PROVISIONAL")
         if fires and stored.candles.get(1):
             self._newest = self._clock.now()
@@ -169,7 +168,7 @@ class Alerts(threading.Thread):
         self._pending += alerts
 
     def _stored(self, symbol: str, interval: int, moment: datetime) -> Sequence[Candle]:
-        before = self._table.candles(symbol, interval, EPOCH, moment - timedelta(minutes=1), KEPT)
+        before = self._table.before(symbol, interval, moment, KEPT)
         return before + self._table.candles(symbol, interval, moment, moment + timedelta(days=1), KEPT)
 
     def _remember(self) -> None:
@@ -186,7 +185,7 @@ class Alerts(threading.Thread):
 
     def _catch_up(self) -> None:
         """Judge from the table what of today was not judged. Raises `StoreError`."""
-        midnight = datetime.combine(self._clock.now().astimezone(KST).date(), time())
+        midnight = datetime.combine(self._now().date(), time())
         for symbol in self._names:
             self._engine.forget(symbol)
             for interval in self._engine.intervals:
@@ -201,7 +200,7 @@ class Alerts(threading.Thread):
     def _flush(self) -> None:
         alerts, self._pending = self._pending, []
         if alerts or self._unkept:
-            self._tell([self._note(alert) for alert in self._kept(alerts)])
+            self._tell([_note(alert, self._chart_url) for alert in self._kept(alerts)])
         if self._dirty:
             self._dirty = False
             self._save()
@@ -226,12 +225,6 @@ class Alerts(threading.Thread):
         if len(notes) > 5:
             _log.info(digest(notes).title)
         self._delivery.send(notes)
-
-    def _note(self, alert: Alert) -> Note:
-        subject = f"{alert.name} {alert.symbol}" if alert.name != alert.symbol else alert.symbol
-        where = urlencode({"symbol": alert.symbol, "interval": alert.interval})
-        link = f"{self._chart_url}/?{where}" if self._chart_url else ""
-        return Note(alert.severity, alert.rule, subject, alert.text, link)
 
     def _save(self) -> None:
         """A full disk costs the memory of a restart, not the alerts."""
@@ -262,6 +255,12 @@ class Alerts(threading.Thread):
 
     def _now(self) -> datetime:
         return self._clock.now().astimezone(KST)
+
+
+def _note(alert: Alert, chart_url: str) -> Note:
+    subject = f"{alert.name} {alert.symbol}" if alert.name != alert.symbol else alert.symbol
+    where = urlencode({"symbol": alert.symbol, "interval": alert.interval})
+    return Note(alert.severity, alert.rule, subject, alert.text, f"{chart_url}/?{where}" if chart_url else "")
 
 
 def _row(alert: Alert) -> KeptAlert:

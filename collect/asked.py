@@ -4,7 +4,6 @@ Flags as `fetch_minute_data.py` has them; every mistake is a `ConfigError` that 
 """
 
 import argparse
-import re
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
@@ -71,14 +70,7 @@ def date_range(arguments: argparse.Namespace, closed: date, today: date) -> tupl
 def a_date(flag: str, text: str, today: date) -> date:
     if text in TODAY:
         return today
-    try:
-        if not re.fullmatch(r"\d{4}-?\d\d-?\d\d", text, re.ASCII):
-            raise ValueError
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"{flag} {text[:20]!r} 은 날짜가 아닙니다. YYYY-MM-DD 나 today 로 적으세요.") from None
-    if day > today:
-        raise ConfigError(f"{flag} {day} 은 미래 날짜입니다.")
+    day = command_line.past_day(flag, text, today, "YYYY-MM-DD 나 today 로")
     if day < today - timedelta(days=MOST_DAYS):
         raise ConfigError(f"{flag} {day} 은 1년이 넘은 날짜입니다. KIS는 분봉을 약 1년만 보관합니다.")
     return day

@@ -45,7 +45,8 @@ def standings(
     for symbol, name in names.items():
         held = [candle.timestamp for candle in store.candles(symbol, 1, opened, last)]
         read = _read_until(coverage.get((symbol, session.day)), held, status, symbol, now)
-        lacking = [minute for minute in over if minute not in frozenset(held)]
+        stored = frozenset(held)
+        lacking = [minute for minute in over if minute not in stored]
         quiet = [minute for minute in lacking if minute < read]
         missing = [minute for minute in lacking if minute >= read]
         why = _why(symbol, status) if missing and floor(now) - read > ON_TIME else ""

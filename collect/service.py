@@ -91,8 +91,7 @@ class Service:
             until = doubted.open if doubted else session.open
             mark = {"settled": status_file.settled_mark(self._settings, self._names, until)} if whole else {}
             if whole:
-                opens = f"{session.open:%Y-%m-%d %H:%M}"
-                _log.info("ℹ️ 지금은 장이 아니고 마감 확정도 끝났습니다. 다음 장은 %s에 열립니다.", opens)
+                _log.info(status_file.nothing_line(session.open))
             self._say("once", session.open + STEP, **mark)
             return 0 if whole else 1
         updater.begin(session)

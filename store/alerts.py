@@ -7,11 +7,13 @@
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 
+from market.candles import Candle
 from store.driver import Dialect, Run
 from store.link import Link
 from store.tables import NAMES, PRICES, read_columns
 from store.view import ALERTS, KeptAlert, View
 
+_OLDEST = datetime(2000, 1, 1)
 _COLUMNS = "rule_name, stock_symbol, minute_interval, timestamp, severity, message, value, created_at"
 _DDL = f"""
 CREATE TABLE IF NOT EXISTS {ALERTS} (
@@ -43,6 +45,10 @@ class AlertTable(View):
         stamp = now.replace(microsecond=0, tzinfo=None)
         self._writer.transaction(lambda run: _make_ready(run, self._writer.dialect))
         return self._writer.transaction(lambda run: _keep(run, alerts, stamp))
+
+    def before(self, symbol: str, interval: int, moment: datetime, limit: int) -> list[Candle]:
+        """The newest `limit` candles before `moment` (naive KST), ascending."""
+        return self.candles(symbol, interval, _OLDEST, moment - timedelta(minutes=1), limit)
 
     def usual_volume(self, symbol: str, interval: int, sessions: int, before: datetime) -> dict[time, float]:
         """Mean volume by the start of the window over the last sessions before `before` that have any candle."""

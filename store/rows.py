@@ -19,7 +19,8 @@ Counts = tuple[int, int, int]
 Key = tuple[str, datetime]
 """Interval by its name in the table, and the start of the window."""
 
-_MINUTES = {name: minutes for minutes, name in NAMES.items()}
+MINUTES = {name: minutes for minutes, name in NAMES.items()}
+"""Of each interval's name in the table."""
 _ROWS_A_STATEMENT = 1000
 
 
@@ -46,7 +47,7 @@ def candles_of(stored: Mapping[Key, Row], shape: Shape) -> Candles:
     """The stored rows that can be candles, ascending: whole KRW, on the grid of their interval."""
     found: Candles = {interval: [] for interval in NAMES}
     for (name, when), values in sorted(stored.items()):
-        prices, interval = values[:5], _MINUTES.get(name)
+        prices, interval = values[:5], MINUTES.get(name)
         if interval is None or when.second or when.microsecond or when.minute % interval:
             continue
         whole = tuple(int(value) for value in prices)

@@ -14,13 +14,12 @@ from typing import NamedTuple
 from market.candles import Candle
 from store.driver import Row, Value
 from store.link import Link
-from store.rows import day_of, marks, moment_of
+from store.rows import MINUTES, day_of, marks, moment_of
 from store.tables import NAMES, PRICES, Shape, look, read_columns
 
 MOST_AT_ONCE = 100
 """Parts of one UNION; SQLite takes 500."""
 ALERTS = "stock_minute_alerts"
-_MINUTES = {name: minutes for minutes, name in NAMES.items()}
 
 
 class Known(NamedTuple):
@@ -148,7 +147,7 @@ class View:
             if read_columns(run, self._link.dialect, ALERTS)
             else []
         )  # fmt: skip
-        return [KeptAlert(r[0], r[1], _MINUTES[r[2]], moment_of(r[3]), r[4], r[5], float(r[6])) for r in rows]
+        return [KeptAlert(r[0], r[1], MINUTES[r[2]], moment_of(r[3]), r[4], r[5], float(r[6])) for r in rows]
 
     def close(self) -> None:
         self._link.close()
