@@ -94,13 +94,14 @@ class Desk:
         moment = self._now()
         return moment.astimezone(KST).replace(tzinfo=None) if moment.tzinfo else moment
 
-    def truth(self, symbol: str, day: date, interval: int = 1) -> list[TruthCandle]:
+    def truth(self, symbol: str, day: date, interval: int = 1, *, opening: bool = False) -> list[TruthCandle]:
         """What traded in the regular session of a day, per window, ascending (a day to come included).
 
-        A minute that KIS always tells as impossible is not in it, a turnover it always tells wrong is None.
+        A minute that KIS always tells as impossible is not in it, a turnover it always tells wrong is None; so is that
+        of the day's first minute without `opening`: only fillers before it prove it.
         """
         unproven, impossible = unproven_minutes(self.surprises, self.market, symbol, day)
-        return self.market.truth(symbol, day, interval, unproven=unproven, without=impossible)
+        return self.market.truth(symbol, day, interval, unproven=unproven, without=impossible, opening=opening)
 
     def _reply(self, call: Call, arrival: float) -> Reply:
         name = path_name(call.path)

@@ -28,7 +28,7 @@ ODDITIES = (
 
 
 class TruthCandle(NamedTuple):
-    """What traded in a window of the regular session; `turnover` is None where the day's first minute is within."""
+    """What traded in a window of the regular session; `turnover` is None where nothing need prove it."""
 
     timestamp: datetime
     open: int
@@ -94,10 +94,12 @@ class Market:
         *,
         unproven: Collection[int] = (),
         without: Collection[int] = (),
+        opening: bool = False,
     ) -> list[TruthCandle]:
         """What traded in the regular session, per window of `interval` minutes floored from midnight, ascending.
 
-        `unproven` = minutes whose turnover is to be None, `without` = minutes that are left out.
+        `unproven` = minutes whose turnover is to be None, `without` = minutes that are left out,
+        `opening` = tell the turnover of the day's first minute too, which a filler row before it proves.
         """
         market = self.day(symbol, day)
         windows: dict[int, list[int]] = {}
@@ -112,7 +114,7 @@ class Market:
                 unknown.add(label - label % interval)
             _trade_into(windows.setdefault(label - label % interval, []), price, volume, turnover)
         midnight = datetime.combine(day, datetime.min.time())
-        unknown.add(min(windows, default=-1))
+        unknown |= set() if opening else {min(windows, default=-1)}
         return [
             TruthCandle(midnight + timedelta(minutes=at), w[0], w[1], w[2], w[3], w[4], None if at in unknown else w[5])
             for at, w in sorted(windows.items())

@@ -251,12 +251,15 @@ def deleted(database: str, symbol: str, interval: int, first: datetime, hours: f
     return int(count)
 
 
-def true_rows(sim: Simulator, symbol: str, days: Iterable[date]) -> list[Row]:
-    """Every row the table must hold for a symbol: all columns, in the order of the key."""
+def true_rows(sim: Simulator, symbol: str, days: Iterable[date], *, opening: bool = False) -> list[Row]:
+    """Every row the table must hold for a symbol: all columns, in the order of the key.
+
+    The VWAP of the day's first minute stands in it with `opening` only, for days of today's TR: fillers may prove it.
+    """
     rows = []
     for day in days:
         for interval in NAMES:
-            rows += [_true_row(symbol, interval, candle) for candle in sim.truth(symbol, day, interval)]
+            rows += [_true_row(symbol, interval, candle) for candle in sim.truth(symbol, day, interval, opening=opening)]
     return sorted(rows, key=lambda row: row[:3])
 
 

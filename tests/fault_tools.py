@@ -233,7 +233,7 @@ def present(database: str, sim: Simulator, symbols: Iterable[str], now: datetime
     """
     total = 0
     for symbol in symbols:
-        true = {row[:3]: row for row in true_rows(sim, symbol, [now.date()])}
+        true = {row[:3]: row for row in true_rows(sim, symbol, [now.date()], opening=True)}
         found = {row[:3]: row for row in backfill_tools.stored_rows(database, symbol) if row[2].date() == now.date()}
         for key, row in found.items():
             assert key in true, f"invented: {row}"

@@ -9,14 +9,15 @@
 """
 
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -107,7 +108,7 @@ class Server:
         self.start(*options)
 
     def remove(self) -> None:
-        self.stop()
+        self.kill()
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -174,11 +175,12 @@ def mariadb() -> Server | None:
     daemon, installer = find("mariadbd"), find("mariadb-install-db")
     if daemon is None or installer is None:
         return None
-    folder = Path(tempfile.mkdtemp(prefix="minute-mariadb-"))
     root = ["--user=root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    data = f"--datadir={folder / 'data'}"
     normal = ["--auth-root-authentication-method=normal", "--skip-test-db"]
-    subprocess.run([installer, "--no-defaults", data, *root, *normal], check=True, capture_output=True)
+    folder = Path(tempfile.mkdtemp(prefix="minute-mariadb-"))
+    _fill(folder / "data", Path(tempfile.gettempdir()) / f"minute-mariadb-new-{_version(daemon)}", Path("/"),
+          lambda data: [installer, "--no-defaults", f"--datadir={data}", *root, *normal])  # fmt: skip
+    data = f"--datadir={folder / 'data'}"
     (folder / "tmp").mkdir()  # of its own: a starting MariaDB deletes what others left in a shared one
     files = [f"--socket={folder / 's'}", f"--pid-file={folder / 'pid'}", f"--tmpdir={folder / 'tmp'}"]
     command = [daemon, "--no-defaults", *root, data, *files, *_COMMON]
@@ -189,13 +191,30 @@ def mysql_server() -> Server | None:
     """A real MySQL of our own, not yet started; None where the tool is missing or cannot work here."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0 or not _installed():
         return None
+    mysqld = ["chroot", str(SID), "mysqld", "--no-defaults", "--user=root", "--skip-log-bin"]
     folder = Path(tempfile.mkdtemp(prefix="test-", dir=SID / "my"))
+    _fill(folder / "data", SID / "my" / f"new-{_version(*mysqld[:3])}", SID,
+          lambda data: [*mysqld, f"--datadir={data}", "--initialize-insecure"])  # fmt: skip
     inside = Path("/my") / folder.name
-    data = f"--datadir={inside / 'data'}"
-    mysqld = ["chroot", str(SID), "mysqld", "--no-defaults", "--user=root", data, "--skip-log-bin"]
-    subprocess.run([*mysqld, "--initialize-insecure"], check=True, capture_output=True)
-    files = ["--mysqlx=OFF", f"--socket={inside / 's'}", f"--pid-file={inside / 'pid'}", "--secure-file-priv=NULL"]
+    files = [f"--datadir={inside / 'data'}", f"--socket={inside / 's'}", f"--pid-file={inside / 'pid'}"]
+    files += ["--mysqlx=OFF", "--secure-file-priv=NULL"]
     return Server("mysql", port=free_port(), command=[*mysqld, *files, *_COMMON], folder=folder)
+
+
+def _version(*daemon: str) -> str:
+    told = subprocess.run([*daemon, "--version"], check=True, capture_output=True, text=True).stdout
+    return re.sub("[^0-9a-zA-Z.]+", "-", told.partition("Ver")[2]).strip("-")
+
+
+def _fill(data: Path, template: Path, root: Path, installer: Callable[[str], Sequence[str]]) -> None:
+    """A new server's files: a copy of `template`, which is made once a machine; `installer` sees paths below `root`."""
+    if not template.exists():
+        making = Path(tempfile.mkdtemp(prefix="making-", dir=template.parent)) / "data"
+        subprocess.run(installer(f"/{making.relative_to(root)}"), check=True, capture_output=True)
+        with suppress(OSError):  # another was as quick
+            making.rename(template)
+        shutil.rmtree(making.parent)
+    subprocess.run(["cp", "-a", str(template), str(data)], check=True)
 
 
 def _installed() -> bool:

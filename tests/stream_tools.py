@@ -132,10 +132,10 @@ class StreamDay:
         wrong: list[object] = []
         for symbol in self.symbols:
             found = self.stored(symbol)
-            for row in true_rows(self.kis, symbol, [FRIDAY]):
+            for row in true_rows(self.kis, symbol, [FRIDAY], opening=True):
                 if row[2] + timedelta(minutes=MINUTES[row[1]]) <= until.replace(tzinfo=None):
                     had = found.pop(row[:3], None)
-                    if not had or had[:10] != row[:10] or (row[10] is not None and had[10] not in (None, row[10])):
+                    if not had or had[:10] != row[:10] or had[10] not in (None, row[10]):
                         wrong.append((row, had))
             settled = until.replace(tzinfo=None) - timedelta(minutes=16)
             wrong += [row for row in found.values() if row[2].date() == FRIDAY and row[2] < settled]

@@ -634,7 +634,7 @@ def was_ended(key: str, runs: list[Ran]) -> None:
 def test_ended_at_fifty_random_instants_of_a_backfill(operator: Operator, kis: Simulator, key: str) -> None:
     """Two lines of runs on one growing table, each ended after a random moment; then one run completes it."""
     halves = [("005930", "000660", "373220"), ("035420", "105560", "012330")]
-    span = ("--from", "2026-10-20", "--workers", "1")
+    span = ("--from", "2026-10-05", "--workers", "1")
     assert operator.run("--symbols", "005930", "--days", "1").code == 0
 
     def line(symbols: tuple[str, ...], seed: int) -> list[Ran]:
@@ -647,7 +647,7 @@ def test_ended_at_fifty_random_instants_of_a_backfill(operator: Operator, kis: S
     assert len(runs) == 50
     was_ended(key, runs)
     symbols = [*halves[0], *halves[1]]
-    wanted = days(kis, date(2026, 10, 20))
+    wanted = days(kis, date(2026, 10, 5))
     kept = whole_or_absent(operator.database, kis, symbols, wanted)
     assert 3 < len(kept) < len(symbols) * len(wanted), f"{len(kept)}: ended at work"
     ran = operator.run("--symbols", ",".join(symbols), *span[:2])

@@ -299,11 +299,11 @@ def assert_provisional(day: FakeDay, symbol: str, now: datetime, intervals: tupl
     """All that was over at `now` is stored and true, but for a VWAP that turnover did not prove."""
     limit = now.replace(tzinfo=None)
     found = {row[:3]: row for row in stored_rows(day.url, symbol)}
-    for row in true_rows(day.kis, symbol, [FRIDAY]):
+    for row in true_rows(day.kis, symbol, [FRIDAY], opening=True):
         if row[1] in intervals and row[2] + timedelta(minutes=MINUTES[row[1]]) <= limit:
             had = found.get(row[:3])
             assert had and had[:10] == row[:10], (row, had)
-            assert row[10] is None or had[10] in (None, row[10]), (row, had)  # fillers may prove the first minute
+            assert had[10] in (None, row[10]), (row, had)
 
 
 class _Kept(logging.Handler):
