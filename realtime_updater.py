@@ -187,11 +187,13 @@ def serve(
         client = KisClient.of(settings, token, clock, urgent=True, connections=workers, shared=shared)
         check_key(client, next(iter(names)), clock.now())
         with (
-            feeding.feeding(settings, clock, store, names) as running,
+            feeding.feeding(settings, clock, store, names) as feed,
             alerting(alerts, settings, clock, store, names) as watch,
         ):
             service = Service(settings, clock, client, store, names)
-            service.stream.running_listeners += running
+            if feed:
+                service.feed = feed
+                service.stream.running_listeners.append(feed.hear_running)
             watch(service)
             return service.once() if arguments.once else service.run()
 

@@ -87,6 +87,8 @@ def told(
         lines.append(f"   마지막 라운드: {status['last_round']}")
     if (stream := status.get("stream")) and not killed:
         lines.append(f"   스트림: {_stream(stream)}")
+    if (redis := status.get("redis")) and not killed and status["state"] != "stopped":
+        lines.append(f"   Redis: {_redis(redis)}")
     if status.get("next"):
         lines.append(f"   다음: {status['next']}")
     if killed:
@@ -94,7 +96,7 @@ def told(
     elif late > timedelta(0) and status["state"] != "stopped":
         lines.append(f"   ⚠️ {console.duration(late.total_seconds())} 동안 소식이 없습니다. 멈췄으면 다시 시작하세요.")
     for key, (since, text) in status.get("troubles", {}).items():
-        lines.append(f"   ⚠️ {key}: {text} ({since[:16].replace('T', ' ')}부터)")
+        lines.append(f"   ⚠️ {key}: {text} ({_short(since)}부터)")
     return "\n".join(lines + (_by_symbol(status) if verbose else [])), healthy
 
 
@@ -109,9 +111,23 @@ def _by_symbol(status: Mapping[str, Any]) -> list[str]:
 def _stream(told: Mapping[str, Any]) -> str:
     """The stream never makes a status unhealthy: the rounds do its work meanwhile."""
     if told["problem"]:
-        return f"{told['problem']} ({told['since'][:16].replace('T', ' ')}부터)"
+        return f"{told['problem']} ({_short(told['since'])}부터)"
     stored = f", {told['stored']:,}건 저장, 마지막 지연 {told['lag']:.1f}초" if told["stored"] else ""
     return f"{told['registered']}/{told['symbols']}종목 등록{stored}"
+
+
+def _redis(told: Mapping[str, Any]) -> str:
+    """Nor does Redis: the table has all of it."""
+    state = "연결됨" if told["connected"] else "연결하는 중"
+    if told["problem"]:
+        state = f"{told['problem']} ({_short(told['since'])}부터)"
+    published = f", 마지막 알림 {_short(told['published'])}" if told["published"] else ""
+    waiting = f", {told['waiting']:,}건 기다림" if told["problem"] and told["waiting"] else ""
+    return f"{told['place']} {state}{published}{waiting}"
+
+
+def _short(text: str) -> str:
+    return text[:16].replace("T", " ")
 
 
 def _text(moment: datetime) -> str:

@@ -3,17 +3,17 @@
 Nothing here is imported, and nothing happens, without `REDIS_URL`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from base.clock import Clock
 from config.settings import Settings
 from db import Store, open_view
 from market.stored import Stored
-from market.ticks import RunningMinute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from feed.feed import Feed
     from feed.shared import Scripts
 
 
@@ -35,26 +35,18 @@ def shared_by(settings: Settings) -> "Scripts | None":
 
 
 @contextmanager
-def feeding(
-    settings: Settings, clock: Clock, store: Store, symbols: Iterable[str]
-) -> Iterator[list[Callable[[RunningMinute], None]]]:
-    """The updater's: each candle after its commit, on a thread of the feed's own (law 15); who hears running minutes.
-    """
+def feeding(settings: Settings, clock: Clock, store: Store, symbols: Iterable[str]) -> "Iterator[Feed | None]":
+    """The updater's: each candle after its commit, on a thread of the feed's own (law 15)."""
     if not settings.wings.redis_url:
-        yield []
+        yield None
         return
     from feed.feed import Feed
 
     feed = Feed(settings.wings.redis_url, clock, symbols, lambda: open_view(settings.database, clock))
     store.listeners.append(feed.hear)
     feed.start()
-
-    def hear(running: RunningMinute) -> None:
-        if running.is_whole:  # else its open, or some of its volume, is not known
-            feed.run_minute(running.symbol, running.candle)
-
     try:
-        yield [hear]
+        yield feed
     finally:
         feed.close()
 

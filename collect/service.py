@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Collection, Mapping
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from base.clock import Clock
 from base.errors import NotOffered, Stopped, StoreError
@@ -24,6 +24,9 @@ from config.symbols_file import USUALLY_ACTIVE
 from db import Store
 from kis.client import KisClient
 from market.hours import Session
+
+if TYPE_CHECKING:
+    from feed.feed import Feed
 
 STEP = timedelta(minutes=5)
 """The longest sleep between two looks at the clock: a laptop may have slept, a clock may have been set."""
@@ -54,6 +57,7 @@ class Service:
             client, store, calendar, clock, list(names), active, most, workers, heals=heals
         )
         self.stream = Stream(settings, clock, self.updater)
+        self.feed: Feed | None = None
         self._rechecked: date | None = None
         self.settled: date | None = None
         self._not_offered: date | None = None
@@ -229,7 +233,7 @@ class Service:
         for name, found in told.items():
             more[name] = {key: (since.isoformat(timespec="seconds"), why) for key, (since, why) in found.items()}
         more |= {"pid": os.getpid(), "last_round": self._last_round, "left": updater.left}
-        more |= {"stream": self.stream.status()}
+        more |= {"stream": self.stream.status(), "redis": self.feed.status() if self.feed else None}
         try:
             status_file.write(self._settings.log_dir, state, self._clock.now(), expect_by, **more)
             self.updater.troubles.end("상태 파일")

@@ -88,6 +88,10 @@ class Backlog:
             found, self._running = self._running, {}
         return found
 
+    def __len__(self) -> int:
+        """Candles that wait."""
+        return self._held
+
     def __bool__(self) -> bool:
         return bool(self._stored or self._stale)
 

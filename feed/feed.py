@@ -15,8 +15,9 @@ import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import date
+from datetime import date, datetime
 from functools import partial
+from typing import Any
 
 from base.clock import Clock
 from base.errors import MinuteDataError
@@ -26,6 +27,7 @@ from feed.recent import Open, Table, recent
 from feed.writer import Writer
 from market.candles import Candle
 from market.stored import Stored
+from market.ticks import RunningMinute
 
 AT_ONCE = 500
 """Candles of one MULTI, about: Redis does nothing else meanwhile (some 5 ms)."""
@@ -47,6 +49,9 @@ class Feed:
         self._backlog = Backlog()
         self._day_status: dict[str, tuple[date, str | None]] = {}
         self._down, self._pause = False, 0.0
+        self._connected, self._problem = False, ""
+        self._since: datetime | None = None
+        self._told_at: datetime | None = None
         self._looked = self._ran = self._read_again_at = float("-inf")
         self._closing = threading.Event()
         self._until = float("inf")
@@ -81,6 +86,18 @@ class Feed:
     def run_minute(self, symbol: str, minute: Candle) -> None:
         """The minute that runs, as often as anybody likes: Redis hears of it once a second."""
         self._backlog.run(symbol, minute)
+
+    def hear_running(self, running: RunningMinute) -> None:
+        """The stream's: a minute whose open, or some of whose volume, is not known is not told."""
+        if running.is_whole:
+            self.run_minute(running.symbol, running.candle)
+
+    def status(self) -> dict[str, Any]:
+        """For the status file; times are ISO 8601, no secret in it."""
+        return {
+            "place": redis_link.place(self._url), "connected": self._connected, "published": _text(self._told_at),
+            "waiting": len(self._backlog), "problem": self._problem, "since": _text(self._since),
+        }  # fmt: skip
 
     # --- the thread ---
 
@@ -121,7 +138,7 @@ class Feed:
         if time.monotonic() - self._looked < LOOK_SECONDS:
             return
         lost = self._writer.lost()
-        self._looked = time.monotonic()
+        self._looked, self._connected = time.monotonic(), True
         if lost is None:
             self._backlog.mark(self._symbols)
         elif lost:
@@ -136,6 +153,7 @@ class Feed:
         while news := self._backlog.take(AT_ONCE):
             try:
                 self._writer.tell(news)
+                self._told_at = self._clock.now()
             except (self._redis.RedisError, OSError):
                 self._backlog.put_back(news)
                 raise
@@ -168,11 +186,12 @@ class Feed:
 
     def _lose(self, error: Exception) -> None:
         """Told once; tried again 1 → 10 s later."""
+        self._connected, self._problem = False, redis_link.trouble(error)
         if not self._down:
-            self._down, self._pause = True, 0.5
+            self._down, self._pause, self._since = True, 0.5, self._clock.now()
             _log.warning(
                 "⚠️ Redis 문제 시작: %s (%s). 캔들 저장은 그대로 계속됩니다.",
-                redis_link.trouble(error),
+                self._problem,
                 redis_link.place(self._url),
             )
         self._looked = float("-inf")
@@ -181,5 +200,9 @@ class Feed:
 
     def _find(self) -> None:
         if self._down and not self._backlog:
-            self._down = False
+            self._down, self._problem, self._since = False, "", None
             _log.info("✅ Redis 복구: 밀린 캔들을 알리고, 최근 캔들을 테이블에서 다시 채웠습니다.")
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="seconds") if moment else None

@@ -26,11 +26,13 @@ from base.clock import Clock
 from base.errors import Stopped
 from base.kst import KST
 from collect.alert_setup import alerting, set_up
+from collect.feeding import feeding
 from collect.service import Service, workers_for
 from config import settings as user_settings
 from config.settings import Database, Settings
 from config.wings import Wings
 from db import open_store
+from market.stored import Stored
 from market.ticks import RunningMinute
 from realtime_updater import PATIENCE
 from simulator.simulator import Simulator
@@ -59,7 +61,7 @@ class StreamDay:
 
     def __init__(
         self, folder: Path, start: datetime, profiles: Mapping[str, str], *, speed: float = 20, streamed: int = 40,
-        database: Database | None = None, kis: Mapping[str, Any] | None = None, **changes: Any,
+        redis_url: str = "", database: Database | None = None, kis: Mapping[str, Any] | None = None, **changes: Any,
     ) -> None:  # fmt: skip
         self.clock = FastClock(start, speed)
         self.kis = Simulator(
@@ -72,10 +74,11 @@ class StreamDay:
         manner.linger, manner.idle, manner.patience = 0, 10 / speed, 100 / speed
         self.symbols, self.folder = list(profiles), folder
         own = {"rate_limit": 1e6, "database": database or Database("sqlite", path=folder / "minutes.db"), **changes}
-        wings = Wings(ws_url=self.kis.ws_url, stream_symbols=streamed)
+        wings = Wings(ws_url=self.kis.ws_url, stream_symbols=streamed, redis_url=redis_url)
         self.settings: Settings = replace(user_settings.demo_settings(self.kis.url, folder), wings=wings, **own)
         self.log: list[tuple[datetime, str]] = []
         self.heard: list[RunningMinute] = []
+        self.lags: list[tuple[datetime, str, float]] = []
         self.service: Service | None = None
         self._error: list[BaseException] = []
 
@@ -103,9 +106,14 @@ class StreamDay:
             workers = workers_for(self.settings.rate_limit)
             client = client_of(self.settings, self.clock, urgent=True, connections=workers)
             names = dict.fromkeys(self.symbols, "")
-            with alerting(set_up(self.settings), self.settings, self.clock, store, names) as watch:
+            with (
+                feeding(self.settings, self.clock, store, names) as feed,
+                alerting(set_up(self.settings), self.settings, self.clock, store, names) as watch,
+            ):
                 self.service = Service(self.settings, self.clock, client, store, names)
                 self.service.stream.running_listeners.append(self.heard.append)
+                self.service.feed = feed
+                store.listeners.append(self._note_lag)
                 watch(self.service)
                 self.service.run()
         except Stopped:
@@ -114,6 +122,11 @@ class StreamDay:
             self._error.append(error)
         finally:
             store.close()
+
+    def _note_lag(self, stored: Stored) -> None:
+        for candle in stored.candles.get(1, ()):
+            ended = (candle.timestamp + timedelta(minutes=1)).replace(tzinfo=KST)
+            self.lags.append((self.clock.now(), stored.symbol, (self.clock.now() - ended).total_seconds()))
 
     def wait(self, moment: datetime) -> None:
         time.sleep(max(0.0, (moment - self.clock.now()).total_seconds() / self.clock.speed))

@@ -118,3 +118,28 @@ def test_times_are_kst_whatever_zone_they_came_in(tmp_path: Path):
     status_file.write(tmp_path, "trading", NOW.astimezone(UTC), NOW.astimezone(UTC) + timedelta(minutes=1))
     kept = json.loads((tmp_path / status_file.FILE).read_text(encoding="utf-8"))
     assert kept["updated_at"] == "2026-11-20T10:31:10+09:00"
+
+
+REDIS = {"place": "10.0.0.5:6379", "connected": True, "published": "2026-11-20T10:31:04+09:00", "waiting": 0,
+         "problem": "", "since": None}  # fmt: skip
+
+
+def test_redis_has_a_line_of_its_own_and_never_makes_a_status_unhealthy(tmp_path: Path):
+    write(tmp_path, redis=REDIS)
+    assert told(tmp_path)[0].splitlines()[-1] == "   Redis: 10.0.0.5:6379 연결됨, 마지막 알림 2026-11-20 10:31"
+    gone = {"connected": False, "waiting": 1_204, "problem": "연결할 수 없습니다 [ConnectionError]",
+            "since": "2026-11-20T09:40:00+09:00"}  # fmt: skip
+    write(tmp_path, redis=REDIS | gone)
+    text, healthy = told(tmp_path)
+    assert healthy and text.startswith("✅ 장중 갱신")
+    assert text.splitlines()[-1] == (
+        "   Redis: 10.0.0.5:6379 연결할 수 없습니다 [ConnectionError] (2026-11-20 09:40부터), "
+        "마지막 알림 2026-11-20 10:31, 1,204건 기다림"
+    )
+
+
+def test_without_redis_or_after_a_stop_nothing_is_said_of_it(tmp_path: Path):
+    write(tmp_path, redis=None)
+    assert "Redis" not in told(tmp_path)[0]
+    write(tmp_path, "stopped", redis=REDIS)
+    assert "Redis" not in told(tmp_path)[0]
