@@ -14,16 +14,16 @@ from typing import Any, NamedTuple
 
 from base.clock import Clock
 from base.extras import extra
+from chart.derived import Derived
 from chart.wire import alert_json, candle_json, day_json, status_of, statuses
 from db import View
 from market.candles import INTERVALS, Candle
 from market.hours import TradingCalendar
-from market.intervals import Interval, shown, window_minutes
+from market.intervals import Interval, shown
 
 FRESH_SECONDS = 1.0
 TRACE = 27
 """Points of a sparkline: about a session of 15-minute candles."""
-SESSION_MINUTES = 381
 EPOCH = datetime(2000, 1, 1)
 _MOST_DAYS = 400
 MOST_ALERTS = 500
@@ -44,6 +44,7 @@ class Answers:
 
     def __init__(self, view: View, names: Mapping[str, str], calendar: TradingCalendar, clock: Clock) -> None:
         self._view, self.names, self._calendar, self._clock = view, names, calendar, clock
+        self._derived = Derived(view, calendar)
         self._lock = threading.Lock()
         self._list: list[dict[str, Any]] = []
         self._list_at = float("-inf")
@@ -118,22 +119,7 @@ class Answers:
         until = _last_moment(asked.last or self._clock.now().date())
         if interval in INTERVALS:
             return shown(self._view.candles(symbol, int(interval), since, until, asked.limit), 1)
-        return self._derived(symbol, interval, since, until, asked.limit)
-
-    def _derived(self, symbol: str, interval: Interval, since: datetime, until: datetime, limit: int) -> list[Candle]:
-        """From 1-minute candles, whole days at a time, the newest first, until there are enough."""
-        found: list[Candle] = []
-        chunk = max(SESSION_MINUTES * 2, min(limit * window_minutes(interval), SESSION_MINUTES * 40))
-        while True:
-            minutes = self._view.candles(symbol, 1, since, until, chunk)
-            more = len(minutes) == chunk
-            if more:  # its oldest day may be cut: it is read again, whole
-                until = _last_moment(minutes[0].timestamp.date())
-                minutes = [one for one in minutes if one.timestamp > until]
-            found = shown(minutes, interval) + found
-            if not more or len(found) >= limit:
-                break
-        return found[-limit:]
+        return self._derived.candles(symbol, interval, since, until, asked.limit)
 
     def _symbols(self) -> list[dict[str, Any]]:
         symbols, tomorrow = list(self.names), _last_moment(self._clock.now().date())

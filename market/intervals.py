@@ -43,7 +43,8 @@ def turnover_of(candle: Candle) -> int | None:
 
 
 def with_turnover(minute: Candle) -> Candle:
-    return minute._replace(turnover=turnover_of(minute))
+    is_told = minute.turnover is not None or minute.vwap is None
+    return minute if is_told else minute._replace(turnover=turnover_of(minute))
 
 
 def shown(minutes: Sequence[Candle], interval: Interval) -> list[Candle]:

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from market.candles import Candle
+from market.candles import Candle, with_vwap
 from store.driver import Row, Value
 from store.link import Link
 from store.rows import MINUTES, day_of, marks, moment_of
@@ -73,6 +73,24 @@ class View:
             symbol, NAMES[interval], first, last, limit,
         )  # fmt: skip
         return [_candle(row) for row in reversed(rows)]
+
+    def days(self, symbol: str, first: datetime, last: datetime) -> list[Candle]:
+        """A candle a date that has 15-minute rows, folded by the server as market/candles.py folds windows: the first's
+        open, the last's close; a turnover where every row has its VWAP. Labelled by its first row.
+        """
+        vwap = "vwap" if "vwap" in self._shape.derived else "NULL"
+        of = f"stock_symbol = %s AND minute_interval = '{NAMES[15]}' AND timestamp"
+        rows = self._rows(
+            f"SELECT start, {self._whole('a.open_price')}, {self._whole('high')}, {self._whole('low')},"
+            f" {self._whole('b.close_price')}, traded, {self._whole('turnover')} FROM ("
+            "SELECT MIN(timestamp) AS start, MAX(timestamp) AS finish, MAX(high_price) AS high, MIN(low_price) AS low,"
+            f" SUM(volume) AS traded, CASE WHEN COUNT({vwap}) = COUNT(*) THEN SUM({vwap} * volume) END AS turnover"
+            f" FROM {PRICES}{self._shape.hint} WHERE {of} BETWEEN %s AND %s GROUP BY DATE(timestamp)) AS whole"
+            f" JOIN {PRICES} AS a{self._shape.hint} ON a.{of.replace('AND ', 'AND a.')} = start"
+            f" JOIN {PRICES} AS b{self._shape.hint} ON b.{of.replace('AND ', 'AND b.')} = finish ORDER BY start",
+            symbol, first, last, symbol, symbol,
+        )  # fmt: skip
+        return [_day(row) for row in rows]
 
     def minutes_of(self, symbols: Sequence[str], since: datetime) -> dict[str, list[Candle]]:
         """1-minute candles from `since` on of several symbols, in one statement."""
@@ -178,5 +196,13 @@ class View:
 
 
 def _candle(row: Row) -> Candle:
-    vwap = None if row[6] is None else Decimal(row[6]).scaleb(-2)
-    return Candle(moment_of(row[0]), row[1], row[2], row[3], row[4], row[5], None, vwap)
+    """Its turnover is what its VWAP says (`market.intervals.turnover_of`), from the integers at hand."""
+    when, first, high, low, close, volume, hundredths = row[:7]
+    if hundredths is None:
+        return Candle(moment_of(when), first, high, low, close, volume, None, None)
+    turnover = (hundredths * volume + 50) // 100
+    return Candle(moment_of(when), first, high, low, close, volume, turnover, Decimal(hundredths).scaleb(-2))
+
+
+def _day(row: Row) -> Candle:
+    return with_vwap((moment_of(row[0]), row[1], row[2], row[3], row[4], int(row[5])), row[6])

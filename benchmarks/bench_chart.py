@@ -1,0 +1,107 @@
+"""Issue 15: what the chart answers and what its watchers cost, asked over HTTP of live_chart.py in its own process.
+
+MariaDB with its default settings: a year of one symbol, two weeks of the other 96.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from statistics import median
+
+import filled
+import requests
+import websockets
+from harness import CALENDAR, EVENING, ROOT, THE_97, Line, address, folder, keep, load, quick, running, timed
+
+from config.settings import Database
+from market.intervals import SHOWN
+
+YEAR = CALENDAR.trading_days(date(2025, 11, 21), EVENING.date())
+SYMBOL, PORT, WATCHERS = THE_97[0], 8797, 200
+URL = f"http://127.0.0.1:{PORT}/"
+_AT_A_MOMENT = f"""\
+import sys
+from datetime import datetime
+from base.clock import Clock
+import live_chart
+sys.exit(live_chart.main(["--port={PORT}"], Clock(at=datetime.fromisoformat("{EVENING.isoformat()}"))))
+"""
+
+
+@contextmanager
+def chart(database: Database, where: Path) -> Iterator[int]:
+    """The chart's server; its process id."""
+    environ = os.environ | {"DB_URL": address(database), "PYTHONPATH": str(ROOT), "LOG_DIR": str(where)}
+    process = subprocess.Popen([sys.executable, "-c", _AT_A_MOMENT], cwd=where, env=environ, stdout=subprocess.PIPE)
+    assert process.stdout and process.stdout.readline()
+    try:
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def asked(session: requests.Session, path: str, **query: object) -> tuple[int, float]:
+    """How many it answers, and the median of the milliseconds it takes, once its connection stands."""
+    times = [timed(session.get, URL + path, query) for _ in range(25)]
+    answer = session.get(URL + path, params={name: str(value) for name, value in query.items()}).json()
+    return len(answer["candles"] if isinstance(answer, dict) else answer), median(times[1:]) * 1000
+
+
+def cpu(pid: int) -> float:
+    """Seconds of CPU that a process has used."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def watched(pid: int, seconds: float) -> float:
+    """The share of a core that 200 watchers cost, ten of the 97 symbols among them."""
+    sockets = [await websockets.connect(f"ws://127.0.0.1:{PORT}/ws", compression=None) for _ in range(WATCHERS)]
+    for at, socket in enumerate(sockets):
+        await socket.send(json.dumps({"subscribe": [[THE_97[at % 10], 1]]}))
+        await socket.recv()
+    began, used = time.perf_counter(), cpu(pid)
+    await asyncio.sleep(seconds)
+    share = (cpu(pid) - used) / (time.perf_counter() - began)
+    await asyncio.gather(*[socket.close() for socket in sockets])
+    return share
+
+
+def measure(pid: int) -> list[Line]:
+    session = requests.Session()
+    many, took = asked(session, "api/symbols")
+    lines = [Line(f"종목 목록 {many}개", f"{took:.1f} ms", "≤ 50 ms", took <= 50)]
+    for interval in SHOWN:
+        many, took = asked(session, "api/candles", symbol=SYMBOL, interval=interval)
+        name = "일봉" if interval == "day" else f"{interval}분봉"
+        lines.append(Line(f"{name} {many}개 (1년치 테이블에서)", f"{took:.1f} ms", "≤ 20 ms", took <= 20))
+    share = asyncio.run(watched(pid, 5 if quick() else 30))
+    lines.append(Line(f"창 {WATCHERS}개가 지켜볼 때 CPU", f"코어의 {share:.0%}", "≤ 20 %", share <= 0.2))
+    return lines
+
+
+def main() -> None:
+    began = load()
+    with running("mariadb") as server, folder() as where:
+        if server is None:
+            return
+        database = server.fresh()
+        filled.ready(database).close()
+        filled.fill(server, database, THE_97[1:], YEAR[-10:])
+        filled.fill(server, database, [SYMBOL], YEAR)
+        server.restart()
+        with chart(database, where) as pid:
+            found = measure(pid)
+    note = "MariaDB 기본 설정. HTTP로 물은 중앙값; 3·10·30·60분과 일봉은 저장된 1·5·15분봉에서 만듭니다."
+    keep("chart", "15. 차트", found, began_at_load=began, note=note)
+
+
+if __name__ == "__main__":
+    main()
