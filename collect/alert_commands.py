@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import date, datetime, time, timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 from base.clock import Clock
@@ -41,11 +40,8 @@ def try_rules(settings: Settings, clock: Clock, names: Mapping[str, str], told: 
     """The rules over a stored day, nothing sent and nothing written; 1 where no candle of the day is stored."""
     rules, day = alert_setup.rules_of(settings), command_line.past_day("--try-alerts", told, clock.now().date())
     from signals.engine import Engine
-    from signals.history import KEPT
-
     with closing(open_alerts(settings.database, clock)) as table:
-        load = partial(table.before, limit=KEPT)
-        engine = Engine(rules.market, names, load, table.usual_volume)
+        engine = Engine(rules.market, names, table.beside, table.usual_volume)
         alerts, heard = _judged(engine, table, names, day)
     if not heard:
         console.say(f"ℹ️ {day} 에 저장된 캔들이 없습니다.")

@@ -30,14 +30,14 @@ from collect.stream import Stream
 from collect.updater import Updater
 from config.settings import Settings
 from db import AlertTable, KeptAlert
-from market.candles import Candle
 from market.stored import Stored
 from signals.delivery import Delivery
 from signals.digest import Note, digest
 from signals.engine import Alert, Engine
-from signals.history import KEPT
 from signals.operations import Health, Operations
 from signals.rules import Rules
+from signals.warmup import MOST
+from signals.warmup import late as late_ones
 
 STATE_FILE = "realtime_updater_alerts.json"
 MOST_WAITING = 20_000
@@ -69,7 +69,7 @@ class Alerts(threading.Thread):
         super().__init__(name="alerts", daemon=True)
         self._table, self._delivery, self._clock, self._names = table, delivery, clock, names
         self._folder, self._chart_url = settings.log_dir, settings.wings.chart_url
-        self._engine = Engine(rules.market, names, self._stored, table.usual_volume)
+        self._engine = Engine(rules.market, names, table.beside, table.usual_volume)
         self._operations = Operations(rules.operations)
         self._queue: deque[Stored] = deque()
         self._changed = threading.Condition()
@@ -167,12 +167,12 @@ class Alerts(threading.Thread):
             self._since = steady.monotonic()
         self._pending += alerts
 
-    def _stored(self, symbol: str, interval: int, moment: datetime) -> Sequence[Candle]:
-        before = self._table.before(symbol, interval, moment, KEPT)
-        return before + self._table.candles(symbol, interval, moment, moment + timedelta(days=1), KEPT)
-
     def _remember(self) -> None:
         """Go on where the last life ended; what it stored and did not judge is judged now."""
+        waiting = {late.rule.name: late for symbol in self._names for late in late_ones(self._engine.rules_of(symbol))}
+        for name, (rule, candles) in waiting.items():
+            told = "ℹ️ 알림 규칙 %s: 앞의 캔들이 모자라, 시작한 뒤 %d분봉 %d개가 더 닫히면 울리기 시작합니다."
+            _log.info(told, name, rule.interval, candles)
         state = alert_state.read(self._folder / STATE_FILE)
         for (symbol, interval), until in (state.judged if state else {}).items():
             self._engine.seen(symbol, interval, until)
@@ -185,14 +185,15 @@ class Alerts(threading.Thread):
 
     def _catch_up(self) -> None:
         """Judge from the table what of today was not judged. Raises `StoreError`."""
-        midnight = datetime.combine(self._now().date(), time())
+        now = self._now().replace(tzinfo=None)
+        midnight = datetime.combine(now.date(), time())
         for symbol in self._names:
-            self._engine.forget(symbol)
-            for interval in self._engine.intervals:
+            unjudged = {}
+            for interval in sorted({rule.interval for rule in self._engine.rules_of(symbol)}):
                 judged = self._engine.judged.get((symbol, interval), midnight)
                 first = max(midnight, judged + timedelta(minutes=1))
-                candles = self._table.candles(symbol, interval, first, midnight + timedelta(days=1), KEPT)
-                self._add(self._engine.hear(symbol, interval, candles, "PROVISIONAL"))
+                unjudged[interval] = self._table.candles(symbol, interval, first, midnight + timedelta(days=1), MOST)
+            self._add(self._engine.catch_up(symbol, unjudged, now, "PROVISIONAL"))
         self._behind, self._dirty = False, True
 
     # --- telling ---

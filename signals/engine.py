@@ -13,16 +13,15 @@ from typing import NamedTuple
 
 from market.candles import Candle
 from signals.history import History
-from signals.indicators import NAMES, outputs
 from signals.judges import Usual, Verdict, judge
 from signals.rules import Rule, Severity
+from signals.warmup import MOST, indicators_of, shares
 
-Load = Callable[[str, int, datetime], Sequence[Candle]]
-"""The stored candles of a symbol and interval, ascending: `KEPT` before the moment are enough, and all from it on."""
+Load = Callable[[str, int, Sequence[datetime], int], Sequence[Candle]]
+"""The stored candles of a symbol and interval beside those of these starts, ascending, so many at most."""
 LoadUsual = Callable[[str, int, int, datetime], Usual]
 """The mean volume by minute of the day: symbol, interval, sessions, before which midnight."""
 _STATES = {"COMPLETE": "확정", "UNPROVEN": "증명 안 됨"}
-_OF_LINE = {line: name for name in NAMES for line in outputs(name)}
 
 
 class Alert(NamedTuple):
@@ -44,7 +43,10 @@ class Engine:
     def __init__(self, rules: Sequence[Rule], names: Mapping[str, str], load: Load, load_usual: LoadUsual) -> None:
         self._rules, self._names, self._load, self._load_usual = rules, names, load, load_usual
         self.intervals = frozenset(rule.interval for rule in rules)
-        self._lines = {interval: _lines_of(rules, interval) for interval in self.intervals}
+        self._lines = {
+            interval: sorted(indicators_of(rule for rule in rules if rule.interval == interval))
+            for interval in self.intervals
+        }
         self._histories: dict[tuple[str, int], History] = {}
         self._judged: dict[tuple[str, int], datetime] = {}
         self._usual: dict[tuple[str, int, int], tuple[datetime, Usual]] = {}
@@ -53,11 +55,14 @@ class Engine:
 
     def hear(self, symbol: str, interval: int, candles: Sequence[Candle], status: str | None) -> list[Alert]:
         """Take new or changed closed candles; the alerts of the windows that were not judged before, by time."""
-        rules = [rule for rule in self._rules if rule.interval == interval and rule.is_about(symbol)]
+        rules = [rule for rule in self.rules_of(symbol) if rule.interval == interval]
         if not rules or not candles:
             return []
         key, ordered = (symbol, interval), sorted(map(_as_stored, candles))
-        history = self._histories.get(key) or self._open(key, ordered)
+        history = self._histories.get(key)
+        if history is None:
+            most = shares(self.rules_of(symbol))[interval]
+            history = self._open(key, [candle.timestamp for candle in ordered], most)
         judged, alerts = self._judged.get(key, datetime.min), []
         for candle in ordered:
             history.take(candle)
@@ -65,6 +70,20 @@ class Engine:
                 alerts += self._judge(rules, symbol, history, candle, status)
                 self._judged[key] = candle.timestamp
         return alerts
+
+    def catch_up(
+        self, symbol: str, unjudged: Mapping[int, Sequence[Candle]], now: datetime, status: str | None
+    ) -> list[Alert]:
+        """Begin anew with what was stored and not judged, by interval; what stands before is read as much less."""
+        alerts: list[Alert] = []
+        given = shares(self.rules_of(symbol), MOST - sum(map(len, unjudged.values())))
+        for interval, candles in unjudged.items():
+            self._open((symbol, interval), [candle.timestamp for candle in candles] or [now], given[interval])
+            alerts += self.hear(symbol, interval, candles, status)
+        return alerts
+
+    def rules_of(self, symbol: str) -> list[Rule]:
+        return [rule for rule in self._rules if rule.is_about(symbol)]
 
     def correct(self, symbol: str, interval: int, candles: Sequence[Candle]) -> None:
         """What is remembered becomes what is stored now; nothing is judged."""
@@ -87,12 +106,10 @@ class Engine:
         """How far each symbol and interval was judged."""
         return self._judged
 
-    def _open(self, key: tuple[str, int], heard: Sequence[Candle]) -> History:
-        """What stands beside the candles that are heard; those after it are new, the others correct it."""
-        new = {candle.timestamp for candle in heard}
-        stored = [_as_stored(candle) for candle in self._load(*key, heard[0].timestamp)]
-        last = max((candle.timestamp for candle in stored if candle.timestamp not in new), default=datetime.min)
-        known = [candle for candle in stored if candle.timestamp <= last]
+    def _open(self, key: tuple[str, int], heard: Sequence[datetime], most: int) -> History:
+        """On what stands beside the candles that are heard."""
+        new, stored = frozenset(heard), self._load(*key, heard, most) if most > 0 else ()
+        known = [_as_stored(candle) for candle in stored if candle.timestamp not in new]
         self._histories[key] = history = History(known, self._lines[key[1]])
         return history
 
@@ -143,10 +160,3 @@ class Engine:
 def _as_stored(candle: Candle) -> Candle:
     """As the table tells it: by its VWAP. What fires live fires again from the table."""
     return candle._replace(turnover=None)
-
-
-def _lines_of(rules: Sequence[Rule], interval: int) -> list[str]:
-    """The indicators that the rules of an interval look at."""
-    parameters = [rule.parameters for rule in rules if rule.interval == interval]
-    lines = {values[key] for values in parameters for key in ("line", "over") if values.get(key)}
-    return sorted({_OF_LINE[line] for line in lines if line in _OF_LINE})

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,7 @@ def outputs(name: str) -> tuple[str, ...]:
     return ("vwap",) if known(name) == "vwap" else TABLE[known(name)].outputs
 
 
+@lru_cache
 def needed(name: str) -> int:
     """How many candles an indicator needs before it speaks."""
     return 1 if known(name) == "vwap" else TABLE[known(name)].needs()

@@ -46,9 +46,16 @@ class AlertTable(View):
         self._writer.transaction(lambda run: _make_ready(run, self._writer.dialect))
         return self._writer.transaction(lambda run: _keep(run, alerts, stamp))
 
-    def before(self, symbol: str, interval: int, moment: datetime, limit: int) -> list[Candle]:
-        """The newest `limit` candles before `moment` (naive KST), ascending."""
-        return self.candles(symbol, interval, _OLDEST, moment - timedelta(minutes=1), limit)
+    def beside(self, symbol: str, interval: int, heard: Sequence[datetime], most: int) -> list[Candle]:
+        """The newest `most` candles until the end of the day of `heard` (starts, ascending) that are not among them.
+
+        The last one of the session before is among these, even if the others do not reach back so far.
+        """
+        midnight = datetime.combine(heard[0].date(), time())
+        newest = self.candles(symbol, interval, _OLDEST, midnight + timedelta(days=1), most - 1, but=heard)
+        if newest and newest[0].timestamp < midnight:
+            return newest
+        return self.candles(symbol, interval, _OLDEST, midnight - timedelta(minutes=1), 1) + newest
 
     def usual_volume(self, symbol: str, interval: int, sessions: int, before: datetime) -> dict[time, float]:
         """Mean volume by the start of the window over the last sessions before `before` that have any candle."""

@@ -65,12 +65,15 @@ class View:
         self._link = link
         self._known_shape: Shape | None = None
 
-    def candles(self, symbol: str, interval: int, first: datetime, last: datetime, limit: int) -> list[Candle]:
-        """The newest `limit` stored candles with `first` ≤ timestamp ≤ `last` (naive KST), ascending."""
+    def candles(
+        self, symbol: str, interval: int, first: datetime, last: datetime, limit: int, *, but: Sequence[datetime] = ()
+    ) -> list[Candle]:
+        """The newest `limit` stored candles with `first` ≤ timestamp ≤ `last` (naive KST) `but` these, ascending."""
+        others = f" AND timestamp NOT IN ({marks(but)})" if but else ""
         rows = self._rows(
             f"SELECT {self._selected} FROM {PRICES}{self._shape.hint} WHERE stock_symbol = %s AND minute_interval = %s"
-            " AND timestamp BETWEEN %s AND %s ORDER BY timestamp DESC LIMIT %s",
-            symbol, NAMES[interval], first, last, limit,
+            f" AND timestamp BETWEEN %s AND %s{others} ORDER BY timestamp DESC LIMIT %s",
+            symbol, NAMES[interval], first, last, *but, limit,
         )  # fmt: skip
         return [_candle(row) for row in reversed(rows)]
 

@@ -25,7 +25,7 @@ from collect import alert_commands, alerts
 from collect.alert_setup import alerting, set_up
 from config.settings import Settings, demo_settings
 from config.wings import Wings
-from db import Store, open_alerts, open_store
+from db import AlertTable, Store, open_alerts, open_store
 
 THURSDAY = date(2026, 11, 19)
 SYMBOLS = {"005930": "liquid", "000660": "liquid", "035420": "liquid", "035720": "liquid"}
@@ -212,8 +212,8 @@ def test_what_the_queue_does_not_hold_is_read_from_the_table(alone, monkeypatch)
     monkeypatch.setattr(alerts, "MOST_WAITING", 3)
     monkeypatch.setattr(alerts, "LOOK_EVERY", 0.2)
     store, settings = alone
-    free, load = threading.Event(), alerts.Alerts._stored
-    monkeypatch.setattr(alerts.Alerts, "_stored", lambda *asked: free.wait(20) and load(*asked))
+    free, load = threading.Event(), AlertTable.beside
+    monkeypatch.setattr(AlertTable, "beside", lambda *asked: free.wait(20) and load(*asked))
     symbols = {f"{number:06}": "" for number in range(12)}
     with alerting(set_up(settings), settings, NOON, store, symbols):
         began = steady.monotonic()
@@ -229,14 +229,14 @@ def test_what_the_queue_does_not_hold_is_read_from_the_table(alone, monkeypatch)
 def test_a_table_that_did_not_answer_is_asked_again(alone, monkeypatch, caplog):
     monkeypatch.setattr(alerts, "LOOK_EVERY", 0.2)
     store, settings = alone
-    load, failures = alerts.Alerts._stored, iter([True, True])
+    load, failures = AlertTable.beside, iter([True, True])
 
     def fails_twice(*asked: Any) -> Any:
         if next(failures, False):
             raise StoreLost("연결이 끊겼습니다.")
         return load(*asked)
 
-    monkeypatch.setattr(alerts.Alerts, "_stored", fails_twice)
+    monkeypatch.setattr(AlertTable, "beside", fails_twice)
     caplog.set_level(logging.INFO, "minute_data")
     with alerting(set_up(settings), settings, NOON, store, SYMBOLS):
         put(store, "005930", JUMP[:-5])

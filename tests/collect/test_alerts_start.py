@@ -1,0 +1,95 @@
+"""The alerts as they start: at most five hundred candles of a symbol are read, and the rules speak from then on."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chart_testing import put
+from store_testing import CALENDAR, candle, minutes
+from updater_tools import FRIDAY, at, wait_until
+
+from base.clock import Clock
+from collect import alert_state, alerts
+from collect.alert_setup import alerting, set_up
+from collect.alert_state import State
+from config.settings import Settings, demo_settings
+from config.wings import Wings
+from db import AlertTable, Store, open_alerts, open_store
+from store.view import View
+
+NOON, SYMBOLS = Clock(at=at(12)), ["005930", "000660"]
+SESSION = CALENDAR.session(FRIDAY)
+MORNING = [one for one in minutes(SESSION) if one.timestamp < datetime(2026, 11, 20, 12)]
+JUMP = candle(datetime(2026, 11, 20, 11, 59), 200_000)
+RULES = "\n".join(
+    f'[[rule]]\nname = "{line} {interval}"\nkind = "threshold"\nline = "{line}"\nabove = {above}\ninterval = {interval}'
+    for line, above in (("rsi14", 70), ("sma20", 10_000_000), ("macd", 10_000_000))
+    for interval in (1, 5, 15)
+) + '\n[[rule]]\nname = "vwap"\nkind = "cross"\nline = "price"\nover = "vwap"\n'  # fmt: skip
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Iterator[tuple[Store, Settings]]:
+    """Four sessions of two symbols, Friday's until noon."""
+    (tmp_path / "alerts.toml").write_text(RULES, encoding="utf-8")
+    wings = Wings(alerts_file=tmp_path / "alerts.toml")
+    settings = replace(demo_settings("http://127.0.0.1:1", tmp_path), wings=wings)
+    with closing(open_store(settings.database, NOON)) as store:
+        store.preflight()
+        for symbol in SYMBOLS:
+            for day in CALENDAR.trading_days(FRIDAY - timedelta(days=3), FRIDAY)[:-1]:
+                put(store, symbol, minutes(CALENDAR.session(day), day.day))
+            put(store, symbol, MORNING[:-1])
+        yield store, settings
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Candles that came out of the table, by symbol."""
+    counted: Counter[str] = Counter()
+    answer = AlertTable.candles
+
+    def counting(self: View, symbol: str, *asked: Any, **named: Any) -> Any:
+        found = answer(self, symbol, *asked, **named)
+        counted[symbol] += len(found)
+        return found
+
+    monkeypatch.setattr(AlertTable, "candles", counting)
+    return counted
+
+
+def start(store: Store, settings: Settings) -> None:
+    """Until a jump at 11:59 has been told of both symbols."""
+    with alerting(set_up(settings), settings, NOON, store, dict.fromkeys(SYMBOLS, "")):
+        for symbol in SYMBOLS:
+            put(store, symbol, [*MORNING[:-1], JUMP])
+
+
+@pytest.mark.parametrize("judged", [None, at(11, 30), at(9, 5), at(8)])
+def test_at_most_five_hundred_candles_of_a_symbol_are_read(filled, read, judged):
+    """Without a memory, after a short absence, after a long one, and after one that took the whole morning."""
+    store, settings = filled
+    if judged is not None:
+        until = {(symbol, interval): judged.replace(tzinfo=None) for symbol in SYMBOLS for interval in (1, 5, 15)}
+        alert_state.write(settings.log_dir / alerts.STATE_FILE, State(until, {}, {}))
+    start(store, settings)
+    assert set(read) == set(SYMBOLS) and 300 < min(read.values()) <= max(read.values()) <= 500
+    with closing(open_alerts(settings.database, NOON)) as table:
+        told = table.alerts(JUMP.timestamp, JUMP.timestamp, 99)
+    assert sorted(one.symbol for one in told if one.rule == "rsi14 1") == sorted(SYMBOLS)
+
+
+def test_a_rule_that_must_wait_says_so(filled, caplog):
+    store, settings = filled
+    caplog.set_level(logging.INFO, "minute_data")
+    long = '[[rule]]\nname = "느린 선"\nkind = "threshold"\nline = "sma120"\nabove = 1\ninterval = 15\n'
+    settings.wings.alerts_file.write_text(f'{RULES}{long}[[rule]]\nkind = "gap"\npercent = 3\n', encoding="utf-8")
+    with alerting(set_up(settings), settings, NOON, store, dict.fromkeys(SYMBOLS, "")):
+        wait_until(lambda: "vwap: 앞의 캔들이 모자라" in caplog.text, 5)
+    assert "1분봉 " in caplog.text and caplog.text.count("더 닫히면 울리기 시작합니다") == 1
