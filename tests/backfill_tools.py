@@ -259,7 +259,7 @@ def true_rows(sim: Simulator, symbol: str, days: Iterable[date], *, opening: boo
     rows = []
     for day in days:
         for interval in NAMES:
-            rows += [_true_row(symbol, interval, candle) for candle in sim.truth(symbol, day, interval, opening=opening)]
+            rows += [_true_row(symbol, interval, one) for one in sim.truth(symbol, day, interval, opening=opening)]
     return sorted(rows, key=lambda row: row[:3])
 
 
