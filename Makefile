@@ -14,6 +14,8 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+unexport PYTHONDONTWRITEBYTECODE # thousands of starts, each of them would compile everything anew
+
 .PHONY: help demo chart screenshot test test-all test-clients lint soak bench clean
 
 help:

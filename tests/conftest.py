@@ -1,11 +1,15 @@
 """Fixtures: real database servers, each started once a session, and a fresh database for every test.
 
 `server` is MariaDB, and real MySQL where it is to be had; `database` and `store` live on it. `any_database` and
-`any_store` are SQLite, too. `TEST_DB_URL` replaces the servers.
+`any_store` are SQLite, too. `TEST_DB_URL` replaces the servers. What runs on MySQL is slow: it is `make test-all`'s.
 """
 
+import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import hypothesis
@@ -23,10 +27,28 @@ _SERVERS = ["given"] if servers.given() else ["mariadb", "mysql"]
 hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("busy")  # how long an example takes on a busy machine says nothing about it
 
+MEMORY = Path("/dev/shm")
+
+
+def _roomy(folder: Path) -> bool:
+    with suppress(OSError, AttributeError):  # Windows has no statvfs
+        return shutil.disk_usage(folder).free > 6 * 10**9 and not os.statvfs(folder).f_flag & os.ST_NOEXEC
+    return False
+
+
+if "TMPDIR" not in os.environ and _roomy(MEMORY):  # thousands of small files are written, each synced to its disk
+    os.environ["TMPDIR"], tempfile.tempdir = str(MEMORY), None
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A test run in the background of a script is deaf to Ctrl-C, and so would be the commands that tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "mysql" in (item.callspec.params.values() if hasattr(item, "callspec") else ()):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

@@ -178,7 +178,8 @@ def mariadb() -> Server | None:
     root = ["--user=root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     normal = ["--auth-root-authentication-method=normal", "--skip-test-db"]
     folder = Path(tempfile.mkdtemp(prefix="minute-mariadb-"))
-    _fill(folder / "data", Path(tempfile.gettempdir()) / f"minute-mariadb-new-{_version(daemon)}", Path("/"),
+    kept = Path("/var/tmp" if Path("/var/tmp").is_dir() else tempfile.gettempdir())
+    _fill(folder / "data", kept / f"minute-mariadb-new-{_version(daemon)}", Path("/"),
           lambda data: [installer, "--no-defaults", f"--datadir={data}", *root, *normal])  # fmt: skip
     data = f"--datadir={folder / 'data'}"
     (folder / "tmp").mkdir()  # of its own: a starting MariaDB deletes what others left in a shared one
