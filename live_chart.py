@@ -25,6 +25,7 @@ from config.settings import Settings
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from chart.hub import Hub
+    from collect.stream import Hear
     from market.candles import Candle
 
 HERE = Path(__file__).resolve().parent
@@ -140,8 +141,8 @@ def show_demo(arguments: argparse.Namespace) -> int:
         flags = [*which, f"--from={first}", "--quiet"]
         return fetch_minute_data.run(fetch_minute_data.parser().parse_args(flags), clock, settings)
 
-    def update(clock: Clock, settings: Settings) -> int:
-        return realtime_updater.run(realtime_updater.parser().parse_args(which), clock, settings)
+    def update(clock: Clock, settings: Settings, hear: "Hear") -> int:
+        return realtime_updater.run(realtime_updater.parser().parse_args(which), clock, settings, hear)
 
     def show(clock: Clock, settings: Settings, beside: "Callable[[demo.Hub], None]") -> int:
         return run(arguments, clock, settings, beside)

@@ -30,6 +30,7 @@ from config.settings import Settings
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collect.alert_setup import Setup
+    from collect.stream import Hear
     from kis.client import KisClient
 
 HERE = Path(__file__).resolve().parent
@@ -144,8 +145,11 @@ def try_alerts(arguments: argparse.Namespace, clock: Clock) -> int:
     return alert_commands.try_rules(settings, clock, names, arguments.try_alerts)
 
 
-def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
-    """Take the table's lock, then work in the background of a main thread that listens for signals."""
+def run(arguments: argparse.Namespace, clock: Clock, settings: Settings, hear: "Hear | None" = None) -> int:
+    """Take the table's lock, then work in the background of a main thread that listens for signals.
+
+    `hear` is told the stream's running minutes, once a second.
+    """
     from collect.alert_setup import set_up
 
     names, alerts = symbols_file.choose(arguments.symbols, arguments.symbols_file), set_up(settings)
@@ -157,14 +161,15 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     with only_one(settings, clock):
         console.on_stop(clock)
         try:
-            return in_background(lambda: serve(arguments, clock, settings, names, alerts), clock)
+            return in_background(lambda: serve(arguments, clock, settings, names, alerts, hear), clock)
         except Stopped:
             _log.info("⏹️ 멈춥니다. 다시 시작하면 빠진 것부터 채웁니다.")
             return 0
 
 
 def serve(
-    arguments: argparse.Namespace, clock: Clock, settings: Settings, names: Mapping[str, str], alerts: "Setup | None"
+    arguments: argparse.Namespace, clock: Clock, settings: Settings, names: Mapping[str, str], alerts: "Setup | None",
+    hear: "Hear | None" = None,
 ) -> int:
     """Start up strictly (a mistake in the settings is exit 2), then keep going whatever comes."""
     from collect import feeding
@@ -194,6 +199,7 @@ def serve(
             if feed:
                 service.feed = feed
                 service.stream.running_listeners.append(feed.hear_running)
+            service.stream.running_listeners += [hear] if hear else []
             watch(service)
             return service.once() if arguments.once else service.run()
 

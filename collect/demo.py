@@ -3,24 +3,26 @@
 import argparse
 import logging
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 from typing import NamedTuple, Protocol
 
 from base.clock import Clock
-from base.errors import ConfigError, Stopped
+from base.errors import ConfigError
 from cli import console
+from collect.stream import Hear
 from config import symbols_file
 from config.settings import Settings, demo_settings
 from config.wings import Wings
 from db import open_store
 from market.candles import Candle
 from market.hours import TradingCalendar
+from market.ticks import RunningMinute
 from simulator.simulator import Simulator
 
 SYMBOLS, SESSIONS = 10, 5
@@ -28,6 +30,10 @@ STREAMED = 6
 """Symbols of the updater's demo that are streamed; the others come by rounds."""
 CHART_RATE = 300.0
 """Calls a second of the chart's demo: a simulator need not be spared, and nobody wants to wait for a chart."""
+LIVELY = 40
+"""Symbols of the chart's demo that trade every second and are streamed."""
+CHART_LEAD = timedelta(seconds=15)
+"""The chart's demo begins so long before a minute: one that runs is shown once it is heard from its first trade on."""
 _log = logging.getLogger("minute_data")
 
 
@@ -83,29 +89,32 @@ class Doors(NamedTuple):
     """What the chart's demo runs, each a door's own function: the past, the present, the page with what runs beside."""
 
     fill: Callable[[Clock, Settings, date], int]
-    update: Callable[[Clock, Settings], int]
+    update: Callable[[Clock, Settings, Hear], int]
     show: Callable[[Clock, Settings, Callable[[Hub], None]], int]
 
 
 def chart(arguments: argparse.Namespace, folder: Path, doors: Doors) -> int:
-    """`live_chart.py --demo`: it is 10:00 of a trading day; the page opens at once, the past fills in behind it."""
+    """`live_chart.py --demo`: it is 10:00 of a trading day; the page opens at once, the past fills in behind it.
+
+    The running minutes come as in real life: trades on the simulator's WebSocket, the updater's stream, the page.
+    """
     folder = emptied(folder)
     calendar = TradingCalendar()
-    start = calendar.session(calendar.last_closed(Clock().now())).open + timedelta(hours=1)
-    clock, first = (
-        Clock(at=start),
-        calendar.trading_days(start.date() - timedelta(days=30), start.date())[-SESSIONS - 1],
-    )
-    names = symbols_file.choose(arguments.symbols, arguments.symbols_file)
-    with Simulator(now=clock.now, rate=CHART_RATE) as simulator:
-        settings = with_alerts(replace(demo_settings(simulator.url, folder), rate_limit=CHART_RATE))
+    today = calendar.last_closed(Clock().now())
+    start = calendar.session(today).open + timedelta(hours=1) - CHART_LEAD
+    first = calendar.trading_days(today - timedelta(days=30), today)[-SESSIONS - 1]
+    clock, names = Clock(at=start), symbols_file.choose(arguments.symbols, arguments.symbols_file)
+    lively = {(symbol, today): "lively" for symbol in list(names)[:LIVELY]}
+    streams = find_spec("websockets") is not None
+    with Simulator(now=clock.now, rate=CHART_RATE, oddities=lively, ws=streams) as simulator:
+        settings = replace(demo_settings(simulator.url, folder), rate_limit=CHART_RATE)
+        settings = with_alerts(replace(settings, wings=Wings(ws_url=simulator.ws_url, stream_symbols=LIVELY)))
         with closing(open_store(settings.database, clock)) as store:
             store.preflight()
 
         def beside(hub: Hub) -> None:
-            Thread(target=_trade, args=(hub, simulator, names, clock), name="trades", daemon=True).start()
             Thread(target=doors.fill, args=(clock, settings, first), name="past", daemon=True).start()
-            doors.update(clock, settings)
+            doors.update(clock, settings, _telling(hub))
 
         console.say(f"🎬 시연: 지금이 {start:%Y-%m-%d %H:%M}인 것처럼 시뮬레이터가 움직입니다. 지어낸 값입니다.")
         return doors.show(clock, settings, beside)
@@ -119,19 +128,14 @@ def with_alerts(settings: Settings) -> Settings:
     return replace(settings, wings=replace(settings.wings, alerts_file=rules))
 
 
-def _trade(hub: Hub, simulator: Simulator, names: Iterable[str], clock: Clock) -> None:
-    """Tell the page the running minutes once a second, as the stream would: what has traded in them so far."""
-    with suppress(Stopped):
-        while True:
-            clock.sleep(1.0)
-            now = clock.now().replace(tzinfo=None)
-            midnight = datetime.combine(now.date(), time())
-            for symbol in names:
-                day = simulator.market.day(symbol, now.date())
-                row = day.running_row(int((now - midnight).total_seconds()))
-                if row is not None:
-                    at = midnight + timedelta(minutes=row.minute)
-                    hub.run_minute(symbol, Candle(at, row.open, row.high, row.low, row.close, row.volume, None, None))
+def _telling(hub: Hub) -> Hear:
+    """What the stream says of a running minute, to the page; of one it heard from the first trade on."""
+
+    def hear(running: RunningMinute) -> None:
+        if running.is_whole:
+            hub.run_minute(running.symbol, running.candle)
+
+    return hear
 
 
 def fewer_symbols(arguments: argparse.Namespace) -> None:

@@ -89,8 +89,21 @@ class Trading:
             second = minute * 60 + 34
         if self.oddity == "late_tick" and minute == self.session.close - AUCTION_MINUTES:
             return self._trade_late(minute)
+        if self.oddity == "lively" and minute < self.session.close:
+            return self._trade_lively(minute)
         for _ in range(1 + (bits >> 5) % 3 if self.busy else 1):
             second = self._trade(second)
+
+    def _trade_lively(self, minute: int) -> None:
+        """A small trade every one to three seconds from the minute's first on; one in eight moves the price."""
+        second = minute * 60
+        while second < minute * 60 + 60:
+            price, bits = self.price, self.dice.getrandbits(8)
+            self._trade(second)
+            self.price = self.price if bits % 8 == 0 else price
+            volume = 1 + self.trades[-1][2] // 16
+            self.trades[-1] = (second, self.price, volume, self.price * volume)
+            second += 1 + (bits >> 3) % 3
 
     def _trade_late(self, minute: int) -> None:
         """One trade in the first second in which there should be none."""

@@ -1,5 +1,6 @@
 """live_chart.py as somebody starts it: the demo in one command, and what it refuses before it serves."""
 
+import json
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ import pytest
 import requests
 from places import ROOT
 from store_testing import windows
+from websockets.sync.client import ClientConnection, connect
 
 from base.clock import Clock
 from market.hours import TradingCalendar
@@ -28,12 +30,20 @@ def started(*flags: str, **more: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def port() -> Iterator[int]:
+    """Of a demo that runs, of one symbol; it ends with 0."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         found = free.getsockname()[1]
-    yield found
+    demo = started("--demo", f"--port={found}", "--symbols=005930")
+    try:
+        yield found
+    finally:
+        demo.send_signal(signal.SIGTERM)
+        said, _ = demo.communicate(timeout=20)
+    assert demo.returncode == 0, said
+    assert "📈 차트" in said and "Traceback" not in said
 
 
 def candles(port: int, interval: object, limit: int) -> list[dict]:
@@ -48,32 +58,51 @@ def numbers(candle: dict) -> list[object]:
     return [candle[name] for name in ("time", "open", "high", "low", "close", "volume")]
 
 
+def running(socket: ClientConnection, minute: str = "") -> dict:
+    """The next message of a running minute."""
+    while True:
+        told = json.loads(socket.recv(timeout=90))
+        if told["status"] == "RUNNING" and told["time"].startswith(minute):
+            return told
+
+
 def test_the_demo_is_one_command_and_equals_its_market_in_every_interval(port):
-    demo = started("--demo", f"--port={port}", "--symbols=005930")
-    try:
-        deadline, found = time.monotonic() + 60, []
-        while len({candle["time"][:10] for candle in found} - {TODAY}) < 2 or found[-1]["time"] < TODAY:
-            assert time.monotonic() < deadline, found[-1:]
-            time.sleep(0.2)
-            found = candles(port, 1, 2000)
-        whole = [candle["time"][:10] for candle in found if candle["status"] == "COMPLETE"][-1]
-        with Simulator() as simulator:
-            ones = simulator.truth("005930", date.fromisoformat(whole))
-        for interval in (1, 3, 5, 10, 15, 30, 60):
-            told = [one for one in candles(port, interval, 2000) if one["time"].startswith(whole)]
-            assert [numbers(one) for one in told] == [
-                [f"{one.timestamp.isoformat()}+09:00", *one[1:6]] for one in windows(ones, interval)
-            ]
-        day = next(one for one in candles(port, "day", 9) if one["time"].startswith(whole))
-        assert numbers(day)[1:] == [
-            ones[0].open, max(one.high for one in ones), min(one.low for one in ones), ones[-1].close,
-            sum(one.volume for one in ones),
-        ]  # fmt: skip
-    finally:
-        demo.send_signal(signal.SIGTERM)
-        said, _ = demo.communicate(timeout=20)
-    assert demo.returncode == 0, said
-    assert "📈 차트" in said and "Traceback" not in said
+    deadline, found = time.monotonic() + 60, []
+    while len({candle["time"][:10] for candle in found} - {TODAY}) < 2 or found[-1]["time"] < TODAY:
+        assert time.monotonic() < deadline, found[-1:]
+        time.sleep(0.2)
+        found = candles(port, 1, 2000)
+    whole = [candle["time"][:10] for candle in found if candle["status"] == "COMPLETE"][-1]
+    with Simulator() as simulator:
+        ones = simulator.truth("005930", date.fromisoformat(whole))
+    for interval in (1, 3, 5, 10, 15, 30, 60):
+        told = [one for one in candles(port, interval, 2000) if one["time"].startswith(whole)]
+        assert [numbers(one) for one in told] == [
+            [f"{one.timestamp.isoformat()}+09:00", *one[1:6]] for one in windows(ones, interval)
+        ]
+    day = next(one for one in candles(port, "day", 9) if one["time"].startswith(whole))
+    assert numbers(day)[1:] == [
+        ones[0].open, max(one.high for one in ones), min(one.low for one in ones), ones[-1].close,
+        sum(one.volume for one in ones),
+    ]  # fmt: skip
+
+
+def test_its_running_minutes_come_through_the_stream_and_are_true(port):
+    """Trades on the simulator's WebSocket, the updater's stream, the page's socket: a candle that moves each second."""
+    with connect(f"ws://127.0.0.1:{port}/ws") as socket:
+        socket.send('{"subscribe": [["005930", 1]]}')
+        told = [running(socket)]
+        began = time.monotonic()
+        told += [running(socket) for _ in range(4)]
+        assert time.monotonic() - began < 12
+    stream = json.loads((ROOT / "demo-chart" / "realtime_updater_status.json").read_text())["stream"]
+    assert (stream["symbols"], stream["registered"]) == (1, 1)
+    today = date.fromisoformat(TODAY)
+    with Simulator(oddities={("005930", today): "lively"}) as simulator:
+        true = {f"{one.timestamp.isoformat()}+09:00": one for one in simulator.truth("005930", today)}
+    for one in told:
+        assert one["open"] == true[one["time"]].open and one["volume"] <= true[one["time"]].volume
+    assert len({(one["time"], one["volume"]) for one in told}) >= 4
 
 
 @pytest.mark.parametrize("flags", [("--host=0.0.0.0",), ("--host=x y",), ("--port=99999",), ("--port=x",)])
