@@ -30,7 +30,7 @@ def started(*flags: str, **more: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def port() -> Iterator[int]:
     """Of a demo that runs, of one symbol; it ends with 0."""
     with socket.socket() as free:
@@ -66,7 +66,12 @@ def running(socket: ClientConnection, minute: str = "") -> dict:
             return told
 
 
-def test_the_demo_is_one_command_and_equals_its_market_in_every_interval(port):
+def test_the_demo_is_one_command_true_in_every_interval_and_moves_each_second(port):
+    assert_every_interval_is_true(port)
+    assert_running_minutes_come_through_the_stream(port)
+
+
+def assert_every_interval_is_true(port):
     deadline, found = time.monotonic() + 60, []
     while len({candle["time"][:10] for candle in found} - {TODAY}) < 2 or found[-1]["time"] < TODAY:
         assert time.monotonic() < deadline, found[-1:]
@@ -87,7 +92,7 @@ def test_the_demo_is_one_command_and_equals_its_market_in_every_interval(port):
     ]  # fmt: skip
 
 
-def test_its_running_minutes_come_through_the_stream_and_are_true(port):
+def assert_running_minutes_come_through_the_stream(port):
     """Trades on the simulator's WebSocket, the updater's stream, the page's socket: a candle that moves each second."""
     with connect(f"ws://127.0.0.1:{port}/ws") as socket:
         socket.send('{"subscribe": [["005930", 1]]}')
