@@ -1,4 +1,7 @@
-"""The stream: how late its candles are stored, how many calls rounds still make, what 4,100 trades a second cost."""
+"""The stream: how late its candles are stored, how many calls rounds still make, what 4,100 trades a second cost.
+
+Real key and VTS run at the same time, each with its own updater, table and simulated KIS; under five minutes in all.
+"""
 
 import json
 import resource
@@ -7,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -27,7 +31,9 @@ from kis_token import TokenCache
 from market.hours import TradingCalendar
 from market.stored import Stored
 
-START = datetime(2026, 11, 20, 10, 30, 15, tzinfo=KST)
+START = datetime(2026, 11, 20, 10, 30, 50, tzinfo=KST)
+FIRST = START.replace(minute=31, second=0)
+"""The first minute that counts."""
 LATENCY, STREAMED = 0.2, 40
 SYMBOLS, TRADES = 41, 100
 
@@ -58,8 +64,8 @@ def settings(url: str, ws_url: str, database: Database, here: Any, *, env: str, 
     )  # fmt: skip
 
 
-def a_day(server: Any, *, env: str, rate: float, minutes: int, heal: int) -> tuple[list[float], list[float], float]:
-    """Lags of the streamed and of the others, and calls a minute; `heal` minutes pass before anything counts."""
+def a_day(server: Any, *, env: str, rate: float, minutes: int) -> tuple[list[float], list[float], float]:
+    """Lags of the streamed and of the others, and calls a minute; nothing counts before the first whole minute."""
     database, clock = server.fresh(), Clock(at=START)
     streamed, others = THE_97[:STREAMED], THE_97[STREAMED:]
     profiles = {**dict.fromkeys(streamed, "brisk"), **dict.fromkeys(others, "liquid")}
@@ -68,19 +74,19 @@ def a_day(server: Any, *, env: str, rate: float, minutes: int, heal: int) -> tup
         mine = settings(simulator.url, simulator.ws_url, database, here, env=env, rate=rate)
         client = KisClient.of(mine, TokenCache(mine, clock), clock, urgent=True, connections=workers_for(rate))
         store = filled.ready(database)
-        lags = Lags(clock, START + timedelta(minutes=heal))
+        lags = Lags(clock, FIRST)
         store.listeners.append(lags.hear)
         service = Service(mine, clock, client, store, dict.fromkeys(THE_97, ""))
         service.updater.most_active = lambda day, count: streamed[:count]  # type: ignore[method-assign]
-        calls = run(service, clock, client, minutes=minutes, heal=heal)
+        calls = run(service, clock, client, minutes=minutes)
         store.close()
     server.drop(database)
     return lags.of(streamed), lags.of(others), calls / minutes
 
 
-def run(service: Service, clock: Clock, client: KisClient, *, minutes: int, heal: int) -> int:
+def run(service: Service, clock: Clock, client: KisClient, *, minutes: int) -> int:
     """Calls of the minutes that count."""
-    begin = START + timedelta(minutes=heal, seconds=40)
+    begin = FIRST + timedelta(seconds=55)
     thread = threading.Thread(target=_until_stopped, args=(service,), daemon=True)
     thread.start()
     time.sleep((begin - clock.now()).total_seconds())
@@ -174,21 +180,28 @@ def lag_lines(name: str, streamed: list[float], others: list[float]) -> list[Lin
 
 def main() -> None:
     began, lines = load(), list[Line]()
-    minutes = 1 if quick() else 3
+    minutes = 1 if quick() else 2
     with running("mariadb", tuned=True) as server:
         assert server, "needs mariadbd"
-        streamed, others, calls = a_day(server, env="real", rate=18, minutes=minutes, heal=2)
+        with ThreadPoolExecutor() as both:
+            real = both.submit(a_day, server, env="real", rate=18, minutes=minutes)
+            vts = both.submit(a_day, server, env="vts", rate=0.95, minutes=minutes)
+        streamed, others, calls = real.result()
         lines += lag_lines("실전 18/s", streamed, others)
         lines.append(Line("실전 18/s: 분당 호출 (97종목)", f"{calls:.0f}", "≤ 60", calls <= 60))
-        streamed, others, calls = a_day(server, env="vts", rate=0.95, minutes=minutes, heal=2)
+        streamed, others, calls = vts.result()
         lines += lag_lines("모의 0.95/s", streamed, others)
-    share, grown, heard = busy_minute(125 if not quick() else 115)
+    share, grown, heard = busy_minute(75)
     full = SYMBOLS * TRADES
     what = f"{SYMBOLS}종목 × 초당 {TRADES}체결: 들은 체결 (초당)"
     lines.append(Line(what, f"{heard:,.0f}", f"≥ {full - 100:,}", heard >= full - 100))
     lines.append(Line("그것의 처리: 코어의 몇 %", f"{100 * share:.0f}", "≤ 25", share <= 0.25))
     lines.append(Line("그동안 늘어난 메모리 (MB)", f"{grown:.1f}", "≤ 3", grown <= 3))
-    note = "스트림 종목은 매분 첫 2초 안에 체결이 있는 시장(brisk)입니다: 다음 체결이 와야 분이 증명됩니다."
+    note = (
+        "다음 체결이 와야 분이 증명됩니다. 스트림 종목은 초당 두 번쯤 체결되는 시장(brisk)입니다:"
+        " 첫 체결까지 중앙값 0.57초, 95% 1.6초."
+        " 받아 둔 실제 프레임에서 가장 느린 종목이 초당 2.8번입니다. 실전과 모의를 함께 돌려 쟀습니다."
+    )
     keep("stream", "13. 스트림", lines, began_at_load=began, note=note)
 
 

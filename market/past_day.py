@@ -159,8 +159,10 @@ def _turnover_doubts(
 ) -> tuple[tuple[str, ...], str]:
     """The doubt, and the note instead of it where it can be a deal outside the book.
 
-    More turnover than the minute explains, alone of its kind, is one; unless it follows the only minute of continuous
-    trading without a row, which then is more likely a row that is missing.
+    More turnover than the minute explains, alone of its kind, is one; unless it follows the only stretch of continuous
+    trading without a row. There a row that is missing explains it just as well, and captured answers know only that
+    case: 13 such pairs span minutes the reader lacked, not one is a deal (kis_api.md §6). Calling the day COMPLETE
+    would hide a lost minute for good; UNPROVEN stores the same candles and is asked again (laws 4 and 13).
     """
     if not doubts:
         return (), ""

@@ -16,6 +16,7 @@ from simulator.trading import tick_size
 
 CLASS_SINCE = AFTER_MARKET_SINCE
 """Since then MARKET_CLS_CODE is the 47th field."""
+_GOLDEN = (5**0.5 - 1) / 2
 
 
 @dataclass
@@ -57,6 +58,7 @@ class Tape:
         self.symbol, self.day, self._previous, self._form = symbol, day, previous_close, form
         self._trades = _with_closing_price(day) if form.closing_price else day.trades
         self._seconds = [trade[0] for trade in self._trades]
+        self._moments = [second + at * _GOLDEN % 1 for at, second in enumerate(self._seconds)]
         counts = [self._executions(at) for at in range(len(self._trades))]
         self._first = [0, *accumulate(counts)]
         self._states = self._all_states(counts)
@@ -65,12 +67,13 @@ class Tape:
         return self._first[-1]
 
     def told_by(self, second: float) -> int:
-        """How many records have come by this second of the day."""
-        at = bisect_right(self._seconds, second) - 1
+        """How many records have come by this second of the day: each some time within the second it is labelled with.
+        """
+        at = bisect_right(self._moments, second) - 1
         if at < 0:
             return 0
         count = self._first[at + 1] - self._first[at]
-        begun = int((second - self._seconds[at]) / self._span(at) * count) + 1
+        begun = int((second - self._moments[at]) / self._span(at) * count) + 1
         return self._first[at] + min(count, begun)
 
     def record(self, number: int) -> list[str]:
@@ -79,7 +82,7 @@ class Tape:
         part, count = number - self._first[at], self._first[at + 1] - self._first[at]
         second, price, volume, turnover = self._trades[at]
         before, until = volume * part // count, volume * (part + 1) // count
-        second += int(self._span(at) * part / count)
+        second = int(self._moments[at] + self._span(at) * part / count)
         return self._fields(at, (second, price, until - before, 0), part, until, turnover * until // volume)
 
     def _executions(self, at: int) -> int:
@@ -87,12 +90,11 @@ class Tape:
         second, _, volume, _ = self._trades[at]
         return 1 if at == 0 or second // 60 == self.day.auction else max(1, min(self._form.split, volume))
 
-    def _span(self, at: int) -> int:
+    def _span(self, at: int) -> float:
         """Seconds from a trade to the next one, within its minute."""
-        second = self._seconds[at]
-        minute_end = second // 60 * 60 + 60
-        following = self._seconds[at + 1] if at + 1 < len(self._seconds) else minute_end
-        return max(1, min(minute_end, following) - second)
+        minute_end = self._seconds[at] // 60 * 60 + 60
+        following = self._moments[at + 1] if at + 1 < len(self._moments) else minute_end
+        return min(minute_end, following) - self._moments[at]
 
     def _all_states(self, counts: Sequence[int]) -> list[_State]:
         nothing = (0, 0)

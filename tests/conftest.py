@@ -51,6 +51,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests counted (`record_property("told", …)`), whichever worker they ran in."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "told":
+                terminalreporter.write_line(f"📏 {report.nodeid.split('::')[-1]}: {value}")
+
+
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[Server]:
     """MariaDB, always: a machine without it fails and says what to install."""

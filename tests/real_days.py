@@ -70,7 +70,7 @@ def _traded(raws: list[Raw]) -> list[Traded]:
     rows: list[Traded] = []
     turnover, before = 0, None
     for raw in raws:
-        minute = datetime.strptime(raw["date"] + raw["time"], "%Y%m%d%H%M%S")
+        minute = datetime.fromisoformat(f"{raw['date']}T{raw['time']}")
         if not OPEN <= int(raw["time"][:4]) <= END:
             continue
         volume, told = int(float(raw["volume"])), int(float(raw["acml_tr_pbmn"]))
@@ -125,10 +125,10 @@ class Replay:
 
     def _filler(self, closed: list[Traded], shown: dict[datetime, Traded], minute: datetime) -> Raw:
         """At the last shown price; the turnover of a minute that does not show stands in the fillers after it."""
-        before = [row for row in closed if row.minute < minute]
-        seen = [row for row in before if row.minute in shown]
-        price = seen[-1].close if seen else closed[0].open if closed else 1_000
-        turnover = before[-1].turnover if before else 0
+        before = bisect_left(closed, minute, key=lambda row: row.minute)
+        seen = next((row for row in reversed(closed[:before]) if row.minute in shown), None)
+        price = seen.close if seen else closed[0].open if closed else 1_000
+        turnover = closed[before - 1].turnover if before else 0
         return _row(Traded(minute, price, price, price, price, 0, turnover))
 
     def past_minutes(self, symbol: str, last: datetime) -> list[Raw]:

@@ -1,11 +1,13 @@
 """Days that KIS really told, through the updater's rounds and the settle: 0 wrong, 0 missing, 0 extra."""
 
+import multiprocessing
 import os
-from collections.abc import Iterator
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from real_days import CAPTURED, RealDay, Replay, load
@@ -96,43 +98,44 @@ def days() -> dict[date, dict[str, RealDay]]:
     return load()
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path
+class Told(NamedTuple):
+    """What came of some symbol-days."""
+
+    days: int
+    candles: int
+    late: int
+    by_page: int
+    by_turnover: int
+    by_settle: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.days} real symbol-days, {self.candles:,} candles equal; {self.late:,} minutes late: "
+            f"{self.by_page:,} by the next page, {self.by_turnover:,} by turnover, {self.by_settle:,} by the settle"
+        )
 
 
-def replayed(day: date, symbols: dict[str, RealDay], folder: Path) -> Rounds:
-    rounds = Rounds(day, symbols, folder)
-    try:
-        rounds.run()
-        rounds.total = rounds.assert_equal()  # type: ignore[attr-defined]
-    finally:
-        rounds.store.close()
-    return rounds
+def replayed(day: date, symbols: dict[str, RealDay]) -> Told:
+    with tempfile.TemporaryDirectory() as folder:
+        rounds = Rounds(day, symbols, Path(folder))
+        try:
+            rounds.run()
+            total = rounds.assert_equal()
+        finally:
+            rounds.store.close()
+    return Told(len(symbols), total, rounds.late, rounds.by_page, rounds.by_turnover, rounds.by_settle)
 
 
-def told(every: list[Rounds]) -> str:
-    late, page, turnover, settle = (
-        sum(getattr(one, name) for one in every) for name in ("late", "by_page", "by_turnover", "by_settle")
-    )
-    total = sum(one.total for one in every)  # type: ignore[attr-defined]
-    return (
-        f"{total:,} candles equal; {late:,} minutes late: {page:,} by the next page, {turnover:,} by turnover, "
-        f"{settle:,} by the settle"
-    )
-
-
-def test_two_real_days_of_some_symbols(days: dict[date, dict[str, RealDay]], folder: Path) -> None:
-    every = []
+def test_two_real_days_of_some_symbols(days: dict[date, dict[str, RealDay]]) -> None:
     for day in sorted(days, key=lambda day: -sum(len(real.late) for real in days[day].values()))[:2]:
         chosen = sorted(days[day].items(), key=lambda item: -len(item[1].late))[:2]
-        every.append(replayed(day, dict(chosen), folder))
-    print(told(every))
-    assert all(one.late for one in every)
+        assert replayed(day, dict(chosen)).late
 
 
 @pytest.mark.slow
-def test_of_single_lost_rows_turnover_misses_one_in_three_hundred_at_most(days: dict[date, dict[str, RealDay]]) -> None:
+def test_of_single_lost_rows_turnover_misses_one_in_three_hundred_at_most(
+    days: dict[date, dict[str, RealDay]], record_property: Any
+) -> None:
     """A row whose turnover hides in the range of the next one: a few shares. The first and the last have witnesses of
     their own, the daily open and the auction."""
     dice, lost, unseen = Random(1), 0, 0
@@ -144,17 +147,19 @@ def test_of_single_lost_rows_turnover_misses_one_in_three_hundred_at_most(days: 
             for at in dice.sample(range(1, len(rows) - 1), 4):
                 lost += 1
                 unseen += set(prove(rows[:at] + rows[at + 1 :], session).doubts) <= known
-    print(f"{unseen} of {lost} lost rows unseen")
+    record_property("told", f"{unseen} of {lost} single lost rows unseen")
     assert lost > 2_000 and unseen / lost < 1 / 300
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
-def test_every_real_day_of_some_symbols(days: dict[date, dict[str, RealDay]], folder: Path) -> None:
-    """REAL_SYMBOLS=1000 replays them all (half an hour)."""
-    most = int(os.environ.get("REAL_SYMBOLS", "3"))
-    chosen = {day: dict(list(symbols.items())[:most]) for day, symbols in days.items()}
-    every = [replayed(day, symbols, folder) for day, symbols in chosen.items()]
-    print(f"{sum(map(len, chosen.values()))} symbol-days; {told(every)}")
-
-
+def test_most_real_days(days: dict[date, dict[str, RealDay]], record_property: Any) -> None:
+    """A day of so many symbols at most, a process a core; REAL_SYMBOLS=1000 replays them all."""
+    most = int(os.environ.get("REAL_SYMBOLS", "18"))
+    chosen = {day: list(symbols.items())[:most] for day, symbols in days.items()}
+    parts = [(day, dict(some[at : at + 6])) for day, some in chosen.items() for at in range(0, len(some), 6)]
+    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+        every = list(pool.map(replayed, *zip(*parts, strict=True)))
+    told = Told(*map(sum, zip(*every, strict=True)))
+    assert told.days == sum(map(len, chosen.values())) and told.late > 0
+    record_property("told", str(told))
