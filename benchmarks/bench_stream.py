@@ -31,9 +31,12 @@ from kis_token import TokenCache
 from market.hours import TradingCalendar
 from market.stored import Stored
 
-START = datetime(2026, 11, 20, 10, 30, 50, tzinfo=KST)
+START = datetime(2026, 11, 20, 10, 30, 30, tzinfo=KST)
 FIRST = START.replace(minute=31, second=0)
-"""The first minute that counts."""
+"""The first minute that counts: on VTS registering forty symbols takes twenty seconds."""
+BUSY_START = START.replace(second=50)
+EXECUTIONS = 30
+"""So many each trade of the market is told as: about one a second."""
 LATENCY, STREAMED = 0.2, 40
 SYMBOLS, TRADES = 41, 100
 
@@ -69,8 +72,8 @@ def a_day(server: Any, *, env: str, rate: float, minutes: int) -> tuple[list[flo
     database, clock = server.fresh(), Clock(at=START)
     streamed, others = THE_97[:STREAMED], THE_97[STREAMED:]
     profiles = {**dict.fromkeys(streamed, "brisk"), **dict.fromkeys(others, "liquid")}
-    options = {"rate": rate * 1.05, "latency": LATENCY, "env": env, "ws": True, "profiles": profiles}
-    with kis(at=clock.now(), **options) as simulator, folder() as here:
+    options = {"rate": rate * 1.05, "latency": LATENCY, "env": env, "profiles": profiles}
+    with kis(at=clock.now(), ws=True, split=EXECUTIONS, **options) as simulator, folder() as here:
         mine = settings(simulator.url, simulator.ws_url, database, here, env=env, rate=rate)
         client = KisClient.of(mine, TokenCache(mine, clock), clock, urgent=True, connections=workers_for(rate))
         store = filled.ready(database)
@@ -107,7 +110,8 @@ def _until_stopped(service: Service) -> None:
 
 @contextmanager
 def trades(symbols: list[str], seconds: float) -> Iterator[str]:
-    options = {"symbols": symbols, "rate": TRADES, "seconds": seconds, "at": START.replace(tzinfo=None).isoformat()}
+    at = BUSY_START.replace(tzinfo=None).isoformat()
+    options = {"symbols": symbols, "rate": TRADES, "seconds": seconds, "at": at}
     command = [sys.executable, str(HERE / "trades_process.py"), json.dumps(options)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout
@@ -136,9 +140,9 @@ class Nothing:
 
 def busy_minute(seconds: int) -> tuple[float, float, float]:
     """Part of a core, growth of the peak memory in MB from its tenth second on, and trades a second that were heard."""
-    clock = Clock(at=START)
+    clock = Clock(at=BUSY_START)
     symbols = THE_97[:SYMBOLS]
-    with kis(at=START, rate=100) as simulator, trades(symbols, seconds) as ws_url, folder() as here:
+    with kis(at=BUSY_START, rate=100) as simulator, trades(symbols, seconds) as ws_url, folder() as here:
         mine = settings(simulator.url, ws_url, Database("sqlite", path=here / "x.db"), here, env="real", rate=15)
         mine = replace(mine, wings=replace(mine.wings, stream_symbols=SYMBOLS))
         updater = Nothing(clock)

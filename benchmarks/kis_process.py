@@ -19,9 +19,10 @@ def main(text: str) -> None:
     options = json.loads(text)
     started = time.time() - options.pop("epoch", time.time())  # its clock shall not be late by what starting takes
     at = datetime.fromisoformat(options.pop("at")) + timedelta(seconds=started)
-    over = threading.Event()
+    over, split = threading.Event(), options.pop("split", 1)
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     with Simulator(now=running_clock(at), **options) as simulator:
+        simulator.stream.form.split = split
         print(simulator.url, simulator.ws_url, flush=True)
         while not over.wait(1):
             pass

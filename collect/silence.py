@@ -59,8 +59,10 @@ class Silence:
             self._speaking.add(stored.symbol)
 
     def look(self, session: Session, seen: Mapping[str, Seen], now: datetime) -> None:
-        """After a round that was answered: has anybody told anything?"""
-        if self._troubles.current.keys() & _ELSE:
+        """After a round that was answered: has anybody told anything? Who could not be stored tells nothing of KIS."""
+        troubles = self._troubles.current.keys()
+        seen = {symbol: one for symbol, one in seen.items() if symbol not in troubles}
+        if troubles & _ELSE or not seen:
             self._moved = None
             return
         opened = session.open.replace(tzinfo=None)

@@ -54,6 +54,16 @@ def test_a_database_that_takes_no_rows_is_told_once_and_reading_it_heals_nothing
     assert_provisional(day, "005930", at(10, 29), ALL)
 
 
+def test_symbols_that_cannot_be_stored_say_nothing_of_kis(make: Make) -> None:
+    """The one that has nothing to store stands still; the daily candle of the most active moves."""
+    day = make(at(9, 50), {"005930": "liquid", "000660": "liquid", "018880": "call_auction"})
+    stop = "CREATE TRIGGER full BEFORE INSERT ON stock_minute_prices BEGIN SELECT RAISE(ABORT, 'full'); END"
+    day.clock.plan(at(10, 3), lambda: execute(day.url, stop))
+    day.clock.plan(at(10, 25), lambda: execute(day.url, "DROP TRIGGER full"))
+    day.run(until=at(10, 29))
+    assert day.lines("005930 문제 시작") and day.lines("005930 복구") and not day.lines("KIS 분봉")
+
+
 # --- VTS ---
 
 
