@@ -99,7 +99,7 @@ class Trading:
             second = self._trade(second)
 
     def _trade_lively(self, minute: int) -> None:
-        """A small trade every one to three seconds from the minute's first on; one in eight moves the price."""
+        """A small trade in nearly every second from the minute's first on; one in eight moves the price."""
         second = minute * 60
         while second < minute * 60 + 60:
             price, bits = self.price, self.dice.getrandbits(8)
@@ -107,7 +107,7 @@ class Trading:
             self.price = self.price if bits % 8 == 0 else price
             volume = 1 + self.trades[-1][2] // 16
             self.trades[-1] = (second, self.price, volume, self.price * volume)
-            second += 1 + (bits >> 3) % 3
+            second += 1 + (bits & 24 == 0)
 
     def _trade_late(self, minute: int) -> None:
         """One trade in the first second in which there should be none."""

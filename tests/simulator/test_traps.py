@@ -195,7 +195,7 @@ def test_an_extended_opening_and_a_tick_after_1520(oddity: str, label: str) -> N
 def test_a_lively_day_trades_in_every_few_seconds_of_its_session_and_moves_no_more_than_another() -> None:
     sim = simulator("20:00:00", oddities={(LIQUID, FRIDAY): "lively"})
     seconds = [trade[0] for trade in sim.market.day(LIQUID, FRIDAY).trades if 540 * 60 <= trade[0] < 920 * 60]
-    assert max(after - before for before, after in pairwise(seconds)) <= 3
+    assert max(after - before for before, after in pairwise(seconds)) <= 2
     assert {second // 60 for second in seconds if second % 60 == 0} == set(range(540, 920))
     steps = [abs(after.close - after.open) for after in sim.truth(LIQUID, FRIDAY)]
     assert 0 < sum(steps) / len(steps) < 300
