@@ -138,7 +138,8 @@ def runs_late(minutes: Sequence[datetime], session: Session) -> bool:
     """Whether these minutes with a trade, naive KST and from the day's first on, are a CSAT day's nobody announced.
 
     Nothing trades before ten o'clock (labels may be a minute early), and something does in the ten minutes in which an
-    ordinary day collects orders for its closing auction.
+    ordinary day collects orders for its closing auction. The rows alone can tell: no answer that is asked for has KIS's
+    hours in it (captured: eight fields of output1, six of chk-holiday), and H0STMKO0 costs a registration a symbol.
     """
     if session.csat or not minutes:
         return False
