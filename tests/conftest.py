@@ -10,6 +10,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import hypothesis
@@ -57,6 +58,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for name, value in report.user_properties:
             if name == "told":
                 terminalreporter.write_line(f"📏 {report.nodeid.split('::')[-1]}: {value}")
+
+
+@pytest.fixture
+def short_week(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The updater's settles look back a day, not a week: a third of their work, where a test is about today."""
+    monkeypatch.setattr("collect.settle.LOOK_BACK", timedelta(days=1))
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,7 @@ from kis_testing import client_of
 from base.clock import Clock
 from base.errors import Stopped
 from base.kst import KST
+from collect import settle
 from collect.alert_setup import alerting, set_up
 from collect.service import Service, workers_for
 from config import settings as user_settings
@@ -265,7 +266,7 @@ class FakeDay:
 
     def week(self, last: date) -> list[date]:
         """The sessions the updater looks back to."""
-        return sessions(self.kis, last - timedelta(days=7), last)
+        return sessions(self.kis, last - settle.LOOK_BACK, last)
 
     def assert_week(self, last: date = FRIDAY) -> int:
         """The settle of `last` was whole, of all days that were looked back to: table and coverage; rows compared."""

@@ -19,6 +19,7 @@ from db import open_store
 from market.hours import TradingCalendar
 from simulator.traps import Traps
 
+pytestmark = pytest.mark.usefixtures("short_week")
 AUCTION = datetime(2026, 11, 20, 15, 30)
 LULL = ("000006", "000086", "000198", "000388")
 """Illiquid ones whose last trade before the auction lies more than a page back."""

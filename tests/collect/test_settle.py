@@ -11,6 +11,7 @@ from updater_tools import FRIDAY, FakeDay, assert_provisional, at
 
 from simulator.surprises import SURPRISES
 
+pytestmark = pytest.mark.usefixtures("short_week")
 PROFILES = {"005930": "liquid", "000660": "medium", "373220": "illiquid"}
 SATURDAY = date(2026, 11, 21)
 SELDOM = {1: 5, 5: 5, 15: 15}

@@ -11,6 +11,7 @@ from updater_tools import FRIDAY, FakeDay, assert_provisional, at
 from config import symbols_file
 from simulator.traps import Traps
 
+pytestmark = pytest.mark.usefixtures("short_week")
 AS_IT_IS = Traps(
     fillers=True, late_rows=True, past_running=True, cut_half_ticks=True, evening_daily=True, unquoted=True
 )

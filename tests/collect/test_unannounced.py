@@ -11,6 +11,7 @@ from updater_tools import FRIDAY, FakeDay, at
 
 from simulator.simulator import Simulator
 
+pytestmark = pytest.mark.usefixtures("short_week")
 PROFILES = {"373220": "illiquid", "005930": "liquid", "000660": "medium"}
 Make = Callable[..., FakeDay]
 TOLD = "달력과 달리 10:00~16:30"
