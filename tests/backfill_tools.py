@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
@@ -274,17 +275,22 @@ def _hundredths(number: Decimal) -> Decimal:
     return number.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
-def stored_rows(database: str, symbol: str) -> list[Row]:
-    """Every row the table holds for a symbol, in the order of the key."""
-    found = execute(database, f"SELECT {COLUMNS} FROM stock_minute_prices WHERE stock_symbol = %s", symbol)
+def stored_rows(database: str, symbol: str, since: date = date(2000, 1, 1)) -> list[Row]:
+    """Every row the table holds for a symbol (from a day on), in the order of the key."""
+    where = "stock_symbol = %s AND timestamp >= %s"
+    found = execute(database, f"SELECT {COLUMNS} FROM stock_minute_prices WHERE {where}", symbol, since)
     if database.startswith("sqlite"):
         found = [_from_sqlite(row) for row in found]
     return sorted(found, key=lambda row: row[:3])
 
 
 def _from_sqlite(row: Row) -> Row:
-    numbers = tuple(None if value is None else Decimal(str(value)) for value in row[3:])
-    return row[0], row[1], datetime.fromisoformat(row[2]), *numbers
+    return row[0], row[1], datetime.fromisoformat(row[2]), *map(_decimal, row[3:])
+
+
+@lru_cache(maxsize=1 << 16)
+def _decimal(value: float | None) -> Decimal | None:
+    return None if value is None else Decimal(str(value))
 
 
 def assert_true(database: str, sim: Simulator, symbols: Sequence[str], days: Sequence[date]) -> int:

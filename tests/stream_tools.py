@@ -138,7 +138,7 @@ class StreamDay:
         return f"sqlite:///{self.settings.database.path}"
 
     def stored(self, symbol: str) -> dict[tuple[Any, ...], Row]:
-        return {row[:3]: row for row in stored_rows(self.url, symbol)}
+        return {row[:3]: row for row in stored_rows(self.url, symbol, FRIDAY)}
 
     def differences(self, until: datetime) -> list[object]:
         """Where the table is not what traded in the windows that were over at `until`; VWAP where it is known."""

@@ -299,7 +299,7 @@ class FakeDay:
 def assert_provisional(day: FakeDay, symbol: str, now: datetime, intervals: tuple[str, ...] = ("ONE_MINUTE",)) -> None:
     """All that was over at `now` is stored and true, but for a VWAP that turnover did not prove."""
     limit = now.replace(tzinfo=None)
-    found = {row[:3]: row for row in stored_rows(day.url, symbol)}
+    found = {row[:3]: row for row in stored_rows(day.url, symbol, FRIDAY)}
     for row in true_rows(day.kis, symbol, [FRIDAY], opening=True):
         if row[1] in intervals and row[2] + timedelta(minutes=MINUTES[row[1]]) <= limit:
             had = found.get(row[:3])
