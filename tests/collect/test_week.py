@@ -93,6 +93,8 @@ def test_a_week_with_a_fault_a_day(week: FakeDay) -> None:
     told = [line for _, _, line in week.log if "종목 ·" not in line or "1분봉 " not in line]
     print(*told, sep="\n")
     assert len(told) <= TWO_SCREENS
+    blamed = {when.date() for when, _, line in week.log if "KIS 분봉 문제" in line}
+    assert blamed == {TUESDAY, FRIDAY}, "of a database that takes nothing KIS is not to blame"
     hidden = [moment for moment, well in seen.items() if well and any(one.must_show(moment) for one in WRONG)]
     false = [moment for moment, well in seen.items() if not well and not any(one.may_show(moment) for one in WRONG)]
     assert not hidden and not false, (hidden[:3], false[:3])
