@@ -996,8 +996,8 @@ SQL_NAMES = {
     "insert", "extra", "kind", "values", "', '.join(key)", "self._database.name.lower()",
     "TABLE", "ALERTS", "_COLUMNS", "day", "clock", "where", "_DDL.rstrip()",
     "NAMES[1]", "NAMES[15]", "selected", "self._selected", "UNPROVEN", "since", "until",
-    "_cents('vwap', lite)", "self._whole('close_price')", "value", "symbol", "_integer",
-    "totals",
+    "_cents('vwap', lite)", "value", "symbol", "_integer",
+    "totals", "others", "vwap", "of", "of.replace('AND ', 'AND a.')", "of.replace('AND ', 'AND b.')",
 }  # fmt: skip
 """What may stand in SQL besides parameters: names of tables and columns, marks for parameters, and what typed values
 write as: whole numbers, decimals and datetimes of ours. Text of a user, of KIS or of a file never does; `symbol` is
@@ -1028,5 +1028,5 @@ def test_sql_is_made_of_names_marks_and_typed_numbers_only() -> None:
 def _is_list_of_names(hole: str) -> bool:
     of_columns = re.fullmatch(r"', '\.join\(\(f'\{c\} = \w+[.(]\{c\}\)?' for c in changing\)\)", hole)
     parts = ("KEY", "columns", "['%s']", "(repr(name) for name in NAMES")
-    lists = ("marks(", *(f"', '.join({part}" for part in parts))
+    lists = ("marks(", "self._whole('", *(f"', '.join({part}" for part in parts))
     return bool(of_columns) or hole.startswith(lists)
