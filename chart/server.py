@@ -49,17 +49,17 @@ class Address(NamedTuple):
 
 
 class Page:
-    """The handlers: one a path."""
+    """The handlers: one a path. Those that read the table run on worker threads, files come from memory."""
 
     def __init__(
         self, answers: Answers, hub: Hub, files: Mapping[str, File], health: Callable[[], tuple[dict[str, Any], bool]]
     ) -> None:
         self._answers, self._hub, self._files, self._health = answers, hub, files, health
 
-    def index(self, request: Request) -> Response:
+    async def index(self, request: Request) -> Response:
         return self._file(request, "index.html")
 
-    def static(self, request: Request) -> Response:
+    async def static(self, request: Request) -> Response:
         return self._file(request, request.path_params["name"])
 
     def symbols(self, request: Request) -> Response:

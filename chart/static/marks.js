@@ -20,18 +20,42 @@ export function windowOf(time, interval) {
   return interval === "day" ? midnight : time - ((time - midnight) % (interval * 60));
 }
 
+/** @typedef {{time: number, position: string, shape: string, color: string, text: string, said: string, place: number, size?: number}} Mark */
+
+/** Pixels that the words of a mark take, about. */
+const WIDTH = 72;
+
 export class Marks {
   /** @param {any} series */
   constructor(series) {
     this.plugin = createSeriesMarkers(series, []);
+    this.marks = /** @type {Mark[]} */ ([]);
   }
 
-  /** @param {Set<number>} times where candles stand @param {Alert[]} alerts of this symbol @param {Pattern[]} patterns @param {Interval} interval */
-  set(times, alerts, patterns, interval) {
+  /** @param {Map<number, number>} places where candles stand @param {Alert[]} alerts of this symbol @param {Pattern[]} patterns @param {Interval} interval */
+  set(places, alerts, patterns, interval) {
     const all = [...this.fired(alerts, interval), ...patterns.map((pattern) => this.shape(pattern))];
-    const marks = all.filter((mark) => times.has(mark.time)).sort((a, b) => a.time - b.time);
-    this.plugin.setMarkers(marks);
-    return marks;
+    this.marks = all.flatMap((mark) => { const place = places.get(mark.time); return place == null ? [] : [{ ...mark, place }]; });
+    return [...this.marks].sort((a, b) => a.time - b.time);
+  }
+
+  /** Words only where they cover no other ones: alerts before patterns, the newer before the older. @param {number} spacing pixels between two candles */
+  thin(spacing) {
+    const gap = WIDTH / spacing;
+    const taken = /** @type {Record<string, number[]>} */ ({ aboveBar: [], belowBar: [] });
+    const drawn = this.marks.toSorted((a, b) => Number(a.shape !== "square") - Number(b.shape !== "square") || b.time - a.time).map((mark) => {
+      const side = taken[mark.position];
+      const hidden = mark.text !== "" && side.some((place) => Math.abs(place - mark.place) < gap);
+      if (mark.text && !hidden) side.push(mark.place);
+      return hidden ? { ...mark, text: "" } : mark;
+    });
+    this.plugin.setMarkers(drawn.sort((a, b) => a.time - b.time));
+    return drawn.filter((mark) => mark.text).length;
+  }
+
+  /** @param {number} time */
+  said(time) {
+    return this.marks.filter((mark) => mark.time === time).map((mark) => mark.said).join(" · ");
   }
 
   /** One mark a candle, however many rules fired there. @param {Alert[]} alerts @param {Interval} interval */
@@ -42,7 +66,7 @@ export class Marks {
       found.set(time, [...(found.get(time) ?? []), alert]);
     }
     return [...found].map(([time, some]) => ({
-      time, position: "aboveBar", shape: "square", color: color(some.some((one) => one.severity !== "info") ? "alarm" : "alert"),
+      time, said: some.map((one) => one.rule).join(" · "), position: "aboveBar", shape: "square", color: color(some.some((one) => one.severity !== "info") ? "alarm" : "alert"),
       text: some.length > 2 ? `${some[0].rule} 외 ${some.length - 1}` : some.map((one) => one.rule).join(" · "),
     }));
   }
@@ -50,6 +74,6 @@ export class Marks {
   /** A doji warns of a turn and stands everywhere: a dot. @param {Pattern} pattern */
   shape({ time, label, direction }) {
     const way = WAYS[direction];
-    return { time, ...way, color: color(direction === "none" ? "soft" : direction), size: direction === "none" ? 0.4 : 1, text: direction === "none" ? "" : label };
+    return { time, said: label, ...way, color: color(direction === "none" ? "soft" : direction), size: direction === "none" ? 0.4 : 1, text: direction === "none" ? "" : label };
   }
 }

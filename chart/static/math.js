@@ -63,13 +63,18 @@ export function macd(closes) {
   return { line, signal, bars: minus(line, signal) };
 }
 
-/** The session's volume-weighted price so far, over the candles whose turnover is proven. @param {Candle[]} candles @returns {Line} */
+/** The session's volume-weighted price so far, by the rule of signals/indicators.py: turnover ÷ volume without the day's
+ * first candle where nothing proves it; none from the first other candle on that is not proven. Of the first day none
+ * where it may be cut: the server knows. @param {Candle[]} candles @returns {Line} */
 export function sessionVwap(candles) {
-  let day = -1, turnover = 0, volume = 0;
+  const dayOf = (/** @type {Candle} */ candle) => Math.floor(candle.time / 86400);
+  const cut = candles.length && dayOf(candles[0]) !== dayOf(candles[candles.length - 1]) ? dayOf(candles[0]) : -1;
+  let day = -1, turnover = 0, volume = 0, proven = true;
   return candles.map((candle) => {
-    const today = Math.floor(candle.time / 86400);
-    if (today !== day) { day = today; turnover = volume = 0; }
-    if (candle.vwap != null) { turnover += candle.vwap * candle.volume; volume += candle.volume; }
-    return volume ? turnover / volume : null;
+    const begins = dayOf(candle) !== day;
+    if (begins) { day = dayOf(candle); turnover = volume = 0; proven = day !== cut; }
+    if (candle.vwap != null) { turnover += Math.round(candle.vwap * candle.volume); volume += candle.volume; }
+    else proven &&= begins;
+    return proven && volume ? turnover / volume : null;
   });
 }

@@ -5,22 +5,21 @@ import * as api from "./api.js";
 import { clockOf, dateOf } from "./format.js";
 import { Marks } from "./marks.js";
 import { namesOf, served } from "./served.js";
+import { $, now, state } from "./state.js";
 
 /** @typedef {import("./api.js").Alert} Alert */
-/** @typedef {number | "day"} Interval */
-/** @typedef {{symbol: string, interval: Interval, range: [string, string] | null, turn: number}} State what is shown; `turn` counts what was */
-/** @typedef {{now: () => number, tell: () => void, complain: (error: unknown) => void, show: (symbol: string, interval: Interval) => Promise<void>}} Page */
+/** @typedef {import("./state.js").Interval} Interval */
+/** @typedef {{tell: () => void, complain: (error: unknown) => void, go: (symbol: string, interval: Interval, time: number) => Promise<void>}} Page */
 
 const DAYS = 7;
-const $ = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
 
 export class Overlay {
-  /** @param {import("./view.js").View} view @param {State} state @param {Page} page */
-  constructor(view, state, page) {
+  /** @param {import("./view.js").View} view @param {Page} page */
+  constructor(view, page) {
     this.view = view;
-    this.state = state;
     this.page = page;
     this.marks = new Marks(view.price);
+    this.spacing = 0;
     this.asking = 0;
     this.alerts = /** @type {Alert[]} */ ([]);
     this.patterns = /** @type {import("./api.js").Pattern[]} */ ([]);
@@ -43,23 +42,37 @@ export class Overlay {
   /** The candles that are shown, as the server is asked for what follows from them. @returns {Record<string, string | number>} */
   asked() {
     const [first, last] = [this.view.candles[0], this.view.candles.at(-1)];
-    return this.state.range && first && last ? { from: dateOf(first.time), to: dateOf(last.time) } : { limit: Math.min(5000, this.view.candles.length) };
+    return state.range && first && last ? { from: dateOf(first.time), to: dateOf(last.time) } : { limit: Math.min(5000, this.view.candles.length) };
   }
 
   mark() {
-    const alerts = this.alerts.filter((alert) => alert.symbol === this.state.symbol);
+    const alerts = this.alerts.filter((alert) => alert.symbol === state.symbol);
     const patterns = this.view.studies.has("patterns") ? this.patterns : [];
-    const times = new Set(this.view.candles.map((candle) => candle.time));
-    const marked = this.marks.set(times, alerts, patterns, this.state.interval);
+    const places = new Map(this.view.list.flatMap((slot, at) => (slot.candle ? [[slot.time, at]] : [])));
+    const marked = this.marks.set(places, alerts, patterns, state.interval);
+    this.thin(true);
     $("chart").dataset.marks = marked.map((mark) => `${clockOf(mark.time)} ${mark.text}`).join(", ");
   }
 
+  /** As many words as there is room for, where candles lie closer or farther apart than before. */
+  thin(always = false) {
+    const spacing = this.view.chart.timeScale().options().barSpacing;
+    if (!always && Math.abs(spacing - this.spacing) < 0.01) return;
+    this.spacing = spacing;
+    $("chart").dataset.labels = String(this.marks.thin(spacing));
+  }
+
+  /** What is marked on a candle. @param {number} time */
+  said(time) {
+    return this.marks.said(time);
+  }
+
   async askPatterns() {
-    const { turn, symbol, interval } = this.state;
+    const { turn, symbol, interval } = state;
     if (!this.view.studies.has("patterns")) return;
     try {
       const found = await api.patterns(symbol, interval, this.asked());
-      if (turn !== this.state.turn) return;
+      if (turn !== state.turn) return;
       this.patterns = found;
       this.mark();
     } catch (error) {
@@ -69,13 +82,13 @@ export class Overlay {
 
   /** Lines as TA-Lib works them out; until they come, and of the running candle, the page's own are drawn. */
   async askLines() {
-    const { turn, symbol, interval } = this.state;
+    const { turn, symbol, interval } = state;
     const [names, last] = [namesOf(this.view.studies), this.view.candles.at(-1)];
     if (!names.length || !last) return;
     const asking = ++this.asking;
     try {
       const told = await api.indicators(symbol, interval, names, this.asked());
-      if (turn !== this.state.turn || asking !== this.asking) return; // answers may overtake each other
+      if (turn !== state.turn || asking !== this.asking) return; // answers may overtake each other
       this.view.served = served(told, last.status === "RUNNING" ? last.time : null);
       this.view.draw();
       this.page.tell();
@@ -85,9 +98,9 @@ export class Overlay {
 
   /** The alerts of the last days; those of today are counted on the button. */
   async poll() {
-    const today = dateOf(this.page.now());
+    const today = dateOf(now());
     try {
-      this.alerts = await api.alerts(dateOf(this.page.now() - DAYS * 86400), today);
+      this.alerts = await api.alerts(dateOf(now() - DAYS * 86400), today);
     } catch { return; /* the state line tells */ }
     const many = this.alerts.filter((alert) => dateOf(alert.time) === today).length;
     $("alerts-button").textContent = many ? `알림 ${many}` : "알림";
@@ -108,9 +121,6 @@ export class Overlay {
   /** @param {Alert} alert */
   async lookAt(alert) {
     $("alerts").close();
-    const interval = /** @type {Interval} */ (alert.interval);
-    if (alert.symbol !== this.state.symbol || interval !== this.state.interval) await this.page.show(alert.symbol, interval);
-    const at = this.view.list.findIndex((slot) => slot.time >= alert.time);
-    if (at >= 0) this.view.chart.timeScale().setVisibleLogicalRange({ from: at - 80, to: at + 40 });
+    await this.page.go(alert.symbol, /** @type {Interval} */ (alert.interval), alert.time);
   }
 }

@@ -6,13 +6,14 @@ import { seconds } from "./format.js";
 
 /** @type {Record<string, Record<string, string>>} study → name drawn → line of the server */
 const LINES = {
+  vwap: { VWAP: "vwap" },
   ma: { MA5: "sma5", MA20: "sma20", MA60: "sma60", MA120: "sma120" },
   bands: { 상단: "bbands_upper", 하단: "bbands_lower" },
   rsi: { RSI14: "rsi14" },
   macd: { MACD: "macd", 시그널: "macd_signal", 오실레이터: "macd_hist" },
 };
 /** @type {Record<string, string[]>} */
-const NAMES = { ma: ["sma5", "sma20", "sma60", "sma120"], bands: ["bbands"], rsi: ["rsi14"], macd: ["macd"] };
+const NAMES = { vwap: ["vwap"], ma: ["sma5", "sma20", "sma60", "sma120"], bands: ["bbands"], rsi: ["rsi14"], macd: ["macd"] };
 
 /** What to ask for. @param {Set<string>} studies */
 export const namesOf = (studies) => [...studies].flatMap((study) => NAMES[study] ?? []);

@@ -199,11 +199,15 @@ export class View {
     return series;
   }
 
-  /** @param {Drawn} line */
+  /** The VWAP begins anew with each session: from one's last point nothing leads to the next. @param {Drawn} line */
   points(line) {
     return this.candles.flatMap((candle, at) => {
       const value = line.values[at];
-      return value == null ? [] : [this.point(line, candle.time, value)];
+      if (value == null) return [];
+      const point = this.point(line, candle.time, value);
+      const next = this.candles[at + 1];
+      const ends = line.study === "vwap" && next && (line.values[at + 1] == null || dateOf(next.time) !== dateOf(candle.time));
+      return [ends ? { ...point, color: "transparent" } : point];
     });
   }
 

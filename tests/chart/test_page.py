@@ -4,7 +4,8 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import UTC, datetime
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 import pytest
@@ -211,6 +212,62 @@ def test_patterns_are_switched_on_and_off(page):
     click(page, '[data-study="patterns"]')
     wait(page, f"{marks} === ''")
     assert errors(page) == []
+
+
+def test_words_on_candles_leave_each_other_room_and_the_hidden_ones_are_told_on_hover(page):
+    click(page, '[data-interval="5"]')
+    wait(page, f"{READY} === '005930 5'")
+    click(page, '[data-study="patterns"]')
+    marks = "document.getElementById('chart').dataset.marks.split(', ').filter((mark) => mark.length > 6)"
+    labels = "Number(document.getElementById('chart').dataset.labels)"
+    wait(page, f"{marks}.length > 10")
+    assert 0 < page.execute_script(f"return {labels}") < page.execute_script(f"return {marks}.length") / 2
+    clock, _, label = page.execute_script(f"return {marks}.at(-1)").partition(" ")
+    page.execute_script("document.getElementById('chart').focus()")
+    for _ in range(90):
+        press(page, Keys.ARROW_LEFT)
+        if clock in page.find_element(By.CSS_SELECTOR, "#numbers .when").text:
+            break
+    assert label in page.find_element(By.CSS_SELECTOR, "#numbers .marked").text
+    click(page, '[data-interval="day"]')  # two candles, far apart
+    wait(page, f"{READY} === '005930 day'")
+    assert errors(page) == []
+
+
+def test_an_alert_older_than_what_is_loaded_leads_to_its_candle(page, database):
+    fired(database, KeptAlert("급등락", "005930", 1, datetime(2026, 11, 20, 9, 30), "info", "5분 동안 +3.14%", 3.14))
+    click(page, "#alerts-button")
+    wait(page, "document.querySelectorAll('#alert-rows tr').length === 1", 15)
+    assert "09:30" not in page.execute_script("return document.getElementById('chart').dataset.marks")
+    click(page, "#alert-rows button")
+    wait(page, "document.getElementById('chart').dataset.marks === '09:30 급등락'")
+    wait(page, "/from=2026-11-20T09:00/.test(location.search) && !document.getElementById('latest').hidden")
+    click(page, "#latest")
+    wait(page, "!location.search.includes('from=') && document.getElementById('numbers').textContent.includes('10:29')")
+    assert errors(page) == []
+
+
+def test_the_vwap_is_the_one_of_the_indicators_and_ends_with_each_session(page, store):
+    """The page's own rule (until the server answers, and of the running candle) is that of signals/indicators.py."""
+    proven = [one._replace(vwap=one.vwap or Decimal(one.open + 7)) for one in TODAY[:90]]
+    put(store, "005930", [proven[0]._replace(vwap=None), *proven[1:60], proven[60]._replace(vwap=None), *proven[61:]])
+    told = page.execute_script("""
+        const [{ sessionVwap }, { View }, api] =
+          await Promise.all(['math', 'view', 'api'].map((name) => import(`/static/${name}.js`)));
+        const range = { from: '2026-11-23', to: '2026-11-23' };
+        const candles = await api.candles('005930', 1, range);
+        const { lines } = await api.indicators('005930', 1, ['vwap'], range);
+        const both = await api.candles('005930', 1, { from: '2026-11-20', to: '2026-11-23' });
+        const chart = { candles: both, point: View.prototype.point };
+        const points = View.prototype.points.call(chart, { study: 'vwap', values: both.map(() => 1) });
+        return { own: sessionVwap(candles), server: lines.vwap, first: sessionVwap(both)[100],
+                 ends: points.filter((point) => point.color === 'transparent').map((point) => point.time) };
+    """)
+    assert told["own"] == pytest.approx(told["server"], abs=1e-6)
+    assert told["own"][0] is None and told["own"][59] and told["own"][60:] == [None] * 30
+    assert told["first"] is None, "that day may be cut: the server knows"
+    assert told["ends"] == [datetime(2026, 11, 20, 15, 30, tzinfo=UTC).timestamp()]
+    wait(page, "document.getElementById('chart').dataset.served.includes('vwap')")
 
 
 def test_history_comes_when_one_scrolls_left(page):

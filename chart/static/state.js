@@ -1,0 +1,44 @@
+/** What is shown, and how the address keeps it, so that a view can be sent to somebody. */
+
+import { rangeOf } from "./range.js";
+
+/** @typedef {import("./math.js").Candle} Candle */
+/** @typedef {import("./slots.js").Day} Day */
+/** @typedef {import("./range.js").Range} Range */
+/** @typedef {number | "day"} Interval */
+
+export const INTERVALS = /** @type {Interval[]} */ ([1, 3, 5, 10, 15, 30, 60, "day"]);
+export const $ = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
+
+const asked = new URLSearchParams(location.search);
+export const state = {
+  symbol: asked.get("symbol") ?? "",
+  interval: /** @type {Interval} */ (INTERVALS.find((one) => String(one) === asked.get("interval")) ?? 1),
+  range: rangeOf(asked), // null: the newest, and what comes
+  seen: /** @type {Range | null} */ (null), // moved by hand from where the newest are
+  rows: /** @type {Map<string, import("./api.js").Row>} */ (new Map()),
+  candles: /** @type {Map<number, Candle>} */ (new Map()),
+  days: /** @type {Map<string, Day>} */ (new Map()),
+  turn: 0, // counts what was shown: an answer to an earlier question is nobody's
+  busy: false,
+  settled: false, // drawn, and looked at where it is wanted
+  all: false, // nothing older is left
+  hovered: /** @type {number | null} */ (null),
+  up: false,
+  heard: 0,
+  health: /** @type {any} */ (null),
+  ahead: 0,
+};
+
+/** Chart seconds on the server's clock. */
+export const now = () => Date.now() / 1000 + state.ahead;
+
+/** @param {Interval} interval */
+export const intervalName = (interval) => (interval === "day" ? "일봉" : `${interval}분봉`);
+
+export function keepAddress() {
+  const query = new URLSearchParams({ symbol: state.symbol, interval: String(state.interval) });
+  const range = state.range ?? state.seen;
+  if (range) { query.set("from", range[0]); query.set("to", range[1]); }
+  history.replaceState(null, "", `?${String(query).replaceAll("%3A", ":")}`);
+}

@@ -1,0 +1,67 @@
+/** What is said around the chart: name and price at the top, which buttons are on, how old the newest data are, who is gone. */
+
+import { ago, moment, number, signed } from "./format.js";
+import { $, keepAddress, now, state } from "./state.js";
+
+/** @typedef {import("./math.js").Candle} Candle */
+/** @typedef {import("./view.js").View} View */
+
+/** @param {View} view @param {import("./list.js").List} list */
+export function mark(view, list) {
+  const name = state.rows.get(state.symbol)?.name || state.symbol;
+  $("name").textContent = name;
+  $("code").textContent = state.symbol;
+  document.title = `${name} · 분봉 차트`;
+  press("interval", (interval) => interval === String(state.interval));
+  press("study", (study) => view.studies.has(study));
+  list.mark(state.symbol);
+  tellPrice(state.range ? null : newest());
+  keepAddress();
+}
+
+/** @param {"interval" | "study"} kind @param {(value: string) => boolean} on */
+function press(kind, on) {
+  for (const button of document.querySelectorAll(`[data-${kind}]`)) {
+    button.setAttribute("aria-pressed", String(on(/** @type {HTMLElement} */ (button).dataset[kind] ?? "")));
+  }
+}
+
+const newest = () => [...state.candles.values()].reduce((a, b) => (a && a.time > b.time ? a : b), /** @type {Candle | null} */ (null));
+
+/** @param {Candle | null} candle the newest */
+export function tellPrice(candle) {
+  const row = state.rows.get(state.symbol);
+  const price = candle?.close ?? row?.price ?? null;
+  const before = row?.previous_close ?? null;
+  const percent = price == null || before == null ? null : ((price - before) * 100) / before;
+  const way = !percent ? 0 : Math.sign(percent);
+  $("price").textContent = price == null ? "–" : number(price);
+  $("change").textContent = percent == null || before == null || price == null ? "" : `${way > 0 ? "▲" : way < 0 ? "▼" : "–"} ${number(Math.abs(price - before))} (${signed(percent)})`;
+  $("price").parentElement.dataset.way = String(way);
+}
+
+/** How old the newest data are, and who is gone. @param {View} view */
+export function tellState(view) {
+  const [kind, text] = stateText(view);
+  $("state").dataset.state = kind;
+  $("state").lastElementChild.textContent = text;
+}
+
+/** @param {View} view @returns {[string, string]} */
+function stateText(view) {
+  if (!state.up) return ["down", "차트 서버와 끊겼습니다. 다시 연결하는 중… (보이는 것은 마지막으로 받은 값입니다)"];
+  const last = view.candles.at(-1);
+  if (!last) return ["waiting", "연결됨"];
+  const [length, running] = [state.interval === "day" ? 86400 : state.interval * 60, last.status === "RUNNING"];
+  const fresh = running && Date.now() - state.heard < 5000;
+  const age = Math.max(0, now() - last.time - (running ? 0 : length));
+  const said = fresh ? "실시간 · 방금 받음" : `최신 캔들 ${moment(last.time, view.daily)} · ${ago(age)}`;
+  if (state.health && !state.health.healthy) return ["stale", `${said} · 업데이터: ${String(state.health.message).split("\n")[0].replace(/^\S+ /, "")}`];
+  return ["live", said];
+}
+
+/** @param {unknown} error */
+export function complain(error) {
+  $("state").dataset.state = "stale";
+  $("state").lastElementChild.textContent = error instanceof Error ? error.message : String(error);
+}
