@@ -140,7 +140,7 @@ PASSING: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "500 without a code": ("http500_empty", [{"kind": "http500_empty"}]),
     "gateway": ("gateway", [{"kind": kind, "rate": 0.05} for kind in GATEWAY]),
     "rows of another date": ("other_date", [{"kind": "other_date", "path": "past", "rate": 0.3}]),
-    **{f"over limit as {n}": ("over_limit", [{"kind": "egw00201", "status": n}]) for n in (500, 200, 429)},
+    "over limit": ("over_limit", [{"kind": "egw00201", "status": n, "rate": 0.08} for n in (500, 200, 429)]),
     **{
         f"spoilt {kinds[0]}": (
             "spoilt",

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import date
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -83,12 +84,17 @@ def test_told_always_of_a_third_of_all_days_it_costs_marks_and_no_candle(user: U
     assert len(kis.requests) == calls, "UNPROVEN is verified"
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_told_once_it_leaves_no_mark(user: User, kis: Simulator, kind: str) -> None:
-    kis.add_fault(kind, once=True)
-    assert user.run(*ONLY).code == 0
-    assert the_one(user) == ("COMPLETE", "")
-    assert_true(user.database, kis, ["005930"], [WEDNESDAY])
+def test_told_once_it_leaves_no_mark(user: User, kis: Simulator) -> None:
+    """Each kind on a symbol-day of its own."""
+    symbols, days = ["005930", "035420"], sessions(kis, FIRST, WEDNESDAY)
+    each: Any = [
+        kis.add_fault(kind, once=True, symbol=symbol, day=day)
+        for kind, (symbol, day) in zip(KINDS, product(symbols, days), strict=True)
+    ]
+    assert user.run("--from", f"{FIRST}", "--to", f"{WEDNESDAY}", "--symbols", ",".join(symbols)).code == 0
+    assert all(surprise.fired for surprise in each)
+    assert statuses(user) == dict.fromkeys(product(symbols, map(str, days)), ("COMPLETE", None))
+    assert_true(user.database, kis, symbols, days)
 
 
 def test_all_kinds_at_once_are_named_in_the_summary_the_result_file_and_the_check(user: User, kis: Simulator) -> None:

@@ -55,7 +55,7 @@ def stored_by_stream(day: StreamDay) -> int:
 
 
 def test_proven_minutes_are_stored_and_the_round_spares_their_symbols(make: Make) -> None:
-    day = make(streamed=4)
+    day = make(streamed=4, speed=40)
     with day.running():
         wait_until(lambda: stored_by_stream(day) >= 6)
         day.wait(max(at(10, 4, 30), day.clock.now()))
@@ -66,7 +66,7 @@ def test_proven_minutes_are_stored_and_the_round_spares_their_symbols(make: Make
 
 
 def test_the_windows_that_a_minute_closes_are_stored_with_it(make: Make) -> None:
-    day = make(at(10, 1, 30), {"005930": "brisk"})
+    day = make(at(10, 3, 20), {"005930": "brisk"})
     with day.running():
         day.wait(at(10, 5, 2.5))
         day.kis.down()  # the round has nothing
@@ -80,7 +80,7 @@ def stored_minutes(day: StreamDay, symbol: str = "005930") -> list[str]:
 
 
 def test_the_opening_cross_is_heard_because_the_stream_is_there_before_it(make: Make) -> None:
-    day = make(at(8, 58, 20), BUSY)
+    day = make(at(8, 58, 20), BUSY, speed=40)
     with day.running():
         wait_until(lambda: day.kis.stream.connects == 1)
         assert day.clock.now() < at(9)
@@ -103,7 +103,7 @@ def test_running_minutes_are_told_about_once_a_second_and_grow(make: Make) -> No
 
 
 def test_the_session_ends_with_a_clean_close_and_the_settle_makes_the_day_whole(make: Make) -> None:
-    day = make(at(15, 29), {"005930": "brisk", "000660": "liquid"}, speed=60)
+    day = make(at(15, 34), {"005930": "brisk", "000660": "liquid"}, speed=60)
     day.kis.stream.manner.linger = 3600
     with day.running():
         wait_until(lambda: bool(day.lines("마감 확정 완료")), 40)
