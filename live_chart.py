@@ -3,11 +3,13 @@
     python live_chart.py              http://127.0.0.1:8765/
     python live_chart.py --demo       a running market without key, database or network
 
-It only reads (the database user needs SELECT), no KIS key is needed, and it holds nobody up. Ctrl-C or SIGTERM: exit 0.
+On a terminal with a screen the page opens by itself. It only reads (the database user needs SELECT), no KIS key is
+needed, and it holds nobody up. Ctrl-C or SIGTERM: exit 0.
 """
 
 import argparse
 import os
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import date
@@ -25,6 +27,7 @@ from config.settings import Settings
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from chart.hub import Hub
+    from chart.server import Address
     from collect.stream import Hear
     from market.candles import Candle
 
@@ -97,8 +100,18 @@ def run(
         if beside is not None:
             Thread(target=beside, args=(hub,), name="beside", daemon=True).start()
         console.say(f"📈 차트: {address}  (끝내려면 Ctrl-C)")
+        open_page(address)
         serve(application(page, hub, settings.wings.chart_password), bound, clock)
     return 0
+
+
+def open_page(address: "Address") -> None:
+    """In the browser of who sits there: a terminal, a screen, and an address of this computer."""
+    import webbrowser
+
+    has_screen = sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if has_screen and sys.stdout.isatty() and is_loopback(address.host):
+        Thread(target=webbrowser.open, args=(str(address),), name="browser", daemon=True).start()
 
 
 def listen(url: str, hub: "Hub", clock: Clock) -> None:

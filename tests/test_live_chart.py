@@ -8,15 +8,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date
 
 import pytest
 import requests
 from places import ROOT
+from servers import free_port
 from store_testing import windows
+from updater_tools import wait_until
 from websockets.sync.client import ClientConnection, connect
 
 from base.clock import Clock
+from config.settings import Database
+from db import open_store
 from market.hours import TradingCalendar
 from simulator.simulator import Simulator
 
@@ -33,9 +38,7 @@ def started(*flags: str, **more: str) -> subprocess.Popen[str]:
 @pytest.fixture
 def port() -> Iterator[int]:
     """Of a demo that runs, of one symbol; it ends with 0."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        found = free.getsockname()[1]
+    found = free_port()
     demo = started("--demo", f"--port={found}", "--symbols=005930")
     try:
         yield found
@@ -108,6 +111,44 @@ def assert_running_minutes_come_through_the_stream(port):
     for one in told:
         assert one["open"] == true[one["time"]].open and one["volume"] <= true[one["time"]].volume
     assert len({(one["time"], one["volume"]) for one in told}) >= 4
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize(("display", "opens"), [(":0", True), ("", False)])
+def test_on_a_terminal_with_a_screen_the_page_opens_by_itself(tmp_path, display, opens):
+    """What opens it is the user's own `BROWSER`."""
+    import pty
+
+    said, path, port = tmp_path / "said", tmp_path / "minutes.db", free_port()
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {said}\n')
+    browser.chmod(0o700)
+    with closing(open_store(Database("sqlite", path=path), Clock())) as store:
+        store.preflight()
+    master, terminal = pty.openpty()
+    environ = os.environ | {
+        "BROWSER": f"{browser} %s",
+        "DISPLAY": display,
+        "WAYLAND_DISPLAY": "",
+        "DB_URL": f"sqlite:///{path}",
+    }
+    chart = subprocess.Popen(
+        [sys.executable, "live_chart.py", f"--port={port}"], cwd=ROOT, env=environ, stdout=terminal
+    )
+    try:
+        wait_until(lambda: is_open(port), 30)
+        if opens:
+            wait_until(lambda: said.exists() and said.read_text() == f"http://127.0.0.1:{port}/\n", 10)
+        assert said.exists() == opens
+    finally:
+        chart.terminate()
+        chart.wait(10)
+        os.close(master), os.close(terminal)
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.parametrize("flags", [("--host=0.0.0.0",), ("--host=x y",), ("--port=99999",), ("--port=x",)])
