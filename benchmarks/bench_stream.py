@@ -71,8 +71,7 @@ def a_day(server: Any, *, env: str, rate: float, minutes: int) -> tuple[list[flo
     """Lags of the streamed and of the others, and calls a minute; nothing counts before the first whole minute."""
     database, clock = server.fresh(), Clock(at=START)
     streamed, others = THE_97[:STREAMED], THE_97[STREAMED:]
-    profiles = {**dict.fromkeys(streamed, "brisk"), **dict.fromkeys(others, "liquid")}
-    options = {"rate": rate * 1.05, "latency": LATENCY, "env": env, "profiles": profiles}
+    options = {"rate": rate * 1.05, "latency": LATENCY, "env": env, "profiles": dict.fromkeys(THE_97, "brisk")}
     with kis(at=clock.now(), ws=True, split=EXECUTIONS, **options) as simulator, folder() as here:
         mine = settings(simulator.url, simulator.ws_url, database, here, env=env, rate=rate)
         client = KisClient.of(mine, TokenCache(mine, clock), clock, urgent=True, connections=workers_for(rate))
@@ -173,13 +172,16 @@ def _peak() -> float:
 def lag_lines(name: str, streamed: list[float], others: list[float]) -> list[Line]:
     p95 = quantiles(streamed, n=20)[-1]
     middle = median(streamed)
-    told = f"{median(others):.1f}" if others else "-"
     what = f"{name}: 스트림 {STREAMED}종목, 분이 끝나고 저장까지 중앙값 (초, {len(streamed)}건)"
     return [
         Line(what, f"{middle:.2f}", "≤ 1.0초", middle <= 1),
         Line(f"{name}: 같은 것 95번째 백분위 (초)", f"{p95:.2f}", "≤ 2.5초", p95 <= 2.5),
-        Line(f"{name}: 라운드로 받는 나머지 (초)", told),
+        *[_rest(name, median(others)) for _ in others[:1]],
     ]  # fmt: skip
+
+
+def _rest(name: str, middle: float) -> Line:
+    return Line(f"{name}: 라운드로 받는 나머지, 중앙값 (초)", f"{middle:.1f}", "≤ 9초", middle <= 9)
 
 
 def main() -> None:
@@ -202,7 +204,7 @@ def main() -> None:
     lines.append(Line("그것의 처리: 코어의 몇 %", f"{100 * share:.0f}", "≤ 25", share <= 0.25))
     lines.append(Line("그동안 늘어난 메모리 (MB)", f"{grown:.1f}", "≤ 3", grown <= 3))
     note = (
-        "다음 체결이 와야 분이 증명됩니다. 스트림 종목은 초당 두 번쯤 체결되는 시장(brisk)입니다:"
+        "다음 체결이 와야 분이 증명됩니다. 종목은 초당 두 번쯤 체결되는 시장(brisk)입니다:"
         " 첫 체결까지 중앙값 0.57초, 95% 1.6초."
         " 받아 둔 실제 프레임에서 가장 느린 종목이 초당 2.8번입니다. 실전과 모의를 함께 돌려 쟀습니다."
     )

@@ -61,8 +61,7 @@ def load(limit: int | None = None) -> dict[date, dict[str, RealDay]]:
     found: dict[date, dict[str, RealDay]] = defaultdict(dict)
     for day, symbol in sorted(captured)[:limit]:
         rows = _traded(sorted(captured[day, symbol].values(), key=lambda raw: raw["time"]))
-        if len(rows) > 10:
-            found[datetime.strptime(day, "%Y%m%d").date()][symbol] = RealDay(rows)
+        found[datetime.strptime(day, "%Y%m%d").date()][symbol] = RealDay(rows)
     return dict(found)
 
 
