@@ -34,6 +34,7 @@ from store.rows import Counts as Counts
 from store.rows import candles_of, day_of, keyed, marks, moment_of, naive
 from store.tables import NAMES, Shape, look
 from store.view import KeptAlert as KeptAlert
+from store.view import Known as Known
 from store.view import View as View
 
 TYPE_CHECKING = False

@@ -20,6 +20,7 @@ import requests
 import websockets
 from harness import CALENDAR, EVENING, ROOT, THE_97, Line, address, folder, keep, load, quick, running, timed
 
+from chart.answers import FRESH_SECONDS
 from config.settings import Database
 from market.intervals import SHOWN
 
@@ -48,11 +49,14 @@ def chart(database: Database, where: Path) -> Iterator[int]:
         process.wait(10)
 
 
-def asked(session: requests.Session, path: str, **query: object) -> tuple[int, float]:
-    """How many it answers, and the median of the milliseconds it takes, once its connection stands."""
-    times = [timed(session.get, URL + path, query) for _ in range(25)]
+def asked(session: requests.Session, path: str, pause: float = 0, **query: object) -> tuple[int, float, float]:
+    """How many it answers, the milliseconds of the first answer, and the median of those after it."""
+    times = []
+    for _ in range(8 if pause else 25):
+        time.sleep(pause)
+        times.append(timed(session.get, URL + path, query) * 1000)
     answer = session.get(URL + path, params={name: str(value) for name, value in query.items()}).json()
-    return len(answer["candles"] if isinstance(answer, dict) else answer), median(times[1:]) * 1000
+    return len(answer["candles"] if isinstance(answer, dict) else answer), times[0], median(times[1:])
 
 
 def cpu(pid: int) -> float:
@@ -76,12 +80,14 @@ async def watched(pid: int, seconds: float) -> float:
 
 def measure(pid: int) -> list[Line]:
     session = requests.Session()
-    many, took = asked(session, "api/symbols")
-    lines = [Line(f"종목 목록 {many}개", f"{took:.1f} ms", "≤ 50 ms", took <= 50)]
+    many, first, took = asked(session, "api/symbols", FRESH_SECONDS + 0.1)  # within a second it is the same list
+    lines = [Line(f"종목 목록 {many}개", f"{took:.1f} ms, 처음 {first:.0f} ms", "≤ 50 ms", took <= 50)]
     for interval in SHOWN:
-        many, took = asked(session, "api/candles", symbol=SYMBOL, interval=interval)
+        many, first, took = asked(session, "api/candles", symbol=SYMBOL, interval=interval)
         name = "일봉" if interval == "day" else f"{interval}분봉"
-        lines.append(Line(f"{name} {many}개 (1년치 테이블에서)", f"{took:.1f} ms", "≤ 20 ms", took <= 20))
+        lines.append(
+            Line(f"{name} {many}개 (1년치 테이블에서)", f"{took:.1f} ms, 처음 {first:.0f} ms", "≤ 20 ms", took <= 20)
+        )
     share = asyncio.run(watched(pid, 5 if quick() else 30))
     lines.append(Line(f"창 {WATCHERS}개가 지켜볼 때 CPU", f"코어의 {share:.0%}", "≤ 20 %", share <= 0.2))
     return lines
@@ -99,7 +105,10 @@ def main() -> None:
         server.restart()
         with chart(database, where) as pid:
             found = measure(pid)
-    note = "MariaDB 기본 설정. HTTP로 물은 중앙값; 3·10·30·60분과 일봉은 저장된 1·5·15분봉에서 만듭니다."
+    note = (
+        "MariaDB 기본 설정. HTTP로 물은 중앙값, '처음'은 서버를 켠 뒤 첫 물음. "
+        "3·10·30·60분과 일봉은 저장된 1·5·15분봉에서 만들어 두고, 그날의 확인이 바뀌면 다시 만듭니다."
+    )
     keep("chart", "15. 차트", found, began_at_load=began, note=note)
 
 

@@ -44,7 +44,7 @@ class Answers:
 
     def __init__(self, view: View, names: Mapping[str, str], calendar: TradingCalendar, clock: Clock) -> None:
         self._view, self.names, self._calendar, self._clock = view, names, calendar, clock
-        self._derived = Derived(view, calendar)
+        self._derived = Derived(view, calendar, clock)
         self._lock = threading.Lock()
         self._list: list[dict[str, Any]] = []
         self._list_at = float("-inf")

@@ -67,8 +67,11 @@ def statuses(
     candles: Sequence[Candle], interval: Interval, known: Mapping[date, Known], calendar: TradingCalendar, now: datetime
 ) -> list[str]:
     """One a candle; RUNNING where its window is not over."""
+    today = now.date()
     return [
-        "RUNNING" if is_running(candle.timestamp, interval, calendar, now) else status_of(known.get(_day(candle)))
+        "RUNNING"
+        if _day(candle) >= today and is_running(candle.timestamp, interval, calendar, now)
+        else status_of(known.get(_day(candle)))
         for candle in candles
     ]
 

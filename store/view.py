@@ -23,11 +23,12 @@ ALERTS = "stock_minute_alerts"
 
 
 class Known(NamedTuple):
-    """A coverage row: what is known of a symbol-day."""
+    """A coverage row: what is known of a symbol-day, and since when (naive KST)."""
 
     status: str
     note: str | None
     minutes: int
+    verified_at: datetime | None = None
 
 
 class Last(NamedTuple):
@@ -140,12 +141,12 @@ class View:
             return {}
         rows = self._link.transaction(
             lambda run: run(
-                "SELECT stock_symbol, trade_date, status, note, count_1min FROM stock_minute_coverage"
+                "SELECT stock_symbol, trade_date, status, note, count_1min, verified_at FROM stock_minute_coverage"
                 f" WHERE stock_symbol IN ({marks(symbols)}) AND trade_date BETWEEN %s AND %s",
                 *symbols, first, last,
             )
         )  # fmt: skip
-        return {(row[0], day_of(row[1])): Known(row[2], row[3], int(row[4])) for row in rows}
+        return {(row[0], day_of(row[1])): Known(row[2], row[3], int(row[4]), moment_of(row[5])) for row in rows}
 
     def held(self, symbol: str, first: datetime, last: datetime) -> list[datetime]:
         """The starts of its 1-minute candles, ascending: from the key alone."""

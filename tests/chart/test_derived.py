@@ -5,13 +5,11 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-import requests
-from chart_testing import NAMES, serving
+from chart_testing import NAMES
 from store_testing import CALENDAR
 
 from base.clock import Clock
-from base.kst import KST
-from chart.derived import Derived
+from chart.derived import KEPT_SECONDS, Derived
 from db import open_view
 from market.candles import Candle, derive, with_vwap
 from market.hours import Session
@@ -52,7 +50,7 @@ def days(any_store) -> dict[date, list[Candle]]:
 
 def test_few_rows_say_what_the_minutes_say(any_database, days):
     view = open_view(any_database, Clock())
-    derived = Derived(view, CALENDAR)
+    derived = Derived(view, CALENDAR, Clock())
     minutes = [one for ones in days.values() for one in ones]
     for interval in (3, 10, 30, 60, "day"):
         wanted = shown(minutes, interval)
@@ -69,17 +67,45 @@ def test_few_rows_say_what_the_minutes_say(any_database, days):
     view.close()
 
 
-def test_a_corrected_day_is_read_anew(any_database, any_store, days):
-    with serving(any_database, at=datetime(2026, 11, 23, 10, 50, tzinfo=KST)) as page:
+class Watch(Clock):
+    """Moved by hand."""
 
-        def closes(interval: object) -> list[int]:
-            asked = {"symbol": SYMBOL, "interval": str(interval), "from": str(DAYS[2]), "to": str(DAYS[2])}
-            answer = requests.get(f"{page.url}api/candles", params=asked, timeout=5)
-            return [one["close"] for one in answer.json()["candles"]]
+    moment = 0.0
 
-        before, session = {interval: closes(interval) for interval in (10, 30, 60, "day")}, CALENDAR.session(DAYS[2])
-        ones = days[DAYS[2]]
-        other = derive([*ones[:-1], with_vwap((*ones[-1][:4], ones[-1].high, ones[-1].volume), None)])
-        any_store.rewrite(SYMBOL, session, lambda _: other, now=session.end, status="COMPLETE")
-        for interval, old in before.items():
-            assert closes(interval) == [*old[:-1], ones[-1].high] != old
+    def time(self) -> float:
+        return self.moment
+
+
+def test_a_verified_day_is_read_once_until_it_is_written_again(any_database, any_store, days):
+    """Every write of ours renews the coverage row; what others wrote behind it is seen within five minutes."""
+    view, clock, session = open_view(any_database, Clock()), Watch(), CALENDAR.session(DAYS[2])
+    derived, ones = Derived(view, CALENDAR, clock), days[DAYS[2]]
+    reads: list[int] = []
+    rows, whole = view.candles, view.days
+    view.candles = lambda symbol, interval, *rest: (reads.append(interval), rows(symbol, interval, *rest))[1]
+    view.days = lambda *asked: (reads.append(0), whole(*asked))[1]
+
+    def closes() -> list[int]:
+        reads.clear()
+        return [
+            [
+                one
+                for one in derived.candles(SYMBOL, interval, SINCE, UNTIL, 100_000)
+                if one.timestamp.date() == DAYS[2]
+            ][-1].close
+            for interval in (3, 10, 30, 60, "day")
+        ]
+
+    def written(close: int, **more: object) -> None:
+        other = derive([*ones[:-1], with_vwap((*ones[-1][:4], close, ones[-1].volume), None)])
+        any_store.rewrite(SYMBOL, session, lambda _: other, **{"now": session.end, **more})
+
+    assert closes() == [ones[-1].close] * 5 and {0, 5, 15} <= {*reads}
+    assert closes() == [ones[-1].close] * 5 and {*reads} == {1}, "of the other days alone"
+    written(ones[-1].high, now=session.end + timedelta(hours=1), status="COMPLETE")
+    assert closes() == [ones[-1].high] * 5
+    written(ones[-1].low)
+    assert closes() == [ones[-1].high] * 5
+    clock.moment += KEPT_SECONDS + 1
+    assert closes() == [ones[-1].low] * 5
+    view.close()
