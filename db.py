@@ -9,9 +9,8 @@ neither `id`, `created_at` nor `updated_at` (law 11). Times in the tables are na
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
-from functools import partial
 from typing import Any
 
 from base.clock import Clock
@@ -22,12 +21,13 @@ from market.hours import Session
 from market.stored import Hear, Stored
 from store import factors, schema
 from store.alerts import AlertTable as AlertTable
-from store.counting import Counting
+from store.counting import Counting, by_two
 from store.day import LONGEST_NOTE as LONGEST_NOTE
 from store.day import Coverage as Coverage
 from store.day import Day, DayWriter, Rewritten
 from store.driver import Row, Run, Value
 from store.link import Link
+from store.lost import Losses, less
 from store.minutes import Minutes
 from store.mysql import warn_without_extension
 from store.rows import Counts as Counts
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 log = logging.getLogger("minute_data")
+
 
 def open_store(database: Database, clock: Clock, *, patience: float = 120.0) -> "Store":
     """Connect; `ConfigError` within seconds where the database cannot be reached with these settings."""
@@ -172,8 +173,19 @@ class Store:
         """Rows stored of each symbol-day before `session.end`, from the key alone; days without rows are left out."""
         if not symbols or not sessions or not self._shape.prices:
             return {}
-        another = partial(Link, self._database, self._clock, patience=0)
-        return Counting(self._shape, sessions).by_two(self._link, another, symbols)
+        return by_two(Counting(self._shape, sessions).of, self._link, self._another, symbols)
+
+    def lost(
+        self, verified: Mapping[tuple[str, date], Coverage], sessions: Sequence[Session]
+    ) -> dict[tuple[str, date], Counts]:
+        """What those symbol-days hold before `session.end` that hold less than was counted (store/lost.py)."""
+        shape = self._shape
+        if not shape.prices or not sessions:
+            return {key: (0, 0, 0) for key, one in verified.items() if any(one.counts)}
+        losses = Losses(self._link.dialect, shape, sessions)
+        symbols = list(dict.fromkeys(symbol for symbol, _ in verified))
+        found = by_two(losses.of, self._link, self._another, symbols)
+        return found | less(self.counts(symbols, losses.unusual), verified, losses.unusual)
 
     def rewrite(
         self, symbol: str, session: Session, change: Callable[[Candles], Candles], *,
@@ -263,6 +275,9 @@ class Store:
         for table in (name for name, stands in tables if stands):
             self._read(f"UPDATE {table} SET stock_symbol = stock_symbol WHERE 1 = 0")
             self._read(f"DELETE FROM {table} WHERE 1 = 0")
+
+    def _another(self) -> Link:
+        return Link(self._database, self._clock, patience=0)
 
     def close(self) -> None:
         """Close the connection after the transaction in hand."""

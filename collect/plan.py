@@ -12,6 +12,7 @@ from market.hours import Session, TradingCalendar
 from market.past_day import BELIEVED_HOURS, COMPLETE, NO_TRADES, UNPROVEN
 
 PROVISIONAL = "PROVISIONAL"
+VERIFIED = (COMPLETE, NO_TRADES, UNPROVEN)
 AT_A_TIME = 100
 """Symbols of which everything is held in memory at once: a year of 2,700 would be 330 MB."""
 
@@ -59,13 +60,15 @@ def _of_some(
         if one.note and BELIEVED_HOURS in one.note:
             calendar.believe_late(day)
     sessions = {day: calendar.session(day) for day in days}
-    counts = store.counts(symbols, list(sessions.values()))
+    verified = {key: one for key, one in coverage.items() if one.status in VERIFIED and key[1] in sessions}
+    lost = {} if force else store.lost(verified, list(sessions.values()))
 
     def why(key: tuple[str, date]) -> str:
         known = coverage.get(key)
         if force or (recheck and known is not None and known.status == UNPROVEN):
             return "다시 받기"
-        return why_missing(known, counts.get(key, (0, 0, 0))) or _cut_short(known, sessions[key[1]])
+        held = lost.get(key) or (known.counts if known else (0, 0, 0))
+        return why_missing(known, held) or _cut_short(known, sessions[key[1]])
 
     tasks = (SymbolDay(*key, why(key)) for key in product(symbols, days))
     return [task for task in tasks if task.why]
@@ -82,7 +85,7 @@ def why_missing(known: Coverage | None, held: Counts) -> str:
     """
     if known is None:
         return "아직 받지 않음"
-    if known.status not in (COMPLETE, NO_TRADES, UNPROVEN):
+    if known.status not in VERIFIED:
         return "장중 임시 데이터 (마감 확정 전)"
     return _lost(held, known.counts)
 

@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple
 
 from base.extras import extra
 from market.intervals import Interval
+from store.arrow_numbers import WHAT, array_of, codes_of, numbers_of
 from store.day_states import STATUSES
 from store.frames import Part
 from store.minutes import MINUTE, UNPROVEN
@@ -25,7 +26,6 @@ from store.minutes import MINUTE, UNPROVEN
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
 
-WHAT = "Parquet·CSV 내보내기"
 VERSION = "1"
 """Of this format; it goes up when columns change."""
 BOM = b"\xef\xbb\xbf"
@@ -73,15 +73,14 @@ def table_of(part: Part) -> "pa.Table":
     pa: Any = extra("pyarrow", WHAT)
     import numpy as np
 
-    columns, unproven = part.columns, part.columns.vwap == UNPROVEN
-    symbol = pa.DictionaryArray.from_arrays(np.zeros(len(unproven), np.int32), [part.symbol])
-    start = pa.array(columns.start - UTC_AHEAD).cast(pa.timestamp("us", "Asia/Seoul"))
-    prices = [pa.array(column) for column in (*part.prices(), part.volume())]
-    turnover, vwap = pa.array(columns.turnover, mask=unproven), pa.array(part.vwap(), mask=unproven)
-    status = pa.DictionaryArray.from_arrays(part.status.astype(np.int32), list(STATUSES))
-    table: pa.Table = pa.Table.from_arrays(
-        [symbol, start, *prices, turnover, vwap, status], schema=schema(adjusted=part.ratio is not None)
-    )
+    columns, unproven, made = part.columns, part.columns.vwap == UNPROVEN, schema(adjusted=part.ratio is not None)
+    price = made.field("open").type
+    start = array_of(columns.start - UTC_AHEAD, made.field("timestamp").type)
+    prices = [array_of(column, price) for column in part.prices()]
+    whole = [array_of(part.volume(), pa.int64()), array_of(columns.turnover, pa.int64(), unproven)]
+    vwap = array_of(part.vwap(), pa.float64(), unproven)
+    symbol, status = codes_of(np.zeros(len(unproven)), [part.symbol]), codes_of(part.status, STATUSES)
+    table: pa.Table = pa.Table.from_arrays([symbol, start, *prices, *whole, vwap, status], schema=made)
     return table
 
 
@@ -98,9 +97,7 @@ class Fingerprint:
                 coded = column.cast(pa.string()).combine_chunks().dictionary_encode()
                 self._digest.update(repr(coded.dictionary.to_pylist()).encode())
                 column = coded.indices
-            elif pa.types.is_timestamp(column.type):
-                column = column.cast(pa.int64())
-            self._digest.update(column.fill_null(UNPROVEN).to_numpy().tobytes())
+            self._digest.update(numbers_of(column, missing=UNPROVEN).tobytes())
 
     def told(self) -> str:
         return self._digest.hexdigest()
@@ -146,8 +143,8 @@ class ParquetFile:
         self._writer = pq.ParquetWriter(path, schema(adjusted=about.prices == "adjusted"), compression="zstd")
 
     def add(self, table: "pa.Table") -> None:
-        self._fingerprint.add(table)
         if table.num_rows:
+            self._fingerprint.add(table)
             self._writer.write_table(table)
 
     def close(self) -> str:

@@ -15,6 +15,7 @@ from store.link import Link
 from store.rows import Counts, counts_of, naive
 from store.tables import NAMES, Shape
 
+Found = dict[tuple[str, date], Counts]
 _MANY_SYMBOLS = 20
 
 
@@ -25,23 +26,7 @@ class Counting:
         self._days = [session.day for session in sessions]
         self._sql = _by_day(sessions, shape)
 
-    def by_two(self, link: Link, another: Callable[[], Link], symbols: Sequence[str]) -> "Found":
-        """`of`, half of the symbols over a second connection where one can be had."""
-        if len(symbols) < _MANY_SYMBOLS or link.dialect == "sqlite":
-            return self.of(link, symbols)
-        half, second = len(symbols) // 2, another()
-        try:
-            with ThreadPoolExecutor(max_workers=1) as beside:
-                rest = beside.submit(self.of, second, symbols[half:])
-                found = self.of(link, symbols[:half])
-        finally:
-            second.close()
-        try:
-            return found | rest.result()
-        except StoreError:  # no second connection to be had
-            return found | self.of(link, symbols[half:])
-
-    def of(self, link: Link, symbols: Sequence[str]) -> "Found":
+    def of(self, link: Link, symbols: Sequence[str]) -> Found:
         """Raises `StoreError`."""
         found: dict[tuple[str, date], dict[str, int]] = {}
 
@@ -56,7 +41,23 @@ class Counting:
         return {key: counts_of(by_name) for key, by_name in found.items()}
 
 
-Found = dict[tuple[str, date], Counts]
+def by_two(
+    work: Callable[[Link, Sequence[str]], Found], link: Link, another: Callable[[], Link], symbols: Sequence[str]
+) -> Found:
+    """`work`, half of the symbols over a second connection where one can be had."""
+    if len(symbols) < _MANY_SYMBOLS or link.dialect == "sqlite":
+        return work(link, symbols)
+    half, second = len(symbols) // 2, another()
+    try:
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            rest = beside.submit(work, second, symbols[half:])
+            found = work(link, symbols[:half])
+    finally:
+        second.close()
+    try:
+        return found | rest.result()
+    except StoreError:  # no second connection to be had
+        return found | work(link, symbols[half:])
 
 
 def _by_day(sessions: Sequence[Session], shape: Shape) -> str:

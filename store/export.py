@@ -17,7 +17,8 @@ from base.extras import extra
 from base.kst import KST
 from market.intervals import Interval
 from store import frames
-from store.candle_files import WHAT, About, CsvFile, Fingerprint, ParquetFile, replacing, said_by, schema, table_of
+from store.arrow_numbers import WHAT, numbers_of
+from store.candle_files import About, CsvFile, Fingerprint, ParquetFile, replacing, said_by, schema, table_of
 from store.day_states import DayState
 from store.frames import Part, Range, Table
 
@@ -154,7 +155,6 @@ def _merged(path: Path, fresh: "pa.Table", order: Order) -> "pa.Table":
     Adjusted prices of other days may be adjusted by less: they go. Raises `StoreError` for a folder of the other kind.
     """
     pa: Any = extra("pyarrow", WHAT)
-    compute: Any = extra("pyarrow.compute", WHAT)
     if (prices := said_by(path, "prices")) is None:
         return fresh
     if prices != order.about().prices:
@@ -162,18 +162,18 @@ def _merged(path: Path, fresh: "pa.Table", order: Order) -> "pa.Table":
     if order.adjusted:
         return fresh
     asked = order.asked
-    kept = extra("pyarrow.parquet", WHAT).read_table(path, partitioning=None)
-    since, until = (pa.scalar(moment, schema().field("timestamp").type) for moment in _bounds(asked))
-    before = kept.filter(compute.less(kept["timestamp"], since))
-    after = kept.filter(compute.greater_equal(kept["timestamp"], until))
+    with extra("pyarrow.parquet", WHAT).ParquetFile(path) as file:
+        kept = file.read()
+    since, until = numbers_of(kept["timestamp"]).searchsorted(_bounds(asked))
+    before, after = kept.slice(0, since), kept.slice(until)
     merged: pa.Table = pa.concat_tables([one.cast(schema()) for one in (before, fresh, after)])
     return merged.unify_dictionaries().combine_chunks()
 
 
-def _bounds(asked: Range) -> tuple[datetime, datetime]:
-    """The first moment of the range, and the first after it."""
-    midnight = time(tzinfo=KST)
-    return datetime.combine(asked.first, midnight), datetime.combine(asked.last + timedelta(days=1), midnight)
+def _bounds(asked: Range) -> list[int]:
+    """The first moment of the range, and the first after it, in µs of UTC since 1970."""
+    midnights = [datetime.combine(day, time(), KST) for day in (asked.first, asked.last + timedelta(days=1))]
+    return [int(midnight.timestamp()) * 1_000_000 for midnight in midnights]
 
 
 def _content(table: "pa.Table") -> str:
@@ -192,7 +192,8 @@ def _write_parquet(path: Path, table: "pa.Table", order: Order) -> None:
 def _write_marker(order: Order, folder: Path) -> None:
     path = folder / f"interval={order.interval}" / MARKER / "empty.parquet"
     if not path.exists():
-        _write_parquet(path, schema(adjusted=order.adjusted).empty_table(), order)
+        nothing = extra("pyarrow", WHAT).Table.from_batches([], schema(adjusted=order.adjusted))
+        _write_parquet(path, nothing, order)
 
 
 def _write_csv(symbol: str, pieces: Iterable[Part], order: Order, folder: Path, told: Told) -> None:

@@ -5,7 +5,9 @@ time in microseconds since 1970 (of the naive KST in the table), prices and VWAP
 installed it fills the same columns by the same statement; whatever it cannot do is done without it.
 """
 
+import ctypes
 import logging
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from importlib import import_module, util
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +15,7 @@ from urllib.parse import quote
 
 from base.extras import extra
 from config.settings import Database
+from store.arrow_numbers import numbers_of
 from store.link import Link
 from store.tables import NAMES, PRICES, Shape, read_columns
 
@@ -70,7 +73,10 @@ class Minutes:
         """Seven rows of integers: start, open, high, low, close, volume, vwap."""
         import numpy as np
 
-        return np.concatenate([self._rows(self._sql(symbol, *span)) for span in _spans(first, last)], axis=1)
+        table = np.concatenate([self._rows(self._sql(symbol, *span)) for span in _spans(first, last)], axis=1)
+        if self._fast:
+            _give_back()
+        return table
 
     def _rows(self, sql: str) -> Any:
         import numpy as np
@@ -141,4 +147,11 @@ def _by_connectorx(database: Database, sql: str) -> Any:
     host = f"[{database.host}]" if ":" in database.host else database.host
     address = f"mysql://{user}:{password}@{host}:{database.port}/{quote(database.name, safe='')}"
     table = connectorx.read_sql(address, sql, return_type="arrow")
-    return np.array([column.to_numpy().astype(np.int64, casting="safe") for column in table.columns])
+    return np.array([numbers_of(column).astype(np.int64, casting="safe") for column in table.columns])
+
+
+def _give_back() -> None:
+    """glibc keeps what each of connectorx's threads has freed, megabytes more with every symbol; other systems do not.
+    """
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)

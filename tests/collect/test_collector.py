@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from operator import lt
 
 import pytest
 from hypothesis import given
@@ -109,8 +110,9 @@ class Shelf:
     def coverage(self, symbols, first, last):
         return {key: value for key, value in self._covered.items() if key[0] in symbols and first <= key[1] <= last}
 
-    def counts(self, symbols, sessions):
-        return self._held
+    def lost(self, verified, sessions):
+        held = {key: self._held.get(key, (0, 0, 0)) for key in verified}
+        return {key: has for key, has in held.items() if any(map(lt, has, verified[key].counts))}
 
 
 STATES = st.none() | st.tuples(

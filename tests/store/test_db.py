@@ -231,6 +231,32 @@ def test_a_csat_day_counts_until_1640_and_the_others_until_1540(any_store: Store
     assert any_store.counts([SYMBOL], [csat]) == {(SYMBOL, csat.day): (381, 77, 27)}
 
 
+def test_what_a_verified_day_lost_is_seen_of_every_interval_and_nothing_else(any_store: Store) -> None:
+    """A row behind the session's end makes up for none; a day of unusual hours is looked at, too."""
+    sessions = [CALENDAR.session(day) for day in CALENDAR.trading_days(date(2025, 11, 10), date(2025, 11, 21))]
+    for session in sessions:
+        for symbol in (SYMBOL, "000660"):
+            any_store.rewrite(symbol, session, lambda _, s=session: full_day(s), now=NOW, status="COMPLETE")
+    verified = any_store.coverage([SYMBOL, "000660", "999999"], sessions[0].day, sessions[-1].day)
+    assert len(verified) == 20 and any_store.lost(verified, sessions) == {} == any_store.lost({}, sessions)
+    for symbol, name, when in (
+        (SYMBOL, "ONE_MINUTE", "2025-11-11 09:07:00"), ("000660", "FIVE_MINUTES", "2025-11-14 15:30:00"),
+        (SYMBOL, "FIFTEEN_MINUTES", "2025-11-13 16:30:00"), (SYMBOL, "ONE_MINUTE", "2025-11-20 09:00:00"),
+    ):  # fmt: skip
+        rows(
+            any_store, "DELETE FROM stock_minute_prices WHERE stock_symbol = %s AND minute_interval = %s"
+            " AND timestamp = %s", symbol, name, when,
+        )  # fmt: skip
+    insert_plainly(any_store, "2025-11-11 15:50:00")
+    found = {
+        (SYMBOL, date(2025, 11, 11)): (380, 77, 27), ("000660", date(2025, 11, 14)): (381, 76, 27),
+        (SYMBOL, date(2025, 11, 13)): (381, 77, 26), (SYMBOL, date(2025, 11, 20)): (380, 77, 27),
+    }  # fmt: skip
+    assert any_store.lost(verified, sessions) == found
+    some = {key: one for key, one in verified.items() if key[1] <= date(2025, 11, 13)}
+    assert any_store.lost(some, sessions[:4]) == {key: has for key, has in found.items() if key in some}
+
+
 def test_turnover_ranks_the_most_traded_first_and_the_unknown_last_in_their_order(any_store: Store) -> None:
     for symbol, volume in (("000001", 10), ("000002", 1000), ("000003", 100)):
         any_store.rewrite(symbol, SESSION, lambda _, v=volume: {15: [candle(at(9), volume=v)]}, now=NOW)
