@@ -35,6 +35,8 @@ from store.rows import candles_of, day_of, keyed, marks, moment_of, naive
 from store.tables import NAMES, Shape, look
 from store.view import KeptAlert as KeptAlert
 from store.view import Known as Known
+from store.view import Last as Last
+from store.view import Trace as Trace
 from store.view import View as View
 
 TYPE_CHECKING = False

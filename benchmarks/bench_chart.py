@@ -20,7 +20,7 @@ import requests
 import websockets
 from harness import CALENDAR, EVENING, ROOT, THE_97, Line, address, folder, keep, load, quick, running, timed
 
-from chart.answers import FRESH_SECONDS
+from chart.listing import FRESH_SECONDS
 from config.settings import Database
 from market.intervals import SHOWN
 

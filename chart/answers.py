@@ -3,10 +3,9 @@
     answers = Answers(view, names, calendar, clock)
     answers.candles("005930", 3, limit=400)
 
-Runs on worker threads; the list, which every page asks for, is made once a second for all of them together.
+Runs on worker threads. The list is made in listing.py, intervals that are not stored in derived.py.
 """
 
-import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
@@ -15,15 +14,13 @@ from typing import Any, NamedTuple
 from base.clock import Clock
 from base.extras import extra
 from chart.derived import Derived
-from chart.wire import alert_json, candle_json, day_json, status_of, statuses
+from chart.listing import Listing
+from chart.wire import alert_json, candle_json, day_json, statuses
 from db import View
 from market.candles import INTERVALS, Candle
 from market.hours import TradingCalendar
 from market.intervals import Interval, shown
 
-FRESH_SECONDS = 1.0
-TRACE = 27
-"""Points of a sparkline: about a session of 15-minute candles."""
 EPOCH = datetime(2000, 1, 1)
 _MOST_DAYS = 400
 MOST_ALERTS = 500
@@ -45,16 +42,11 @@ class Answers:
     def __init__(self, view: View, names: Mapping[str, str], calendar: TradingCalendar, clock: Clock) -> None:
         self._view, self.names, self._calendar, self._clock = view, names, calendar, clock
         self._derived = Derived(view, calendar, clock)
-        self._lock = threading.Lock()
-        self._list: list[dict[str, Any]] = []
-        self._list_at = float("-inf")
+        self._listing = Listing(view, names, calendar, clock)
 
     def symbols(self) -> list[dict[str, Any]]:
         """The most traded of the last two sessions first."""
-        with self._lock:
-            if self._clock.time() - self._list_at >= FRESH_SECONDS:
-                self._list, self._list_at = self._symbols(), self._clock.time()
-            return self._list
+        return self._listing.rows()
 
     def candles(self, symbol: str, interval: Interval, asked: Asked) -> dict[str, Any]:
         candles = self._candles(symbol, interval, asked)
@@ -120,58 +112,6 @@ class Answers:
         if interval in INTERVALS:
             return shown(self._view.candles(symbol, int(interval), since, until, asked.limit), 1)
         return self._derived.candles(symbol, interval, since, until, asked.limit)
-
-    def _symbols(self) -> list[dict[str, Any]]:
-        symbols, tomorrow = list(self.names), _last_moment(self._clock.now().date())
-        last = self._view.last_before([(symbol, tomorrow) for symbol in symbols])
-        if not last:
-            return [self._unseen(symbol) for symbol in symbols]
-        newest = max(one.timestamp for one in last.values()).date()
-        before = self._view.last_before([(symbol, _midnight(one.timestamp.date())) for symbol, one in last.items()])
-        since = self._session_before(newest)
-        closes: dict[str, list[int]] = defaultdict(list)
-        traded: dict[str, int] = defaultdict(int)
-        for trace in self._view.traces(symbols, _midnight(since)):
-            traded[trace.symbol] += trace.close * trace.volume
-            closes[trace.symbol].append(trace.close)
-        known = self._view.known(symbols, min(one.timestamp for one in last.values()).date(), newest)
-        rows = []
-        for symbol in sorted(symbols, key=lambda symbol: -traded[symbol]):
-            if symbol not in last:
-                rows.append(self._unseen(symbol))
-                continue
-            at, price = last[symbol]
-            previous = before[symbol].close if self._follows(symbol, at.date(), before) else None
-            rows.append({
-                "symbol": symbol, "name": self.names[symbol], "price": price,
-                "change_percent": None if previous is None else round((price - previous) * 100 / previous, 2),
-                "status": status_of(known.get((symbol, at.date()))),
-                "previous_close": previous, "time": f"{at.isoformat()}+09:00", "turnover": traded[symbol],
-                "trace": closes[symbol][-TRACE:],
-            })  # fmt: skip
-        return rows
-
-    def _follows(self, symbol: str, day: date, before: Mapping[str, Any]) -> bool:
-        """Whether what stands before `day` is the close of the session before, or nothing traded in between."""
-        if symbol not in before:
-            return False
-        seen = before[symbol].timestamp.date()
-        between = self._calendar.trading_days(seen + timedelta(days=1), day - timedelta(days=1))
-        if not between:
-            return True
-        if len(between) > _MOST_DAYS:
-            return False
-        known = self._view.known([symbol], between[0], between[-1])
-        return all((row := known.get((symbol, one))) is not None and row.status == "NO_TRADES" for one in between)
-
-    def _session_before(self, day: date) -> date:
-        return (self._calendar.trading_days(day - timedelta(days=14), day - timedelta(days=1)) or [day])[-1]
-
-    def _unseen(self, symbol: str) -> dict[str, Any]:
-        return {
-            "symbol": symbol, "name": self.names[symbol], "price": None, "change_percent": None, "status": "MISSING",
-            "previous_close": None, "time": None, "turnover": 0, "trace": [],
-        }  # fmt: skip
 
 
 def _midnight(day: date) -> datetime:

@@ -10,6 +10,7 @@ import pytest
 import requests
 from chart_testing import FRIDAY, MONDAY, NAMES, Server, filled, put, serving
 from store_testing import CALENDAR, minutes, windows
+from updater_tools import wait_until
 
 from base.clock import Clock
 from base.kst import KST
@@ -106,6 +107,26 @@ def test_the_list_is_told_the_most_traded_first(page):
     friday, monday = (minutes(CALENDAR.session(day), day.day)[-1].close for day in (FRIDAY, MONDAY))
     assert (row["price"], row["status"]) == (monday, "UNPROVEN")
     assert row["change_percent"] == round((monday - friday) * 100 / friday, 2)
+
+
+def test_the_list_follows_what_is_stored(any_database, any_store):
+    """The next minute is in it a second later, and a day before that was filled in meanwhile."""
+    ones = minutes(CALENDAR.session(MONDAY), 7)
+    put(any_store, "005930", ones[:60])
+    with serving(any_database, at=datetime(2026, 11, 23, 10, 2, 5, tzinfo=KST)) as page:
+
+        def row() -> dict:
+            return next(row for row in get(page, "api/symbols").json() if row["symbol"] == "005930")
+
+        first = row()
+        assert (first["price"], first["change_percent"]) == (ones[59].close, None)
+        put(any_store, "005930", ones[:62])
+        wait_until(lambda: row()["price"] == ones[61].close, 5)
+        assert row()["trace"] == [one.close for one in windows(ones[:62], 15)] and row()["turnover"] > first["turnover"]
+        friday = minutes(CALENDAR.session(FRIDAY), 3)
+        put(any_store, "005930", friday, "COMPLETE")
+        wait_until(lambda: row()["previous_close"] == friday[-1].close, 5)
+        assert row()["change_percent"] == round((ones[61].close - friday[-1].close) * 100 / friday[-1].close, 2)
 
 
 def test_indicators_stand_at_the_times_of_the_candles(lite):
