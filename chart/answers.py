@@ -91,9 +91,11 @@ class Answers:
         ]
 
     def alerts(self, first: date, last: date) -> list[dict[str, Any]]:
-        """What has fired on these days, the newest first, at most `MOST_ALERTS`; of the symbols that are shown."""
-        kept = self._view.alerts(_midnight(first), _last_moment(last), MOST_ALERTS)
-        return [alert_json(one, self.names[one.symbol]) for one in kept if one.symbol in self.names]
+        """What has fired on these days, the newest first, at most `MOST_ALERTS`: of the symbols that are shown, and of
+        the collection itself (no symbol).
+        """
+        kept, names = self._view.alerts(_midnight(first), _last_moment(last), MOST_ALERTS), {**self.names, "": "수집"}
+        return [alert_json(one, names[one.symbol]) for one in kept if one.symbol in names]
 
     def days(self, symbol: str, first: date, last: date) -> list[dict[str, Any]]:
         """Every trading day of the range up to today: its session, and what is known of it."""

@@ -63,8 +63,10 @@ def alerting(
             store.listeners.remove(alerts.hear)
             alerts.end()
             delivery.close()
+            alerts.keep_unsent()
             if delivery.waiting:
-                _log.warning("⚠️ 보내지 못한 알림 %d건이 남았습니다. 차트의 목록에는 있습니다.", delivery.waiting)
+                told = "⚠️ 보내지 못한 알림 %d건이 남았습니다. 오늘 다시 시작하면 보냅니다. 차트의 목록에는 있습니다."
+                _log.warning(told, delivery.waiting)
 
 
 def rules_of(settings: Settings) -> "Rules":

@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlencode
 
@@ -31,7 +32,7 @@ from collect.updater import Updater
 from config.settings import Settings
 from db import AlertTable, KeptAlert
 from market.stored import Stored
-from signals.delivery import Delivery
+from signals.delivery import Delivery, Unsent
 from signals.digest import Note, digest
 from signals.engine import Alert, Engine
 from signals.operations import Health, Operations
@@ -80,6 +81,7 @@ class Alerts(threading.Thread):
         self._began, self._since = clock.now(), 0.0
         self._watched: Watched | None = None
         self._trouble = ""
+        self._unsent: Unsent = {}
 
     def hear(self, stored: Stored) -> None:
         """A write after its commit: noted, nothing else."""
@@ -99,6 +101,11 @@ class Alerts(threading.Thread):
             self._ended = True
             self._changed.notify()
         self.join(seconds)
+
+    def keep_unsent(self) -> None:
+        """For the next life, once the deliveries have ended, too."""
+        if not self.is_alive() and self._delivery.unsent() != self._unsent:
+            self._save()
 
     def run(self) -> None:
         self._guarded(self._remember)
@@ -178,6 +185,9 @@ class Alerts(threading.Thread):
             self._engine.seen(symbol, interval, until)
         self._engine.last_fired.update(state.fired if state else {})
         self._operations.last_fired.update(state.told if state else {})
+        if state and state.day == self._now().date():
+            self._delivery.take_up(state.unsent)
+            self._unsent = state.unsent
         if state:
             self._catch_up()
         else:
@@ -229,7 +239,10 @@ class Alerts(threading.Thread):
 
     def _save(self) -> None:
         """A full disk costs the memory of a restart, not the alerts."""
-        state = State(self._engine.judged, self._engine.last_fired, self._operations.last_fired)
+        self._unsent = self._delivery.unsent()
+        state = State(
+            self._engine.judged, self._engine.last_fired, self._operations.last_fired, self._now().date(), self._unsent
+        )
         try:
             alert_state.write(self._folder / STATE_FILE, state)
         except OSError as error:
@@ -237,25 +250,33 @@ class Alerts(threading.Thread):
 
     def _look(self) -> None:
         """The operations rules; and what could not be done before."""
+        notes: Sequence[Note] = ()
+        if self._watched:
+            notes = self._operations.look(_health(self._watched, self._began, self._newest, self._folder))
+        if notes:
+            self._tell(notes)
+            minute = self._now().replace(second=0, microsecond=0, tzinfo=None)
+            self._kept([Alert(note.rule, "", "", 1, minute, note.severity, note.text, 0.0) for note in notes])
+            self._save()
+        elif self._delivery.unsent() != self._unsent:
+            self._save()
         if self._behind:
             self._catch_up()
         self._end_trouble()
-        if self._watched and (notes := self._operations.look(self._health(self._watched))):
-            self._tell(notes)
-            self._save()
-
-    def _health(self, service: Watched) -> Health:
-        now, calendar, free = service.updater.now(), service.updater.calendar, 2**60
-        runs, closed = calendar.next_session(now), calendar.last_closed(now)
-        with suppress(OSError):
-            free = shutil.disk_usage(self._folder).free
-        session = runs if now >= runs.open else None
-        unsettled = None if session or service.settled == closed else calendar.session(closed)
-        troubles = {**service.updater.troubles.current, **service.stream.troubles.current}
-        return Health(now, self._began, session, self._newest, unsettled, troubles, free // 2**20)
 
     def _now(self) -> datetime:
         return self._clock.now().astimezone(KST)
+
+
+def _health(service: Watched, began: datetime, newest: datetime | None, folder: Path) -> Health:
+    now, calendar, free = service.updater.now(), service.updater.calendar, 2**60
+    runs, closed = calendar.next_session(now), calendar.last_closed(now)
+    with suppress(OSError):
+        free = shutil.disk_usage(folder).free
+    session = runs if now >= runs.open else None
+    unsettled = None if session or service.settled == closed else calendar.session(closed)
+    troubles = {**service.updater.troubles.current, **service.stream.troubles.current}
+    return Health(now, began, session, newest, unsettled, troubles, free // 2**20)
 
 
 def _note(alert: Alert, chart_url: str) -> Note:

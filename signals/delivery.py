@@ -12,7 +12,7 @@ import logging
 import re
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +24,8 @@ from signals.rules import SEVERITIES, Severity
 
 MOST_WAITING = 1000
 """Messages an address may have waiting."""
+Unsent = Mapping[str, Sequence[Message]]
+"""Messages by the name of their address."""
 PAUSES = 2.0, 60.0
 """Seconds before a message is tried again: at first, at most."""
 _LEVELS = {"info": "info", "warning": "warning", "critical": "failure"}
@@ -88,6 +90,15 @@ class Delivery:
         for courier in self._couriers:
             courier.take(notes)
 
+    def unsent(self) -> Unsent:
+        """What an address that refuses has waiting, by its name; what is on its way to a sound one is not among it."""
+        return {name: some for one in self._couriers if (some := one.unsent()) for name in [one.address.name]}
+
+    def take_up(self, unsent: Unsent) -> None:
+        """Hand over what an earlier life could not."""
+        for courier in self._couriers:
+            courier.queue(unsent.get(courier.address.name, ()))
+
     @property
     def many(self) -> int:
         """Addresses."""
@@ -108,27 +119,35 @@ class Delivery:
 class _Courier(threading.Thread):
     def __init__(self, address: Address, pauses: tuple[float, float]) -> None:
         super().__init__(name=f"alerts-{address.name}", daemon=True)
-        self._address, self._pauses = address, pauses
+        self.address, self._pauses = address, pauses
         self._queue: deque[Message] = deque()
         self._changed = threading.Condition()
         self._ended = self._failing = self._overflowed = False
 
     def take(self, notes: Sequence[Note]) -> None:
-        least = SEVERITIES.index(self._address.least)
+        least = SEVERITIES.index(self.address.least)
         wanted = [note for note in notes if SEVERITIES.index(note.severity) >= least]
         if not wanted:
             return
+        self.queue([digest(wanted)])
+
+    def queue(self, messages: Sequence[Message]) -> None:
         with self._changed:
-            if len(self._queue) >= MOST_WAITING:
-                self._queue.popleft()
-                self._tell_of_overflow()
-            self._queue.append(digest(wanted))
+            for message in messages:
+                if len(self._queue) >= MOST_WAITING:
+                    self._queue.popleft()
+                    self._tell_of_overflow()
+                self._queue.append(message)
             self._changed.notify()
+
+    def unsent(self) -> list[Message]:
+        with self._changed:
+            return list(self._queue) if self._failing else []
 
     def _tell_of_overflow(self) -> None:
         if not self._overflowed:
             self._overflowed = True
-            many, name = MOST_WAITING, self._address.name
+            many, name = MOST_WAITING, self.address.name
             _log.warning("⚠️ 알림 %s: 밀린 알림이 %d건을 넘어 오래된 것부터 버립니다.", name, many)
 
     @property
@@ -143,13 +162,13 @@ class _Courier(threading.Thread):
     def run(self) -> None:
         pause, longest = self._pauses
         while (message := self._next()) is not None:
-            if deliver(self._address, message):
+            if deliver(self.address, message):
                 self._arrived(message)
                 pause = self._pauses[0]
                 continue
             if not self._failing:
                 self._failing = True
-                _log.warning("⚠️ 알림 %s: 보내지 못했습니다. 다시 시도합니다.", self._address.name)
+                _log.warning("⚠️ 알림 %s: 보내지 못했습니다. 다시 시도합니다.", self.address.name)
             with self._changed:
                 if self._changed.wait_for(lambda: self._ended, pause):
                     return
@@ -165,10 +184,10 @@ class _Courier(threading.Thread):
         with self._changed:
             if self._queue and self._queue[0] is message:
                 self._queue.popleft()
-        _log.info("🔔 알림 %s: %s", self._address.name, message.title)
+        _log.info("🔔 알림 %s: %s", self.address.name, message.title)
         if self._failing:
             self._failing = self._overflowed = False
-            _log.info("✅ 알림 %s: 다시 보냅니다.", self._address.name)
+            _log.info("✅ 알림 %s: 다시 보냅니다.", self.address.name)
 
 
 def deliver(address: Address, message: Message) -> bool:

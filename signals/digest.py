@@ -42,3 +42,11 @@ def digest(notes: Sequence[Note]) -> Message:
     lines += [f"… 그 밖에 {many - MOST_LINES}건"] if many > MOST_LINES else []
     lines += [link.partition("?")[0]] if (link := next((note.link for note in ordered if note.link), "")) else []
     return Message(first.severity, f"{MARKS[first.severity]} 알림 {many}건 ({rules})", "\n".join(lines))
+
+
+def message_of(told: Sequence[str]) -> Message:
+    """A message as it was kept. Raises `ValueError`, `TypeError`."""
+    severity, title, body = map(str, told)
+    if severity not in SEVERITIES:
+        raise ValueError(severity)
+    return Message(severity, title, body)  # type: ignore[arg-type]

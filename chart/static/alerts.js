@@ -17,6 +17,7 @@ function row(alert, choose) {
   made.dataset.severity = alert.severity;
   const button = document.createElement("button");
   button.textContent = moment(alert.time, false);
+  button.disabled = !alert.symbol; // of the collection itself: there is no chart to look at
   button.addEventListener("click", () => choose(alert));
   const head = document.createElement("th");
   head.scope = "row";

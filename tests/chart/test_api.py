@@ -161,15 +161,17 @@ def test_alerts_of_some_days_the_newest_first(any_database, any_store):
         table = open_alerts(any_database, page.clock)
         early = KeptAlert("급등락", "005930", 1, datetime(2026, 11, 20, 9), "warning", "5분 동안 +3.14%", 3.14)
         late = early._replace(symbol="000660", timestamp=datetime(2026, 11, 23, 15, 30), interval=5, severity="info")
-        table.keep([early, late, early._replace(symbol="999999")], page.clock.now())
+        ours = early._replace(rule="no_candle", symbol="", timestamp=datetime(2026, 11, 20, 10))
+        table.keep([early, late, ours, early._replace(symbol="999999")], page.clock.now())
         table.close()
         told = get(page, "api/alerts", **asked).json()
-        assert [one["symbol"] for one in told] == ["000660", "005930"]  # not of a symbol that is not shown
-        assert told[1] == {
+        assert [one["symbol"] for one in told] == ["000660", "", "005930"]  # not of a symbol that is not shown
+        assert told[1]["name"] == "수집" and told[2] == {
             "time": "2026-11-20T09:00:00+09:00", "symbol": "005930", "name": "삼성전자", "rule": "급등락",
             "interval": 1, "severity": "warning", "text": "5분 동안 +3.14%", "value": 3.14,
         }  # fmt: skip
-        assert [one["symbol"] for one in get(page, "api/alerts", **{"from": FRIDAY, "to": FRIDAY}).json()] == ["005930"]
+        told = get(page, "api/alerts", **{"from": FRIDAY, "to": FRIDAY}).json()
+        assert [one["symbol"] for one in told] == ["", "005930"]
         for wrong in ({}, {"from": FRIDAY}, {"from": MONDAY, "to": FRIDAY}, {"from": "x", "to": FRIDAY}):
             assert get(page, "api/alerts", **wrong).status_code == 400
 

@@ -6,12 +6,15 @@ import pytest
 
 from base.kst import KST
 from collect.alert_state import State, read, write
+from signals.digest import Message
 
 WHEN = datetime(2026, 11, 20, 10, 30)
 STATE = State(
     {("005930", 1): WHEN, ("000660", 15): WHEN - timedelta(minutes=15)},
     {("급등락", "005930"): WHEN - timedelta(days=2)},
     {"disk": datetime(2026, 11, 20, 10, tzinfo=KST)},
+    WHEN.date(),
+    {"1번 json": [Message("warning", "제목", "첫 줄\n둘째 줄")]},
 )
 
 
@@ -32,8 +35,12 @@ def test_nothing_yet(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{", '{"judged": 3}', '{"judged": [["a"]], "fired": [], "told": {}}', "[" * 99_999]
-)
+    "text",
+    [
+        "", "[]", "{", '{"judged": 3}', '{"judged": [["a"]], "fired": [], "told": {}}', "[" * 99_999,
+        '{"judged": [], "fired": [], "told": {}, "unsent": {"1": [["loud", "a", "b"]]}}',
+    ],
+)  # fmt: skip
 def test_one_that_cannot_be_read_is_none(tmp_path, text):
     (tmp_path / "state.json").write_text(text, encoding="utf-8")
     assert read(tmp_path / "state.json") is None

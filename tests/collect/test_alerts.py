@@ -272,6 +272,7 @@ def test_trouble_of_the_collection_is_told_too(make, monkeypatch, rules):
     assert receiver.titles == ["🚨 no_candle: 수집"] * 2
     assert [told["message"] for told in receiver.got][1] == "끝났습니다. 다시 정상입니다."
     assert "분 넘게 새 캔들이 없습니다" in receiver.got[0]["message"]
+    assert [row[:2] for row in kept(day)] == [("no_candle", "")] * 2
 
 
 def test_without_rules_there_is_nothing(tmp_path):

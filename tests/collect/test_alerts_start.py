@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from chart_testing import put
+from receiver import Receiver
 from store_testing import CALENDAR, candle, minutes
 from updater_tools import FRIDAY, at, wait_until
 
@@ -21,6 +22,7 @@ from collect.alert_state import State
 from config.settings import Settings, demo_settings
 from config.wings import Wings
 from db import AlertTable, Store, open_alerts, open_store
+from signals.digest import Message
 from store.view import View
 
 NOON, SYMBOLS = Clock(at=at(12)), ["005930", "000660"]
@@ -93,3 +95,36 @@ def test_a_rule_that_must_wait_says_so(filled, caplog):
     with alerting(set_up(settings), settings, NOON, store, dict.fromkeys(SYMBOLS, "")):
         wait_until(lambda: "vwap: 앞의 캔들이 모자라" in caplog.text, 5)
     assert "1분봉 " in caplog.text and caplog.text.count("더 닫히면 울리기 시작합니다") == 1
+
+
+def test_what_a_dead_service_did_not_take_arrives_after_a_restart_once(filled, monkeypatch):
+    """The first life ends as by kill -9: what it left in its file is what it had kept before."""
+    monkeypatch.setattr(alerts, "LOOK_EVERY", 0.2)
+    monkeypatch.setattr(alerts, "QUIET", 0.3)
+    store, settings = filled
+    state, names = settings.log_dir / alerts.STATE_FILE, {"005930": ""}
+    with Receiver("500") as dead:
+        ill = replace(settings, wings=replace(settings.wings, alert_urls=(dead.url,)))
+        with alerting(set_up(ill), ill, NOON, store, names):
+            put(store, "005930", [*MORNING[:-1], JUMP])
+            wait_until(lambda: state.exists() and "unsent\": {\"1" in state.read_text(encoding="utf-8"), 20)
+            left = state.read_bytes()
+    state.write_bytes(left)
+    with Receiver() as well:
+        sound = replace(settings, wings=replace(settings.wings, alert_urls=(well.url,)))
+        for _ in range(2):
+            with alerting(set_up(sound), sound, NOON, store, names):
+                wait_until(lambda: "unsent\": {}" in state.read_text(encoding="utf-8"), 20)
+    assert len(well.titles) == 1 and "rsi14" in well.got[0]["message"]
+
+
+def test_yesterdays_messages_stay_where_they_are(filled):
+    store, settings = filled
+    unsent = {"1번 json": [Message("info", "어제", "어제")]}
+    state = State({}, {}, {}, FRIDAY - timedelta(days=1), unsent)
+    alert_state.write(settings.log_dir / alerts.STATE_FILE, state)
+    with Receiver() as receiver:
+        sound = replace(settings, wings=replace(settings.wings, alert_urls=(receiver.url,)))
+        with alerting(set_up(sound), sound, NOON, store, {}):
+            pass
+    assert receiver.titles == []

@@ -89,7 +89,7 @@ def test_a_service_that_fails_is_tried_again_told_once_and_loses_nothing(mode, s
         began = time.monotonic()
         for number in range(30):
             sender.send([note(number)])
-        assert time.monotonic() - began < 0.2 and sender.waiting == 30
+        assert time.monotonic() - began < 2 and sender.waiting == 30  # thirty tries would be nine seconds
         time.sleep(1.0)
         assert sender.waiting == 30 and said().count("보내지 못했습니다") == 1
         if mode == "refuses":

@@ -9,7 +9,7 @@ from servers import Server
 from store_testing import CALENDAR, NAMES, README_DDL, SYMBOL
 
 from base.clock import Clock
-from db import Store, open_store
+from db import Coverage, Store, open_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -82,10 +82,11 @@ def test_planning_and_the_rewrite_of_a_day_go_through_the_unique_key(million: St
     driver.run = listening  # type: ignore[assignment, method-assign]
     session = CALENDAR.session(DAYS[-1])
     million.counts([SYMBOL], [session])
+    million.lost({(SYMBOL, DAYS[-1]): Coverage("COMPLETE", None, (381, 77, 27))}, [session])
     million.rewrite(SYMBOL, session, lambda stored: stored, now=session.end)
     driver.run = run  # type: ignore[method-assign]
     counting = [query for query in seen if "COUNT(*)" in query[0]]
-    assert len(seen) == 5 and len(counting) == 4
+    assert len(seen) == 6 and len(counting) == 5
     for sql, params in seen:
         assert f'"{key}"' in explained(million, sql, *params)
     for sql, params in counting:
