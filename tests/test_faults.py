@@ -224,7 +224,14 @@ KEYS = {
 }
 
 
-@pytest.mark.parametrize("key, kind, path", KEYS.values(), ids=KEYS)
+LONGER = {"EGW00304", "EGW02007"}
+"""The second ones of their rows."""
+
+
+@pytest.mark.parametrize(
+    "key, kind, path",
+    [pytest.param(*how, id=code, marks=[pytest.mark.slow] * (code in LONGER)) for code, how in KEYS.items()],
+)
 def test_a_refused_key_ends_the_run_with_one_line(
     operator: Operator, kis: Simulator, key: str, kind: str, path: str
 ) -> None:
