@@ -6,7 +6,7 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$python && exit; done; echo python3)
 ARGS ?=
-WORKERS ?= 3
+WORKERS ?= 5
 VENV := .venv
 CLIENTS := .venv-clients
 WINGS := base chart cli collect config feed kis market signals simulator store
@@ -44,7 +44,7 @@ screenshot: $(VENV)/.dev
 
 # 여럿이 나눠 돌립니다. 다른 테스트와 함께 돌다 실패한 것은 한 번 더, 혼자서 돌려 봅니다: 시간을 재는 테스트가 있기 때문입니다.
 define pytest
-	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "$(1)" $(ARGS) || { \
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "$(1)" $(ARGS) || { \
 		echo "🔁 실패한 테스트만 하나씩 다시 돌립니다" >&2; \
 		$(BIN)/python -m pytest -q -m "$(1)" --last-failed --last-failed-no-failures none $(ARGS); }
 endef
