@@ -7,6 +7,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$python && exit; done; echo python3)
 ARGS ?=
 WORKERS ?= 5
+SLOW_WORKERS ?= 3
 VENV := .venv
 CLIENTS := .venv-clients
 WINGS := base chart cli collect config feed kis market signals simulator store
@@ -44,7 +45,7 @@ screenshot: $(VENV)/.dev
 
 # 여럿이 나눠 돌립니다. 다른 테스트와 함께 돌다 실패한 것은 한 번 더, 혼자서 돌려 봅니다: 시간을 재는 테스트가 있기 때문입니다.
 define pytest
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "$(1)" $(ARGS) || { \
+	@$(BIN)/python -m pytest -q -n $(or $(2),$(WORKERS)) --dist worksteal -m "$(1)" $(ARGS) || { \
 		echo "🔁 실패한 테스트만 하나씩 다시 돌립니다" >&2; \
 		$(BIN)/python -m pytest -q -m "$(1)" --last-failed --last-failed-no-failures none $(ARGS); }
 endef
@@ -57,7 +58,7 @@ test: $(VENV)/.dev
 	$(call pytest,not (slow or load or soak))
 
 test-all: test test-clients
-	$(call pytest,(slow or load) and not soak)
+	$(call pytest,(slow or load) and not soak,$(SLOW_WORKERS))
 
 test-clients: $(CLIENTS)/.ready
 	@cd tests/clients && $(CURDIR)/$(CLIENTS)/$(notdir $(BIN))/python -m pytest -q -c pytest.ini --rootdir . --confcutdir . $(ARGS)
