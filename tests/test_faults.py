@@ -1004,7 +1004,8 @@ SQL_NAMES = {
     "TABLE", "ALERTS", "_COLUMNS", "day", "clock", "where", "_DDL.rstrip()",
     "NAMES[1]", "NAMES[15]", "selected", "self._selected", "UNPROVEN", "since", "until",
     "_cents('vwap', lite)", "value", "symbol", "_integer",
-    "totals", "others", "joined", "held", "less", "vwap", "of", "of.replace('AND ', 'AND a.')", "of.replace('AND ', 'AND b.')",
+    "totals", "others", "joined", "held", "less", "vwap",
+    "of", "of.replace('AND ', 'AND a.')", "of.replace('AND ', 'AND b.')",
 }  # fmt: skip
 """What may stand in SQL besides parameters: names of tables and columns, marks for parameters, and what typed values
 write as: whole numbers, decimals and datetimes of ours. Text of a user, of KIS or of a file never does; `symbol` is
