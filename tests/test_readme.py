@@ -99,7 +99,7 @@ def test_links_lead_somewhere(paper: Path) -> None:
 def test_the_readme_leads_to_every_page_and_is_short_enough_to_read() -> None:
     readme = PAPERS[0].read_text(encoding="utf-8")
     assert [page.name for page in PAPERS[1:] if f"(docs/{page.name})" not in readme] == []
-    assert len(readme.splitlines()) <= 220
+    assert len(readme.splitlines()) <= 240
 
 
 def _anchor(title: str) -> str:

@@ -1,5 +1,6 @@
 """Frames of every interval equal what the simulator traded, on every database; what is doubtful is said, not hidden."""
 
+import inspect
 import subprocess
 import sys
 import warnings
@@ -101,8 +102,8 @@ def test_an_empty_frame_has_the_same_shape(light: Settings) -> None:
 
 
 def test_the_example_of_the_docstring_runs(light: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = (db.read_candles.__doc__ or "").splitlines()
-    example = [line.strip() for line in lines if line.startswith("        ")]
+    lines = inspect.cleandoc(db.read_candles.__doc__ or "").splitlines()  # Python 3.13 has cleaned it already
+    example = [line.strip() for line in lines if line.startswith("    ")]
     assert len(example) == 3 and example[0] == "from db import read_candles"
     monkeypatch.setattr("config.settings.load", lambda *_, **__: light)
     with pytest.warns(IncompleteWarning):
