@@ -121,16 +121,16 @@ class DayWriter:
     def _upsert(self, rows: Sequence[tuple[Key, Row]], stamp: datetime) -> None:
         """One statement a thousand rows; a parameter a value would cost the connector more than the server's work.
 
-        The symbol, the only text, is one parameter for all of them.
+        The symbol, the only text, is one parameter for all of them, and where SQLite has no variables one a row.
         """
-        symbol = self._day.symbol
-        mark, params = ("?1", [symbol]) if self._dialect == "sqlite" else ("@symbol", [])
-        if rows and not params:
+        symbol, embedded = self._day.symbol, self._dialect == "sqlite"
+        mark = "%s" if embedded else "@symbol"
+        if rows and not embedded:
             self._run("SET @symbol = %s", symbol)
         stamps = f", '{stamp}'" * len(self._shape.stamps)
         for part in chunks(rows):
             values = ", ".join([f"({mark}, '{name}', '{when}', {numbers(row)}{stamps})" for (name, when), row in part])
-            self._run(upsert_prices(self._dialect, self._shape, values), *params)
+            self._run(upsert_prices(self._dialect, self._shape, values), *([symbol] * len(part) if embedded else []))
 
     def _verified_counts(self, wanted: Mapping[Key, Row]) -> Counts:
         """Rows of the whole day, read back from the key; `TryAgain` where the rewritten part is not what was wanted."""
