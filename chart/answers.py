@@ -18,7 +18,7 @@ from chart.listing import Listing
 from chart.wire import alert_json, candle_json, day_json, statuses
 from db import View
 from market.candles import INTERVALS, Candle
-from market.hours import TradingCalendar
+from market.hours import TradingCalendar, midnight
 from market.intervals import Interval, shown
 
 EPOCH = datetime(2000, 1, 1)
@@ -94,7 +94,7 @@ class Answers:
         """What has fired on these days, the newest first, at most `MOST_ALERTS`: of the symbols that are shown, and of
         the collection itself (no symbol).
         """
-        kept, names = self._view.alerts(_midnight(first), _last_moment(last), MOST_ALERTS), {**self.names, "": "수집"}
+        kept, names = self._view.alerts(midnight(first), _last_moment(last), MOST_ALERTS), {**self.names, "": "수집"}
         return [alert_json(one, names[one.symbol]) for one in kept if one.symbol in names]
 
     def days(self, symbol: str, first: date, last: date) -> list[dict[str, Any]]:
@@ -104,20 +104,16 @@ class Answers:
         sessions = [self._calendar.session(day) for day in self._calendar.trading_days(first, min(last, now.date()))]
         known = self._view.known([symbol], first, last)
         held: dict[date, int] = defaultdict(int)
-        for moment in self._view.held(symbol, _midnight(first), _last_moment(last)):
+        for moment in self._view.held(symbol, midnight(first), _last_moment(last)):
             held[moment.date()] += 1
         return [day_json(at, known.get((symbol, at.day)), held[at.day], now) for at in sessions if now >= at.open]
 
     def _candles(self, symbol: str, interval: Interval, asked: Asked) -> list[Candle]:
-        since = _midnight(asked.first) if asked.first else EPOCH
+        since = midnight(asked.first) if asked.first else EPOCH
         until = _last_moment(asked.last or self._clock.now().date())
         if interval in INTERVALS:
             return shown(self._view.candles(symbol, int(interval), since, until, asked.limit), 1)
         return self._derived.candles(symbol, interval, since, until, asked.limit)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time())
 
 
 def _last_moment(day: date) -> datetime:

@@ -14,22 +14,22 @@ renews that; and five minutes at the most, in case others wrote into the table.
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from threading import Lock
 from typing import NamedTuple
 
 from base.clock import Clock
 from db import Known, View
 from market.candles import Candle
-from market.hours import TradingCalendar
+from market.hours import TradingCalendar, midnight
 from market.intervals import Interval, shown
+from market.past_day import VERIFIED
 
 KEPT_SECONDS, MOST_KEPT, LONGEST_KEPT = 300.0, 64, 5_000
 """How long a folded day is believed, how many charts are kept, and how many candles of each."""
 _ROWS: dict[Interval, int] = {3: 1, 10: 5, 30: 15, 60: 15}
 _WINDOWS_A_DAY: dict[Interval, int] = {3: 127, 10: 39, 30: 14, 60: 7, "day": 1}
 """Of a symbol that trades in every minute; of another more days are read, until there are enough."""
-_VERIFIED = ("COMPLETE", "NO_TRADES", "UNPROVEN")
 _MOST_DAYS = 270
 _ONE_DAY, _A_SECOND = timedelta(days=1), timedelta(seconds=1)
 _ALL = 1_000_000
@@ -57,7 +57,7 @@ class Derived:
         while len(found) < limit and (newest := self._newest(symbol, until)) and newest >= since.date():
             first = max(since.date(), self._back(newest, interval, limit - len(found)))
             found = self._whole_days(symbol, interval, first, newest) + found
-            until = _midnight(first) - _A_SECOND
+            until = midnight(first) - _A_SECOND
         return found[-limit:]
 
     def _newest(self, symbol: str, until: datetime) -> date | None:
@@ -71,7 +71,7 @@ class Derived:
 
     def _whole_days(self, symbol: str, interval: Interval, first: date, last: date) -> list[Candle]:
         known = {day: row for (_, day), row in self._view.known([symbol], first, last).items()}
-        verified = {day: row for day, row in known.items() if row.status in _VERIFIED}
+        verified = {day: row for day, row in known.items() if row.status in VERIFIED}
         found = [one for folded in self._folded(symbol, interval, verified) for one in folded.candles]
         for begin, end in self._others(verified, first, last):
             found += shown(self._rows(symbol, 1, begin, end), interval)
@@ -104,11 +104,11 @@ class Derived:
 
     def _of_verified(self, symbol: str, interval: Interval, first: date, last: date) -> list[Candle]:
         if interval == "day":
-            return shown(self._view.days(symbol, _midnight(first), _midnight(last + _ONE_DAY) - _A_SECOND), interval)
+            return shown(self._view.days(symbol, midnight(first), midnight(last + _ONE_DAY) - _A_SECOND), interval)
         return shown(self._rows(symbol, _ROWS[interval], first, last), interval)
 
     def _rows(self, symbol: str, stored: int, first: date, last: date) -> list[Candle]:
-        return self._view.candles(symbol, stored, _midnight(first), _midnight(last + _ONE_DAY) - _A_SECOND, _ALL)
+        return self._view.candles(symbol, stored, midnight(first), midnight(last + _ONE_DAY) - _A_SECOND, _ALL)
 
     def _others(self, verified: Collection[date], first: date, last: date) -> Iterator[tuple[date, date]]:
         """The stretches between the verified days, both ends included, that hold a trading day."""
@@ -117,7 +117,3 @@ class Derived:
             if begin < day and self._calendar.trading_days(begin, day - _ONE_DAY):
                 yield begin, day - _ONE_DAY
             begin = day + _ONE_DAY
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time())

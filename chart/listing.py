@@ -9,13 +9,13 @@ changed, all of it is read anew; in between the newest minutes and the last hour
 
 import threading
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from base.clock import Clock
 from chart.wire import status_of
 from db import Known, Last, Trace, View
-from market.hours import TradingCalendar
+from market.hours import TradingCalendar, midnight
 
 FRESH_SECONDS, KEPT_SECONDS = 1.0, 30.0
 TRACE = 27
@@ -25,9 +25,10 @@ _MOST_DAYS = 400
 
 
 class _Kept(NamedTuple):
-    """`known`, `last`: what it was made from, of the last two sessions, and each symbol's newest minute then."""
+    """`known`, `last`: what it was made from, of the sessions from `since` on, and each symbol's newest minute then."""
 
     at: float
+    since: date
     known: Mapping[tuple[str, date], Known]
     last: Mapping[str, Last]
     previous: Mapping[str, int | None]
@@ -67,7 +68,7 @@ class Listing:
     def _newest_minutes(self) -> dict[str, Last]:
         kept, symbols = self._kept, list(self._names)
         if kept is None or self._clock.time() - kept.at >= KEPT_SECONDS:
-            tomorrow = _midnight(self._clock.now().date() + _ONE_DAY)
+            tomorrow = midnight(self._clock.now().date() + _ONE_DAY)
             return self._view.last_before([(symbol, tomorrow) for symbol in symbols])
         newest = self._view.minutes_of(symbols, max(one.timestamp for one in kept.last.values()) - _A_MINUTE)
         return {**kept.last, **{s: Last(some[-1].timestamp, some[-1].close) for s, some in newest.items() if some}}
@@ -76,8 +77,8 @@ class Listing:
         """What was kept, with the windows of the last hour; all of it anew where a day is known better or it is old."""
         now, kept = self._clock.time(), self._kept
         if kept is None or kept.known != known or _days(kept.last) != _days(last) or now - kept.at >= KEPT_SECONDS:
-            kept = _Kept(now, known, last, self._previous_closes(_days(last)), {})
-            begin = _midnight(since)
+            kept = _Kept(now, since, known, last, self._previous_closes(_days(last)), {})
+            begin = midnight(since)
         else:
             kept = kept._replace(last=last)
             begin = max(one.timestamp for one in last.values()) - _AN_HOUR
@@ -88,7 +89,7 @@ class Listing:
 
     def _row(self, symbol: str, last: Last, kept: _Kept, traded: int) -> dict[str, Any]:
         day, price, previous = last.timestamp.date(), last.close, kept.previous[symbol]
-        known = kept.known.get((symbol, day)) or self._view.known([symbol], day, day).get((symbol, day))
+        known = (kept.known if day >= kept.since else self._view.known([symbol], day, day)).get((symbol, day))
         closes = [trace.close for _, trace in sorted(kept.traces.get(symbol, {}).items())]
         return {
             "symbol": symbol, "name": self._names[symbol], "price": price,
@@ -98,7 +99,7 @@ class Listing:
         }  # fmt: skip
 
     def _previous_closes(self, days: Mapping[str, date]) -> dict[str, int | None]:
-        before = self._view.last_before([(symbol, _midnight(day)) for symbol, day in days.items()])
+        before = self._view.last_before([(symbol, midnight(day)) for symbol, day in days.items()])
         return {
             symbol: before[symbol].close if symbol in before and self._follows(symbol, before[symbol], day) else None
             for symbol, day in days.items()
@@ -121,7 +122,3 @@ class Listing:
 
 def _days(last: Mapping[str, Last]) -> dict[str, date]:
     return {symbol: one.timestamp.date() for symbol, one in last.items()}
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time())

@@ -5,11 +5,10 @@ from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
 from base.kst import KST
+from feed.wire import status_of as of_a_day
 from market.candles import Candle
 from market.hours import Session, TradingCalendar
 from market.intervals import Interval, window_minutes
-
-_OF_A_DAY = {"COMPLETE": "COMPLETE", "NO_TRADES": "COMPLETE", "UNPROVEN": "UNPROVEN"}
 
 
 class Known(Protocol):
@@ -60,7 +59,7 @@ def alert_json(alert: Fired, name: str) -> dict[str, Any]:
 
 def status_of(known: Known | None) -> str:
     """COMPLETE, UNPROVEN or PROVISIONAL: what the coverage row of its day says of a stored candle."""
-    return _OF_A_DAY.get(known.status, "PROVISIONAL") if known else "PROVISIONAL"
+    return of_a_day(known.status if known else None)
 
 
 def statuses(

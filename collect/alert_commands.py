@@ -40,6 +40,7 @@ def try_rules(settings: Settings, clock: Clock, names: Mapping[str, str], told: 
     """The rules over a stored day, nothing sent and nothing written; 1 where no candle of the day is stored."""
     rules, day = alert_setup.rules_of(settings), command_line.past_day("--try-alerts", told, clock.now().date())
     from signals.engine import Engine
+
     with closing(open_alerts(settings.database, clock)) as table:
         engine = Engine(rules.market, names, table.beside, table.usual_volume)
         alerts, heard = _judged(engine, table, names, day)

@@ -15,7 +15,7 @@ import shutil
 import threading
 import time as steady
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -176,10 +176,7 @@ class Alerts(threading.Thread):
 
     def _remember(self) -> None:
         """Go on where the last life ended; what it stored and did not judge is judged now."""
-        waiting = {late.rule.name: late for symbol in self._names for late in late_ones(self._engine.rules_of(symbol))}
-        for name, (rule, candles) in waiting.items():
-            told = "ℹ️ 알림 규칙 %s: 앞의 캔들이 모자라, 시작한 뒤 %d분봉 %d개가 더 닫히면 울리기 시작합니다."
-            _log.info(told, name, rule.interval, candles)
+        _tell_who_waits(self._engine, self._names)
         state = alert_state.read(self._folder / STATE_FILE)
         for (symbol, interval), until in (state.judged if state else {}).items():
             self._engine.seen(symbol, interval, until)
@@ -240,19 +237,16 @@ class Alerts(threading.Thread):
     def _save(self) -> None:
         """A full disk costs the memory of a restart, not the alerts."""
         self._unsent = self._delivery.unsent()
-        state = State(
-            self._engine.judged, self._engine.last_fired, self._operations.last_fired, self._now().date(), self._unsent
-        )
+        done = self._engine.judged, self._engine.last_fired, self._operations.last_fired
         try:
-            alert_state.write(self._folder / STATE_FILE, state)
+            alert_state.write(self._folder / STATE_FILE, State(*done, self._now().date(), self._unsent))
         except OSError as error:
             self._tell_of_trouble(f"상태 파일을 쓰지 못했습니다 ({error.strerror})")
 
     def _look(self) -> None:
         """The operations rules; and what could not be done before."""
-        notes: Sequence[Note] = ()
-        if self._watched:
-            notes = self._operations.look(_health(self._watched, self._began, self._newest, self._folder))
+        watched = self._watched
+        notes = self._operations.look(_health(watched, self._began, self._newest, self._folder)) if watched else ()
         if notes:
             self._tell(notes)
             minute = self._now().replace(second=0, microsecond=0, tzinfo=None)
@@ -266,6 +260,14 @@ class Alerts(threading.Thread):
 
     def _now(self) -> datetime:
         return self._clock.now().astimezone(KST)
+
+
+def _tell_who_waits(engine: Engine, symbols: Iterable[str]) -> None:
+    """Once a rule, however many symbols it is about."""
+    waiting = {late.rule.name: late for symbol in symbols for late in late_ones(engine.rules_of(symbol))}
+    for name, (rule, candles) in waiting.items():
+        told = "ℹ️ 알림 규칙 %s: 앞의 캔들이 모자라, 시작한 뒤 %d분봉 %d개가 더 닫히면 울리기 시작합니다."
+        _log.info(told, name, rule.interval, candles)
 
 
 def _health(service: Watched, began: datetime, newest: datetime | None, folder: Path) -> Health:

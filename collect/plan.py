@@ -9,10 +9,9 @@ from typing import NamedTuple
 from db import Counts, Coverage, Store
 from market.candles import INTERVALS
 from market.hours import Session, TradingCalendar
-from market.past_day import BELIEVED_HOURS, COMPLETE, NO_TRADES, UNPROVEN
+from market.past_day import BELIEVED_HOURS, NO_TRADES, UNPROVEN, VERIFIED
 
 PROVISIONAL = "PROVISIONAL"
-VERIFIED = (COMPLETE, NO_TRADES, UNPROVEN)
 AT_A_TIME = 100
 """Symbols of which everything is held in memory at once: a year of 2,700 would be 330 MB."""
 

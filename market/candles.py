@@ -30,7 +30,7 @@ class Candle(NamedTuple):
     """One window of trading, [timestamp, timestamp + interval).
 
     `turnover` (KRW) and `vwap` (KRW, two decimals) are None where turnover does not prove them; a candle read back from
-    a store has its `vwap` only.
+    the store has its `vwap` only, one read through a `View` the turnover which that tells, too.
     """
 
     timestamp: datetime

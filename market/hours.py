@@ -38,12 +38,10 @@ class Session:
         """The earliest label that may belong to it: on a past CSAT day labels 09:59–16:29 were seen (kis_api.md §6)."""
         return self.open - timedelta(minutes=1) if self.csat else self.open
 
-
     @property
     def before_ten(self) -> tuple[datetime, datetime]:
         """The minutes in which nothing trades on a day that opens at ten, naive KST, both included."""
-        midnight = datetime.combine(self.day, time())
-        return midnight, midnight + timedelta(hours=9, minutes=58)
+        return midnight(self.day), midnight(self.day) + timedelta(hours=9, minutes=58)
 
 
 class TradingCalendar:
@@ -146,6 +144,11 @@ def runs_late(minutes: Sequence[datetime], session: Session) -> bool:
     closed = session.close.replace(tzinfo=None)
     in_the_pause = any(closed - timedelta(minutes=9) <= minute < closed for minute in minutes)
     return in_the_pause and minutes[0] > session.before_ten[1]
+
+
+def midnight(day: date) -> datetime:
+    """Its beginning, naive KST."""
+    return datetime.combine(day, time())
 
 
 @cache

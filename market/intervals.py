@@ -39,7 +39,12 @@ def turnover_of(candle: Candle) -> int | None:
     """KRW: as proved, or of a candle read back round(vwap × volume), exact to volume × 0.005; None where unproven."""
     if candle.turnover is not None or candle.vwap is None:
         return candle.turnover
-    return (int(candle.vwap.scaleb(2)) * candle.volume + 50) // 100
+    return told_turnover(int(candle.vwap.scaleb(2)), candle.volume)
+
+
+def told_turnover(hundredths: int, volume: int) -> int:
+    """KRW that a VWAP, as it is stored in 1/100 KRW, says was paid for `volume` shares."""
+    return (hundredths * volume + 50) // 100
 
 
 def with_turnover(minute: Candle) -> Candle:

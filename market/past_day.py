@@ -16,7 +16,7 @@ from market.candles import Candle, Row, label, prove, session_rows, unexplained_
 from market.daily import DailyAnswer, DailyCandle
 from market.hours import Session
 
-COMPLETE, NO_TRADES, UNPROVEN = "COMPLETE", "NO_TRADES", "UNPROVEN"
+COMPLETE, NO_TRADES, UNPROVEN = VERIFIED = ("COMPLETE", "NO_TRADES", "UNPROVEN")
 FULL_PAGE = 120
 """Rows of a full answer of the past TR; a shorter one has nothing behind it (kis_api.md §6)."""
 BELIEVED_HOURS = "예고 없이 10:00~16:30에 거래된 날 (받은 행으로 알아냄)"

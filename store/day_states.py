@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import NamedTuple, Protocol
 
-VERIFIED = ("COMPLETE", "NO_TRADES", "UNPROVEN")
+from market.past_day import VERIFIED
+
 STATUSES = (*VERIFIED, "PROVISIONAL", "MISSING")
 _IN_KOREAN = {"UNPROVEN": "증명 안 됨", "PROVISIONAL": "잠정", "MISSING": "빠짐"}
 _MOST_NAMED = 12

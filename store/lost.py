@@ -13,7 +13,7 @@ from market.hours import Session
 from store.counting import Found
 from store.driver import Dialect, Run, Value
 from store.link import Link
-from store.rows import Counts, counts_of, day_of
+from store.rows import Counts, day_of
 from store.tables import NAMES, PRICES, Shape
 
 _COLUMNS = tuple(zip(NAMES.values(), ("count_1min", "count_5min", "count_15min"), strict=True))
@@ -44,9 +44,9 @@ class Losses:
         def work(run: Run) -> None:
             found.clear()
             for symbol in symbols:
-                for told, *held in run(self._sql, *self._parameters(symbol)):
+                for told, one, five, fifteen in run(self._sql, *self._parameters(symbol)):
                     if (day := day_of(told)) in self._days:
-                        found[symbol, day] = counts_of(dict(zip(NAMES.values(), held, strict=True)))
+                        found[symbol, day] = int(one), int(five), int(fifteen)
 
         link.transaction(work)
         return found

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from market.candles import Candle, with_vwap
+from market.intervals import told_turnover
 from store.driver import Row, Value
 from store.link import Link
 from store.rows import MINUTES, day_of, marks, moment_of
@@ -200,11 +201,11 @@ class View:
 
 
 def _candle(row: Row) -> Candle:
-    """Its turnover is what its VWAP says (`market.intervals.turnover_of`), from the integers at hand."""
+    """Its turnover is what its VWAP says, from the integers at hand."""
     when, first, high, low, close, volume, hundredths = row[:7]
     if hundredths is None:
         return Candle(moment_of(when), first, high, low, close, volume, None, None)
-    turnover = (hundredths * volume + 50) // 100
+    turnover = told_turnover(hundredths, volume)
     return Candle(moment_of(when), first, high, low, close, volume, turnover, Decimal(hundredths).scaleb(-2))
 
 

@@ -1,0 +1,39 @@
+"""The list of symbols asks the table as seldom as it can."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from datetime import date, datetime
+
+import pytest
+from chart_testing import NAMES, filled
+from store_testing import CALENDAR
+
+from base.clock import Clock
+from base.kst import KST
+from chart.listing import Listing
+from config.settings import Database
+from db import Known, open_store, open_view
+from store.view import View
+
+
+def test_a_table_that_others_filled_is_not_asked_symbol_by_symbol(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without coverage rows nothing is known of any day: one question says so for all."""
+    clock, asked, known = Clock(at=datetime(2026, 11, 23, 16, tzinfo=KST)), [], View.known
+    with closing(open_store(database, clock)) as store:
+        store.preflight()
+        filled(store)
+        store._link.transaction(lambda run: run("DELETE FROM stock_minute_coverage"))
+
+    def counted(view: View, symbols: Sequence[str], *days: date) -> Mapping[tuple[str, date], Known]:
+        asked.append(symbols)
+        return known(view, symbols, *days)
+
+    monkeypatch.setattr(View, "known", counted)
+    with closing(open_view(database, clock)) as view:
+        rows = Listing(view, NAMES, CALENDAR, clock).rows()
+    assert {row["symbol"]: row["status"] for row in rows} == {
+        "005930": "PROVISIONAL", "000660": "PROVISIONAL", "035420": "MISSING"
+    }  # fmt: skip
+    assert asked == [list(NAMES)]
