@@ -1,7 +1,8 @@
 """Fixtures: real database servers, each started once a session, and a fresh database for every test.
 
 `server` is MariaDB, and real MySQL where it is to be had; `database` and `store` live on it. `any_database` and
-`any_store` are SQLite, too. `TEST_DB_URL` replaces the servers. What runs on MySQL is slow: it is `make test-all`'s.
+`any_store` are SQLite, too. `TEST_DB_URL` replaces the servers. What runs on MySQL is slow, and so is what an
+`operator` meets (test_faults.py: whole runs of real processes against each fault): it is `make test-all`'s.
 """
 
 import os
@@ -48,7 +49,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "mysql" in (item.callspec.params.values() if hasattr(item, "callspec") else ()):
+        kinds = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        if "mysql" in kinds or "operator" in item.fixturenames or "keeper" in item.fixturenames:  # type: ignore[attr-defined]
             item.add_marker(pytest.mark.slow)
 
 

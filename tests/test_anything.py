@@ -105,11 +105,26 @@ def collected(collector: Collector, symbol: str) -> bool:
     return True
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-@given(data=st.data(), symbol=st.sampled_from([LIQUID, RARE]))
+ANY_DAY = given(data=st.data(), symbol=st.sampled_from([LIQUID, RARE]))
+ALL_ALIKE = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+
+
+@settings(ALL_ALIKE, max_examples=80)
+@ANY_DAY
 def test_whatever_kis_says_the_day_is_stored_as_it_traded_or_not_at_all(
     store: Store, tmp_path_factory: Any, data: st.DataObject, symbol: str
 ) -> None:
+    collects_anything(store, tmp_path_factory, data, symbol)
+
+
+@pytest.mark.slow
+@settings(ALL_ALIKE, max_examples=800)
+@ANY_DAY
+def test_whatever_kis_says_at_length(store: Store, tmp_path_factory: Any, data: st.DataObject, symbol: str) -> None:
+    collects_anything(store, tmp_path_factory, data, symbol)
+
+
+def collects_anything(store: Store, tmp_path_factory: Any, data: st.DataObject, symbol: str) -> None:
     """The whole way: client → collector → store. Never an exception that is not typed, never a row that is false.
 
     Asked once more later in the run, as the backfill does: what KIS changes from answer to answer is never believed

@@ -126,10 +126,10 @@ def replayed(day: date, symbols: dict[str, RealDay]) -> Told:
     return Told(len(symbols), total, rounds.late, rounds.by_page, rounds.by_turnover, rounds.by_settle)
 
 
-def test_two_real_days_of_some_symbols(days: dict[date, dict[str, RealDay]]) -> None:
-    for day in sorted(days, key=lambda day: -sum(len(real.late) for real in days[day].values()))[:2]:
-        chosen = sorted(days[day].items(), key=lambda item: -len(item[1].late))[:2]
-        assert replayed(day, dict(chosen)).late
+def test_the_real_day_with_the_most_late_minutes(days: dict[date, dict[str, RealDay]]) -> None:
+    day = max(days, key=lambda day: sum(len(real.late) for real in days[day].values()))
+    chosen = sorted(days[day].items(), key=lambda item: -len(item[1].late))[:2]
+    assert replayed(day, dict(chosen)).late
 
 
 @pytest.mark.slow

@@ -78,6 +78,7 @@ def test_a_signal_while_kis_hangs(make: Make):
     assert ran.code == 0 and ran.seconds < 5
 
 
+@pytest.mark.slow
 def test_a_signal_while_the_database_does_not_answer(make: Make, mariadb: Server):
     """Its process is stopped in the middle of the updater's minute: no read ends, the updater does."""
     database = mariadb.fresh()
@@ -205,6 +206,7 @@ def test_the_pid_of_a_killed_one_is_cleared_away_by_whoever_looks(make: Make):
 # --- once, and starting wrongly ---
 
 
+@pytest.mark.slow
 def test_once_of_a_settled_evening_asks_nobody_again(make: Make):
     owner = make(at(20, 0))
     flags = ("--symbols", "005930", "--once")

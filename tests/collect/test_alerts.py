@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from chart_testing import put
+from kinds import shown
 from planted import hammer, jump, planted, surge
 from receiver import Receiver
 from store_testing import candle
@@ -128,7 +129,7 @@ def test_each_planted_event_fires_once_at_its_minute_and_nothing_else_does(make,
     assert day.lines("마감 확정 완료") and Receiver.SECRET not in "\n".join(day.lines())
 
 
-@pytest.mark.parametrize("pause", [at(9, 44), at(9, 50, 30)])
+@pytest.mark.parametrize("pause", shown([at(9, 44), at(9, 50, 30)], at(9, 44)))
 def test_a_restart_in_the_middle_tells_nothing_twice_and_loses_nothing(make, capsys, pause):
     day = make(at(17, day=THURSDAY))
     day.run(until=pause)
@@ -153,7 +154,7 @@ def test_a_life_that_ended_before_it_judged_leaves_that_to_the_next(make):
     assert kept(day) == EXPECTED
 
 
-@pytest.mark.parametrize("mode", ["hang", "500", "gone"])
+@pytest.mark.parametrize("mode", shown(["hang", "500", "gone"], "hang"))
 def test_a_service_that_fails_delays_no_candle(make, mode):
     with Receiver(mode) as receiver:
         if mode == "gone":

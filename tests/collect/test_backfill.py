@@ -37,6 +37,7 @@ from backfill_tools import (
     until,
     url_of,
 )
+from kinds import shown
 from kis_testing import client_of
 from places import SHARED
 from servers import Server
@@ -211,22 +212,21 @@ def test_candles_deleted_by_hand_are_named_and_repaired(user: User, kis: Simulat
     flags = ("--symbols", ",".join(symbols), *DAYS)
     user.run(*flags)
     hurt = {
-        ("005930", datetime(2026, 11, 11, 10)),
-        ("005930", datetime(2026, 11, 13, 15)),
-        ("034220", datetime(2026, 11, 16, 11)),
+        1: ("005930", datetime(2026, 11, 11, 10)),
+        5: ("034220", datetime(2026, 11, 13, 15)),
+        15: ("034220", datetime(2026, 11, 16, 11)),
     }
-    for interval in (1, 5, 15):
-        assert all(deleted(user.database, symbol, interval, hour) for symbol, hour in hurt)
-        before = len(kis.requests)
-        told = user.run("--check", *flags)
-        assert told.code == 1
-        assert len(kis.requests) == before, "--check calls nobody"
-        assert "30종목일 중 3종목일" in told.out
-        lines = {symbol: line for line in told.out.splitlines() for symbol in symbols if f" {symbol} " in line}
-        assert "11-11" in lines["005930"] and "11-13" in lines["005930"] and "11-16" in lines["034220"]
-        assert f"{interval}분봉" in lines["005930"] and lines["000660"].startswith("✅")
-        assert user.run(*flags).code == 0
-        assert minutes_asked(kis, before) == {(symbol, f"{hour:%Y%m%d}") for symbol, hour in hurt}
+    assert all(deleted(user.database, symbol, interval, hour) for interval, (symbol, hour) in hurt.items())
+    before = len(kis.requests)
+    told = user.run("--check", *flags)
+    assert told.code == 1
+    assert len(kis.requests) == before, "--check calls nobody"
+    assert "30종목일 중 3종목일" in told.out
+    lines = {symbol: line for line in told.out.splitlines() for symbol in symbols if f" {symbol} " in line}
+    assert "11-11" in lines["005930"] and " 1분봉" in lines["005930"] and lines["000660"].startswith("✅")
+    assert "11-13" in lines["034220"] and "11-16" in lines["034220"] and "15분봉" in lines["034220"]
+    assert user.run(*flags).code == 0
+    assert minutes_asked(kis, before) == {(symbol, f"{hour:%Y%m%d}") for symbol, hour in hurt.values()}
     assert_true(user.database, kis, symbols, trading_days(kis))
 
 
@@ -248,6 +248,7 @@ def test_rows_of_others_outside_the_session_are_left_alone(user: User, kis: Simu
 # --- glitches ---
 
 
+@pytest.mark.slow
 def test_empty_answers_and_passing_faults_leave_no_hole(user: User, kis: Simulator) -> None:
     for path in ("past", "daily"):
         kis.add_fault("empty", rate=0.015, path=path)
@@ -327,7 +328,7 @@ def test_killed_at_random_moments_then_one_run_completes(user: User, kis: Simula
     assert_true(user.database, kis, symbols, trading_days(kis))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", shown([signal.SIGINT, signal.SIGTERM], signal.SIGTERM))
 def test_a_stop_finishes_the_transaction_and_the_next_run_resumes(user: User, kis: Simulator, number: int) -> None:
     flags = (*DAYS, "--symbols", "005930,000660,034220")
     process = user.start(*flags, KIS_RATE_LIMIT="40")
@@ -346,8 +347,12 @@ def test_a_stop_finishes_the_transaction_and_the_next_run_resumes(user: User, ki
 
 
 @pytest.mark.parametrize(
-    "moment", ["KIS 환경변수 로드 완료", "데이터베이스 연결 성공", "테이블을 만들었습니다", "수집 시작!"]
-)
+    "moment",
+    shown(
+        ["KIS 환경변수 로드 완료", "데이터베이스 연결 성공", "테이블을 만들었습니다", "수집 시작!"],
+        "KIS 환경변수 로드 완료", "수집 시작!",
+    ),
+)  # fmt: skip
 def test_a_stop_at_the_very_start_is_no_traceback(user: User, kis: Simulator, moment: str) -> None:
     kis.latency = 0.2
     process = user.start("--symbols", "005930,000660")
@@ -373,6 +378,7 @@ def test_a_database_that_crashes_is_waited_for(mariadb: Server, user: User, kis:
 # --- together ---
 
 
+@pytest.mark.slow
 def test_two_first_runs_at_once_share_token_and_limit(user: User, kis: Simulator) -> None:
     """A limit of 12 a second each: two that do not share it make 24; a busy machine bunches some, but not six."""
     kis.rate = 18
@@ -453,7 +459,13 @@ def refused(somebody: tuple[User, Tripwire, Tripwire], told: str, *flags: str, *
     assert user.written() == before
 
 
-@pytest.mark.parametrize("flags, told", BAD_FLAGS.values(), ids=BAD_FLAGS)
+@pytest.mark.parametrize(
+    "flags, told",
+    shown(
+        BAD_FLAGS, "negative days", "from after to", "future from", "beyond a year", "no date", "days and from",
+        "symbols with a hole", "quoted symbol", "missing file", "zero workers",
+    ),
+)  # fmt: skip
 def test_bad_flags_are_one_line(somebody: Any, flags: list[str], told: str) -> None:
     refused(somebody, told, *flags)
 

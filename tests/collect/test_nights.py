@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from backfill_tools import coverage, execute, stored_rows, true_rows
+from kinds import shown
 from updater_tools import FRIDAY, FakeDay, assert_provisional, at
 
 import fetch_minute_data
@@ -85,7 +86,7 @@ def test_a_vts_updater_in_the_evening_takes_complete_away_from_nobody(make: Make
 
 
 @pytest.mark.parametrize("start", [at(14, 50), at(15, 36), at(16, 0)])
-@pytest.mark.parametrize("traps", [Traps(), AS_KIS], ids=["plain", "as KIS"])
+@pytest.mark.parametrize("traps", shown({"plain": Traps(), "as KIS": AS_KIS}, "as KIS"))
 def test_on_vts_the_last_look_goes_back_over_a_lull(make: Make, traps: Traps, start: datetime) -> None:
     day = make(start, LULL, "illiquid", env="vts", rate_limit=0.9, kis={"env": "vts", "traps": traps})
     day.run(until=at(17, 0))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from backfill_tools import coverage, execute, stored_rows, true_rows
+from kinds import shown
 from updater_tools import FRIDAY, FakeDay, assert_provisional, at
 
 from simulator.surprises import SURPRISES
@@ -54,18 +55,16 @@ LATE = {
 
 
 UNTIL = {"minutes": at(15, 43), "hours": at(21, 0), "morning": at(7, 20, day=SATURDAY)}
-CASES = [
-    pytest.param("*", when, until, id=f"both-{name}-{how_long}")
-    for name, when in LATE.items()
-    for how_long, until in UNTIL.items()
-] + [
-    pytest.param(path, when, UNTIL["hours"], id=f"{path}-{name}")
-    for path in ("past", "daily")
-    for name, when in LATE.items()
-]
+CASES = {
+    f"both-{name}-{how_long}": ("*", when, until) for name, when in LATE.items() for how_long, until in UNTIL.items()
+} | {f"{path}-{name}": (path, when, UNTIL["hours"]) for path in ("past", "daily") for name, when in LATE.items()}
+EACH_ONCE = (
+    "both-only yesterday's-minutes", "both-behind 15:10-hours", "both-behind the auction-morning",
+    "past-behind the auction", "daily-only yesterday's",
+)  # fmt: skip
 
 
-@pytest.mark.parametrize(("path", "as_of", "until"), CASES)
+@pytest.mark.parametrize(("path", "as_of", "until"), shown(CASES, *EACH_ONCE))
 def test_an_authority_that_is_late_takes_nothing_away_and_is_equal_the_next_morning(
     make: Make, path: str, as_of: datetime, until: datetime
 ) -> None:
@@ -91,7 +90,7 @@ def test_one_symbol_that_is_late_holds_up_nobody(make: Make) -> None:
     day.assert_week()
 
 
-@pytest.mark.parametrize("as_of", LATE.values(), ids=LATE)
+@pytest.mark.parametrize("as_of", shown(LATE, "behind the auction"))
 def test_started_after_the_close_it_asks_todays_tr_whether_the_authority_has_caught_up(
     make: Make, as_of: datetime
 ) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from backfill_tools import coverage, ended, execute, stored_rows, true_rows
+from kinds import shown
 from servers import Server
 from updater_tools import FRIDAY, LINE, MIXED, FakeDay, Owner, assert_provisional, at
 
@@ -294,7 +295,7 @@ def test_kis_down_for_an_hour_is_two_lines_of_log(make: Make):
     day.assert_week()
 
 
-@pytest.mark.parametrize("kind", ["http500_empty", "hang", "non_json", "egw00201"])
+@pytest.mark.parametrize("kind", shown(["http500_empty", "hang", "non_json", "egw00201"], "http500_empty", "hang"))
 def test_kis_that_answers_nothing_but_errors_is_told_once(make: Make, kind: str):
     day = make(at(10, 0))
     day.clock.plan(at(10, 5, 30), lambda: day.kis.add_fault(kind))
@@ -369,12 +370,15 @@ def test_a_past_tr_that_is_not_ready_does_not_erase_the_day(make: Make):
 
 @pytest.mark.parametrize(
     ("slept_at", "woke_at"),
-    [
-        pytest.param(at(10, 5, 30), at(13, 0, 20), id="for hours"),
-        pytest.param(at(14, 0, 30), at(19, 0), id="over the close"),
-        pytest.param(at(14, 0, 30), at(7, 0, day=date(2026, 11, 21)), id="over midnight"),
-        pytest.param(at(14, 0, 30, day=CSAT), at(11, 0), id="into the next session"),
-    ],
+    shown(
+        {
+            "for hours": (at(10, 5, 30), at(13, 0, 20)),
+            "over the close": (at(14, 0, 30), at(19, 0)),
+            "over midnight": (at(14, 0, 30), at(7, 0, day=date(2026, 11, 21))),
+            "into the next session": (at(14, 0, 30, day=CSAT), at(11, 0)),
+        },
+        "for hours", "over the close", "over midnight",
+    ),
 )
 def test_a_laptop_that_slept_heals_what_it_missed(make: Make, slept_at: datetime, woke_at: datetime):
     day = make(slept_at - timedelta(minutes=5))
@@ -605,7 +609,7 @@ def test_on_vts_all_symbols_stay_whole_over_an_hour(make: Make):
     assert not day.watcher.wrong
 
 
-@pytest.mark.parametrize("symbols", [3, 70])
+@pytest.mark.parametrize("symbols", shown([3, 70], 3))
 def test_the_end_of_a_day_on_vts_is_provisional_with_its_auction_right(make: Make, symbols: int):
     """Seventy symbols take longer than a minute's round: all of them get their last visit nevertheless."""
     names = [f"{n:06d}" for n in range(symbols)]
