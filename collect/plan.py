@@ -9,7 +9,7 @@ from typing import NamedTuple
 from db import Counts, Coverage, Store
 from market.candles import INTERVALS
 from market.hours import Session, TradingCalendar
-from market.past_day import BELIEVED_HOURS, NO_TRADES, UNPROVEN, VERIFIED
+from market.past_day import BELIEVED_HOURS, NO_TRADES, UNPROVEN, VERIFIED, learn_hours
 
 PROVISIONAL = "PROVISIONAL"
 AT_A_TIME = 100
@@ -55,9 +55,7 @@ def _of_some(
 ) -> list[SymbolDay]:
     """`plan` of as many symbols as one likes to hold in memory at a time."""
     coverage = store.coverage(symbols, days[0], days[-1])
-    for (_, day), one in coverage.items():
-        if one.note and BELIEVED_HOURS in one.note:
-            calendar.believe_late(day)
+    learn_hours(calendar, coverage)
     sessions = {day: calendar.session(day) for day in days}
     verified = {key: one for key, one in coverage.items() if one.status in VERIFIED and key[1] in sessions}
     lost = {} if force else store.lost(verified, list(sessions.values()))

@@ -6,15 +6,15 @@ again (law 13). What is only odd is believed, and tells that a second look is wo
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from base.errors import BadRow, SourceError
 from market.candles import Candle, Row, label, prove, session_rows, unexplained_start
 from market.daily import DailyAnswer, DailyCandle
-from market.hours import Session
+from market.hours import Session, TradingCalendar
 
 COMPLETE, NO_TRADES, UNPROVEN = VERIFIED = ("COMPLETE", "NO_TRADES", "UNPROVEN")
 FULL_PAGE = 120
@@ -22,6 +22,20 @@ FULL_PAGE = 120
 BELIEVED_HOURS = "예고 없이 10:00~16:30에 거래된 날 (받은 행으로 알아냄)"
 MOST_NAMED = 3
 """So many minutes or rows of a kind are named in a note."""
+
+
+class Noted(Protocol):
+    """What is kept of a symbol-day (`db.Coverage`)."""
+
+    @property
+    def note(self) -> str | None: ...
+
+
+def learn_hours(calendar: TradingCalendar, known: Mapping[tuple[str, date], Noted]) -> None:
+    """Tell the calendar of the days that `known` says traded from 10:00 to 16:30 though nobody announced it."""
+    for (_, day), one in known.items():
+        if one.note and BELIEVED_HOURS in one.note:
+            calendar.believe_late(day)
 
 
 class BadDay(SourceError):

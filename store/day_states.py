@@ -47,20 +47,38 @@ class DayState(NamedTuple):
 
 
 def states(
-    symbol: str, closed: Iterable[date], known: Mapping[tuple[str, date], Known], held: Mapping[date, int]
+    symbol: str,
+    closed: Iterable[date],
+    known: Mapping[tuple[str, date], Known],
+    held: Mapping[date, Sequence[int]],
+    running: date | None = None,
 ) -> list[DayState]:
-    """Every `closed` trading day and every day of which there are rows; `held`: 1-minute rows by day, ascending."""
-    days = sorted({*closed, *held})
-    return [_state(symbol, day, known.get((symbol, day)), held.get(day, 0)) for day in days]
+    """Every `closed` trading day, the `running` one, and every day of which there are rows.
+
+    `held`: rows by day, of 1 minute first; of the intervals that were counted.
+    """
+    days = sorted({*closed, *held, *([running] if running else ())})
+    return [_state(symbol, day, known.get((symbol, day)), held.get(day, (0,)), running) for day in days]
 
 
-def _state(symbol: str, day: date, known: Known | None, held: int) -> DayState:
-    if known is not None and known.status in VERIFIED:
-        if held >= known.counts[0]:
-            return DayState(symbol, day, known.status, known.note)
-        lost = f"확인할 때보다 1분봉 {known.counts[0] - held}건이 적습니다"
-        return DayState(symbol, day, "PROVISIONAL" if held else "MISSING", lost)
-    return DayState(symbol, day, "PROVISIONAL" if held else "MISSING", known.note if known else None)
+def _state(symbol: str, day: date, known: Known | None, held: Sequence[int], running: date | None) -> DayState:
+    verified = known is not None and known.status in VERIFIED
+    lost = lost_of(known, held)
+    if known is not None and verified and not lost:
+        return DayState(symbol, day, known.status, known.note)
+    note = lost or (known.note if known else None)
+    if day == running and not held[0]:
+        return DayState(symbol, day, "PROVISIONAL", note or "오늘의 캔들이 아직 없습니다")
+    return DayState(symbol, day, "PROVISIONAL" if held[0] else "MISSING", note)
+
+
+def lost_of(known: Known | None, held: Sequence[int]) -> str:
+    """What a verified day holds less than was counted, in Korean; "" where nothing."""
+    if known is None or known.status not in VERIFIED:
+        return ""
+    pairs = zip((1, 5, 15), known.counts, held, strict=False)
+    lost = [f"{interval}분봉 {had - has}건" for interval, had, has in pairs if has < had]
+    return f"확인할 때보다 {', '.join(lost)}이 적습니다" if lost else ""
 
 
 def told(doubtful: Sequence[DayState]) -> str:

@@ -1,7 +1,7 @@
 """Minute candles as a pandas DataFrame, of any interval, and never a lie by silence. `db.py` is its face.
 
-`parts` reads a symbol at a time (also for the export, which must stay small); `candles_frame` and `coverage_frame` put
-what it yields into frames. Days that are missing, unproven or provisional come along with the candles.
+`part` reads a symbol (for the export, too, which must stay small); `candles_frame` and `coverage_frame` put what it
+yields into frames. Days that are missing, unproven or provisional come along with the candles.
 """
 
 import warnings
@@ -15,7 +15,8 @@ from base.kst import KST
 from market.adjustment import Factor, splits
 from market.hours import Session, TradingCalendar
 from market.intervals import Interval, window_minutes
-from store.day_states import STATUSES, DayState, Known, states, told
+from market.past_day import learn_hours
+from store.day_states import STATUSES, DayState, Known, lost_of, states, told
 from store.minutes import MINUTE, UNPROVEN, Columns, Minutes
 from store.windows import shown_columns
 
@@ -62,6 +63,14 @@ class Range(NamedTuple):
         """Its trading days whose session is over: those that should be there."""
         until = min(self.last, self.calendar.last_closed(self.now))
         return self.calendar.trading_days(self.first, until)
+
+    def running(self) -> date | None:
+        """The trading day in it whose session has begun and is not over."""
+        today = self.now.astimezone(KST).date()
+        if not self.first <= today <= self.last or not self.calendar.is_trading_day(today):
+            return None
+        session = self.calendar.session(today)
+        return today if session.open <= self.now < session.end else None
 
 
 class Part(NamedTuple):
@@ -130,23 +139,71 @@ def part(table: Table, minutes: Minutes, symbol: str, interval: Interval, asked:
     import numpy as np
 
     known = table.coverage([symbol], asked.first, asked.last)
-    rows = minutes.read(symbol, asked.first, asked.last)
+    learn_hours(asked.calendar, known)
+    rows = _of_sessions(minutes.read(symbol, asked.first, asked.last), asked.calendar)
     days, counts = np.unique(rows.start // DAY, return_counts=True)
-    held = {_EPOCH + timedelta(days=int(day)): int(count) for day, count in zip(days, counts, strict=True)}
-    found = states(symbol, asked.closed(), known, held)
-    candles = _closed(shown_columns(rows, interval), interval, asked)
+    held = {_day(day): (int(count),) for day, count in zip(days, counts, strict=True)}
+    running = asked.running()
+    found = states(symbol, asked.closed(), known, held, running)
+    seen = known.get((symbol, running)) if running else None
+    candles = _closed(shown_columns(rows, interval), interval, asked, seen.verified_at if seen else None)
+    if interval != 1:
+        candles = _doubted(candles, [day for day in held if lost_of(known.get((symbol, day)), held[day])])
     codes = {state.day: STATUSES.index(state.status) for state in found}
     by_day = np.array([codes[day] for day in held], np.int8)
     return Part(symbol, candles, by_day[np.searchsorted(days, candles.start // DAY)], found)
 
 
-def _closed(candles: Columns, interval: Interval, asked: Range) -> Columns:
-    """Without the windows that still run (law 3); after close + 10 minutes none does."""
+def _day(number: int) -> date:
+    return _EPOCH + timedelta(days=int(number))
+
+
+def _of_sessions(rows: Columns, calendar: TradingCalendar) -> Columns:
+    """Without what others wrote after a day's close + 10 minutes: it is neither counted nor a candle (law 6)."""
+    import numpy as np
+
+    days = np.unique(rows.start // DAY)
+    if not len(days):
+        return rows
+    ends = [_end(_day(day), calendar) for day in days]
+    inside = rows.start < np.array(ends, np.int64)[np.searchsorted(days, rows.start // DAY)]
+    return rows if inside.all() else _taken(rows, inside)
+
+
+def _end(day: date, calendar: TradingCalendar) -> int:
+    if calendar.is_trading_day(day):
+        return _microseconds(calendar.session(day).end)
+    return ((day - _EPOCH).days + 1) * DAY
+
+
+def _closed(candles: Columns, interval: Interval, asked: Range, seen: datetime | None) -> Columns:
+    """Without the windows that still run (law 3); after close + 10 minutes none does.
+
+    In session a window of several minutes counts as over when the symbol was `seen` after its end.
+    """
     today = asked.now.astimezone(KST).date()
     if asked.calendar.is_trading_day(today) and asked.now >= asked.calendar.session(today).end:
         return candles
-    over = candles.start + window_minutes(interval) * MINUTE <= _microseconds(asked.now)
-    return candles if over.all() else Columns(*[column[over] for column in candles])
+    until = asked.now if interval == 1 or seen is None else min(asked.now, seen.replace(tzinfo=KST))
+    ends = candles.start + window_minutes(interval) * MINUTE
+    over = (ends <= _microseconds(until)) | (candles.start // DAY < (today - _EPOCH).days)
+    return candles if over.all() else _taken(candles, over)
+
+
+def _doubted(candles: Columns, days: Sequence[date]) -> Columns:
+    """Nothing proves the windows of days that have lost minutes since they were verified."""
+    import numpy as np
+
+    if not days:
+        return candles
+    hurt = np.isin(candles.start // DAY, [(day - _EPOCH).days for day in days])
+    return candles._replace(
+        turnover=np.where(hurt, UNPROVEN, candles.turnover), vwap=np.where(hurt, UNPROVEN, candles.vwap)
+    )
+
+
+def _taken(candles: Columns, which: "NDArray[np.bool_]") -> Columns:
+    return Columns(*[column[which] for column in candles])
 
 
 def _microseconds(moment: datetime) -> int:
@@ -223,11 +280,12 @@ def coverage_frame(table: Table, symbols: Sequence[str], asked: Range) -> "pd.Da
     today = asked.now.astimezone(KST).date()
     days = asked.calendar.trading_days(asked.first, min(asked.last, today))
     known = table.coverage(symbols, asked.first, asked.last)
+    learn_hours(asked.calendar, known)
     held = table.counts(symbols, [asked.calendar.session(day) for day in days])
     rows = []
     for symbol in symbols:
-        mine = {day: held[symbol, day][0] for day in days if (symbol, day) in held}
-        for state in states(symbol, asked.closed(), known, mine):
+        mine = {day: held[symbol, day] for day in days if (symbol, day) in held}
+        for state in states(symbol, asked.closed(), known, mine, asked.running()):
             row = known.get((symbol, state.day))
             counts = held.get((symbol, state.day), (0, 0, 0))
             rows.append((symbol, state.day, *counts, state.status, state.note, row.verified_at if row else None))

@@ -26,6 +26,7 @@ from base.kst import KST
 from config.settings import Database, Settings
 from market.candles import Candle, derive
 from market.intervals import SHOWN, Interval, shown
+from market.past_day import BELIEVED_HOURS
 from simulator.simulator import Simulator
 from store.frames import IncompleteWarning
 from store.minutes import UNPROVEN, Columns, Minutes
@@ -139,8 +140,52 @@ def test_a_verified_day_that_lost_rows_is_provisional(
     sql_delete(
         any_store, "DELETE FROM stock_minute_prices WHERE stock_symbol = '005930' AND timestamp = '2026-11-20 10:00:00'"
     )
+    sql(
+        any_store,
+        "INSERT INTO stock_minute_prices (stock_symbol, timestamp, minute_interval, open_price, high_price, low_price,"
+        " close_price, volume) VALUES ('005930', '2026-11-20 17:00:00', 'ONE_MINUTE', 1, 1, 1, 1, 7)",
+    )
+    settings = settings_of(any_database, tmp_path)
     with pytest.warns(IncompleteWarning, match="005930 2026-11-20 잠정"):
-        read(settings_of(any_database, tmp_path))
+        frame = read(settings, "005930", 30)
+    assert not frame.loc["005930"].loc["2026-11-20", "proven"].any(), "a window that may lack a minute is not proven"
+    assert frame.loc["005930"].loc["2026-11-19", "proven"].iloc[1:].all()
+    with pytest.warns(IncompleteWarning):
+        assert read(settings, "005930", "day")["low"].iloc[-1] > 1, "rows after the session are others'"
+
+
+def test_lost_five_minute_candles_are_told_by_the_coverage(
+    any_store: db.Store, any_database: Database, sim: Simulator, tmp_path: Path
+) -> None:
+    fill(any_store, sim)
+    sql_delete(any_store, "DELETE FROM stock_minute_prices WHERE minute_interval = 'FIVE_MINUTES'")
+    settings = settings_of(any_database, tmp_path)
+    told = db.read_coverage("005930", LAST, LAST, settings=settings, clock=Clock(at=EVENING))
+    assert list(told["status"]) == ["PROVISIONAL"] and told["note"].iloc[0] == "확인할 때보다 5분봉 77건이 적습니다"
+
+
+def test_a_running_day_without_a_row_is_doubtful(light: Settings) -> None:
+    monday = Clock(at=datetime(2026, 11, 23, 14, tzinfo=KST))
+    with pytest.raises(IncompleteData, match="2026-11-23 잠정"):
+        read(light, start=LAST, end=date(2026, 11, 23), clock=monday, strict=True)
+    told = db.read_coverage("005930", "2026-11-23", "2026-11-23", settings=light, clock=monday)
+    assert list(told["status"]) == ["PROVISIONAL"]
+
+
+def test_hours_that_nobody_announced_are_learnt_from_the_coverage(
+    any_store: db.Store, any_database: Database, sim: Simulator, tmp_path: Path
+) -> None:
+    """A COMPLETE day until 16:30 is read whole."""
+    fill(any_store, sim)
+    sql(
+        any_store,
+        "INSERT INTO stock_minute_prices (stock_symbol, timestamp, minute_interval, open_price, high_price, low_price,"
+        " close_price, volume) VALUES ('005930', '2026-11-20 16:30:00', 'ONE_MINUTE', 1, 1, 1, 1, 7)",
+    )
+    sql(any_store, f"UPDATE stock_minute_coverage SET count_1min = 382, note = '{BELIEVED_HOURS}'"
+        " WHERE stock_symbol = '005930' AND trade_date = '2026-11-20'")  # fmt: skip
+    frame = read(settings_of(any_database, tmp_path), "005930")
+    assert f"{frame.index[-1][1]:%H:%M}" == "16:30" and frame["status"].iloc[-1] == "COMPLETE"
 
 
 def sql_delete(store: db.Store, statement: str) -> None:
@@ -156,6 +201,11 @@ def test_a_window_that_runs_is_left_out(
     frame = db.read_candles("005930", 30, LAST, LAST, settings=settings, clock=clock)
     assert frame.index[-1][1].strftime("%H:%M") == "10:00"
     assert len(db.read_candles("005930", "day", LAST, LAST, settings=settings, clock=clock)) == 0
+    seen = "UPDATE stock_minute_coverage SET status = 'PROVISIONAL', verified_at = '2026-11-20 10:25:08'"
+    sql(any_store, seen)
+    for interval, last in ((1, "10:31"), (10, "10:10"), (5, "10:20")):
+        frame = db.read_candles("005930", interval, LAST, LAST, settings=settings, clock=clock)
+        assert f"{frame.index[-1][1]:%H:%M}" == last, "a window is over once the symbol was seen after it"
 
 
 def test_coverage_tells_each_day(light: Settings) -> None:
