@@ -6,7 +6,7 @@ yields into frames. Days that are missing, unproven or provisional come along wi
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from base.errors import IncompleteData
@@ -14,11 +14,11 @@ from base.extras import extra
 from base.kst import KST
 from market.adjustment import Factor, splits
 from market.hours import Session, TradingCalendar
-from market.intervals import Interval, window_minutes
+from market.intervals import Interval
 from market.past_day import learn_hours
 from store.day_states import STATUSES, DayState, Known, lost_of, states, told
 from store.minutes import MINUTE, UNPROVEN, Columns, Minutes
-from store.windows import shown_columns
+from store.windows import DAY, EPOCH, closed, day_of, doubted, of_sessions, shown_columns
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from store.minutes import Numbers
 
-DAY = 24 * 60 * MINUTE
-_EPOCH = date(1970, 1, 1)
 _WHAT = "DataFrame으로 읽기"
 
 
@@ -107,13 +105,13 @@ def adjusted_part(part: Part, factors: Sequence[Factor]) -> Part:
     """The same candles with the ratio of each one's day. Raises `IncompleteData` where a day's factor is unknown."""
     import numpy as np
 
-    firsts = np.array([(factor.first - _EPOCH).days for factor in factors], np.int64)
-    lasts = np.array([(factor.last - _EPOCH).days for factor in factors], np.int64)
+    firsts = np.array([(factor.first - EPOCH).days for factor in factors], np.int64)
+    lasts = np.array([(factor.last - EPOCH).days for factor in factors], np.int64)
     days = part.columns.start // DAY
     at = np.searchsorted(firsts, days, side="right") - 1
     unknown = at < 0 if not len(factors) else (at < 0) | (days > lasts[at])
     if unknown.any():
-        day = _EPOCH + timedelta(days=int(days[unknown][0]))
+        day = EPOCH + timedelta(days=int(days[unknown][0]))
         raise IncompleteData(
             f"{part.symbol} {day}의 수정계수를 모릅니다. KIS에 먼저 물으세요: "
             f"python export_candles.py --adjusted --symbols {part.symbol} --from {day} --out adjusted.parquet"
@@ -122,7 +120,7 @@ def adjusted_part(part: Part, factors: Sequence[Factor]) -> Part:
         return part
     numerators = np.array([factor.numerator for factor in factors], np.int64)[at]
     denominators = np.array([factor.denominator for factor in factors], np.int64)[at]
-    inside = [one for one in splits(factors) if _EPOCH + timedelta(days=int(days[0])) < one[0]]
+    inside = [one for one in splits(factors) if EPOCH + timedelta(days=int(days[0])) < one[0]]
     told = tuple(f"{part.symbol} {day} 1주 → {shares}주" for day, shares in inside)
     return part._replace(ratio=(numerators, denominators), splits=told)
 
@@ -140,75 +138,20 @@ def part(table: Table, minutes: Minutes, symbol: str, interval: Interval, asked:
 
     known = table.coverage([symbol], asked.first, asked.last)
     learn_hours(asked.calendar, known)
-    rows = _of_sessions(minutes.read(symbol, asked.first, asked.last), asked.calendar)
+    rows = of_sessions(minutes.read(symbol, asked.first, asked.last), asked.calendar)
     days, counts = np.unique(rows.start // DAY, return_counts=True)
-    held = {_day(day): (int(count),) for day, count in zip(days, counts, strict=True)}
+    held = {day_of(day): (int(count),) for day, count in zip(days, counts, strict=True)}
     running = asked.running()
     found = states(symbol, asked.closed(), known, held, running)
     seen = known.get((symbol, running)) if running else None
-    candles = _closed(shown_columns(rows, interval), interval, asked, seen.verified_at if seen else None)
+    candles = closed(
+        shown_columns(rows, interval), interval, asked.calendar, asked.now, seen.verified_at if seen else None
+    )
     if interval != 1:
-        candles = _doubted(candles, [day for day in held if lost_of(known.get((symbol, day)), held[day])])
+        candles = doubted(candles, [day for day in held if lost_of(known.get((symbol, day)), held[day])])
     codes = {state.day: STATUSES.index(state.status) for state in found}
     by_day = np.array([codes[day] for day in held], np.int8)
     return Part(symbol, candles, by_day[np.searchsorted(days, candles.start // DAY)], found)
-
-
-def _day(number: int) -> date:
-    return _EPOCH + timedelta(days=int(number))
-
-
-def _of_sessions(rows: Columns, calendar: TradingCalendar) -> Columns:
-    """Without what others wrote after a day's close + 10 minutes: it is neither counted nor a candle (law 6)."""
-    import numpy as np
-
-    days = np.unique(rows.start // DAY)
-    if not len(days):
-        return rows
-    ends = [_end(_day(day), calendar) for day in days]
-    inside = rows.start < np.array(ends, np.int64)[np.searchsorted(days, rows.start // DAY)]
-    return rows if inside.all() else _taken(rows, inside)
-
-
-def _end(day: date, calendar: TradingCalendar) -> int:
-    if calendar.is_trading_day(day):
-        return _microseconds(calendar.session(day).end)
-    return ((day - _EPOCH).days + 1) * DAY
-
-
-def _closed(candles: Columns, interval: Interval, asked: Range, seen: datetime | None) -> Columns:
-    """Without the windows that still run (law 3); after close + 10 minutes none does.
-
-    In session a window of several minutes counts as over when the symbol was `seen` after its end.
-    """
-    today = asked.now.astimezone(KST).date()
-    if asked.calendar.is_trading_day(today) and asked.now >= asked.calendar.session(today).end:
-        return candles
-    until = asked.now if interval == 1 or seen is None else min(asked.now, seen.replace(tzinfo=KST))
-    ends = candles.start + window_minutes(interval) * MINUTE
-    over = (ends <= _microseconds(until)) | (candles.start // DAY < (today - _EPOCH).days)
-    return candles if over.all() else _taken(candles, over)
-
-
-def _doubted(candles: Columns, days: Sequence[date]) -> Columns:
-    """Nothing proves the windows of days that have lost minutes since they were verified."""
-    import numpy as np
-
-    if not days:
-        return candles
-    hurt = np.isin(candles.start // DAY, [(day - _EPOCH).days for day in days])
-    return candles._replace(
-        turnover=np.where(hurt, UNPROVEN, candles.turnover), vwap=np.where(hurt, UNPROVEN, candles.vwap)
-    )
-
-
-def _taken(candles: Columns, which: "NDArray[np.bool_]") -> Columns:
-    return Columns(*[column[which] for column in candles])
-
-
-def _microseconds(moment: datetime) -> int:
-    naive = moment.astimezone(KST).replace(tzinfo=None)
-    return (naive - datetime.combine(_EPOCH, time())) // timedelta(microseconds=1)
 
 
 def candles_frame(

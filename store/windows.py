@@ -1,11 +1,26 @@
 """Candles of any interval from columns of 1-minute ones: `market.intervals.shown`, for millions of rows. Pure.
 
-Numbers in, numbers out, integers throughout; tests/store/test_windows.py holds it to the plain function candle by
+Which rows belong to a session, which windows are over, and which nothing proves.
+
+Numbers in, numbers out, integers throughout; tests/store/test_frames.py holds it to the plain function candle by
 candle.
 """
 
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from base.kst import KST
+from market.hours import TradingCalendar
 from market.intervals import Interval, window_minutes
 from store.minutes import MINUTE, UNPROVEN, Columns
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+DAY = 24 * 60 * MINUTE
+EPOCH = date(1970, 1, 1)
 
 
 def shown_columns(minutes: Columns, interval: Interval) -> Columns:
@@ -30,3 +45,62 @@ def shown_columns(minutes: Columns, interval: Interval) -> Columns:
         turnover,
         np.where(proven, (200 * turnover + volume) // (2 * volume), UNPROVEN),
     )
+
+
+def day_of(number: int) -> date:
+    return EPOCH + timedelta(days=int(number))
+
+
+def of_sessions(rows: Columns, calendar: TradingCalendar) -> Columns:
+    """Without what others wrote after a day's close + 10 minutes: it is neither counted nor a candle (law 6)."""
+    import numpy as np
+
+    days = np.unique(rows.start // DAY)
+    if not len(days):
+        return rows
+    ends = [_end(day_of(day), calendar) for day in days]
+    inside = rows.start < np.array(ends, np.int64)[np.searchsorted(days, rows.start // DAY)]
+    return rows if inside.all() else _taken(rows, inside)
+
+
+def _end(day: date, calendar: TradingCalendar) -> int:
+    if calendar.is_trading_day(day):
+        return _microseconds(calendar.session(day).end)
+    return ((day - EPOCH).days + 1) * DAY
+
+
+def closed(
+    candles: Columns, interval: Interval, calendar: TradingCalendar, now: datetime, seen: datetime | None
+) -> Columns:
+    """Without the windows that still run (law 3); after close + 10 minutes none does.
+
+    In session a window of several minutes counts as over when the symbol was `seen` after its end.
+    """
+    today = now.astimezone(KST).date()
+    if calendar.is_trading_day(today) and now >= calendar.session(today).end:
+        return candles
+    until = now if interval == 1 or seen is None else min(now, seen.replace(tzinfo=KST))
+    ends = candles.start + window_minutes(interval) * MINUTE
+    over = (ends <= _microseconds(until)) | (candles.start // DAY < (today - EPOCH).days)
+    return candles if over.all() else _taken(candles, over)
+
+
+def doubted(candles: Columns, days: Sequence[date]) -> Columns:
+    """Nothing proves the windows of days that have lost minutes since they were verified."""
+    import numpy as np
+
+    if not days:
+        return candles
+    hurt = np.isin(candles.start // DAY, [(day - EPOCH).days for day in days])
+    return candles._replace(
+        turnover=np.where(hurt, UNPROVEN, candles.turnover), vwap=np.where(hurt, UNPROVEN, candles.vwap)
+    )
+
+
+def _taken(candles: Columns, which: "NDArray[np.bool_]") -> Columns:
+    return Columns(*[column[which] for column in candles])
+
+
+def _microseconds(moment: datetime) -> int:
+    naive = moment.astimezone(KST).replace(tzinfo=None)
+    return (naive - datetime.combine(EPOCH, time())) // timedelta(microseconds=1)
