@@ -6,7 +6,6 @@ proven is not taken away by an authority that is late (law 6).
 """
 
 import logging
-from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 
@@ -47,15 +46,16 @@ class Memory:
     """
 
     def __init__(self) -> None:
-        self._told: dict[tuple[str, date], Counter[str]] = {}
+        self._told: dict[tuple[str, date], tuple[str, int]] = {}
         self._doubted: dict[tuple[str, date], DailyAnswer] = {}
 
     def heard(self, symbol: str, day: date, told: str) -> int:
-        """How often KIS has told this of the day so far."""
-        return self._told.get((symbol, day), Counter())[told]
+        """How often KIS has told this of the day, and nothing else in between."""
+        last, times = self._told.get((symbol, day), ("", 0))
+        return times if last == told else 0
 
     def keep(self, symbol: str, day: date, told: str) -> None:
-        self._told.setdefault((symbol, day), Counter())[told] += 1
+        self._told[symbol, day] = (told, self.heard(symbol, day, told) + 1)
 
     def doubt(self, symbol: str, day: date, answer: DailyAnswer | None) -> None:
         """Keep in mind which daily answer contradicts, so that it is not taken for a newer one."""

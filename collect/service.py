@@ -169,6 +169,7 @@ class Service:
                 if self._settle(session.open - QUIET_BEFORE_OPEN):
                     self.settled = closed
                     continue
+                self._recheck(closed, now)  # one day that does not settle holds no other up
                 step, pause = pause, min(2 * pause, timedelta(minutes=30))
             else:
                 self._recheck(closed, now)

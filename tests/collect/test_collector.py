@@ -13,7 +13,7 @@ from kis_testing import CSAT, FRIDAY, WEDNESDAY, FakeClock, Listening, client_of
 
 from base.clock import Clock
 from base.errors import BadRow, SourceError, Stopped
-from collect.collector import Collector
+from collect.collector import Collector, Memory
 from collect.daily_candles import DailyCandles
 from collect.plan import (
     PROVISIONAL,
@@ -730,3 +730,13 @@ class TestSeam:
     )
     def test_anything_less_is_not(self, change):
         assert not self.page(change).seamless
+
+
+def test_only_what_is_told_twice_in_a_row_is_told_again():
+    """A, B, A: KIS changes its answer; the second A is the first of its kind."""
+    memory, day = Memory(), date(2026, 11, 20)
+    for told in "ABA":
+        memory.keep("005930", day, told)
+    assert [memory.heard("005930", day, told) for told in "AB"] == [1, 0]
+    memory.keep("005930", day, "A")
+    assert memory.heard("005930", day, "A") == 2
