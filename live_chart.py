@@ -67,6 +67,14 @@ def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
         return error.exit_code
 
 
+def need_packages() -> None:
+    """Raises `ConfigError` where one is missing."""
+    from base.extras import extra
+
+    for package in ("starlette", "uvicorn", "websockets"):
+        extra(package, "실시간 차트")
+
+
 def run(
     arguments: argparse.Namespace,
     clock: Clock,
@@ -74,10 +82,7 @@ def run(
     beside: "Callable[[Hub], None] | None" = None,
 ) -> int:
     """Serve until a stop is asked for. `beside` is handed the hub before the first page is answered."""
-    from base.extras import extra
-
-    for package in ("starlette", "uvicorn", "websockets"):
-        extra(package, "실시간 차트")
+    need_packages()
     from chart.answers import Answers
     from chart.files import read_files
     from chart.hub import Hub
@@ -123,7 +128,7 @@ def listen(url: str, hub: "Hub", clock: Clock) -> None:
         if channel == RUNNING:
             hub.run_minute(symbol, candle)
         else:
-            hub.wake()
+            hub.wake(symbol)
 
     Thread(target=Listener(url, hear, clock).run, name="redis", daemon=True).start()
 
@@ -160,6 +165,12 @@ def show_demo(arguments: argparse.Namespace) -> int:
     def show(clock: Clock, settings: Settings, beside: "Callable[[demo.Hub], None]") -> int:
         return run(arguments, clock, settings, beside)
 
+    need_packages()
+    from chart.server import Address, listening
+
+    listening(
+        Address(*where(arguments, user_settings.demo_settings("", HERE)))
+    ).close()  # taken: an earlier demo runs still
     return demo.chart(arguments, HERE / "demo-chart", demo.Doors(fill, update, show))
 
 

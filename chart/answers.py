@@ -6,7 +6,6 @@
 Runs on worker threads. The list is made in listing.py, intervals that are not stored in derived.py.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
@@ -24,6 +23,7 @@ from market.intervals import Interval, shown
 EPOCH = datetime(2000, 1, 1)
 _MOST_DAYS = 400
 MOST_ALERTS = 500
+MOST_COUNTED = 14
 PATTERN_FED = 30
 """Candles before the first one shown: a pattern looks at five, and at the size of the ten before them."""
 
@@ -52,13 +52,19 @@ class Answers:
         candles = self._candles(symbol, interval, asked)
         days = [candle.timestamp.date() for candle in candles[:1] + candles[-1:]]
         known = {key[1]: row for key, row in self._view.known([symbol], *days).items()} if days else {}
-        told = statuses(candles, interval, known, self._calendar, self._clock.now())
+        held = self._view.held(symbol, midnight(days[0]), _last_moment(days[-1])) if self._counts(days) else None
+        told = statuses(candles, interval, known, self._calendar, self._clock.now(), held)
         return {
             "symbol": symbol,
             "name": self.names.get(symbol, ""),
             "interval": interval,
             "candles": [candle_json(candle, status) for candle, status in zip(candles, told, strict=True)],
         }
+
+    @staticmethod
+    def _counts(days: Sequence[date]) -> bool:
+        """Whether the rows of so many days are counted for an answer: a long chart's are not, `days` tells of them."""
+        return bool(days) and days[-1] - days[0] <= timedelta(days=MOST_COUNTED)
 
     def indicators(self, symbol: str, interval: Interval, names: Sequence[str], asked: Asked) -> dict[str, Any]:
         """The same times as `candles`, one list a line; what an indicator remembers is fed before the first of them."""
@@ -67,12 +73,14 @@ class Answers:
 
         times = [candle.timestamp for candle in self._candles(symbol, interval, asked)]
         fed = self._candles(symbol, interval, Asked(None, asked.last, len(times) + ENOUGH)) if times else []
+        at = {candle.timestamp: number for number, candle in enumerate(fed)}  # one more may be stored by now
+        times = [time for time in times if time in at]
         return {
             "symbol": symbol,
             "name": self.names.get(symbol, ""),
             "interval": interval,
             "times": [f"{time.isoformat()}+09:00" for time in times],
-            "lines": {name: line[len(line) - len(times) :] for name, line in lines(names, fed).items()},
+            "lines": {name: [line[at[time]] for time in times] for name, line in lines(names, fed).items()},
         }
 
     def patterns(self, symbol: str, interval: Interval, asked: Asked) -> list[dict[str, Any]]:
@@ -103,10 +111,10 @@ class Answers:
         first = max(first, last - timedelta(days=_MOST_DAYS))
         sessions = [self._calendar.session(day) for day in self._calendar.trading_days(first, min(last, now.date()))]
         known = self._view.known([symbol], first, last)
-        held: dict[date, int] = defaultdict(int)
-        for moment in self._view.held(symbol, midnight(first), _last_moment(last)):
-            held[moment.date()] += 1
-        return [day_json(at, known.get((symbol, at.day)), held[at.day], now) for at in sessions if now >= at.open]
+        held = self._view.held(symbol, midnight(first), _last_moment(last))
+        return [
+            day_json(at, known.get((symbol, at.day)), held.get(at.day, 0), now) for at in sessions if now >= at.open
+        ]
 
     def _candles(self, symbol: str, interval: Interval, asked: Asked) -> list[Candle]:
         since = midnight(asked.first) if asked.first else EPOCH

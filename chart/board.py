@@ -28,7 +28,8 @@ class Board:
         changed = [at for at, one in told.items() if self.minutes.get(at) != one]
         gone = whole and any(at not in told for at in self.minutes)
         self.minutes = told if whole else self.minutes | told
-        if self.running is not None and self.running.timestamp in self.minutes:
+        newest = self.newest()
+        if self.running is not None and newest is not None and self.running.timestamp <= newest:
             self.running = None
         return changed, gone
 

@@ -11,13 +11,14 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime, time, timedelta
+from time import monotonic
 from typing import Any
 
 from base.clock import Clock
 from base.errors import MinuteDataError
 from chart.board import Board
 from chart.wire import candle_json, is_running, status_of
-from db import View
+from db import Known, View
 from market.candles import Candle
 from market.hours import TradingCalendar
 from market.intervals import Interval
@@ -26,7 +27,9 @@ Pair = tuple[str, Interval]
 
 LOOK_SECONDS = 1.0
 MOST_CLIENTS, MOST_PAIRS, MOST_WAITING = 500, 100, 10
-_WHOLE_EVERY, _BACK = 15, timedelta(minutes=5)
+_WHOLE_SECONDS, _BACK = 15.0, timedelta(minutes=5)
+_TOGETHER = 0.25
+"""Seconds between being woken and looking: what is stored together is read together, a round is a few looks."""
 _log = logging.getLogger("minute_data")
 
 
@@ -38,12 +41,16 @@ class Client:
         self.ready = asyncio.Event()
         self._waiting: dict[object, dict[str, str]] = {}
 
-    def offer(self, key: object, window: str, text: str) -> None:
+    def offer(self, key: object, window: str, text: str) -> bool:
+        """False where an older window had to go for it."""
         waiting = self._waiting.setdefault(key, {})
         waiting[window] = text
         if len(waiting) > MOST_WAITING:
             del waiting[next(iter(waiting))]
+            self.ready.set()
+            return False
         self.ready.set()
+        return True
 
     def take(self) -> list[str]:
         """All that waits, oldest first."""
@@ -60,7 +67,7 @@ class Hub:
         self.clients: set[Client] = set()
         self._boards: dict[str, Board] = {}
         self._watched: dict[Pair, set[Client]] = {}
-        self._looks = 0
+        self._whole_at = float("-inf")
         self._lost = False
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -69,10 +76,15 @@ class Hub:
         """For ever: look, tell, wait a second or until woken."""
         self._loop = asyncio.get_running_loop()
         while True:
-            await self._look()
+            try:
+                await self._look()
+            except Exception as error:  # the loop's boundary: whatever it was, the next look is another try
+                if not self._lost:
+                    _log.error("❌ 차트: 예상하지 못한 오류로 다시 시도합니다. %s", type(error).__name__)
+                self._lost = True
             try:
                 await asyncio.wait_for(self._wake.wait(), LOOK_SECONDS)
-                await asyncio.sleep(0.05)  # what is stored together is read together
+                await asyncio.sleep(_TOGETHER)
             except TimeoutError:
                 pass
             self._wake.clear()
@@ -109,10 +121,14 @@ class Hub:
             elif not board:
                 self._wake.set()
 
-    def wake(self) -> None:
-        """Something was stored; from any thread."""
+    def wake(self, symbol: str) -> None:
+        """Something of this symbol was stored; from any thread. Of one that nobody watches it is nothing."""
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._wake.set)
+            self._loop.call_soon_threadsafe(self._wake_for, symbol)
+
+    def _wake_for(self, symbol: str) -> None:
+        if any(watched == symbol for watched, _ in self._watched):
+            self._wake.set()
 
     def run_minute(self, symbol: str, minute: Candle) -> None:
         """The running minute of a symbol; from any thread."""
@@ -128,8 +144,10 @@ class Hub:
         symbols = {symbol for symbol, _ in self._watched}
         if not symbols:
             return
-        self._looks += 1
-        whole = {s for s in symbols if s not in self._boards or self._looks % _WHOLE_EVERY == 0}
+        due = monotonic() - self._whole_at >= _WHOLE_SECONDS
+        if due:
+            self._whole_at = monotonic()
+        whole = symbols if due else {s for s in symbols if s not in self._boards}
         days = {symbol: self._boards[symbol].newest() for symbol in symbols - whole}
         try:
             found = await asyncio.to_thread(self._read, whole, days)
@@ -141,11 +159,13 @@ class Hub:
         if self._lost:
             _log.info("✅ 차트: 데이터베이스를 다시 읽습니다.")
         self._lost = False
-        for symbol, (minutes, status) in found.items():
+        for symbol, (minutes, known) in found.items():
             if any(pair[0] == symbol for pair in self._watched):
-                self._take(symbol, minutes, status, whole=symbol in whole)
+                self._take(symbol, minutes, known, whole=symbol in whole)
 
-    def _read(self, whole: Iterable[str], days: Mapping[str, datetime | None]) -> dict[str, tuple[list[Candle], str]]:
+    def _read(
+        self, whole: Iterable[str], days: Mapping[str, datetime | None]
+    ) -> dict[str, tuple[list[Candle], Known | None]]:
         """On a worker thread: of `whole` all of its newest day, of the others what may have changed lately."""
         midnight = datetime.combine(self._clock.now().date(), time())
         newest = self._view.last_before([(symbol, midnight + timedelta(days=1)) for symbol in whole])
@@ -161,17 +181,20 @@ class Hub:
         dates = [one[-1].timestamp.date() for one in minutes.values() if one]
         known = self._view.known([*minutes], min(dates), max(dates)) if dates else {}
         return {
-            symbol: (some, status_of(known.get((symbol, some[-1].timestamp.date()))) if some else "PROVISIONAL")
+            symbol: (some, known.get((symbol, some[-1].timestamp.date())) if some else None)
             for symbol, some in minutes.items()
         }
 
-    def _take(self, symbol: str, minutes: list[Candle], status: str, *, whole: bool) -> None:
+    def _take(self, symbol: str, minutes: list[Candle], known: Known | None, *, whole: bool) -> None:
         board = self._boards.get(symbol)
         first = board is None
+        if first and not whole:  # nobody watched it while it was read: the last minutes are no day
+            self._wake.set()
+            return
         board = self._boards.setdefault(symbol, Board())
         day = board.day
         changed, gone = board.take(minutes, whole=whole)
-        if minutes and status != board.status:
+        if minutes and (status := status_of(known, len(board.minutes))) != board.status:
             board.status, gone = status, True
         if first:
             last = board.last()
@@ -189,22 +212,25 @@ class Hub:
     def _tell(
         self, symbol: str, board: Board, interval: Interval, touched: list[datetime], clients: Iterable[Client]
     ) -> None:
-        now = self._clock.now()
+        now, late = self._clock.now(), list[Client]()
         for candle in board.windows(interval, touched):
             running = is_running(candle.timestamp, interval, self._calendar, now) or (
                 board.running is not None and candle.timestamp <= board.running.timestamp == touched[-1]
             )
             data = candle_json(candle, "RUNNING" if running else board.status)
             text = _text({"type": "candle", "symbol": symbol, "interval": interval, **data})
-            for client in clients:
-                client.offer((symbol, interval), data["time"], text)
+            late += [client for client in clients if not client.offer((symbol, interval), data["time"], text)]
+        if late:
+            self._tell_day(symbol, board, set(late))
 
-    def _tell_day(self, symbol: str, board: Board) -> None:
-        """The day is known better now (settled, corrected): whoever shows it reads it anew."""
+    def _tell_day(self, symbol: str, board: Board, clients: Iterable[Client] | None = None) -> None:
+        """The day is known better now (settled, corrected), or one of these `clients` lacks windows of it: whoever
+        shows it reads it anew.
+        """
         assert board.day is not None
         text = _text({"type": "day", "symbol": symbol, "day": board.day.isoformat(), "status": board.status})
-        told = {client for pair, clients in self._watched.items() if pair[0] == symbol for client in clients}
-        for client in told:
+        everybody = {one for pair, some in self._watched.items() if pair[0] == symbol for one in some}
+        for client in everybody if clients is None else clients:
             client.offer(("day", symbol), "", text)
 
 

@@ -9,6 +9,7 @@ from feed.wire import status_of as of_a_day
 from market.candles import Candle
 from market.hours import Session, TradingCalendar
 from market.intervals import Interval, window_minutes
+from market.past_day import VERIFIED, still_stands
 
 
 class Known(Protocol):
@@ -57,20 +58,30 @@ def alert_json(alert: Fired, name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def status_of(known: Known | None) -> str:
-    """COMPLETE, UNPROVEN or PROVISIONAL: what the coverage row of its day says of a stored candle."""
-    return of_a_day(known.status if known else None)
+def status_of(known: Known | None, held: int | None = None) -> str:
+    """COMPLETE, UNPROVEN or PROVISIONAL: what the coverage row of its day says of a stored candle.
+
+    `held`: the 1-minute rows of that day, where they were counted: fewer than were verified are verified no more.
+    """
+    lost = known is not None and held is not None and not still_stands(known.status, known.minutes, held)
+    return of_a_day(None if known is None or lost else known.status)
 
 
 def statuses(
-    candles: Sequence[Candle], interval: Interval, known: Mapping[date, Known], calendar: TradingCalendar, now: datetime
+    candles: Sequence[Candle],
+    interval: Interval,
+    known: Mapping[date, Known],
+    calendar: TradingCalendar,
+    now: datetime,
+    held: Mapping[date, int] | None = None,
 ) -> list[str]:
-    """One a candle; RUNNING where its window is not over."""
+    """One a candle; RUNNING where its window is not over. `held`: 1-minute rows by day, where they were counted."""
     today = now.date()
+    by_day = {day: status_of(row, None if held is None else held.get(day, 0)) for day, row in known.items()}
     return [
         "RUNNING"
         if _day(candle) >= today and is_running(candle.timestamp, interval, calendar, now)
-        else status_of(known.get(_day(candle)))
+        else by_day.get(_day(candle)) or status_of(None)
         for candle in candles
     ]
 
@@ -84,7 +95,10 @@ def is_running(start: datetime, interval: Interval, calendar: TradingCalendar, n
 
 def day_json(session: Session, known: Known | None, held: int, now: datetime) -> dict[str, Any]:
     """What is known of a trading day, and when it trades; MISSING: closed, and not a row."""
-    status = known.status if known else "PROVISIONAL"
+    stands = known is not None and still_stands(known.status, known.minutes, held)
+    status, note = known.status if known and stands else "PROVISIONAL", known.note if known else None
+    if known and known.status in VERIFIED and not stands:
+        note = f"확인할 때보다 1분봉 {known.minutes - held}건이 적습니다"
     if not held and status not in ("NO_TRADES", "PROVISIONAL" if now < session.end else ""):
         status = "MISSING"
     return {
@@ -92,7 +106,7 @@ def day_json(session: Session, known: Known | None, held: int, now: datetime) ->
         "open": f"{session.open:%H:%M}",
         "close": f"{session.close:%H:%M}",
         "status": status,
-        "note": known.note if known else None,
+        "note": note,
         "minutes": held,
     }
 

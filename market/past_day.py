@@ -38,6 +38,11 @@ def learn_hours(calendar: TradingCalendar, known: Mapping[tuple[str, date], Note
             calendar.believe_late(day)
 
 
+def still_stands(status: str, counted: int, held: int) -> bool:
+    """Whether a day that was verified with `counted` 1-minute rows still holds them all: one that lost some is not."""
+    return status in VERIFIED and held >= counted
+
+
 class BadDay(SourceError):
     """KIS's answers about the day contradict each other: asked again later before they are believed."""
 

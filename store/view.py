@@ -149,14 +149,14 @@ class View:
         )  # fmt: skip
         return {(row[0], day_of(row[1])): Known(row[2], row[3], int(row[4]), moment_of(row[5])) for row in rows}
 
-    def held(self, symbol: str, first: datetime, last: datetime) -> list[datetime]:
-        """The starts of its 1-minute candles, ascending: from the key alone."""
+    def held(self, symbol: str, first: datetime, last: datetime) -> dict[date, int]:
+        """How many 1-minute candles it has of each day that has any: from the key alone."""
         rows = self._rows(
-            f"SELECT timestamp FROM {PRICES}{self._shape.hint} WHERE stock_symbol = %s AND minute_interval = %s"
-            " AND timestamp BETWEEN %s AND %s ORDER BY timestamp",
+            f"SELECT DATE(timestamp), COUNT(*) FROM {PRICES}{self._shape.hint} WHERE stock_symbol = %s"
+            " AND minute_interval = %s AND timestamp BETWEEN %s AND %s GROUP BY DATE(timestamp)",
             symbol, NAMES[1], first, last,
         )  # fmt: skip
-        return [moment_of(row[0]) for row in rows]
+        return {day_of(row[0]): int(row[1]) for row in rows}
 
     def alerts(self, first: datetime, last: datetime, limit: int) -> list[KeptAlert]:
         """The newest `limit` alerts with `first` ≤ timestamp ≤ `last` (naive KST), newest first."""

@@ -19,6 +19,7 @@ from store_testing import windows
 from updater_tools import wait_until
 from websockets.sync.client import ClientConnection, connect
 
+import live_chart
 from base.clock import Clock
 from config.settings import Database
 from db import open_store
@@ -149,6 +150,18 @@ def test_on_a_terminal_with_a_screen_the_page_opens_by_itself(tmp_path, display,
 def is_open(port: int) -> bool:
     with socket.socket() as tried:
         return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_second_demo_leaves_the_first_ones_files(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(live_chart, "HERE", tmp_path)
+    kept = tmp_path / "demo-chart" / "minute_data.sqlite3"
+    kept.parent.mkdir()
+    kept.write_text("x")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        assert live_chart.main(["--demo", f"--port={taken.getsockname()[1]}"]) == 2
+    assert kept.exists() and "--port" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("flags", [("--host=0.0.0.0",), ("--host=x y",), ("--port=99999",), ("--port=x",)])

@@ -15,7 +15,7 @@ from updater_tools import wait_until
 from base.clock import Clock
 from base.kst import KST
 from config.settings import Database
-from db import KeptAlert, Store, open_alerts, open_store
+from db import KeptAlert, Store, View, open_alerts, open_store
 
 
 @pytest.fixture
@@ -76,6 +76,24 @@ def test_a_candle_says_what_is_known_of_it(page):
         ("2026-11-23", "UNPROVEN", "이유", 381),
     ]  # fmt: skip
     assert (days[0]["open"], days[0]["close"]) == ("10:00", "16:30")  # the CSAT day
+
+
+def test_a_day_that_lost_rows_is_verified_no_more(any_database, any_store):
+    """Its coverage row counted 381; the list of days says what `--status` says."""
+    filled(any_store)
+    any_store._link.transaction(
+        lambda run: run(
+            "DELETE FROM stock_minute_prices WHERE stock_symbol = '005930' AND minute_interval = 'ONE_MINUTE'"
+            " AND timestamp = '2026-11-20 10:15:00'"
+        )
+    )
+    with serving(any_database) as page:
+        days = get(page, "api/days", symbol="005930", **{"from": FRIDAY, "to": FRIDAY}).json()
+        told = candles(page, 1, **{"from": FRIDAY, "to": FRIDAY})
+    assert [(d["status"], d["note"], d["minutes"]) for d in days] == [
+        ("PROVISIONAL", "확인할 때보다 1분봉 1건이 적습니다", 380)
+    ]
+    assert {c["status"] for c in told} == {"PROVISIONAL"}
 
 
 def test_the_newest_come_without_a_range_and_the_oldest_are_cut(page):
@@ -140,6 +158,22 @@ def test_indicators_stand_at_the_times_of_the_candles(lite):
     assert get(lite, "api/indicators", names="sma20", symbol="035420").json()["lines"] == {"sma20": []}
     for names in ("", "nothing", ",".join(["sma20"] * 21)):
         assert get(lite, "api/indicators", names=names, **asked).status_code == 400
+
+
+def test_a_candle_stored_between_two_reads_shifts_no_line(lite, monkeypatch):
+    """The times are read first, then what feeds the lines: one more candle by then."""
+    asked = {"symbol": "005930", "interval": 1, "names": "sma20"}
+    wanted = get(lite, "api/indicators", limit=50, **asked).json()
+    real = View.candles
+
+    def older(view, symbol, interval, first, last, limit, **rest):
+        found = real(view, symbol, interval, first, last, limit + (limit == 49), **rest)
+        return found[:-1] if limit == 49 else found
+
+    monkeypatch.setattr(View, "candles", older)
+    told = get(lite, "api/indicators", limit=49, **asked).json()
+    assert told["times"] == wanted["times"][:-1]
+    assert told["lines"]["sma20"] == wanted["lines"]["sma20"][:-1]
 
 
 def test_patterns_are_those_of_the_candles_that_are_shown(lite):

@@ -15,8 +15,9 @@ from websockets.sync.client import connect
 
 from base.clock import Clock
 from base.kst import KST
+from chart.board import Board
 from chart.hub import MOST_CLIENTS, Client, Hub
-from db import Store, open_store
+from db import Known, Store, open_store
 
 ONES = minutes(CALENDAR.session(MONDAY))[:62]
 """09:00 to 10:01; at 10:02 the newest of them is closed."""
@@ -81,7 +82,7 @@ def test_a_running_minute_moves_every_window_above_it(server):
 
 
 def test_a_settled_day_is_told(database, store, monkeypatch):
-    monkeypatch.setattr("chart.hub._WHOLE_EVERY", 1)
+    monkeypatch.setattr("chart.hub._WHOLE_SECONDS", 0.5)
     with serving(database, at=datetime(2026, 11, 23, 16, tzinfo=KST)) as server, connect(server.ws) as socket:
         ask(socket, ["005930", 1])
         hear(socket)
@@ -175,3 +176,72 @@ def test_a_quiet_table_costs_one_statement_a_second(server):
         reads.clear()
         time.sleep(3.2)
     assert 2 <= len(reads) <= 4 and all(sorted(read) == ["000660", "005930"] for read in reads)
+
+
+def test_more_new_minutes_than_wait_are_told_as_a_day_to_read_anew(server, store):
+    """Of forty healed minutes the newest ten are told; without the word the page would keep a hole."""
+    with connect(server.ws) as socket:
+        ask(socket, ["000660", 1])
+        hear(socket)
+        put(store, "000660", [one._replace(volume=one.volume + 1) for one in ONES[:20]] + ONES[20:60])
+        server.hub._whole_at = float("-inf")
+        told = [hear(socket) for _ in range(11)]
+    assert [m["type"] for m in told] == ["candle"] * 10 + ["day"]
+
+
+def test_the_last_minutes_alone_never_become_a_day():
+    """A symbol that was left and chosen again while a look read its newest minutes: the next look reads the day."""
+    hub = Hub(None, {}, CALENDAR, Clock())
+    client = hub.enter()
+    hub.subscribe(client, frozenset({("005930", "day")}))
+    hub._take("005930", ONES[55:60], None, whole=False)
+    assert client.take() == []
+    hub._take("005930", ONES[:60], None, whole=True)
+    assert json.loads(client.take()[0])["open"] == ONES[0].open
+
+
+def test_a_running_minute_never_closes_a_window_that_holds_a_newer_one():
+    board = Board()
+    board.take(ONES[:2], whole=True)
+    board.run(ONES[2]._replace(close=77_777))
+    board.take(ONES[3:4])
+    assert board.windows(5, [ONES[3].timestamp])[0].close == ONES[3].close
+
+
+def test_a_day_that_lost_rows_is_verified_no_more():
+    hub = Hub(None, {}, CALENDAR, Clock())
+    client = hub.enter()
+    hub.subscribe(client, frozenset({("005930", 1)}))
+    hub._take("005930", ONES[:60], Known("COMPLETE", None, 60), whole=True)
+    assert json.loads(client.take()[0])["status"] == "COMPLETE"
+    hub._take("005930", ONES[:59], Known("COMPLETE", None, 60), whole=True)
+    assert json.loads(client.take()[0])["status"] == "PROVISIONAL"
+
+
+def test_whatever_goes_wrong_the_next_look_is_another_try(server, store, caplog):
+    real, broken = server.hub._read, []
+
+    def read(*asked):
+        if not broken:
+            broken.append(1)
+            raise ValueError("secret")
+        return real(*asked)
+
+    server.hub._read = read
+    with connect(server.ws) as socket:
+        ask(socket, ["005930", 1])
+        assert hear(socket)["type"] == "candle"
+    assert broken and "secret" not in caplog.text
+
+
+def test_a_symbol_nobody_watches_wakes_nobody():
+    async def woken(symbol: str) -> bool:
+        hub = Hub(None, {}, CALENDAR, Clock())
+        hub._loop = asyncio.get_running_loop()
+        hub.subscribe(hub.enter(), frozenset({("005930", 1)}))
+        hub._wake.clear()
+        hub.wake(symbol)
+        await asyncio.sleep(0)
+        return hub._wake.is_set()
+
+    assert asyncio.run(woken("005930")) and not asyncio.run(woken("000660"))
