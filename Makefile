@@ -46,6 +46,8 @@ screenshot: $(VENV)/.dev
 # 여럿이 나눠 돌립니다. 다른 테스트와 함께 돌다 실패한 것은 한 번 더, 혼자서 돌려 봅니다: 시간을 재는 테스트가 있기 때문입니다.
 define pytest
 	@$(BIN)/python -m pytest -q -n $(or $(2),$(WORKERS)) --dist worksteal -m "$(1)" $(ARGS) || { \
+		code=$$?; [ $$code = 1 ] || exit $$code; \
+		case " $(ARGS)" in *" -x"*|*" --exitfirst"*|*" --maxfail"*) exit 1;; esac; \
 		echo "🔁 실패한 테스트만 하나씩 다시 돌립니다" >&2; \
 		$(BIN)/python -m pytest -q -m "$(1)" --last-failed --last-failed-no-failures none $(ARGS); }
 endef

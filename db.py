@@ -1,4 +1,4 @@
-"""Where truth is kept: the only room, with `schema.py`, that speaks SQL.
+"""Where truth is kept: the face of store/, the only wing that speaks SQL.
 
     store = open_store(settings.database, clock)
     store.preflight()
