@@ -103,7 +103,8 @@ class Doctor:
     # --- this host ---
 
     def _disk(self) -> Iterator[Finding]:
-        folder = self._settings.log_dir if self._settings.log_dir.exists() else self._settings.log_dir.parent
+        wanted = self._settings.log_dir.absolute()
+        folder = next(place for place in (wanted, *wanted.parents) if place.exists())
         free = shutil.disk_usage(folder).free
         size = f"{free / 10**9:,.1f} GB 남음 ({folder})"
         if free >= ENOUGH_DISK:

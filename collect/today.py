@@ -170,6 +170,14 @@ def _page(client: KisClient, symbol: str, session: Session, last: datetime, *, t
 
 
 def _starts_day(raws: list[Any], session: Session) -> bool:
-    labels = [minute for minute in map(label, raws) if minute.date() == session.day]
+    labels = [minute for minute in map(_label, raws) if minute is None or minute.date() == session.day]
     first = session.first_label.replace(tzinfo=None)
-    return len(labels) < len(raws) or len(raws) < FULL_PAGE or min(labels) <= first
+    return len(labels) < len(raws) or len(raws) < FULL_PAGE or min(filter(None, labels)) <= first
+
+
+def _label(raw: Any) -> datetime | None:
+    """None for a row left out because it has none: it tells nothing of where the day starts."""
+    try:
+        return label(raw)
+    except BadRow:
+        return None

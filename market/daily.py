@@ -25,11 +25,16 @@ DailyAnswer = dict[date, DailyCandle | None]
 def parse_daily(raws: Iterable[object], *, strict: bool = True) -> DailyAnswer:
     """Daily rows by date. Raises `BadRow` for one that cannot be read, or that came twice with different values.
 
-    Not `strict`: such a row stands for a day that KIS cannot tell; only one without a date is a `BadRow`.
+    Not `strict`: such a row stands for a day that KIS cannot tell; one without a date tells of none and is left out.
     """
     found: DailyAnswer = {}
     for raw in raws:
-        day = _date(raw)
+        try:
+            day = _date(raw)
+        except BadRow:
+            if strict:
+                raise
+            continue
         try:
             candle = _candle(raw)
         except BadRow:

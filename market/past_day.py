@@ -204,7 +204,7 @@ def _gaps(rows: Sequence[Row]) -> list[datetime]:
 def _odd_start(rows: Sequence[Row], session: Session) -> str:
     """Off-hours trades before the open are a few percent of a day; more may be minutes that an answer kept back."""
     before = rows[0].turnover - rows[0].close * rows[0].volume
-    if not unexplained_start(rows, session) or before * 20 < rows[-1].turnover:
+    if not unexplained_start(rows, session) or not rows[-1].turnover or before * 20 < rows[-1].turnover:
         return ""
     return f"첫 봉({rows[0].minute:%H:%M}) 이전 거래대금이 하루의 {100 * before // rows[-1].turnover}%"
 

@@ -53,6 +53,13 @@ def line(lines: list[str], what: str) -> str:
     return next(one for one in lines if f" {what}:" in one)
 
 
+def test_a_log_folder_that_no_run_has_made_yet_is_no_crash(examine: Examine, tmp_path: Path) -> None:
+    sim, clock = kis(EVENING)
+    with sim:
+        _, lines, err = examine(sim.url, clock, LOG_DIR=str(tmp_path / "not" / "yet"))
+    assert str(tmp_path) in line(lines, "디스크") and "Traceback" not in err
+
+
 def test_an_evening_with_a_good_key(examine: Examine, tmp_path: Path) -> None:
     sim, clock = kis(EVENING)
     with sim:

@@ -14,6 +14,7 @@ from base.errors import BadRow, SourceError
 from base.kst import KST
 from collect.morning import Morning
 from collect.today import Seen, read_day, read_today
+from kis.http import Transient
 from market.candles import Candle, Candles, aggregate
 from market.running_day import floor, merged
 from simulator.simulator import Simulator
@@ -381,6 +382,12 @@ def test_a_row_that_is_impossible_twice_alike_is_left_out():
         read(Pages(script=[page, other]), now(9, 5))
 
 
+def test_a_row_without_a_label_is_left_out_of_a_full_page():
+    page = minutes("0900", 30)
+    page[10]["stck_cntg_hour"] = ""
+    assert len(read(Pages(script=[page, page]), now(9, 30))) == 29
+
+
 # --- a morning from the past TR ---
 
 
@@ -425,6 +432,46 @@ def test_a_short_gap_is_a_page_of_todays_tr():
     client.past = client.rows
     assert len(healed(client, now(13, 0), Seen(naive(12, 10), naive(12, 9)))) >= 50
     assert client.asked == ["12:59:59", "12:29:59"]
+
+
+@pytest.mark.parametrize("error", [SourceError("OPSQ2001"), Transient("no answer")])
+def test_a_past_tr_that_refuses_today_fails_no_visit_and_is_not_asked_for_long(error: SourceError):
+    class Refusing(Past):
+        def past_minutes(self, symbol: str, last: datetime) -> list[Any]:
+            self.asked.append("past")
+            raise error
+
+    client = Refusing(minutes("0900", 240))
+    morning = Morning(client, offered=True)  # type: ignore[arg-type]
+    for _ in range(5):
+        heal = morning.of("005930", SESSION)
+        assert len(read_day(client, "005930", SESSION, now(13, 0), None, heal).candles) == 240  # type: ignore[arg-type]
+    assert client.asked.count("past") == 3
+
+
+@pytest.mark.parametrize("empties", [1, 100])
+def test_an_empty_second_page_is_no_start_of_the_day(empties: int):
+    class Gap(Past):
+        def past_minutes(self, symbol: str, last: datetime) -> list[Any]:
+            rows = super().past_minutes(symbol, last)
+            return [] if 1 < sum(asked.startswith("past") for asked in self.asked) < 2 + empties else rows
+
+    client = Gap(minutes("0900", 240))
+    client.past = client.rows
+    assert len(healed(client, now(13, 0))) == 240
+    assert ("12:29:59" in client.asked) == (empties > 1)
+
+
+def test_a_past_tr_that_has_told_of_today_may_have_nothing_before_a_late_first_trade():
+    early, late = Past(minutes("0900", 240)), Past(minutes("1231", 29, before=7_000_000))
+    early.past = early.rows
+    morning = Morning(early, offered=True)  # type: ignore[arg-type]
+    read_day(early, "005930", SESSION, now(13, 0), None, morning.of("005930", SESSION))  # type: ignore[arg-type]
+    early.past = late.rows
+    for _ in range(4):
+        heal = morning.of("000660", SESSION)
+        assert heal is not None and heal(now(12, 30), naive(9, 0)) == []
+    assert morning.of("000660", SESSION) is not None
 
 
 def test_after_three_answers_without_today_nobody_is_asked_any_more_that_day():

@@ -532,6 +532,10 @@ class TestDailyRows:
         with pytest.raises(BadRow):
             parse_daily([{**self.ROW, **change}])
 
+    def test_a_row_without_a_date_costs_no_other_row(self):
+        padding = dict.fromkeys(self.ROW, "")
+        assert parse_daily([padding, self.ROW], strict=False) == parse_daily([self.ROW])
+
     def test_one_day_with_two_values_is_refused(self):
         with pytest.raises(BadRow):
             parse_daily([self.ROW, {**self.ROW, "acml_vol": "1001"}])

@@ -23,3 +23,9 @@ def test_a_day_of_less_than_half_its_volume_is_looked_at_once_more(daily: int, l
     verdict = check_day(Minutes(rows), SESSION, told)
     assert not verdict.doubts and verdict.status == "COMPLETE" and verdict.note is None
     assert bool(verdict.odd) == looks_again
+
+
+def test_a_last_turnover_of_nothing_is_a_doubt_and_no_crash() -> None:
+    first = datetime(2026, 11, 20, 10)
+    rows = [Row(first, 100, 100, 100, 100, 10, 9_000), Row(datetime(2026, 11, 20, 15, 30), 100, 100, 100, 100, 10, 0)]
+    assert check_day(Minutes(rows), SESSION, {FRIDAY: DailyCandle(100, 100, 100, 100, 20)}).doubts
