@@ -133,7 +133,10 @@ async function refresh() {
   try {
     const found = await api.candles(state.symbol, state.interval, wanted());
     if (turn !== state.turn) return;
-    for (const candle of found) state.candles.set(candle.time, candle);
+    const until = found.at(-1)?.time ?? 0;
+    const later = [...state.candles.values()].filter((candle) => candle.time > until);
+    state.candles = new Map([...found, ...later].map((candle) => [candle.time, candle]));
+    state.all = false; // what was loaded further left is asked for again
     state.days = new Map();
     await learnDays();
     if (turn === state.turn) redraw();
@@ -156,7 +159,7 @@ function hear(message) {
   else redraw();
   $("empty").hidden = true;
   if (state.hovered == null) tell(null);
-  words.tellPrice(candle);
+  if (candle.time >= (view.candles.at(-1)?.time ?? 0)) words.tellPrice(candle);
 }
 
 async function older() {

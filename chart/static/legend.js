@@ -9,12 +9,15 @@ import { $, state } from "./state.js";
 
 /** @param {View} view @param {number | null} time @param {(time: number) => string} marked what is marked on a candle */
 export function tell(view, time, marked) {
-  const at = time == null ? view.list.length - 1 : view.list.findIndex((slot) => slot.time === time);
+  const newest = view.list.findLastIndex((slot) => slot.candle);
+  const at = time != null ? view.list.findIndex((slot) => slot.time === time) : newest < 0 ? view.list.length - 1 : newest;
   const slot = view.list[at];
   if (!slot) { $("numbers").textContent = ""; $("lines").textContent = ""; return; }
   tellDay(dateOf(slot.time));
   $("hint").hidden = slot.candle !== null;
   if (!slot.candle) {
+    $("numbers").textContent = "";
+    $("lines").textContent = "";
     $("hint").textContent = `${moment(slot.time, view.daily)} — ${reason(view.list, at, state.days)}`;
     return;
   }

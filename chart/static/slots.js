@@ -43,10 +43,10 @@ export function reason(list, at, days) {
   if (status === "MISSING") return "수집되지 않았습니다. fetch_minute_data.py 가 채웁니다.";
   if (status === "NO_TRADES") return `하루 내내 거래가 없었습니다.${day?.note ? ` ${day.note}` : ""}`;
   if (status === "COMPLETE") return "아무도 거래하지 않았습니다.";
+  if (status === "UNPROVEN") return "KIS가 두 번 모두 보여 주지 않았습니다. 거래가 없었는지는 증명되지 않았습니다.";
   const next = list.slice(at + 1).find((slot) => slot.candle)?.candle;
   if (next && next.status !== "RUNNING" && dateOf(next.time) === day?.day && next.vwap != null) {
     return "아무도 거래하지 않았습니다(다음 캔들의 거래대금이 증명합니다).";
   }
-  if (status === "UNPROVEN") return "KIS가 두 번 모두 보여 주지 않았습니다. 거래가 없었는지는 증명되지 않았습니다.";
   return "KIS가 아직 보여 주지 않았습니다.";
 }

@@ -33,7 +33,8 @@ export function showTable(view) {
 /** One candle to the left or right, read aloud. @param {View} view @param {number} step @returns {number | null} its time */
 export function walk(view, step) {
   const hovered = state.hovered;
-  const from = hovered == null ? view.candles.length : view.candles.findIndex((candle) => candle.time >= hovered);
+  const behind = view.candles.findIndex((candle) => candle.time >= (hovered ?? Infinity));
+  const from = behind < 0 ? view.candles.length : behind;
   const candle = view.candles[Math.min(view.candles.length - 1, Math.max(0, from + step))];
   if (!candle) return null;
   view.chart.setCrosshairPosition(candle.close, candle.time, view.price);

@@ -109,7 +109,8 @@ export class View {
 
   /** The newest candle changed. @param {Candle} candle */
   update(candle) {
-    this.candles[this.candles.length - 1] = candle;
+    if (this.candles.at(-1)?.time === candle.time) this.candles.pop();
+    this.candles.push(candle);
     this.list[this.list.length - 1] = { time: candle.time, candle };
     this.price.update(this.bar(candle));
     this.volume.update(this.traded(candle));
