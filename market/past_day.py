@@ -164,8 +164,9 @@ def check_day(minutes: Minutes, session: Session, told: DailyAnswer, *, is_fresh
 
 def believed(verdict: Verdict) -> Verdict:
     """The day as KIS tells it again and again: stored, with the reason as its note."""
-    note = " · ".join(filter(None, (*verdict.doubts, verdict.note)))
-    return verdict._replace(status=UNPROVEN, note=note, doubts=(), odd="")
+    parts = [*verdict.doubts, *filter(None, (verdict.note or "").split(" · "))]
+    parts.sort(key=lambda part: part != BELIEVED_HOURS)  # first: the plan looks for it, and a long note is cut
+    return verdict._replace(status=UNPROVEN, note=" · ".join(parts), doubts=(), odd="")
 
 
 def digest(*what: object) -> str:

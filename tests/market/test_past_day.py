@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
+from market import past_day
 from market.candles import Row
 from market.daily import DailyCandle
 from market.hours import TradingCalendar
@@ -29,3 +30,11 @@ def test_a_last_turnover_of_nothing_is_a_doubt_and_no_crash() -> None:
     first = datetime(2026, 11, 20, 10)
     rows = [Row(first, 100, 100, 100, 100, 10, 9_000), Row(datetime(2026, 11, 20, 15, 30), 100, 100, 100, 100, 10, 0)]
     assert check_day(Minutes(rows), SESSION, {FRIDAY: DailyCandle(100, 100, 100, 100, 20)}).doubts
+
+
+def test_the_hours_that_rows_showed_stand_first_where_a_long_note_is_cut() -> None:
+    doubts = ("의심" * 200, "또 의심" * 100)
+    note = past_day.believed(
+        past_day.Verdict([], "COMPLETE", f"다른 말 · {past_day.BELIEVED_HOURS}", doubts=doubts)
+    ).note
+    assert note == " · ".join([past_day.BELIEVED_HOURS, *doubts, "다른 말"])
