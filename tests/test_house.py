@@ -73,6 +73,10 @@ def test_a_door_imports_what_its_floor_may(door: str) -> None:
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module.split(".")[0])
     assert found & house <= MAY_IMPORT[door]
+    if door != "db.py":
+        assert not found & {"connectorx", "mysql", "sqlite3"}
+    if door != "kis_token.py":
+        assert not found & {"aiohttp", "apprise", "http", "httpx", "redis", "requests", "urllib3", "websockets"}
 
 
 def test_a_wing_is_told_by_one_docstring() -> None:
