@@ -61,14 +61,17 @@ class DailyCandles:
         return known or self._answer(symbol, self._beyond - DAILY_SPAN, self._beyond)
 
     def _answer(self, symbol: str, first: date, last: date) -> DailyAnswer:
-        """One call's candles; rows of other dates count as nothing.
+        """One call's candles; rows of other dates count as nothing. Raises `BadRow`.
 
         A row that cannot be read, time and again, costs its day's second opinion, not that of the others.
         """
         for attempt in range(EMPTY_TRIES):
+            is_last = attempt == EMPTY_TRIES - 1
             try:
-                rows = parse_daily(self._client.daily(symbol, first, last), strict=attempt < EMPTY_TRIES - 1)
+                rows = parse_daily(self._client.daily(symbol, first, last), strict=not is_last)
             except BadRow:
+                if is_last:
+                    raise
                 continue
             if inside := {day: candle for day, candle in rows.items() if first <= day <= last}:
                 return inside

@@ -25,15 +25,18 @@ DailyAnswer = dict[date, DailyCandle | None]
 def parse_daily(raws: Iterable[object], *, strict: bool = True) -> DailyAnswer:
     """Daily rows by date. Raises `BadRow` for one that cannot be read, or that came twice with different values.
 
-    Not `strict`: such a row stands for a day that KIS cannot tell; one without a date tells of none and is left out.
+    Not `strict`: such a row stands for a day that KIS cannot tell; one without a date tells of none and is left out,
+    unless no row has one: that is no answer, and a `BadRow`.
     """
     found: DailyAnswer = {}
+    undated: BadRow | None = None
     for raw in raws:
         try:
             day = _date(raw)
-        except BadRow:
+        except BadRow as error:
             if strict:
                 raise
+            undated = error
             continue
         try:
             candle = _candle(raw)
@@ -45,6 +48,8 @@ def parse_daily(raws: Iterable[object], *, strict: bool = True) -> DailyAnswer:
             if strict:
                 raise BadRow(f"{day} 일봉이 서로 다른 값으로 두 번 왔습니다.")
             found[day] = None
+    if undated and not found:
+        raise undated
     return found
 
 
