@@ -6,11 +6,14 @@ import { seconds } from "./format.js";
 /** @typedef {import("./slots.js").Day} Day */
 /** @typedef {{symbol: string, name: string, price: number | null, change_percent: number | null, status: string, previous_close: number | null, time: string | null, turnover: number, trace: number[]}} Row */
 
-/** @param {string} path @param {Record<string, string | number>} [query] @returns {Promise<any>} */
-async function get(path, query = {}) {
+export class NoAnswer extends Error {}
+
+/** @param {string} path @param {Record<string, string | number>} [query] @param {number[]} [also] answers that are JSON, too @returns {Promise<any>} */
+async function get(path, query = {}, also = []) {
   const text = new URLSearchParams(Object.entries(query).map(([key, value]) => [key, String(value)]));
-  const answer = await fetch(`${path}?${text}`, { credentials: "same-origin" });
-  if (!answer.ok && answer.status !== 503) throw new Error(await answer.text());
+  const asked = { credentials: /** @type {RequestCredentials} */ ("same-origin"), signal: AbortSignal.timeout(30_000) };
+  const answer = await fetch(`${path}?${text}`, asked).catch(() => { throw new NoAnswer("차트 서버가 답하지 않습니다."); });
+  if (!answer.ok && !also.includes(answer.status)) throw new Error((await answer.text()) || `HTTP ${answer.status}`);
   return answer.json();
 }
 
@@ -21,7 +24,7 @@ export const candleOf = (raw) => ({ ...raw, time: seconds(raw.time) });
 export const symbols = () => get("/api/symbols");
 /** @param {string} symbol @param {string} first @param {string} last @returns {Promise<Day[]>} */
 export const days = (symbol, first, last) => get("/api/days", { symbol, from: first, to: last });
-export const health = () => get("/health");
+export const health = () => get("/health", {}, [503]);
 
 /** @param {string} symbol @param {number | "day"} interval @param {Record<string, string | number>} [more] @returns {Promise<Candle[]>} */
 export async function candles(symbol, interval, more = {}) {

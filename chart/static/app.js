@@ -1,11 +1,11 @@
 /** The page: what is asked for, when it is drawn, and what every button and key does. */
 
 import * as api from "./api.js";
-import { guessDays, learnDays } from "./days.js";
 import { dateOf } from "./format.js";
 import { tell as tellOf } from "./legend.js";
 import { List } from "./list.js";
 import { Live } from "./live.js";
+import { load, loadBefore } from "./load.js";
 import { Overlay } from "./overlay.js";
 import { daysOf, placesOf, rangeSeen } from "./range.js";
 import { slots } from "./slots.js";
@@ -16,12 +16,12 @@ import * as words from "./words.js";
 
 /** @typedef {import("./state.js").Interval} Interval */
 
-const PAGE = 400;
+const SOON = 300; // ms that the old candles may stand under the new name
 
 const view = new View($("chart"));
 const overlay = new Overlay(view, { complain: words.complain, go, tell: () => tell(state.hovered) });
 const list = new List((symbol) => choose(symbol));
-const live = new Live(hear, (up) => { state.up = up; words.tellState(view); if (up && state.candles.size) refresh(); });
+const live = new Live(hear, (up) => { state.up = up; words.tellState(view); if (up && (state.stale || (state.turn && state.drawn === state.turn))) refresh(); });
 
 const tell = (/** @type {number | null} */ time) => tellOf(view, time, (at) => overlay.said(at));
 const mark = () => words.mark(view, list);
@@ -32,32 +32,70 @@ function choose(symbol) {
   if (symbol !== state.symbol) show(symbol, state.interval);
 }
 
-/** @param {string} symbol @param {Interval} interval */
+/** @param {Interval | undefined} interval */
+const chooseInterval = (interval) => { if (interval && interval !== state.interval) show(state.symbol, interval); };
+
+/** @param {string} symbol @param {Interval} interval @returns {Promise<boolean>} whether it is what is shown now */
 async function show(symbol, interval) {
-  Object.assign(state, { symbol, interval, all: false, hovered: null, seen: null, settled: false });
+  Object.assign(state, { symbol, interval, hovered: null, seen: null, settled: false, stale: false, failed: "", newDay: "", candles: new Map(), days: new Map() });
   overlay.clear();
   const turn = ++state.turn;
-  [state.candles, state.days] = [new Map(), new Map()];
   mark();
   live.want([[symbol, interval]]);
-  try {
-    const [found] = await Promise.all([api.candles(symbol, interval, wanted()), clock.then(guessDays)]);
-    if (turn !== state.turn) return;
-    for (const candle of found) if (!state.candles.has(candle.time)) state.candles.set(candle.time, candle);
-    await learnDays();
-    if (turn !== state.turn) return;
-    redraw();
-    look();
-    settle(turn);
-    $("chart").dataset.ready = `${symbol} ${interval}`;
-    $("empty").hidden = found.length > 0;
-    $("empty").textContent = "저장된 캔들이 아직 없습니다. fetch_minute_data.py 나 realtime_updater.py 가 채우면 바로 나타납니다.";
-  } catch (error) {
-    words.complain(error);
-  }
+  setTimeout(() => { if (turn === state.turn && state.drawn !== turn) blank(state.failed || "캔들을 받는 중…"); }, SOON);
+  await fill();
+  return turn === state.turn && state.drawn === turn;
 }
 
-const wanted = () => (state.range ? daysOf(state.range) : { limit: PAGE });
+/** Asks for what is shown and draws it; what fails is stale and asked for again with the next poll. */
+async function fill() {
+  const turn = state.turn;
+  Object.assign(state, { loading: turn, stale: false });
+  try {
+    if (!(await load(clock))) return;
+    state.failed = "";
+    if (state.drawn !== turn) begin(turn);
+    else if (!view.inPlace(redraw)) look();
+    words.tellEmpty(state.candles.size ? "" : "저장된 캔들이 아직 없습니다. fetch_minute_data.py 나 realtime_updater.py 가 채우면 바로 나타납니다.");
+  } catch (error) {
+    if (turn === state.turn) fail(error);
+    return;
+  } finally {
+    if (state.loading === turn) state.loading = 0;
+  }
+  if (state.stale) await fill();
+}
+
+/** After a reconnection, or when a day is known better. */
+async function refresh() {
+  state.stale = true;
+  if (state.loading !== state.turn) await fill();
+}
+
+/** @param {unknown} error */
+function fail(error) {
+  state.stale = true;
+  state.failed = `캔들을 받지 못해 다시 시도합니다. ${error instanceof Error ? error.message : error}`;
+  if (state.drawn !== state.turn) blank(state.failed);
+  words.tellState(view);
+}
+
+/** Rather nothing than the candles of another one. @param {string} why */
+function blank(why) {
+  view.set([], state.interval === "day", state.days);
+  tell(null);
+  overlay.draw();
+  words.tellEmpty(why);
+}
+
+/** The first time: looked at where it is wanted. @param {number} turn */
+function begin(turn) {
+  redraw();
+  look();
+  state.drawn = turn;
+  settle(turn);
+  $("chart").dataset.ready = `${state.symbol} ${state.interval}`;
+}
 
 /** The chart tells of its own first choice of a range, too: nobody moved there. @param {number} turn */
 function settle(turn) {
@@ -86,13 +124,13 @@ function latest() {
 /** To a moment, however long ago: of what is not loaded yet, its days are asked for.
  * @param {string} symbol @param {Interval} interval @param {number} time */
 async function go(symbol, interval, time) {
-  const held = () => view.list.length > 0 && view.list[0].time <= time && (!state.range || dateOf(time) <= daysOf(state.range).to);
+  const held = () => view.list[0]?.time <= time && (!state.range || dateOf(time) <= daysOf(state.range).to);
   if (symbol !== state.symbol || interval !== state.interval || !held()) {
     state.range = null;
-    await show(symbol, interval);
+    if (!(await show(symbol, interval))) return;
     if (!held()) {
       state.range = [dateOf(time - 4 * 86400), dateOf(time)];
-      await show(symbol, interval);
+      if (!(await show(symbol, interval))) return;
     }
   }
   const at = view.list.findLastIndex((slot) => slot.time <= time);
@@ -122,25 +160,9 @@ function soonKeep(places) {
 
 function redraw() {
   const candles = [...state.candles.values()].sort((a, b) => a.time - b.time);
-  view.set(slots(candles, state.days, state.interval, now()), state.interval === "day");
-  tell(null);
+  view.set(slots(candles, state.days, state.interval, now()), state.interval === "day", state.days);
+  tell(state.hovered);
   overlay.draw();
-}
-
-/** After a reconnection: what was missed. */
-async function refresh() {
-  const turn = state.turn;
-  try {
-    const found = await api.candles(state.symbol, state.interval, wanted());
-    if (turn !== state.turn) return;
-    const until = found.at(-1)?.time ?? 0;
-    const later = [...state.candles.values()].filter((candle) => candle.time > until);
-    state.candles = new Map([...found, ...later].map((candle) => [candle.time, candle]));
-    state.all = false; // what was loaded further left is asked for again
-    state.days = new Map();
-    await learnDays();
-    if (turn === state.turn) redraw();
-  } catch { /* the next reconnection tries again */ }
 }
 
 /** @param {any} message */
@@ -149,32 +171,33 @@ function hear(message) {
   if (message.symbol !== state.symbol) return;
   if (message.type === "day") return refresh();
   if (message.interval !== state.interval) return;
-  state.heard = Date.now();
-  const candle = api.candleOf(message);
+  const candle = { ...api.candleOf(message), told: ++state.told };
   if (state.range && dateOf(candle.time) > daysOf(state.range).to) return words.tellPrice(candle);
-  const newest = view.list.at(-1)?.time;
+  const [drawn, first] = [state.drawn === state.turn, view.candles[0]?.time ?? 0];
+  if (drawn && candle.time < first) return; // what lies between is not held
+  const traded = state.candles.get(candle.time)?.volume !== candle.volume;
   state.candles.set(candle.time, candle);
-  if (!view.list.length) return;
-  if (candle.time === newest) view.update(candle);
+  if (words.newest() === candle) words.tellPrice(candle);
+  if (drawn) add(candle, traded);
+}
+
+/** @param {import("./state.js").Candle} candle @param {boolean} traded not only told again, as to every new listener */
+function add(candle, traded) {
+  if (traded) state.heard = Date.now();
+  const [empty, day] = [!view.list.length, dateOf(candle.time)];
+  if (candle.time === view.list.at(-1)?.time) view.update(candle);
   else redraw();
-  $("empty").hidden = true;
+  if (empty) look();
+  words.tellEmpty("");
   if (state.hovered == null) tell(null);
-  if (candle.time >= (view.candles.at(-1)?.time ?? 0)) words.tellPrice(candle);
+  if (!state.days.has(day) && state.newDay !== day) { state.newDay = day; refresh(); }
 }
 
 async function older() {
   if (state.busy || state.all || !view.candles.length) return;
   state.busy = true;
-  const turn = state.turn;
   try {
-    const first = view.candles[0].time;
-    const today = view.candles.filter((candle) => dateOf(candle.time) === dateOf(first)).length;
-    const found = await api.candles(state.symbol, state.interval, { to: dateOf(first), limit: Math.min(5000, today + 2 * PAGE) });
-    if (turn !== state.turn) return;
-    const before = state.candles.size;
-    for (const candle of found) if (candle.time < first) state.candles.set(candle.time, candle);
-    state.all = state.candles.size === before;
-    if (!state.all) await addLeft();
+    if (await loadBefore(view.candles)) view.inPlace(redraw);
   } catch (error) {
     words.complain(error);
   } finally {
@@ -182,37 +205,28 @@ async function older() {
   }
 }
 
-/** What is seen stays where it is. */
-async function addLeft() {
-  await learnDays();
-  const [range, length] = [view.chart.timeScale().getVisibleLogicalRange(), view.list.length];
-  redraw();
-  const more = view.list.length - length;
-  if (range) view.chart.timeScale().setVisibleLogicalRange({ from: range.from + more, to: range.to + more });
-}
-
 async function poll() {
   try {
     const rows = await api.symbols();
     state.rows = new Map(rows.map((row) => [row.symbol, row]));
     list.show(rows);
-    if (!state.symbol || !state.rows.has(state.symbol)) await show(rows[0].symbol, state.interval);
-    else if (!view.list.length && !state.turn) await show(state.symbol, state.interval);
+    if (rows.length && !state.rows.has(state.symbol)) await show(rows[0].symbol, state.interval);
     mark();
-    if (state.settled && !view.candles.length && rows.find((row) => row.symbol === state.symbol)?.price != null) refresh();
-  } catch { /* the state line tells */ }
+    if (state.stale || (state.settled && !view.candles.length && state.rows.get(state.symbol)?.price != null)) await refresh();
+  } catch (error) {
+    if (!state.rows.size) words.complain(error);
+  }
 }
 
 async function pollHealth() {
   try {
     state.health = await api.health();
     state.ahead = Date.parse(`${state.health.now.slice(0, 19)}Z`) / 1000 - Date.now() / 1000;
-  } catch { /* the state line tells */ }
+  } catch (error) {
+    if (error instanceof api.NoAnswer) live.lost();
+  }
   words.tellState(view);
 }
-
-/** @param {Interval | undefined} interval */
-const chooseInterval = (interval) => { if (interval && interval !== state.interval) show(state.symbol, interval); };
 
 /** @param {string} study */
 function toggle(study) {
@@ -230,14 +244,14 @@ function repaint() {
 
 /** @param {number} step */
 function read(step) {
-  const time = walk(view, step);
-  if (time != null) { state.hovered = time; tell(time); }
+  state.hovered = walk(view, step) ?? state.hovered;
+  tell(state.hovered);
 }
 
 /** @param {KeyboardEvent} event */
 function key(event) {
-  const typing = /** @type {Element} */ (event.target).matches("input, dialog *");
-  if (event.ctrlKey || event.metaKey || event.altKey || typing) return;
+  const elsewhere = /** @type {Element} */ (event.target).matches("input") || document.querySelector("dialog[open]");
+  if (event.ctrlKey || event.metaKey || event.altKey || elsewhere) return;
   if (event.key === "/") { document.body.classList.add("listing"); list.search.focus(); }
   else if (event.key >= "1" && event.key <= "8") chooseInterval(INTERVALS[Number(event.key) - 1]);
   else if (event.target === $("chart") && event.key === "ArrowLeft") read(-1);

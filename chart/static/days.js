@@ -5,27 +5,25 @@ import { dateOf } from "./format.js";
 import { daysOf } from "./range.js";
 import { now, state } from "./state.js";
 
+/** @typedef {import("./slots.js").Day} Day */
+
 /** Calendar days that hold a page of candles of a symbol that trades in every minute. @type {Record<string, number>} */
 const REACH = { 1: 5, 3: 8, 5: 12, 10: 20, 15: 28, 30: 50, 60: 95, day: 400 };
 
 /** Beside the candles, before it is known how far they reach: one question less to wait for. */
 export async function guessDays() {
-  const today = dateOf(now());
-  const { from, to } = state.range ? daysOf(state.range) : { from: dateOf(now() - REACH[state.interval] * 86400), to: today };
-  await askDays(from, to);
+  const { from, to } = state.range ? daysOf(state.range) : { from: dateOf(now() - REACH[state.interval] * 86400), to: dateOf(now()) };
+  return askDays(from, to);
 }
 
-/** Asks where the candles begin before the days that are known. */
-export async function learnDays() {
-  const first = Math.min(...state.candles.keys());
-  const [known] = state.days.keys();
-  if (first === Infinity || known <= dateOf(first)) return;
-  await askDays(dateOf(first), state.range ? daysOf(state.range).to : dateOf(now()));
+/** Asks again where the candles begin before the days that are known. @param {Map<string, Day>} known @param {number | undefined} first */
+export async function daysBack(known, first) {
+  const [oldest] = known.keys();
+  if (first == null || oldest <= dateOf(first)) return known;
+  return askDays(dateOf(first), state.range ? daysOf(state.range).to : dateOf(now()));
 }
 
-/** @param {string} first @param {string} last */
+/** @param {string} first @param {string} last @returns {Promise<Map<string, Day>>} */
 async function askDays(first, last) {
-  const turn = state.turn;
-  const found = await api.days(state.symbol, first, last);
-  if (turn === state.turn) state.days = new Map(found.map((day) => [day.day, day]));
+  return new Map((await api.days(state.symbol, first, last)).map((day) => [day.day, day]));
 }

@@ -48,11 +48,11 @@ export const DAYS = {
   COMPLETE: "확정된 날", NO_TRADES: "거래 없는 날", UNPROVEN: "증명되지 않은 날", PROVISIONAL: "잠정", MISSING: "수집되지 않은 날",
 };
 
-/** What is known of a candle. @param {{status: string, vwap: number | null}} candle @returns {[string, string]} */
+/** What is known of a candle: a turnover proves nothing of a day that is not verified. @param {{status: string, vwap: number | null}} candle @returns {[string, string]} */
 export function proof(candle) {
   if (candle.status === "RUNNING") return ["running", "진행 중"];
-  const by = candle.vwap == null ? "" : " · 거래대금으로 증명";
-  if (candle.status === "UNPROVEN") return ["unproven", `증명 안 됨${by}`];
-  if (candle.status === "PROVISIONAL") return candle.vwap == null ? ["provisional", "잠정"] : ["proven-soon", `잠정${by}`];
-  return candle.vwap == null ? ["stored", "확정"] : ["proven", `확정${by}`];
+  const known = candle.vwap == null ? "" : " · 거래대금 있음";
+  if (candle.status === "UNPROVEN") return ["unproven", `증명 안 됨${known}`];
+  if (candle.status === "PROVISIONAL") return [known ? "proven-soon" : "provisional", `잠정${known}`];
+  return known ? ["proven", "확정 · 거래대금으로 증명"] : ["stored", "확정"];
 }

@@ -12,13 +12,12 @@ export function tell(view, time, marked) {
   const newest = view.list.findLastIndex((slot) => slot.candle);
   const at = time != null ? view.list.findIndex((slot) => slot.time === time) : newest < 0 ? view.list.length - 1 : newest;
   const slot = view.list[at];
-  if (!slot) { $("numbers").textContent = ""; $("lines").textContent = ""; return; }
-  tellDay(dateOf(slot.time));
-  $("hint").hidden = slot.candle !== null;
-  if (!slot.candle) {
+  tellDay(slot ? dateOf(slot.time) : "");
+  $("hint").hidden = !slot || slot.candle !== null;
+  if (!slot?.candle) {
     $("numbers").textContent = "";
     $("lines").textContent = "";
-    $("hint").textContent = `${moment(slot.time, view.daily)} — ${reason(view.list, at, state.days)}`;
+    if (slot) $("hint").textContent = `${moment(slot.time, view.daily)} — ${reason(view.list, at, state.days)}`;
     return;
   }
   const index = view.candles.findIndex((candle) => candle.time === slot.time);
@@ -69,8 +68,8 @@ function fill(box, pairs) {
 function tellDay(date) {
   const day = state.days.get(date);
   $("day").hidden = !day;
+  $("note").textContent = day?.note ?? "";
   if (!day) return;
   $("day").textContent = `${Number(date.slice(5, 7))}.${Number(date.slice(8))} ${DAYS[day.status] ?? day.status}`;
   $("day").dataset.status = day.status;
-  $("note").textContent = day.note ?? "";
 }

@@ -68,6 +68,7 @@ export class List {
     this.box = /** @type {HTMLElement} */ (document.getElementById("list"));
     this.search = /** @type {HTMLInputElement} */ (document.getElementById("search"));
     this.none = /** @type {HTMLElement} */ (document.getElementById("none"));
+    this.spoken = /** @type {HTMLElement} */ (document.getElementById("spoken"));
     this.items = /** @type {Map<string, Item>} */ (new Map());
     this.active = /** @type {Item | null} */ (null);
     this.box.addEventListener("click", (event) => {
@@ -115,10 +116,12 @@ export class List {
     this.active = item ?? null;
     item?.button.classList.add("active");
     item?.box.scrollIntoView({ block: "nearest" });
+    if (item) this.spoken.textContent = [item.name, item.code, item.price, item.change].map((part) => part.textContent).join(" ");
   }
 
   /** @param {KeyboardEvent} event */
   key(event) {
+    if (event.isComposing) return; // half a syllable: the key is the input method's
     const shown = this.shown();
     const at = this.active ? shown.indexOf(this.active) : -1;
     if (event.key === "ArrowDown") this.point(shown[Math.min(shown.length - 1, at + 1)]);

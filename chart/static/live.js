@@ -1,5 +1,7 @@
 /** The WebSocket: one list of what is wanted, said again after every reconnection; 1 → 15 s between attempts. */
 
+const LASTED = 60_000; // ms after which a connection was a good one: the next pause is short again
+
 export class Live {
   /** @param {(message: any) => void} hear @param {(up: boolean) => void} change */
   constructor(hear, change) {
@@ -28,16 +30,30 @@ export class Live {
     const address = new URL("/ws", location.href);
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
     const socket = (this.socket = new WebSocket(address));
+    let opened = Infinity;
     socket.onopen = () => {
-      this.pause = 1;
+      opened = Date.now();
       this.say();
       this.change(true);
     };
-    socket.onmessage = (event) => this.hear(JSON.parse(event.data));
-    socket.onclose = () => {
-      this.change(false);
-      this.timer = setTimeout(() => this.connect(), this.pause * 1000);
-      this.pause = Math.min(15, this.pause * 2);
-    };
+    socket.onmessage = (event) => { if (socket === this.socket) this.hear(JSON.parse(event.data)); };
+    socket.onclose = () => { if (socket === this.socket) this.again(Date.now() - opened > LASTED); };
+  }
+
+  /** Not all pages at the same moment. @param {boolean} lasted */
+  again(lasted) {
+    if (lasted) this.pause = 1;
+    this.change(false);
+    this.timer = setTimeout(() => this.connect(), this.pause * (500 + 500 * Math.random()));
+    this.pause = Math.min(15, this.pause * 2);
+  }
+
+  /** The server does not answer: a line that looks open leads nowhere. */
+  lost() {
+    if (this.socket?.readyState !== WebSocket.OPEN) return;
+    const socket = this.socket;
+    this.socket = null;
+    socket.close();
+    this.again(false);
   }
 }

@@ -1,6 +1,6 @@
 /** Lines that follow from candles; null where there are too few. Pure. */
 
-/** @typedef {{time: number, open: number, high: number, low: number, close: number, volume: number, vwap: number | null, status: string}} Candle */
+/** @typedef {{time: number, open: number, high: number, low: number, close: number, volume: number, vwap: number | null, status: string, told?: number}} Candle */
 /** @typedef {(number | null)[]} Line */
 
 /** @param {Line} values @param {number} length @returns {Line} */

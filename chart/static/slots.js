@@ -8,11 +8,20 @@ import { dateOf } from "./format.js";
 
 const minuteOf = (/** @type {string} */ text) => Number(text.slice(0, 2)) * 60 + Number(text.slice(3));
 
-/** The windows of a day that trades: none in the last ten minutes before the close, when only orders gather.
- * @param {Day} day @param {number} length minutes @returns {number[]} */
-function windows(day, length) {
-  const midnight = Date.parse(`${day.day}T00:00:00Z`) / 1000;
+/** Labels of a past CSAT day lie a minute early, 09:59–16:29: seen by what stands before the open or where only orders gather.
+ * @param {Candle[]} candles @param {Day} day @param {number} length minutes */
+function isEarly(candles, day, length) {
   const [open, close] = [minuteOf(day.open), minuteOf(day.close)];
+  if (open !== 600 || close !== 990) return false;
+  const minutes = candles.filter((candle) => dateOf(candle.time) === day.day).map((candle) => (candle.time % 86400) / 60);
+  return minutes.some((at) => at < open - (open % length) || (length <= 10 && at >= close - 10 && at < close));
+}
+
+/** The windows of a day that trades: none in the last ten minutes before the close, when only orders gather.
+ * @param {Day} day @param {number} length minutes @param {boolean} early @returns {number[]} */
+function windows(day, length, early) {
+  const midnight = Date.parse(`${day.day}T00:00:00Z`) / 1000;
+  const [open, close] = [day.open, day.close].map((text) => minuteOf(text) - Number(early));
   const minutes = [];
   for (let minute = open; minute < close - 10; minute += 1) minutes.push(minute - (minute % length));
   minutes.push(close - (close % length));
@@ -27,7 +36,7 @@ export function slots(candles, days, interval, now) {
   const last = candles.at(-1)?.time ?? 0;
   const seen = new Set(candles.map((candle) => dateOf(candle.time)));
   for (const day of days.values()) {
-    const all = interval === "day" ? [Date.parse(`${day.day}T00:00:00Z`) / 1000] : windows(day, interval);
+    const all = interval === "day" ? [Date.parse(`${day.day}T00:00:00Z`) / 1000] : windows(day, interval, isEarly(candles, day, interval));
     const until = interval === "day" ? now : Math.max(last, now - 60 * interval - 5);
     for (const time of seen.has(day.day) ? all : all.slice(0, 1)) {
       if (time > first && time <= until && time < now && !found.has(time)) found.set(time, { time, candle: null });
@@ -44,9 +53,5 @@ export function reason(list, at, days) {
   if (status === "NO_TRADES") return `하루 내내 거래가 없었습니다.${day?.note ? ` ${day.note}` : ""}`;
   if (status === "COMPLETE") return "아무도 거래하지 않았습니다.";
   if (status === "UNPROVEN") return "KIS가 두 번 모두 보여 주지 않았습니다. 거래가 없었는지는 증명되지 않았습니다.";
-  const next = list.slice(at + 1).find((slot) => slot.candle)?.candle;
-  if (next && next.status !== "RUNNING" && dateOf(next.time) === day?.day && next.vwap != null) {
-    return "아무도 거래하지 않았습니다(다음 캔들의 거래대금이 증명합니다).";
-  }
-  return "KIS가 아직 보여 주지 않았습니다.";
+  return "아직 저장된 캔들이 없습니다. 거래가 없었는지는 그날이 확정될 때 증명됩니다.";
 }

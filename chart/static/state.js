@@ -20,12 +20,20 @@ export const state = {
   candles: /** @type {Map<number, Candle>} */ (new Map()),
   days: /** @type {Map<string, Day>} */ (new Map()),
   turn: 0, // counts what was shown: an answer to an earlier question is nobody's
+  drawn: 0, // the turn whose candles the chart shows
+  loading: 0, // the turn that is being asked for
+  loads: 0, // counts the answers that were taken
+  told: 0, // counts the candles that came by themselves
+  stale: false, // to be asked for again
+  failed: "", // why it could not be read
+  newDay: "", // begun while the page was open
   busy: false,
   settled: false, // drawn, and looked at where it is wanted
   all: false, // nothing older is left
   hovered: /** @type {number | null} */ (null),
   up: false,
   heard: 0,
+  complaint: { text: "", until: 0 },
   health: /** @type {any} */ (null),
   ahead: 0,
 };

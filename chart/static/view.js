@@ -21,6 +21,7 @@ export class View {
     this.box = box;
     this.daily = false;
     this.list = /** @type {Slot[]} */ ([]);
+    this.days = /** @type {Map<string, import("./slots.js").Day>} */ (new Map());
     this.candles = /** @type {Candle[]} */ ([]);
     this.drawn = /** @type {Drawn[]} */ ([]);
     this.studies = new Set(["ma", "vwap"]);
@@ -80,21 +81,34 @@ export class View {
     this.price.applyOptions({
       upColor: up, downColor: down, borderUpColor: up, borderDownColor: down, wickUpColor: up, wickDownColor: down,
     });
-    if (this.list.length) this.set(this.list, this.daily);
+    if (this.list.length) this.set(this.list, this.daily, this.days);
   }
 
-  /** Everything anew. @param {Slot[]} list @param {boolean} daily */
-  set(list, daily) {
-    this.daily = daily;
-    this.list = list;
+  /** Everything anew. @param {Slot[]} list @param {boolean} daily @param {Map<string, import("./slots.js").Day>} days */
+  set(list, daily, days) {
+    [this.list, this.daily, this.days] = [list, daily, days];
     this.candles = list.flatMap((slot) => slot.candle ?? []);
     this.price.setData(list.map((slot) => slot.candle ? this.bar(slot.candle) : { time: slot.time }));
     this.volume.setData(this.candles.map((candle) => this.traded(candle)));
     this.ribbon.setData(list.map((slot) => this.mark(slot)));
     this.draw();
     this.level();
-    const days = this.candles.filter((candle, at) => at > 0 && dateOf(candle.time) !== dateOf(this.candles[at - 1].time));
-    this.breaks.set(daily ? [] : days.map((candle) => candle.time), color("line"));
+    const firsts = this.candles.filter((candle, at) => at > 0 && dateOf(candle.time) !== dateOf(this.candles[at - 1].time));
+    this.breaks.set(daily ? [] : firsts.map((candle) => candle.time), color("line"));
+  }
+
+  /** What is seen stays where it is; who follows the newest still does. @param {() => void} draw @returns {boolean} whether something was seen */
+  inPlace(draw) {
+    const [scale, { length }] = [this.chart.timeScale(), this.list];
+    const range = scale.getVisibleLogicalRange();
+    const left = Math.min(length - 1, Math.max(0, Math.round(range?.from ?? 0)));
+    const time = !range || range.to >= length - 1.5 ? null : this.list[left]?.time;
+    draw();
+    if (!range || !length) return false;
+    const at = time == null ? -1 : this.list.findIndex((slot) => slot.time >= time);
+    const more = at < 0 ? this.list.length - length : at - left;
+    scale.setVisibleLogicalRange({ from: range.from + more, to: range.to + more });
+    return true;
   }
 
   /** How many places the newest candles are shown in; few candles are not stretched over all of it. */
@@ -226,16 +240,17 @@ export class View {
     const start = this.candles.findIndex((candle) => dateOf(candle.time) === dateOf(last.time));
     const mark = (/** @type {number} */ price, /** @type {string} */ title) => this.levels.push(this.price.createPriceLine({ price, title, color: color("level"), lineWidth: 1, lineStyle: LineStyle.Dotted, axisLabelVisible: true, axisLabelColor: color("label") }));
     mark(this.candles[start].open, "시가");
-    if (start > 0) mark(this.candles[start - 1].close, "전일 종가");
+    const before = this.before(this.candles.length - 1);
+    if (before != null) mark(before, "전일 종가");
   }
 
-  /** The close that a candle's change is told against: the candle before, of a day the day before. @param {number} at */
+  /** The close that a candle's change is told against: of the session before; none where that one is not here. @param {number} at */
   before(at) {
     const day = dateOf(this.candles[at].time);
-    for (let back = at - 1; back >= 0; back -= 1) {
-      if (dateOf(this.candles[back].time) !== day) return this.candles[back].close;
-    }
-    return null;
+    const last = this.candles.slice(0, at).findLast((candle) => dateOf(candle.time) !== day);
+    if (!last) return null;
+    const between = [...this.days.values()].filter((one) => one.day > dateOf(last.time) && one.day < day);
+    return between.every((one) => one.status === "NO_TRADES") ? last.close : null;
   }
 
   /** @param {string} title */

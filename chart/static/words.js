@@ -1,6 +1,6 @@
 /** What is said around the chart: name and price at the top, which buttons are on, how old the newest data are, who is gone. */
 
-import { ago, moment, number, signed } from "./format.js";
+import { ago, moment, number, seconds, signed } from "./format.js";
 import { $, keepAddress, now, state } from "./state.js";
 
 /** @typedef {import("./math.js").Candle} Candle */
@@ -26,7 +26,7 @@ function press(kind, on) {
   }
 }
 
-const newest = () => [...state.candles.values()].reduce((a, b) => (a && a.time > b.time ? a : b), /** @type {Candle | null} */ (null));
+export const newest = () => [...state.candles.values()].reduce((a, b) => (a && a.time > b.time ? a : b), /** @type {Candle | null} */ (null));
 
 /** @param {Candle | null} candle the newest */
 export function tellPrice(candle) {
@@ -40,9 +40,16 @@ export function tellPrice(candle) {
   $("price").parentElement.dataset.way = String(way);
 }
 
-/** How old the newest data are, and who is gone. @param {View} view */
+/** In place of candles. @param {string} text "": they are there */
+export function tellEmpty(text) {
+  $("empty").hidden = !text;
+  $("empty").textContent = text;
+}
+
+/** How old the newest data are, and who is gone; announced only when it changes. @param {View} view */
 export function tellState(view) {
   const [kind, text] = stateText(view);
+  if (kind !== $("state").dataset.state) $("announced").textContent = text;
   $("state").dataset.state = kind;
   $("state").lastElementChild.textContent = text;
 }
@@ -50,18 +57,29 @@ export function tellState(view) {
 /** @param {View} view @returns {[string, string]} */
 function stateText(view) {
   if (!state.up) return ["down", "차트 서버와 끊겼습니다. 다시 연결하는 중… (보이는 것은 마지막으로 받은 값입니다)"];
+  if (Date.now() < state.complaint.until) return ["stale", state.complaint.text];
+  if (state.failed) return ["stale", state.failed];
   const last = view.candles.at(-1);
   if (!last) return ["waiting", "연결됨"];
-  const [length, running] = [state.interval === "day" ? 86400 : state.interval * 60, last.status === "RUNNING"];
-  const fresh = running && Date.now() - state.heard < 5000;
-  const age = Math.max(0, now() - last.time - (running ? 0 : length));
-  const said = fresh ? "실시간 · 방금 받음" : `최신 캔들 ${moment(last.time, view.daily)} · ${ago(age)}`;
+  const fresh = last.status === "RUNNING" && Date.now() - state.heard < 5000;
+  const said = fresh ? "실시간 · 방금 받음" : ageText(last);
   if (state.health && !state.health.healthy) return ["stale", `${said} · 업데이터: ${String(state.health.message).split("\n")[0].replace(/^\S+ /, "")}`];
   return ["live", said];
 }
 
-/** @param {unknown} error */
+/** Of the newest minute, whatever window it stands in; no age before the server's clock is known. @param {Candle} last */
+function ageText(last) {
+  const time = state.rows.get(state.symbol)?.time;
+  const minute = Math.max(time ? seconds(time) : 0, state.interval === 1 && last.status !== "RUNNING" ? last.time : 0);
+  if (!minute) return "연결됨";
+  return `최신 분봉 ${moment(minute, false)}${state.health ? ` · ${ago(Math.max(0, now() - minute - 60))}` : ""}`;
+}
+
+/** For a while: the state is told every second. @param {unknown} error */
 export function complain(error) {
+  const text = error instanceof Error ? error.message : String(error);
+  state.complaint = { text, until: Date.now() + 8000 };
+  $("announced").textContent = text;
   $("state").dataset.state = "stale";
-  $("state").lastElementChild.textContent = error instanceof Error ? error.message : String(error);
+  $("state").lastElementChild.textContent = text;
 }

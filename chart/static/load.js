@@ -1,0 +1,43 @@
+/** What is shown, as the server has it: candles and days asked for together, taken together. */
+
+import * as api from "./api.js";
+import { daysBack, guessDays } from "./days.js";
+import { dateOf } from "./format.js";
+import { daysOf } from "./range.js";
+import { state } from "./state.js";
+
+/** @typedef {import("./math.js").Candle} Candle */
+
+export const PAGE = 400;
+const MOST = 5000;
+
+/** As many as are held: what was loaded further left stays. */
+const wanted = () => (state.range ? daysOf(state.range) : { limit: Math.min(MOST, Math.max(PAGE, state.candles.size)) });
+
+/** What the answer does not name is gone; what was told since it was asked for is newer than it.
+ * @param {Promise<void>} clock the server's clock is known @returns {Promise<boolean>} false: another symbol or interval is shown by now */
+export async function load(clock) {
+  const { turn, told, symbol, interval } = state;
+  const [found, guessed] = await Promise.all([api.candles(symbol, interval, wanted()), clock.then(guessDays)]);
+  const first = found[0]?.time;
+  const days = await daysBack(guessed, first);
+  if (turn !== state.turn) return false;
+  const newer = [...state.candles.values()].filter((candle) => (candle.told ?? 0) > told && candle.time >= (first ?? 0));
+  state.candles = new Map([...found, ...newer].map((candle) => [candle.time, candle]));
+  Object.assign(state, { days, all: false, loads: state.loads + 1 });
+  return true;
+}
+
+/** What stands before the first of these. @param {Candle[]} candles @returns {Promise<boolean>} whether there is more to draw */
+export async function loadBefore(candles) {
+  const { turn, loads, symbol, interval } = state;
+  const [first, day] = [candles[0].time, dateOf(candles[0].time)];
+  const held = candles.filter((candle) => dateOf(candle.time) === day).length; // of its day
+  const found = await api.candles(symbol, interval, { to: day, limit: Math.min(MOST, held + 2 * PAGE) });
+  const days = await daysBack(state.days, found[0]?.time);
+  if (turn !== state.turn || loads !== state.loads) return false;
+  const before = found.filter((candle) => candle.time < first);
+  for (const candle of before) state.candles.set(candle.time, candle);
+  Object.assign(state, { days, all: !before.length });
+  return before.length > 0;
+}
