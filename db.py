@@ -239,13 +239,13 @@ class Store:
         self._link.transaction(lambda run: factors.make_ready(run, self._link.dialect))
         self._link.transaction(lambda run: factors.keep(run, symbol, found, naive(now)))
 
-    def spans(self, symbols: Sequence[str]) -> dict[str, tuple[datetime, datetime]]:
-        """First and last 1-minute candle of each symbol that has any, naive KST: the two ends of the key."""
+    def spans(self, before: Mapping[str, datetime]) -> dict[str, tuple[datetime, datetime]]:
+        """First and last 1-minute candle, before its moment, of each symbol that has any, naive KST."""
         found = {}
-        end = f"FROM stock_minute_prices{self._shape.hint} WHERE stock_symbol = %s AND minute_interval = %s"
-        for symbol in symbols if self._shape.prices else ():
-            sql = f"SELECT (SELECT MIN(timestamp) {end}), (SELECT MAX(timestamp) {end})"
-            first, last = self._read(sql, *[symbol, NAMES[1]] * 2)[0]
+        of = f"FROM stock_minute_prices{self._shape.hint} WHERE stock_symbol = %s AND minute_interval = %s"
+        ends = ", ".join(f"(SELECT {end}(timestamp) {of} AND timestamp < %s)" for end in ("MIN", "MAX"))
+        for symbol, moment in before.items() if self._shape.prices else ():
+            first, last = self._read(f"SELECT {ends}", *(symbol, NAMES[1], moment) * 2)[0]
             if first is not None:
                 found[symbol] = (moment_of(first), moment_of(last))
         return found

@@ -197,7 +197,8 @@ def check_closed(store: "Store", want: "Wanted", missing: Sequence["SymbolDay"])
         console.say(want.nothing_traded)
         return 0
     symbols = list(want.names)
-    console.say(check_table(want.names, want.days, missing, store.spans(symbols), unproven(store, symbols, want.days)))
+    spans = store.spans(dict.fromkeys(symbols, datetime.max))
+    console.say(check_table(want.names, want.days, missing, spans, unproven(store, symbols, want.days)))
     total = console.number(len(want.names) * len(want.days))
     if missing:
         lost = console.number(len(missing))

@@ -49,10 +49,18 @@ class Seen(NamedTuple):
         return self.turnover == before
 
 
+def read_until(kept: Coverage) -> datetime:
+    """The minute that ran at the last visit: rows from then on, if there are any, somebody else wrote."""
+    return floor(kept.verified_at) if kept.verified_at else datetime.min
+
+
 def stored_before(
     kept: Coverage, held: tuple[int, ...] | None, span: tuple[datetime, datetime] | None, session: Session
 ) -> Seen | None:
-    """How far a symbol's day is known by what is stored of it: by its coverage, where the table holds all of that."""
+    """How far a symbol's day is known by what is stored of it: by its coverage, where the table holds all of that.
+
+    `span`: its first and last row before `read_until`.
+    """
     ended = session.end.replace(tzinfo=None)
     if kept.status != PROVISIONAL and kept.verified_at and kept.verified_at >= ended:
         return Seen(ended)  # the authority has told of it
@@ -60,7 +68,7 @@ def stored_before(
     if not (whole and kept.status == PROVISIONAL and kept.verified_at):
         return None
     last = span[1] if span else datetime.min
-    return Seen(floor(kept.verified_at), last if last.date() == session.day else None)
+    return Seen(read_until(kept), last if last.date() == session.day else None)
 
 
 class Reading(NamedTuple):

@@ -20,7 +20,7 @@ from collect.round import LAST_ANSWERS, Round, hand_over
 from collect.settle import LOOK_BACK, Settle
 from collect.silence import Silence
 from collect.strangers import Strangers
-from collect.today import stored_before
+from collect.today import read_until, stored_before
 from collect.troubles import Troubles
 from collect.visits import Visits
 from db import Store
@@ -93,7 +93,7 @@ class Updater:
             ranked = self._store.turnover_rank(self._usual, session.day - LOOK_BACK)
             coverage = self._store.coverage(self._symbols, session.day, session.day)
             counts = self._store.counts(self._symbols, [session])
-            spans = self._store.spans([symbol for symbol, _ in coverage])
+            spans = self._store.spans({symbol: read_until(kept) for (symbol, _), kept in coverage.items()})
         active = ranked[: self._active_count]
         self._order = active + [symbol for symbol in self._symbols if symbol not in frozenset(active)]
         self._round_began, self.failing, self.left = None, {}, []

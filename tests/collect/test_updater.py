@@ -548,6 +548,20 @@ def test_a_restart_pages_back_where_rows_were_lost(make: Make):
     assert datetime(2026, 11, 20, 9, 30) in [row[2] for row in stored_rows(day.url, "005930") if row[1] == "ONE_MINUTE"]
 
 
+def test_a_restart_pages_back_to_what_it_has_read_itself_whoever_wrote_since(make: Make):
+    """The backend writes into the same table: its newest row says nothing of the minutes before it."""
+    day = make(at(9, 55), {"005930": "liquid"})
+    day.run(until=at(10, 0, 20))
+    execute(
+        day.url,
+        "INSERT INTO stock_minute_prices (stock_symbol, timestamp, minute_interval, open_price, high_price, low_price,"
+        " close_price, volume) VALUES ('005930', '2026-11-20 12:59:00', 'ONE_MINUTE', 1, 1, 1, 1, 1)",
+    )
+    day.clock.jump(at(13, 0, 10))
+    day.run(until=at(13, 1))
+    assert_provisional(day, "005930", at(12, 59))
+
+
 def test_before_the_first_minute_is_over_nothing_is_asked(make: Make):
     day = make(at(8, 59))
     day.run(until=at(9, 0, 50))

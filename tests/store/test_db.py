@@ -267,7 +267,9 @@ def test_turnover_ranks_the_most_traded_first_and_the_unknown_last_in_their_orde
 
 def test_spans_tell_the_first_and_the_last_minute(any_store: Store) -> None:
     put(any_store, full_day())
-    assert any_store.spans([SYMBOL, "000660"]) == {SYMBOL: (at(9), at(15, 30))}
+    assert any_store.spans({SYMBOL: datetime.max, "000660": datetime.max}) == {SYMBOL: (at(9), at(15, 30))}
+    assert any_store.spans({SYMBOL: at(15, 19)}) == {SYMBOL: (at(9), at(15, 18))}
+    assert any_store.spans({SYMBOL: at(9)}) == {}
 
 
 def test_many_threads_share_one_store(any_store: Store) -> None:

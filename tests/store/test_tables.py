@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -283,7 +284,7 @@ def test_read_only_makes_nothing_and_knows_of_nothing(any_database: Database) ->
     assert store.coverage([SYMBOL], DAY, DAY) == {}
     assert store.counts([SYMBOL], [SESSION]) == {}
     assert store.turnover_rank([SYMBOL], DAY) == [SYMBOL]
-    assert store.spans([SYMBOL]) == {}
+    assert store.spans({SYMBOL: datetime.max}) == {}
     assert stored(store) == {1: [], 5: [], 15: []}
     assert store.preflight(read_only=True) == lines
     store.close()
