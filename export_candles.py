@@ -11,8 +11,9 @@ nothing there, or days missing, unproven or provisional (named) · 2 usage or co
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -28,7 +29,9 @@ from market.intervals import SHOWN, parse
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from db import Store
-    from store.export import Format, Order, Told
+    from store.data_set import Format
+    from store.export import Order, Told
+    from store.workshop import Workshop
 
 HERE = Path(__file__).resolve().parent
 MOST_DAYS = 3660
@@ -137,9 +140,9 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     extra("pyarrow", "Parquet·CSV 내보내기")
     console.setup_logging(None, clock, settings.secrets(), verbose=arguments.verbose, quiet=arguments.quiet)
     must_exist(settings.database)
-    with closing(open_store(settings.database, clock, patience=_PATIENCE)) as store:
+    with at_work(target, order) as shop, closing(open_store(settings.database, clock, patience=_PATIENCE)) as store:
         if order.adjusted:
-            ask_for_factors(settings, clock, store, order)
+            order = ask_for_factors(settings, clock, store, order, target, quiet=arguments.quiet)
         progress = console.Progress(order.steps(), "📦 내보내기", clock, quiet=arguments.quiet)
         with progress:
 
@@ -147,29 +150,54 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
                 progress.advance()
                 clock.check()
 
-            told = export(store, order, target, done)
+            told = export(store, order, target, shop, done)
     return summary(told, order, target)
 
 
-def ask_for_factors(settings: Settings, clock: Clock, store: "Store", order: "Order") -> None:
+@contextmanager
+def at_work(target: Target, order: "Order") -> "Iterator[Workshop | None]":
+    """Alone at the target, which takes such files. Raises `ConfigError`."""
+    from store.data_set import check
+    from store.workshop import workshop
+
+    if target.path is None:
+        yield None
+        return
+    with workshop(target.path) as shop:
+        if not target.is_file:
+            check(target.path, target.kind, order.interval, order.about().prices)
+        yield shop
+
+
+def ask_for_factors(
+    settings: Settings, clock: Clock, store: "Store", order: "Order", target: Target, *, quiet: bool
+) -> "Order":
+    """The order with the days that are adjusted anew, and with whom cannot be adjusted."""
     from collect.factors import refresh
     from collect.feeding import shared_by
     from kis.client import KisClient
     from kis_token import TokenCache
+    from store.export import with_earlier
 
+    if target.path is not None and not target.is_file and target.kind == "parquet":
+        order = with_earlier(order, store, target.path)
+    spans = {symbol: order.span(symbol) for symbol in order.symbols if symbol not in order.refused}
     shared = shared_by(settings)
     client = KisClient.of(settings, TokenCache(settings, clock, shared), clock, shared=shared)
-    with console.Progress(len(order.symbols), "📐 수정계수", clock) as progress:
-        refresh(client, store, order.symbols, order.asked.first, order.asked.last, clock.now(), done=progress.advance)
+    with console.Progress(len(spans), "📐 수정계수", clock, quiet=quiet) as progress:
+        failed = refresh(client, store, spans, clock.now(), done=progress.advance)
+    return replace(order, refused={**order.refused, **failed})
 
 
-def export(store: "Store", order: "Order", target: Target, done: Callable[[], None]) -> "Told":
+def export(
+    store: "Store", order: "Order", target: Target, shop: "Workshop | None", done: Callable[[], None]
+) -> "Told":
     from store.export import to_file, to_folder, to_stream
 
-    if target.path is None:
+    if target.path is None or shop is None:
         return to_stream(store, order, sys.stdout.buffer, done=done)
     write = to_file if target.is_file else to_folder
-    return write(store, order, target.kind, target.path, done=done)
+    return write(store, order, target.kind, target.path, shop, done=done)
 
 
 def summary(told: "Told", order: "Order", target: Target) -> int:
@@ -178,19 +206,21 @@ def summary(told: "Told", order: "Order", target: Target) -> int:
 
     stream = sys.stderr if target.path is None else sys.stdout
     span = f"{order.asked.first} ~ {order.asked.last}"
-    if not told.rows:
+    if told.rows:
+        counts = f"{console.number(told.rows)}개 캔들, 파일 {told.written}개 씀, {told.unchanged}개 그대로"
+        console.say(f"✅ 내보내기: {target.path or '표준 출력'} ({span}, {counts})", stream=stream)
+    elif not told.refused:
         console.complain(f"{span} 에 저장된 캔들이 없습니다. 먼저 채우세요: python fetch_minute_data.py")
-        return 1
-    counts = f"{console.number(told.rows)}개 캔들, 파일 {told.written}개 씀, {told.unchanged}개 그대로"
-    console.say(f"✅ 내보내기: {target.path or '표준 출력'} ({span}, {counts})", stream=stream)
     if told.splits:
         console.say(f"ℹ️ 수정된 분할·병합: {', '.join(told.splits)}", stream=stream)
-    if told.empty:
+    if told.empty and told.rows:
         console.say(f"⚠️ 캔들이 하나도 없는 종목: {', '.join(told.empty)}", stream=stream)
+    for reason in told.refused.values():
+        console.say(f"⚠️ 수정주가로 쓰지 못한 종목: {reason}", stream=stream)
     if told.doubtful:
-        console.say(f"⚠️ 빠졌거나 확인되지 않은 {len(told.doubtful)}종목일: {named(told.doubtful)}", stream=stream)
-        return 1
-    return 0
+        where = stream if told.rows else sys.stderr
+        console.say(f"⚠️ 빠졌거나 확인되지 않은 {len(told.doubtful)}종목일: {named(told.doubtful)}", stream=where)
+    return 1 if told.doubtful or told.refused or not told.rows else 0
 
 
 if __name__ == "__main__":

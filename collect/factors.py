@@ -4,9 +4,10 @@ A split changes the factors of every earlier day, so they are asked for anew eac
 one answer to the next; its factor is 1, for KIS adjusts to today's shares.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 
+from base.errors import Outage, SourceError
 from base.kst import KST
 from db import Store
 from kis.client import KisClient
@@ -15,16 +16,29 @@ from market.daily import parse_daily
 
 
 def refresh(
-    client: KisClient, store: Store, symbols: Sequence[str], first: date, last: date, now: datetime,
+    client: KisClient, store: Store, spans: Mapping[str, tuple[date, date]], now: datetime,
     *, done: Callable[[], None] = lambda: None,
-) -> None:  # fmt: skip
-    """Keep the factors of these days. A symbol whose answers tell nothing has none afterwards."""
-    today = now.astimezone(KST).date()
-    until = min(last, today - timedelta(days=1))
-    for symbol in symbols:
-        found = [Factor(today, today, 1, 1)] if last >= today else []
-        if first <= until:
-            raw, adjusted = (parse_daily(client.daily(symbol, first, until, adjusted=way)) for way in (False, True))
-            found = [*factors(raw, adjusted, first, until), *found]
-        store.keep_factors(symbol, found, now)
+) -> dict[str, str]:  # fmt: skip
+    """Keep the factors of each symbol's days, first and last; answers whom KIS did not tell them of, and why.
+
+    A symbol whose answers hold no daily rows has none afterwards. Raises `Outage` where KIS is away for all of them.
+    """
+    failed = {}
+    for symbol, (first, last) in spans.items():
+        try:
+            store.keep_factors(symbol, _asked(client, symbol, first, last, now.astimezone(KST).date()), now)
+        except Outage:
+            raise
+        except SourceError as error:
+            failed[symbol] = f"{symbol}: 수정계수를 알 수 없습니다 ({error})"
         done()
+    return failed
+
+
+def _asked(client: KisClient, symbol: str, first: date, last: date, today: date) -> list[Factor]:
+    until = min(last, today - timedelta(days=1))
+    found = [Factor(today, today, 1, 1)] if last >= today else []
+    if first <= until:
+        raw, adjusted = (parse_daily(client.daily(symbol, first, until, adjusted=way)) for way in (False, True))
+        found = [*factors(raw, adjusted, first, until), *found]
+    return found

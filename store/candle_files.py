@@ -1,17 +1,11 @@
-"""Candles as Parquet and CSV: columns, types, what is written about them, and files that are whole or not there.
+"""Candles as Parquet and CSV: columns, types, and what is written about them.
 
 Parquet: `symbol` (text), `timestamp` (Asia/Seoul), open, high, low, close, volume, turnover (whole KRW and shares),
 vwap, status; turnover and vwap are null where unproven. CSV: the same columns, times as the KST wall clock.
 """
 
-import contextlib
-import glob
 import hashlib
 import io
-import os
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple
@@ -111,27 +105,6 @@ def said_by(path: Path, name: str) -> str | None:
     except (OSError, ValueError):
         return None
     return str(metadata.get(f"minute_candles.{name}".encode(), b"").decode()) or None
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A new file beside `path`, which takes its place at the end; a kill leaves the old one or the new one.
-
-    What a killed run left beside it goes first. Where the block removes the new file, the old one stays.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
-        left.unlink(missing_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-    try:
-        yield temporary
-        if temporary.exists():
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
 
 
 class ParquetFile:

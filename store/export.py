@@ -4,31 +4,30 @@ A folder of Parquet grows: days outside the range stay as they were exported, da
 and a file whose candles are the same is not written again.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any
 
-from base.errors import StoreError
+from base.errors import IncompleteData
 from base.extras import extra
 from base.kst import KST
 from market.intervals import Interval
 from store import frames
 from store.arrow_numbers import WHAT, numbers_of
-from store.candle_files import About, CsvFile, Fingerprint, ParquetFile, replacing, said_by, schema, table_of
+from store.candle_files import About, CsvFile, Fingerprint, ParquetFile, said_by, schema, table_of
+from store.data_set import MARKER, Format, data_set, days_in, year_files
 from store.day_states import DayState
 from store.frames import Part, Range, Table
+from store.minutes import Columns
+from store.windows import DAY, EPOCH
+from store.workshop import Workshop, naming_the_file
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
-
-Format = Literal["parquet", "csv"]
-MARKER = "symbol=none"
-"""A folder of the data set without a candle, and without a number for a name: pandas and Spark take folders that all
-look like numbers for numbers, and would make 5930 of 005930."""
 
 
 @dataclass
@@ -42,6 +41,8 @@ class Told:
     splits: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
     """Symbols without any candle in the range."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """Symbols that could not be adjusted, and why: nothing of theirs was written."""
 
 
 @dataclass(frozen=True)
@@ -54,42 +55,77 @@ class Order:
     force: bool = False
     adjusted: bool = False
 
-    def years(self) -> list[Range]:
-        """The range, cut where a year ends: what is held in memory is a symbol's year."""
+    earlier: Mapping[str, Sequence[date]] = field(default_factory=dict)
+    """By symbol the days outside the range that its files hold, and that are adjusted anew with it."""
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+    def years(self, symbol: str) -> list[Range]:
+        """The symbol's days, cut where a year ends: what is held in memory is a symbol's year."""
         first, last = self.asked.first, self.asked.last
-        bounds = [(date(year, 1, 1), date(year, 12, 31)) for year in range(first.year, last.year + 1)]
-        return [self.asked._replace(first=max(first, since), last=min(last, until)) for since, until in bounds]
+        spans = {
+            year: (max(first, date(year, 1, 1)), min(last, date(year, 12, 31)))
+            for year in range(first.year, last.year + 1)
+        }
+        for day in self.earlier.get(symbol, ()):
+            since, until = spans.get(day.year, (day, day))
+            spans[day.year] = min(since, day), max(until, day)
+        return [self.asked._replace(first=since, last=until) for _, (since, until) in sorted(spans.items())]
+
+    def span(self, symbol: str) -> tuple[date, date]:
+        years = self.years(symbol)
+        return years[0].first, years[-1].last
 
     def steps(self) -> int:
         """How often `done` is called."""
-        return len(self.symbols) * len(self.years())
+        return sum(len(self.years(symbol)) for symbol in self.symbols)
 
     def about(self) -> About:
         return About(self.interval, self.asked.now.astimezone(KST), "adjusted" if self.adjusted else "unadjusted")
 
 
+def with_earlier(order: Order, table: Table, folder: Path) -> Order:
+    """The adjusted order, and with it what the symbols' files in the folder hold: one symbol, one basis.
+
+    A day that the table no longer has cannot be adjusted anew: its symbol is refused, its files stay.
+    """
+    earlier, refused = {}, dict(order.refused)
+    for symbol in order.symbols:
+        days = [day for day in days_in(year_files(folder, order.interval, symbol)) if not _is_asked(day, order.asked)]
+        held = table.counts([symbol], [order.asked.calendar.session(day) for day in days])
+        if gone := [day for day in days if (symbol, day) not in held]:
+            refused[symbol] = f"{symbol} {gone[0]}: 폴더에는 있고 테이블에는 없어 새로 수정할 수 없습니다"
+        earlier[symbol] = days
+    return replace(order, earlier=earlier, refused=refused)
+
+
+def _is_asked(day: date, asked: Range) -> bool:
+    return asked.first <= day <= asked.last
+
+
 def to_folder(
-    table: Table, order: Order, kind: Format, folder: Path, *, done: Callable[[], None] = lambda: None
+    table: Table, order: Order, kind: Format, folder: Path, shop: Workshop, *, done: Callable[[], None] = lambda: None
 ) -> Told:
     """Parquet: interval=…/symbol=…/YEAR.parquet; CSV: SYMBOL_INTERVAL.csv. Raises `StoreError` for a failed file."""
     told = Told()
-    with _naming_the_file(folder):
+    with naming_the_file(folder):
         pieces = _counted(table, order, told, done)
         if kind == "parquet":
             for year, piece in pieces:
-                _write_year(year, piece, order, folder, told)
+                _write_year(year, piece, order, folder, shop, told)
         else:
             for symbol, years in groupby(pieces, key=lambda piece: piece[1].symbol):
-                _write_csv(symbol, (piece for _, piece in years), order, folder, told)
+                _write_csv(symbol, (piece for _, piece in years), order, folder, shop, told)
         if kind == "parquet" and told.rows:
-            _write_marker(order, folder)
+            _write_marker(order, folder, shop)
     return told
 
 
-def to_file(table: Table, order: Order, kind: Format, path: Path, *, done: Callable[[], None] = lambda: None) -> Told:
+def to_file(
+    table: Table, order: Order, kind: Format, path: Path, shop: Workshop, *, done: Callable[[], None] = lambda: None
+) -> Told:
     """All symbols in one file, one below the other; no file where there is no candle. Raises `StoreError`."""
     told = Told()
-    with _naming_the_file(path), replacing(path) as fresh:
+    with naming_the_file(path), shop.replacing(path) as fresh:
         if kind == "parquet":
             file = ParquetFile(fresh, order.about())
             for _, piece in _counted(table, order, told, done):
@@ -120,46 +156,64 @@ def _stream(table: Table, order: Order, file: CsvFile, told: Told, done: Callabl
 
 
 def _counted(table: Table, order: Order, told: Told, done: Callable[[], None]) -> Iterator[tuple[int, Part]]:
-    """A symbol's years, those without candles too."""
+    """A symbol's years, those without candles too; of a symbol that cannot be adjusted none."""
     minutes = table.minutes()
+    told.refused.update(order.refused)
     for symbol in order.symbols:
         before = told.rows
-        for year in order.years():
-            found = frames.part(table, minutes, symbol, order.interval, year)
+        for year in order.years(symbol) if symbol not in order.refused else ():
+            found = _only_wanted(frames.part(table, minutes, symbol, order.interval, year), order)
+            told.doubtful += [state for state in found.states if state.is_doubtful]
             if order.adjusted:
-                found = frames.adjusted_part(found, table.factors(symbol))
+                try:
+                    found = frames.adjusted_part(found, table.factors(symbol))
+                except IncompleteData:  # the factors reach to the last day: it is the first year with candles
+                    told.refused[symbol] = f"{symbol}: KIS가 일봉을 주지 않아 수정계수를 모릅니다"
+                    break
                 told.splits += [text for text in found.splits if text not in told.splits]
             told.rows += len(found.status)
-            told.doubtful += [state for state in found.states if state.is_doubtful]
             yield year.first.year, found
             done()
-        if told.rows == before:
+        if told.rows == before and symbol not in told.refused:
             told.empty.append(symbol)
 
 
-def _write_year(year: int, part: Part, order: Order, folder: Path, told: Told) -> None:
-    path = folder / f"interval={order.interval}" / f"symbol={part.symbol}" / f"{year}.parquet"
+def _only_wanted(part: Part, order: Order) -> Part:
+    """Without the days between those asked for and those that the files hold."""
+    earlier, asked = order.earlier.get(part.symbol), order.asked
+    if not earlier:
+        return part
+    import numpy as np
+
+    days = part.columns.start // DAY
+    first, last = ((day - EPOCH).days for day in (asked.first, asked.last))
+    wanted = (days >= first) & (days <= last) | np.isin(days, [(day - EPOCH).days for day in earlier])
+    return part._replace(
+        columns=Columns(*[column[wanted] for column in part.columns]),
+        status=part.status[wanted],
+        states=[state for state in part.states if _is_asked(state.day, asked)],
+    )
+
+
+def _write_year(year: int, part: Part, order: Order, folder: Path, shop: Workshop, told: Told) -> None:
+    path = data_set(folder, order.interval) / f"symbol={part.symbol}" / f"{year}.parquet"
     wanted = _merged(path, table_of(part), order)
     if not wanted.num_rows:
         path.unlink(missing_ok=True)
     elif not order.force and said_by(path, "content") == _content(wanted):
         told.unchanged += 1
     else:
-        _write_parquet(path, wanted, order)
+        _write_parquet(path, wanted, order, shop)
         told.written += 1
 
 
 def _merged(path: Path, fresh: "pa.Table", order: Order) -> "pa.Table":
     """What was exported before of days outside the range, and the range as it is now.
 
-    Adjusted prices of other days may be adjusted by less: they go. Raises `StoreError` for a folder of the other kind.
+    With adjusted prices `fresh` is all of it: other days are adjusted anew, too (`Order.earlier`).
     """
     pa: Any = extra("pyarrow", WHAT)
-    if (prices := said_by(path, "prices")) is None:
-        return fresh
-    if prices != order.about().prices:
-        raise StoreError(f"수정주가와 원주가를 한 폴더에 섞을 수 없습니다: {path}. --out 으로 다른 폴더를 쓰세요.")
-    if order.adjusted:
+    if order.adjusted or said_by(path, "prices") is None:
         return fresh
     asked = order.asked
     with extra("pyarrow.parquet", WHAT).ParquetFile(path) as file:
@@ -182,24 +236,26 @@ def _content(table: "pa.Table") -> str:
     return fingerprint.told()
 
 
-def _write_parquet(path: Path, table: "pa.Table", order: Order) -> None:
-    with replacing(path) as fresh:
+def _write_parquet(path: Path, table: "pa.Table", order: Order, shop: Workshop) -> None:
+    with shop.replacing(path) as fresh:
         file = ParquetFile(fresh, order.about())
         file.add(table)
         file.close()
 
 
-def _write_marker(order: Order, folder: Path) -> None:
-    path = folder / f"interval={order.interval}" / MARKER / "empty.parquet"
+def _write_marker(order: Order, folder: Path, shop: Workshop) -> None:
+    path = data_set(folder, order.interval) / MARKER / "empty.parquet"
     if not path.exists():
         nothing = extra("pyarrow", WHAT).Table.from_batches([], schema(adjusted=order.adjusted))
-        _write_parquet(path, nothing, order)
+        _write_parquet(path, nothing, order, shop)
 
 
-def _write_csv(symbol: str, pieces: Iterable[Part], order: Order, folder: Path, told: Told) -> None:
+def _write_csv(
+    symbol: str, pieces: Iterable[Part], order: Order, folder: Path, shop: Workshop, told: Told
+) -> None:
     unit = "day" if order.interval == "day" else f"{order.interval}min"
     path = folder / f"{symbol}_{unit}.csv"
-    with replacing(path) as fresh:
+    with shop.replacing(path) as fresh:
         with fresh.open("wb") as sink:
             file = CsvFile(sink, with_bom=True)
             for piece in pieces:
@@ -216,12 +272,3 @@ def _same_bytes(one: Path, other: Path) -> bool:
     with one.open("rb") as mine, other.open("rb") as theirs:
         blocks = zip(iter(lambda: mine.read(1 << 16), b""), iter(lambda: theirs.read(1 << 16), b""), strict=False)
         return all(ours == old for ours, old in blocks)
-
-
-@contextmanager
-def _naming_the_file(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        where = error.filename or path
-        raise StoreError(f"파일을 쓸 수 없습니다 ({error.strerror or type(error).__name__}): {where}") from error

@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import duckdb
 import pandas as pd
@@ -26,6 +28,7 @@ import db
 import export_candles
 from base.clock import Clock
 from base.errors import IncompleteData
+from base.kst import KST
 from config.settings import Database
 from market.intervals import SHOWN
 from simulator.simulator import Simulator
@@ -214,7 +217,7 @@ def test_nothing_in_the_range_is_exit_1_and_no_file(light: Database, export: Exp
     asked = ["--symbols", "035420", "--days", "3"]
     for out in ("export", "a.csv", "a.parquet", "-"):
         code, _, err = export(light, "--out", out, asked=asked)
-        assert code == 1 and "저장된 캔들이 없습니다" in err
+        assert code == 1 and "저장된 캔들이 없습니다" in err and "035420 2026-11-19 빠짐" in err
     assert [path for path in tmp_path.rglob("*") if path.suffix in {".csv", ".parquet", ".tmp"}] == []
 
 
@@ -280,15 +283,121 @@ def test_adjusted_prices_are_adjusted_on_reading_alone(
         db.read_candles("000660", 30, CSAT, LAST, adjusted=True, **said)
 
 
-@pytest.mark.slow
-def test_adjusted_and_plain_prices_do_not_mix_in_a_folder(
-    sim: Simulator, light: Database, tmp_path: Path, export: Export
+KEY = "PSEDtestAppKey0123456789abcdefghijkl"
+NEW_YEAR = [date(2025, 12, 30), date(2026, 1, 2)]
+
+
+@pytest.fixture(scope="module")
+def kis() -> Iterator[Simulator]:
+    """On the day of the host, whose clock the command reads: tokens last."""
+    with simulator(now=lambda: datetime.now(KST)) as running:
+        yield running
+
+
+@pytest.fixture
+def user(kis: Simulator, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> User:
+    """Somebody with a key, and two days of two symbols on either side of a new year."""
+    filled(Database("sqlite", path=tmp_path / "years.sqlite3"), kis, SYMBOLS, NEW_YEAR)
+    token = tmp_path_factory.getbasetemp() / f"token-{urlsplit(kis.url).port}.json"
+    url = f"sqlite:///{tmp_path}/years.sqlite3"
+    return User(tmp_path, kis.url, url, {"KIS_TOKEN_FILE": str(token)}, on_the_day=False)
+
+
+def adjusted(user: User, first: date, last: date, *flags: str) -> Ran:
+    asked = ("--from", str(first), "--to", str(last), "--symbols", ",".join(SYMBOLS), "--interval", "30")
+    return command(user, *asked, "--adjusted", *flags, KIS_APP_KEY=KEY)
+
+
+def test_adjusted_days_of_a_folder_are_all_written_anew(
+    user: User, kis: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert export(light, "--out", "both")[0] == 0
-    user = User(tmp_path, sim.url, url_of(light), on_the_day=False)
-    key = "PSEDtestAppKey0123456789abcdefghijkl"
-    ran = command(user, *RANGE, "--adjusted", "--out", str(tmp_path / "both"), KIS_APP_KEY=key)
-    assert ran.code == 1 and "섞을 수 없습니다" in ran.err
+    """A split changes them all: a folder of one symbol never holds two bases, and a shorter range loses no day."""
+    old, new = NEW_YEAR
+    out = ("--out", str(tmp_path / "export"))
+    assert adjusted(user, old, new, *out).code == 0
+    before = pd.read_parquet(tmp_path / "export")
+    monkeypatch.setitem(kis.answers.splits, "005930", [(new, 5)])
+    ran = adjusted(user, new, new, *out)
+    assert ran.code == 0 and "파일 1개 씀" in ran.out, ran.all
+    after = pd.read_parquet(tmp_path / "export")
+    split = (after["symbol"] == "005930") & (after["timestamp"].dt.date == old)
+    assert list(after["timestamp"]) == list(before["timestamp"]) and split.any() and not split.all()
+    assert (after["close"][~split] == before["close"][~split]).all()
+    assert (after["close"][split] * 5 - before["close"][split]).abs().max() < 1e-6
+    execute(user.database, "DELETE FROM stock_minute_prices WHERE timestamp < '2026-01-01' AND stock_symbol = '005930'")
+    ran = adjusted(user, new, new, *out)  # its files stay as they are: they would lose a day
+    assert ran.code == 1 and "005930 2025-12-30" in ran.all and "000660" not in ran.all, ran.all
+    assert pd.read_parquet(tmp_path / "export").equals(after)
+
+
+def test_only_days_asked_for_or_in_the_folder_are_adjusted(user: User, kis: Simulator, tmp_path: Path) -> None:
+    days = [date(2026, 1, 5), date(2026, 1, 6)]
+    filled(Database("sqlite", path=tmp_path / "years.sqlite3"), kis, SYMBOLS, days)
+    out = ("--out", str(tmp_path / "export"))
+    assert adjusted(user, NEW_YEAR[1], NEW_YEAR[1], *out).code == 0
+    assert adjusted(user, days[1], days[1], *out).code == 0
+    assert {day for _, day in counted(tmp_path / "export")} == {NEW_YEAR[1], days[1]}
+
+
+def test_adjusted_and_plain_prices_do_not_mix_in_a_folder(user: User, export: Export, tmp_path: Path) -> None:
+    """Whichever year or symbol came first; told before anything is asked or written."""
+    database, (old, new) = Database("sqlite", path=tmp_path / "years.sqlite3"), NEW_YEAR
+    plain_2025 = ["--from", str(old), "--to", str(old), "--symbols", "005930", "--interval", "30"]
+    plain_2026 = ["--from", str(new), "--to", str(new), "--symbols", "000660", "--interval", "30"]
+    assert export(database, "--out", "plain", asked=plain_2025)[0] == 0
+    ran = adjusted(user, new, new, "--out", str(tmp_path / "plain"), "--quiet")
+    assert ran.code == 2 and "섞을 수 없습니다" in ran.err and len(ran.all.strip().splitlines()) == 1, ran.all
+    assert adjusted(user, old, old, "--out", str(tmp_path / "adjusted")).code == 0
+    code, out, err = export(database, "--out", "adjusted", asked=plain_2026)
+    assert code == 2 and "섞을 수 없습니다" in err and out == "" and len(err.strip().splitlines()) == 1
+    assert [path.name for path in (tmp_path / "plain").rglob("2026.parquet")] == []
+    assert export(database, "--out", "adjusted", "--interval", "5", asked=plain_2026[:-2])[0] == 0  # another data set
+
+
+@pytest.mark.parametrize("fault", ["daily_missing", "shape_missing"])
+def test_a_symbol_that_cannot_be_adjusted_is_named_and_the_others_are_written(
+    user: User, kis: Simulator, tmp_path: Path, fault: str
+) -> None:
+    kis.add_fault(fault, path="daily", symbol="005930")
+    try:
+        ran = adjusted(user, *NEW_YEAR, "--out", str(tmp_path / "export"))
+        one_file = adjusted(user, *NEW_YEAR, "--out", str(tmp_path / "all.csv"))
+    finally:
+        kis.clear_faults()
+    for each in (ran, one_file):
+        assert each.code == 1 and "005930" in each.out and "수정" in each.out and "000660" not in each.out, each.all
+    for frame in (pd.read_parquet(tmp_path / "export"), pd.read_csv(tmp_path / "all.csv", dtype=str)):
+        assert set(frame["symbol"]) == {"000660"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a terminal of its own")
+def test_quiet_shows_no_bar_of_factors_either(user: User, tmp_path: Path) -> None:
+    import pty
+
+    asked = ["--from", str(NEW_YEAR[0]), "--to", str(NEW_YEAR[1]), "--symbols", "005930", "--adjusted", "--quiet"]
+    master, terminal = pty.openpty()
+    ran = subprocess.run(
+        [sys.executable, "export_candles.py", *asked, "--out", str(tmp_path / "a.csv")], cwd=user.project,
+        env=user.environment(), stdout=subprocess.PIPE, stderr=terminal, timeout=60,
+    )  # fmt: skip
+    os.close(terminal)
+    shown = b""
+    with suppress(OSError):  # the terminal's end
+        while block := os.read(master, 4096):
+            shown += block
+    os.close(master)
+    assert ran.returncode == 0 and shown == b"", shown.decode()
+
+
+def test_csv_and_parquet_do_not_share_a_folder(light: Database, export: Export, tmp_path: Path) -> None:
+    """`spark.read.parquet("export")` and Polars refuse a folder of both."""
+    assert export(light, "--interval", "day")[0] == 0
+    code, out, err = export(light, "--interval", "day", "--format", "csv")
+    assert code == 2 and out == "" and "--out" in err and len(err.strip().splitlines()) == 1
+    assert export(light, "--interval", "day", "--format", "csv", "--out", "tables")[0] == 0
+    code, out, err = export(light, "--interval", "5", "--out", "tables")
+    assert code == 2 and out == "" and "--out" in err and len(err.strip().splitlines()) == 1
+    assert list(tmp_path.rglob("export/*.csv")) == [] and list(tmp_path.rglob("tables/*=*")) == []
 
 
 @pytest.mark.slow
@@ -339,9 +448,43 @@ def test_a_killed_export_leaves_whole_files_only(light: Database, export: Export
         process.send_signal(signal.SIGKILL)
         process.wait(10)
         assert rows_by_file(tmp_path) == whole
+        by_polars, by_duckdb = pl.read_parquet(tmp_path / "export"), f"FROM '{tmp_path}/export/**/*.parquet'"
+        assert duckdb.sql(f"SELECT count(*) {by_duckdb}").fetchall() == [(len(by_polars),)]
+    (tmp_path / ".export.exporting.tmp").mkdir(exist_ok=True)
+    (tmp_path / ".export.exporting.tmp" / "2025.parquet.tmp").write_text("of a killed run, whose file did not change")
     for target in ("export", "all.parquet", "all.csv"):
-        assert export(light, "--out", target, "--force")[0] == 0
-    assert list(tmp_path.rglob("*.tmp")) == []
+        assert "0개 씀" in export(light, "--out", target)[1]
+    assert [path for path in tmp_path.rglob("*") if path.name.endswith((".tmp", ".exporting.lock"))] == []
+
+
+_HOLDING = """\
+import sys
+from pathlib import Path
+from store.workshop import workshop
+with workshop(Path(sys.argv[1])):
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("target", ["export", "all.parquet"])
+def test_two_exports_into_one_place_do_not_run_at_once(
+    light: Database, export: Export, tmp_path: Path, target: str
+) -> None:
+    first = subprocess.Popen(
+        [sys.executable, "-c", _HOLDING, str(tmp_path / target)], cwd=ROOT, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert first.stdout and first.stdout.readline() == b"ready\n"
+    (tmp_path / "also").symlink_to(tmp_path)
+    for way in (target, f"also/{target}"):
+        code, out, err = export(light, "--out", way)
+        assert code == 2 and out == "" and len(err.strip().splitlines()) == 1
+        assert f"pid {first.pid}" in err and target in err
+    assert not (tmp_path / target).exists()
+    assert export(light, "--out", "elsewhere")[0] == 0
+    first.communicate()
+    assert export(light, "--out", target)[0] == 0
 
 
 def rows_by_file(folder: Path) -> dict[str, int]:
