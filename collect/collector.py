@@ -7,19 +7,20 @@ proven is not taken away by an authority that is late (law 6).
 
 import logging
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from base.clock import Clock
 from base.errors import BadRow, SourceError
-from base.kst import KST
 from collect.daily_candles import EMPTY_TRIES, DailyCandles
 from collect.day_pages import DayPages, in_order, merge
+from collect.lateness import Lacking, Late, Lateness
 from collect.plan import PROVISIONAL, SymbolDay
 from db import LONGEST_NOTE, Counts, Coverage, Store
 from kis.client import TRUSTED_SKEW, KisClient
-from market.candles import Candle, Candles, Row, derive, session_rows
+from market.candles import Candles, derive
 from market.daily import DailyAnswer
 from market.hours import Session, TradingCalendar, late_day, runs_late
+from market.lacking import Lack, lacking, proven_minutes
 from market.past_day import (
     NO_TRADES,
     UNPROVEN,
@@ -34,8 +35,6 @@ from market.past_day import (
 
 NOTHING = "nothing but volume"
 LACKS = "이 과거 분봉에는 끝내 없음"
-MORNING = time(7, 30)
-"""From then on what KIS says of the day before is believed: its daily candle is the after-market's until 05:28 (§7)."""
 _log = logging.getLogger("minute_data")
 
 
@@ -88,7 +87,7 @@ class Collector:
         *,
         asks_today: bool = False,
     ) -> None:
-        self._asks_today = asks_today
+        self._lateness = Lateness(client, clock, asks=asks_today)
         self._client, self._store, self._calendar, self._clock = client, store, calendar, clock
         self._memory = memory or Memory()
         self._daily = DailyCandles(client, *span, clock.now().date())
@@ -111,41 +110,44 @@ class Collector:
         try:
             stored = self._write(symbol, session, verdict, known)
         except Lacking as error:
-            verdict = self._believe_lacking(symbol, session, verdict, error)
+            verdict = self._believe_lacking(symbol, session, verdict, error.lack)
             stored = self._write(symbol, session, verdict, None)
         self._memory.forget(symbol, session.day)
         return stored
 
     def _write(self, symbol: str, session: Session, verdict: Verdict, known: Coverage | None) -> Counts:
         """One transaction. Raises `Lacking` where it would take away minutes that were proven."""
-        wanted, told = derive(verdict.candles), {candle.timestamp for candle in verdict.candles}
+        wanted = derive(verdict.candles)
 
         def change(stored: Candles) -> Candles:
-            proven = proven_minutes(stored[1], session, known)
-            if gone := proven - told - verdict.unreadable:
-                raise Lacking(sorted(gone))
-            kept = [candle for candle in stored[1] if candle.timestamp in proven & verdict.unreadable]
+            proven = proven_minutes(stored[1], session, provisional=known.status == PROVISIONAL) if known else {}
+            if (lack := lacking(proven, verdict, session)).minutes:
+                raise Lacking(lack)
+            kept = [proven[minute] for minute in proven.keys() & verdict.unreadable]
             return derive(sorted([*verdict.candles, *kept])) if kept else wanted
 
         status, note = verdict.status, verdict.note
         return self._store.rewrite(symbol, session, change, now=self._clock.now(), status=status, note=note)
 
-    def _believe_lacking(self, symbol: str, session: Session, verdict: Verdict, error: "Lacking") -> Verdict:
-        """A settle never takes away what was proven: who lacks it is late, until it lacks it the next morning, too."""
-        count = len(error.minutes)
-        why = f"장중에 거래대금으로 확인한 {count}분({error.minutes[0]:%H:%M} 등)이 과거 분봉에 없습니다."
-        told = digest("lacking", error.minutes, verdict.candles)
-        if self._is_fresh(session) or not verdict.candles:
+    def _believe_lacking(self, symbol: str, session: Session, verdict: Verdict, lack: Lack) -> Verdict:
+        """A settle never takes away what was proven: who lacks it is late, until it lacks it the next morning, too.
+
+        Then it is believed: without a mark where its own turnover goes on without those minutes, which anybody may have
+        written, else UNPROVEN.
+        """
+        count, minutes = len(lack.minutes), f"{len(lack.minutes)}분({lack.minutes[0]:%H:%M} 등)"
+        why = f"장중에 거래대금으로 확인한 {minutes}이 과거 분봉에 없습니다."
+        told = digest("lacking", lack.minutes, verdict.candles)
+        if self._lateness.is_fresh(session) or not verdict.candles:
             raise Late(f"{why} 아직 늦는 것으로 보고 다시 받습니다.")
         if not self._memory.heard(symbol, session.day, told):
             self._memory.keep(symbol, session.day, told)
             raise BadDay(f"{why} 조금 뒤에 다시 묻습니다.")
+        if lack.closed:
+            gone = f"과거 분봉에 없는 {minutes}을 뺌: 거래대금이 그것 없이 이어짐"
+            return verdict._replace(note=" · ".join(filter(None, (gone, verdict.note))))
         note = " · ".join(filter(None, (f"장중에 확인한 {count}분{LACKS}", verdict.note)))
         return verdict._replace(status=UNPROVEN, note=note)
-
-    def _is_fresh(self, session: Session) -> bool:
-        """Until the next morning KIS may be late with a day, in its minutes and in its daily candle."""
-        return self._clock.now() < datetime.combine(session.day + timedelta(days=1), MORNING, KST)
 
     def _judge(self, symbol: str, session: Session, known: Coverage | None) -> Verdict:
         """Believe a day; a contradiction is asked again, of whoever took part in it, at once and once more later.
@@ -202,7 +204,7 @@ class Collector:
                 raise BadRow(minutes.doubts[0])
             daily, is_told = told.get(session.day), session.day in told
             if attempt and told and not (daily.volume if daily else is_told):
-                self._check_caught_up(symbol, session, [])
+                self._lateness.check(symbol, session, [])
                 return Verdict([], NO_TRADES, None)
             self._clock.sleep(attempt)
         if not daily:
@@ -211,21 +213,12 @@ class Collector:
 
     def _nothing_but_volume(self, symbol: str, session: Session, volume: int) -> Verdict:
         why = f"일봉 거래량은 {volume:,}주인데 분봉이 계속 비어 있음"
-        self._check_caught_up(symbol, session, [])
+        self._lateness.check(symbol, session, [])
         if not self._memory.heard(symbol, session.day, NOTHING):
             self._memory.keep(symbol, session.day, NOTHING)
             raise SourceError(f"{why}. 조금 뒤에 다시 묻습니다.")
         _log.warning("⚠️ %s %s: %s. NO_TRADES로 적습니다. 의심되면 --force 로 받으세요.", symbol, session.day, why)
         return Verdict([], NO_TRADES, why)
-
-    def _check_caught_up(self, symbol: str, session: Session, rows: Sequence[Row]) -> None:
-        """On the day itself today's TR tells of trades behind the last row of a past TR that is late (law 6)."""
-        if not (self._asks_today and self._is_fresh(session)):
-            return
-        raws = self._client.today_minutes(symbol, session.end - timedelta(seconds=1))
-        live = session_rows(raws, session, fillers=True)
-        if late := [row for row in live if _is_behind(rows, row, session)]:
-            raise Late(f"과거 분봉이 아직 {late[0].minute:%H:%M}까지 오지 않았습니다. 잠시 뒤 다시 받습니다.")
 
     def _check_hours(self, minutes: Sequence[datetime], session: Session) -> None:
         """Rows that show other hours than the calendar are believed. Raises `OtherHours`."""
@@ -242,10 +235,10 @@ class Collector:
 
     def _checked(self, symbol: str, session: Session, minutes: Minutes, told: DailyAnswer) -> Verdict:
         """Prove a day. One that is odd is looked at once more, which may add rows and never takes any away."""
-        fresh = self._is_fresh(session)
+        fresh = self._lateness.is_fresh(session)
         verdict = check_day(minutes, session, told, is_fresh=fresh)
         if not has_auction(verdict.candles, session):
-            self._check_caught_up(symbol, session, minutes.rows)
+            self._lateness.check(symbol, session, minutes.rows)
         if not verdict.odd:
             return verdict
         _log.debug("%s %s 한 번 더 봅니다: %s", symbol, session.day, verdict.odd)
@@ -261,35 +254,3 @@ class OtherHours(SourceError):
 
 class NothingAtAll(SourceError):
     """Neither minutes nor daily candles: the code is unknown, or KIS is."""
-
-
-class Late(SourceError):
-    """The authority has not caught up with the session yet: to be asked again, and no fault (law 6)."""
-
-
-class Lacking(SourceError):
-    """The authority lacks minutes that the session itself had proven; naive KST."""
-
-    def __init__(self, minutes: Sequence[datetime]) -> None:
-        super().__init__(f"과거 분봉에 {len(minutes)}분이 없습니다.")
-        self.minutes = minutes
-
-
-def _is_behind(rows: Sequence[Row], live: Row, session: Session) -> bool:
-    """Whether today's TR shows a trade behind the last of these rows: as volume, or as turnover that went up."""
-    if not rows:
-        return live.volume > 0
-    is_later, in_session = live.minute > rows[-1].minute, live.minute < session.close.replace(tzinfo=None)
-    return is_later and (live.volume > 0 or (in_session and live.turnover > rows[-1].turnover))
-
-
-def proven_minutes(stored: Sequence[Candle], session: Session, known: Coverage | None) -> set[datetime]:
-    """The stored minutes of a day that is ours which turnover proved, naive KST.
-
-    While it is PROVISIONAL the auction counts as one, whose page may begin with it, and all do where no VWAP is kept.
-    """
-    if known is None:
-        return set()
-    provisional, close = known.status == PROVISIONAL, session.close.replace(tzinfo=None)
-    all_count = provisional and not any(candle.vwap is not None for candle in stored)
-    return {c.timestamp for c in stored if c.vwap is not None or all_count or (provisional and c.timestamp >= close)}

@@ -11,8 +11,9 @@ from datetime import date, datetime, timedelta
 
 from base.clock import Clock
 from base.errors import NotOffered, Stopped, StoreError
-from collect.collector import Collector, Late, Memory, NothingAtAll
+from collect.collector import Collector, Memory, NothingAtAll
 from collect.kis_time import KisTime
+from collect.lateness import Late
 from collect.plan import SymbolDay, plan, unproven
 from collect.pool import Outcome, gather, work_through
 from collect.strangers import Strangers

@@ -74,6 +74,8 @@ class Verdict(NamedTuple):
     told: str = ""
     unreadable: frozenset[datetime] = frozenset()
     """Minutes whose row cannot be a candle; naive KST."""
+    started_at: int = 0
+    """The day's turnover, KRW, with its first row."""
 
 
 class Page(NamedTuple):
@@ -159,6 +161,7 @@ def check_day(minutes: Minutes, session: Session, told: DailyAnswer, *, is_fresh
         told if by_daily else None,
         digest(rows, doubts) if doubts else "",
         frozenset(row.minute for row in rows if not row.close),
+        rows[0].turnover,
     )
 
 
@@ -226,7 +229,7 @@ def has_auction(candles: Sequence[Candle], session: Session) -> bool:
     Where labels begin a minute before the open (a past CSAT day), the auction's is a minute early, too.
     """
     opened, closed = session.open.replace(tzinfo=None), session.close.replace(tzinfo=None)
-    return candles[-1].timestamp >= min(closed, closed - (opened - candles[0].timestamp))
+    return bool(candles) and candles[-1].timestamp >= min(closed, closed - (opened - candles[0].timestamp))
 
 
 def _odd_end(last: Candle, daily: DailyCandle | None) -> str:

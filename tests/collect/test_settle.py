@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -168,21 +169,56 @@ def test_a_row_that_only_the_authority_tells_as_impossible_leaves_the_proven_one
     assert found == [row[:10] for row in true_rows(day.kis, "005930", [FRIDAY])]
 
 
-def test_rows_of_others_in_the_session_are_still_removed(make: Make) -> None:
-    day = make(at(15, 41), {"373220": "illiquid"})
-    silent = next(
-        moment
-        for n in range(60)
-        if (moment := datetime(2026, 11, 20, 10) + timedelta(minutes=n))
-        not in {candle.timestamp for candle in day.kis.truth("373220", FRIDAY)}
-    )
-    day.run(until=at(15, 41, 30))
-    execute(day.url, "DELETE FROM stock_minute_coverage")
+def insert(day: FakeDay, symbol: str, moment: datetime, price: int, volume: int) -> None:
+    """As another program would, with a VWAP."""
     execute(
         day.url,
         "INSERT INTO stock_minute_prices (stock_symbol, timestamp, minute_interval, open_price, high_price, low_price,"
-        " close_price, volume, vwap) VALUES ('373220', %s, 'ONE_MINUTE', 1, 1, 1, 1, 1, 1)",
-        str(silent),
-    )
+        f" close_price, volume, vwap) VALUES (%s, %s, 'ONE_MINUTE', {price}, {price}, {price}, {price}, {volume},"
+        f" {price})",
+        symbol, str(moment),
+    )  # fmt: skip
+
+
+def silent_minute(day: FakeDay, symbol: str, *, before_a_range: bool = False) -> datetime:
+    """A minute without a trade; the next one with one may have more than a price."""
+    for before, after in pairwise(day.kis.truth(symbol, FRIDAY)):
+        minute = after[0] - timedelta(minutes=1)
+        if minute > before[0] and (after[2] > after[3] or not before_a_range):
+            return minute
+    raise AssertionError("no lull")
+
+
+def test_rows_of_others_in_the_session_are_still_removed(make: Make) -> None:
+    day = make(at(15, 41), {"373220": "illiquid"})
+    day.run(until=at(15, 41, 30))
+    execute(day.url, "DELETE FROM stock_minute_coverage")
+    insert(day, "373220", silent_minute(day, "373220"), 1, 1)
     day.run(until=at(16, 0))
     day.assert_week()
+
+
+@pytest.mark.parametrize("minute", ["in a lull", "before the open"])
+def test_a_row_of_others_that_turnover_leaves_no_room_for_is_removed_at_once(make: Make, minute: str) -> None:
+    """Its VWAP makes it look like one of ours, in a day that is not settled yet."""
+    day = make(at(14, 58), {"373220": "illiquid"})
+    silent = silent_minute(day, "373220") if minute == "in a lull" else datetime(2026, 11, 20, 8, 59)
+    day.clock.plan(at(15, 39, 50), lambda: insert(day, "373220", silent, 5_000, 100_000))
+    day.run(until=at(15, 50))
+    day.assert_week()
+
+
+@pytest.mark.parametrize("minute", ["in a lull", "after the auction"])
+def test_a_row_of_others_that_could_be_ours_waits_for_the_morning_and_costs_no_mark(make: Make, minute: str) -> None:
+    """A share that fits into the range of the minute behind it: KIS's second answer is whole without it."""
+    day = make(at(14, 58), {"000660": "medium"})
+    lull = silent_minute(day, "000660", before_a_range=True)
+    silent = lull if minute == "in a lull" else datetime(2026, 11, 20, 15, 35)
+    day.clock.plan(at(15, 39, 50), lambda: insert(day, "000660", silent, 1, 1))
+    day.run(until=at(7, 20, day=SATURDAY))
+    assert coverage(day.url)["000660", str(FRIDAY)] == "PROVISIONAL"
+    day.run(until=at(9, 0, day=SATURDAY))
+    day.assert_week()
+    [(note,)] = execute(day.url, "SELECT note FROM stock_minute_coverage WHERE trade_date = '2026-11-20'")
+    assert f"과거 분봉에 없는 1분({silent:%H:%M} 등)을 뺌" in note
+    assert not day.lines("문제 시작")

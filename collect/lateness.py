@@ -1,0 +1,58 @@
+"""Whether the authority has caught up with the session: what today's TR still shows of it, and what was stored (law 6).
+
+Until the next morning KIS may be late with a day, in its minutes, in its daily candle or in both.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, time, timedelta
+
+from base.clock import Clock
+from base.errors import SourceError
+from base.kst import KST
+from kis.client import KisClient
+from market.candles import Row, session_rows
+from market.hours import Session
+from market.lacking import Lack
+
+MORNING = time(7, 30)
+"""From then on what KIS says of the day before is believed: its daily candle is the after-market's until 05:28 (§7)."""
+
+
+class Late(SourceError):
+    """The authority has not caught up with the session yet: to be asked again, and no fault (law 6)."""
+
+
+class Lacking(SourceError):
+    """The authority lacks minutes that the session itself had proven."""
+
+    def __init__(self, lack: Lack) -> None:
+        super().__init__(f"과거 분봉에 {len(lack.minutes)}분이 없습니다.")
+        self.lack = lack
+
+
+class Lateness:
+    """Asks today's TR about a day that is over since today; `asks`: whether it may be asked. Thread-safe."""
+
+    def __init__(self, client: KisClient, clock: Clock, *, asks: bool) -> None:
+        self._client, self._clock, self._asks = client, clock, asks
+
+    def is_fresh(self, session: Session) -> bool:
+        """Until the next morning KIS may be late with a day."""
+        return self._clock.now() < datetime.combine(session.day + timedelta(days=1), MORNING, KST)
+
+    def check(self, symbol: str, session: Session, rows: Sequence[Row]) -> None:
+        """Raises `Late` where today's TR tells of trades behind the last row of the authority."""
+        if not (self._asks and self.is_fresh(session)):
+            return
+        raws = self._client.today_minutes(symbol, session.end - timedelta(seconds=1))
+        live = session_rows(raws, session, fillers=True)
+        if late := [row for row in live if _is_behind(rows, row, session)]:
+            raise Late(f"과거 분봉이 아직 {late[0].minute:%H:%M}까지 오지 않았습니다. 잠시 뒤 다시 받습니다.")
+
+
+def _is_behind(rows: Sequence[Row], live: Row, session: Session) -> bool:
+    """Whether today's TR shows a trade behind the last of these rows: as volume, or as turnover that went up."""
+    if not rows:
+        return live.volume > 0
+    is_later, in_session = live.minute > rows[-1].minute, live.minute < session.close.replace(tzinfo=None)
+    return is_later and (live.volume > 0 or (in_session and live.turnover > rows[-1].turnover))
