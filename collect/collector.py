@@ -13,7 +13,7 @@ from base.clock import Clock
 from base.errors import BadRow, SourceError
 from collect.daily_candles import EMPTY_TRIES, DailyCandles
 from collect.day_pages import DayPages, in_order, merge
-from collect.lateness import Lacking, Late, Lateness
+from collect.lateness import AGAIN, Lacking, Late, Lateness
 from collect.plan import PROVISIONAL, SymbolDay
 from db import LONGEST_NOTE, Counts, Coverage, Store
 from kis.client import TRUSTED_SKEW, KisClient
@@ -139,7 +139,7 @@ class Collector:
         why = f"장중에 거래대금으로 확인한 {minutes}이 과거 분봉에 없습니다."
         told = digest("lacking", lack.minutes, verdict.candles)
         if self._lateness.is_fresh(session) or not verdict.candles:
-            raise Late(f"{why} 아직 늦는 것으로 보고 다시 받습니다.")
+            raise Late(f"{why} {AGAIN}")
         if not self._memory.heard(symbol, session.day, told):
             self._memory.keep(symbol, session.day, told)
             raise BadDay(f"{why} 조금 뒤에 다시 묻습니다.")
@@ -204,7 +204,7 @@ class Collector:
                 raise BadRow(minutes.doubts[0])
             daily, is_told = told.get(session.day), session.day in told
             if attempt and told and not (daily.volume if daily else is_told):
-                self._lateness.check(symbol, session, [])
+                self._lateness.check(symbol, session, [], untraded=daily is not None)
                 return Verdict([], NO_TRADES, None)
             self._clock.sleep(attempt)
         if not daily:

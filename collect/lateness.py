@@ -17,6 +17,8 @@ from market.lacking import Lack
 MORNING = time(7, 30)
 """From then on what KIS says of the day before is believed: its daily candle is the after-market's until 05:28 (§7)."""
 
+AGAIN = "잠시 뒤, 늦어도 다음 날 아침(07:30부터) 다시 받습니다."
+
 
 class Late(SourceError):
     """The authority has not caught up with the session yet: to be asked again, and no fault (law 6)."""
@@ -40,19 +42,33 @@ class Lateness:
         """Until the next morning KIS may be late with a day."""
         return self._clock.now() < datetime.combine(session.day + timedelta(days=1), MORNING, KST)
 
-    def check(self, symbol: str, session: Session, rows: Sequence[Row]) -> None:
-        """Raises `Late` where today's TR tells of trades behind the last row of the authority."""
+    def check(self, symbol: str, session: Session, rows: Sequence[Row], *, untraded: bool = False) -> None:
+        """Raises `Late` where today's TR tells of trades behind the last row of the authority, or of nothing at all.
+
+        KIS has a filler row for every minute without a trade: an answer without a row of the day is a glitch, and
+        proves no end of it, unless the daily candle tells that it is `untraded`.
+        """
         if not (self._asks and self.is_fresh(session)):
             return
-        raws = self._client.today_minutes(symbol, session.end - timedelta(seconds=1))
-        live = session_rows(raws, session, fillers=True)
+        live = self._live(symbol, session, session.end - timedelta(seconds=1))
         if late := [row for row in live if _is_behind(rows, row, session)]:
-            raise Late(f"과거 분봉이 아직 {late[0].minute:%H:%M}까지 오지 않았습니다. 잠시 뒤 다시 받습니다.")
+            raise Late(f"과거 분봉이 아직 {late[0].minute:%H:%M}까지 오지 않았습니다. {AGAIN}")
+        if not live and not untraded:
+            raise Late(f"오늘 분봉이 비어 있어 과거 분봉이 다 왔는지 확인할 수 없습니다. {AGAIN}")
+
+    def _live(self, symbol: str, session: Session, last: datetime) -> list[Row]:
+        """The day's rows of one answer of today's TR, fillers included; asked again once where there is none."""
+        for _ in range(2):
+            if live := session_rows(self._client.today_minutes(symbol, last), session, fillers=True, lost=[]):
+                break
+        return live
 
 
 def _is_behind(rows: Sequence[Row], live: Row, session: Session) -> bool:
-    """Whether today's TR shows a trade behind the last of these rows: as volume, or as turnover that went up."""
-    if not rows:
-        return live.volume > 0
-    is_later, in_session = live.minute > rows[-1].minute, live.minute < session.close.replace(tzinfo=None)
-    return is_later and (live.volume > 0 or (in_session and live.turnover > rows[-1].turnover))
+    """Whether today's TR shows a trade behind the last of these rows: as volume, or as turnover that went up.
+
+    Before the day's first trade a filler's turnover is 0, whatever was traded before the open (kis_api.md §5).
+    """
+    is_later = not rows or live.minute > rows[-1].minute
+    in_session, known = live.minute < session.close.replace(tzinfo=None), rows[-1].turnover if rows else 0
+    return is_later and (live.volume > 0 or (in_session and live.turnover > known))

@@ -222,3 +222,52 @@ def test_a_row_of_others_that_could_be_ours_waits_for_the_morning_and_costs_no_m
     [(note,)] = execute(day.url, "SELECT note FROM stock_minute_coverage WHERE trade_date = '2026-11-20'")
     assert f"과거 분봉에 없는 1분({silent:%H:%M} 등)을 뺌" in note
     assert not day.lines("문제 시작")
+
+
+@pytest.mark.parametrize("glitches", [2, 3])
+def test_an_empty_answer_of_todays_tr_is_no_word_that_nothing_traded(make: Make, glitches: int) -> None:
+    """Nothing is stored, both other sources are late: the third one's silence proves nothing. (One look at the clock.)
+    """
+    day = make(at(15, 41), {"000660": "medium"})
+    day.kis.add_fault("late", as_of=datetime(2026, 11, 20, 8), until=datetime(2026, 11, 20, 17))
+    glitch: Any = day.kis.add_fault("empty", path="today", times=glitches)
+    day.run(until=at(16, 30))
+    assert glitch.fired == glitches and coverage(day.url).get(("000660", str(FRIDAY))) is None
+    day.run(until=at(18, 30))
+    day.assert_week()
+
+
+def test_turnover_of_an_hour_ago_tells_that_something_traded(make: Make) -> None:
+    """A lull of an hour before the end: the page of today's TR holds fillers alone."""
+    day = make(at(15, 41), {"000660": "liquid"})
+    answer = day.kis.answers.today
+
+    def lulled(symbol: str, hour: str, now: datetime) -> Any:
+        rows = answer(symbol, hour, now)
+        flat = {"cntg_vol": "0", "acml_tr_pbmn": "1000000"}
+        return [{**row, **flat} for row in rows if row["stck_cntg_hour"] < "153000"]
+
+    day.kis.answers.today = lulled  # type: ignore[method-assign]
+    day.kis.add_fault("late", as_of=datetime(2026, 11, 20, 8), until=datetime(2026, 11, 20, 17))
+    day.run(until=at(16, 30))
+    assert coverage(day.url).get(("000660", str(FRIDAY))) is None
+    day.run(until=at(18, 30))
+    day.assert_week()
+
+
+def test_a_halted_name_of_which_today_tells_nothing_waits_for_the_morning(make: Make) -> None:
+    """No minutes, no daily row of today, no fillers: the next morning it is believed that nothing traded."""
+    day = make(at(15, 41), {"000660": "medium"}, kis={"oddities": {("000660", FRIDAY): "halted_no_daily"}})
+    day.run(until=at(20, 0))
+    assert coverage(day.url).get(("000660", str(FRIDAY))) is None and not day.lines("문제 시작")
+    day.run(until=at(9, 0, day=SATURDAY))
+    assert coverage(day.url)["000660", str(FRIDAY)] == "NO_TRADES"
+
+
+@pytest.mark.parametrize("profile", ["suspended", "illiquid"])
+def test_fillers_or_a_daily_candle_of_nothing_are_such_a_word(make: Make, profile: str) -> None:
+    """As KIS tells of a halted name: settled in the evening, by one call of today's TR beside the clock's."""
+    oddities = {("000660", FRIDAY): "halted"} if profile == "illiquid" else {}
+    day = make(at(15, 41), {"000660": profile}, kis={"oddities": oddities})
+    day.run(until=at(15, 50))
+    assert coverage(day.url)["000660", str(FRIDAY)] == "NO_TRADES" and day.count("today") == 2
