@@ -105,6 +105,7 @@ class Collector:
         except OtherHours:
             session = self._calendar.session(task.day)
             verdict = self._judge(symbol, session, known)
+        self._lateness.check_gaps(symbol, session, verdict.gaps)
         if known and LACKS in (known.note or "") and self._is_stored(symbol, session, verdict):
             verdict = verdict._replace(status=UNPROVEN, note=known.note)  # it still lacks what was given up
         try:

@@ -56,6 +56,22 @@ class Lateness:
         if not live and not untraded:
             raise Late(f"오늘 분봉이 비어 있어 과거 분봉이 다 왔는지 확인할 수 없습니다. {AGAIN}")
 
+    def check_gaps(self, symbol: str, session: Session, gaps: Sequence[tuple[datetime, datetime]]) -> None:
+        """Raises `Late` where today's TR knows trades of minutes that the authority lacks and turnover speaks of.
+
+        Told twice alike within a second is no second opinion of an authority that may still be filling the day.
+        """
+        if not (gaps and self._asks and self.is_fresh(session)):
+            return
+        first, last = gaps[0][0], gaps[-1][1].replace(tzinfo=KST) - timedelta(seconds=1)
+        while last.replace(tzinfo=None) > first:
+            live = self._live(symbol, session, last)
+            lost = [row for row in live if row.volume and any(before < row.minute < at for before, at in gaps)]
+            if lost or not live or live[0].minute > last.replace(tzinfo=None):
+                known = f"{lost[0].minute:%H:%M} 등의 분" if lost else "분"
+                raise Late(f"과거 분봉에 빠진 {known}이 있는 것으로 보입니다. {AGAIN}")
+            last = live[0].minute.replace(tzinfo=KST) - timedelta(seconds=1)
+
     def _live(self, symbol: str, session: Session, last: datetime) -> list[Row]:
         """The day's rows of one answer of today's TR, fillers included; asked again once where there is none."""
         for _ in range(2):

@@ -76,6 +76,8 @@ class Verdict(NamedTuple):
     """Minutes whose row cannot be a candle; naive KST."""
     started_at: int = 0
     """The day's turnover, KRW, with its first row."""
+    gaps: tuple[tuple[datetime, datetime], ...] = ()
+    """Between these minutes there is no row, and more turnover than the later one explains; naive KST."""
 
 
 class Page(NamedTuple):
@@ -134,7 +136,8 @@ def check_day(minutes: Minutes, session: Session, told: DailyAnswer, *, is_fresh
     """
     rows, daily = minutes.rows, told.get(session.day)
     proof = prove(rows, session)
-    candles, (turnover, deal) = proof.candles, _turnover_doubts(proof.doubts, proof.surplus, rows)
+    candles, gaps = proof.candles, _gaps(rows)
+    turnover, deal = _turnover_doubts(proof.doubts, proof.surplus, gaps, session)
     if not candles:
         raise BadRow(lost_all(minutes.doubts))
     by_daily = _daily_doubts(candles, session.day, told)
@@ -162,6 +165,7 @@ def check_day(minutes: Minutes, session: Session, told: DailyAnswer, *, is_fresh
         digest(rows, doubts) if doubts else "",
         frozenset(row.minute for row in rows if not row.close),
         rows[0].turnover,
+        tuple((before, at) for before, at in gaps if at in proof.surplus),
     )
 
 
@@ -178,31 +182,35 @@ def digest(*what: object) -> str:
 
 
 def _turnover_doubts(
-    doubts: Sequence[datetime], surplus: Sequence[datetime], rows: Sequence[Row]
+    doubts: Sequence[datetime], surplus: Sequence[datetime], gaps: Sequence[tuple[datetime, datetime]], session: Session
 ) -> tuple[tuple[str, ...], str]:
     """The doubt, and the note instead of it where it can be a deal outside the book.
 
     More turnover than the minute explains, alone of its kind, is one; unless it follows the only stretch of continuous
     trading without a row. There a row that is missing explains it just as well, and captured answers know only that
     case: 13 such pairs span minutes the reader lacked, not one is a deal (kis_api.md §6). Calling the day COMPLETE
-    would hide a lost minute for good; UNPROVEN stores the same candles and is asked again (laws 4 and 13).
+    would hide a lost minute for good; UNPROVEN stores the same candles and is asked again (laws 4 and 13). The same
+    holds for an auction after more than its pause without a row, whatever other lulls there are: the last minutes
+    before it are what an authority that lags lacks, and fillers before it what late rows leave.
     """
     if not doubts:
         return (), ""
     named = ", ".join(f"{minute:%H:%M}" for minute in doubts[:MOST_NAMED])
     more = " …" if len(doubts) > MOST_NAMED else ""
     text = f"거래대금이 맞지 않는 분이 있습니다 ({named}{more}): 빠졌거나 틀린 행"
+    after_gaps = [at for _, at in gaps]
+    lost_the_end = doubts[0] in after_gaps and doubts[0] >= session.close.replace(tzinfo=None)
     alone = len(doubts) == 1 and list(surplus) == list(doubts)
-    if not alone or _gaps(rows) == [doubts[0]]:
+    if not alone or lost_the_end or after_gaps == [doubts[0]]:
         return (text,), ""
     return (text,), f"{doubts[0]:%H:%M} 거래대금이 거래량보다 많음: 장내 대량·바스켓 체결로 봄"
 
 
-def _gaps(rows: Sequence[Row]) -> list[datetime]:
-    """The minutes that follow one or more without a row; the pause before the auction is none."""
+def _gaps(rows: Sequence[Row]) -> list[tuple[datetime, datetime]]:
+    """The minutes before and after one or more without a row; the pause before the auction is none."""
     minutes = [row.minute for row in rows]
     pause = (minutes[-1] - timedelta(minutes=11), minutes[-1])
-    return [at for before, at in pairwise(minutes) if at - before > timedelta(minutes=1) and (before, at) != pause]
+    return [pair for pair in pairwise(minutes) if pair[1] - pair[0] > timedelta(minutes=1) and pair != pause]
 
 
 def _odd_start(rows: Sequence[Row], session: Session) -> str:

@@ -271,3 +271,39 @@ def test_fillers_or_a_daily_candle_of_nothing_are_such_a_word(make: Make, profil
     day = make(at(15, 41), {"000660": profile}, kis={"oddities": oddities})
     day.run(until=at(15, 50))
     assert coverage(day.url)["000660", str(FRIDAY)] == "NO_TRADES" and day.count("today") == 2
+
+
+@pytest.mark.parametrize("lost", ["the end before the auction", "the most traded minute"])
+def test_a_past_tr_that_is_still_filling_the_day_has_no_deal_outside_the_book(make: Make, lost: str) -> None:
+    """Told twice alike within a second, and other lulls make it look like a deal; today's TR knows better."""
+    day = make(at(15, 41), {"000660": "medium"})
+    answer, traded = day.kis.answers.past, day.kis.truth("000660", FRIDAY)[:-1]
+    end = [candle.timestamp for candle in traded if candle.timestamp >= datetime(2026, 11, 20, 15, 9)]
+    most = [max(traded[1:], key=lambda candle: candle.volume).timestamp]
+    gone = {f"{minute:%H%M00}" for minute in (end if lost.startswith("the end") else most)}
+    assert len(traded) < 370 and gone
+
+    def filling(symbol: str, *asked: Any, **options: Any) -> Any:
+        rows = answer(symbol, *asked, **options)
+        hidden = gone if day.clock.now() < at(17) else set()
+        return [row for row in rows if row["stck_cntg_hour"] not in hidden or row["stck_bsop_date"] != "20261120"]
+
+    day.kis.answers.past = filling  # type: ignore[method-assign]
+    day.run(until=at(16, 30))
+    assert coverage(day.url).get(("000660", str(FRIDAY))) is None and not day.lines("문제 시작")
+    day.run(until=at(18, 30))
+    day.assert_week()
+
+
+def test_a_deal_outside_the_book_is_settled_in_the_evening(make: Make) -> None:
+    """Behind a lull, where today's TR is asked about the minutes between: nothing traded there."""
+    day = make(at(15, 41), {"000660": "medium"})
+    deal: Any = day.kis.add_fault("deal", day=FRIDAY)
+    rows = day.kis.market.day("000660", FRIDAY).rows
+    behind_a_lull = [row for before, row in pairwise(rows) if 1 < row.minute - before.minute < 10]
+    deal.moments["000660", FRIDAY] = behind_a_lull[0]
+    day.run(until=at(15, 50))
+    [(status, note)] = execute(
+        day.url, "SELECT status, note FROM stock_minute_coverage WHERE trade_date = '2026-11-20'"
+    )
+    assert status == "COMPLETE" and "장내 대량" in note

@@ -38,3 +38,17 @@ def test_the_hours_that_rows_showed_stand_first_where_a_long_note_is_cut() -> No
         past_day.Verdict([], "COMPLETE", f"다른 말 · {past_day.BELIEVED_HOURS}", doubts=doubts)
     ).note
     assert note == " · ".join([past_day.BELIEVED_HOURS, *doubts, "다른 말"])
+
+
+@pytest.mark.parametrize(("last_minute", "is_deal"), [(19, True), (8, False)])
+def test_an_auction_after_a_stretch_without_rows_is_no_deal_whatever_lulls_there_are(
+    last_minute: int, is_deal: bool
+) -> None:
+    """12:05 had no trade; the auction's turnover pays for more than its volume."""
+    opened, last = datetime(2026, 11, 20, 9), datetime(2026, 11, 20, 15, last_minute)
+    minutes = [opened + timedelta(minutes=n) for n in range(380) if n != 185]
+    rows = [Row(at, 100, 100, 100, 100, 10, 1_000 * (n + 1)) for n, at in enumerate(minutes) if at <= last]
+    rows.append(Row(datetime(2026, 11, 20, 15, 30), 100, 100, 100, 100, 200, rows[-1].turnover + 31_000))
+    verdict = check_day(Minutes(rows), SESSION, {})
+    assert verdict.doubts and bool(verdict.deal) == is_deal
+    assert verdict.gaps == (() if is_deal else ((last, datetime(2026, 11, 20, 15, 30)),))
