@@ -22,6 +22,7 @@ from market.daily import DailyAnswer
 from market.hours import Session, TradingCalendar, late_day, runs_late
 from market.lacking import Lack, lacking, proven_minutes
 from market.past_day import (
+    COMPLETE,
     NO_TRADES,
     UNPROVEN,
     BadDay,
@@ -208,6 +209,10 @@ class Collector:
                 self._lateness.check(symbol, session, [], untraded=daily is not None)
                 return Verdict([], NO_TRADES, None)
             self._clock.sleep(attempt)
+        if not daily and is_told:
+            self._lateness.check(symbol, session, [])
+            why = "분봉이 비어 있고 일봉의 이 날을 읽을 수 없어 거래가 없었는지 알 수 없습니다."
+            return Verdict([], COMPLETE, None, doubts=(why,), doubted=told, told=digest(why))
         if not daily:
             raise NothingAtAll("분봉도 일봉도 비어 있어 거래가 없었는지 확인할 수 없습니다. 종목코드를 확인하세요.")
         return self._nothing_but_volume(symbol, session, daily.volume)

@@ -57,7 +57,10 @@ Candles = dict[int, list[Candle]]
 
 
 class Row(NamedTuple):
-    """One validated minute as KIS sent it; `turnover` is the day's so far, KRW. Volume 0 marks a filler row."""
+    """One validated minute as KIS sent it; `turnover` is the day's so far, KRW. Volume 0 marks a filler row.
+
+    Prices of 0 stand for a row that was left out; `illegible`: its numbers are none, else they cannot be.
+    """
 
     minute: datetime
     open: int
@@ -66,6 +69,7 @@ class Row(NamedTuple):
     close: int
     volume: int
     turnover: int
+    illegible: bool = False
 
 
 class Proof(NamedTuple):
@@ -143,11 +147,20 @@ def _keep_turnover(found: dict[datetime, Row], raw: object, first: datetime, end
     """A row that cannot be a candle may still know the day's turnover: a witness for the row behind it."""
     try:
         minute = label(raw)
-        turnover = _number(raw, "acml_tr_pbmn", minute) if isinstance(raw, dict) else 0
+        assert isinstance(raw, dict)  # else it had no label
+        turnover = _number(raw, "acml_tr_pbmn", minute)
     except BadRow:
         return
     if first <= minute < end:
-        found.setdefault(minute, Row(minute, 0, 0, 0, 0, 0, turnover))
+        found.setdefault(minute, Row(minute, 0, 0, 0, 0, 0, turnover, not _is_legible(raw, minute)))
+
+
+def _is_legible(raw: dict[str, Any], minute: datetime) -> bool:
+    try:
+        _parse(raw, minute)
+    except BadRow:
+        return False
+    return True
 
 
 def _number(raw: dict[str, Any], field: str, minute: datetime) -> int:
@@ -159,7 +172,8 @@ def _number(raw: dict[str, Any], field: str, minute: datetime) -> int:
 
 def _parse(raw: dict[str, Any], minute: datetime) -> Row:
     fields = ("stck_oprc", "stck_hgpr", "stck_lwpr", "stck_prpr", "cntg_vol", "acml_tr_pbmn")
-    return Row(minute, *[_number(raw, field, minute) for field in fields])
+    opened, high, low, close, volume, turnover = (_number(raw, field, minute) for field in fields)
+    return Row(minute, opened, high, low, close, volume, turnover)
 
 
 def _validated(row: Row) -> Row:

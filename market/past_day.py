@@ -139,7 +139,7 @@ def check_day(minutes: Minutes, session: Session, told: DailyAnswer, *, is_fresh
     candles, gaps = proof.candles, _gaps(rows)
     turnover, deal = _turnover_doubts(proof.doubts, proof.surplus, gaps, session)
     if not candles:
-        raise BadRow(lost_all(minutes.doubts))
+        return _without_candles(minutes)
     by_daily = _daily_doubts(candles, session.day, told)
     doubts = (*minutes.doubts, *turnover, *by_daily)
     notes = []
@@ -167,6 +167,19 @@ def check_day(minutes: Minutes, session: Session, told: DailyAnswer, *, is_fresh
         rows[0].turnover,
         tuple((before, at) for before, at in gaps if at in proof.surplus),
     )
+
+
+def _without_candles(minutes: Minutes) -> Verdict:
+    """A day whose every row cannot be: told alike it is stored as told, without one.
+
+    Raises `BadRow` where numbers cannot even be read: such a day has not come. That is no trade that KIS tells oddly,
+    it is a language that nobody here speaks, and the same on every day.
+    """
+    if not minutes.doubts or any(row.illegible for row in minutes.rows):
+        raise BadRow(lost_all(minutes.doubts))
+    unreadable = frozenset(row.minute for row in minutes.rows)
+    told = digest(minutes.rows, minutes.doubts)
+    return Verdict([], COMPLETE, None, doubts=minutes.doubts, told=told, unreadable=unreadable)
 
 
 def believed(verdict: Verdict) -> Verdict:

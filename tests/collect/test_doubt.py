@@ -158,6 +158,38 @@ def test_a_day_without_a_readable_row_has_not_come(user: User, kis: Changing) ->
     assert statuses(user) == {} and stored_rows(user.database, "005930") == []
 
 
+def low_above_high(name: str, row: dict[str, str]) -> dict[str, str] | None:
+    return {**row, "stck_lwpr": str(int(row["stck_hgpr"]) + 100)} if name == "past" else row
+
+
+def nothing_to_read(name: str, row: dict[str, str]) -> dict[str, str] | None:
+    return None if name == "past" else {**row, "acml_vol": "많음"}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [(low_above_high, "15:30 행의 가격이 있을 수 없는 값입니다"), (nothing_to_read, "일봉의 이 날을 읽을 수 없어")],
+    ids=["every row is impossible", "no minutes and a daily row that cannot be read"],
+)
+def test_a_day_of_which_nothing_can_be_stored_is_unproven_and_asked_again_by_recheck(
+    user: User, kis: Changing, change: Any, why: str
+) -> None:
+    kis.change = change
+    ran = user.run(*ONLY)
+    assert ran.code == 0, ran.all
+    status, note = the_one(user)
+    assert status == "UNPROVEN" and why in note and stored_rows(user.database, "005930") == []
+    calls = len(kis.requests)
+    assert user.run(*ONLY).code == 0 and len(kis.requests) == calls, "UNPROVEN is verified"
+    looked = user.run("--check", *ONLY)
+    assert looked.code == 0 and f"UNPROVEN: {note}"[:30] in looked.out
+    assert user.run("--recheck", *ONLY).code == 0 and the_one(user) == (status, note)
+    kis.change = None
+    assert user.run("--recheck", *ONLY).code == 0
+    assert the_one(user) == ("COMPLETE", "")
+    assert_true(user.database, kis, ["005930"], [WEDNESDAY])
+
+
 @pytest.mark.parametrize("name", ["daily", "past"])
 def test_what_changes_from_answer_to_answer_is_not_stored(user: User, kis: Changing, name: str) -> None:
     dice = Random(1)

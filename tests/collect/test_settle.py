@@ -307,3 +307,22 @@ def test_a_deal_outside_the_book_is_settled_in_the_evening(make: Make) -> None:
         day.url, "SELECT status, note FROM stock_minute_coverage WHERE trade_date = '2026-11-20'"
     )
     assert status == "COMPLETE" and "장내 대량" in note
+
+
+def test_a_day_whose_only_rows_are_impossible_is_settled_unproven_and_keeps_what_the_session_proved(make: Make) -> None:
+    day = make(at(14, 58), {"000660": "liquid", "373220": "illiquid"})
+    answer = day.kis.answers.past
+
+    def impossible(symbol: str, *asked: Any, **options: Any) -> Any:
+        rows = answer(symbol, *asked, **options)
+        if symbol != "000660":
+            return rows
+        return [{**row, "stck_lwpr": "0"} if row["stck_bsop_date"] == "20261120" else row for row in rows]
+
+    day.kis.answers.past = impossible  # type: ignore[method-assign]
+    day.run(until=at(15, 58))
+    assert coverage(day.url)["000660", str(FRIDAY)] == "UNPROVEN"
+    assert day.lines("마감 확정 완료") and not day.lines("문제 시작")
+    held = [row[:10] for row in stored_rows(day.url, "000660", FRIDAY) if row[1] == "ONE_MINUTE"]
+    truth = [row[:10] for row in true_rows(day.kis, "000660", [FRIDAY]) if row[1] == "ONE_MINUTE"]
+    assert held == truth[1:], "nothing stands before the first one to prove it"

@@ -216,6 +216,21 @@ def test_coverage_tells_each_day(light: Settings) -> None:
     assert frame["verified_at"].iloc[1] == pd.Timestamp(EVENING)
 
 
+def test_an_unproven_day_may_have_no_row_at_all(light: Settings) -> None:
+    """KIS told of it, twice alike, and nothing of that can be stored."""
+    clock, day = Clock(at=EVENING), date(2026, 11, 18)
+    store = db.open_store(light.database, clock)
+    session = CALENDAR.session(day)
+    store.rewrite("005930", session, lambda _: {}, now=EVENING, status="UNPROVEN", note="15:30 행의 가격")
+    store.close()
+    told = db.read_coverage("005930", day, LAST, settings=light, clock=clock)
+    assert list(told["status"]) == ["UNPROVEN", "COMPLETE", "COMPLETE"] and list(told["count_1min"])[0] == 0
+    with pytest.warns(IncompleteWarning, match="2026-11-18 증명 안 됨: 15:30 행의 가격"):
+        assert len(read(light, "005930", start=day)) == 2 * 381
+    with pytest.warns(IncompleteWarning):
+        assert len(read(light, "005930", "day", start=day)) == 2
+
+
 @pytest.mark.parametrize("database", ["mariadb", "mysql"], indirect=False)
 def test_connectorx_gives_the_same_frame_bit_for_bit(
     database: str, request: pytest.FixtureRequest, sim: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
