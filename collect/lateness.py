@@ -17,7 +17,8 @@ from market.lacking import Lack
 MORNING = time(7, 30)
 """From then on what KIS says of the day before is believed: its daily candle is the after-market's until 05:28 (§7)."""
 
-AGAIN = "잠시 뒤, 늦어도 다음 날 아침(07:30부터) 다시 받습니다."
+AGAIN = "잠시 뒤, 늦어도 다음 날 아침(07:30부터) 다시 받으면 됩니다."
+"""The updater does, and a user may."""
 
 
 class Late(SourceError):

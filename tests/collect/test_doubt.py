@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from itertools import product
 from pathlib import Path
 from random import Random
@@ -238,3 +238,17 @@ def test_the_marks_are_read_back_with_their_reason(user: User, kis: Simulator, t
     [task] = unproven(store, ["005930"], [WEDNESDAY, LAST])
     store.close()
     assert task.day == WEDNESDAY and "일봉에 이 날이 없습니다" in task.why
+
+
+def test_a_backfill_on_the_evening_itself_says_when_a_late_day_will_have_come(user: User, kis: Simulator) -> None:
+    """The past TR stands at 15:10 and the daily candle with it: today's TR knows better, and no mark is spent on it."""
+    flags = ("--from", f"{LAST}", "--to", f"{LAST}", "--symbols", "005930,373220")
+    kis.add_fault("late", symbol="373220", as_of=datetime(2026, 11, 20, 15, 10))
+    ran = user.run(*flags)
+    assert ran.code == 1 and "받지 못한 종목일 1건 (다시 실행하면 이것만 다시 받습니다)" in ran.out
+    assert "373220 2026-11-20 과거 분봉이 아직" in ran.out
+    assert "늦어도 다음 날 아침(07:30부터) 다시 받으면 됩니다" in ran.out
+    assert [*statuses(user)] == [("005930", f"{LAST}")]
+    kis.surprises.clear()
+    assert user.run(*flags).code == 0
+    assert_true(user.database, kis, ["005930", "373220"], [LAST])
