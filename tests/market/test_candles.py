@@ -482,7 +482,7 @@ class TestArbitraryJson:
         except BadRow:
             return
         for one in rows:
-            assert at(9, 0) <= one.minute < at(15, 40) and all(type(number) is int for number in one[1:])
+            assert at(9, 0) <= one.minute < at(15, 40) and all(type(number) is int for number in one[1:7])
             assert one.volume >= 0 and (fillers or one.volume > 0) and one.turnover >= 0
             if one.volume:
                 assert 0 < one.low <= min(one.open, one.close) <= max(one.open, one.close) <= one.high
