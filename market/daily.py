@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 from base.errors import BadRow
 from market.candles import is_number
 
+MOST_SPAN = 100
+"""No day's high is so many times its low: the limits allow 1.9, 6.7 on the day of a listing. Else it bounds nothing."""
+
 
 class DailyCandle(NamedTuple):
     """A symbol's day from the daily TR: KRW, shares. `volume` includes off-hours trades: an upper bound (§7)."""
@@ -68,4 +71,7 @@ def _candle(raw: Any) -> DailyCandle | None:
     numbers = [int(text) for text in texts if is_number(text)]
     if len(numbers) < len(texts):
         raise BadRow("일봉 행에 없거나 0 이상의 정수가 아닌 값이 있습니다.")
-    return DailyCandle(*numbers)
+    candle = DailyCandle(*numbers)
+    if candle.high > MOST_SPAN * candle.low > 0:
+        raise BadRow("일봉의 고가가 저가의 몇백 배입니다.")
+    return candle

@@ -526,6 +526,7 @@ class TestDailyRows:
             {"stck_oprc": "-100"},
             {"stck_bsop_date": "2026118"},
             {"stck_clpr": ""},
+            {"stck_hgpr": "110000"},
         ],
     )
     def test_what_cannot_be_read_is_refused(self, change):
