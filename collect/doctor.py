@@ -6,7 +6,7 @@ with what to do. What the answers should look like is told in kis_api.md (the §
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,12 +17,14 @@ from cli import console
 from collect import doctor_rows as rows
 from collect import feeding
 from collect.doctor_stream import visit
+from collect.holiday_check import TooDifferent, open_days
+from config.kis_days import HOLIDAY_FILE
 from config.settings import Settings
 from db import open_store
 from kis.client import KisClient
 from kis.record import Recorder
 from kis_token import TokenCache
-from market.hours import TradingCalendar
+from market.hours import Session, TradingCalendar, differing
 
 FINE, DIFFERENT, WRONG = "✅", "ℹ️", "❌"
 ENOUGH_DISK = 2 * 10**9
@@ -173,14 +175,17 @@ class Doctor:
         yield Finding(mark, "거래대금 증명", f"이웃한 {len(mine) - 1}쌍 가운데 {wrong}쌍이 어긋납니다.")
         fillers = sum(rows.volume(row) == 0 for row in mine)
         yield Finding(DIFFERENT if fillers else FINE, "과거 분봉의 채움 행", f"{fillers}행 (있어도 저장하지 않습니다)")
-        yield from self._auction(mine)
+        yield from self._auction(mine, session)
 
-    def _auction(self, past: Sequence[Any]) -> Iterator[Finding]:
+    def _auction(self, past: Sequence[Any], session: Session) -> Iterator[Finding]:
         """§5: today's TR tells the closing auction's volume doubled."""
+        if session.day != self._now().date():
+            return
         known = {rows.when(row): rows.volume(row) for row in past}
-        for row in self._today:
+        told = self._client.today_minutes(self._symbol, session.end - timedelta(minutes=1))
+        for row in told:
             twice, once = rows.volume(row), known.get(rows.when(row))
-            if rows.time_of(row) == "153000" and twice and once:
+            if rows.when(row) >= f"{session.close:%Y%m%d%H%M%S}" and twice and once:
                 right = "두 배로 왔습니다(알려진 버릇)" if twice == 2 * once else "두 배가 아닙니다"
                 mark = FINE if twice == 2 * once else DIFFERENT
                 yield Finding(mark, "종가 단일가", f"오늘 TR의 거래량이 {right}. 거래대금이 증명할 때만 고칩니다.")
@@ -217,13 +222,17 @@ class Doctor:
         yield self._shape("수정주가 일봉", adjusted, rows.DAILY, most=100)
 
     def _holidays(self) -> Iterator[Finding]:
-        """§8"""
+        """§8: at most once a day, so an answer that the updater has had today is looked at instead."""
         if self._settings.env != "real":
             yield Finding(DIFFERENT, "휴장일", "모의투자에는 없는 조회입니다. 내장 달력을 씁니다.")
             return
-        found = self._client.holidays(self._now().date())
-        told = {date.fromisoformat(row["bass_dt"]): row["opnd_yn"] == "Y" for row in found if rows.is_open_day(row)}
-        other = [day for day, is_open in sorted(told.items()) if is_open != self._calendar.is_trading_day(day)]
+        plain = TradingCalendar(csat_days=self._settings.csat_days)
+        try:
+            told = open_days(self._client, self._settings.log_dir / HOLIDAY_FILE, self._now().date(), plain)
+        except TooDifferent as error:
+            yield Finding(DIFFERENT, "휴장일", str(error))
+            return
+        other = sorted(differing(plain, told))
         if not told:
             yield Finding(DIFFERENT, "휴장일", "알아볼 수 있는 행이 없습니다. 내장 달력을 씁니다.")
         elif other:

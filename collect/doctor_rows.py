@@ -67,12 +67,3 @@ def unproven(rows: Sequence[Any]) -> int:
 def _explains(later: Any, earlier: Any) -> bool:
     moved = number(later, "acml_tr_pbmn") - number(earlier, "acml_tr_pbmn")
     return number(later, "stck_lwpr") * volume(later) <= moved <= (number(later, "stck_hgpr") + 1) * volume(later)
-
-
-def is_open_day(row: Any) -> bool:
-    """Whether a holiday row can be read."""
-    text = row.get("bass_dt") if isinstance(row, dict) else None
-    try:
-        return is_number(text) and bool(date.fromisoformat(text)) and row.get("opnd_yn") in ("Y", "N")
-    except ValueError:
-        return False

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from base.clock import Clock
-from base.errors import MinuteDataError, Stopped
+from base.errors import MinuteDataError, SourceError, Stopped
 from config.kis_days import remember, remembered
 from config.symbols_file import USUALLY_ACTIVE
 from kis.client import KisClient
@@ -103,26 +103,36 @@ class HolidayCheck:
 
     def _opened(self, today: date) -> dict[date, bool] | None:
         """Date → whether the exchange opens, for the last and the coming weeks; None where KIS cannot be asked."""
-        asked, opened = remembered(self._memory, today)
-        if asked == today:
-            return opened
         try:
-            told = parse_open_days(self._client.holidays(today))
+            return open_days(self._client, self._memory, today, self._plain)
         except Stopped:
             raise
+        except TooDifferent as error:
+            _log.warning("⚠️ %s", error)
         except MinuteDataError as error:
             _log.info("ℹ️ KIS 휴장일을 확인하지 못해 내장 달력을 씁니다: %s", error)
-            return None
-        if len(doubted := differing(self._plain, told)) > MOST_CORRECTIONS:
-            line = "⚠️ KIS의 휴장일 답이 내장 달력과 %d일이나 달라 믿지 않습니다. 내장 달력을 씁니다."
-            _log.warning(line, len(doubted))
-            return None
-        opened = {day: is_open for day, is_open in opened.items() if day < today} | told
-        remember(self._memory, today, opened)
+        return None
+
+
+class TooDifferent(SourceError):
+    """KIS contradicts the package on more days than a government changes."""
+
+
+def open_days(client: KisClient, memory: Path, today: date, plain: TradingCalendar) -> dict[date, bool]:
+    """Date → whether the exchange opens: what KIS has said today to whoever asked first, else asked and remembered.
+
+    Raises `TooDifferent` for an answer that is not believed, and what the call raises.
+    """
+    asked, opened = remembered(memory, today)
+    if asked == today:
         return opened
-
-
-
+    told = parse_open_days(client.holidays(today))
+    if len(doubted := differing(plain, told)) > MOST_CORRECTIONS:
+        line = f"KIS의 휴장일 답이 내장 달력과 {len(doubted)}일이나 달라 믿지 않습니다. 내장 달력을 씁니다."
+        raise TooDifferent(line)
+    opened = {day: is_open for day, is_open in opened.items() if day < today} | told
+    remember(memory, today, opened)
+    return opened
 
 
 def parse_open_days(raws: Iterable[object]) -> dict[date, bool]:

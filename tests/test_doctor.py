@@ -1,6 +1,7 @@
 """`--doctor`: a dozen calls tell what is as expected, what differs and is handled, and what is to be done."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +16,12 @@ from places import ROOT
 import fetch_minute_data
 from base.clock import Clock
 from base.kst import KST
+from collect.holiday_check import HolidayCheck
+from config.kis_days import HOLIDAY_FILE
 from config.settings import Database
+from config.settings import load as load_settings
+from kis.client import KisClient
+from kis_token import TokenCache
 from simulator.simulator import Simulator
 
 KEY, SECRET = "PSEDtestAppKey0123456789abcdefghijkl", "test+Secret/" * 15
@@ -222,3 +228,29 @@ def test_usage_errors_are_exit_2(
     assert code == 2 and "--record" in err
     assert fetch_minute_data.main(["--record", "a.jsonl"], nowhere[1]) == 2
     assert "--doctor 와 함께" in capsys.readouterr().err
+
+
+def test_holidays_are_asked_once_a_day_by_whoever_comes_first(examine: Examine, tmp_path: Path) -> None:
+    sim, clock = kis(EVENING)
+    with sim:
+        _, first, _ = examine(sim.url, clock)
+        assert sim.calls("holiday") == 1
+        client = KisClient.of(
+            load_settings(os.environ, tmp_path), TokenCache(load_settings(os.environ, tmp_path), clock), clock
+        )
+        HolidayCheck(client, clock, tmp_path / HOLIDAY_FILE, ()).refresh()
+        _, again, _ = examine(sim.url, clock)
+        assert sim.calls("holiday") == 1 and line(again, "휴장일") == line(first, "휴장일")
+        (tmp_path / HOLIDAY_FILE).unlink()
+        HolidayCheck(client, clock, tmp_path / HOLIDAY_FILE, ()).refresh()
+        examine(sim.url, clock)
+    assert sim.calls("holiday") == 2, "and the other way round"
+
+
+@pytest.mark.parametrize("at", [EVENING.replace(hour=15, minute=41), EVENING.replace(hour=19, minute=55)])
+def test_the_doubled_auction_is_looked_for_where_it_is(examine: Examine, at: datetime) -> None:
+    """In the evening the newest thirty rows are the after-market's."""
+    sim, clock = kis(at, profiles={"005930": "liquid"})
+    with sim:
+        code, lines, _ = examine(sim.url, clock)
+    assert code == 0 and "두 배로 왔습니다" in line(lines, "종가 단일가"), lines
