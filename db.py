@@ -243,9 +243,9 @@ class Store:
         """First and last 1-minute candle, before its moment, of each symbol that has any, naive KST."""
         found = {}
         of = f"FROM stock_minute_prices{self._shape.hint} WHERE stock_symbol = %s AND minute_interval = %s"
-        ends = ", ".join(f"(SELECT {end}(timestamp) {of} AND timestamp < %s)" for end in ("MIN", "MAX"))
+        selected = ", ".join(f"(SELECT {end}(timestamp) {of} AND timestamp < %s)" for end in ("MIN", "MAX"))
         for symbol, moment in before.items() if self._shape.prices else ():
-            first, last = self._read(f"SELECT {ends}", *(symbol, NAMES[1], moment) * 2)[0]
+            first, last = self._read(f"SELECT {selected}", *(symbol, NAMES[1], moment) * 2)[0]
             if first is not None:
                 found[symbol] = (moment_of(first), moment_of(last))
         return found
