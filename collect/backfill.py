@@ -35,21 +35,23 @@ class Backfill:
         self._store, self._calendar, self._clock = store, calendar, clock
         self._result, self._quiet, self._told_failures = result, quiet, 0
         self._stored: dict[tuple[str, date], Counts] = {}
-        self._collector = Collector(client, store, calendar, clock, (result.first, result.last), asks_today=True)
+        span, symbols = (result.first, result.last), list(result.symbols)
+        self._collector = Collector(client, store, calendar, clock, span, symbols=symbols, asks_today=True)
 
     def run(self, tasks: list[SymbolDay], workers: int) -> None:
         """Raises what ends the run: `Stopped`, a refused key, an outage, a lost database."""
+        sessions = {task.day: self._calendar.session(task.day) for task in tasks}
         self._pass(tasks, workers, final=False)
-        if again := self._again(tasks):
+        changed = sorted(day for day, session in sessions.items() if self._calendar.session(day) != session)
+        if again := self._again(tasks, changed):
             _log.info("🔁 실패한 %d종목일을 한 번 더 받습니다.", len(again))
             self._pass(again, workers, final=True)
 
-    def _again(self, tasks: list[SymbolDay]) -> list[SymbolDay]:
-        """What failed; and what was stored before the rows of another symbol showed the day's true hours."""
+    def _again(self, tasks: list[SymbolDay], changed: list[date]) -> list[SymbolDay]:
+        """What failed; and what was stored before the rows of another symbol showed the true hours of those days."""
         failed = [task for task in tasks if task.day in self._result.symbols[task.symbol].failed]
-        days = sorted({task.day for task in tasks if self._calendar.session(task.day).believed})
         known, symbols = {task[:2] for task in failed}, list(dict.fromkeys(task.symbol for task in tasks))
-        short = plan(self._store, self._calendar, symbols, days)
+        short = plan(self._store, self._calendar, symbols, changed)
         return failed + [task for task in short if task[:2] not in known]
 
     def _pass(self, tasks: list[SymbolDay], workers: int, *, final: bool) -> None:

@@ -7,21 +7,23 @@ proven is not taken away by an authority that is late (law 6).
 
 import logging
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from base.clock import Clock
 from base.errors import BadRow, SourceError
 from collect.daily_candles import EMPTY_TRIES, DailyCandles
 from collect.day_pages import DayPages, in_order, merge
+from collect.late_hours import Hours
 from collect.lateness import AGAIN, Lacking, Late, Lateness
 from collect.plan import PROVISIONAL, SymbolDay
 from db import LONGEST_NOTE, Counts, Coverage, Store
 from kis.client import TRUSTED_SKEW, KisClient
 from market.candles import Candles, derive
 from market.daily import DailyAnswer
-from market.hours import Session, TradingCalendar, late_day, runs_late
+from market.hours import Session, TradingCalendar, hours_seen
 from market.lacking import Lack, lacking, proven_minutes
 from market.past_day import (
+    BELIEVED_HOURS,
     COMPLETE,
     NO_TRADES,
     UNPROVEN,
@@ -73,7 +75,8 @@ class Memory:
 class Collector:
     """Collects symbol-days of the past from the authority. Thread-safe: workers share it.
 
-    `memory` remembers, across collectors, what was told of doubtful days. `asks_today`: of a day that is over since
+    `memory` remembers, across collectors, what was told of doubtful days. `symbols`: whose candles in the table tell,
+    too, when a day traded. `asks_today`: of a day that is over since
     today, today's TR may be asked whether the authority has caught up.
     """
 
@@ -86,9 +89,11 @@ class Collector:
         span: tuple[date, date],
         memory: Memory | None = None,
         *,
+        symbols: Sequence[str] = (),
         asks_today: bool = False,
     ) -> None:
         self._lateness = Lateness(client, clock, asks=asks_today)
+        self._hours = Hours(calendar, store, symbols)
         self._client, self._store, self._calendar, self._clock = client, store, calendar, clock
         self._memory = memory or Memory()
         self._daily = DailyCandles(client, *span, clock.now().date())
@@ -199,7 +204,7 @@ class Collector:
             minutes = self._pages.fetch(symbol, session)
             self._check_closed(session)
             told = self._daily.get(symbol, instead_of=doubted)
-            self._check_hours([row.minute for row in minutes.rows], session)
+            minutes = self._check_hours(symbol, minutes, session)
             if minutes.rows:
                 return self._checked(symbol, session, minutes, told)
             if minutes.doubts:
@@ -207,7 +212,7 @@ class Collector:
             daily, is_told = told.get(session.day), session.day in told
             if attempt and told and not (daily.volume if daily else is_told):
                 self._lateness.check(symbol, session, [], untraded=daily is not None)
-                return Verdict([], NO_TRADES, None)
+                return Verdict([], NO_TRADES, BELIEVED_HOURS if session.believed else None)
             self._clock.sleep(attempt)
         if not daily and is_told:
             self._lateness.check(symbol, session, [])
@@ -224,14 +229,18 @@ class Collector:
             self._memory.keep(symbol, session.day, NOTHING)
             raise SourceError(f"{why}. 조금 뒤에 다시 묻습니다.")
         _log.warning("⚠️ %s %s: %s. NO_TRADES로 적습니다. 의심되면 --force 로 받으세요.", symbol, session.day, why)
-        return Verdict([], NO_TRADES, why)
+        return Verdict([], NO_TRADES, f"{BELIEVED_HOURS} · {why}" if session.believed else why)
 
-    def _check_hours(self, minutes: Sequence[datetime], session: Session) -> None:
-        """Rows that show other hours than the calendar are believed. Raises `OtherHours`."""
-        if runs_late(minutes, session):
-            if self._calendar.believe_late(session.day):
-                _log.warning("⚠️ %s", late_day(session.day))
-            raise OtherHours(late_day(session.day))
+    def _check_hours(self, symbol: str, minutes: Minutes, session: Session) -> Minutes:
+        """The rows say when the day traded. One symbol alone that says late is a doubt, not believed at first.
+
+        Raises `OtherHours` where the calendar has other hours now than it had.
+        """
+        heard = [row.minute for row in minutes.rows]
+        odd = self._hours.hear(symbol, session, heard, early=minutes.before_ten)
+        if (now := self._calendar.session(session.day)) != session:
+            raise OtherHours(hours_seen(now))
+        return minutes._replace(doubts=(*minutes.doubts, odd)) if odd else minutes
 
     def _check_closed(self, session: Session) -> None:
         """The answers bring KIS's clock: a day that still runs there is not settled by a host ahead of it (law 3)."""

@@ -20,17 +20,17 @@ class DayPages:
     def fetch(self, symbol: str, session: Session) -> Minutes:
         """The day's rows. Raises `BadRow` for an answer that is none."""
         found: dict[datetime, Row] = {}
-        last, deeper, pages = session.end - timedelta(seconds=1), False, 0
+        last, deeper, pages, early = session.end - timedelta(seconds=1), False, 0, False
         doubted: datetime | None = None
         doubts: list[str] = []
         while True:
             page, pages = self._page(symbol, session, last, deeper, doubts), pages + 1
             merge(found, page.rows, doubts)
-            rows = in_order(found)
+            rows, early = in_order(found), early or page.before_ten
             unexplained = bool(rows) and unexplained_start(rows, session)
             if deeper and not page.size and unexplained:
                 doubts.append(f"{last:%H:%M} 이전 분봉이 계속 비어 있어 하루의 시작을 확인할 수 없습니다.")
-                return Minutes(rows, doubts=_named(doubts))
+                return Minutes(rows, doubts=_named(doubts), before_ten=early)
             deeper = not page.starts_day
             if deeper:
                 last = page.earliest - timedelta(seconds=1)
@@ -39,7 +39,7 @@ class DayPages:
                 doubted = rows[0].minute
                 last = doubted.replace(tzinfo=last.tzinfo) - timedelta(seconds=1)
             else:
-                return Minutes(rows, whole=page.seamless and pages == 1, doubts=_named(doubts))
+                return Minutes(rows, page.seamless and pages == 1, _named(doubts), early)
 
     def _page(self, symbol: str, session: Session, last: datetime, deeper: bool, doubts: list[str]) -> Page:
         """One page; asked again once for a bad row, which then is left out, four times where rows must lie `deeper`.

@@ -6,10 +6,11 @@ from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
+from collect.late_hours import hear_table
 from db import Counts, Coverage, Store
 from market.candles import INTERVALS
 from market.hours import Session, TradingCalendar
-from market.past_day import BELIEVED_HOURS, NO_TRADES, UNPROVEN, VERIFIED, learn_hours
+from market.past_day import BELIEVED_HOURS, UNPROVEN, VERIFIED, learn_hours
 
 PROVISIONAL = "PROVISIONAL"
 AT_A_TIME = 100
@@ -56,6 +57,7 @@ def _of_some(
     """`plan` of as many symbols as one likes to hold in memory at a time."""
     coverage = store.coverage(symbols, days[0], days[-1])
     learn_hours(calendar, coverage)
+    hear_table(calendar, store, symbols, days)
     sessions = {day: calendar.session(day) for day in days}
     verified = {key: one for key, one in coverage.items() if one.status in VERIFIED and key[1] in sessions}
     lost = {} if force else store.lost(verified, list(sessions.values()))
@@ -65,7 +67,7 @@ def _of_some(
         if force or (recheck and known is not None and known.status == UNPROVEN):
             return "다시 받기"
         held = lost.get(key) or (known.counts if known else (0, 0, 0))
-        return why_missing(known, held) or _cut_short(known, sessions[key[1]])
+        return why_missing(known, held) or _other_hours(known, sessions[key[1]])
 
     tasks = (SymbolDay(*key, why(key)) for key in product(symbols, days))
     return [task for task in tasks if task.why]
@@ -95,10 +97,12 @@ def _lost(held: Counts, counts: Counts) -> str:
     return f"{', '.join(lost)} 사라짐" if lost else ""
 
 
-def _cut_short(known: Coverage | None, session: Session) -> str:
-    """A day of unannounced hours that was stored before anybody knew them."""
-    knew = known is None or known.status == NO_TRADES or BELIEVED_HOURS in (known.note or "")
-    return "" if knew or not session.believed else "16:30까지 열린 날"
+def _other_hours(known: Coverage | None, session: Session) -> str:
+    """A day that was stored before anybody knew its hours, or by hours that turned out wrong."""
+    by_late = BELIEVED_HOURS in ((known and known.note) or "")
+    if known is None or session.csat != session.believed or by_late == session.believed:
+        return ""
+    return "16:30까지 열린 날" if session.believed else "평소 시간에 열린 날"
 
 
 def unproven(store: Store, symbols: Sequence[str], days: Sequence[date]) -> list[SymbolDay]:

@@ -55,10 +55,14 @@ def standings(
 
 
 def _minutes(session: Session, now: datetime) -> list[datetime]:
-    """The minutes that are over; in those before the closing auction nothing trades."""
+    """The minutes of which KIS may have told; in those before the closing auction nothing trades.
+
+    The last one before it, 15:19, shows when a later one has traded: not before the auction (kis_api.md §5).
+    """
     opened, closed = session.open.replace(tzinfo=None), session.close.replace(tzinfo=None)
     minutes = [opened + count * MINUTE for count in range((floor(now) - opened) // MINUTE)]
-    return [minute for minute in minutes if minute < closed - LATE_PRINTS or minute == closed]
+    paused = closed - LATE_PRINTS - (MINUTE if floor(now) <= closed else timedelta())
+    return [minute for minute in minutes if minute < paused or minute == closed]
 
 
 def _read_until(

@@ -60,8 +60,9 @@ class Settle:
             _log.info("🌙 마감 확정: %d종목일을 과거 분봉으로 받습니다.", len(missing))
             self._told_missing = len(missing)
         newest_first = sorted(missing, key=lambda task: task.day, reverse=True)
+        sessions = [calendar.session(day) for day in days]
         left = self._collect_all(self._collector(calendar, days), newest_first, until)
-        if not left and any(calendar.session(day).believed for day in days):
+        if not left and sessions != [calendar.session(day) for day in days]:
             left = len(self._plan(calendar, days))  # stored before the true hours were seen
         self._told_missing = left
         if not left:
@@ -76,7 +77,8 @@ class Settle:
 
     def _collector(self, calendar: TradingCalendar, days: Sequence[date]) -> Collector:
         span = days[0], days[-1]
-        return Collector(self._client, self._store, calendar, self._clock, span, self._memory, asks_today=True)
+        return Collector(self._client, self._store, calendar, self._clock, span, self._memory,
+                         symbols=self._symbols, asks_today=True)  # fmt: skip
 
     def _collect_all(self, collector: Collector, tasks: Sequence[SymbolDay], until: datetime | None) -> int:
         """Collect the tasks as far as that goes now; how many are left. Raises `NotOffered`."""

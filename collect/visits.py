@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from base.clock import Clock
 from base.kst import KST
 from collect.kis_time import KisTime
+from collect.late_hours import Hours
 from collect.morning import Morning
 from collect.plan import PROVISIONAL
 from collect.round import Beside
@@ -20,7 +21,7 @@ from collect.turns import Turns
 from db import Store
 from kis.client import KisClient
 from market.candles import INTERVALS, Candle, Candles, window
-from market.hours import Session, TradingCalendar, late_day, runs_late
+from market.hours import Session, TradingCalendar, runs_late
 from market.running_day import floor, merged
 from market.ticks import Proven
 
@@ -136,9 +137,8 @@ class Visits:
     def _look_at_hours(self, symbol: str, session: Session, fresh: Sequence[Candle]) -> None:
         """Trades in the pause before the auction, and none before ten: a CSAT day that nobody announced."""
         minutes = [candle.timestamp for candle in fresh]
-        is_late = runs_late(minutes, session) and not self._store.candles(symbol, 1, *session.before_ten)
-        if is_late and self.calendar.believe_late(session.day):
-            _log.warning("⚠️ %s", late_day(session.day))
+        early = runs_late(minutes, session) and bool(self._store.candles(symbol, 1, *session.before_ten))
+        Hours(self.calendar, self._store, [*self.seen]).hear(symbol, session, minutes, early=early)
 
     def _since(self, symbol: str, first: datetime, due: Collection[int]) -> datetime:
         """From where to read what is stored: the windows that the page touches or that were not derived yet."""

@@ -40,8 +40,9 @@ class Session:
 
     @property
     def before_ten(self) -> tuple[datetime, datetime]:
-        """The minutes in which nothing trades on a day that opens at ten, naive KST, both included."""
-        return midnight(self.day), midnight(self.day) + timedelta(hours=9, minutes=58)
+        """The minutes in which an ordinary day trades and one that opens at ten does not, naive KST, both included."""
+        nine = midnight(self.day) + timedelta(hours=9)
+        return nine, nine + timedelta(minutes=58)
 
 
 class TradingCalendar:
@@ -56,7 +57,8 @@ class TradingCalendar:
     ) -> None:
         told = frozenset(csat_days)
         self._csat = told | {day for day in CSAT_DAYS if day.year not in {own.year for own in told}}
-        self._seen_late: set[date] = set()
+        self._told: dict[date, dict[str, int]] = {}
+        self._doubted: set[date] = set()
         self._closed = frozenset(closed)
         self._opened = frozenset(opened)
 
@@ -68,7 +70,7 @@ class TradingCalendar:
     def session(self, day: date) -> Session:
         """The regular session of a trading day."""
         opens, closes = time(9), time(15, 30)
-        is_late = day in self._csat or day in self._seen_late
+        is_late = day in self._csat or self._runs_late(day)
         if is_late:
             opens, closes = time(10), time(16, 30)
         elif self._is_first_of_year(day):
@@ -76,15 +78,29 @@ class TradingCalendar:
         opened, closed = (datetime.combine(day, at, KST) for at in (opens, closes))
         return Session(day, opened, closed, is_late, is_late and day not in self._csat)
 
-    def believe_late(self, day: date) -> bool:
-        """A day whose rows show the hours of a CSAT day has them; whether that is news (`runs_late`)."""
-        news = day not in self._seen_late
-        self._seen_late.add(day)
-        return news
+    def hear_hours(self, day: date, symbol: str, *, late: int) -> bool:
+        """What a symbol's rows tell of a day's hours; whether they are others now than before.
+
+        `late`: so many more times that it runs late (`runs_late`); 0: it traded before ten. Each symbol has a voice,
+        its last word. The day runs late where more symbols say so than not, and not one alone: two symbols told it
+        twice, or, where there is no other, one told it three times (law 13).
+        """
+        before, told = self._runs_late(day), self._told.setdefault(day, {})
+        told[symbol] = told.get(symbol, 0) + late if late else 0
+        if late:
+            self._doubted.add(day)
+        return self._runs_late(day) != before
+
+    def _runs_late(self, day: date) -> bool:
+        if day not in self._doubted:
+            return False
+        voices = list(self._told[day].values())
+        late = sum(times > 1 for times in voices)
+        return late > voices.count(0) and (late > 1 or max(voices) > 2)
 
     def take_over(self, other: "TradingCalendar") -> None:
         """What was seen in the rows outlives a calendar that is replaced."""
-        self._seen_late |= other._seen_late
+        self._told, self._doubted = other._told, other._doubted
 
     def _is_first_of_year(self, day: date) -> bool:
         return day.month == 1 and not any(self.is_trading_day(date(day.year, 1, d)) for d in range(1, day.day))
@@ -127,9 +143,11 @@ def told_calendar(csat_days: Iterable[date], said: Mapping[date, bool]) -> Tradi
     return TradingCalendar(csat_days=days, closed=closed, opened=wrong.keys() - {*closed})
 
 
-def late_day(day: date) -> str:
-    """What the user is told of one, in Korean."""
-    return f"{day}은 달력과 달리 10:00~16:30에 거래되는 날(수능일)로 보입니다. 받은 행을 따릅니다."
+def hours_seen(session: Session) -> str:
+    """What the user is told of a day whose hours the rows have changed, in Korean."""
+    if session.believed:
+        return f"{session.day}은 달력과 달리 10:00~16:30에 거래되는 날(수능일)로 보입니다. 받은 행을 따릅니다."
+    return f"{session.day}은 10시 전에 거래된 종목이 많아 다시 달력의 시간을 따릅니다."
 
 
 def runs_late(minutes: Sequence[datetime], session: Session) -> bool:
@@ -138,8 +156,9 @@ def runs_late(minutes: Sequence[datetime], session: Session) -> bool:
     Nothing trades before ten o'clock (labels may be a minute early), and something does in the ten minutes in which an
     ordinary day collects orders for its closing auction. The rows alone can tell: no answer that is asked for has KIS's
     hours in it (captured: eight fields of output1, six of chk-holiday), and H0STMKO0 costs a registration a symbol.
+    The year's first session opens at ten without being late.
     """
-    if session.csat or not minutes:
+    if session.csat or not minutes or session.open.hour == 10:
         return False
     closed = session.close.replace(tzinfo=None)
     in_the_pause = any(closed - timedelta(minutes=9) <= minute < closed for minute in minutes)

@@ -19,6 +19,8 @@ from market.hours import Session, TradingCalendar
 COMPLETE, NO_TRADES, UNPROVEN = VERIFIED = ("COMPLETE", "NO_TRADES", "UNPROVEN")
 FULL_PAGE = 120
 """Rows of a full answer of the past TR; a shorter one has nothing behind it (kis_api.md §6)."""
+SURE = 3
+"""As good as so many tellings is what was stored: it had been believed."""
 BELIEVED_HOURS = "예고 없이 10:00~16:30에 거래된 날 (받은 행으로 알아냄)"
 MOST_NAMED = 3
 """So many minutes or rows of a kind are named in a note."""
@@ -33,9 +35,9 @@ class Noted(Protocol):
 
 def learn_hours(calendar: TradingCalendar, known: Mapping[tuple[str, date], Noted]) -> None:
     """Tell the calendar of the days that `known` says traded from 10:00 to 16:30 though nobody announced it."""
-    for (_, day), one in known.items():
+    for (symbol, day), one in known.items():
         if one.note and BELIEVED_HOURS in one.note:
-            calendar.believe_late(day)
+            calendar.hear_hours(day, symbol, late=SURE)
 
 
 def still_stands(status: str, counted: int, held: int) -> bool:
@@ -55,6 +57,8 @@ class Minutes(NamedTuple):
     """Whether all came in one full page that runs into an earlier day: nothing is left out of it."""
     doubts: tuple[str, ...] = ()
     """What the pages themselves leave in doubt: rows left out because they cannot be true, a start that is unproven."""
+    before_ten: bool = False
+    """Whether a row, left out or not, is labelled in the hour before ten."""
 
 
 class Verdict(NamedTuple):
@@ -87,6 +91,7 @@ class Page(NamedTuple):
     """Whether nothing of the day lies before this page."""
     earliest: datetime
     """Aware KST label of the day's earliest row here; the request's own time where there is none."""
+    before_ten: bool = False
     seamless: bool = False
     """A full page, newest first, that runs from this day into an earlier one: nothing is left out at the seam."""
 
@@ -109,7 +114,8 @@ def read_page(raws: list[Any], session: Session, last: datetime, lost: list[str]
     starts = earliest <= session.first_label or spilled or len(raws) < FULL_PAGE
     ordered = all(newer > older for newer, older in pairwise(labels))
     seamless = bool(todays) and spilled and ordered and len(raws) >= FULL_PAGE and not lost
-    return Page(rows, len(raws), starts, earliest, seamless)
+    early = any(session.before_ten[0] <= minute <= session.before_ten[1] for minute in todays)
+    return Page(rows, len(raws), starts, earliest, early, seamless)
 
 
 def lost_all(lost: Sequence[str] | None) -> str:

@@ -1,0 +1,52 @@
+"""A CSAT day that nobody announced: what the rows tell of a day's hours is heard here, and told to the user.
+
+The calendar counts the voices of the symbols (market/hours.py). Before it acts on late hours the table is heard, too:
+it may hold morning candles of symbols that nobody asks about now.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+from base.kst import KST
+from db import Store
+from market.hours import LATE_PRINTS, Session, TradingCalendar, hours_seen, runs_late
+
+ODD_HOURS = "장이 쉬는 15:20~15:29에 거래된 분이 있고 10시 전에는 없음: 다른 종목은 그렇지 않음"
+_log = logging.getLogger("minute_data")
+
+
+class Hours:
+    """Hears a day's rows; `symbols` are those whose candles in the table are heard. Thread-safe."""
+
+    def __init__(self, calendar: TradingCalendar, store: Store, symbols: Sequence[str]) -> None:
+        self._calendar, self._store, self._symbols = calendar, store, symbols
+
+    def hear(self, symbol: str, session: Session, minutes: Sequence[datetime], *, early: bool = False) -> str:
+        """A symbol's minutes with a trade, from the day's first on; `early`: it has rows before ten.
+
+        Returns why its rows are in doubt, "" where they are not: late hours that no other symbol has told of.
+        """
+        day, (first, last) = session.day, session.before_ten
+        early = early or any(first <= minute <= last for minute in minutes)
+        late = not early and runs_late(minutes, session)
+        if (late or early) and self._calendar.hear_hours(day, symbol, late=int(late)):
+            if late:
+                hear_table(self._calendar, self._store, self._symbols, [day])
+            if (now := self._calendar.session(day)).believed == late:
+                _log.warning("⚠️ %s", hours_seen(now))
+        return ODD_HOURS if late and not self._calendar.session(day).believed else ""
+
+
+def hear_table(calendar: TradingCalendar, store: Store, symbols: Sequence[str], days: Iterable[date]) -> None:
+    """Of the days that are believed to run late: which of these symbols have candles before ten."""
+    mornings = [_morning(session) for session in map(calendar.session, days) if session.believed]
+    for symbol, day in store.counts(symbols, mornings) if mornings else ():
+        calendar.hear_hours(day, symbol, late=0)
+
+
+def _morning(session: Session) -> Session:
+    """What of a day lies before ten, in the eyes of who counts what stands before a session's end."""
+    end = session.before_ten[1].replace(tzinfo=KST) + timedelta(minutes=1)
+    return replace(session, close=end - LATE_PRINTS)
