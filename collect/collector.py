@@ -23,7 +23,6 @@ from market.daily import DailyAnswer
 from market.hours import Session, TradingCalendar, hours_seen
 from market.lacking import Lack, lacking, proven_minutes
 from market.past_day import (
-    BELIEVED_HOURS,
     COMPLETE,
     NO_TRADES,
     UNPROVEN,
@@ -34,6 +33,7 @@ from market.past_day import (
     check_day,
     digest,
     has_auction,
+    note_of_hours,
 )
 
 NOTHING = "nothing but volume"
@@ -212,12 +212,13 @@ class Collector:
             daily, is_told = told.get(session.day), session.day in told
             if attempt and told and not (daily.volume if daily else is_told):
                 self._lateness.check(symbol, session, [], untraded=daily is not None)
-                return Verdict([], NO_TRADES, BELIEVED_HOURS if session.believed else None)
+                return Verdict([], NO_TRADES, note_of_hours(session))
             self._clock.sleep(attempt)
         if not daily and is_told:
             self._lateness.check(symbol, session, [])
             why = "분봉이 비어 있고 일봉의 이 날을 읽을 수 없어 거래가 없었는지 알 수 없습니다."
-            return Verdict([], COMPLETE, None, doubts=(why,), doubted=told, told=digest(why))
+            note = note_of_hours(session)
+            return Verdict([], COMPLETE, note, doubts=(why,), doubted=told, told=digest(why))
         if not daily:
             raise NothingAtAll("분봉도 일봉도 비어 있어 거래가 없었는지 확인할 수 없습니다. 종목코드를 확인하세요.")
         return self._nothing_but_volume(symbol, session, daily.volume)
@@ -229,7 +230,7 @@ class Collector:
             self._memory.keep(symbol, session.day, NOTHING)
             raise SourceError(f"{why}. 조금 뒤에 다시 묻습니다.")
         _log.warning("⚠️ %s %s: %s. NO_TRADES로 적습니다. 의심되면 --force 로 받으세요.", symbol, session.day, why)
-        return Verdict([], NO_TRADES, f"{BELIEVED_HOURS} · {why}" if session.believed else why)
+        return Verdict([], NO_TRADES, " · ".join(filter(None, (note_of_hours(session), why))))
 
     def _check_hours(self, symbol: str, minutes: Minutes, session: Session) -> Minutes:
         """The rows say when the day traded. One symbol alone that says late is a doubt, not believed at first.

@@ -145,7 +145,7 @@ def check_day(minutes: Minutes, session: Session, told: DailyAnswer, *, is_fresh
     candles, gaps = proof.candles, _gaps(rows)
     turnover, deal = _turnover_doubts(proof.doubts, proof.surplus, gaps, session)
     if not candles:
-        return _without_candles(minutes)
+        return _without_candles(minutes, session)
     by_daily = _daily_doubts(candles, session.day, told)
     doubts = (*minutes.doubts, *turnover, *by_daily)
     notes = []
@@ -153,8 +153,7 @@ def check_day(minutes: Minutes, session: Session, told: DailyAnswer, *, is_fresh
         notes.append(f"첫 봉 라벨이 개장 1분 전({candles[0].timestamp:%H:%M})")
     if not told:
         notes.append("일봉이 비어 있어 대조하지 못함")
-    if session.believed:
-        notes.append(BELIEVED_HOURS)
+    notes += filter(None, (note_of_hours(session),))
     start, auction = _odd_start(rows, session), has_auction(candles, session)
     end = "" if auction or is_fresh else _odd_end(candles[-1], daily)
     doubtful = start or ("" if auction else "종가 단일가 봉이 없음")
@@ -175,7 +174,7 @@ def check_day(minutes: Minutes, session: Session, told: DailyAnswer, *, is_fresh
     )
 
 
-def _without_candles(minutes: Minutes) -> Verdict:
+def _without_candles(minutes: Minutes, session: Session) -> Verdict:
     """A day whose every row cannot be: told alike it is stored as told, without one.
 
     Raises `BadRow` where numbers cannot even be read: such a day has not come. That is no trade that KIS tells oddly,
@@ -185,7 +184,12 @@ def _without_candles(minutes: Minutes) -> Verdict:
         raise BadRow(lost_all(minutes.doubts))
     unreadable = frozenset(row.minute for row in minutes.rows)
     told = digest(minutes.rows, minutes.doubts)
-    return Verdict([], COMPLETE, None, doubts=minutes.doubts, told=told, unreadable=unreadable)
+    return Verdict([], COMPLETE, note_of_hours(session), doubts=minutes.doubts, told=told, unreadable=unreadable)
+
+
+def note_of_hours(session: Session) -> str | None:
+    """What every note of such a day says: the plan looks for it."""
+    return BELIEVED_HOURS if session.believed else None
 
 
 def believed(verdict: Verdict) -> Verdict:
