@@ -23,16 +23,20 @@ pytestmark = pytest.mark.skipif(not CAPTURED.exists(), reason=f"{CAPTURED} is no
 
 
 class Rounds:
-    """One date, all its symbols: a round each minute, then the settle; what was late, and what healed it."""
+    """One date, all its symbols: a round each minute, then the settle; what was late, and what healed it.
 
-    def __init__(self, day: date, days: dict[str, RealDay], folder: Path) -> None:
+    `begin`: the updater starts so long after the open, and heals the morning from the past TR.
+    """
+
+    def __init__(self, day: date, days: dict[str, RealDay], folder: Path, begin: timedelta = timedelta()) -> None:
         self.days, self.calendar = days, TradingCalendar()
         self.session = self.calendar.session(day)
-        self.clock = FakeClock(self.session.open + timedelta(minutes=1, seconds=3))
+        self.clock = FakeClock(self.session.open + begin + timedelta(minutes=1, seconds=3))
         self.kis: Any = Replay(days, self.clock.now)
         self.store: Store = open_store(Database("sqlite", path=folder / f"{day}.db"), self.clock)
         self.store.preflight()
-        self.updater = Updater(self.kis, self.store, self.calendar, self.clock, list(days), [], 0, workers=2)
+        kis, symbols = self.kis, list(days)
+        self.updater = Updater(kis, self.store, self.calendar, self.clock, symbols, [], 0, workers=2, heals=bool(begin))
         self.traded = {symbol: set(real.minutes) for symbol, real in days.items()}
         self.late = self.by_page = self.by_turnover = self.by_settle = 0
 
@@ -130,6 +134,27 @@ def test_the_real_day_with_the_most_late_minutes(days: dict[date, dict[str, Real
     day = max(days, key=lambda day: sum(len(real.late) for real in days[day].values()))
     chosen = sorted(days[day].items(), key=lambda item: -len(item[1].late))[:2]
     assert replayed(day, dict(chosen)).late
+
+
+def test_a_real_morning_that_was_missed_is_healed_from_the_past_tr(
+    days: dict[date, dict[str, RealDay]], tmp_path: Path
+) -> None:
+    """Nothing of it is wrong at one o'clock, nothing but late minutes missing; after the settle it is equal."""
+    day = max(days, key=lambda day: sum(len(real.late) for real in days[day].values()))
+    rounds = Rounds(day, dict(list(days[day].items())[:3]), tmp_path, begin=timedelta(hours=4))
+    try:
+        rounds.updater.begin(rounds.session)
+        assert not rounds.updater.round(rounds.session, INTERVALS, hurried=False).errors
+        now = rounds.clock.now().replace(tzinfo=None, second=0)
+        assert rounds.kis.calls <= 5 * len(rounds.days) and max(rounds.kis.pages.values()) <= 2
+        for symbol, real in rounds.days.items():
+            over = [row[:6] for row in real.rows if row.minute < now - timedelta(minutes=1)]
+            held = rounds.store.candles(symbol, 1, real.minutes[0].replace(hour=0), now - timedelta(minutes=2))
+            assert [candle[:6] for candle in held] == over, symbol
+        rounds.run()
+        assert rounds.assert_equal()
+    finally:
+        rounds.store.close()
 
 
 @pytest.mark.slow

@@ -331,6 +331,33 @@ def test_check_of_the_running_day_says_who_lacks_what_and_why(make: Make, capsys
     assert failed[0] == "WARNING" and set(failed[1:]) == {"INFO"}
 
 
+def test_the_last_minute_before_the_pause_is_nobodys_fault_until_the_auction(
+    make: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """15:19 shows when the auction has traded (kis_api.md §5): neither missing nor quiet, and no trouble, before."""
+    day = make(at(15, 0), ("005930",), kis={"traps": AS_KIS})
+    told: dict[str, tuple[int, str, bool]] = {}
+
+    def look() -> None:
+        flags = ["--check", "--from", "today", "--symbols", "005930"]
+        now = day.clock.now()
+        want = wanted(fetch_minute_data.parser().parse_args(flags), TradingCalendar(), now)
+        store = open_store(day.settings.database, day.clock)
+        with only_one(day.settings, day.clock):
+            code = fetch_minute_data.check(store, want, [], day.settings, now)
+        store.close()
+        well = status_file.told(status_file.read(day.folder), now)[1]
+        told[f"{now:%H:%M}"] = (code, capsys.readouterr().out, well)
+
+    for moment in (at(15, 21, 30), at(15, 29, 30), at(15, 32, 30)):
+        day.clock.plan(moment, look)
+    day.run(until=at(15, 33))
+    for code, text, well in told.values():
+        assert code == 0 and "15:19" not in text.split("종목 ", 2)[-1] and well, text
+    assert len(told) == 3 and not day.lines("문제 시작")
+    assert any(str(row[2])[11:16] == "15:19" for row in stored_rows(day.url, "005930"))
+
+
 def test_check_of_a_day_without_an_updater_says_so(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
     day = make(at(9, 30))
     day.run(until=at(9, 32))

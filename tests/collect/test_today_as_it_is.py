@@ -91,3 +91,22 @@ def test_where_the_past_tr_is_silent_in_session_todays_tr_heals(make: Make) -> N
     for name in day.symbols:
         assert_provisional(day, name, at(12, 58))
     assert set(coverage(day.url).values()) == {"PROVISIONAL"}
+
+
+@pytest.mark.parametrize("error", ["90020000", "egw00203", "http500_empty"])
+def test_where_the_past_tr_refuses_today_with_a_code_todays_tr_heals(make: Make, error: str) -> None:
+    day = make(at(13, 0, 20), {"005930": "brisk", "000660": "brisk"})
+    day.kis.add_fault(error, path="past", day=FRIDAY)
+    assert day.run(until=at(14, 0), once=True) == 0
+    for name in day.symbols:
+        assert_provisional(day, name, at(12, 58))
+    assert day.count("past") and not day.lines("문제 시작")
+
+
+def test_a_past_tr_whose_line_breaks_costs_a_round_at_most(make: Make) -> None:
+    """The next round asks today's TR where it has not been answered meanwhile."""
+    day = make(at(13, 0, 20), {"005930": "brisk", "000660": "brisk"})
+    day.kis.add_fault("reset", path="past", day=FRIDAY)
+    day.run(until=at(13, 20))
+    for name in day.symbols:
+        assert_provisional(day, name, at(13, 18))
