@@ -96,9 +96,13 @@ def run(
     console.setup_logging(None, clock, settings.secrets())
     console.on_stop(clock)
     bound = listening(address)
-    with closing(bound), closing(open_view(settings.database, clock)) as view:
+    with (
+        closing(bound),
+        closing(open_view(settings.database, clock)) as view,
+        closing(open_view(settings.database, clock)) as watched,  # a long answer holds up nobody who watches
+    ):
         calendar = told_calendar(settings.csat_days, kis_days.said(settings, clock.now().date()))
-        hub = Hub(view, names, calendar, clock)
+        hub = Hub(watched, names, calendar, clock)
         page = Page(Answers(view, names, calendar, clock), hub, files, health_of(settings, clock))
         if settings.wings.redis_url:
             listen(settings.wings.redis_url, hub, clock)

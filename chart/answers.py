@@ -6,7 +6,7 @@
 Runs on worker threads. The list is made in listing.py, intervals that are not stored in derived.py.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ from market.intervals import Interval, shown
 EPOCH = datetime(2000, 1, 1)
 _MOST_DAYS = 400
 MOST_ALERTS = 500
-MOST_COUNTED = 14
+MOST_COUNTED = 31
 PATTERN_FED = 30
 """Candles before the first one shown: a pattern looks at five, and at the size of the ten before them."""
 
@@ -52,7 +52,7 @@ class Answers:
         candles = self._candles(symbol, interval, asked)
         days = [candle.timestamp.date() for candle in candles[:1] + candles[-1:]]
         known = {key[1]: row for key, row in self._view.known([symbol], *days).items()} if days else {}
-        held = self._view.held(symbol, midnight(days[0]), _last_moment(days[-1])) if self._counts(days) else None
+        held = self._held(symbol, interval, days, known)
         told = statuses(candles, interval, known, self._calendar, self._clock.now(), held)
         return {
             "symbol": symbol,
@@ -61,10 +61,11 @@ class Answers:
             "candles": [candle_json(candle, status) for candle, status in zip(candles, told, strict=True)],
         }
 
-    @staticmethod
-    def _counts(days: Sequence[date]) -> bool:
-        """Whether the rows of so many days are counted for an answer: a long chart's are not, `days` tells of them."""
-        return bool(days) and days[-1] - days[0] <= timedelta(days=MOST_COUNTED)
+    def _held(self, symbol: str, interval: Interval, days: Sequence[date], known: Iterable[date]) -> dict[date, int]:
+        """The 1-minute rows of the days that are counted: not all of a long chart's, whose `days` tell of them."""
+        if not days or days[-1] - days[0] > timedelta(days=MOST_COUNTED):
+            return self._derived.held(symbol, interval)
+        return dict.fromkeys(known, 0) | self._view.held(symbol, midnight(days[0]), _last_moment(days[-1]))
 
     def indicators(self, symbol: str, interval: Interval, names: Sequence[str], asked: Asked) -> dict[str, Any]:
         """The same times as `candles`, one list a line; what an indicator remembers is fed before the first of them."""

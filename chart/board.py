@@ -1,8 +1,9 @@
 """One symbol's newest day as it grows: its minutes, the running one, and the windows that follow from them. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
+from chart.wire import Known
 from market.candles import Candle, window
 from market.intervals import Interval, shown, window_minutes
 
@@ -15,6 +16,10 @@ class Board:
         self.status = "PROVISIONAL"
         self.minutes: dict[datetime, Candle] = {}
         self.running: Candle | None = None
+        self.open: set[tuple[Interval, datetime]] = set()
+        """Windows that were told as running."""
+        self.earlier: Mapping[date, Known] = {}
+        """The coverage rows of the days before."""
 
     def newest(self) -> datetime | None:
         return max(self.minutes, default=None)
@@ -24,6 +29,7 @@ class Board:
         day = max((one.timestamp.date() for one in minutes), default=self.day)
         if day != self.day:
             self.day, self.minutes, self.running = day, {}, None
+            self.open.clear()
         told = {one.timestamp: one for one in minutes if one.timestamp.date() == day}
         changed = [at for at, one in told.items() if self.minutes.get(at) != one]
         gone = whole and any(at not in told for at in self.minutes)
@@ -48,6 +54,11 @@ class Board:
         length = window_minutes(interval)
         starts = sorted({window(at, length) for at in touched})
         return [candle for start in starts for candle in shown(self._inside(start, length), interval)]
+
+    def learn(self, earlier: Mapping[date, Known]) -> list[date]:
+        """Which of the days before are known better now than they were, oldest first."""
+        before, self.earlier = self.earlier, earlier
+        return sorted(day for day, row in earlier.items() if day in before and before[day] != row)
 
     def last(self) -> datetime | None:
         """The newest minute, the running one too."""

@@ -36,11 +36,12 @@ _ALL = 1_000_000
 
 
 class _Folded(NamedTuple):
-    """A verified day's candles, what was known of it then, and when that was."""
+    """A verified day's candles, what was known of it then, when that was, and how many minutes it held."""
 
     known: Known
     at: float
     candles: Sequence[Candle]
+    held: int
 
 
 class Derived:
@@ -59,6 +60,11 @@ class Derived:
             found = self._whole_days(symbol, interval, first, newest) + found
             until = midnight(first) - _A_SECOND
         return found[-limit:]
+
+    def held(self, symbol: str, interval: Interval) -> dict[date, int]:
+        """How many 1-minute rows the verified days held when they were folded."""
+        with self._lock:
+            return {day: one.held for day, one in self._kept.get((symbol, interval), {}).items()}
 
     def _newest(self, symbol: str, until: datetime) -> date | None:
         last = self._view.last_before([(symbol, until + _A_SECOND)]).get(symbol)
@@ -90,7 +96,8 @@ class Derived:
             days: dict[date, list[Candle]] = defaultdict(list)
             for one in self._of_verified(symbol, interval, min(stale), max(stale)):
                 days[one.timestamp.date()].append(one)
-            kept |= {day: _Folded(verified[day], now, days[day]) for day in stale}
+            held = self._view.held(symbol, midnight(min(stale)), midnight(max(stale) + _ONE_DAY) - _A_SECOND)
+            kept |= {day: _Folded(verified[day], now, days[day], held.get(day, 0)) for day in stale}
             self._keep((symbol, interval), kept)
         return [kept[day] for day in verified]
 

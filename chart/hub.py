@@ -9,8 +9,8 @@ import asyncio
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from datetime import datetime, time, timedelta
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date, datetime, time, timedelta
 from time import monotonic
 from typing import Any
 
@@ -19,15 +19,17 @@ from base.errors import MinuteDataError
 from chart.board import Board
 from chart.wire import candle_json, is_running, status_of
 from db import Known, View
-from market.candles import Candle
+from market.candles import Candle, window
 from market.hours import TradingCalendar
-from market.intervals import Interval
+from market.intervals import Interval, window_minutes
 
 Pair = tuple[str, Interval]
 
 LOOK_SECONDS = 1.0
 MOST_CLIENTS, MOST_PAIRS, MOST_WAITING = 500, 100, 10
 _WHOLE_SECONDS, _BACK = 15.0, timedelta(minutes=5)
+_DAYS_BACK = timedelta(days=7)
+"""So many days before the newest are settled or proven later than they were stored: until the week's last recheck."""
 _TOGETHER = 0.25
 """Seconds between being woken and looking: what is stored together is read together, a round is a few looks."""
 _log = logging.getLogger("minute_data")
@@ -162,11 +164,14 @@ class Hub:
         for symbol, (minutes, known) in found.items():
             if any(pair[0] == symbol for pair in self._watched):
                 self._take(symbol, minutes, known, whole=symbol in whole)
+        self._tell_ended()
 
     def _read(
-        self, whole: Iterable[str], days: Mapping[str, datetime | None]
-    ) -> dict[str, tuple[list[Candle], Known | None]]:
-        """On a worker thread: of `whole` all of its newest day, of the others what may have changed lately."""
+        self, whole: Collection[str], days: Mapping[str, datetime | None]
+    ) -> dict[str, tuple[list[Candle], dict[date, Known]]]:
+        """On a worker thread: of `whole` all of its newest day and what is known of the week before, of the others what
+        may have changed lately.
+        """
         midnight = datetime.combine(self._clock.now().date(), time())
         newest = self._view.last_before([(symbol, midnight + timedelta(days=1)) for symbol in whole])
         since: dict[datetime, list[str]] = defaultdict(list)
@@ -179,13 +184,14 @@ class Hub:
         for start, symbols in _few(since).items():
             minutes |= self._view.minutes_of(symbols, start)
         dates = [one[-1].timestamp.date() for one in minutes.values() if one]
-        known = self._view.known([*minutes], min(dates), max(dates)) if dates else {}
-        return {
-            symbol: (some, known.get((symbol, some[-1].timestamp.date())) if some else None)
-            for symbol, some in minutes.items()
-        }
+        known: dict[str, dict[date, Known]] = defaultdict(dict)
+        if dates:
+            first = min(dates) - (_DAYS_BACK if whole else timedelta())
+            for (symbol, day), row in self._view.known([*minutes], first, max(dates)).items():
+                known[symbol][day] = row
+        return {symbol: (some, known[symbol]) for symbol, some in minutes.items()}
 
-    def _take(self, symbol: str, minutes: list[Candle], known: Known | None, *, whole: bool) -> None:
+    def _take(self, symbol: str, minutes: list[Candle], known: dict[date, Known], *, whole: bool) -> None:
         board = self._boards.get(symbol)
         first = board is None
         if first and not whole:  # nobody watched it while it was read: the last minutes are no day
@@ -194,7 +200,8 @@ class Hub:
         board = self._boards.setdefault(symbol, Board())
         day = board.day
         changed, gone = board.take(minutes, whole=whole)
-        if minutes and (status := status_of(known, len(board.minutes))) != board.status:
+        today = known.pop(board.day, None) if board.day else None
+        if minutes and (status := status_of(today, len(board.minutes))) != board.status:
             board.status, gone = status, True
         if first:
             last = board.last()
@@ -202,6 +209,8 @@ class Hub:
         self._tell_all(symbol, board, changed)
         if gone and day == board.day and not first:
             self._tell_day(symbol, board)
+        for earlier in board.learn(known) if whole else ():
+            self._tell_day(symbol, board, earlier)
 
     def _tell_all(self, symbol: str, board: Board, touched: list[datetime]) -> None:
         if touched:
@@ -217,21 +226,38 @@ class Hub:
             running = is_running(candle.timestamp, interval, self._calendar, now) or (
                 board.running is not None and candle.timestamp <= board.running.timestamp == touched[-1]
             )
+            (board.open.add if running else board.open.discard)((interval, candle.timestamp))
             data = candle_json(candle, "RUNNING" if running else board.status)
             text = _text({"type": "candle", "symbol": symbol, "interval": interval, **data})
             late += [client for client in clients if not client.offer((symbol, interval), data["time"], text)]
         if late:
-            self._tell_day(symbol, board, set(late))
+            self._tell_day(symbol, board, clients=set(late))
 
-    def _tell_day(self, symbol: str, board: Board, clients: Iterable[Client] | None = None) -> None:
-        """The day is known better now (settled, corrected), or one of these `clients` lacks windows of it: whoever
-        shows it reads it anew.
+    def _tell_ended(self) -> None:
+        """A window that was told as running and is over since, though nothing traded in its last minutes."""
+        now = self._clock.now()
+        for (symbol, interval), clients in [*self._watched.items()]:
+            if (board := self._boards.get(symbol)) is None:
+                continue
+            running = board.running and window(board.running.timestamp, window_minutes(interval))
+            for one, start in sorted(pair for pair in board.open if pair[0] == interval):
+                if start != running and not is_running(start, one, self._calendar, now):
+                    board.open.discard((one, start))
+                    self._tell(symbol, board, interval, [start], clients)
+
+    def _tell_day(
+        self, symbol: str, board: Board, earlier: date | None = None, *, clients: Iterable[Client] | None = None
+    ) -> None:
+        """The newest day, or an `earlier` one, is known better now (settled, corrected), or one of these `clients`
+        lacks windows of it: whoever shows it reads it anew.
         """
-        assert board.day is not None
-        text = _text({"type": "day", "symbol": symbol, "day": board.day.isoformat(), "status": board.status})
+        day = earlier or board.day
+        assert day is not None
+        status = status_of(board.earlier[day]) if earlier else board.status
+        text = _text({"type": "day", "symbol": symbol, "day": day.isoformat(), "status": status})
         everybody = {one for pair, some in self._watched.items() if pair[0] == symbol for one in some}
         for client in everybody if clients is None else clients:
-            client.offer(("day", symbol), "", text)
+            client.offer(("day", symbol), day.isoformat(), text)
 
 
 def _text(message: Mapping[str, Any]) -> str:

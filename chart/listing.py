@@ -16,6 +16,7 @@ from base.clock import Clock
 from chart.wire import status_of
 from db import Known, Last, Trace, View
 from market.hours import TradingCalendar, midnight
+from market.past_day import VERIFIED
 
 FRESH_SECONDS, KEPT_SECONDS = 1.0, 30.0
 TRACE = 27
@@ -25,13 +26,17 @@ _MOST_DAYS = 400
 
 
 class _Kept(NamedTuple):
-    """`known`, `last`: what it was made from, of the sessions from `since` on, and each symbol's newest minute then."""
+    """`known`, `last`: what it was made from, of the sessions from `since` on, and each symbol's newest minute then.
+
+    `held`: the minutes of its newest day, where that is verified.
+    """
 
     at: float
     since: date
     known: Mapping[tuple[str, date], Known]
     last: Mapping[str, Last]
     previous: Mapping[str, int | None]
+    held: Mapping[str, int]
     traces: dict[str, dict[datetime, Trace]]
 
 
@@ -77,7 +82,8 @@ class Listing:
         """What was kept, with the windows of the last hour; all of it anew where a day is known better or it is old."""
         now, kept = self._clock.time(), self._kept
         if kept is None or kept.known != known or _days(kept.last) != _days(last) or now - kept.at >= KEPT_SECONDS:
-            kept = _Kept(now, since, known, last, self._previous_closes(_days(last)), {})
+            days = _days(last)
+            kept = _Kept(now, since, known, last, self._previous_closes(days), self._held(days, known), {})
             begin = midnight(since)
         else:
             kept = kept._replace(last=last)
@@ -94,9 +100,18 @@ class Listing:
         return {
             "symbol": symbol, "name": self._names[symbol], "price": price,
             "change_percent": None if previous is None else round((price - previous) * 100 / previous, 2),
-            "status": status_of(known), "previous_close": previous, "time": f"{last.timestamp.isoformat()}+09:00",
-            "turnover": traded, "trace": closes[-TRACE:],
+            "status": status_of(known, kept.held.get(symbol)), "previous_close": previous,
+            "time": f"{last.timestamp.isoformat()}+09:00", "turnover": traded, "trace": closes[-TRACE:],
         }  # fmt: skip
+
+    def _held(self, days: Mapping[str, date], known: Mapping[tuple[str, date], Known]) -> dict[str, int]:
+        """A verified day that has lost rows since is verified no more."""
+        verified = {symbol: day for symbol, day in days.items()
+                    if (row := known.get((symbol, day))) is not None and row.status in VERIFIED}  # fmt: skip
+        found = dict.fromkeys(verified, 0)
+        for day in {*verified.values()}:
+            found |= self._view.held_of([symbol for symbol, its in verified.items() if its == day], day)
+        return found
 
     def _previous_closes(self, days: Mapping[str, date]) -> dict[str, int | None]:
         before = self._view.last_before([(symbol, midnight(day)) for symbol, day in days.items()])

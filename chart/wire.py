@@ -77,7 +77,7 @@ def statuses(
 ) -> list[str]:
     """One a candle; RUNNING where its window is not over. `held`: 1-minute rows by day, where they were counted."""
     today = now.date()
-    by_day = {day: status_of(row, None if held is None else held.get(day, 0)) for day, row in known.items()}
+    by_day = {day: status_of(row, None if held is None else held.get(day)) for day, row in known.items()}
     return [
         "RUNNING"
         if _day(candle) >= today and is_running(candle.timestamp, interval, calendar, now)

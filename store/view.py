@@ -7,11 +7,12 @@ A DECIMAL costs the connector more than all the rest: prices come as integers, a
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
 from market.candles import Candle, with_vwap
+from market.hours import midnight
 from market.intervals import told_turnover
 from store.driver import Row, Value
 from store.link import Link
@@ -157,6 +158,17 @@ class View:
             symbol, NAMES[1], first, last,
         )  # fmt: skip
         return {day_of(row[0]): int(row[1]) for row in rows}
+
+    def held_of(self, symbols: Sequence[str], day: date) -> dict[str, int]:
+        """How many 1-minute candles each of these has of a day, if any: from the key alone."""
+        if not symbols:
+            return {}
+        rows = self._rows(
+            f"SELECT stock_symbol, COUNT(*) FROM {PRICES}{self._shape.hint} WHERE stock_symbol IN ({marks(symbols)})"
+            " AND minute_interval = %s AND timestamp >= %s AND timestamp < %s GROUP BY stock_symbol",
+            *symbols, NAMES[1], midnight(day), midnight(day + timedelta(days=1)),
+        )  # fmt: skip
+        return {row[0]: int(row[1]) for row in rows}
 
     def alerts(self, first: datetime, last: datetime, limit: int) -> list[KeptAlert]:
         """The newest `limit` alerts with `first` ≤ timestamp ≤ `last` (naive KST), newest first."""

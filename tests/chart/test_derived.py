@@ -1,6 +1,7 @@
 """Intervals that are not stored: read from few rows, they say what the minutes say, on every kind of database."""
 
 import random
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -9,6 +10,8 @@ from chart_testing import NAMES
 from store_testing import CALENDAR
 
 from base.clock import Clock
+from base.kst import KST
+from chart.answers import Answers, Asked
 from chart.derived import KEPT_SECONDS, Derived
 from db import open_view
 from market.candles import Candle, derive, with_vwap
@@ -109,3 +112,22 @@ def test_a_verified_day_is_read_once_until_it_is_written_again(any_database, any
     clock.moment += KEPT_SECONDS + 1
     assert closes() == [ones[-1].low] * 5
     view.close()
+
+
+def test_a_verified_day_that_lost_rows_looks_verified_in_no_interval(any_database, any_store, days):
+    lost, now = DAYS[2], datetime(2026, 11, 23, 10, 45, tzinfo=KST)
+    any_store._link.transaction(
+        lambda run: run(
+            "DELETE FROM stock_minute_prices WHERE minute_interval = 'ONE_MINUTE' AND timestamp BETWEEN %s AND %s",
+            *(datetime.combine(lost, datetime.min.time()).replace(hour=hour) for hour in (10, 12)),
+        )
+    )
+    with closing(open_view(any_database, Clock())) as view:
+        answers = Answers(view, NAMES, CALENDAR, Clock(at=now))
+        for interval in (5, 10, 60, "day"):
+            for first in (date(2026, 10, 1), lost):
+                candles = answers.candles(SYMBOL, interval, Asked(first, DAYS[3], 5_000))["candles"]
+                told = {one["time"][:10]: one["status"] for one in candles}
+                assert told[f"{lost}"] == "PROVISIONAL" and told[f"{DAYS[3]}"] in ("COMPLETE", "UNPROVEN"), interval
+        told = answers.candles(SYMBOL, "day", Asked(None, None, 400))["candles"]
+        assert [one["status"] for one in told if one["time"].startswith(f"{lost}")] == ["PROVISIONAL"]

@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import date, datetime
 
 import pytest
 import websockets
@@ -19,6 +19,7 @@ from chart.board import Board
 from chart.hub import MOST_CLIENTS, Client, Hub
 from db import Known, Store, open_store
 
+FRIDAY = date(2026, 11, 20)
 ONES = minutes(CALENDAR.session(MONDAY))[:62]
 """09:00 to 10:01; at 10:02 the newest of them is closed."""
 
@@ -194,9 +195,9 @@ def test_the_last_minutes_alone_never_become_a_day():
     hub = Hub(None, {}, CALENDAR, Clock())
     client = hub.enter()
     hub.subscribe(client, frozenset({("005930", "day")}))
-    hub._take("005930", ONES[55:60], None, whole=False)
+    hub._take("005930", ONES[55:60], {}, whole=False)
     assert client.take() == []
-    hub._take("005930", ONES[:60], None, whole=True)
+    hub._take("005930", ONES[:60], {}, whole=True)
     assert json.loads(client.take()[0])["open"] == ONES[0].open
 
 
@@ -212,10 +213,47 @@ def test_a_day_that_lost_rows_is_verified_no_more():
     hub = Hub(None, {}, CALENDAR, Clock())
     client = hub.enter()
     hub.subscribe(client, frozenset({("005930", 1)}))
-    hub._take("005930", ONES[:60], Known("COMPLETE", None, 60), whole=True)
+    hub._take("005930", ONES[:60], {MONDAY: Known("COMPLETE", None, 60)}, whole=True)
     assert json.loads(client.take()[0])["status"] == "COMPLETE"
-    hub._take("005930", ONES[:59], Known("COMPLETE", None, 60), whole=True)
+    hub._take("005930", ONES[:59], {MONDAY: Known("COMPLETE", None, 60)}, whole=True)
     assert json.loads(client.take()[0])["status"] == "PROVISIONAL"
+
+
+class At(Clock):
+    """Moved by hand."""
+
+    moment = datetime(2026, 11, 23, 10, 1, 30, tzinfo=KST)
+
+    def now(self) -> datetime:
+        return self.moment
+
+
+def test_a_window_that_ends_without_a_trade_is_told_once_more():
+    clock = At()
+    hub = Hub(None, {}, CALENDAR, clock)
+    client = hub.enter()
+    hub.subscribe(client, frozenset({("005930", 5), ("005930", 60)}))
+    hub._take("005930", ONES[:61], {}, whole=True)
+    assert {json.loads(text)["status"] for text in client.take()} == {"RUNNING"}
+    hub._tell_ended()
+    assert client.take() == [], "they run still"
+    clock.moment = datetime(2026, 11, 23, 10, 5, 1, tzinfo=KST)
+    hub._tell_ended()
+    [told] = map(json.loads, client.take())
+    assert (told["interval"], told["time"][11:16], told["status"]) == (5, "10:00", "PROVISIONAL")
+    hub._tell_ended()
+    assert client.take() == []
+
+
+def test_a_day_settled_the_next_morning_is_told(database, store, monkeypatch):
+    monkeypatch.setattr("chart.hub._WHOLE_SECONDS", 0.5)
+    friday = minutes(CALENDAR.session(FRIDAY))
+    put(store, "005930", friday)
+    with serving(database, at=datetime(2026, 11, 23, 10, 2, tzinfo=KST)) as server, connect(server.ws) as socket:
+        ask(socket, ["005930", 1])
+        assert hear(socket)["type"] == "candle"
+        put(store, "005930", friday, "COMPLETE")
+        assert hear(socket) == {"type": "day", "symbol": "005930", "day": f"{FRIDAY}", "status": "COMPLETE"}
 
 
 def test_whatever_goes_wrong_the_next_look_is_another_try(server, store, caplog):
