@@ -104,7 +104,8 @@ def read_candles(
     Without `start` thirty days up to `end`, without `end` up to today. `settings`: those of `.env`; no KIS key is
     needed. Warns (`IncompleteWarning`) and names the days that are missing, unproven or provisional; `strict` raises
     `IncompleteData` instead. `adjusted`: prices (float64) and volumes as if today's shares had always been, by the
-    factors that `export_candles.py --adjusted` asked KIS for; `IncompleteData` where they are unknown. Raises
+    factors that `export_candles.py --adjusted` asked KIS for; `IncompleteData` where they are unknown, `SplitWarning`
+    where the range holds a split or KIS was asked on an earlier session: later splits are not in it. Raises
     `ConfigError` for what cannot be asked or read, `StoreError` for a lost database.
     """
     from market.intervals import parse
@@ -233,6 +234,10 @@ class Store:
     def factors(self, symbol: str) -> list[Factor]:
         """What split-adjusted prices are multiplied by, ascending; [] where KIS was never asked."""
         return self._link.transaction(lambda run: factors.read(run, self._link.dialect, symbol))
+
+    def factors_asked(self, symbols: Sequence[str]) -> dict[str, date]:
+        """The day (KST) on which KIS was asked for each one's factors, if ever."""
+        return self._link.transaction(lambda run: factors.asked(run, self._link.dialect, symbols))
 
     def keep_factors(self, symbol: str, found: Sequence[Factor], now: datetime) -> None:
         """Replace a symbol's factors; the table is made when it is missing."""

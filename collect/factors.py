@@ -1,6 +1,7 @@
 """Asks KIS for what split-adjusted prices are adjusted by: two daily answers a symbol for every hundred days.
 
-A split changes the factors of every earlier day, so they are asked for anew each time. Today's candles still move from
+A split changes the factors of every earlier day, so they are asked for anew each time, those that are known of other
+days, too: one symbol, one basis. Today's candles still move from
 one answer to the next; its factor is 1, for KIS adjusts to today's shares.
 """
 
@@ -26,7 +27,9 @@ def refresh(
     failed = {}
     for symbol, (first, last) in spans.items():
         try:
-            store.keep_factors(symbol, _asked(client, symbol, first, last, now.astimezone(KST).date()), now)
+            known = store.factors(symbol)
+            span = min([first, *(one.first for one in known)]), max([last, *(one.last for one in known)])
+            store.keep_factors(symbol, _asked(client, symbol, *span, now.astimezone(KST).date()), now)
         except Outage:
             raise
         except SourceError as error:

@@ -10,7 +10,7 @@ from collect.late_hours import hear_table
 from db import Counts, Coverage, Store
 from market.candles import INTERVALS
 from market.hours import Session, TradingCalendar
-from market.past_day import BELIEVED_HOURS, UNPROVEN, VERIFIED, learn_hours
+from market.past_day import UNPROVEN, VERIFIED, by_other_hours, learn_hours
 
 PROVISIONAL = "PROVISIONAL"
 AT_A_TIME = 100
@@ -98,9 +98,7 @@ def _lost(held: Counts, counts: Counts) -> str:
 
 
 def _other_hours(known: Coverage | None, session: Session) -> str:
-    """A day that was stored before anybody knew its hours, or by hours that turned out wrong."""
-    by_late = BELIEVED_HOURS in ((known and known.note) or "")
-    if known is None or session.csat != session.believed or by_late == session.believed:
+    if known is None or not by_other_hours(session, known.note):
         return ""
     return "16:30까지 열린 날" if session.believed else "평소 시간에 열린 날"
 

@@ -40,6 +40,11 @@ def learn_hours(calendar: TradingCalendar, known: Mapping[tuple[str, date], Note
             calendar.hear_hours(day, symbol, late=SURE)
 
 
+def by_other_hours(session: Session, note: str | None) -> bool:
+    """Whether a day was stored before anybody knew when it traded, or by hours that turned out wrong."""
+    return session.csat == session.believed and (BELIEVED_HOURS in (note or "")) != session.believed
+
+
 def still_stands(status: str, counted: int, held: int) -> bool:
     """Whether a day that was verified with `counted` 1-minute rows still holds them all: one that lost some is not."""
     return status in VERIFIED and held >= counted

@@ -7,7 +7,7 @@ PROVISIONAL           rows are there, the authority has not confirmed them (toda
 MISSING               a closed trading day without any row
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import NamedTuple, Protocol
 
@@ -16,6 +16,7 @@ from market.past_day import VERIFIED
 STATUSES = (*VERIFIED, "PROVISIONAL", "MISSING")
 _IN_KOREAN = {"UNPROVEN": "증명 안 됨", "PROVISIONAL": "잠정", "MISSING": "빠짐"}
 _MOST_NAMED = 12
+OTHER_HOURS = "다른 시간에 열린 날로 저장됨: 다시 받아야 합니다"
 
 
 class Known(Protocol):
@@ -52,13 +53,17 @@ def states(
     known: Mapping[tuple[str, date], Known],
     held: Mapping[date, Sequence[int]],
     running: date | None = None,
+    other_hours: Collection[date] = (),
 ) -> list[DayState]:
     """Every `closed` trading day, the `running` one, and every day of which there are rows.
 
-    `held`: rows by day, of 1 minute first; of the intervals that were counted.
+    `held`: rows by day, of 1 minute first; of the intervals that were counted. `other_hours`: days that were stored by
+    other hours than they traded.
     """
     days = sorted({*closed, *held, *([running] if running else ())})
-    return [_state(symbol, day, known.get((symbol, day)), held.get(day, (0,)), running) for day in days]
+    found = [_state(symbol, day, known.get((symbol, day)), held.get(day, (0,)), running) for day in days]
+    return [state._replace(status="PROVISIONAL", note=OTHER_HOURS) if state.day in other_hours else state
+            for state in found]  # fmt: skip
 
 
 def _state(symbol: str, day: date, known: Known | None, held: Sequence[int], running: date | None) -> DayState:

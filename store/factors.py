@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from market.adjustment import Factor
 from store.driver import Dialect, Run
+from store.rows import marks, moment_of
 from store.tables import read_columns
 
 TABLE = "stock_adjustment_factors"
@@ -43,6 +44,18 @@ def read(run: Run, dialect: Dialect, symbol: str) -> list[Factor]:
         symbol,
     )
     return [Factor(_date(row[0]), _date(row[1]), int(row[2]), int(row[3])) for row in rows]
+
+
+def asked(run: Run, dialect: Dialect, symbols: Sequence[str]) -> dict[str, date]:
+    """The day on which KIS was asked about each, if ever: later splits are not in its factors."""
+    if not symbols or not read_columns(run, dialect, TABLE):
+        return {}
+    rows = run(
+        f"SELECT stock_symbol, MIN(asked_at) FROM {TABLE} WHERE stock_symbol IN ({marks(symbols)})"
+        " GROUP BY stock_symbol",
+        *symbols,
+    )
+    return {row[0]: moment_of(row[1]).date() for row in rows}
 
 
 def _date(value: date | str) -> date:

@@ -15,7 +15,7 @@ from base.kst import KST
 from market.adjustment import Factor, splits
 from market.hours import Session, TradingCalendar
 from market.intervals import Interval
-from market.past_day import learn_hours
+from market.past_day import VERIFIED, by_other_hours, learn_hours
 from store.day_states import STATUSES, DayState, Known, lost_of, states, told
 from store.minutes import MINUTE, UNPROVEN, Columns, Minutes
 from store.windows import DAY, EPOCH, closed, day_of, doubted, of_sessions, shown_columns
@@ -35,7 +35,9 @@ class IncompleteWarning(UserWarning):
 
 
 class SplitWarning(UserWarning):
-    """The adjusted range that was read holds a split: prices before it are not those that were paid."""
+    """The adjusted range that was read holds a split: prices before it are not those that were paid. Or there may have
+    been one since KIS was asked.
+    """
 
 
 class Table(Protocol):
@@ -47,6 +49,7 @@ class Table(Protocol):
     ) -> Mapping[tuple[str, date], tuple[int, int, int]]: ...
     def minutes(self) -> Minutes: ...
     def factors(self, symbol: str) -> list[Factor]: ...
+    def factors_asked(self, symbols: Sequence[str]) -> Mapping[str, date]: ...
 
 
 class Range(NamedTuple):
@@ -142,7 +145,7 @@ def part(table: Table, minutes: Minutes, symbol: str, interval: Interval, asked:
     days, counts = np.unique(rows.start // DAY, return_counts=True)
     held = {day_of(day): (int(count),) for day, count in zip(days, counts, strict=True)}
     running = asked.running()
-    found = states(symbol, asked.closed(), known, held, running)
+    found = states(symbol, asked.closed(), known, held, running, _other_hours(symbol, asked, known))
     seen = known.get((symbol, running)) if running else None
     candles = closed(
         shown_columns(rows, interval), interval, asked.calendar, asked.now, seen.verified_at if seen else None
@@ -152,6 +155,13 @@ def part(table: Table, minutes: Minutes, symbol: str, interval: Interval, asked:
     codes = {state.day: STATUSES.index(state.status) for state in found}
     by_day = np.array([codes[day] for day in held], np.int8)
     return Part(symbol, candles, by_day[np.searchsorted(days, candles.start // DAY)], found)
+
+
+def _other_hours(symbol: str, asked: Range, known: Mapping[tuple[str, date], Known]) -> list[date]:
+    """The days that were stored by other hours than the rows of others have shown since."""
+    calendar = asked.calendar
+    mine = [(day, row) for (one, day), row in known.items() if one == symbol and calendar.is_trading_day(day)]
+    return [day for day, row in mine if row.status in VERIFIED and by_other_hours(calendar.session(day), row.note)]
 
 
 def candles_frame(
@@ -170,7 +180,25 @@ def candles_frame(
         warnings.warn(line, IncompleteWarning, stacklevel=3)
     if split := [text for one in found for text in one.splits]:
         warnings.warn(f"수정주가: {', '.join(split)}", SplitWarning, stacklevel=3)
+    if adjusted and (old := _asked_before(table.factors_asked(symbols), asked)):
+        warnings.warn(old, SplitWarning, stacklevel=3)
     return frame_of(found)
+
+
+def _asked_before(days: Mapping[str, date], asked: Range) -> str:
+    """Whose factors are of an earlier session than the last that has begun, in Korean; "" where none are."""
+    today = asked.now.astimezone(KST).date()
+    opened = [day for day in asked.calendar.trading_days(today - timedelta(days=14), today)
+              if asked.calendar.session(day).open <= asked.now]  # fmt: skip
+    old = {symbol: day for symbol, day in days.items() if opened and day < opened[-1]}
+    if not old:
+        return ""
+    first = min(old, key=old.__getitem__)
+    named = f"{first}({old[first]})" + (f" 외 {len(old) - 1}종목" if len(old) > 1 else "")
+    return (
+        f"수정계수를 물은 뒤에 장이 열렸습니다. 그 뒤의 분할은 들어 있지 않습니다: {named}. "
+        "다시 묻기: python export_candles.py --adjusted --out adjusted.parquet"
+    )
 
 
 def frame_of(found: Sequence[Part]) -> "pd.DataFrame":
@@ -227,8 +255,9 @@ def coverage_frame(table: Table, symbols: Sequence[str], asked: Range) -> "pd.Da
     held = table.counts(symbols, [asked.calendar.session(day) for day in days])
     rows = []
     for symbol in symbols:
+        other = _other_hours(symbol, asked, known)
         mine = {day: held[symbol, day] for day in days if (symbol, day) in held}
-        for state in states(symbol, asked.closed(), known, mine, asked.running()):
+        for state in states(symbol, asked.closed(), known, mine, asked.running(), other):
             row = known.get((symbol, state.day))
             counts = held.get((symbol, state.day), (0, 0, 0))
             rows.append((symbol, state.day, *counts, state.status, state.note, row.verified_at if row else None))

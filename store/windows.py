@@ -43,7 +43,7 @@ def shown_columns(minutes: Columns, interval: Interval) -> Columns:
         minutes.close[last],
         volume,
         turnover,
-        np.where(proven, (200 * turnover + volume) // (2 * volume), UNPROVEN),
+        np.where(proven, (200 * turnover + volume) // np.maximum(2 * volume, 1), UNPROVEN),
     )
 
 

@@ -330,6 +330,30 @@ def test_adjusted_days_of_a_folder_are_all_written_anew(
     assert pd.read_parquet(tmp_path / "export").equals(after)
 
 
+def test_factors_of_other_days_are_not_forgotten_and_old_ones_are_told(
+    user: User, kis: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A split after the first question: the second, about the newest day alone, adjusts what was known by it."""
+    old, new = NEW_YEAR
+    settings = settings_of(Database("sqlite", path=tmp_path / "years.sqlite3"), tmp_path)
+    assert adjusted(user, old, new, "--out", str(tmp_path / "one.parquet")).code == 0
+
+    def closes(days: int) -> pd.Series:
+        clock = Clock(at=datetime.now(KST) + timedelta(days=days))
+        return db.read_candles("005930", 30, old, new, adjusted=True, settings=settings, clock=clock)["close"]
+
+    before = closes(0)
+    with pytest.warns(SplitWarning, match=r"그 뒤의 분할은 들어 있지 않습니다: 005930\("):
+        assert closes(10).equals(before)
+    monkeypatch.setitem(kis.answers.splits, "005930", [(new, 5)])
+    assert adjusted(user, new, new, "--out", str(tmp_path / "two.parquet")).code == 0
+    with pytest.warns(SplitWarning, match="1주 → 5주"):
+        after = closes(0)
+    is_old = after.index.get_level_values("timestamp").date == old
+    assert is_old.any() and (after[is_old] * 5 - before[is_old]).abs().max() < 1e-6
+    assert (after[~is_old] == before[~is_old]).all()
+
+
 def test_only_days_asked_for_or_in_the_folder_are_adjusted(user: User, kis: Simulator, tmp_path: Path) -> None:
     days = [date(2026, 1, 5), date(2026, 1, 6)]
     filled(Database("sqlite", path=tmp_path / "years.sqlite3"), kis, SYMBOLS, days)

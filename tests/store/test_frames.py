@@ -5,6 +5,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,25 @@ def test_hours_that_nobody_announced_are_learnt_from_the_coverage(
         " WHERE stock_symbol = '005930' AND trade_date = '2026-11-20'")  # fmt: skip
     frame = read(settings_of(any_database, tmp_path), "005930")
     assert f"{frame.index[-1][1]:%H:%M}" == "16:30" and frame["status"].iloc[-1] == "COMPLETE"
+
+
+def test_a_day_that_was_stored_by_other_hours_is_doubtful(light: Settings) -> None:
+    """One note of 10:00-16:30 is as good as three tellings; whoever was stored before it was known lacks an hour."""
+    with closing(db.open_store(light.database, Clock())) as store:
+        sql_delete(store, f"UPDATE stock_minute_coverage SET note = '{BELIEVED_HOURS}'"
+                          f" WHERE stock_symbol = '000660' AND trade_date = '{LAST}'")  # fmt: skip
+    asked = {"start": CSAT, "end": LAST, "clock": Clock(at=EVENING), "settings": light}
+    told = db.read_coverage(["000660", "005930"], **asked)["status"]
+    assert told[("005930", f"{LAST}")] == "PROVISIONAL" and told[("005930", f"{CSAT}")] == "COMPLETE"
+    assert told[("000660", f"{LAST}")] == "COMPLETE"
+
+
+def test_rows_without_volume_divide_nothing() -> None:
+    """What an old program left: no VWAP, no warning."""
+    row = (LAST - date(1970, 1, 1)).days * 24 * 3_600_000_000 + 9 * 3_600_000_000
+    columns = Columns(*[np.array([n], np.int64) for n in (row, 100, 100, 100, 100, 0, UNPROVEN, UNPROVEN)])
+    with np.errstate(all="raise"):
+        assert int(shown_columns(columns, 5).vwap[0]) == UNPROVEN
 
 
 def sql_delete(store: db.Store, statement: str) -> None:
