@@ -95,11 +95,11 @@ def read_candles(
         frame = read_candles(["005930", "000660"], "5min", "2026-11-02", "2026-11-20")
         print(frame.loc["005930"].between_time("09:00", "09:30"))
 
-    Index (symbol, timestamp as Asia/Seoul: the window's start), ascending. Columns: open, high, low, close (int64,
-    KRW), volume (int64, shares), turnover (float64, KRW), vwap (float64, KRW), status (category: what is known of the
-    day) and proven (bool: whether turnover proves the candle; else turnover and vwap are NaN). The table keeps a
-    minute's VWAP to 0.01 KRW and no turnover: turnover is round(vwap × volume), exact to 0.005 KRW × volume a minute,
-    a derived VWAP to 0.01 KRW.
+    Index (symbol, timestamp as Asia/Seoul: the window's start): the symbols in the order asked for, the rows of each
+    ascending. Columns: open, high, low, close (int64, KRW), volume (int64, shares), turnover (float64, KRW), vwap
+    (float64, KRW), status (category: what is known of the day) and proven (bool: whether turnover proves the candle;
+    else turnover and vwap are NaN). The table keeps a minute's VWAP to 0.01 KRW and no turnover: turnover is
+    round(vwap × volume), exact to 0.005 KRW × volume a minute, a derived VWAP to 0.01 KRW.
 
     Without `start` thirty days up to `end`, without `end` up to today. `settings`: those of `.env`; no KIS key is
     needed. Warns (`IncompleteWarning`) and names the days that are missing, unproven or provisional; `strict` raises

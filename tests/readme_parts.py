@@ -28,7 +28,8 @@ def part(name: str) -> str:
 
 
 def options() -> str:
-    blocks = (f"```text\n{_help(script)}```" for script in ("fetch_minute_data.py", "realtime_updater.py"))
+    doors = ("fetch_minute_data.py", "realtime_updater.py", "live_chart.py", "export_candles.py")
+    blocks = (f"```text\n{_help(script)}```" for script in doors)
     return "\n\n".join(blocks)
 
 

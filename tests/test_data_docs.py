@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import nbformat
 import pandas as pd
 import pytest
@@ -58,6 +59,18 @@ def test_every_command_and_example_runs_as_it_stands(user: User) -> None:
         text=True, encoding="utf-8",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_the_line_of_the_readme_for_duckdb_runs(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    [command] = re.findall(r"`python (export_candles\.py [^`]+)`", readme)
+    [query] = re.findall(r"`(SELECT [^`]+\.parquet[^`]+)`", readme)
+    span = f"--from 2026-11-19 --to 2026-11-20 --symbols {','.join(SYMBOLS)}"
+    done = shell(user, f"{shlex.quote(sys.executable)} {command} {span}")
+    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(user.project)
+    highs = pd.read_parquet("export/interval=5").groupby("symbol", observed=True)["high"].max()
+    assert sorted(duckdb.sql(query).fetchall()) == [(symbol, highs[symbol]) for symbol in sorted(SYMBOLS)]
 
 
 def shell(user: User, command: str) -> "subprocess.CompletedProcess[str]":

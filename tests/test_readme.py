@@ -19,6 +19,7 @@ from readme_parts import PAPERS, PARTS, part, text
 
 from config.settings import KEYS
 from simulator.simulator import Simulator
+from store import alerts, factors
 from store import schema as db_schema
 
 TEXT = text()
@@ -77,9 +78,10 @@ def test_the_example_file_shows_the_defaults() -> None:
 
 
 def test_the_ddl_is_the_one_that_is_run() -> None:
-    told = next(block for block in blocks("sql") if block.startswith("CREATE TABLE"))
-    ddl = [" ".join(table.split()) for table in told.split("\n\n")]
-    assert ddl == [" ".join(table.split()) for table in (db_schema._PRICES_DDL, db_schema._COVERAGE_DDL)]
+    told = [table for block in blocks("sql") if block.startswith("CREATE TABLE") for table in block.split("\n\n")]
+    later = [f"{ddl.rstrip()} ENGINE=InnoDB DEFAULT CHARSET=utf8mb4" for ddl in (alerts._DDL, factors._DDL)]
+    run = [db_schema._PRICES_DDL, db_schema._COVERAGE_DDL, *(ddl.replace("IF NOT EXISTS ", "") for ddl in later)]
+    assert [" ".join(table.split()) for table in told] == [" ".join(table.split()) for table in run]
 
 
 # --- links ---
