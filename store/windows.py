@@ -33,7 +33,7 @@ def shown_columns(minutes: Columns, interval: Interval) -> Columns:
     first = np.flatnonzero(np.diff(windows, prepend=windows[0] - 1))
     last = np.append(first[1:], len(windows)) - 1
     volume = np.add.reduceat(minutes.volume, first)
-    proven = np.logical_and.reduceat(minutes.vwap >= 0, first)
+    proven = np.logical_and.reduceat(minutes.vwap >= 0, first) & (volume > 0)
     turnover = np.where(proven, np.add.reduceat(minutes.turnover, first), UNPROVEN)
     return Columns(
         windows[first] * (window_minutes(interval) * MINUTE),

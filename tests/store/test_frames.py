@@ -200,10 +200,11 @@ def test_a_day_that_was_stored_by_other_hours_is_doubtful(light: Settings) -> No
     assert told[("000660", f"{LAST}")] == "COMPLETE"
 
 
-def test_rows_without_volume_divide_nothing() -> None:
-    """What an old program left: no VWAP, no warning."""
+@pytest.mark.parametrize(("turnover", "vwap"), [(UNPROVEN, UNPROVEN), (0, 10_000)])
+def test_rows_without_volume_divide_nothing(turnover: int, vwap: int) -> None:
+    """What an old program left, whatever VWAP it wrote: none of the window (not one of 0), no warning."""
     row = (LAST - date(1970, 1, 1)).days * 24 * 3_600_000_000 + 9 * 3_600_000_000
-    columns = Columns(*[np.array([n], np.int64) for n in (row, 100, 100, 100, 100, 0, UNPROVEN, UNPROVEN)])
+    columns = Columns(*[np.array([n], np.int64) for n in (row, 100, 100, 100, 100, 0, turnover, vwap)])
     with np.errstate(all="raise"):
         assert int(shown_columns(columns, 5).vwap[0]) == UNPROVEN
 
