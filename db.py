@@ -105,8 +105,9 @@ def read_candles(
     needed. Warns (`IncompleteWarning`) and names the days that are missing, unproven or provisional; `strict` raises
     `IncompleteData` instead. `adjusted`: prices (float64) and volumes as if today's shares had always been, by the
     factors that `export_candles.py --adjusted` asked KIS for; `IncompleteData` where they are unknown, `SplitWarning`
-    where the range holds a split or KIS was asked on an earlier session: later splits are not in it. Raises
-    `ConfigError` for what cannot be asked or read, `StoreError` for a lost database.
+    where the range holds a split or KIS was asked on an earlier session: later splits are not in it. The day whose
+    shares they are is in `frame.attrs["adjusted_to"]`, by symbol. Raises `ConfigError` for what cannot be asked or
+    read, `StoreError` for a lost database.
     """
     from market.intervals import parse
     from store import reading

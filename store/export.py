@@ -166,7 +166,7 @@ def _counted(table: Table, order: Order, told: Told, done: Callable[[], None]) -
             told.doubtful += [state for state in found.states if state.is_doubtful]
             if order.adjusted:
                 try:
-                    found = frames.adjusted_part(found, table.factors(symbol))
+                    found = frames.adjusted_part(found, table.factors(symbol), year.first)
                 except IncompleteData:  # the factors reach to the last day: it is the first year with candles
                     told.refused[symbol] = f"{symbol}: KIS가 일봉을 주지 않아 수정계수를 모릅니다"
                     break

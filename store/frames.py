@@ -104,8 +104,11 @@ class Part(NamedTuple):
         return cents if self.ratio is None else cents * self.ratio[0] / self.ratio[1]
 
 
-def adjusted_part(part: Part, factors: Sequence[Factor]) -> Part:
-    """The same candles with the ratio of each one's day. Raises `IncompleteData` where a day's factor is unknown."""
+def adjusted_part(part: Part, factors: Sequence[Factor], since: date) -> Part:
+    """The same candles with the ratio of each one's day. Raises `IncompleteData` where a day's factor is unknown.
+
+    `since`: the first day asked for.
+    """
     import numpy as np
 
     firsts = np.array([(factor.first - EPOCH).days for factor in factors], np.int64)
@@ -117,7 +120,7 @@ def adjusted_part(part: Part, factors: Sequence[Factor]) -> Part:
         day = EPOCH + timedelta(days=int(days[unknown][0]))
         raise IncompleteData(
             f"{part.symbol} {day}의 수정계수를 모릅니다. KIS에 먼저 물으세요: "
-            f"python export_candles.py --adjusted --symbols {part.symbol} --from {day} --out adjusted.parquet"
+            f"python export_candles.py --adjusted --symbols {part.symbol} --from {since} --out adjusted.parquet"
         )
     if not len(days):
         return part
@@ -171,7 +174,7 @@ def candles_frame(
     extra("pandas", _WHAT)
     found = list(parts(table, symbols, interval, asked))
     if adjusted:
-        found = [adjusted_part(one, table.factors(one.symbol)) for one in found]
+        found = [adjusted_part(one, table.factors(one.symbol), asked.first) for one in found]
     doubtful = [state for one in found for state in one.states if state.is_doubtful]
     if doubtful and strict:
         raise IncompleteData(f"빠졌거나 확인되지 않은 날이 있습니다: {told(doubtful)}")
@@ -180,9 +183,13 @@ def candles_frame(
         warnings.warn(line, IncompleteWarning, stacklevel=3)
     if split := [text for one in found for text in one.splits]:
         warnings.warn(f"수정주가: {', '.join(split)}", SplitWarning, stacklevel=3)
-    if adjusted and (old := _asked_before(table.factors_asked(symbols), asked)):
+    adjusted_to = table.factors_asked(symbols) if adjusted else {}
+    if old := _asked_before(adjusted_to, asked):
         warnings.warn(old, SplitWarning, stacklevel=3)
-    return frame_of(found)
+    frame = frame_of(found)
+    if adjusted:  # as text: pandas writes attributes into a Parquet file as JSON
+        frame.attrs["adjusted_to"] = {symbol: day.isoformat() for symbol, day in adjusted_to.items()}
+    return frame
 
 
 def _asked_before(days: Mapping[str, date], asked: Range) -> str:

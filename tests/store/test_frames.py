@@ -25,6 +25,7 @@ from base.clock import Clock
 from base.errors import ConfigError, IncompleteData
 from base.kst import KST
 from config.settings import Database, Settings
+from market.adjustment import Factor
 from market.candles import Candle, derive
 from market.intervals import SHOWN, Interval, shown
 from market.past_day import BELIEVED_HOURS
@@ -198,6 +199,16 @@ def test_a_day_that_was_stored_by_other_hours_is_doubtful(light: Settings) -> No
     told = db.read_coverage(["000660", "005930"], **asked)["status"]
     assert told[("005930", f"{LAST}")] == "PROVISIONAL" and told[("005930", f"{CSAT}")] == "COMPLETE"
     assert told[("000660", f"{LAST}")] == "COMPLETE"
+
+
+def test_adjusted_frames_say_to_which_day_s_shares(light: Settings) -> None:
+    with closing(db.open_store(light.database, Clock())) as store:
+        store.keep_factors("005930", [Factor(CSAT, LAST, 1, 5)], EVENING)
+        store.keep_factors("000660", [Factor(CSAT, CSAT, 1, 1)], EVENING)
+    assert read(light, "005930", adjusted=True).attrs == {"adjusted_to": {"005930": "2026-11-20"}}
+    assert read(light).attrs == {}
+    with pytest.raises(IncompleteData, match="000660 2026-11-20의 수정계수를.*--from 2026-11-19 "):
+        read(light, adjusted=True)
 
 
 @pytest.mark.parametrize(("turnover", "vwap"), [(UNPROVEN, UNPROVEN), (0, 10_000)])
