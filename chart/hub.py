@@ -31,7 +31,7 @@ _WHOLE_SECONDS, _BACK = 15.0, timedelta(minutes=5)
 _DAYS_BACK = timedelta(days=7)
 """So many days before the newest are settled or proven later than they were stored: until the week's last recheck."""
 _TOGETHER = 0.25
-"""Seconds between being woken and looking: what is stored together is read together, a round is a few looks."""
+"""Seconds between being woken and looking, at least: what is stored together is read together."""
 _log = logging.getLogger("minute_data")
 
 
@@ -69,7 +69,8 @@ class Hub:
         self.clients: set[Client] = set()
         self._boards: dict[str, Board] = {}
         self._watched: dict[Pair, set[Client]] = {}
-        self._whole_at = float("-inf")
+        self._whole_at = self._looked_at = float("-inf")
+        self._is_awaited = False
         self._lost = False
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -86,10 +87,12 @@ class Hub:
                 self._lost = True
             try:
                 await asyncio.wait_for(self._wake.wait(), LOOK_SECONDS)
-                await asyncio.sleep(_TOGETHER)
+                rest = 0 if self._is_awaited else self._looked_at + LOOK_SECONDS - monotonic()
+                await asyncio.sleep(max(_TOGETHER, rest))
             except TimeoutError:
                 pass
             self._wake.clear()
+            self._is_awaited = False
 
     def enter(self) -> Client | None:
         """A new client; None where there are too many."""
@@ -121,6 +124,7 @@ class Hub:
             if (board := self._boards.get(symbol)) and (last := board.last()):
                 self._tell(symbol, board, interval, [last], [client])
             elif not board:
+                self._is_awaited = True  # somebody looks at an empty chart
                 self._wake.set()
 
     def wake(self, symbol: str) -> None:
@@ -146,9 +150,10 @@ class Hub:
         symbols = {symbol for symbol, _ in self._watched}
         if not symbols:
             return
-        due = monotonic() - self._whole_at >= _WHOLE_SECONDS
+        self._looked_at = monotonic()
+        due = self._looked_at - self._whole_at >= _WHOLE_SECONDS
         if due:
-            self._whole_at = monotonic()
+            self._whole_at = self._looked_at
         whole = symbols if due else {s for s in symbols if s not in self._boards}
         days = {symbol: self._boards[symbol].newest() for symbol in symbols - whole}
         try:

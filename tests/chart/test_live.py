@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import date, datetime
+from itertools import pairwise
 
 import pytest
 import websockets
@@ -177,6 +178,29 @@ def test_a_quiet_table_costs_one_statement_a_second(server):
         reads.clear()
         time.sleep(3.2)
     assert 2 <= len(reads) <= 4 and all(sorted(read) == ["000660", "005930"] for read in reads)
+
+
+def test_a_round_that_wakes_all_the_time_costs_one_statement_a_second(server, monkeypatch):
+    reads: list[float] = []
+    view = server.hub._view
+    real = view.minutes_of
+    with connect(server.ws) as socket:
+        ask(socket, ["005930", 1])
+        hear(socket)
+        view.minutes_of = lambda *asked: (reads.append(time.monotonic()), real(*asked))[1]
+        until = time.monotonic() + 3.2
+        while time.monotonic() < until:
+            server.hub.wake("005930")
+            time.sleep(0.02)
+        view.minutes_of = real
+        monkeypatch.setattr("chart.hub.LOOK_SECONDS", 9.0)
+        server.hub.wake("005930")
+        began = time.monotonic()
+        ask(socket, ["005930", 1], ["000660", 1])
+        while hear(socket)["symbol"] != "000660":
+            pass
+        assert time.monotonic() - began < 4, "who chose a symbol does not wait for the next look"
+    assert len(reads) >= 2 and all(b - a > 0.95 for a, b in pairwise(reads)), reads
 
 
 def test_more_new_minutes_than_wait_are_told_as_a_day_to_read_anew(server, store):
