@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE # thousands of starts, each of them would compi
 help:
 	@echo "make demo   키도 DB도 없이 먼저 보기"
 	@echo "make chart  움직이는 차트를 브라우저에서 보기 (키도 DB도 없이; 내 DB는 make chart ARGS=--port=8765)"
-	@echo "make test   테스트, 5분쯤 (가상환경, 개발 패키지, 서버까지 스스로 준비)"
+	@echo "make test   테스트, 5~8분 (가상환경, 개발 패키지, 서버까지 스스로 준비)"
 	@echo "make test-all  make test 와 오래 걸리는 테스트, 다른 사람들의 클라이언트까지 전부"
 	@echo "make test-clients  다른 사람들의 KIS 클라이언트를 시뮬레이터에 물려 봅니다"
 	@echo "make lint   ruff, mypy --strict"

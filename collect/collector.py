@@ -237,7 +237,7 @@ class Collector:
 
         Raises `OtherHours` where the calendar has other hours now than it had.
         """
-        heard = [row.minute for row in minutes.rows]
+        heard = [row.minute for row in minutes.rows if row.close]  # a row that was left out tells no hours
         odd = self._hours.hear(symbol, session, heard, early=minutes.before_ten)
         if (now := self._calendar.session(session.day)) != session:
             raise OtherHours(hours_seen(now))
