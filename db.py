@@ -104,10 +104,9 @@ def read_candles(
     Without `start` thirty days up to `end`, without `end` up to today. `settings`: those of `.env`; no KIS key is
     needed. Warns (`IncompleteWarning`) and names the days that are missing, unproven or provisional; `strict` raises
     `IncompleteData` instead. `adjusted`: prices (float64) and volumes as if today's shares had always been, by the
-    factors that `export_candles.py --adjusted` asked KIS for; `IncompleteData` where they are unknown, `SplitWarning`
-    where the range holds a split or KIS was asked on an earlier session: later splits are not in it. The day whose
-    shares they are is in `frame.attrs["adjusted_to"]`, by symbol. Raises `ConfigError` for what cannot be asked or
-    read, `StoreError` for a lost database.
+    factors that `export_candles.py --adjusted` asked KIS for on the day in `frame.attrs["adjusted_to"]`, by symbol;
+    `IncompleteData` where they are unknown, `SplitWarning` for a split in the range, or where one may have come since.
+    Raises `ConfigError` for what cannot be asked or read, `StoreError` for a lost database.
     """
     from market.intervals import parse
     from store import reading
@@ -242,8 +241,7 @@ class Store:
 
     def keep_factors(self, symbol: str, found: Sequence[Factor], now: datetime) -> None:
         """Replace a symbol's factors; the table is made when it is missing."""
-        self._link.transaction(lambda run: factors.make_ready(run, self._link.dialect))
-        self._link.transaction(lambda run: factors.keep(run, symbol, found, naive(now)))
+        self._link.transaction(lambda run: factors.keep(run, self._link.dialect, symbol, found, naive(now)))
 
     def spans(self, before: Mapping[str, datetime]) -> dict[str, tuple[datetime, datetime]]:
         """First and last 1-minute candle, before its moment, of each symbol that has any, naive KST."""

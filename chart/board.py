@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
-from chart.wire import Known
+from chart.wire import Known, is_running
 from market.candles import Candle, window
+from market.hours import TradingCalendar
 from market.intervals import Interval, shown, window_minutes
 
 
@@ -59,6 +60,14 @@ class Board:
         """Which of the days before are known better now than they were, oldest first."""
         before, self.earlier = self.earlier, earlier
         return sorted(day for day, row in earlier.items() if day in before and before[day] != row)
+
+    def ended(self, interval: Interval, calendar: TradingCalendar, now: datetime) -> list[datetime]:
+        """Windows that were told as running and run no more, ascending; from then on they count as told."""
+        still = self.running and window(self.running.timestamp, window_minutes(interval))
+        told = [start for one, start in self.open if one == interval]
+        over = sorted(start for start in told if start != still and not is_running(start, interval, calendar, now))
+        self.open.difference_update((interval, start) for start in over)
+        return over
 
     def last(self) -> datetime | None:
         """The newest minute, the running one too."""

@@ -19,9 +19,9 @@ from base.errors import MinuteDataError
 from chart.board import Board
 from chart.wire import candle_json, is_running, status_of
 from db import Known, View
-from market.candles import Candle, window
-from market.hours import TradingCalendar
-from market.intervals import Interval, window_minutes
+from market.candles import Candle
+from market.hours import TradingCalendar, midnight
+from market.intervals import Interval
 
 Pair = tuple[str, Interval]
 
@@ -177,14 +177,13 @@ class Hub:
         """On a worker thread: of `whole` all of its newest day and what is known of the week before, of the others what
         may have changed lately.
         """
-        midnight = datetime.combine(self._clock.now().date(), time())
-        newest = self._view.last_before([(symbol, midnight + timedelta(days=1)) for symbol in whole])
+        today = midnight(self._clock.now().date())
+        newest = self._view.last_before([(symbol, today + timedelta(days=1)) for symbol in whole])
         since: dict[datetime, list[str]] = defaultdict(list)
         for symbol in whole:
-            day = newest[symbol].timestamp.date() if symbol in newest else midnight.date()
-            since[datetime.combine(day, time())].append(symbol)
+            since[midnight(newest[symbol].timestamp.date()) if symbol in newest else today].append(symbol)
         for symbol, at in days.items():
-            since[at - _BACK if at else midnight].append(symbol)
+            since[at - _BACK if at else today].append(symbol)
         minutes: dict[str, list[Candle]] = {}
         for start, symbols in _few(since).items():
             minutes |= self._view.minutes_of(symbols, start)
@@ -239,16 +238,11 @@ class Hub:
             self._tell_day(symbol, board, clients=set(late))
 
     def _tell_ended(self) -> None:
-        """A window that was told as running and is over since, though nothing traded in its last minutes."""
+        """Windows that were told as running and are over since, though nothing traded in their last minutes."""
         now = self._clock.now()
         for (symbol, interval), clients in [*self._watched.items()]:
-            if (board := self._boards.get(symbol)) is None:
-                continue
-            running = board.running and window(board.running.timestamp, window_minutes(interval))
-            for one, start in sorted(pair for pair in board.open if pair[0] == interval):
-                if start != running and not is_running(start, one, self._calendar, now):
-                    board.open.discard((one, start))
-                    self._tell(symbol, board, interval, [start], clients)
+            if (board := self._boards.get(symbol)) and (over := board.ended(interval, self._calendar, now)):
+                self._tell(symbol, board, interval, over, clients)
 
     def _tell_day(
         self, symbol: str, board: Board, earlier: date | None = None, *, clients: Iterable[Client] | None = None

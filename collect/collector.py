@@ -76,8 +76,8 @@ class Collector:
     """Collects symbol-days of the past from the authority. Thread-safe: workers share it.
 
     `memory` remembers, across collectors, what was told of doubtful days. `symbols`: whose candles in the table tell,
-    too, when a day traded. `asks_today`: of a day that is over since
-    today, today's TR may be asked whether the authority has caught up.
+    too, when a day traded. `asks_today`: of a day that is over since today, today's TR may be asked whether the
+    authority has caught up.
     """
 
     def __init__(

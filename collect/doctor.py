@@ -63,6 +63,16 @@ class Finding(NamedTuple):
 Look = Callable[[], Iterator[Finding]]
 
 
+def _disk(wanted: Path) -> Iterator[Finding]:
+    folder = next(place for place in (wanted, *wanted.parents) if place.exists())
+    free = shutil.disk_usage(folder).free
+    size = f"{free / 10**9:,.1f} GB 남음 ({folder})"
+    if free >= ENOUGH_DISK:
+        yield Finding(FINE, "디스크", size)
+    else:
+        yield Finding(WRONG, "디스크", f"{size}. 97종목 1년에 약 2 GB가 듭니다. 공간을 비우세요.")
+
+
 class Doctor:
     """Looks at one thing after the other; one that fails does not keep the others from being looked at."""
 
@@ -76,7 +86,7 @@ class Doctor:
 
     def examine(self) -> Iterator[Finding]:
         """The findings as they come. Raises `Stopped` alone."""
-        yield from self._look("디스크", self._disk)
+        yield from self._look("디스크", lambda: _disk(self._settings.log_dir.absolute()))
         yield from self._look("데이터베이스", self._database)
         for what, look in (
             ("토큰", self._token), ("오늘 분봉", self._today_minutes), ("과거 분봉", self._past_minutes),
@@ -103,16 +113,6 @@ class Doctor:
         self._over_limit += answer.status_code == 429 or b"EGW00201" in answer.content
 
     # --- this host ---
-
-    def _disk(self) -> Iterator[Finding]:
-        wanted = self._settings.log_dir.absolute()
-        folder = next(place for place in (wanted, *wanted.parents) if place.exists())
-        free = shutil.disk_usage(folder).free
-        size = f"{free / 10**9:,.1f} GB 남음 ({folder})"
-        if free >= ENOUGH_DISK:
-            yield Finding(FINE, "디스크", size)
-        else:
-            yield Finding(WRONG, "디스크", f"{size}. 97종목 1년에 약 2 GB가 듭니다. 공간을 비우세요.")
 
     def _database(self) -> Iterator[Finding]:
         if self._settings.database.path and not self._settings.database.path.exists():

@@ -53,16 +53,16 @@ def states(
     known: Mapping[tuple[str, date], Known],
     held: Mapping[date, Sequence[int]],
     running: date | None = None,
-    other_hours: Collection[date] = (),
+    other_hours: Collection[tuple[str, date]] = (),
 ) -> list[DayState]:
     """Every `closed` trading day, the `running` one, and every day of which there are rows.
 
-    `held`: rows by day, of 1 minute first; of the intervals that were counted. `other_hours`: days that were stored by
-    other hours than they traded.
+    `held`: rows by day, of 1 minute first; of the intervals that were counted. `other_hours`: those that were stored
+    by other hours than they traded.
     """
     days = sorted({*closed, *held, *([running] if running else ())})
     found = [_state(symbol, day, known.get((symbol, day)), held.get(day, (0,)), running) for day in days]
-    return [state._replace(status="PROVISIONAL", note=OTHER_HOURS) if state.day in other_hours else state
+    return [state._replace(status="PROVISIONAL", note=OTHER_HOURS) if (symbol, state.day) in other_hours else state
             for state in found]  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from market.adjustment import Factor
 from store.driver import Dialect, Run
-from store.rows import marks, moment_of
+from store.rows import day_of, marks, moment_of
 from store.tables import read_columns
 
 TABLE = "stock_adjustment_factors"
@@ -22,16 +22,13 @@ CREATE TABLE IF NOT EXISTS {TABLE} (
 """
 
 
-def keep(run: Run, symbol: str, found: Sequence[Factor], now: datetime) -> None:
-    """Replace a symbol's factors: a split changes those of every earlier day."""
+def keep(run: Run, dialect: Dialect, symbol: str, found: Sequence[Factor], now: datetime) -> None:
+    """Replace a symbol's factors: a split changes those of every earlier day. The table is made when it is missing."""
+    if not read_columns(run, dialect, TABLE):
+        run(_DDL if dialect == "sqlite" else f"{_DDL.rstrip()} ENGINE=InnoDB DEFAULT CHARSET=utf8mb4")
     run(f"DELETE FROM {TABLE} WHERE stock_symbol = %s", symbol)
     for factor in found:
         run(f"INSERT INTO {TABLE} VALUES (%s, %s, %s, %s, %s, %s)", symbol, *factor, now.replace(microsecond=0))
-
-
-def make_ready(run: Run, dialect: Dialect) -> None:
-    if not read_columns(run, dialect, TABLE):
-        run(_DDL if dialect == "sqlite" else f"{_DDL.rstrip()} ENGINE=InnoDB DEFAULT CHARSET=utf8mb4")
 
 
 def read(run: Run, dialect: Dialect, symbol: str) -> list[Factor]:
@@ -43,7 +40,7 @@ def read(run: Run, dialect: Dialect, symbol: str) -> list[Factor]:
         " ORDER BY first_date",
         symbol,
     )
-    return [Factor(_date(row[0]), _date(row[1]), int(row[2]), int(row[3])) for row in rows]
+    return [Factor(day_of(row[0]), day_of(row[1]), int(row[2]), int(row[3])) for row in rows]
 
 
 def asked(run: Run, dialect: Dialect, symbols: Sequence[str]) -> dict[str, date]:
@@ -56,7 +53,3 @@ def asked(run: Run, dialect: Dialect, symbols: Sequence[str]) -> dict[str, date]
         *symbols,
     )
     return {row[0]: moment_of(row[1]).date() for row in rows}
-
-
-def _date(value: date | str) -> date:
-    return date.fromisoformat(value) if isinstance(value, str) else value

@@ -148,7 +148,7 @@ def part(table: Table, minutes: Minutes, symbol: str, interval: Interval, asked:
     days, counts = np.unique(rows.start // DAY, return_counts=True)
     held = {day_of(day): (int(count),) for day, count in zip(days, counts, strict=True)}
     running = asked.running()
-    found = states(symbol, asked.closed(), known, held, running, _other_hours(symbol, asked, known))
+    found = states(symbol, asked.closed(), known, held, running, _other_hours(asked, known))
     seen = known.get((symbol, running)) if running else None
     candles = closed(
         shown_columns(rows, interval), interval, asked.calendar, asked.now, seen.verified_at if seen else None
@@ -160,11 +160,14 @@ def part(table: Table, minutes: Minutes, symbol: str, interval: Interval, asked:
     return Part(symbol, candles, by_day[np.searchsorted(days, candles.start // DAY)], found)
 
 
-def _other_hours(symbol: str, asked: Range, known: Mapping[tuple[str, date], Known]) -> list[date]:
-    """The days that were stored by other hours than the rows of others have shown since."""
-    calendar = asked.calendar
-    mine = [(day, row) for (one, day), row in known.items() if one == symbol and calendar.is_trading_day(day)]
-    return [day for day, row in mine if row.status in VERIFIED and by_other_hours(calendar.session(day), row.note)]
+def _other_hours(asked: Range, known: Mapping[tuple[str, date], Known]) -> set[tuple[str, date]]:
+    """Which of them were stored by other hours than the rows of others have shown since."""
+    days = {day for _, day in known if asked.calendar.is_trading_day(day)}
+    sessions = {day: asked.calendar.session(day) for day in days}
+    return {
+        key for key, row in known.items()
+        if key[1] in sessions and row.status in VERIFIED and by_other_hours(sessions[key[1]], row.note)
+    }  # fmt: skip
 
 
 def candles_frame(
@@ -260,9 +263,8 @@ def coverage_frame(table: Table, symbols: Sequence[str], asked: Range) -> "pd.Da
     known = table.coverage(symbols, asked.first, asked.last)
     learn_hours(asked.calendar, known)
     held = table.counts(symbols, [asked.calendar.session(day) for day in days])
-    rows = []
+    rows, other = [], _other_hours(asked, known)
     for symbol in symbols:
-        other = _other_hours(symbol, asked, known)
         mine = {day: held[symbol, day] for day in days if (symbol, day) in held}
         for state in states(symbol, asked.closed(), known, mine, asked.running(), other):
             row = known.get((symbol, state.day))
