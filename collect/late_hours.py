@@ -6,12 +6,11 @@ it may hold morning candles of symbols that nobody asks about now.
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
+from itertools import product
 
-from base.kst import KST
 from db import Store
-from market.hours import LATE_PRINTS, Session, TradingCalendar, hours_seen, runs_late
+from market.hours import Session, TradingCalendar, hours_seen, runs_late
 
 ODD_HOURS = "장이 쉬는 15:20~15:29에 거래된 분이 있고 10시 전에는 없음: 다른 종목은 그렇지 않음"
 _log = logging.getLogger("minute_data")
@@ -40,13 +39,8 @@ class Hours:
 
 
 def hear_table(calendar: TradingCalendar, store: Store, symbols: Sequence[str], days: Iterable[date]) -> None:
-    """Of the days that are believed to run late: which of these symbols have candles before ten."""
-    mornings = [_morning(session) for session in map(calendar.session, days) if session.believed]
-    for symbol, day in store.counts(symbols, mornings) if mornings else ():
-        calendar.hear_hours(day, symbol, late=0)
-
-
-def _morning(session: Session) -> Session:
-    """What of a day lies before ten, in the eyes of who counts what stands before a session's end."""
-    end = session.before_ten[1].replace(tzinfo=KST) + timedelta(minutes=1)
-    return replace(session, close=end - LATE_PRINTS)
+    """Of the days that are believed to run late: which of these symbols have 1-minute candles before ten."""
+    late = [session for session in map(calendar.session, days) if session.believed]
+    for session, symbol in product(late, symbols):
+        if store.candles(symbol, 1, *session.before_ten):
+            calendar.hear_hours(session.day, symbol, late=0)

@@ -70,8 +70,11 @@ def test_the_updater_started_late_believes_the_rows(make: Make, start: datetime)
     assert len(day.lines(TOLD)) == 1
 
 
-def test_the_backfill_of_such_a_day_is_whole_and_the_next_run_asks_nobody(tmp_path: Path) -> None:
-    with Simulator(now=now, rate=100_000, profiles=PROFILES, csat=[FRIDAY]) as kis:
+@pytest.mark.parametrize("labels", ["plain", "shifted"])
+def test_the_backfill_of_such_a_day_is_whole_and_the_next_run_asks_nobody(tmp_path: Path, labels: str) -> None:
+    """Where labels begin at 09:59, the windows of 09:55 and 09:45 are no morning trades."""
+    oddities = {(symbol, FRIDAY): labels for symbol in PROFILES}
+    with Simulator(now=now, rate=100_000, profiles=PROFILES, csat=[FRIDAY], oddities=oddities) as kis:
         user = User(tmp_path, kis.url, f"sqlite:///{tmp_path}/minutes.db")
         flags = ("--from", f"{FRIDAY}", "--symbols", ",".join(PROFILES))
         ran = user.run(*flags, "--workers", "1")
