@@ -9,8 +9,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from simulator import faults
-from simulator.simulator import Simulator, running_clock
+try:
+    from simulator import faults
+    from simulator.simulator import Simulator, running_clock
+except ModuleNotFoundError as missing:  # most often the system's Python
+    print(
+        f"파이썬 패키지 {missing.name}이(가) 없습니다. 가상환경을 켜거나(source .venv/bin/activate) "
+        "설치하세요: python -m pip install -r requirements.txt",
+        file=sys.stderr,
+    )
+    raise SystemExit(2) from None
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -98,7 +98,9 @@ def test_make_says_what_to_install_where_venv_is_missing(tmp_path):
     assert done.returncode != 0 and "python3-venv" in done.stderr
 
 
-@pytest.mark.parametrize("command", [("fetch_minute_data.py", "--demo"), ("realtime_updater.py", "--demo")])
+@pytest.mark.parametrize(
+    "command", [("fetch_minute_data.py", "--demo"), ("realtime_updater.py", "--demo"), ("-m", "simulator")]
+)
 def test_a_missing_package_is_one_line_and_not_a_traceback(tmp_path, command):
     """The system's Python instead of the virtual environment's."""
     done = subprocess.run([sys.executable, "-S", *command], cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
