@@ -26,6 +26,7 @@ from store.day import LONGEST_NOTE as LONGEST_NOTE
 from store.day import Coverage as Coverage
 from store.day import Day, DayWriter, Rewritten
 from store.driver import Row, Run, Value
+from store.late_days import LateDays
 from store.link import Link
 from store.lost import Losses, less
 from store.minutes import Minutes
@@ -230,6 +231,9 @@ class Store:
     def minutes(self) -> Minutes:
         """Reads 1-minute candles in bulk (store/frames.py)."""
         return Minutes(self._link, self._shape, self._database)
+
+    def late_days(self) -> LateDays:
+        return LateDays(self._link, self._shape)
 
     def factors(self, symbol: str) -> list[Factor]:
         """What split-adjusted prices are multiplied by, ascending; [] where KIS was never asked."""

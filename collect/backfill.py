@@ -40,21 +40,29 @@ class Backfill:
 
     def run(self, tasks: list[SymbolDay], workers: int) -> None:
         """Raises what ends the run: `Stopped`, a refused key, an outage, a lost database."""
-        sessions = {task.day: self._calendar.session(task.day) for task in tasks}
-        self._pass(tasks, workers, final=False)
-        changed = sorted(day for day, session in sessions.items() if self._calendar.session(day) != session)
-        if again := self._again(tasks, changed):
-            _log.info("🔁 실패한 %d종목일을 한 번 더 받습니다.", len(again))
-            self._pass(again, workers, final=True)
-
-    def _again(self, tasks: list[SymbolDay], changed: list[date]) -> list[SymbolDay]:
-        """What failed; and what was stored before the rows of another symbol showed the true hours of those days."""
+        short = self._pass(tasks, workers, final=False)
         failed = [task for task in tasks if task.day in self._result.symbols[task.symbol].failed]
-        known, symbols = {task[:2] for task in failed}, list(dict.fromkeys(task.symbol for task in tasks))
-        short = plan(self._store, self._calendar, symbols, changed)
-        return failed + [task for task in short if task[:2] not in known]
+        known = {task[:2] for task in failed}
+        if again := failed + [task for task in short if task[:2] not in known]:
+            _log.info("🔁 실패한 %d종목일을 한 번 더 받습니다.", len(again))
+            short = self._pass(again, workers, final=True)
+        if short:
+            _log.info("🔁 거래 시간이 달라진 %d종목일을 한 번 더 받습니다.", len(short))
+            short = self._pass(short, workers, final=True)
+        for task in short:
+            self._result.symbols[task.symbol].failed.setdefault(task.day, "받는 동안 그날의 거래 시간이 다시 달라짐")
 
-    def _pass(self, tasks: list[SymbolDay], workers: int, *, final: bool) -> None:
+    def _pass(self, tasks: list[SymbolDay], workers: int, *, final: bool) -> list[SymbolDay]:
+        """Answers what stands stored by hours that the rows of another symbol have shown to be others, of any symbol.
+
+        What failed of those days is among them.
+        """
+        sessions = {task.day: self._calendar.session(task.day) for task in tasks}
+        self._collect(tasks, workers, final=final)
+        changed = sorted(day for day, session in sessions.items() if self._calendar.session(day) != session)
+        return plan(self._store, self._calendar, list(self._result.symbols), changed)
+
+    def _collect(self, tasks: list[SymbolDay], workers: int, *, final: bool) -> None:
         left = Counter(task.symbol for task in tasks)
         with console.Progress(len(left), "📊 종목별 분봉 데이터 수집", self._clock, quiet=self._quiet) as bar:
             for outcome in work_through(tasks, self._collector.collect, workers, self._clock):

@@ -34,6 +34,7 @@ from market.past_day import (
     digest,
     has_auction,
     note_of_hours,
+    with_hours,
 )
 
 NOTHING = "nothing but volume"
@@ -112,8 +113,9 @@ class Collector:
             session = self._calendar.session(task.day)
             verdict = self._judge(symbol, session, known)
         self._lateness.check_gaps(symbol, session, verdict.gaps)
-        if known and LACKS in (known.note or "") and self._is_stored(symbol, session, verdict):
-            verdict = verdict._replace(status=UNPROVEN, note=known.note)  # it still lacks what was given up
+        if known and known.note and LACKS in known.note and self._is_stored(symbol, session, verdict):
+            note = with_hours(known.note, session)
+            verdict = verdict._replace(status=UNPROVEN, note=note)  # it still lacks what was given up
         try:
             stored = self._write(symbol, session, verdict, known)
         except Lacking as error:

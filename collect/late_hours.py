@@ -1,13 +1,12 @@
 """A CSAT day that nobody announced: what the rows tell of a day's hours is heard here, and told to the user.
 
-The calendar counts the voices of the symbols (market/hours.py). Before it acts on late hours the table is heard, too:
-it may hold morning candles of symbols that nobody asks about now.
+The calendar counts the voices of the symbols (market/hours.py). Before it acts on late hours the table is heard, too
+(store/late_days.py): it may hold morning candles of symbols that nobody asks about now.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime
-from itertools import product
+from collections.abc import Sequence
+from datetime import datetime
 
 from db import Store
 from market.hours import Session, TradingCalendar, hours_seen, runs_late
@@ -32,15 +31,7 @@ class Hours:
         late = not early and runs_late(minutes, session)
         if (late or early) and self._calendar.hear_hours(day, symbol, late=int(late)):
             if late:
-                hear_table(self._calendar, self._store, self._symbols, [day])
+                self._store.late_days().tell_mornings(self._calendar, [day], self._symbols)
             if (now := self._calendar.session(day)).believed == late:
                 _log.warning("⚠️ %s", hours_seen(now))
         return ODD_HOURS if late and not self._calendar.session(day).believed else ""
-
-
-def hear_table(calendar: TradingCalendar, store: Store, symbols: Sequence[str], days: Iterable[date]) -> None:
-    """Of the days that are believed to run late: which of these symbols have 1-minute candles before ten."""
-    late = [session for session in map(calendar.session, days) if session.believed]
-    for session, symbol in product(late, symbols):
-        if store.candles(symbol, 1, *session.before_ten):
-            calendar.hear_hours(session.day, symbol, late=0)

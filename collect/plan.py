@@ -6,11 +6,10 @@ from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
-from collect.late_hours import hear_table
 from db import Counts, Coverage, Store
 from market.candles import INTERVALS
 from market.hours import Session, TradingCalendar
-from market.past_day import UNPROVEN, VERIFIED, by_other_hours, learn_hours
+from market.past_day import UNPROVEN, VERIFIED, by_other_hours
 
 PROVISIONAL = "PROVISIONAL"
 AT_A_TIME = 100
@@ -38,17 +37,10 @@ def plan(
 
     `force` wants them all again, `recheck` those that are UNPROVEN.
     """
-    tasks: list[SymbolDay] = []
-    sessions = {day: calendar.session(day) for day in days}
-    for some in _some(symbols) if days else ():
-        tasks += _of_some(store, calendar, some, days, force, recheck)
-    changed = [day for day in days if calendar.session(day) != sessions[day]]
-    if changed and len(symbols) > AT_A_TIME:  # rows of a later symbol showed the day's true hours
-        again = [task for some in _some(symbols) for task in _of_some(store, calendar, some, changed, force, recheck)]
-        kept = [task for task in tasks if task.day not in frozenset(changed)]
-        place = {symbol: number for number, symbol in enumerate(symbols)}
-        return sorted([*kept, *again], key=lambda task: (place[task.symbol], task.day))
-    return tasks
+    if not days:
+        return []
+    store.late_days().tell(calendar, days[0], days[-1], symbols)
+    return [task for some in _some(symbols) for task in _of_some(store, calendar, some, days, force, recheck)]
 
 
 def _of_some(
@@ -56,8 +48,6 @@ def _of_some(
 ) -> list[SymbolDay]:
     """`plan` of as many symbols as one likes to hold in memory at a time."""
     coverage = store.coverage(symbols, days[0], days[-1])
-    learn_hours(calendar, coverage)
-    hear_table(calendar, store, symbols, days)
     sessions = {day: calendar.session(day) for day in days}
     verified = {key: one for key, one in coverage.items() if one.status in VERIFIED and key[1] in sessions}
     lost = {} if force else store.lost(verified, list(sessions.values()))
@@ -100,7 +90,7 @@ def _lost(held: Counts, counts: Counts) -> str:
 def _other_hours(known: Coverage | None, session: Session) -> str:
     if known is None or not by_other_hours(session, known.note):
         return ""
-    return "16:30까지 열린 날" if session.believed else "평소 시간에 열린 날"
+    return "16:30까지 열린 날" if session.csat else "평소 시간에 열린 날"
 
 
 def unproven(store: Store, symbols: Sequence[str], days: Sequence[date]) -> list[SymbolDay]:

@@ -27,6 +27,8 @@ class Session:
     csat: bool = False
     believed: bool = False
     """Whether the hours are not announced but seen in the rows themselves."""
+    listed: bool = False
+    """Whether it is a CSAT day that is known here; another was announced by the user, or seen in the rows."""
 
     @property
     def end(self) -> datetime:
@@ -76,7 +78,7 @@ class TradingCalendar:
         elif self._is_first_of_year(day):
             opens = time(10)
         opened, closed = (datetime.combine(day, at, KST) for at in (opens, closes))
-        return Session(day, opened, closed, is_late, is_late and day not in self._csat)
+        return Session(day, opened, closed, is_late, is_late and day not in self._csat, is_late and day in CSAT_DAYS)
 
     def hear_hours(self, day: date, symbol: str, *, late: int) -> bool:
         """What a symbol's rows tell of a day's hours; whether they are others now than before.

@@ -6,43 +6,31 @@ again (law 13). What is only odd is believed, and tells that a second look is wo
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from base.errors import BadRow, SourceError
 from market.candles import Candle, Row, label, prove, session_rows, unexplained_start
 from market.daily import DailyAnswer, DailyCandle
-from market.hours import Session, TradingCalendar
+from market.hours import Session
 
 COMPLETE, NO_TRADES, UNPROVEN = VERIFIED = ("COMPLETE", "NO_TRADES", "UNPROVEN")
 FULL_PAGE = 120
 """Rows of a full answer of the past TR; a shorter one has nothing behind it (kis_api.md §6)."""
-SURE = 3
-"""As good as so many tellings is what was stored: it had been believed."""
-BELIEVED_HOURS = "예고 없이 10:00~16:30에 거래된 날 (받은 행으로 알아냄)"
+LATE_HOURS = "10:00~16:30에 거래된 날"
+BELIEVED_HOURS, ANNOUNCED_HOURS = f"예고 없이 {LATE_HOURS} (받은 행으로 알아냄)", f"{LATE_HOURS} (CSAT_DATES)"
 MOST_NAMED = 3
 """So many minutes or rows of a kind are named in a note."""
 
 
-class Noted(Protocol):
-    """What is kept of a symbol-day (`db.Coverage`)."""
-
-    @property
-    def note(self) -> str | None: ...
-
-
-def learn_hours(calendar: TradingCalendar, known: Mapping[tuple[str, date], Noted]) -> None:
-    """Tell the calendar of the days that `known` says traded from 10:00 to 16:30 though nobody announced it."""
-    for (symbol, day), one in known.items():
-        if one.note and BELIEVED_HOURS in one.note:
-            calendar.hear_hours(day, symbol, late=SURE)
-
-
 def by_other_hours(session: Session, note: str | None) -> bool:
-    """Whether a day was stored before anybody knew when it traded, or by hours that turned out wrong."""
-    return session.csat == session.believed and (BELIEVED_HOURS in (note or "")) != session.believed
+    """Whether a day was stored before anybody knew when it traded, or by hours that turned out wrong.
+
+    A day that market/hours.py lists has no note: it was known from the start.
+    """
+    return not session.listed and (LATE_HOURS in (note or "")) != session.csat
 
 
 def still_stands(status: str, counted: int, held: int) -> bool:
@@ -193,14 +181,22 @@ def _without_candles(minutes: Minutes, session: Session) -> Verdict:
 
 
 def note_of_hours(session: Session) -> str | None:
-    """What every note of such a day says: the plan looks for it."""
-    return BELIEVED_HOURS if session.believed else None
+    """What every note of a day says that ran late and is not listed: the plan looks for it."""
+    if session.believed:
+        return BELIEVED_HOURS
+    return ANNOUNCED_HOURS if session.csat and not session.listed else None
+
+
+def with_hours(note: str, session: Session) -> str:
+    """A note that is kept though the day's hours may be others now."""
+    kept = [part for part in note.split(" · ") if LATE_HOURS not in part]
+    return " · ".join(filter(None, (note_of_hours(session), *kept)))
 
 
 def believed(verdict: Verdict) -> Verdict:
     """The day as KIS tells it again and again: stored, with the reason as its note."""
     parts = [*verdict.doubts, *filter(None, (verdict.note or "").split(" · "))]
-    parts.sort(key=lambda part: part != BELIEVED_HOURS)  # first: the plan looks for it, and a long note is cut
+    parts.sort(key=lambda part: LATE_HOURS not in part)  # first: the plan looks for it, and a long note is cut
     return verdict._replace(status=UNPROVEN, note=" · ".join(parts), doubts=(), odd="")
 
 

@@ -15,8 +15,9 @@ from base.kst import KST
 from market.adjustment import Factor, splits
 from market.hours import Session, TradingCalendar
 from market.intervals import Interval
-from market.past_day import VERIFIED, by_other_hours, learn_hours
+from market.past_day import VERIFIED, by_other_hours
 from store.day_states import STATUSES, DayState, Known, lost_of, states, told
+from store.late_days import LateDays
 from store.minutes import MINUTE, UNPROVEN, Columns, Minutes
 from store.windows import DAY, EPOCH, closed, day_of, doubted, of_sessions, shown_columns
 
@@ -48,6 +49,7 @@ class Table(Protocol):
         self, symbols: Sequence[str], sessions: Sequence[Session]
     ) -> Mapping[tuple[str, date], tuple[int, int, int]]: ...
     def minutes(self) -> Minutes: ...
+    def late_days(self) -> LateDays: ...
     def factors(self, symbol: str) -> list[Factor]: ...
     def factors_asked(self, symbols: Sequence[str]) -> Mapping[str, date]: ...
 
@@ -135,15 +137,16 @@ def parts(table: Table, symbols: Sequence[str], interval: Interval, asked: Range
     """A symbol after the other; what is held in memory is one of them."""
     extra("numpy", _WHAT)
     minutes = table.minutes()
+    table.late_days().tell(asked.calendar, asked.first, asked.last, symbols)
     for symbol in symbols:
         yield part(table, minutes, symbol, interval, asked)
 
 
 def part(table: Table, minutes: Minutes, symbol: str, interval: Interval, asked: Range) -> Part:
+    """The calendar has heard what the table tells of late days (`Table.late_days`)."""
     import numpy as np
 
     known = table.coverage([symbol], asked.first, asked.last)
-    learn_hours(asked.calendar, known)
     rows = of_sessions(minutes.read(symbol, asked.first, asked.last), asked.calendar)
     days, counts = np.unique(rows.start // DAY, return_counts=True)
     held = {day_of(day): (int(count),) for day, count in zip(days, counts, strict=True)}
@@ -260,8 +263,8 @@ def coverage_frame(table: Table, symbols: Sequence[str], asked: Range) -> "pd.Da
 
     today = asked.now.astimezone(KST).date()
     days = asked.calendar.trading_days(asked.first, min(asked.last, today))
+    table.late_days().tell(asked.calendar, asked.first, asked.last, symbols)
     known = table.coverage(symbols, asked.first, asked.last)
-    learn_hours(asked.calendar, known)
     held = table.counts(symbols, [asked.calendar.session(day) for day in days])
     rows, other = [], _other_hours(asked, known)
     for symbol in symbols:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from backfill_tools import CSAT, EVENING, LAST
+from store_testing import rows as sql
 
 from base.clock import Clock
 from config.settings import Database, Settings, demo_settings
@@ -15,6 +16,7 @@ from db import Store, open_store
 from market.candles import Candle, derive
 from market.hours import TradingCalendar
 from market.intervals import Interval
+from market.past_day import BELIEVED_HOURS
 from simulator.simulator import Simulator
 
 DAYS = [CSAT, LAST]
@@ -51,6 +53,16 @@ def filled(database: Database, sim: Simulator, symbols: Sequence[str] = SYMBOLS,
     store.preflight()
     fill(store, sim, symbols, days)
     store.close()
+
+
+def seen_late(store: Store, symbol: str) -> None:
+    """As the last day stands where nobody traded before ten, and one symbol's rows have shown that it ran late."""
+    morning = "timestamp BETWEEN '2026-11-20 09:00:00' AND '2026-11-20 09:59:00'"
+    sql(store, f"DELETE FROM stock_minute_prices WHERE {morning}")
+    counted = "count_1min = 300, count_5min = 60, count_15min = 20"
+    sql(store, f"UPDATE stock_minute_coverage SET {counted} WHERE trade_date = '2026-11-20'")
+    day = f"stock_symbol = '{symbol}' AND trade_date = '2026-11-20'"
+    sql(store, f"UPDATE stock_minute_coverage SET note = '{BELIEVED_HOURS}' WHERE {day}")
 
 
 def truth(sim: Simulator, symbol: str, interval: Interval, days: Iterable[date] = DAYS) -> Iterator[tuple[Any, ...]]:

@@ -9,6 +9,7 @@ import pytest
 from backfill_tools import User, assert_true, coverage, execute, now, stored_rows, true_rows
 from updater_tools import FRIDAY, FakeDay, at
 
+from collect.collector import LACKS
 from market.past_day import BELIEVED_HOURS
 from simulator.simulator import Simulator
 
@@ -17,6 +18,8 @@ PROFILES = {"373220": "illiquid", "005930": "liquid", "000660": "medium"}
 Make = Callable[..., FakeDay]
 TOLD = "달력과 달리 10:00~16:30"
 ODD = "373220"
+THIN, THIN_SEED = "373220", 13
+"""It has no trade before ten nor in the pause of an ordinary day."""
 FLAGS = ("--from", f"{FRIDAY}", "--symbols", ",".join(PROFILES), "--workers", "1")
 
 
@@ -165,3 +168,50 @@ def test_the_only_symbol_tells_the_updater_such_a_day(tmp_path: Path) -> None:
         assert len(day.lines(TOLD)) == 1
     finally:
         day.close()
+
+
+@pytest.mark.parametrize("told_by", ["this run", "the next run"])
+def test_hours_seen_at_last_are_everybody_s(tmp_path: Path, told_by: str) -> None:
+    """The thin symbol, which shows no hours, comes first and is stored short; the other is believed in the last pass,
+    or in a run that was not asked for the thin one's sake.
+    """
+    profiles = {THIN: "illiquid", "005930": "liquid"}
+    with Simulator(now=now, rate=100_000, profiles=profiles, csat=[FRIDAY], seed=THIN_SEED) as kis:
+        user = User(tmp_path, kis.url, f"sqlite:///{tmp_path}/minutes.db")
+        flags = ("--from", f"{FRIDAY}", "--symbols", ",".join(profiles), "--workers", "1")
+        if told_by == "the next run":
+            assert user.run("--from", f"{FRIDAY}", "--symbols", THIN).code == 0
+            assert coverage(user.database) == {(THIN, f"{FRIDAY}"): "COMPLETE"}
+        ran = user.run(*flags)
+        assert ran.code == 0 and ran.err.count(TOLD) == 1, ran.all
+        assert_true(user.database, kis, list(profiles), [FRIDAY])
+        before = len(kis.requests)
+        assert user.run(*flags).code == 0 and len(kis.requests) == before
+
+
+def test_what_was_given_up_keeps_its_mark_when_the_hours_change(odd: tuple[Odd, User]) -> None:
+    kis, user = odd
+    kis.times = 0
+    assert user.run(*FLAGS).code == 0
+    note = f"{BELIEVED_HOURS} · 장중에 확인한 11분{LACKS}"
+    mark = "UPDATE stock_minute_coverage SET status = 'UNPROVEN', note = %s WHERE stock_symbol = '005930'"
+    execute(user.database, mark, note)
+    assert user.run(*FLAGS).code == 0
+    kept = "SELECT status, note FROM stock_minute_coverage WHERE stock_symbol = '005930'"
+    assert execute(user.database, kept) == [("UNPROVEN", f"장중에 확인한 11분{LACKS}")]
+    before = len(kis.requests)
+    assert user.run(*FLAGS).code == 0 and len(kis.requests) == before, "nobody is planned for ever"
+
+
+def test_a_day_that_the_user_announces_later_is_fetched_once_more(tmp_path: Path) -> None:
+    """Its hours were not known when it was stored; once they are told, nobody is planned for ever."""
+    with Simulator(now=now, rate=100_000, profiles={THIN: "illiquid"}, csat=[FRIDAY], seed=THIN_SEED) as kis:
+        user = User(tmp_path, kis.url, f"sqlite:///{tmp_path}/minutes.db")
+        flags = ("--from", f"{FRIDAY}", "--symbols", THIN)
+        assert user.run(*flags).code == 0
+        assert coverage(user.database) == {(THIN, f"{FRIDAY}"): "COMPLETE"}
+        assert user.run(*flags, CSAT_DATES=f"{FRIDAY}").code == 0
+        assert_true(user.database, kis, [THIN], [FRIDAY])
+        before = len(kis.requests)
+        assert user.run(*flags, CSAT_DATES=f"{FRIDAY}").code == 0 and len(kis.requests) == before
+        assert user.run(*flags, CSAT_DATES="2027-11-18").code == 0 and len(kis.requests) > before, "not announced now"

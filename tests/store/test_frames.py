@@ -18,7 +18,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from places import ROOT
 from store_testing import rows as sql
-from truth_tables import CALENDAR, DAYS, SYMBOLS, assert_same, fill, filled, settings_of, true_minutes, truth
+from truth_tables import (
+    CALENDAR,
+    DAYS,
+    SYMBOLS,
+    assert_same,
+    fill,
+    filled,
+    seen_late,
+    settings_of,
+    true_minutes,
+    truth,
+)
 
 import db
 from base.clock import Clock
@@ -179,26 +190,44 @@ def test_hours_that_nobody_announced_are_learnt_from_the_coverage(
 ) -> None:
     """A COMPLETE day until 16:30 is read whole."""
     fill(any_store, sim)
+    seen_late(any_store, "005930")
     sql(
         any_store,
         "INSERT INTO stock_minute_prices (stock_symbol, timestamp, minute_interval, open_price, high_price, low_price,"
         " close_price, volume) VALUES ('005930', '2026-11-20 16:30:00', 'ONE_MINUTE', 1, 1, 1, 1, 7)",
     )
-    sql(any_store, f"UPDATE stock_minute_coverage SET count_1min = 382, note = '{BELIEVED_HOURS}'"
-        " WHERE stock_symbol = '005930' AND trade_date = '2026-11-20'")  # fmt: skip
     frame = read(settings_of(any_database, tmp_path), "005930")
     assert f"{frame.index[-1][1]:%H:%M}" == "16:30" and frame["status"].iloc[-1] == "COMPLETE"
 
 
-def test_a_day_that_was_stored_by_other_hours_is_doubtful(light: Settings) -> None:
-    """One note of 10:00-16:30 is as good as three tellings; whoever was stored before it was known lacks an hour."""
+@pytest.mark.parametrize("asked", [["000660", "005930"], ["005930", "000660"], ["005930"]], ids=str)
+def test_a_day_that_was_stored_by_other_hours_is_doubtful(light: Settings, asked: list[str]) -> None:
+    """One note of 10:00-16:30 is as good as three tellings; whoever was stored before it was known lacks an hour, in
+    whatever order one asks, and if one asks for nobody else.
+    """
     with closing(db.open_store(light.database, Clock())) as store:
-        sql_delete(store, f"UPDATE stock_minute_coverage SET note = '{BELIEVED_HOURS}'"
-                          f" WHERE stock_symbol = '000660' AND trade_date = '{LAST}'")  # fmt: skip
-    asked = {"start": CSAT, "end": LAST, "clock": Clock(at=EVENING), "settings": light}
-    told = db.read_coverage(["000660", "005930"], **asked)["status"]
-    assert told[("005930", f"{LAST}")] == "PROVISIONAL" and told[("005930", f"{CSAT}")] == "COMPLETE"
-    assert told[("000660", f"{LAST}")] == "COMPLETE"
+        seen_late(store, "000660")
+    marks = {symbol: "COMPLETE" if symbol == "000660" else "PROVISIONAL" for symbol in asked}
+    assert told_of(light, asked) == marks
+
+
+@pytest.mark.parametrize("asked", [["000660", "005930"], ["005930", "000660"], ["005930"]], ids=str)
+def test_a_note_that_is_wrong_makes_nobody_else_doubtful(light: Settings, asked: list[str]) -> None:
+    """Candles before ten, of one who is not asked for as of oneself, say that the day began at nine."""
+    with closing(db.open_store(light.database, Clock())) as store:
+        sql(store, f"UPDATE stock_minute_coverage SET note = '{BELIEVED_HOURS}' WHERE stock_symbol = '000660'")
+    assert told_of(light, asked) == {one: "COMPLETE" if one == "005930" else "PROVISIONAL" for one in asked}
+
+
+def told_of(settings: Settings, asked: list[str]) -> dict[str, str]:
+    """What the coverage says of the last day, after the frame has said the same."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", IncompleteWarning)
+        frame = read(settings, asked, start=LAST)
+    known = db.read_coverage(asked, LAST, LAST, clock=Clock(at=EVENING), settings=settings)["status"]
+    found = {str(symbol): str(mark) for (symbol, _), mark in known.items()}
+    assert {symbol: set(frame.loc[symbol]["status"]) for symbol in asked} == {one: {found[one]} for one in asked}
+    return found
 
 
 def test_adjusted_frames_say_to_which_day_s_shares(light: Settings) -> None:
