@@ -11,6 +11,7 @@ neither `id`, `created_at` nor `updated_at` (law 11). Times in the tables are na
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
+from functools import partial
 from typing import Any
 
 from base.clock import Clock
@@ -148,6 +149,7 @@ class Store:
         self._link = link
         self._database = database
         self._clock = clock
+        self._another = partial(Link, database, clock, patience=0)
         self._known_shape: Shape | None = None
         self.listeners: list[Hear] = []
         """Told of every write after its commit, by the thread that wrote."""
@@ -262,21 +264,18 @@ class Store:
         """`symbols`, the most traded since then first (KRW, Σ close · volume of 15-minute rows); those without last."""
         if not symbols or not self._shape.prices:
             return list(symbols)
-        rows = self._read(
+        turnover: dict[str, Any] = dict(self._read(
             f"SELECT stock_symbol, SUM(close_price * volume) FROM stock_minute_prices{self._shape.hint}"
             f" WHERE stock_symbol IN ({marks(symbols)}) AND minute_interval = %s AND timestamp >= %s"
             " GROUP BY stock_symbol",
             *symbols, NAMES[15], datetime.combine(since, time()),
-        )  # fmt: skip
-        turnover: dict[str, Any] = dict(rows)
+        ))  # fmt: skip
         return sorted(symbols, key=lambda symbol: -turnover.get(symbol, 0))
 
     def server(self) -> tuple[str, datetime]:
         """Kind and version of the database, and its clock as naive KST."""
-        if self._link.dialect == "sqlite":
-            [(version, now)] = self._read("SELECT 'SQLite ' || sqlite_version(), datetime('now', '+9 hours')")
-        else:
-            [(version, now)] = self._read("SELECT VERSION(), NOW()")
+        of_sqlite = "'SQLite ' || sqlite_version(), datetime('now', '+9 hours')"
+        [(version, now)] = self._read(f"SELECT {of_sqlite if self._link.dialect == 'sqlite' else 'VERSION(), NOW()'}")
         return str(version), moment_of(now)
 
     def check_rights(self) -> None:
@@ -285,9 +284,6 @@ class Store:
         for table in (name for name, stands in tables if stands):
             self._read(f"UPDATE {table} SET stock_symbol = stock_symbol WHERE 1 = 0")
             self._read(f"DELETE FROM {table} WHERE 1 = 0")
-
-    def _another(self) -> Link:
-        return Link(self._database, self._clock, patience=0)
 
     def close(self) -> None:
         """Close the connection after the transaction in hand."""

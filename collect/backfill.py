@@ -15,6 +15,10 @@ from db import Counts, Store
 from kis.client import KisClient
 from market.hours import TradingCalendar
 
+ASKED = 2
+"""So often a symbol-day is asked about before it has failed."""
+MOST_PASSES = 2 * ASKED
+"""Once as often again where its hours turned out to be others."""
 MOST_TOLD = 20
 """Failed symbol-days that are told one by one."""
 _log = logging.getLogger("minute_data")
@@ -35,40 +39,48 @@ class Backfill:
         self._store, self._calendar, self._clock = store, calendar, clock
         self._result, self._quiet, self._told_failures = result, quiet, 0
         self._stored: dict[tuple[str, date], Counts] = {}
+        self._tries: Counter[tuple[str, date]] = Counter()
         span, symbols = (result.first, result.last), list(result.symbols)
         self._collector = Collector(client, store, calendar, clock, span, symbols=symbols, asks_today=True)
 
     def run(self, tasks: list[SymbolDay], workers: int) -> None:
         """Raises what ends the run: `Stopped`, a refused key, an outage, a lost database."""
-        short = self._pass(tasks, workers, final=False)
-        failed = [task for task in tasks if task.day in self._result.symbols[task.symbol].failed]
-        known = {task[:2] for task in failed}
-        if again := failed + [task for task in short if task[:2] not in known]:
-            _log.info("🔁 실패한 %d종목일을 한 번 더 받습니다.", len(again))
-            short = self._pass(again, workers, final=True)
-        if short:
-            _log.info("🔁 거래 시간이 달라진 %d종목일을 한 번 더 받습니다.", len(short))
-            short = self._pass(short, workers, final=True)
-        for task in short:
+        for _ in range(MOST_PASSES):
+            short = self._pass(tasks, workers)
+            known = {task[:2] for task in short}
+            failed = [task for task in tasks if task.day in self._result.symbols[task.symbol].failed]
+            tasks = [task for task in failed if task[:2] not in known and not self._is_final(task)] + short
+            if not tasks:
+                return
+            _log.info("🔁 실패한 %d종목일을 한 번 더 받습니다.", len(tasks))
+        for task in tasks:
             self._result.symbols[task.symbol].failed.setdefault(task.day, "받는 동안 그날의 거래 시간이 다시 달라짐")
 
-    def _pass(self, tasks: list[SymbolDay], workers: int, *, final: bool) -> list[SymbolDay]:
-        """Answers what stands stored by hours that the rows of another symbol have shown to be others, of any symbol.
+    def _is_final(self, task: SymbolDay) -> bool:
+        """Whether it has been asked twice by the same hours."""
+        return self._tries[task[:2]] >= ASKED
 
-        What failed of those days is among them.
+    def _pass(self, tasks: list[SymbolDay], workers: int) -> list[SymbolDay]:
+        """Ask once about each; answers what has to be asked anew, of any symbol.
+
+        That is what was stored, or failed, before the rows of another symbol showed the true hours of its day.
         """
+        self._tries.update(task[:2] for task in tasks)
         sessions = {task.day: self._calendar.session(task.day) for task in tasks}
-        self._collect(tasks, workers, final=final)
+        self._collect(tasks, workers)
         changed = sorted(day for day, session in sessions.items() if self._calendar.session(day) != session)
-        return plan(self._store, self._calendar, list(self._result.symbols), changed)
+        short = plan(self._store, self._calendar, list(self._result.symbols), changed)
+        for task in short:
+            del self._tries[task[:2]]
+        return short
 
-    def _collect(self, tasks: list[SymbolDay], workers: int, *, final: bool) -> None:
+    def _collect(self, tasks: list[SymbolDay], workers: int) -> None:
         left = Counter(task.symbol for task in tasks)
         with console.Progress(len(left), "📊 종목별 분봉 데이터 수집", self._clock, quiet=self._quiet) as bar:
             for outcome in work_through(tasks, self._collector.collect, workers, self._clock):
                 if isinstance(outcome.error, Stopped):
                     continue  # what is in hand still comes in
-                self._note(outcome, final=final)
+                self._note(outcome)
                 symbol = outcome.task.symbol
                 left[symbol] -= 1
                 if not left[symbol]:
@@ -76,7 +88,7 @@ class Backfill:
                     bar.advance()
             self._clock.check()
 
-    def _note(self, outcome: Outcome, *, final: bool) -> None:
+    def _note(self, outcome: Outcome) -> None:
         result = self._result.symbols[outcome.task.symbol]
         day = outcome.task.day
         if outcome.error is None:
@@ -87,12 +99,13 @@ class Backfill:
             self._stored[outcome.task.symbol, day] = outcome.answer
         elif isinstance(outcome.error, SourceError) and not isinstance(outcome.error, Outage):
             result.failed[day] = str(outcome.error)
-            self._tell_failure(outcome.task, outcome.error, final=final)
+            self._tell_failure(outcome.task, outcome.error)
         else:
             raise outcome.error
 
-    def _tell_failure(self, task: SymbolDay, error: SourceError, *, final: bool) -> None:
+    def _tell_failure(self, task: SymbolDay, error: SourceError) -> None:
         """What failed is asked once more before it is news; where all days fail alike, a screen of them is enough."""
+        final = self._is_final(task)
         level = logging.WARNING if final and self._told_failures < MOST_TOLD else logging.DEBUG
         _log.log(level, "⚠️ %s %s 실패: %s", task.symbol, task.day, error)
         self._told_failures += final
