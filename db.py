@@ -146,9 +146,7 @@ class Store:
     """Minute candles and their coverage. Every method may be called by many threads; one transaction runs at a time."""
 
     def __init__(self, link: Link, database: Database, clock: Clock) -> None:
-        self._link = link
-        self._database = database
-        self._clock = clock
+        self._link, self._database, self._clock = link, database, clock
         self._another = partial(Link, database, clock, patience=0)
         self._known_shape: Shape | None = None
         self.listeners: list[Hear] = []
@@ -246,7 +244,7 @@ class Store:
         return self._link.transaction(lambda run: factors.asked(run, self._link.dialect, symbols))
 
     def keep_factors(self, symbol: str, found: Sequence[Factor], now: datetime) -> None:
-        """Replace a symbol's factors; the table is made when it is missing."""
+        """Replace a symbol's; the table is made when it is missing."""
         self._link.transaction(lambda run: factors.keep(run, self._link.dialect, symbol, found, naive(now)))
 
     def spans(self, before: Mapping[str, datetime]) -> dict[str, tuple[datetime, datetime]]:
@@ -274,8 +272,9 @@ class Store:
 
     def server(self) -> tuple[str, datetime]:
         """Kind and version of the database, and its clock as naive KST."""
-        of_sqlite = "'SQLite ' || sqlite_version(), datetime('now', '+9 hours')"
-        [(version, now)] = self._read(f"SELECT {of_sqlite if self._link.dialect == 'sqlite' else 'VERSION(), NOW()'}")
+        lite = {"sqlite": "'SQLite ' || sqlite_version(), datetime('now', '+9 hours')"}
+        values = lite.get(self._link.dialect, "VERSION(), NOW()")
+        [(version, now)] = self._read(f"SELECT {values}")
         return str(version), moment_of(now)
 
     def check_rights(self) -> None:

@@ -18,6 +18,8 @@ from store.tables import NAMES, Shape
 SURE = 3
 """As good as so many tellings is what was stored: it had been believed."""
 
+_NOTED = "%" + BELIEVED_HOURS + "%"
+
 
 class LateDays:
     """Reads over the connection of `db.Store`. Raises `StoreError`."""
@@ -29,8 +31,12 @@ class LateDays:
         """Of every day from `first` to `last`: who is noted to have traded late, who has candles before ten."""
         if not self._shape.coverage:
             return
-        noted = "SELECT stock_symbol, trade_date FROM stock_minute_coverage WHERE trade_date BETWEEN %s AND %s"
-        for symbol, day in self._rows(f"{noted} AND note LIKE %s", first, last, f"%{BELIEVED_HOURS}%"):
+        noted = self._rows(
+            "SELECT stock_symbol, trade_date FROM stock_minute_coverage WHERE trade_date BETWEEN %s AND %s"
+            " AND note LIKE %s",
+            first, last, _NOTED,
+        )  # fmt: skip
+        for symbol, day in noted:
             calendar.hear_hours(day_of(day), symbol, late=SURE)
         self.tell_mornings(calendar, calendar.trading_days(first, last), symbols)
 
