@@ -107,7 +107,7 @@ def read_candles(
     needed. Warns (`IncompleteWarning`) and names the days that are missing, unproven or provisional; `strict` raises
     `IncompleteData` instead. `adjusted`: prices (float64) and volumes as if today's shares had always been, by the
     factors that `export_candles.py --adjusted` asked KIS for on the day in `frame.attrs["adjusted_to"]`, by symbol;
-    `IncompleteData` where they are unknown, `SplitWarning` for a split in the range, or where one may have come since.
+    `IncompleteData` where they are unknown, `SplitWarning` for a split since the range began, or where one may be.
     Raises `ConfigError` for what cannot be asked or read, `StoreError` for a lost database.
     """
     from market.intervals import parse

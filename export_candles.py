@@ -93,6 +93,8 @@ def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
 
 def target_of(out: str, kind: "Format | None") -> Target:
     """Raises `ConfigError`."""
+    if not out:
+        raise ConfigError("--out 이 비어 있습니다. 폴더나 파일의 이름을 쓰세요.")
     if out == "-":
         return Target(_agreed("csv", kind, out), None, True)
     path = Path(out)
@@ -126,7 +128,7 @@ def order_of(arguments: argparse.Namespace, settings: Settings, clock: Clock) ->
     count = command_line.whole("--days", "30" if days is None else days, MOST_DAYS)
     since = day_of("--from", first, until - timedelta(days=count - 1))
     calendar = told_calendar(settings.csat_days, kis_days.said(settings, clock.now().date()))
-    asked = range_of(since, until, calendar, clock.now())
+    asked = range_of(since, until, calendar, clock.now(), ("--from", "--to"))
     return Order(list(names), parse(arguments.interval), asked, arguments.force, arguments.adjusted)
 
 
@@ -165,7 +167,9 @@ def at_work(target: Target, order: "Order") -> "Iterator[Workshop | None]":
         return
     with workshop(target.path) as shop:
         if not target.is_file:
-            check(target.path, target.kind, order.interval, order.about().prices)
+            check(
+                target.path, target.kind, order.interval, order.about().prices, order.symbols, force=order.force
+            )
         yield shop
 
 
@@ -206,11 +210,16 @@ def summary(told: "Told", order: "Order", target: Target) -> int:
 
     stream = sys.stderr if target.path is None else sys.stdout
     span = f"{order.asked.first} ~ {order.asked.last}"
-    if told.rows:
+    if told.cut:
+        console.say(f"ℹ️ 읽는 쪽이 먼저 닫아 {console.number(told.rows)}개 캔들까지만 썼습니다.", stream=stream)
+    elif told.rows:
         counts = f"{console.number(told.rows)}개 캔들, 파일 {told.written}개 씀, {told.unchanged}개 그대로"
         console.say(f"✅ 내보내기: {target.path or '표준 출력'} ({span}, {counts})", stream=stream)
     elif not told.refused:
         console.complain(f"{span} 에 저장된 캔들이 없습니다. 먼저 채우세요: python fetch_minute_data.py")
+    if told.kept:
+        named_days = f"{', '.join(told.kept[:12])}{' …' if len(told.kept) > 12 else ''}"
+        console.say(f"ℹ️ 테이블에 없어 전에 내보낸 것을 그대로 둔 {len(told.kept)}건: {named_days}", stream=sys.stderr)
     if told.splits:
         console.say(f"ℹ️ 수정된 분할·병합: {', '.join(told.splits)}", stream=stream)
     if told.empty and told.rows:

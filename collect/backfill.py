@@ -40,8 +40,8 @@ class Backfill:
         self._result, self._quiet, self._told_failures = result, quiet, 0
         self._stored: dict[tuple[str, date], Counts] = {}
         self._tries: Counter[tuple[str, date]] = Counter()
-        span, symbols = (result.first, result.last), list(result.symbols)
-        self._collector = Collector(client, store, calendar, clock, span, symbols=symbols, asks_today=True)
+        span = result.first, result.last
+        self._collector = Collector(client, store, calendar, clock, span, asks_today=True)
 
     def run(self, tasks: list[SymbolDay], workers: int) -> None:
         """Raises what ends the run: `Stopped`, a refused key, an outage, a lost database."""

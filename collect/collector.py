@@ -6,7 +6,6 @@ proven is not taken away by an authority that is late (law 6).
 """
 
 import logging
-from collections.abc import Sequence
 from datetime import date, timedelta
 
 from base.clock import Clock
@@ -76,9 +75,8 @@ class Memory:
 class Collector:
     """Collects symbol-days of the past from the authority. Thread-safe: workers share it.
 
-    `memory` remembers, across collectors, what was told of doubtful days. `symbols`: whose candles in the table tell,
-    too, when a day traded. `asks_today`: of a day that is over since today, today's TR may be asked whether the
-    authority has caught up.
+    `memory` remembers, across collectors, what was told of doubtful days. `asks_today`: of a day that is over since
+    today, today's TR may be asked whether the authority has caught up.
     """
 
     def __init__(
@@ -90,11 +88,10 @@ class Collector:
         span: tuple[date, date],
         memory: Memory | None = None,
         *,
-        symbols: Sequence[str] = (),
         asks_today: bool = False,
     ) -> None:
         self._lateness = Lateness(client, clock, asks=asks_today)
-        self._hours = Hours(calendar, store, symbols)
+        self._hours = Hours(calendar, store)
         self._client, self._store, self._calendar, self._clock = client, store, calendar, clock
         self._memory = memory or Memory()
         self._daily = DailyCandles(client, *span, clock.now().date())

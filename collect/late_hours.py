@@ -16,10 +16,10 @@ _log = logging.getLogger("minute_data")
 
 
 class Hours:
-    """Hears a day's rows; `symbols` are those whose candles in the table are heard. Thread-safe."""
+    """Hears a day's rows. Thread-safe."""
 
-    def __init__(self, calendar: TradingCalendar, store: Store, symbols: Sequence[str]) -> None:
-        self._calendar, self._store, self._symbols = calendar, store, symbols
+    def __init__(self, calendar: TradingCalendar, store: Store) -> None:
+        self._calendar, self._store = calendar, store
 
     def hear(self, symbol: str, session: Session, minutes: Sequence[datetime], *, early: bool = False) -> str:
         """A symbol's minutes with a trade, from the day's first on; `early`: it has rows before ten.
@@ -31,7 +31,7 @@ class Hours:
         late = not early and runs_late(minutes, session)
         if (late or early) and self._calendar.hear_hours(day, symbol, late=int(late)):
             if late:
-                self._store.late_days().tell_mornings(self._calendar, [day], self._symbols)
+                self._store.late_days().tell_mornings(self._calendar, [day])
             if (now := self._calendar.session(day)).believed == late:
                 _log.warning("⚠️ %s", hours_seen(now))
         return ODD_HOURS if late and not self._calendar.session(day).believed else ""

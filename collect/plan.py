@@ -39,7 +39,7 @@ def plan(
     """
     if not days:
         return []
-    store.late_days().tell(calendar, days[0], days[-1], symbols)
+    store.late_days().tell(calendar, days[0], days[-1])
     return [task for some in _some(symbols) for task in _of_some(store, calendar, some, days, force, recheck)]
 
 

@@ -77,8 +77,7 @@ class Settle:
 
     def _collector(self, calendar: TradingCalendar, days: Sequence[date]) -> Collector:
         span = days[0], days[-1]
-        return Collector(self._client, self._store, calendar, self._clock, span, self._memory,
-                         symbols=self._symbols, asks_today=True)  # fmt: skip
+        return Collector(self._client, self._store, calendar, self._clock, span, self._memory, asks_today=True)
 
     def _collect_all(self, collector: Collector, tasks: Sequence[SymbolDay], until: datetime | None) -> int:
         """Collect the tasks as far as that goes now; how many are left. Raises `NotOffered`."""

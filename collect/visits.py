@@ -138,7 +138,7 @@ class Visits:
         """Trades in the pause before the auction, and none before ten: a CSAT day that nobody announced."""
         minutes = [candle.timestamp for candle in fresh]
         early = runs_late(minutes, session) and bool(self._store.candles(symbol, 1, *session.before_ten))
-        Hours(self.calendar, self._store, [*self.seen]).hear(symbol, session, minutes, early=early)
+        Hours(self.calendar, self._store).hear(symbol, session, minutes, early=early)
 
     def _since(self, symbol: str, first: datetime, due: Collection[int]) -> datetime:
         """From where to read what is stored: the windows that the page touches or that were not derived yet."""

@@ -17,14 +17,16 @@ from store.tables import NAMES, Shape
 
 Found = dict[tuple[str, date], Counts]
 _MANY_SYMBOLS = 20
+_AT_A_TIME = 400
+"""Columns of one statement; SQLite takes 2,000, a server is the slower the more there are."""
 
 
 class Counting:
     """Counts what stands before each session's end; days without rows are left out."""
 
     def __init__(self, shape: Shape, sessions: Sequence[Session]) -> None:
-        self._days = [session.day for session in sessions]
-        self._sql = _by_day(sessions, shape)
+        parts = [sessions[start : start + _AT_A_TIME] for start in range(0, len(sessions), _AT_A_TIME)]
+        self._parts = [([session.day for session in part], _by_day(part, shape)) for part in parts]
 
     def of(self, link: Link, symbols: Sequence[str]) -> Found:
         """Raises `StoreError`."""
@@ -32,8 +34,8 @@ class Counting:
 
         def work(run: Run) -> None:
             found.clear()
-            for symbol, name in product(symbols, NAMES.values()):
-                for day, count in zip(self._days, run(self._sql, *[symbol, name] * len(self._days))[0], strict=True):
+            for symbol, name, (days, sql) in product(symbols, NAMES.values(), self._parts):
+                for day, count in zip(days, run(sql, *[symbol, name] * len(days))[0], strict=True):
                     if count:
                         found.setdefault((symbol, day), {})[name] = count
 

@@ -28,8 +28,12 @@ def year_files(folder: Path, interval: Interval, symbol: str) -> list[Path]:
     return sorted((data_set(folder, interval) / f"symbol={symbol}").glob("*.parquet"))
 
 
-def check(folder: Path, kind: Format, interval: Interval, prices: str) -> None:
-    """Raises `ConfigError` where these files would spoil the folder for its readers."""
+def check(
+    folder: Path, kind: Format, interval: Interval, prices: str, symbols: Sequence[str], *, force: bool = False
+) -> None:
+    """Raises `ConfigError` where these files would spoil the folder for its readers, or take the place of somebody
+    else's without `force`.
+    """
     if kind == "csv":
         if any(folder.glob("interval=*")):
             raise ConfigError(f"{folder} 은 Parquet 데이터의 폴더입니다. CSV는 --out 으로 다른 폴더에 쓰세요.")
@@ -39,6 +43,10 @@ def check(folder: Path, kind: Format, interval: Interval, prices: str) -> None:
     for path in data_set(folder, interval).glob("symbol=*/*.parquet"):
         if said_by(path, "prices") not in (None, prices):
             raise ConfigError(f"수정주가와 원주가를 한 폴더에 섞을 수 없습니다: {path}. --out 으로 다른 폴더를 쓰세요.")
+    for path in () if force else [path for symbol in symbols for path in year_files(folder, interval, symbol)]:
+        if said_by(path, "prices") is None:
+            mend = "--out 으로 다른 폴더를 쓰거나 --force 로 바꿔 쓰세요."
+            raise ConfigError(f"{path} 은 내보내기가 쓴 파일이 아닙니다. {mend}")
 
 
 def days_in(paths: Sequence[Path]) -> list[date]:

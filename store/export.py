@@ -1,13 +1,13 @@
 """The export: candles of many symbols into a data set, one file, or a stream; a symbol's year in memory at a time.
 
 A folder of Parquet grows: days outside the range stay as they were exported, days inside become what the table says,
-and a file whose candles are the same is not written again.
+but for those it lacks; and a file whose candles are the same is not written again.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from itertools import groupby
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -16,14 +16,15 @@ from base.errors import IncompleteData
 from base.extras import extra
 from base.kst import KST
 from market.intervals import Interval
+from market.past_day import still_stands
 from store import frames
 from store.arrow_numbers import WHAT, numbers_of
-from store.candle_files import About, CsvFile, Fingerprint, ParquetFile, said_by, schema, table_of
+from store.candle_files import UTC_AHEAD, About, CsvFile, Fingerprint, ParquetFile, said_by, schema, table_of
 from store.data_set import MARKER, Format, data_set, days_in, year_files
 from store.day_states import DayState
 from store.frames import Part, Range, Table
 from store.minutes import Columns
-from store.windows import DAY, EPOCH
+from store.windows import DAY, EPOCH, day_of
 from store.workshop import Workshop, naming_the_file
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ class Told:
     """Symbols without any candle in the range."""
     refused: dict[str, str] = field(default_factory=dict)
     """Symbols that could not be adjusted, and why: nothing of theirs was written."""
+    kept: list[str] = field(default_factory=list)
+    """Days and files that stay as they were exported before: the table lacks them."""
+    cut: bool = False
+    """Whether the reader of a stream has closed it before its end."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +93,15 @@ def with_earlier(order: Order, table: Table, folder: Path) -> Order:
 
     A day that the table no longer has cannot be adjusted anew: its symbol is refused, its files stay.
     """
-    earlier, refused = {}, dict(order.refused)
+    asked, earlier, refused = order.asked, {}, dict(order.refused)
     for symbol in order.symbols:
-        days = [day for day in days_in(year_files(folder, order.interval, symbol)) if not _is_asked(day, order.asked)]
-        held = table.counts([symbol], [order.asked.calendar.session(day) for day in days])
-        if gone := [day for day in days if (symbol, day) not in held]:
+        days = days_in(year_files(folder, order.interval, symbol))
+        held = table.counts([symbol], [asked.calendar.session(day) for day in days])
+        known = table.coverage([symbol], asked.first, asked.last)
+        empty = {day for (_, day), one in known.items() if still_stands(one.status, one.counts[0], 0)}
+        if gone := [day for day in days if (symbol, day) not in held and day not in empty]:
             refused[symbol] = f"{symbol} {gone[0]}: 폴더에는 있고 테이블에는 없어 새로 수정할 수 없습니다"
-        earlier[symbol] = days
+        earlier[symbol] = [day for day in days if not _is_asked(day, asked)]
     return replace(order, earlier=earlier, refused=refused)
 
 
@@ -143,10 +150,11 @@ def to_file(
 
 def to_stream(table: Table, order: Order, sink: IO[bytes], *, done: Callable[[], None] = lambda: None) -> Told:
     """CSV without a byte order mark, for the next command in a pipe."""
-    told = Told()
+    told = Told(cut=True)
     with suppress(BrokenPipeError):  # it has read enough
         _stream(table, order, CsvFile(sink, with_bom=False), told, done)
         sink.flush()
+        told.cut = False
     return told
 
 
@@ -161,7 +169,7 @@ def _counted(table: Table, order: Order, told: Told, done: Callable[[], None]) -
     told.refused.update(order.refused)
     spans = [order.span(symbol) for symbol in order.symbols]
     first, last = min(span[0] for span in spans), max(span[1] for span in spans)
-    table.late_days().tell(order.asked.calendar, first, last, order.symbols)
+    table.late_days().tell(order.asked.calendar, first, last)
     for symbol in order.symbols:
         before = told.rows
         for year in order.years(symbol) if symbol not in order.refused else ():
@@ -200,7 +208,7 @@ def _only_wanted(part: Part, order: Order) -> Part:
 
 def _write_year(year: int, part: Part, order: Order, folder: Path, shop: Workshop, told: Told) -> None:
     path = data_set(folder, order.interval) / f"symbol={part.symbol}" / f"{year}.parquet"
-    wanted = _merged(path, table_of(part), order)
+    wanted = _merged(path, part, order, told)
     if not wanted.num_rows:
         path.unlink(missing_ok=True)
     elif not order.force and said_by(path, "content") == _content(wanted):
@@ -210,27 +218,28 @@ def _write_year(year: int, part: Part, order: Order, folder: Path, shop: Worksho
         told.written += 1
 
 
-def _merged(path: Path, fresh: "pa.Table", order: Order) -> "pa.Table":
-    """What was exported before of days outside the range, and the range as it is now.
+def _merged(path: Path, part: Part, order: Order, told: Told) -> "pa.Table":
+    """What was exported before of days outside the range, and the range as it is now; of a day that should be there
+    and that the table has nothing of, what was exported before, too: another table, or rows that somebody removed.
 
-    With adjusted prices `fresh` is all of it: other days are adjusted anew, too (`Order.earlier`).
+    With adjusted prices the part is all of it: other days are adjusted anew, too (`Order.earlier`).
     """
     pa: Any = extra("pyarrow", WHAT)
+    fresh = table_of(part)
     if order.adjusted or said_by(path, "prices") is None:
         return fresh
-    asked = order.asked
+    import numpy as np
+
     with extra("pyarrow.parquet", WHAT).ParquetFile(path) as file:
         kept = file.read()
-    since, until = numbers_of(kept["timestamp"]).searchsorted(_bounds(asked))
-    before, after = kept.slice(0, since), kept.slice(until)
-    merged: pa.Table = pa.concat_tables([one.cast(schema()) for one in (before, fresh, after)])
+    days = (numbers_of(kept["timestamp"]) + UTC_AHEAD) // DAY
+    first, last = ((day - EPOCH).days for day in (order.asked.first, order.asked.last))
+    lacking = [state.day for state in part.states if state.status == "MISSING"]
+    stays = np.isin(days, [(day - EPOCH).days for day in lacking])
+    told.kept += [f"{part.symbol} {day_of(number)}" for number in np.unique(days[stays])]
+    kept = kept.filter(pa.array((days < first) | (days > last) | stays))
+    merged: pa.Table = pa.concat_tables([one.cast(schema()) for one in (kept, fresh)]).sort_by("timestamp")
     return merged.unify_dictionaries().combine_chunks()
-
-
-def _bounds(asked: Range) -> list[int]:
-    """The first moment of the range, and the first after it, in µs of UTC since 1970."""
-    midnights = [datetime.combine(day, time(), KST) for day in (asked.first, asked.last + timedelta(days=1))]
-    return [int(midnight.timestamp()) * 1_000_000 for midnight in midnights]
 
 
 def _content(table: "pa.Table") -> str:
@@ -256,16 +265,22 @@ def _write_marker(order: Order, folder: Path, shop: Workshop) -> None:
 def _write_csv(
     symbol: str, pieces: Iterable[Part], order: Order, folder: Path, shop: Workshop, told: Told
 ) -> None:
+    """Its old file goes where nothing traded in the range, and stays where the table lacks a day."""
     unit = "day" if order.interval == "day" else f"{order.interval}min"
-    path = folder / f"{symbol}_{unit}.csv"
+    path, lacks = folder / f"{symbol}_{unit}.csv", False
     with shop.replacing(path) as fresh:
         with fresh.open("wb") as sink:
             file = CsvFile(sink, with_bom=True)
             for piece in pieces:
                 file.add(table_of(piece))
+                lacks = lacks or any(state.is_doubtful for state in piece.states)
         same = not order.force and _same_bytes(fresh, path)
         if same or not file.rows:
             fresh.unlink()
+    if not file.rows and lacks:
+        told.kept += [path.name] if path.exists() else []
+    elif not file.rows:
+        path.unlink(missing_ok=True)
     told.unchanged, told.written = told.unchanged + same, told.written + bool(file.rows and not same)
 
 

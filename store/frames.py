@@ -6,14 +6,14 @@ yields into frames. Days that are missing, unproven or provisional come along wi
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from base.errors import IncompleteData
 from base.extras import extra
 from base.kst import KST
 from market.adjustment import Factor, splits
-from market.hours import Session, TradingCalendar
+from market.hours import LATE_PRINTS, Session, TradingCalendar
 from market.intervals import Interval
 from market.past_day import VERIFIED, by_other_hours
 from store.day_states import STATUSES, DayState, Known, lost_of, states, told
@@ -124,11 +124,9 @@ def adjusted_part(part: Part, factors: Sequence[Factor], since: date) -> Part:
             f"{part.symbol} {day}의 수정계수를 모릅니다. KIS에 먼저 물으세요: "
             f"python export_candles.py --adjusted --symbols {part.symbol} --from {since} --out adjusted.parquet"
         )
-    if not len(days):
-        return part
     numerators = np.array([factor.numerator for factor in factors], np.int64)[at]
     denominators = np.array([factor.denominator for factor in factors], np.int64)[at]
-    inside = [one for one in splits(factors) if EPOCH + timedelta(days=int(days[0])) < one[0]]
+    inside = [one for one in splits(factors) if len(days) and EPOCH + timedelta(days=int(days[0])) < one[0]]
     told = tuple(f"{part.symbol} {day} 1주 → {shares}주" for day, shares in inside)
     return part._replace(ratio=(numerators, denominators), splits=told)
 
@@ -137,7 +135,7 @@ def parts(table: Table, symbols: Sequence[str], interval: Interval, asked: Range
     """A symbol after the other; what is held in memory is one of them."""
     extra("numpy", _WHAT)
     minutes = table.minutes()
-    table.late_days().tell(asked.calendar, asked.first, asked.last, symbols)
+    table.late_days().tell(asked.calendar, asked.first, asked.last)
     for symbol in symbols:
         yield part(table, minutes, symbol, interval, asked)
 
@@ -256,16 +254,24 @@ def moments(start: "NDArray[np.int64]") -> "pd.DatetimeIndex":
     return pd.DatetimeIndex(utc).tz_localize("UTC").tz_convert("Asia/Seoul")
 
 
+def _counted(day: date, calendar: TradingCalendar) -> Session:
+    """What is counted of a day: of one that is none of the exchange's whatever stands there, as in a frame."""
+    if calendar.is_trading_day(day):
+        return calendar.session(day)
+    midnight = datetime.combine(day, time(), KST)
+    return Session(day, midnight, midnight + timedelta(days=1) - LATE_PRINTS)
+
+
 def coverage_frame(table: Table, symbols: Sequence[str], asked: Range) -> "pd.DataFrame":
     """See `db.read_coverage`."""
     extra("pandas", _WHAT)
     import pandas as pd
 
     today = asked.now.astimezone(KST).date()
-    days = asked.calendar.trading_days(asked.first, min(asked.last, today))
-    table.late_days().tell(asked.calendar, asked.first, asked.last, symbols)
+    days = [asked.first + timedelta(days=n) for n in range((min(asked.last, today) - asked.first).days + 1)]
+    table.late_days().tell(asked.calendar, asked.first, asked.last)
     known = table.coverage(symbols, asked.first, asked.last)
-    held = table.counts(symbols, [asked.calendar.session(day) for day in days])
+    held = table.counts(symbols, [_counted(day, asked.calendar) for day in days])
     rows, other = [], _other_hours(asked, known)
     for symbol in symbols:
         mine = {day: held[symbol, day] for day in days if (symbol, day) in held}

@@ -5,7 +5,7 @@ The note of such a day is as good as many tellings, candles before ten speak aga
 whichever symbols are asked for and in whatever order.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date
 
 from market.hours import TradingCalendar
@@ -27,7 +27,7 @@ class LateDays:
     def __init__(self, link: Link, shape: Shape) -> None:
         self._link, self._shape = link, shape
 
-    def tell(self, calendar: TradingCalendar, first: date, last: date, symbols: Sequence[str] = ()) -> None:
+    def tell(self, calendar: TradingCalendar, first: date, last: date) -> None:
         """Of every day from `first` to `last`: who is noted to have traded late, who has candles before ten."""
         if not self._shape.coverage:
             return
@@ -38,21 +38,21 @@ class LateDays:
         )  # fmt: skip
         for symbol, day in noted:
             calendar.hear_hours(day_of(day), symbol, late=SURE)
-        self.tell_mornings(calendar, calendar.trading_days(first, last), symbols)
+        self.tell_mornings(calendar, calendar.trading_days(first, last))
 
-    def tell_mornings(self, calendar: TradingCalendar, days: Iterable[date], symbols: Sequence[str] = ()) -> None:
-        """Of the days that are believed to run late: which symbols have 1-minute candles before ten.
-
-        Heard are those that the coverage knows of the day, and `symbols`, whose candles it need not know.
-        """
-        for session in [session for session in map(calendar.session, days) if session.believed]:
-            covered = self._rows("SELECT stock_symbol FROM stock_minute_coverage WHERE trade_date = %s", session.day)
-            heard = list(dict.fromkeys([*symbols, *(row[0] for row in covered)]))
+    def tell_mornings(self, calendar: TradingCalendar, days: Iterable[date]) -> None:
+        """Of the days that are believed to run late: which symbols have 1-minute candles before ten."""
+        late = [session for session in map(calendar.session, days) if session.believed]
+        if not late or not self._shape.prices:
+            return
+        of = f"FROM stock_minute_prices{self._shape.hint}"
+        symbols = [row[0] for row in self._rows(f"SELECT DISTINCT stock_symbol {of}")]
+        of_them = f"{of} WHERE stock_symbol IN ({marks(symbols)}) AND minute_interval = %s"
+        for session in late if symbols else ():
             early = self._rows(
-                f"SELECT DISTINCT stock_symbol FROM stock_minute_prices{self._shape.hint}"
-                f" WHERE stock_symbol IN ({marks(heard)}) AND minute_interval = %s AND timestamp BETWEEN %s AND %s",
-                *heard, NAMES[1], *session.before_ten,
-            ) if heard and self._shape.prices else []  # fmt: skip
+                f"SELECT DISTINCT stock_symbol {of_them} AND timestamp BETWEEN %s AND %s",
+                *symbols, NAMES[1], *session.before_ten,
+            )  # fmt: skip
             for (symbol,) in early:
                 calendar.hear_hours(session.day, symbol, late=0)
 

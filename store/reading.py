@@ -19,6 +19,8 @@ from store.frames import Range
 
 HERE = Path(__file__).resolve().parent.parent
 DEFAULT_DAYS = 30
+FIRST_YEAR, LAST_YEAR = 1956, 2100
+"""The exchange opened in 1956."""
 _PATIENCE = 10.0
 
 
@@ -38,7 +40,10 @@ class Open(Protocol[T_co]):
 
 def symbols_of(symbols: str | Sequence[str]) -> list[str]:
     """ "005930", "005930,000660" or a list of such; each once. Raises `ConfigError`."""
-    listed = symbols if isinstance(symbols, str) else ",".join(map(str, symbols))
+    try:
+        listed = symbols if isinstance(symbols, str) else ",".join(map(str, symbols))
+    except TypeError:
+        raise ConfigError(f"종목코드 {str(symbols)[:20]!r} 를 읽을 수 없습니다(예: '005930' 이나 그 목록).") from None
     return list(symbols_file.choose(listed, None))
 
 
@@ -46,20 +51,33 @@ def day_of(name: str, value: date | str | None, otherwise: date) -> date:
     """A date from a date, a moment or "2026-11-20". Raises `ConfigError`."""
     if value is None:
         return otherwise
-    if isinstance(value, datetime):
-        return (value.astimezone(KST) if value.tzinfo else value).date()
     try:
-        return value if isinstance(value, date) else date.fromisoformat(value)
+        day = _date_of(value)
     except (ValueError, TypeError):
         raise ConfigError(f"{name} {str(value)[:20]!r} 은 날짜가 아닙니다. YYYY-MM-DD 로 적으세요.") from None
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise ConfigError(f"{name} {day} 은 {FIRST_YEAR}년과 {LAST_YEAR}년 사이가 아닙니다.")
+    return day
 
 
-def range_of(start: date | str | None, end: date | str | None, calendar: TradingCalendar, now: datetime) -> Range:
-    """Raises `ConfigError`."""
-    last = day_of("end", end, now.astimezone(KST).date())
-    first = day_of("start", start, last - timedelta(days=DEFAULT_DAYS - 1))
+def _date_of(value: date | str) -> date:
+    if isinstance(value, datetime):
+        return (value.astimezone(KST) if value.tzinfo else value).date()
+    return value if isinstance(value, date) else date.fromisoformat(value)
+
+
+def range_of(
+    start: date | str | None,
+    end: date | str | None,
+    calendar: TradingCalendar,
+    now: datetime,
+    names: tuple[str, str] = ("start", "end"),
+) -> Range:
+    """Raises `ConfigError`, which calls the two by their `names`."""
+    last = day_of(names[1], end, now.astimezone(KST).date())
+    first = day_of(names[0], start, last - timedelta(days=DEFAULT_DAYS - 1))
     if first > last:
-        raise ConfigError(f"start {first} 이 end {last} 보다 늦습니다.")
+        raise ConfigError(f"{names[0]} {first} 이 {names[1]} {last} 보다 늦습니다.")
     return Range(first, last, calendar, now)
 
 

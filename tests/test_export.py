@@ -547,3 +547,82 @@ def test_a_day_that_was_stored_by_other_hours_is_told(light: Database, export: E
     store.close()
     code, said, _ = export(light, asked=["--from", f"{LAST}", "--to", f"{LAST}", "--symbols", symbols])
     assert code == 1 and f"005930 {LAST} 잠정" in said and f"000660 {LAST}" not in said
+
+
+def by_day(folder: Path) -> dict[str, int]:
+    frame = pd.read_parquet(folder / "export" / "interval=1")
+    return {str(day): int(n) for day, n in frame.groupby(frame["timestamp"].dt.date).size().items()}
+
+
+def test_days_that_the_table_lacks_stay_in_the_folder(light: Database, export: Export, tmp_path: Path) -> None:
+    """Another table, or rows that somebody removed: what was exported is not taken away, and that is told."""
+    assert export(light)[0] == 0
+    before = by_day(tmp_path)
+    execute(url_of(light), "DELETE FROM stock_minute_prices WHERE timestamp >= '2026-11-20'")
+    code, _, err = export(light)
+    assert code == 1 and by_day(tmp_path) == before and "005930 2026-11-20" in err and "그대로 둔 2건" in err
+    execute(url_of(light), "DELETE FROM stock_minute_prices")
+    code, _, err = export(light)
+    assert code == 1 and by_day(tmp_path) == before and "그대로 둔 4건" in err
+    code, _, err = export(light, "--force")
+    assert code == 1 and by_day(tmp_path) == before
+
+
+def test_a_day_without_trades_leaves_the_folder(light: Database, export: Export, tmp_path: Path) -> None:
+    """The table says so; it does not lack it."""
+    assert export(light)[0] == 0 and export(light, "--format", "csv", "--out", "csv")[0] == 0
+    thursday = by_day(tmp_path)["2026-11-19"]
+    no_trades(light, "trade_date = '2026-11-20'", "timestamp >= '2026-11-20'")
+    assert export(light)[0] == 0 and by_day(tmp_path) == {"2026-11-19": thursday}
+    no_trades(light, "stock_symbol = '000660'", "stock_symbol = '000660'")
+    assert export(light, "--format", "csv", "--out", "csv")[0] == 0
+    assert [path.name for path in (tmp_path / "csv").iterdir()] == ["005930_1min.csv"]
+
+
+def test_a_csv_of_days_that_the_table_lacks_stays(light: Database, export: Export, tmp_path: Path) -> None:
+    assert export(light, "--format", "csv", "--out", "csv")[0] == 0
+    before = (tmp_path / "csv" / "000660_1min.csv").read_bytes()
+    execute(url_of(light), "DELETE FROM stock_minute_prices WHERE stock_symbol = '000660'")
+    code, _, err = export(light, "--format", "csv", "--out", "csv")
+    assert code == 1 and "그대로 둔 1건: 000660_1min.csv" in err
+    assert (tmp_path / "csv" / "000660_1min.csv").read_bytes() == before
+
+
+def no_trades(database: Database, coverage: str, prices: str) -> None:
+    execute(url_of(database), f"DELETE FROM stock_minute_prices WHERE {prices}")
+    cleared = "status = 'NO_TRADES', count_1min = 0, count_5min = 0, count_15min = 0"
+    execute(url_of(database), f"UPDATE stock_minute_coverage SET {cleared} WHERE {coverage}")
+
+
+def test_somebody_else_s_file_is_not_replaced(light: Database, export: Export, tmp_path: Path) -> None:
+    assert export(light)[0] == 0
+    path = tmp_path / "export" / "interval=1" / "symbol=005930" / "2026.parquet"
+    pd.read_parquet(path).to_parquet(path)
+    kept, before = path.read_bytes(), by_day(tmp_path)
+    code, _, err = export(light, asked=["--from", f"{LAST}", "--symbols", "005930"])
+    assert code == 2 and "내보내기가 쓴 파일이 아닙니다" in err and path.read_bytes() == kept
+    assert export(light, "--force")[0] == 0 and by_day(tmp_path) == before
+
+
+def test_a_reader_that_closes_early_is_told_apart(light: Database, tmp_path: Path) -> None:
+    """A pipe into `head`: nothing is claimed of what was never looked at."""
+    command = [sys.executable, str(ROOT / "export_candles.py"), *RANGE, "--out", "-"]
+    environ = {**os.environ, "DB_URL": url_of(light), "LOG_DIR": str(tmp_path)}
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path) as ran:
+        assert ran.stdout and ran.stderr
+        ran.stdout.readline()
+        ran.stdout.close()
+        said = ran.stderr.read().decode()
+    assert "읽는 쪽이 먼저 닫아" in said and "✅ 내보내기" not in said and ran.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--to", "9999-12-31"], "--to 9999-12-31"), (["--out", ""], "--out"),
+        (["--from", "2026-11-21", "--to", "2026-11-20"], "--from 2026-11-21 이 --to 2026-11-20"),
+    ],
+)  # fmt: skip
+def test_flags_that_cannot_be_are_named(light: Database, export: Export, flags: list[str], said: str) -> None:
+    code, _, err = export(light, *flags, asked=[])
+    assert code == 2 and said in err and len(err.strip().splitlines()) == 1

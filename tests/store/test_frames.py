@@ -219,6 +219,40 @@ def test_a_note_that_is_wrong_makes_nobody_else_doubtful(light: Settings, asked:
     assert told_of(light, asked) == {one: "COMPLETE" if one == "005930" else "PROVISIONAL" for one in asked}
 
 
+def test_candles_of_who_was_never_verified_say_when_a_day_began(light: Settings) -> None:
+    """Another program's rows: one table gives a day one set of hours, whichever symbols one asks for."""
+    with closing(db.open_store(light.database, Clock())) as store:
+        seen_late(store, "000660")
+        sql(store, "DELETE FROM stock_minute_coverage WHERE stock_symbol = '005930'")
+        columns = "stock_symbol, timestamp, minute_interval, open_price, high_price, low_price, close_price, volume"
+        sql(store, f"INSERT INTO stock_minute_prices ({columns}) VALUES"
+                   " ('005930', '2026-11-20 09:05:00', 'ONE_MINUTE', 1, 1, 1, 1, 7)")  # fmt: skip
+    assert told_of(light, ["000660"]) == {"000660": "PROVISIONAL"}
+    assert told_of(light, ["000660", "005930"])["000660"] == "PROVISIONAL"
+
+
+def test_coverage_names_every_day_that_a_frame_does(light: Settings) -> None:
+    """Rows of a Saturday; and a range of years, of which SQLite cannot count each day in one statement."""
+    saturday = date(2026, 11, 21)
+    with closing(db.open_store(light.database, Clock())) as store:
+        columns = "stock_symbol, timestamp, minute_interval, open_price, high_price, low_price, close_price, volume"
+        sql(store, f"INSERT INTO stock_minute_prices ({columns}) VALUES"
+                   " ('005930', '2026-11-21 12:00:00', 'ONE_MINUTE', 1, 1, 1, 1, 7)")  # fmt: skip
+    clock = Clock(at=EVENING + timedelta(days=1))
+    told = db.read_coverage("005930", date(2018, 1, 2), saturday, settings=light, clock=clock)
+    assert told["status"].iloc[-1] == "PROVISIONAL" and told.index[-1][1].date() == saturday
+    assert list(told["count_1min"].tail(3)) == [381, 381, 1] and len(told) > 2_000
+    with pytest.warns(IncompleteWarning, match=f"005930 {saturday} 잠정"):
+        assert len(read(light, "005930", start=saturday, end=saturday, clock=clock)) == 1
+
+
+def test_adjusted_prices_are_floats_without_a_candle_too(light: Settings) -> None:
+    with closing(db.open_store(light.database, Clock())) as store:
+        store.keep_factors("035420", [Factor(CSAT, LAST, 1, 5)], EVENING)
+    with pytest.warns(IncompleteWarning):
+        assert str(read(light, "035420", adjusted=True)["open"].dtype) == "float64"
+
+
 def told_of(settings: Settings, asked: list[str]) -> dict[str, str]:
     """What the coverage says of the last day, after the frame has said the same."""
     with warnings.catch_warnings():
@@ -339,7 +373,8 @@ def test_rows_that_are_no_candles_are_passed_over(any_store: db.Store, sim: Simu
     ("wrong", "said"),
     [
         ({"symbols": "삼성"}, "종목코드"), ({"symbols": []}, "종목코드"), ({"interval": 7}, "봉 간격"),
-        ({"start": "어제"}, "start"), ({"start": LAST, "end": CSAT}, "늦습니다"),
+        ({"start": "어제"}, "start"), ({"start": LAST, "end": CSAT}, "늦습니다"), ({"start": pd.NaT}, "start"),
+        ({"symbols": None}, "종목코드"), ({"symbols": 5930}, "종목코드"), ({"end": "9999-12-31"}, "9999-12-31"),
     ],
 )  # fmt: skip
 def test_bad_questions_are_one_line_before_any_work(tmp_path: Path, wrong: dict[str, Any], said: str) -> None:
