@@ -47,10 +47,10 @@ class LateDays:
             return
         of = f"FROM stock_minute_prices{self._shape.hint}"
         symbols = [row[0] for row in self._rows(f"SELECT DISTINCT stock_symbol {of}")]
-        of_them = f"{of} WHERE stock_symbol IN ({marks(symbols)}) AND minute_interval = %s"
         for session in late if symbols else ():
             early = self._rows(
-                f"SELECT DISTINCT stock_symbol {of_them} AND timestamp BETWEEN %s AND %s",
+                f"SELECT DISTINCT stock_symbol {of} WHERE stock_symbol IN ({marks(symbols)})"
+                " AND minute_interval = %s AND timestamp BETWEEN %s AND %s",
                 *symbols, NAMES[1], *session.before_ten,
             )  # fmt: skip
             for (symbol,) in early:
