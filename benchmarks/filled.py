@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from harness import CALENDAR
@@ -24,11 +24,11 @@ INSERT INTO stock_minute_prices (stock_symbol, minute_interval, timestamp, open_
     close_price, volume, price_change, price_change_percent, vwap, created_at, updated_at)
 SELECT %s, name, d.opens + INTERVAL minute MINUTE, 70000, 70300, 69800, 70100, 1000 + minute, 100, 0.14, 70050.25,
     '2026-11-20 16:00:00', '2026-11-20 16:00:00'
-FROM slots CROSS JOIN bench_days AS d ORDER BY name, d.opens, minute
+FROM slots CROSS JOIN bench_days AS d WHERE minute < d.length - 10 OR minute = d.length ORDER BY name, d.opens, minute
 """
 _COVERAGE = """
-INSERT INTO stock_minute_coverage SELECT %s, DATE(opens), 381, 77, 27, 'COMPLETE', NULL, '2026-11-20 16:00:00'
-FROM bench_days
+INSERT INTO stock_minute_coverage SELECT %s, DATE(opens), length - 9, length DIV 5 - 1, CEIL((length - 10) / 15) + 1,
+    'COMPLETE', NULL, '2026-11-20 16:00:00' FROM bench_days
 """
 
 
@@ -52,9 +52,10 @@ def fill(server: Any, database: Database, symbols: Sequence[str], days: Sequence
         run(f"ALTER TABLE stock_minute_prices {', '.join(f'DROP INDEX {name}' for name in indexes)}")
         run("DROP TABLE IF EXISTS slots, bench_days")
         run(_SLOTS.replace("AS\nWITH", "AS WITH"))
-        run("CREATE TABLE bench_days (opens DATETIME PRIMARY KEY)")
-        for day in days:
-            run("INSERT INTO bench_days VALUES (%s)", CALENDAR.session(day).open.replace(tzinfo=None))
+        run("CREATE TABLE bench_days (opens DATETIME PRIMARY KEY, length INT)")
+        for session in map(CALENDAR.session, days):  # the year's first is an hour shorter
+            length = (session.close - session.open) // timedelta(minutes=1)
+            run("INSERT INTO bench_days VALUES (%s, %s)", session.open.replace(tzinfo=None), length)
         for symbol in symbols:
             run(_INSERT, symbol)
             run(_COVERAGE, symbol)

@@ -28,7 +28,11 @@ from store.windows import DAY, EPOCH, day_of
 from store.workshop import Workshop, naming_the_file
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa  # type: ignore[import-untyped]
+    from numpy.typing import NDArray
+
+    from store.minutes import Numbers
 
 
 @dataclass
@@ -228,18 +232,26 @@ def _merged(path: Path, part: Part, order: Order, told: Told) -> "pa.Table":
     fresh = table_of(part)
     if order.adjusted or said_by(path, "prices") is None:
         return fresh
-    import numpy as np
-
     with extra("pyarrow.parquet", WHAT).ParquetFile(path) as file:
-        kept = file.read()
-    days = (numbers_of(kept["timestamp"]) + UTC_AHEAD) // DAY
-    first, last = ((day - EPOCH).days for day in (order.asked.first, order.asked.last))
-    lacking = [state.day for state in part.states if state.status == "MISSING"]
-    stays = np.isin(days, [(day - EPOCH).days for day in lacking])
-    told.kept += [f"{part.symbol} {day_of(number)}" for number in np.unique(days[stays])]
-    kept = kept.filter(pa.array((days < first) | (days > last) | stays))
+        days = (numbers_of(file.read(["timestamp"])["timestamp"]) + UTC_AHEAD) // DAY
+        stays = _stays(days, part, order, told)
+        if not stays.any():
+            return fresh
+        kept = file.read().filter(pa.array(stays))
     merged: pa.Table = pa.concat_tables([one.cast(schema()) for one in (kept, fresh)]).sort_by("timestamp")
     return merged.unify_dictionaries().combine_chunks()
+
+
+def _stays(days: "Numbers", part: Part, order: Order, told: Told) -> "NDArray[np.bool_]":
+    """Which rows of an earlier export, of these days (since 1970), are not replaced."""
+    import numpy as np
+
+    first, last = ((day - EPOCH).days for day in (order.asked.first, order.asked.last))
+    lacking = [state.day for state in part.states if state.status == "MISSING"]
+    lacked = np.isin(days, [(day - EPOCH).days for day in lacking])
+    told.kept += [f"{part.symbol} {day_of(number)}" for number in np.unique(days[lacked])]
+    stays: NDArray[np.bool_] = (days < first) | (days > last) | lacked
+    return stays
 
 
 def _content(table: "pa.Table") -> str:
