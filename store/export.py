@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
     from numpy.typing import NDArray
 
-    from store.minutes import Numbers
-
 
 @dataclass
 class Told:
@@ -242,13 +240,12 @@ def _merged(path: Path, part: Part, order: Order, told: Told) -> "pa.Table":
     return merged.unify_dictionaries().combine_chunks()
 
 
-def _stays(days: "Numbers", part: Part, order: Order, told: Told) -> "NDArray[np.bool_]":
+def _stays(days: "NDArray[np.int64]", part: Part, order: Order, told: Told) -> "NDArray[np.bool_]":
     """Which rows of an earlier export, of these days (since 1970), are not replaced."""
     import numpy as np
 
     first, last = ((day - EPOCH).days for day in (order.asked.first, order.asked.last))
-    lacking = [state.day for state in part.states if state.status == "MISSING"]
-    lacked = np.isin(days, [(day - EPOCH).days for day in lacking])
+    lacked = np.isin(days, [(state.day - EPOCH).days for state in part.states if state.status == "MISSING"])
     told.kept += [f"{part.symbol} {day_of(number)}" for number in np.unique(days[lacked])]
     stays: NDArray[np.bool_] = (days < first) | (days > last) | lacked
     return stays
@@ -274,9 +271,7 @@ def _write_marker(order: Order, folder: Path, shop: Workshop) -> None:
         _write_parquet(path, nothing, order, shop)
 
 
-def _write_csv(
-    symbol: str, pieces: Iterable[Part], order: Order, folder: Path, shop: Workshop, told: Told
-) -> None:
+def _write_csv(symbol: str, pieces: Iterable[Part], order: Order, folder: Path, shop: Workshop, told: Told) -> None:
     """Its old file goes where nothing traded in the range, and stays where the table lacks a day."""
     unit = "day" if order.interval == "day" else f"{order.interval}min"
     path, lacks = folder / f"{symbol}_{unit}.csv", False
