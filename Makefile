@@ -10,7 +10,7 @@ WORKERS ?= 5
 SLOW_WORKERS ?= 3
 VENV := .venv
 CLIENTS := .venv-clients
-WINGS := base chart cli collect config feed kis market signals simulator store
+PACKAGES := minute_candles kis_simulator
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -67,7 +67,7 @@ test-clients: $(CLIENTS)/.ready
 
 lint: $(VENV)/.dev
 	@$(BIN)/python -m ruff check .
-	@$(BIN)/python -m mypy --strict *.py $(WINGS)
+	@$(BIN)/python -m mypy --strict *.py $(PACKAGES)
 	@$(BIN)/lint-imports --no-cache >$(VENV)/floors 2>&1 || { cat $(VENV)/floors; exit 1; }
 
 soak: $(VENV)/.dev
@@ -82,7 +82,7 @@ bench: $(VENV)/.dev
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python "$$file" || exit 1; done
 
 clean:
-	rm -rf $(VENV) $(CLIENTS) demo demo-realtime demo-chart chart/node_modules build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(CLIENTS) demo demo-realtime demo-chart minute_candles/chart/node_modules build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # 가상환경: 파이썬 버전이 바뀌면 새로 만들고, 패키지 목록이 바뀌면 다시 설치합니다.
@@ -111,7 +111,7 @@ $(CLIENTS)/.ready: tests/clients/requirements.txt
 	@$(CLIENTS)/$(notdir $(BIN))/python -m pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
 	@touch $@
 
-$(VENV)/.dev: requirements.txt requirements-extra.txt requirements-dev.txt $(VENV)/.python-$(VERSION)
+$(VENV)/.dev: requirements.txt requirements-extra.txt requirements-dev.txt $(wildcard requirements/*.txt) $(VENV)/.python-$(VERSION)
 	@echo "📦 개발 패키지를 설치합니다 (처음 한 번, 1분쯤 걸립니다)" >&2
 	@$(PIP) -r requirements-dev.txt
 	@touch $@ $(VENV)/.run

@@ -18,20 +18,20 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from base.clock import Clock
-from base.errors import ConfigError, MinuteDataError, Stopped
-from cli import command_line, console
-from config import settings as user_settings
-from config import symbols_file
-from config.settings import Settings
-from market.intervals import SHOWN, parse
+from minute_candles.config import settings as user_settings
+from minute_candles.config import symbols_file
+from minute_candles.config.settings import Settings
+from minute_candles.console import command_line, console
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import ConfigError, MinuteDataError, Stopped
+from minute_candles.market.intervals import SHOWN, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from db import Store
-    from store.data_set import Format
-    from store.export import Order, Told
-    from store.workshop import Workshop
+    from minute_candles.export.dataset import Format
+    from minute_candles.export.export import Order, Told
+    from minute_candles.export.staging import Workshop
+    from minute_candles.storage.store import Store
 
 HERE = Path(__file__).resolve().parent
 MOST_DAYS = 3660
@@ -114,10 +114,10 @@ def _agreed(meant: "Format", kind: "Format | None", out: str) -> "Format":
 
 def order_of(arguments: argparse.Namespace, settings: Settings, clock: Clock) -> "Order":
     """What the user asked for, checked. Raises `ConfigError`."""
-    from config import kis_days
-    from market.hours import told_calendar
-    from store.export import Order
-    from store.reading import day_of, range_of
+    from minute_candles.config import holiday_cache as kis_days
+    from minute_candles.export.export import Order
+    from minute_candles.frames.request import day_of, range_of
+    from minute_candles.market.calendar import told_calendar
 
     days, first, last = arguments.days, arguments.first, arguments.last
     if days is not None and (first, last) != (None, None):
@@ -134,9 +134,9 @@ def order_of(arguments: argparse.Namespace, settings: Settings, clock: Clock) ->
 
 def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     """The whole job for these settings. Raises `MinuteDataError` for what the user has to mend."""
-    from base.extras import extra
-    from db import open_store
-    from store.reading import must_exist
+    from minute_candles.config.database_url import must_exist
+    from minute_candles.core.extras import extra
+    from minute_candles.storage.store import open_store
 
     target, order = target_of(arguments.out, arguments.format), order_of(arguments, settings, clock)
     extra("pyarrow", "Parquet·CSV 내보내기")
@@ -159,8 +159,8 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
 @contextmanager
 def at_work(target: Target, order: "Order") -> "Iterator[Workshop | None]":
     """Alone at the target, which takes such files. Raises `ConfigError`."""
-    from store.data_set import check
-    from store.workshop import workshop
+    from minute_candles.export.dataset import check
+    from minute_candles.export.staging import workshop
 
     if target.path is None:
         yield None
@@ -177,11 +177,11 @@ def ask_for_factors(
     settings: Settings, clock: Clock, store: "Store", order: "Order", target: Target, *, quiet: bool
 ) -> "Order":
     """The order with the days that are adjusted anew, and with whom cannot be adjusted."""
-    from collect.factors import refresh
-    from collect.feeding import shared_by
-    from kis.client import KisClient
-    from kis_token import TokenCache
-    from store.export import with_earlier
+    from minute_candles.export.adjustment_request import refresh
+    from minute_candles.export.export import with_earlier
+    from minute_candles.kis.client import KisClient
+    from minute_candles.kis.token import TokenCache
+    from minute_candles.redis_feed.setup import shared_by
 
     if target.path is not None and not target.is_file and target.kind == "parquet":
         order = with_earlier(order, store, target.path)
@@ -196,7 +196,7 @@ def ask_for_factors(
 def export(
     store: "Store", order: "Order", target: Target, shop: "Workshop | None", done: Callable[[], None]
 ) -> "Told":
-    from store.export import to_file, to_folder, to_stream
+    from minute_candles.export.export import to_file, to_folder, to_stream
 
     if target.path is None or shop is None:
         return to_stream(store, order, sys.stdout.buffer, done=done)
@@ -206,7 +206,7 @@ def export(
 
 def summary(told: "Told", order: "Order", target: Target) -> int:
     """What was written and what is doubtful; to stderr where stdout carries the candles."""
-    from store.day_states import told as named
+    from minute_candles.frames.day_states import told as named
 
     stream = sys.stderr if target.path is None else sys.stdout
     span = f"{order.asked.first} ~ {order.asked.last}"

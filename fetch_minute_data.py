@@ -17,20 +17,20 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from base.clock import Clock
-from base.errors import ConfigError, MinuteDataError, NotOffered, Stopped
-from cli import command_line, console
-from config import settings as user_settings
-from config import symbols_file
-from config.settings import Database, Settings
-from market.hours import TradingCalendar
+from minute_candles.config import settings as user_settings
+from minute_candles.config import symbols_file
+from minute_candles.config.settings import Database, Settings
+from minute_candles.console import command_line, console
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import ConfigError, MinuteDataError, NotOffered, Stopped
+from minute_candles.market.calendar import TradingCalendar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collect.asked import Wanted
-    from collect.plan import SymbolDay
-    from collect.report import RunResult
-    from db import Store
+    from minute_candles.backfill.report import RunResult
+    from minute_candles.backfill.request import Wanted
+    from minute_candles.storage.store import Store
+    from minute_candles.verification.plan import SymbolDay
 
 HERE = Path(__file__).resolve().parent
 LOG_FILE = "minute_data_collection.log"
@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
 
 
 def show_demo(arguments: argparse.Namespace, clock: Clock) -> int:
-    from collect import demo
+    from minute_candles.demo import demo
 
     return demo.backfill(arguments, clock, HERE / "demo", run)
 
@@ -99,10 +99,10 @@ def load_settings() -> Settings:
 
 def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     """The whole job for these settings. Raises `MinuteDataError` for what the user has to mend."""
-    from collect import feeding
-    from collect.asked import wanted
-    from config import kis_days
-    from market.hours import told_calendar
+    from minute_candles.backfill.request import wanted
+    from minute_candles.config import holiday_cache as kis_days
+    from minute_candles.market.calendar import told_calendar
+    from minute_candles.redis_feed import setup as feeding
 
     calendar = told_calendar(settings.csat_days, kis_days.said(settings, clock.now().date()))
     if arguments.doctor or arguments.record:
@@ -123,7 +123,7 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
         store = opened(settings.database, clock, stack, read_only=reads_only)
         for line in store.preflight(dedupe=arguments.dedupe, read_only=reads_only):
             _log.log(logging.WARNING if line.startswith("⚠️") else logging.INFO, line)
-        from collect.plan import plan
+        from minute_candles.verification.plan import plan
 
         clock.check()
         asks = not arguments.check  # what is missing does not depend on what is asked again
@@ -138,7 +138,7 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
 
 
 def examine(arguments: argparse.Namespace, clock: Clock, settings: Settings, calendar: TradingCalendar) -> int:
-    from collect import doctor
+    from minute_candles.doctor import checks as doctor
 
     if not arguments.doctor:
         raise ConfigError("--record 는 --doctor 와 함께 씁니다.")
@@ -162,7 +162,7 @@ def greet(settings: Settings, calendar: TradingCalendar, want: "Wanted") -> None
 
 def opened(database: Database, clock: Clock, stack: ExitStack, *, read_only: bool) -> "Store":
     """The store, closed with `stack`. A SQLite file that is not there yet is not made by looking."""
-    from db import open_store
+    from minute_candles.storage.store import open_store
 
     if read_only and database.path and not database.path.exists():
         database = replace(database, path=Path(":memory:"))
@@ -179,8 +179,8 @@ def check(store: "Store", want: "Wanted", missing: Sequence["SymbolDay"], settin
 
 def check_running(store: "Store", want: "Wanted", settings: Settings, now: datetime) -> int:
     """What is there of the session that runs, against what it has shown so far."""
-    from cli import single_instance, status_file
-    from collect.running_check import running_text, standings
+    from minute_candles.backfill.check_today import running_text, standings
+    from minute_candles.monitoring import single_instance, status_file
 
     assert want.running
     status = status_file.read(settings.log_dir) if single_instance.is_running(settings) else None
@@ -190,8 +190,8 @@ def check_running(store: "Store", want: "Wanted", settings: Settings, now: datet
 
 
 def check_closed(store: "Store", want: "Wanted", missing: Sequence["SymbolDay"]) -> int:
-    from collect.plan import unproven
-    from collect.report import check_table
+    from minute_candles.backfill.report import check_table
+    from minute_candles.verification.plan import unproven
 
     if not want.days:
         console.say(want.nothing_traded)
@@ -209,7 +209,7 @@ def check_closed(store: "Store", want: "Wanted", missing: Sequence["SymbolDay"])
 
 
 def dry_run(want: "Wanted", missing: Sequence["SymbolDay"], calendar: TradingCalendar, rate: float) -> int:
-    from collect.report import forecast
+    from minute_candles.backfill.report import forecast
 
     nothing = "✅ 받을 것이 없습니다. 모두 있습니다." if want.days else want.nothing_traded
     console.say(forecast(missing, calendar, rate) if missing else nothing)
@@ -227,12 +227,12 @@ def backfill(
     quiet: bool,
 ) -> int:
     """Collect what is missing, tell it as it comes, leave a result file behind."""
-    from collect.backfill import Backfill
-    from collect.feeding import caught_up, shared_by
-    from collect.pool import threads_for
-    from collect.report import RunResult
-    from kis.client import KisClient
-    from kis_token import TokenCache
+    from minute_candles.backfill.report import RunResult
+    from minute_candles.backfill.runner import Backfill
+    from minute_candles.core.worker_pool import threads_for
+    from minute_candles.kis.client import KisClient
+    from minute_candles.kis.token import TokenCache
+    from minute_candles.redis_feed.setup import caught_up, shared_by
 
     result = RunResult.of(want.names, want.first, want.last, clock.now())
     if not missing:
@@ -268,7 +268,7 @@ def explained(error: MinuteDataError) -> str:
 
 def finish(settings: Settings, clock: Clock, result: "RunResult", code: int) -> int:
     """Summary to stdout, result file beside the log; a full disk for it costs a warning, not the run."""
-    from collect.report import RESULT_FILE
+    from minute_candles.backfill.report import RESULT_FILE
 
     if result.days or result.failures:
         console.say(result.summary((clock.now() - result.started_at).total_seconds()))

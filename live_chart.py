@@ -16,20 +16,20 @@ from datetime import date
 from pathlib import Path
 from threading import Thread
 
-from base.clock import Clock
-from base.errors import ConfigError, MinuteDataError
-from cli import command_line, console
-from config import settings as user_settings
-from config import symbols_file
-from config.addresses import is_host, is_loopback
-from config.settings import Settings
+from minute_candles.config import settings as user_settings
+from minute_candles.config import symbols_file
+from minute_candles.config.addresses import is_host, is_loopback
+from minute_candles.config.settings import Settings
+from minute_candles.console import command_line, console
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import ConfigError, MinuteDataError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from chart.hub import Hub
-    from chart.server import Address
-    from collect.stream import Hear
-    from market.candles import Candle
+    from minute_candles.chart.hub import Hub
+    from minute_candles.chart.server import Address
+    from minute_candles.live.stream.ingest import Hear
+    from minute_candles.market.candles import Candle
 
 HERE = Path(__file__).resolve().parent
 _EXAMPLES = """\
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
 
 def need_packages() -> None:
     """Raises `ConfigError` where one is missing."""
-    from base.extras import extra
+    from minute_candles.core.extras import extra
 
     for package in ("starlette", "uvicorn", "websockets"):
         extra(package, "실시간 차트")
@@ -83,13 +83,13 @@ def run(
 ) -> int:
     """Serve until a stop is asked for. `beside` is handed the hub before the first page is answered."""
     need_packages()
-    from chart.answers import Answers
-    from chart.files import read_files
-    from chart.hub import Hub
-    from chart.server import Address, Page, application, health_of, listening, serve
-    from config import kis_days
-    from db import open_view
-    from market.hours import told_calendar
+    from minute_candles.chart.answers import Answers
+    from minute_candles.chart.files import read_files
+    from minute_candles.chart.hub import Hub
+    from minute_candles.chart.server import Address, Page, application, health_of, listening, serve
+    from minute_candles.config import holiday_cache as kis_days
+    from minute_candles.market.calendar import told_calendar
+    from minute_candles.storage.store import open_view
 
     address = Address(*where(arguments, settings))
     names, files = symbols_file.choose(arguments.symbols, arguments.symbols_file), read_files()
@@ -125,8 +125,8 @@ def open_page(address: "Address") -> None:
 
 def listen(url: str, hub: "Hub", clock: Clock) -> None:
     """Redis wakes the page and brings the running minute; the table stays the truth."""
-    from feed.listener import Listener
-    from feed.wire import RUNNING
+    from minute_candles.redis_feed.serialization import RUNNING
+    from minute_candles.redis_feed.subscriber import Listener
 
     def hear(channel: str, symbol: str, candle: "Candle") -> None:
         if channel == RUNNING:
@@ -152,7 +152,7 @@ def where(arguments: argparse.Namespace, settings: Settings) -> tuple[str, int]:
 def show_demo(arguments: argparse.Namespace) -> int:
     import fetch_minute_data
     import realtime_updater
-    from collect import demo
+    from minute_candles.demo import demo
 
     if arguments.symbols is None and arguments.symbols_file is None:
         arguments.symbols = ",".join(symbols_file.USUALLY_ACTIVE)
@@ -170,7 +170,7 @@ def show_demo(arguments: argparse.Namespace) -> int:
         return run(arguments, clock, settings, beside)
 
     need_packages()
-    from chart.server import Address, listening
+    from minute_candles.chart.server import Address, listening
 
     listening(
         Address(*where(arguments, user_settings.demo_settings("", HERE)))

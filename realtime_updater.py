@@ -6,7 +6,7 @@
     python realtime_updater.py --stop                          ends it, on every system
 
 Started at any time it heals what is missing of today, looks back a week after the close, sleeps to the next session.
-What its days are is told in collect/service.py, what a round is in collect/updater.py; here is the command line.
+What its days are is told in minute_candles/live/service.py, what a round is in minute_candles/live/session.py; here is the command line.
 """
 
 import argparse
@@ -18,20 +18,21 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from base.clock import Clock
-from base.errors import MinuteDataError, SourceError, Stopped, TokenRefused
-from cli import command_line, console, status_file
-from cli.background import in_background
-from cli.single_instance import is_running, only_one, stop
-from config import settings as user_settings
-from config import symbols_file
-from config.settings import Settings
+from minute_candles.config import settings as user_settings
+from minute_candles.config import symbols_file
+from minute_candles.config.settings import Settings
+from minute_candles.console import command_line, console
+from minute_candles.console.background import in_background
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import MinuteDataError, SourceError, Stopped, TokenRefused
+from minute_candles.monitoring import status_file
+from minute_candles.monitoring.single_instance import is_running, only_one, stop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collect.alert_setup import Setup
-    from collect.stream import Hear
-    from kis.client import KisClient
+    from minute_candles.alerts.setup import Setup
+    from minute_candles.kis.client import KisClient
+    from minute_candles.live.stream.ingest import Hear
 
 HERE = Path(__file__).resolve().parent
 LOG_FILE = "realtime_updater.log"
@@ -106,7 +107,7 @@ def with_flags(settings: Settings, arguments: argparse.Namespace) -> Settings:
 
 
 def show_demo(arguments: argparse.Namespace) -> int:
-    from collect import demo
+    from minute_candles.demo import demo
 
     def run_demo(clock: Clock, settings: Settings) -> int:
         return run(arguments, clock, with_flags(settings, arguments))
@@ -135,7 +136,7 @@ def end(settings: Settings) -> int:
 
 def try_alerts(arguments: argparse.Namespace, clock: Clock) -> int:
     """`--test-alert`, `--try-alerts`: neither needs a KIS key."""
-    from collect import alert_commands
+    from minute_candles.alerts import commands as alert_commands
 
     settings = user_settings.load(os.environ, HERE, needs_key=False)
     console.setup_logging(None, clock, settings.secrets(), verbose=arguments.verbose, quiet=not arguments.verbose)
@@ -150,7 +151,7 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings, hear: "
 
     `hear` is told the stream's running minutes, once a second.
     """
-    from collect.alert_setup import set_up
+    from minute_candles.alerts.setup import set_up
 
     names, alerts = symbols_file.choose(arguments.symbols, arguments.symbols_file), set_up(settings)
     talk = {"verbose": arguments.verbose, "quiet": arguments.quiet}
@@ -172,12 +173,12 @@ def serve(
     hear: "Hear | None" = None,
 ) -> int:
     """Start up strictly (a mistake in the settings is exit 2), then keep going whatever comes."""
-    from collect import feeding
-    from collect.alert_setup import alerting
-    from collect.service import Service, workers_for
-    from db import open_store
-    from kis.client import KisClient
-    from kis_token import TokenCache
+    from minute_candles.alerts.setup import alerting
+    from minute_candles.kis.client import KisClient
+    from minute_candles.kis.token import TokenCache
+    from minute_candles.live.service import Service, workers_for
+    from minute_candles.redis_feed import setup as feeding
+    from minute_candles.storage.store import open_store
 
     _log.info("✅ KIS 환경변수 로드 완료")
     for line in settings.warnings:

@@ -3,7 +3,7 @@
 from harness import Line, Spread, keep, load, quick, spread, timed
 from store_testing import SESSION, minutes
 
-from market.candles import Candle, aggregate
+from minute_candles.market.candles import Candle, aggregate
 
 TIMES = 20
 

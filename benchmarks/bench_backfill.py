@@ -23,7 +23,7 @@ from harness import (
     symbols_of,
 )
 
-from simulator.market import Market
+from kis_simulator.exchange.market import Market
 
 DAYS = 21
 PAGE = 120

@@ -20,9 +20,9 @@ import requests
 import websockets
 from harness import CALENDAR, EVENING, ROOT, THE_97, Line, address, folder, keep, load, quick, running, timed
 
-from chart.listing import FRESH_SECONDS
-from config.settings import Database
-from market.intervals import SHOWN
+from minute_candles.chart.listing import FRESH_SECONDS
+from minute_candles.config.settings import Database
+from minute_candles.market.intervals import SHOWN
 
 YEAR = CALENDAR.trading_days(date(2025, 11, 21), EVENING.date())
 SYMBOL, PORT, WATCHERS = THE_97[0], 8797, 200

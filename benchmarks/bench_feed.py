@@ -12,10 +12,10 @@ import filled
 from harness import CALENDAR, KST, SESSIONS, THE_97, Line, keep, load, running, spread
 from redis_testing import RedisServer
 
-from base.clock import Clock
-from db import Store, open_view
-from feed.feed import Feed
-from market.candles import Candle
+from minute_candles.core.clock import Clock
+from minute_candles.market.candles import Candle
+from minute_candles.redis_feed.publisher import Feed
+from minute_candles.storage.store import Store, open_view
 
 DAY = datetime(2026, 11, 20, 10, 30, 5, tzinfo=KST)
 MINUTES = 5

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import filled
 from harness import CALENDAR, EVENING, ROOT, THE_97, Line, address, folder, keep, load, quick, running
 
-from config.settings import Database
+from minute_candles.config.settings import Database
 
 FIRST, LAST = date(2025, 11, 21), EVENING.date()
 _WAYS = {

@@ -11,8 +11,8 @@ from harness import SESSIONS, Line, folder, keep, load, quick, running, spread, 
 from store_testing import full_day
 
 import db
-from collect.plan import plan
-from config.settings import Database
+from minute_candles.config.settings import Database
+from minute_candles.verification.plan import plan
 
 STEPS = ((10, 21), (100, 21), (500, 21), (500, 42))
 """Symbols and sessions: 0.1, 1, 5 and 10 million rows."""

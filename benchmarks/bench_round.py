@@ -8,13 +8,13 @@ from typing import Any
 import filled
 from harness import KST, THE_97, Line, folder, keep, kis, load, quick, running, spread
 
-from base.clock import Clock
-from collect.updater import WORKERS, Updater
-from config.settings import Database, Settings
-from config.symbols_file import USUALLY_ACTIVE
-from kis.client import KisClient
-from kis_token import TokenCache
-from market.hours import TradingCalendar
+from minute_candles.config.settings import Database, Settings
+from minute_candles.config.symbols_file import USUALLY_ACTIVE
+from minute_candles.core.clock import Clock
+from minute_candles.kis.client import KisClient
+from minute_candles.kis.token import TokenCache
+from minute_candles.live.session import WORKERS, Updater
+from minute_candles.market.calendar import TradingCalendar
 
 RATE, LATENCY = 18.0, 0.2
 START = datetime(2026, 11, 20, 10, 30, 30, tzinfo=KST)

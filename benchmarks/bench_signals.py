@@ -6,10 +6,10 @@ from datetime import datetime
 from harness import Line, keep, load, quick, spread
 from store_testing import CALENDAR, minutes
 
-from market.candles import Candle
-from signals.engine import Engine
-from signals.history import KEPT
-from signals.rules import parse
+from minute_candles.alerts.engine import Engine
+from minute_candles.alerts.history import KEPT
+from minute_candles.alerts.rules import parse
+from minute_candles.market.candles import Candle
 
 DAYS = [CALENDAR.session(datetime(2026, 11, day).date()) for day in (17, 18)]
 TWENTY = """

@@ -14,13 +14,13 @@ from harness import SESSIONS, THE_97, Line, Spread, folder, keep, load, quick, r
 from store_testing import full_day
 
 import db
-from base.clock import Clock
-from base.kst import KST
-from config.settings import Database
-from market.candles import Candles
-from market.hours import Session, TradingCalendar
-from market.past_day import COMPLETE
-from store.tables import NAMES
+from minute_candles.config.settings import Database
+from minute_candles.core.clock import Clock
+from minute_candles.core.kst import KST
+from minute_candles.market.calendar import Session, TradingCalendar
+from minute_candles.market.candles import Candles
+from minute_candles.market.day_status import COMPLETE
+from minute_candles.storage.layout import NAMES
 
 COLUMNS = (
     "stock_symbol, minute_interval, timestamp, open_price, high_price, low_price, close_price, volume, price_change,"

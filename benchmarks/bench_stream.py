@@ -20,16 +20,16 @@ from typing import Any
 import filled
 from harness import HERE, KST, THE_97, Line, folder, keep, kis, load, quick, running
 
-from base.clock import Clock
-from base.errors import Stopped
-from collect.service import Service, workers_for
-from collect.stream import Stream
-from config.settings import Database, Settings
-from config.wings import Wings
-from kis.client import KisClient
-from kis_token import TokenCache
-from market.hours import TradingCalendar
-from market.stored import Stored
+from minute_candles.config.integrations import Wings
+from minute_candles.config.settings import Database, Settings
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import Stopped
+from minute_candles.kis.client import KisClient
+from minute_candles.kis.token import TokenCache
+from minute_candles.live.service import Service, workers_for
+from minute_candles.live.stream.ingest import Stream
+from minute_candles.market.calendar import TradingCalendar
+from minute_candles.market.write_event import Stored
 
 START = datetime(2026, 11, 20, 10, 30, 30, tzinfo=KST)
 FIRST = START.replace(minute=31, second=0)

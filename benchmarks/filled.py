@@ -8,8 +8,8 @@ from typing import Any
 from harness import CALENDAR
 
 import db
-from base.clock import Clock
-from config.settings import Database
+from minute_candles.config.settings import Database
+from minute_candles.core.clock import Clock
 
 _SLOTS = """
 CREATE TABLE slots AS

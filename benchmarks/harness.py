@@ -31,9 +31,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import servers  # noqa: E402
 
-from config import symbols_file  # noqa: E402
-from config.settings import Database  # noqa: E402
-from market.hours import KST, TradingCalendar  # noqa: E402
+from minute_candles.config import symbols_file
+from minute_candles.config.settings import Database  # noqa: E402
+from minute_candles.market.calendar import KST, TradingCalendar  # noqa: E402
 
 EVENING = datetime(2026, 11, 20, 21, tzinfo=KST)
 """A Friday night: where the clocks of the simulator and of the command stand."""

@@ -13,7 +13,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from simulator.ticks import frame  # noqa: E402
+from kis_simulator.exchange.ticks import frame  # noqa: E402
 
 IN_A_FRAME = 10
 

@@ -15,14 +15,14 @@ from chart_browser import browser, wait
 from chart_testing import put, serving
 from places import ROOT
 
-from base.clock import Clock
-from base.kst import KST
-from collect.alert_setup import alerting, set_up
-from config.settings import demo_settings
-from config.wings import Wings
-from db import open_store
-from market.candles import Candle
-from simulator.simulator import Simulator
+from kis_simulator.simulator import Simulator
+from minute_candles.alerts.setup import alerting, set_up
+from minute_candles.config.integrations import Wings
+from minute_candles.config.settings import demo_settings
+from minute_candles.core.clock import Clock
+from minute_candles.core.kst import KST
+from minute_candles.market.candles import Candle
+from minute_candles.storage.store import open_store
 
 FRIDAY, MONDAY = date(2026, 11, 20), date(2026, 11, 23)
 NOON = datetime(2026, 11, 23, 11, 40, 5, tzinfo=KST)

@@ -23,11 +23,11 @@ from urllib.parse import quote, unquote, urlsplit
 
 import mysql.connector
 import requests
-from places import ROOT, WINGS
+from places import ROOT, PACKAGES
 
-from base.kst import KST
-from config.settings import Database
-from simulator.simulator import Simulator
+from kis_simulator.simulator import Simulator
+from minute_candles.config.settings import Database
+from minute_candles.core.kst import KST
 
 EVENING = datetime(2026, 11, 20, 21, tzinfo=KST)
 """A Friday: every session of the thirty days before it is closed, the CSAT day (the 19th) among them."""
@@ -133,7 +133,7 @@ def copy_project(to: Path) -> None:
     for path in [*ROOT.glob("*.py"), ROOT / "symbols.csv", ROOT / ".env.example"]:
         if path.exists():
             shutil.copy2(path, to)
-    for name in ("__pycache__", *WINGS):
+    for name in ("__pycache__", *PACKAGES):
         if (ROOT / name).exists():
             shutil.copytree(ROOT / name, to / name, ignore_dangling_symlinks=True)
 
@@ -192,11 +192,11 @@ class Tripwire:
 
 
 class FarSimulator:
-    """`python -m simulator`, for load: it must not share a core's interpreter with the test."""
+    """`python -m kis_simulator`, for load: it must not share a core's interpreter with the test."""
 
     def __init__(self, *flags: str) -> None:
         at = f"{EVENING:%Y-%m-%dT%H:%M:%S}"
-        command = [sys.executable, "-m", "simulator", "--port", "0", "--at", at, *flags]
+        command = [sys.executable, "-m", "kis_simulator", "--port", "0", "--at", at, *flags]
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, encoding="utf-8")
         assert self._process.stdout
         self.url = next(word for word in self._process.stdout.readline().split() if word.startswith("http"))

@@ -7,10 +7,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from base.clock import Clock
-from config.settings import demo_settings
-from feed.shared import Scripts
-from kis.shared_limiter import limiter_of
+from minute_candles.config.settings import demo_settings
+from minute_candles.core.clock import Clock
+from minute_candles.kis.shared_call_limiter import limiter_of
+from minute_candles.redis_feed.shared_state import Scripts
 
 
 def main(file: str, rate: str, threads: str, calls: str, redis: str = "") -> None:

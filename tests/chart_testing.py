@@ -8,15 +8,15 @@ from typing import Any
 
 from store_testing import CALENDAR, minutes, windows
 
-from base.clock import Clock
-from base.kst import KST
-from chart.answers import Answers
-from chart.files import read_files
-from chart.hub import Hub
-from chart.server import Address, Page, application, listening, serve
-from config.settings import Database
-from db import Store, open_view
-from market.candles import Candle
+from minute_candles.chart.answers import Answers
+from minute_candles.chart.files import read_files
+from minute_candles.chart.hub import Hub
+from minute_candles.chart.server import Address, Page, application, listening, serve
+from minute_candles.config.settings import Database
+from minute_candles.core.clock import Clock
+from minute_candles.core.kst import KST
+from minute_candles.market.candles import Candle
+from minute_candles.storage.store import Store, open_view
 
 FRIDAY, MONDAY = date(2026, 11, 20), date(2026, 11, 23)
 NAMES = {"005930": "삼성전자", "000660": "SK하이닉스", "035420": "<b>네이버</b>"}

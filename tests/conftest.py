@@ -21,8 +21,8 @@ from redis_testing import RedisServer
 from servers import Server
 
 import db
-from base.clock import Clock
-from config.settings import Database
+from minute_candles.config.settings import Database
+from minute_candles.core.clock import Clock
 
 _SERVERS = ["given"] if servers.given() else ["mariadb", "mysql"]
 
@@ -65,7 +65,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture
 def short_week(monkeypatch: pytest.MonkeyPatch) -> None:
     """The updater's settles look back a day, not a week: a third of their work, where a test is about today."""
-    monkeypatch.setattr("collect.settle.LOOK_BACK", timedelta(days=1))
+    monkeypatch.setattr("minute_candles.live.end_of_day.LOOK_BACK", timedelta(days=1))
 
 
 @pytest.fixture(scope="session")

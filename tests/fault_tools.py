@@ -31,10 +31,10 @@ import backfill_tools
 from backfill_tools import EVENING, LAST, Ran, User, assert_true, ended, execute, sessions, true_rows
 from fault_table import FAULTS
 
-from base.kst import KST
-from config.settings import Database
-from simulator.simulator import Simulator
-from simulator.traps import Traps
+from kis_simulator.faults.server_behaviour import Traps
+from kis_simulator.simulator import Simulator
+from minute_candles.config.settings import Database
+from minute_candles.core.kst import KST
 
 NOON = datetime(2026, 11, 20, 10, 40, 30, tzinfo=KST)
 """In the session of `LAST`."""

@@ -8,16 +8,16 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from base.clock import Clock
-from base.errors import Stopped
-from base.kst import KST
-from config import settings as user_settings
-from config.settings import Settings
-from kis.client import KisClient
-from kis_token import TokenCache
-from market.hours import Session, TradingCalendar
-from simulator.http import Call, Reply
-from simulator.simulator import Simulator
+from kis_simulator.http import Call, Reply
+from kis_simulator.simulator import Simulator
+from minute_candles.config import settings as user_settings
+from minute_candles.config.settings import Settings
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import Stopped
+from minute_candles.core.kst import KST
+from minute_candles.kis.client import KisClient
+from minute_candles.kis.token import TokenCache
+from minute_candles.market.calendar import Session, TradingCalendar
 
 FRIDAY = date(2026, 11, 20)
 WEDNESDAY = date(2026, 11, 18)

@@ -9,9 +9,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from kis_testing import settings_for
 
-from base.clock import Clock
-from feed.shared import Scripts
-from kis_token import TokenCache
+from minute_candles.core.clock import Clock
+from minute_candles.kis.token import TokenCache
+from minute_candles.redis_feed.shared_state import Scripts
 
 if __name__ == "__main__":
     shared = Scripts(sys.argv[3]) if len(sys.argv) > 3 else None

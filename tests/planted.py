@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
-from simulator.calendar import AUCTION_MINUTES
-from simulator.day import NO_BLOCK, MarketDay, Trade
-from simulator.simulator import Simulator
-from simulator.trading import _rows
+from kis_simulator.exchange.calendar import AUCTION_MINUTES
+from kis_simulator.exchange.day import NO_BLOCK, MarketDay, Trade
+from kis_simulator.exchange.trading import _rows
+from kis_simulator.simulator import Simulator
 
 PRICE, SHARES = 70_000, 10
 Prices = dict[int, list[tuple[int, int]]]

@@ -39,7 +39,7 @@ def _help(script: str) -> str:
 
 
 def settings() -> str:
-    from config.settings import KEYS
+    from minute_candles.config.settings import KEYS
 
     rows = [f"| `{key.name}` | {_default(key.default)} | {key.help} |" for key in KEYS]
     return "\n".join(["| 이름 | 기본값 | 뜻 |", "|---|---|---|", *rows])

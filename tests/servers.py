@@ -27,7 +27,7 @@ from urllib.parse import unquote, urlsplit
 import mysql.connector
 from places import SHARED
 
-from config.settings import Database
+from minute_candles.config.settings import Database
 
 REAL_MYSQL = SHARED / "tools" / "real-mysql"
 SID = Path("/var/tmp/real-mysql/sid")

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
-from base.kst import KST
-from db import Store
-from market.candles import Candle, Candles
-from market.hours import Session, TradingCalendar
+from minute_candles.core.kst import KST
+from minute_candles.market.calendar import Session, TradingCalendar
+from minute_candles.market.candles import Candle, Candles
+from minute_candles.storage.store import Store
 
 CALENDAR = TradingCalendar()
 DAY = date(2025, 8, 26)

@@ -22,20 +22,20 @@ from backfill_tools import Row, stored_rows, true_rows
 from kis_testing import client_of
 from updater_tools import FRIDAY, LOG, MINUTES, wait_until
 
-from base.clock import Clock
-from base.errors import Stopped
-from base.kst import KST
-from collect.alert_setup import alerting, set_up
-from collect.feeding import feeding
-from collect.service import Service, workers_for
-from config import settings as user_settings
-from config.settings import Database, Settings
-from config.wings import Wings
-from db import open_store
-from market.stored import Stored
-from market.ticks import RunningMinute
+from kis_simulator.simulator import Simulator
+from minute_candles.alerts.setup import alerting, set_up
+from minute_candles.config import settings as user_settings
+from minute_candles.config.integrations import Wings
+from minute_candles.config.settings import Database, Settings
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import Stopped
+from minute_candles.core.kst import KST
+from minute_candles.live.service import Service, workers_for
+from minute_candles.market.trade_chain import RunningMinute
+from minute_candles.market.write_event import Stored
+from minute_candles.redis_feed.setup import feeding
+from minute_candles.storage.store import open_store
 from realtime_updater import PATIENCE
-from simulator.simulator import Simulator
 
 
 class FastClock(Clock):

@@ -14,8 +14,8 @@ from planted import jump, planted
 from receiver import Receiver
 from updater_tools import FRIDAY, Owner, at, wait_until
 
-from base.kst import KST
-from simulator.simulator import Simulator
+from kis_simulator.simulator import Simulator
+from minute_candles.core.kst import KST
 
 RULES = '[[rule]]\nkind = "price_change"\npercent = 3\n\n[[operations]]\nkind = "no_candle"\n'
 SYMBOLS = [f"{number:06}" for number in range(1, 9)]

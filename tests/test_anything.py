@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from updater_tools import FakeClock
 
-from base.errors import MinuteDataError
-from collect.collector import Collector
-from collect.plan import SymbolDay
-from config import settings as user_settings
-from db import Store, open_store
-from kis.client import KisClient
-from market.hours import TradingCalendar
+from minute_candles.config import settings as user_settings
+from minute_candles.core.errors import MinuteDataError
+from minute_candles.kis.client import KisClient
+from minute_candles.market.calendar import TradingCalendar
+from minute_candles.storage.store import Store, open_store
+from minute_candles.verification.day_collector import Collector
+from minute_candles.verification.plan import SymbolDay
 
 DAY = date(2026, 11, 20)
 SESSION = TradingCalendar().session(DAY)

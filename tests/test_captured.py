@@ -9,13 +9,14 @@ import pytest
 from kis_testing import FakeClock, Scripted, client_of, said, settings_for
 from places import SHARED
 
-from base.errors import SourceError
-from base.kst import KST
-from collect.holiday_check import parse_open_days
-from collect.today import Seen, read_day
-from kis.client import KisClient
-from market.daily import parse_daily
-from market.hours import TradingCalendar
+from minute_candles.core.errors import SourceError
+from minute_candles.core.kst import KST
+from minute_candles.kis.client import KisClient
+from minute_candles.live.today_pages import read_day
+from minute_candles.market.calendar import TradingCalendar
+from minute_candles.market.daily import parse_daily
+from minute_candles.market.intraday import Watermark
+from minute_candles.monitoring.holidays import parse_open_days
 
 DATA = SHARED / "data"
 pytestmark = pytest.mark.skipif(not (DATA / "kis_holidays.json").exists(), reason=f"{DATA} is not here")
@@ -41,7 +42,7 @@ def test_an_hour_in_the_future_brings_nothing_of_the_future_into_the_table(tmp_p
     """Asked at 15:08: the row labelled 15:30 carries the running minute, what lies between is filler (§5)."""
     now = datetime(2026, 5, 27, 15, 8, 30, tzinfo=KST)
     with server("kis_today_future_hour_a.json") as kis:
-        seen = Seen(datetime(2026, 5, 27, 15, 2), datetime(2026, 5, 27, 15, 1))
+        seen = Watermark(datetime(2026, 5, 27, 15, 2), datetime(2026, 5, 27, 15, 1))
         reading = read_day(client_at(kis, tmp_path, now), "005930", SESSION, now, seen)
     assert [f"{candle.timestamp:%H:%M}" for candle in reading.candles] == [f"15:0{minute}" for minute in range(1, 8)]
     assert all(candle.vwap for candle in reading.candles[1:])

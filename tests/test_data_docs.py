@@ -17,10 +17,10 @@ from nbclient import NotebookClient
 from places import ROOT
 from truth_tables import SYMBOLS, filled
 
-from config.settings import Database
-from db import Store
-from simulator.simulator import Simulator
-from store.tables import NAMES
+from kis_simulator.simulator import Simulator
+from minute_candles.config.settings import Database
+from minute_candles.storage.layout import NAMES
+from minute_candles.storage.store import Store
 
 PAGE = ROOT / "docs" / "data.md"
 TEXT = PAGE.read_text(encoding="utf-8")

@@ -60,10 +60,10 @@ from places import ROOT, sources
 from servers import Server
 from switchboard import Switchboard
 
-from base.clock import Clock
-from db import open_store
-from simulator.faults import ROWS
-from simulator.simulator import Simulator
+from kis_simulator.faults.faults import ROWS
+from kis_simulator.simulator import Simulator
+from minute_candles.core.clock import Clock
+from minute_candles.storage.store import open_store
 
 HURT = "000660", FIRST
 """The symbol-day that lasting faults strike."""
@@ -1009,7 +1009,7 @@ SQL_NAMES = {
 }  # fmt: skip
 """What may stand in SQL besides parameters: names of tables and columns, marks for parameters, and what typed values
 write as: whole numbers, decimals and datetimes of ours. Text of a user, of KIS or of a file never does; `symbol` is
-refused in store/minutes.py unless it is letters and digits."""
+refused in minute_candles/storage/minute_columns.py unless it is letters and digits."""
 
 
 FOR_PEOPLE = r"[가-힣]|candle outside|no symbol|^f'\[|:,|://"

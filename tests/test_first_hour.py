@@ -13,10 +13,10 @@ from places import ROOT
 
 import fetch_minute_data
 import realtime_updater
-from cli import command_line, console
-from cli.terminal import width, wrapped
-from collect.plan import SymbolDay
-from collect.report import check_table
+from minute_candles.backfill.report import check_table
+from minute_candles.console import command_line, console
+from minute_candles.console.terminal import width, wrapped
+from minute_candles.verification.plan import SymbolDay
 
 SCRIPTS = {"fetch_minute_data.py": fetch_minute_data, "realtime_updater.py": realtime_updater}
 

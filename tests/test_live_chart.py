@@ -20,11 +20,11 @@ from updater_tools import wait_until
 from websockets.sync.client import ClientConnection, connect
 
 import live_chart
-from base.clock import Clock
-from config.settings import Database
-from db import open_store
-from market.hours import TradingCalendar
-from simulator.simulator import Simulator
+from kis_simulator.simulator import Simulator
+from minute_candles.config.settings import Database
+from minute_candles.core.clock import Clock
+from minute_candles.market.calendar import TradingCalendar
+from minute_candles.storage.store import open_store
 
 TODAY = TradingCalendar().last_closed(Clock().now()).isoformat()
 

@@ -19,8 +19,8 @@ from fault_tools import Moment, Operator, assert_true, days, ended, kis_at, pres
 from servers import Server
 from updater_tools import FakeDay, assert_provisional, at
 
-from config import symbols_file
-from simulator.simulator import Request
+from kis_simulator.simulator import Request
+from minute_candles.config import symbols_file
 
 FIVE_HUNDRED = [f"1{number:05}" for number in range(500)]
 THE_97 = list(symbols_file.choose(None, None))

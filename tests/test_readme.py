@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 from backfill_tools import User, simulator, until
-from places import ROOT, WINGS, sources
+from places import ROOT, PACKAGES, sources
 from readme_parts import PAPERS, PARTS, part, text
 
-from config.settings import KEYS
-from simulator.simulator import Simulator
-from store import alerts, factors
-from store import schema as db_schema
+from kis_simulator.simulator import Simulator
+from minute_candles.config.settings import KEYS
+from minute_candles.storage import adjustment_factors as factors
+from minute_candles.storage import alert_table as alerts
+from minute_candles.storage import migrate as db_schema
 
 TEXT = text()
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX shell")
@@ -48,9 +49,9 @@ BACKGROUND = {
     "kill $(cat realtime_updater-*.pid)",
 }
 SERVERS = {
-    "make chart", "python live_chart.py", "python live_chart.py --demo", "python -m simulator --port 9443",
+    "make chart", "python live_chart.py", "python live_chart.py --demo", "python -m kis_simulator --port 9443",
     "CHART_PASSWORD='긴 비밀번호' python live_chart.py --host 0.0.0.0",
-    "python -m simulator --port 9443 --at 2026-11-20T10:00",
+    "python -m kis_simulator --port 9443 --at 2026-11-20T10:00",
 }  # fmt: skip
 """They end when told to: tests/chart and tests/simulator start them."""
 COPIES = {"cp .env.example .env", "cp alerts.example.toml alerts.toml"}
@@ -160,7 +161,7 @@ def test_the_common_errors_are_of_the_table() -> None:
 
 
 def test_the_error_table_names_every_code_of_kis_that_is_treated() -> None:
-    source = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("kis/http.py", "kis_token.py"))
+    source = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("minute_candles/kis/http.py", "kis_token.py"))
     codes = set(re.findall(r"EGW\d{5}", source))
     assert codes and codes <= set(re.findall(r"EGW\d{5}", part("errors")))
 
@@ -336,7 +337,7 @@ def test_the_example_file_is_copied_as_told(user: User) -> None:
 
 def test_the_house_in_contributing_has_every_wing_and_door() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    names = [*(f"{wing}/" for wing in WINGS), *(path.name for path in ROOT.glob("*.py"))]
+    names = [*(f"{wing}/" for wing in PACKAGES), *(path.name for path in ROOT.glob("*.py"))]
     assert [name for name in names if f"`{name}`" not in text] == []
 
 

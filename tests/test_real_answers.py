@@ -8,10 +8,10 @@ import pytest
 from kis_testing import FakeClock, Listening, client_of, settings_for
 from places import SHARED
 
-from base.kst import KST
-from kis.client import KisClient
-from market.candles import Candle, derive, prove, session_rows
-from market.hours import TradingCalendar
+from minute_candles.core.kst import KST
+from minute_candles.kis.client import KisClient
+from minute_candles.market.calendar import TradingCalendar
+from minute_candles.market.candles import Candle, derive, prove, session_rows
 
 RECORDED = SHARED / "data" / "kis_today_20250826.json"
 pytestmark = pytest.mark.skipif(not RECORDED.exists(), reason=f"{RECORDED} is not here")

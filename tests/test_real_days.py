@@ -13,11 +13,11 @@ import pytest
 from real_days import CAPTURED, RealDay, Replay, load
 from updater_tools import FakeClock
 
-from collect.updater import Updater
-from config.settings import Database
-from db import Store, open_store
-from market.candles import INTERVALS, Candle, Row, aggregate, prove
-from market.hours import TradingCalendar
+from minute_candles.config.settings import Database
+from minute_candles.live.session import Updater
+from minute_candles.market.calendar import TradingCalendar
+from minute_candles.market.candles import INTERVALS, Candle, Row, aggregate, prove
+from minute_candles.storage.store import Store, open_store
 
 pytestmark = pytest.mark.skipif(not CAPTURED.exists(), reason=f"{CAPTURED} is not here")
 

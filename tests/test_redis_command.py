@@ -13,8 +13,8 @@ from fault_tools import texts_in, written_ways
 from redis_testing import RedisServer
 from updater_tools import FRIDAY, Owner, at, wait_until
 
-from base.kst import KST
-from simulator.simulator import Simulator
+from kis_simulator.simulator import Simulator
+from minute_candles.core.kst import KST
 
 PASSWORD = "rEd1s'p@ss:w/%rd#"
 SYMBOLS = ("005930", "000660", "373220")

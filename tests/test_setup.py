@@ -11,7 +11,7 @@ import pytest
 import yaml
 from places import ROOT
 
-from config.settings import KEYS
+from minute_candles.config.settings import KEYS
 
 DEFAULTS = {key.name: key.default for key in KEYS}
 
@@ -99,7 +99,7 @@ def test_make_says_what_to_install_where_venv_is_missing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", [("fetch_minute_data.py", "--demo"), ("realtime_updater.py", "--demo"), ("-m", "simulator")]
+    "command", [("fetch_minute_data.py", "--demo"), ("realtime_updater.py", "--demo"), ("-m", "kis_simulator")]
 )
 def test_a_missing_package_is_one_line_and_not_a_traceback(tmp_path, command):
     """The system's Python instead of the virtual environment's."""

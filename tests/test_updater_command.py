@@ -18,11 +18,11 @@ from servers import Server
 from updater_tools import FRIDAY, LINE, Owner, at, wait_until
 
 import realtime_updater
-from base.clock import Clock
-from base.kst import KST
-from db import open_store
-from market.hours import TradingCalendar
-from simulator.simulator import Simulator
+from kis_simulator.simulator import Simulator
+from minute_candles.core.clock import Clock
+from minute_candles.core.kst import KST
+from minute_candles.market.calendar import TradingCalendar
+from minute_candles.storage.store import open_store
 
 START = at(10, 30, 55)
 
@@ -297,7 +297,7 @@ def test_the_demo_is_a_running_market_until_ctrl_c(tmp_path: Path):
 def test_a_backfill_beside_the_updater_costs_it_less_than_half(make: Make, tmp_path: Path):
     """One token, no call too many, both whole; a round of 30 symbols takes 2 s alone."""
     import fetch_minute_data  # noqa: F401  (compiled before the clock runs)
-    from collect.updater import Updater
+    from minute_candles.live.session import Updater
 
     owner = make(at(9, 25, 20), rate=18, latency=0.05)
     clock = Clock(at=datetime.now(KST) + owner.shift)
@@ -337,7 +337,7 @@ def seconds(updater: Any, session: Any, clock: Clock) -> float:
 
 
 def settings_of(owner: Owner, folder: Path) -> Any:
-    from config import settings as user_settings
+    from minute_candles.config import settings as user_settings
 
     environ = {**owner.environment(), "KIS_RATE_LIMIT": "15"}
     return user_settings.load(environ, folder)

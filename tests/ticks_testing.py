@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from places import SHARED
 
-from market.candles import Candle, with_vwap
-from market.hours import Session, TradingCalendar
-from market.ticks import Tick, read_tick
+from minute_candles.market.calendar import Session, TradingCalendar
+from minute_candles.market.candles import Candle, with_vwap
+from minute_candles.market.trade_chain import Tick, read_tick
 
 FRIDAY = date(2026, 11, 20)
 FRAMES = SHARED / "data" / "kis_websocket_frames.txt"

@@ -10,14 +10,13 @@ from typing import Any
 from backfill_tools import CSAT, EVENING, LAST
 from store_testing import rows as sql
 
-from base.clock import Clock
-from config.settings import Database, Settings, demo_settings
-from db import Store, open_store
-from market.candles import Candle, derive
-from market.hours import TradingCalendar
-from market.intervals import Interval
-from market.past_day import BELIEVED_HOURS
-from simulator.simulator import Simulator
+from kis_simulator.simulator import Simulator
+from minute_candles.config.settings import Database, Settings, demo_settings
+from minute_candles.core.clock import Clock
+from minute_candles.market.calendar import BELIEVED_HOURS, TradingCalendar
+from minute_candles.market.candles import Candle, derive
+from minute_candles.market.intervals import Interval
+from minute_candles.storage.store import Store, open_store
 
 DAYS = [CSAT, LAST]
 """Thursday, an hour later than usual, and Friday: their 60-minute windows differ."""

@@ -30,21 +30,21 @@ import requests
 from backfill_tools import User, assert_true, coverage, sessions, stored_rows, true_rows
 from kis_testing import client_of
 
-from base.clock import Clock
-from base.errors import Stopped
-from base.kst import KST
-from collect import settle
-from collect.alert_setup import alerting, set_up
-from collect.service import Service, workers_for
-from config import settings as user_settings
-from config.settings import Database, Settings
-from db import open_store
-from kis.client import KisClient
-from market.hours import TradingCalendar
+from kis_simulator.faults.server_behaviour import Traps
+from kis_simulator.http import Call
+from kis_simulator.simulator import Simulator
+from minute_candles.alerts.setup import alerting, set_up
+from minute_candles.config import settings as user_settings
+from minute_candles.config.settings import Database, Settings
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import Stopped
+from minute_candles.core.kst import KST
+from minute_candles.kis.client import KisClient
+from minute_candles.live import end_of_day as settle
+from minute_candles.live.service import Service, workers_for
+from minute_candles.market.calendar import TradingCalendar
+from minute_candles.storage.store import open_store
 from realtime_updater import PATIENCE
-from simulator.http import Call
-from simulator.simulator import Simulator
-from simulator.traps import Traps
 
 FRIDAY = date(2026, 11, 20)
 MINUTES = {"ONE_MINUTE": 1, "FIVE_MINUTES": 5, "FIFTEEN_MINUTES": 15}

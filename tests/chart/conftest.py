@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import Database
+from minute_candles.config.settings import Database
 
 
 @pytest.fixture

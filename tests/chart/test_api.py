@@ -12,10 +12,10 @@ from chart_testing import FRIDAY, MONDAY, NAMES, Server, filled, put, serving
 from store_testing import CALENDAR, minutes, windows
 from updater_tools import wait_until
 
-from base.clock import Clock
-from base.kst import KST
-from config.settings import Database
-from db import KeptAlert, Store, View, open_alerts, open_store
+from minute_candles.config.settings import Database
+from minute_candles.core.clock import Clock
+from minute_candles.core.kst import KST
+from minute_candles.storage.store import KeptAlert, Store, View, open_alerts, open_store
 
 
 @pytest.fixture
@@ -226,8 +226,8 @@ def test_a_bad_question_is_told_in_a_line(lite, query, code):
 
 @pytest.fixture
 def lite(tmp_path) -> Iterator[Server]:
-    from base.clock import Clock
-    from db import open_store
+    from minute_candles.core.clock import Clock
+    from minute_candles.storage.store import open_store
 
     database = Database("sqlite", path=tmp_path / "minutes.db")
     store = open_store(database, Clock())
@@ -240,9 +240,9 @@ def lite(tmp_path) -> Iterator[Server]:
 
 def test_a_reader_never_makes_a_writer_wait(tmp_path, lite):
     """Law 15: a read that is under way takes no lock a SQLite writer needs, and the reader cannot write at all."""
-    from base.clock import Clock
-    from base.errors import StoreError
-    from db import open_store, open_view
+    from minute_candles.core.clock import Clock
+    from minute_candles.core.errors import StoreError
+    from minute_candles.storage.store import open_store, open_view
 
     database = Database("sqlite", path=tmp_path / "minutes.db")
     view, store = open_view(database, Clock(), patience=0), open_store(database, Clock(), patience=0)
@@ -294,7 +294,7 @@ def raw(page: Server, path: str) -> int:
 
 
 def test_own_scripts_and_library_are_light(lite):
-    from chart.files import read_files
+    from minute_candles.chart.files import read_files
 
     assert sum(len(file.zipped) for file in read_files().values()) <= 150_000
 
@@ -316,10 +316,10 @@ def test_a_password_is_asked_for(tmp_path, lite):
 def test_health_is_what_status_says(tmp_path):
     from datetime import timedelta
 
-    from base.clock import Clock
-    from chart.server import health_of
-    from cli import status_file
-    from config.settings import demo_settings
+    from minute_candles.chart.server import health_of
+    from minute_candles.config.settings import demo_settings
+    from minute_candles.core.clock import Clock
+    from minute_candles.monitoring import status_file
 
     settings, clock = demo_settings("http://127.0.0.1:1", tmp_path), Clock()
     assert health_of(settings, clock)()[1] is False

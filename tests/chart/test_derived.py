@@ -9,14 +9,14 @@ import pytest
 from chart_testing import NAMES
 from store_testing import CALENDAR
 
-from base.clock import Clock
-from base.kst import KST
-from chart.answers import Answers, Asked
-from chart.derived import KEPT_SECONDS, Derived
-from db import open_view
-from market.candles import Candle, derive, with_vwap
-from market.hours import Session
-from market.intervals import shown
+from minute_candles.chart.answers import Answers, Asked
+from minute_candles.chart.derived import KEPT_SECONDS, Derived
+from minute_candles.core.clock import Clock
+from minute_candles.core.kst import KST
+from minute_candles.market.calendar import Session
+from minute_candles.market.candles import Candle, derive, with_vwap
+from minute_candles.market.intervals import shown
+from minute_candles.storage.store import open_view
 
 SYMBOL = next(iter(NAMES))
 DAYS = CALENDAR.trading_days(date(2026, 10, 26), date(2026, 11, 23))

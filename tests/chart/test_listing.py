@@ -8,12 +8,12 @@ import pytest
 from chart_testing import NAMES, filled
 from store_testing import CALENDAR
 
-from base.clock import Clock
-from base.kst import KST
-from chart.listing import Listing
-from config.settings import Database
-from db import Known, open_store, open_view
-from store.view import View
+from minute_candles.chart.listing import Listing
+from minute_candles.config.settings import Database
+from minute_candles.core.clock import Clock
+from minute_candles.core.kst import KST
+from minute_candles.storage.reader import View
+from minute_candles.storage.store import Known, open_store, open_view
 
 
 def test_a_table_that_others_filled_is_not_asked_symbol_by_symbol(

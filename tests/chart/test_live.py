@@ -14,11 +14,11 @@ from chart_testing import MONDAY, Server, put, serving
 from store_testing import CALENDAR, minutes
 from websockets.sync.client import connect
 
-from base.clock import Clock
-from base.kst import KST
-from chart.board import Board
-from chart.hub import MOST_CLIENTS, Client, Hub
-from db import Known, Store, open_store
+from minute_candles.chart.board import Board
+from minute_candles.chart.hub import MOST_CLIENTS, Client, Hub
+from minute_candles.core.clock import Clock
+from minute_candles.core.kst import KST
+from minute_candles.storage.store import Known, Store, open_store
 
 FRIDAY = date(2026, 11, 20)
 ONES = minutes(CALENDAR.session(MONDAY))[:62]
@@ -84,7 +84,7 @@ def test_a_running_minute_moves_every_window_above_it(server):
 
 
 def test_a_settled_day_is_told(database, store, monkeypatch):
-    monkeypatch.setattr("chart.hub._WHOLE_SECONDS", 0.5)
+    monkeypatch.setattr("minute_candles.chart.hub._WHOLE_SECONDS", 0.5)
     with serving(database, at=datetime(2026, 11, 23, 16, tzinfo=KST)) as server, connect(server.ws) as socket:
         ask(socket, ["005930", 1])
         hear(socket)
@@ -193,7 +193,7 @@ def test_a_round_that_wakes_all_the_time_costs_one_statement_a_second(server, mo
             server.hub.wake("005930")
             time.sleep(0.02)
         view.minutes_of = real
-        monkeypatch.setattr("chart.hub.LOOK_SECONDS", 9.0)
+        monkeypatch.setattr("minute_candles.chart.hub.LOOK_SECONDS", 9.0)
         server.hub.wake("005930")
         began = time.monotonic()
         ask(socket, ["005930", 1], ["000660", 1])
@@ -270,7 +270,7 @@ def test_a_window_that_ends_without_a_trade_is_told_once_more():
 
 
 def test_a_day_settled_the_next_morning_is_told(database, store, monkeypatch):
-    monkeypatch.setattr("chart.hub._WHOLE_SECONDS", 0.5)
+    monkeypatch.setattr("minute_candles.chart.hub._WHOLE_SECONDS", 0.5)
     friday = minutes(CALENDAR.session(FRIDAY))
     put(store, "005930", friday)
     with serving(database, at=datetime(2026, 11, 23, 10, 2, tzinfo=KST)) as server, connect(server.ws) as socket:

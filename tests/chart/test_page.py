@@ -16,9 +16,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from store_testing import CALENDAR, minutes
 
-from base.clock import Clock
-from base.kst import KST
-from db import KeptAlert, Store, open_alerts, open_store
+from minute_candles.core.clock import Clock
+from minute_candles.core.kst import KST
+from minute_candles.storage.store import KeptAlert, Store, open_alerts, open_store
 
 TODAY = minutes(CALENDAR.session(MONDAY), 7)
 AT = datetime(2026, 11, 23, 10, 30, 2, tzinfo=KST)
@@ -248,7 +248,7 @@ def test_an_alert_older_than_what_is_loaded_leads_to_its_candle(page, database):
 
 
 def test_the_vwap_is_the_one_of_the_indicators_and_ends_with_each_session(page, store):
-    """The page's own rule (until the server answers, and of the running candle) is that of signals/indicators.py."""
+    """The page's own rule (until the server answers, and of the running candle) is that of minute_candles/indicators/indicators.py."""
     proven = [one._replace(vwap=one.vwap or Decimal(one.open + 7)) for one in TODAY[:90]]
     put(store, "005930", [proven[0]._replace(vwap=None), *proven[1:60], proven[60]._replace(vwap=None), *proven[61:]])
     told = page.execute_script("""

@@ -12,12 +12,12 @@ from redis_testing import RedisServer
 from selenium.webdriver.common.by import By
 from store_testing import CALENDAR, minutes
 
-from base.clock import Clock
-from base.kst import KST
-from config.settings import Database
-from db import Store, open_store, open_view
-from feed.feed import Feed
 from live_chart import listen
+from minute_candles.config.settings import Database
+from minute_candles.core.clock import Clock
+from minute_candles.core.kst import KST
+from minute_candles.redis_feed.publisher import Feed
+from minute_candles.storage.store import Store, open_store, open_view
 
 ONES = minutes(CALENDAR.session(MONDAY))
 AT = datetime(2026, 11, 23, 10, 0, 5, tzinfo=KST)

@@ -14,10 +14,10 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from store_testing import CALENDAR, minutes
 
-from base.clock import Clock
-from base.kst import KST
-from config.settings import Database
-from db import Store, open_store
+from minute_candles.config.settings import Database
+from minute_candles.core.clock import Clock
+from minute_candles.core.kst import KST
+from minute_candles.storage.store import Store, open_store
 
 LAST, TODAY = minutes(CALENDAR.session(FRIDAY)), minutes(CALENDAR.session(MONDAY), 7)
 AT = datetime(2026, 11, 23, 10, 32, 10, tzinfo=KST)  # 10:30 and 10:31 are over, and not stored

@@ -16,7 +16,7 @@ from kis_trader import KISClient
 from kis_trader._internal import _endpoints
 from pydantic import SecretStr
 
-from simulator.simulator import Simulator
+from kis_simulator.simulator import Simulator
 
 FRIDAY, WEDNESDAY = date(2026, 11, 20), date(2026, 11, 18)
 SYMBOL = "005930"

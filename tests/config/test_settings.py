@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from places import ROOT
 
-from base.errors import ConfigError
-from config import settings
-from config.settings import KEYS, Database
+from minute_candles.config import settings
+from minute_candles.config.settings import KEYS, Database
+from minute_candles.core.errors import ConfigError
 
 SECRET = "S3cr3t-VALUE-4711"
 KEY = {"KIS_APP_KEY": "PSabcdef", "KIS_APP_SECRET": "c2VjcmV0/+=="}

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from base.errors import ConfigError
-from config import symbols_file
+from minute_candles.config import symbols_file
+from minute_candles.core.errors import ConfigError
 
 SAMSUNG, KOREAN_AIR = {"005930": "삼성전자"}, {"003490": "대한항공"}
 BOTH = SAMSUNG | KOREAN_AIR

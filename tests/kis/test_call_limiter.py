@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from kis_testing import FakeClock
 from places import TESTS
 
-from base.clock import Clock
-from base.errors import ConfigError, Stopped
-from kis.call_limiter import FORGET_SECONDS, MARGIN, CallLimiter
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import ConfigError, Stopped
+from minute_candles.kis.call_limiter import FORGET_SECONDS, MARGIN, CallLimiter
 
 GAP = (1 + MARGIN) / 10
 

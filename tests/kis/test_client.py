@@ -22,11 +22,20 @@ from kis_testing import (
     settings_for,
 )
 
-from base.clock import Clock
-from base.errors import AuthError, ConfigError, MinuteDataError, NotOffered, Outage, SourceError, Stopped, TokenRefused
-from base.kst import KST
-from kis import http as kis_http
-from kis.http import Transient
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import (
+    AuthError,
+    ConfigError,
+    MinuteDataError,
+    NotOffered,
+    Outage,
+    SourceError,
+    Stopped,
+    TokenRefused,
+)
+from minute_candles.core.kst import KST
+from minute_candles.kis import http as kis_http
+from minute_candles.kis.http import Transient
 
 LAST = datetime(2026, 11, 18, 15, 39, 59, tzinfo=KST)
 PATH = "/uapi/domestic-stock/v1/quotations/"

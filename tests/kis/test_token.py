@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from kis_testing import AFTER_CLOSE, SECRETS, FakeClock, Listening, Scripted, error_text, said, settings_for
 from places import ROOT, TESTS
 
-from base import files
-from base.clock import Clock
-from base.errors import AuthError, ConfigError, MinuteDataError, Outage, Stopped, TokenRefused
-from base.kst import KST
-from kis_token import TokenCache
+from minute_candles.core import files
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import AuthError, ConfigError, MinuteDataError, Outage, Stopped, TokenRefused
+from minute_candles.core.kst import KST
+from minute_candles.kis.token import TokenCache
 
 
 @pytest.fixture

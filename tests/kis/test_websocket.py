@@ -16,16 +16,16 @@ import pytest
 from kis_testing import settings_for
 from updater_tools import wait_until
 
-from base.clock import Clock
-from base.errors import ConfigError
-from base.kst import KST
-from config.settings import Settings
-from config.wings import Wings
-from kis.approval import Approval
-from kis.socket_session import Ears, Pace
-from kis.websocket import REAL, VTS, KisSocket
-from simulator.simulator import Simulator
-from simulator.ticks import frame
+from kis_simulator.exchange.ticks import frame
+from kis_simulator.simulator import Simulator
+from minute_candles.config.integrations import Wings
+from minute_candles.config.settings import Settings
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import ConfigError
+from minute_candles.core.kst import KST
+from minute_candles.kis.approval import Approval
+from minute_candles.kis.websocket import REAL, VTS, KisSocket
+from minute_candles.kis.ws_session import Ears, Pace
 
 QUICK = Pace(gap=0, first=0.05, most=0.4, in_use=0.4, silence=20, lived=0.3, retry=0.2, look=0.02)
 SILENT = replace(QUICK, silence=0.8)

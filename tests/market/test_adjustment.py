@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from market.adjustment import Factor, factors, simplest, splits
-from market.daily import DailyAnswer, DailyCandle
+from minute_candles.market.adjustment import Factor, factors, simplest, splits
+from minute_candles.market.daily import DailyAnswer, DailyCandle
 
 FIRST, LAST = date(2026, 10, 1), date(2026, 11, 20)
 

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kis_testing import CSAT, FRIDAY, WEDNESDAY, at, raw, session, trading
 
-from base.errors import BadRow
-from base.kst import KST
-from market.candles import (
+from minute_candles.core.errors import BadRow
+from minute_candles.core.kst import KST
+from minute_candles.market.calendar import TradingCalendar
+from minute_candles.market.candles import (
     INTERVALS,
     Candle,
     Row,
@@ -27,9 +28,8 @@ from market.candles import (
     window,
     without_doubled_auction,
 )
-from market.daily import parse_daily
-from market.hours import TradingCalendar
-from market.past_day import read_page
+from minute_candles.market.daily import parse_daily
+from minute_candles.verification.day_verdict import read_page
 
 
 def proven(raws: list[dict[str, str]], day: date = WEDNESDAY, *, fillers: bool = False) -> list[Candle]:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from base.errors import ConfigError
-from market.candles import Candle, derive
-from market.intervals import SHOWN, Interval, parse, shown, turnover_of, window_minutes
+from minute_candles.core.errors import ConfigError
+from minute_candles.market.candles import Candle, derive
+from minute_candles.market.intervals import SHOWN, Interval, parse, shown, turnover_of, window_minutes
 
 DAY = date(2026, 11, 20)
 

@@ -1,1 +1,0 @@
-"""The ground floor: clock and KST, errors, files, redaction. Imports nothing of the house."""

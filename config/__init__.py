@@ -1,1 +1,0 @@
-"""What users set: `.env`, settings, the database address, symbols. Imports `base` only."""

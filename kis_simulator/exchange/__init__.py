@@ -1,0 +1,1 @@
+"""The simulated exchange: calendar, days, trades, ticks."""

@@ -1,0 +1,1 @@
+"""What goes wrong at the simulated KIS: faults, server behaviour, inconsistencies."""

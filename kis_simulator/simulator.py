@@ -1,0 +1,184 @@
+"""A KIS server on loopback, for `--demo` and the tests: the paths, fields, limits and traps of kis_api.md.
+
+    python -m kis_simulator --port 9443                # then KIS_BASE_URL=http://127.0.0.1:9443 and any key in .env
+
+    python -m kis_simulator --replay FILE              # what the real KIS once answered: recording.py tells the form
+
+    with Simulator(now=lambda: moment) as sim: …   # in a test: `sim.url`, and `sim.truth()` = what tables must hold
+
+What trades is made in market.py (calendar.py, trading.py, day.py), what KIS makes of it in answers.py, who is let in is
+up to gate.py, what goes wrong to faults.py; desk.py makes of all that the reply to a call, http.py is the wire,
+control.py steers from another process. Nothing here is shared with the collector: this is the independent oracle.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from random import Random
+from typing import Any, Self
+
+from kis_simulator import call_log as record
+from kis_simulator.auth import path_name
+from kis_simulator.call_log import REMEMBERED, Request
+from kis_simulator.control import PREFIX, control
+from kis_simulator.exchange.calendar import LATE_MINUTES
+from kis_simulator.exchange.market import TruthCandle
+from kis_simulator.faults.faults import Fault
+from kis_simulator.faults.inconsistencies import SURPRISES, Surprise
+from kis_simulator.http import Call, LoopbackServer, Reply
+from kis_simulator.router import KST, Desk, running_clock
+
+__all__ = ["Request", "Simulator", "running_clock"]
+
+
+class Simulator(Desk):
+    """A KIS server; see the module, and `Desk` for more options. Attributes may be changed while it runs.
+
+    `latency` + up to `jitter` seconds pass after a call is counted, up to `way_jitter` before. `skew` shifts the Date
+    header. `ws` = serve the WebSocket too, at `ws_url`; `stream.manner` and `stream.form` say how it behaves.
+    """
+
+    def __init__(
+        self,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        latency: float = 0,
+        jitter: float = 0,
+        way_jitter: float = 0,
+        skew: timedelta = timedelta(0),
+        ws: bool = False,
+        **desk: Any,
+    ) -> None:
+        super().__init__(**desk)
+        self.monotonic, self.skew = monotonic, skew
+        self.latency, self.jitter, self.way_jitter = latency, jitter, way_jitter
+        self.has_stream, self.url, self.ws_url = ws, "", ""
+        self.stopping = threading.Event()
+        self._dice = Random(self.seed)
+        self._requests: deque[Request] = deque(maxlen=REMEMBERED)
+        self._server: LoopbackServer | None = None
+
+    # --- life ---
+
+    def start(self, port: int = 0, ws_port: int | None = None) -> str:
+        """Serve on loopback in a thread (port 0 = any free one), the WebSocket a port higher; the base URL."""
+        self.stopping.clear()
+        self._server = LoopbackServer(port, self.answer, now=self._date_header, stopping=self.stopping)
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), name="kis-simulator", daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if self.has_stream:
+            self.ws_url = self.stream.start(ws_port if ws_port is not None else port and port + 1)
+        return self.url
+
+    def stop(self) -> None:
+        """Stop serving and close every connection."""
+        self.stopping.set()
+        self.stream.stop()
+        if self._server:
+            self._server.shutdown()
+            self._server.close_all()
+            self._server = None
+
+    def __enter__(self) -> Self:
+        if not self._server:
+            self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _date_header(self) -> datetime:
+        return self.now().replace(tzinfo=KST) + self.skew
+
+    # --- what tests ask ---
+
+    @property
+    def requests(self) -> list[Request]:
+        """The calls so far, oldest first (the last 200,000)."""
+        with self._lock:
+            return list(self._requests)
+
+    def calls(self, name: str | None = None) -> int:
+        """How many calls came: all, or those of one TR (past, today, daily, holiday, token)."""
+        return sum(name in (None, path_name(request.path)) for request in self.requests)
+
+    def busiest_second(self) -> int:
+        """The most data calls that came within any one second."""
+        return record.busiest_second(self.requests)
+
+    def shortest_gap(self) -> float:
+        """The least time in seconds between two data calls."""
+        return record.shortest_gap(self.requests)
+
+    def truth_now(self, symbol: str, interval: int = 1, day: date | None = None) -> list[TruthCandle]:
+        """The truth of today (or `day`) up to now: the windows that are over; all of them from close + 10 minutes."""
+        now = self.now()
+        day = day or now.date()
+        close = self.market.calendar.session(day).close + LATE_MINUTES
+        end = datetime.combine(day, datetime.min.time()) + timedelta(minutes=close)
+        window = timedelta(minutes=interval)
+        return [candle for candle in self.truth(symbol, day, interval) if min(candle.timestamp + window, end) <= now]
+
+    # --- what tests do to it ---
+
+    def add_fault(self, kind: str, **options: Any) -> Fault | Surprise:
+        """From now on calls meet this fault, or these symbol-days this surprise; options are the fields of either."""
+        options = {"seed": self.seed, **options}
+        with self._lock:
+            if kind in SURPRISES:
+                self.surprises.append(Surprise(kind, **options))
+                return self.surprises[-1]
+            self.faults.append(Fault(kind, **options))
+            return self.faults[-1]
+
+    @property
+    def all_faults(self) -> list[Fault | Surprise]:
+        """What calls meet from now on."""
+        return [*self.faults, *self.surprises]
+
+    def clear_faults(self) -> None:
+        with self._lock:
+            self.faults.clear()
+            self.surprises.clear()
+
+    def down(self, is_down: bool = True) -> None:
+        """Maintenance: every call is reset until `down(False)`."""
+        self.is_down = is_down
+
+    def expire_tokens(self) -> None:
+        """Every token issued so far is over (EGW00123); tokenP issues a new one."""
+        with self._lock:
+            self.tokens.expire()
+
+    def revoke_tokens(self) -> None:
+        """Another program revoked every token (EGW00121); EGW00133 until a minute after the last was issued."""
+        with self._lock:
+            self.tokens.revoke()
+
+    # --- answering ---
+
+    def answer(self, call: Call) -> Reply:
+        """One call, from its arrival to what is sent back."""
+        if call.path.startswith(PREFIX):
+            return control(self, call.path, call.params)
+        self._pause(self.way_jitter and self._random() * self.way_jitter)
+        arrival = self.monotonic()
+        with self._lock:
+            reply = self._reply(call, arrival)
+            status = 0 if reply.wire in ("reset", "reset_amid", "hang") else reply.status
+            tr_id, params = call.headers.get("tr_id", ""), {**call.params}
+            for secret in ("appsecret", "secretkey"):
+                params.pop(secret, "")
+            self._requests.append(Request(arrival, call.path, tr_id, params, status, reply.code, reply.fault))
+        self._pause(self.latency + (self.jitter and self._random() * self.jitter))
+        return reply
+
+    def _random(self) -> float:
+        with self._lock:
+            return self._dice.random()
+
+    def _pause(self, seconds: float) -> None:
+        if seconds > 0:
+            self.stopping.wait(seconds)

@@ -1,0 +1,1 @@
+"""The WebSocket of the simulated KIS: sessions, subscriptions, published records."""

@@ -1,0 +1,178 @@
+"""What each listener of the simulated WebSocket is told, and what goes wrong with it: records, frames, PINGPONG, cuts.
+
+Runs on the event loop of stream.py; it sends, and says when a connection is to end.
+"""
+
+import json
+import time
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from kis_simulator.exchange.ticks import Tape, TickForm, frame
+from kis_simulator.faults.faults import Fault
+from kis_simulator.ws.subscriptions import TICKS, Rules, Session
+
+if TYPE_CHECKING:
+    from websockets.asyncio.server import ServerConnection
+
+    from kis_simulator.router import Desk
+
+MOST_RECORDS = 14
+"""Records a frame holds at most."""
+
+
+@dataclass
+class Manner(Rules):
+    """How the server behaves; seconds are the host's. Beside the registrar's rules:
+
+    `look` = seconds between two looks at the market. `gather` = seconds a symbol's records are held back for one frame.
+    `idle` = PINGPONG after so long without anything sent, `regular` = PINGPONG every so many seconds instead.
+    `patience` = an unanswered PINGPONG is followed by a cut. `hates_pings` = a protocol ping is answered by a cut.
+    `most_connects` = connections a minute that get an address blocked for `block` seconds (0 = any number).
+    """
+
+    look: float = 0.02
+    gather: float = 0.0
+    idle: float = 10.0
+    regular: float = 0.0
+    patience: float = 100.0
+    hates_pings: bool = False
+    most_connects: int = 0
+    block: float = 60.0
+
+
+@dataclass
+class Listener(Session):
+    """A session on its socket: how far each symbol was told, what is held back; times are monotonic seconds."""
+
+    socket: "ServerConnection | None" = None
+    opened: float = field(default_factory=time.monotonic)
+    sent_at: float = field(default_factory=time.monotonic)
+    ping_at: float = 0.0
+    unanswered_since: float = 0.0
+    told: dict[str, tuple[date, int]] = field(default_factory=dict)
+    held_since: dict[str, float] = field(default_factory=dict)
+    stalled_until: float = 0.0
+    swapped: list[bytes] = field(default_factory=list)
+
+
+class Teller:
+    """Tells listeners what trades on the market of a desk."""
+
+    def __init__(self, desk: "Desk", manner: Manner, form: TickForm) -> None:
+        self.desk, self.manner, self.form, self.records = desk, manner, form, 0
+        self._tapes: dict[str, Tape] = {}
+
+    def begin(self, listener: Listener, symbol: str) -> None:
+        """A symbol was registered: told from now on; no replay, no snapshot (kis_websocket.md §6)."""
+        tape, second = self._tape(symbol)
+        listener.told[symbol] = (tape.day.day, tape.told_by(second))
+
+    async def tell(self, listener: Listener) -> bool:
+        """Send what has happened since the last look; whether the connection may go on."""
+        now = time.monotonic()
+        if self._is_over(listener, now):
+            return False
+        for tr_id, symbol in sorted(listener.heard):
+            if tr_id != TICKS:
+                continue
+            if now < listener.stalled_until:
+                self.begin(listener, symbol)
+            else:
+                await self._tell_symbol(listener, symbol, now)
+        if now >= listener.stalled_until:
+            await self._ping(listener, now)
+        return True
+
+    async def send(self, listener: Listener, data: bytes) -> None:
+        """A text frame, whatever its bytes; to nobody who has gone."""
+        from websockets.exceptions import ConnectionClosed
+
+        assert listener.socket
+        listener.sent_at = time.monotonic()
+        try:
+            await listener.socket.send(data, text=True)
+        except ConnectionClosed:
+            return
+
+    def _is_over(self, listener: Listener, now: float) -> bool:
+        """Whether patience with an unanswered PINGPONG or a fault ends this session."""
+        if listener.unanswered_since and now - listener.unanswered_since > self.manner.patience:
+            return True
+        cuts = (fault for fault in self.desk.faults if fault.kind == "ws_cut")
+        return any(now - listener.opened >= fault.seconds and fault.strikes() for fault in cuts)
+
+    async def _tell_symbol(self, listener: Listener, symbol: str, now: float) -> None:
+        tape, second = self._tape(symbol)
+        day, told = listener.told.get(symbol, (tape.day.day, 0))
+        count = tape.told_by(second)
+        if day != tape.day.day or count < told:  # a new day, or a clock that was set back
+            told = 0 if day < tape.day.day else count
+        held = now - listener.held_since.setdefault(symbol, now) if count > told else 0.0
+        if count > told and held < self.manner.gather:
+            return
+        listener.held_since.pop(symbol, None)
+        listener.told[symbol] = (tape.day.day, count)
+        if self.strike(("ws_mute",), symbol):
+            return
+        for start in range(told, count, MOST_RECORDS):
+            records = [self._record(tape, number) for number in range(start, min(start + MOST_RECORDS, count))]
+            await self._tell_records(listener, symbol, records)
+
+    def _record(self, tape: Tape, number: int) -> list[str]:
+        """A record, its day's turnover as REST tells it: with what was dealt outside the book or cancelled."""
+        record = tape.record(number)
+        minute = int(record[1][:2]) * 60 + int(record[1][2:4])
+        surprises, market = self.desk.surprises, self.desk.market
+        beyond = sum(one.beyond(market, tape.symbol, tape.day.day, minute) for one in surprises if not one.once)
+        record[14] = str(int(record[14]) + beyond)
+        return record
+
+    async def _tell_records(self, listener: Listener, symbol: str, records: list[list[str]]) -> None:
+        """One frame, after what faults make of it."""
+        kept = [record for record in records if not self.strike(("ws_lost",), symbol)]
+        if not kept:
+            return
+        self.records += len(kept)
+        data = frame(TICKS, kept).encode()
+        if self.strike(("ws_garbled",), symbol):
+            data = data[: len(data) // 2] + b"\xb0\xff\xa1" + data[len(data) // 2 + 3 :]
+        if stall := self.strike(("ws_stall",), symbol):
+            listener.stalled_until = time.monotonic() + stall.seconds
+        if self.strike(("ws_swapped",), symbol):
+            listener.swapped.append(data)
+            return
+        for one in (data, *listener.swapped):
+            await self.send(listener, one)
+        listener.swapped.clear()
+        if self.strike(("ws_doubled",), symbol):
+            await self.send(listener, data)
+
+    async def _ping(self, listener: Listener, now: float) -> None:
+        due = self.manner.regular or self.manner.idle
+        since = max(listener.opened, listener.ping_at) if self.manner.regular else listener.sent_at
+        if now - since < due:
+            return
+        listener.ping_at = now
+        listener.unanswered_since = listener.unanswered_since or now
+        header = {"tr_id": "PINGPONG", "datetime": f"{self.desk.now():%Y%m%d%H%M%S}"}
+        await self.send(listener, json.dumps({"header": header}).encode())
+
+    def _tape(self, symbol: str) -> tuple[Tape, float]:
+        """The tape of a symbol's day, and the second of the day it is now."""
+        now = self.desk.now()
+        tape = self._tapes.get(symbol)
+        if not tape or tape.day.day != now.date():
+            market = self.desk.market
+            before = market.last_price(symbol, market.calendar.before(now.date()))
+            tape = self._tapes[symbol] = Tape(symbol, market.day(symbol, now.date()), before, self.form)
+        return tape, _second(now)
+
+    def strike(self, kinds: tuple[str, ...], symbol: str | None = None) -> Fault | None:
+        fitting = (fault for fault in self.desk.faults if fault.kind in kinds and fault.matches("ws", symbol, None))
+        return next((fault for fault in fitting if fault.strikes()), None)
+
+
+def _second(now: datetime) -> float:
+    return now.hour * 3600 + now.minute * 60 + now.second + now.microsecond / 1e6

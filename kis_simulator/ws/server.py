@@ -1,0 +1,178 @@
+"""The WebSocket of the simulated KIS: trades as they happen to whoever registered for them (kis_websocket.md §2–§4).
+
+    with Simulator(ws=True) as sim: …    # `sim.ws_url`; `sim.stream.manner`, `sim.stream.form` say how it behaves
+
+One event loop in one thread; registrar.py says who may listen, teller.py tells what ticks.py makes. Faults whose kind
+begins with `ws_` or `opsp` strike here (faults.py). Needs the package `websockets`, imported only when a stream starts.
+"""
+
+import asyncio
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from kis_simulator.exchange.ticks import TickForm
+from kis_simulator.faults.faults import CUTTING, STREAM_CODES
+from kis_simulator.ws.publisher import Listener, Manner, Teller
+from kis_simulator.ws.subscriptions import Registrar
+
+if TYPE_CHECKING:
+    from websockets.asyncio.server import Server, ServerConnection
+
+    from kis_simulator.router import Desk
+
+
+class Stream:
+    """Serves the WebSocket of a desk's market."""
+
+    def __init__(self, desk: "Desk", *, manner: Manner | None = None, form: TickForm | None = None) -> None:
+        self.desk, self.manner, self.form = desk, manner or Manner(), form or TickForm()
+        self.registrar = Registrar(desk.seed, self.manner)
+        self.teller = Teller(desk, self.manner, self.form)
+        self.listeners: list[Listener] = []
+        self.connects = self.cuts = 0
+        self.messages: deque[dict[str, Any]] = deque(maxlen=10_000)
+        self._arrivals: deque[float] = deque()
+        self._blocked_until = 0.0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._over: asyncio.Event | None = None
+        self._thread: threading.Thread | None = None
+        self._port: int = 0
+        self._problem: OSError | None = None
+
+    # --- life ---
+
+    def start(self, port: int = 0) -> str:
+        """Serve on loopback in a thread; the URL. Raises `ImportError` without websockets, `OSError`."""
+        import websockets  # noqa: F401
+
+        self._problem, ready = None, threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(port, ready), name="kis-stream", daemon=True)
+        self._thread.start()
+        ready.wait()
+        if self._problem:
+            raise self._problem
+        return f"ws://127.0.0.1:{self._port}"
+
+    def stop(self) -> None:
+        """Close every connection and stop serving."""
+        if self._loop and self._over and self._thread:
+            self._call(self._over.set)
+            self._thread.join(5)
+            self._loop = None
+
+    def cut(self) -> None:
+        """End every connection now, without a close frame."""
+        for listener in tuple(self.listeners):
+            self._call(partial(self._cut, listener))
+
+    def _call(self, what: Callable[[], Any]) -> None:
+        if self._loop:
+            self._loop.call_soon_threadsafe(what)
+
+    def _run(self, port: int, ready: threading.Event) -> None:
+        try:
+            asyncio.run(self._serve(port, ready))
+        except OSError as error:
+            self._problem = error
+        finally:
+            ready.set()
+
+    async def _serve(self, port: int, ready: threading.Event) -> None:
+        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+        async with await self._server(port) as server:
+            self._port = next(iter(server.sockets)).getsockname()[1]
+            ready.set()
+            telling, over = asyncio.create_task(self._tell_always()), asyncio.create_task(self._over.wait())
+            await asyncio.wait((telling, over), return_when=asyncio.FIRST_COMPLETED)
+            if telling.done():
+                telling.result()
+            telling.cancel()
+
+    async def _server(self, port: int) -> "Server":
+        from websockets.asyncio.server import ServerConnection, serve
+        from websockets.frames import Frame, Opcode
+
+        stream = self
+
+        class Socket(ServerConnection):
+            """Hears what the library keeps to itself: pings, and pongs that answer no ping."""
+
+            def process_event(self, event: Any) -> None:
+                if isinstance(event, Frame) and event.opcode in (Opcode.PING, Opcode.PONG):
+                    stream._control_frame(self, is_ping=event.opcode is Opcode.PING)
+                super().process_event(event)
+
+        return await serve(
+            self._attend, "127.0.0.1", port, create_connection=Socket, compression=None, ping_interval=None,
+            close_timeout=1,
+        )  # fmt: skip
+
+    # --- one connection ---
+
+    async def _attend(self, socket: "ServerConnection") -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        self.connects += 1
+        listener = Listener(self.connects, socket=socket)
+        if self._is_blocked():
+            return self._cut(listener)
+        self.listeners.append(listener)
+        try:
+            async for message in socket:
+                await self._answer(listener, message if isinstance(message, str) else message.decode(errors="replace"))
+        except ConnectionClosed:
+            pass
+        finally:
+            self.listeners.remove(listener)
+            cleanly = socket.protocol.close_rcvd is not None and socket.close_code in (1000, 1001, 1005)
+            self.registrar.leave(listener, time.monotonic(), cleanly=cleanly)
+
+    def _is_blocked(self) -> bool:
+        now, most = time.monotonic(), self.manner.most_connects
+        self._arrivals.append(now)
+        while now - self._arrivals[0] > 60:
+            self._arrivals.popleft()
+        if most and len(self._arrivals) > most:
+            self._blocked_until = now + self.manner.block
+        return now < self._blocked_until
+
+    async def _answer(self, listener: Listener, text: str) -> None:
+        if '"PINGPONG"' in text:
+            listener.unanswered_since = 0.0
+            return
+        refusal = self.teller.strike(STREAM_CODES)
+        code = refusal.kind.upper() if refusal else ""
+        answer = self.registrar.answer(listener, text, self.desk.now(), time.monotonic(), code)
+        code = answer["body"]["msg_cd"]
+        header = answer["header"]
+        self.messages.append({"session": listener.number, "code": code, **header})
+        if code == "OPSP0000":
+            self.teller.begin(listener, header["tr_key"])
+        await self.teller.send(listener, json.dumps(answer, ensure_ascii=False).encode())
+        if code in CUTTING:
+            await asyncio.sleep(0.01)  # what was said is on its way
+            self._cut(listener)
+
+    def _control_frame(self, socket: "ServerConnection", *, is_ping: bool) -> None:
+        for listener in self.listeners:
+            if listener.socket is socket:
+                listener.unanswered_since = 0.0
+                if is_ping and self.manner.hates_pings:
+                    self._cut(listener)
+
+    def _cut(self, listener: Listener) -> None:
+        self.cuts += 1
+        if listener.socket:
+            listener.socket.transport.abort()
+
+    async def _tell_always(self) -> None:
+        while True:
+            await asyncio.sleep(self.manner.look)
+            for listener in tuple(self.listeners):
+                if not await self.teller.tell(listener):
+                    self._cut(listener)

@@ -1,0 +1,1 @@
+"""Alert rules over closed candles: rules, engine, delivery, worker."""

@@ -1,0 +1,70 @@
+"""`--test-alert` and `--try-alerts DATE` of the updater: whether messages arrive, and what a day would have told."""
+
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import closing
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from minute_candles.alerts import setup as alert_setup
+from minute_candles.config.settings import Settings
+from minute_candles.console import command_line, console
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import ConfigError
+from minute_candles.storage.store import AlertTable, open_alerts
+
+if TYPE_CHECKING:
+    from minute_candles.alerts.engine import Alert, Engine
+
+_MOST_A_DAY = 1_000
+
+
+def send_test(settings: Settings, clock: Clock) -> int:
+    """One message to each address, whatever its severity; 1 where one did not arrive."""
+    addresses = alert_setup.addresses_of(settings)
+    if not addresses:
+        raise ConfigError("보낼 곳이 없습니다. .env 에 ALERT_URLS=… 를 적으세요(apprise 주소).")
+    from minute_candles.alerts.delivery import deliver
+    from minute_candles.alerts.digest import Message
+
+    message = Message("info", "📈 알림 시험", f"분봉 수집기가 보낸 시험 알림입니다. ({clock.now():%Y-%m-%d %H:%M:%S})")
+    arrived = [(address.name, deliver(address, message)) for address in addresses]
+    for name, well in arrived:
+        console.say(
+            f"✅ {name}: 도착했습니다." if well else f"❌ {name}: 보내지 못했습니다. 주소와 네트워크를 확인하세요."
+        )
+    return 0 if all(well for _, well in arrived) else 1
+
+
+def try_rules(settings: Settings, clock: Clock, names: Mapping[str, str], told: str) -> int:
+    """The rules over a stored day, nothing sent and nothing written; 1 where no candle of the day is stored."""
+    rules, day = alert_setup.rules_of(settings), command_line.past_day("--try-alerts", told, clock.now().date())
+    from minute_candles.alerts.engine import Engine
+
+    with closing(open_alerts(settings.database, clock)) as table:
+        engine = Engine(rules.market, names, table.beside, table.usual_volume)
+        alerts, heard = _judged(engine, table, names, day)
+    if not heard:
+        console.say(f"ℹ️ {day} 에 저장된 캔들이 없습니다.")
+        return 1
+    if alerts:
+        rows = [(f"{one.timestamp:%H:%M}", one.symbol, one.name, one.rule, one.severity, one.text) for one in alerts]
+        console.say(console.table(("시각", "종목", "이름", "규칙", "등급", "내용"), rows))
+        console.say()
+    counts = Counter(one.rule for one in alerts)
+    told = ", ".join(f"{rule.name} {counts[rule.name]}" for rule in rules.market)
+    console.say(f"🔔 {day}: {len(alerts)}건 ({told}). 아무것도 보내지 않았습니다.")
+    return 0
+
+
+def _judged(engine: "Engine", table: AlertTable, names: Mapping[str, str], day: date) -> "tuple[list[Alert], int]":
+    """By time; and how many candles there were."""
+    midnight, alerts, heard = datetime.combine(day, time()), [], 0
+    known = table.known(list(names), day, day)
+    for symbol in names:
+        status = known[symbol, day].status if (symbol, day) in known else None
+        for interval in sorted(engine.intervals):
+            candles = table.candles(symbol, interval, midnight, midnight + timedelta(days=1), _MOST_A_DAY)
+            heard += len(candles)
+            alerts += engine.hear(symbol, interval, candles, status)
+    return sorted(alerts, key=lambda one: (one.timestamp, one.symbol, one.rule)), heard

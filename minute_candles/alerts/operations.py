@@ -1,0 +1,100 @@
+"""When collection itself is in trouble: what each kind of operations rule means, told when it begins and when it ends.
+
+    watch = Operations(rules.operations)
+    notes = watch.look(Health(now, …))       # every few seconds
+
+While it lasts it is told again after each cooldown.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from minute_candles.alerts.digest import Note
+from minute_candles.alerts.rules import Rule
+from minute_candles.market.calendar import Session
+
+AUCTION = timedelta(minutes=10)
+"""Before the close only orders gather: no candle is due."""
+TROUBLES = {"stream_down": "스트림", "clock_skew": "시계", "token": "토큰"}
+"""Kinds that are a trouble of the updater's (minute_candles/monitoring/incidents.py), by its key there."""
+
+
+class Health(NamedTuple):
+    """What is known of the collection: moments aware KST.
+
+    `session` is the one that runs, `newest` when a new minute was stored last, `unsettled` the last closed session
+    while its settle is open, `began` when the updater started, `troubles` key → (since, what).
+    """
+
+    now: datetime
+    began: datetime
+    session: Session | None
+    newest: datetime | None
+    unsettled: Session | None
+    troubles: Mapping[str, tuple[datetime, str]]
+    free_mb: int
+
+
+class Operations:
+    """The rules, and which of them stand; `last_fired` (rule → when) is kept over restarts by who owns this."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = rules
+        self._standing: set[str] = set()
+        self.last_fired: dict[str, datetime] = {}
+
+    def look(self, health: Health) -> list[Note]:
+        notes = []
+        for rule in self._rules:
+            text = _JUDGES.get(rule.kind, _trouble)(rule, health)
+            if text is None and rule.name in self._standing:
+                self._standing.discard(rule.name)
+                notes.append(Note(rule.severity, rule.name, "수집", "끝났습니다. 다시 정상입니다."))
+            elif text is not None and self._is_due(rule, health.now):
+                self._standing.add(rule.name)
+                self.last_fired[rule.name] = health.now
+                notes.append(Note(rule.severity, rule.name, "수집", text))
+        return notes
+
+    def _is_due(self, rule: Rule, now: datetime) -> bool:
+        last = self.last_fired.get(rule.name)
+        return last is None or now < last or now - last >= max(rule.cooldown, timedelta(minutes=1))
+
+
+def _minutes(rule: Rule) -> timedelta:
+    return timedelta(minutes=rule.parameters["minutes"])
+
+
+def _no_candle(rule: Rule, health: Health) -> str | None:
+    session = health.session
+    if session is None or not session.open <= health.now < session.close - AUCTION:
+        return None
+    since = max([health.began, session.open, *([health.newest] if health.newest else [])])
+    if health.now - since < _minutes(rule):
+        return None
+    return f"장중 {_minutes(rule).seconds // 60}분 넘게 새 캔들이 없습니다({since:%H:%M}부터)."
+
+
+def _settle_open(rule: Rule, health: Health) -> str | None:
+    closed = health.unsettled
+    if closed is None or health.now - max(closed.end, health.began) < _minutes(rule):
+        return None
+    return f"{closed.day} 마감이 아직 확정되지 않았습니다."
+
+
+def _disk(rule: Rule, health: Health) -> str | None:
+    least = rule.parameters["free_mb"]
+    return f"디스크에 {health.free_mb:,}MB 남았습니다({least:,}MB 미만)." if health.free_mb < least else None
+
+
+def _trouble(rule: Rule, health: Health) -> str | None:
+    since, text = health.troubles.get(TROUBLES[rule.kind], (health.now, ""))
+    return f"{text} ({since:%H:%M}부터)" if text and health.now - since >= _minutes(rule) else None
+
+
+_JUDGES: dict[str, Callable[[Rule, Health], str | None]] = {
+    "no_candle": _no_candle,
+    "settle_open": _settle_open,
+    "disk": _disk,
+}

@@ -1,0 +1,91 @@
+"""The alert rules and addresses as the user set them, checked before anything else is done, and put to work.
+
+setup = set_up(settings)                                            # ConfigError: exit 2
+with alerting(setup, settings, clock, store, names) as watch:
+    watch(service)                                                  # for the operations rules
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from minute_candles.config.settings import Settings
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import ConfigError
+from minute_candles.core.extras import extra
+from minute_candles.storage.store import Store, open_alerts
+
+if TYPE_CHECKING:
+    from minute_candles.alerts.delivery import Address
+    from minute_candles.alerts.rules import Rules
+    from minute_candles.alerts.worker import Watched
+
+TOKENS = "alert_tokens"
+"""A folder in LOG_DIR, for a service that hands out new tokens (KakaoTalk)."""
+_log = logging.getLogger("minute_data")
+
+
+class Setup(NamedTuple):
+    rules: "Rules"
+    addresses: "list[Address]"
+
+
+def set_up(settings: Settings) -> Setup | None:
+    """None without a rules file. Raises `ConfigError`: a mistake in the file, an address that is none, a package."""
+    if settings.wings.alerts_file is None:
+        return None
+    return Setup(rules_of(settings), addresses_of(settings))
+
+
+@contextmanager
+def alerting(
+    setup: Setup | None, settings: Settings, clock: Clock, store: Store, names: Mapping[str, str]
+) -> "Iterator[Callable[[Watched], None]]":
+    """Judge what `store` writes, until the end; nothing where there is no `setup`."""
+    if setup is None:
+        if settings.wings.alert_urls:
+            _log.warning("⚠️ ALERT_URLS 는 있지만 알림 규칙이 없습니다: cp alerts.example.toml alerts.toml")
+        yield lambda service: None
+        return
+    from minute_candles.alerts.delivery import Delivery
+    from minute_candles.alerts.worker import Alerts
+
+    with closing(open_alerts(settings.database, clock)) as table:
+        delivery = Delivery(setup.addresses)
+        alerts = Alerts(setup.rules, table, delivery, clock, names, settings)
+        _log.info("🔔 알림 규칙 %d개, 보낼 곳 %d곳", len(setup.rules.market + setup.rules.operations), delivery.many)
+        store.listeners.append(alerts.hear)
+        alerts.start()
+        try:
+            yield alerts.watch
+        finally:
+            store.listeners.remove(alerts.hear)
+            alerts.end()
+            delivery.close()
+            alerts.keep_unsent()
+            if delivery.waiting:
+                told = "⚠️ 보내지 못한 알림 %d건이 남았습니다. 오늘 다시 시작하면 보냅니다. 차트의 목록에는 있습니다."
+                _log.warning(told, delivery.waiting)
+
+
+def rules_of(settings: Settings) -> "Rules":
+    """Raises `ConfigError`."""
+    if settings.wings.alerts_file is None:
+        raise ConfigError("알림 규칙 파일이 없습니다. 만드세요: cp alerts.example.toml alerts.toml")
+    for package in ("numpy", "talib"):
+        extra(package, "알림")
+    from minute_candles.alerts.rules import read
+
+    return read(settings.wings.alerts_file)
+
+
+def addresses_of(settings: Settings) -> "list[Address]":
+    """Raises `ConfigError`."""
+    if not settings.wings.alert_urls:
+        return []
+    for package in ("numpy", "talib", "apprise"):
+        extra(package, "알림")
+    from minute_candles.alerts import delivery
+
+    return delivery.addresses_of(settings.wings.alert_urls, settings.log_dir / TOKENS)

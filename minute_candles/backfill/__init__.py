@@ -1,0 +1,1 @@
+"""Fill the past: request, runner, report, check."""

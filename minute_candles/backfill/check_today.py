@@ -1,0 +1,123 @@
+"""`--check` of the day that runs: what is stored of what the session has shown so far, and why the rest is not.
+
+The table knows what was stored and how far each symbol has been read (`verified_at`); the updater's status file knows
+who failed. A minute that was read and has no candle had no trade, or shows only once a later one has traded.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from minute_candles.console import console
+from minute_candles.market.calendar import LATE_PRINTS, Session
+from minute_candles.market.day_status import PROVISIONAL
+from minute_candles.market.intraday import floor
+from minute_candles.storage.store import Coverage, Store
+
+MINUTE = timedelta(minutes=1)
+ON_TIME = 2 * MINUTE
+"""A round reads a minute within seconds of its end; one that is two minutes behind waits for its turn, or failed."""
+MOST_LISTED = 20
+OF_ALL = ("KIS", "DB", "토큰", "KIS 분봉", "업데이터")
+"""Troubles that are every symbol's."""
+
+
+class Standing(NamedTuple):
+    """How far a symbol's running day is stored; naive KST. `missing` minutes were over and are not collected."""
+
+    symbol: str
+    name: str
+    held: list[datetime]
+    quiet: list[datetime]
+    """Read, and without a candle: nobody traded, or not shown yet."""
+    missing: list[datetime]
+    why: str
+
+
+def standings(
+    store: Store, status: Mapping[str, Any] | None, names: Mapping[str, str], session: Session, now: datetime
+) -> list[Standing]:
+    """Every symbol's; `status` is the updater's last word, None where it does not run."""
+    coverage = store.coverage(list(names), session.day, session.day)
+    over = _minutes(session, min(now, session.end))
+    opened, last = session.open.replace(tzinfo=None), session.end.replace(tzinfo=None) - MINUTE
+    found = []
+    for symbol, name in names.items():
+        held = [candle.timestamp for candle in store.candles(symbol, 1, opened, last)]
+        read = _read_until(coverage.get((symbol, session.day)), held, status, symbol, now)
+        stored = frozenset(held)
+        lacking = [minute for minute in over if minute not in stored]
+        quiet = [minute for minute in lacking if minute < read]
+        missing = [minute for minute in lacking if minute >= read]
+        why = _why(symbol, status) if missing and floor(now) - read > ON_TIME else ""
+        found.append(Standing(symbol, name, held, quiet, missing if why else [], why))
+    return found
+
+
+def _minutes(session: Session, now: datetime) -> list[datetime]:
+    """The minutes of which KIS may have told; in those before the closing auction nothing trades.
+
+    The last one before it, 15:19, shows when a later one has traded: not before the auction (kis_api.md §5).
+    """
+    opened, closed = session.open.replace(tzinfo=None), session.close.replace(tzinfo=None)
+    minutes = [opened + count * MINUTE for count in range((floor(now) - opened) // MINUTE)]
+    paused = closed - LATE_PRINTS - (MINUTE if floor(now) <= closed else timedelta())
+    return [minute for minute in minutes if minute < paused or minute == closed]
+
+
+def _read_until(
+    known: Coverage | None, held: Sequence[datetime], status: Mapping[str, Any] | None, symbol: str, now: datetime
+) -> datetime:
+    """The minute up to which KIS has been asked. One that never traded leaves no row: the updater has seen that."""
+    if known and known.status != PROVISIONAL:
+        return datetime.max
+    read = floor(known.verified_at) if known and known.verified_at else datetime.min
+    if not known and status and symbol not in status.get("failing", {}) and symbol not in status.get("left", []):
+        heard = datetime.fromisoformat(status["updated_at"]) if status["state"] == "trading" else None
+        read = floor(heard) if heard and not {*status.get("troubles", {})} & {*OF_ALL} else read
+    return max([read, *(minute + MINUTE for minute in held[-1:])])
+
+
+def _why(symbol: str, status: Mapping[str, Any] | None) -> str:
+    if status is None or status["state"] not in ("trading", "troubled"):
+        return "업데이터가 돌고 있지 않음"
+    if failed := status.get("failing", {}).get(symbol):
+        return f"{failed[0][11:16]}부터 실패: {failed[1]}"
+    for key, (since, text) in status.get("troubles", {}).items():
+        if key in OF_ALL:
+            return f"{since[11:16]}부터 {key} 문제: {text}"
+    return "다음 라운드로 미룸" if symbol in status.get("left", []) else "아직 차례가 오지 않음"
+
+
+def running_text(found: Sequence[Standing], session: Session, now: datetime) -> str:
+    """The running day for people: a line for all, then who lacks minutes, with which and why."""
+    lacking = [one for one in found if one.missing]
+    rows, quiet = sum(len(one.held) for one in found), sum(len(one.quiet) for one in found)
+    mark = "❗" if lacking else "✅"
+    lines = [
+        f"{mark} {session.day} 장중 ({now:%H:%M} 기준, 마감 확정 전의 임시 데이터): {len(found)}종목 가운데 "
+        f"{len(found) - len(lacking)}종목은 지금까지 보인 분이 모두 있습니다.",
+        f"   1분봉 {console.number(rows)}건 · 거래가 없었거나 KIS가 아직 보이지 않은 분 {console.number(quiet)}개",
+    ]
+    shown = found if len(found) == 1 else lacking[:MOST_LISTED]
+    if shown:
+        told = [
+            [one.symbol, one.name, str(len(one.held)), f"{one.held[-1]:%H:%M}" if one.held else "-",
+             spans(one.missing) or "-", spans(one.quiet) if len(found) == 1 else str(len(one.quiet)), one.why]
+            for one in shown
+        ]  # fmt: skip
+        lines.append(console.table(["종목", "이름", "분봉", "마지막", "빠진 분", "거래 없음", "이유"], told))
+    if len(lacking) > MOST_LISTED:
+        lines.append(f"   … 외 {len(lacking) - MOST_LISTED}종목")
+    return "\n".join(lines)
+
+
+def spans(minutes: Iterable[datetime]) -> str:
+    """Minutes in a row as first~last."""
+    runs: list[list[datetime]] = []
+    for minute in minutes:
+        if runs and minute - runs[-1][-1] == MINUTE:
+            runs[-1].append(minute)
+        else:
+            runs.append([minute])
+    return ", ".join(f"{run[0]:%H:%M}" + (f"~{run[-1]:%H:%M}" if len(run) > 1 else "") for run in runs)

@@ -1,0 +1,198 @@
+"""What people read at the end of a backfill: the check table, the forecast, the summary, the result file."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from minute_candles.console import console
+from minute_candles.core import files
+from minute_candles.market.calendar import TradingCalendar
+from minute_candles.verification.plan import SymbolDay
+
+RESULT_FILE = "minute_data_collection_results.json"
+NAMES = ("1min", "5min", "15min")
+MOST_LISTED = 20
+
+
+@dataclass
+class SymbolResult:
+    """One symbol of a run: rows stored per interval, days done; days that failed or are doubtful, with the reason."""
+
+    symbol: str
+    name: str
+    rows: list[int] = field(default_factory=lambda: [0, 0, 0])
+    days: list[date] = field(default_factory=list)
+    failed: dict[date, str] = field(default_factory=dict)
+    unproven: dict[date, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        rows = dict(zip(NAMES, self.rows, strict=True))
+        reasons = {"failed": _reasoned(self.failed), "unproven": _reasoned(self.unproven)}
+        return {"symbol": self.symbol, "name": self.name, **rows, "days": len(self.days), **reasons}
+
+
+def _reasoned(days: Mapping[date, str]) -> list[dict[str, str]]:
+    return [{"date": day.isoformat(), "reason": reason} for day, reason in sorted(days.items())]
+
+
+@dataclass
+class RunResult:
+    """A whole run, as `minute_data_collection_results.json` keeps it."""
+
+    started_at: datetime
+    first: date
+    last: date
+    symbols: dict[str, SymbolResult]
+    calls: int = 0
+
+    @classmethod
+    def of(cls, names: Mapping[str, str], first: date, last: date, started_at: datetime) -> "RunResult":
+        """A run that has just begun."""
+        return cls(started_at, first, last, {symbol: SymbolResult(symbol, name) for symbol, name in names.items()})
+
+    @property
+    def rows(self) -> list[int]:
+        return [sum(column) for column in zip(*(result.rows for result in self.symbols.values()), strict=True)]
+
+    @property
+    def days(self) -> int:
+        return sum(len(result.days) for result in self.symbols.values())
+
+    @property
+    def failures(self) -> list[tuple[str, date, str]]:
+        return [(r.symbol, day, why) for r in self.symbols.values() for day, why in sorted(r.failed.items())]
+
+    @property
+    def unproven(self) -> list[tuple[str, date, str]]:
+        return [(r.symbol, day, why) for r in self.symbols.values() for day, why in sorted(r.unproven.items())]
+
+    def write(self, path: Path, finished_at: datetime, exit_code: int) -> None:
+        """Raises `OSError`."""
+        kept = {
+            "started_at": self.started_at.isoformat(timespec="seconds"),
+            "finished_at": finished_at.isoformat(timespec="seconds"),
+            "exit_code": exit_code,
+            "range": {"from": self.first.isoformat(), "to": self.last.isoformat()},
+            "totals": {**dict(zip(NAMES, self.rows, strict=True)), "days": self.days, "calls": self.calls},
+            "symbols": [result.as_json() for result in self.symbols.values()],
+        }
+        files.atomic_write(path, json.dumps(kept, ensure_ascii=False, indent=2) + "\n")
+
+    def summary(self, seconds: float) -> str:
+        one, five, fifteen = (console.number(count) for count in self.rows)
+        lines = [
+            f"📊 저장: 1분봉 {one}건 · 5분봉 {five}건 · 15분봉 {fifteen}건 ({console.number(self.days)}종목일)",
+            f"📞 KIS 호출 {console.number(self.calls)}회 · 걸린 시간 {console.duration(seconds)}",
+        ]
+        if self.failures:
+            lines.append(f"⚠️ 받지 못한 종목일 {len(self.failures)}건 (다시 실행하면 이것만 다시 받습니다):")
+            lines += _listed(self.failures)
+        if self.unproven:
+            told = f"❓ 저장했지만 증명되지 않은(UNPROVEN) 종목일 {len(self.unproven)}건"
+            lines.append(f"{told} (보기: --check, 다시 묻기: --recheck):")
+            lines += _listed(self.unproven)
+        return "\n".join(lines)
+
+
+def _listed(days: Sequence[tuple[str, date, str]]) -> list[str]:
+    """The first twenty by name."""
+    more = [f"   … 외 {len(days) - MOST_LISTED}건은 결과 파일에"] if len(days) > MOST_LISTED else []
+    return [*(f"   {symbol} {day} {why}" for symbol, day, why in days[:MOST_LISTED]), *more]
+
+
+def forecast(missing: Sequence[SymbolDay], calendar: TradingCalendar, rate: float) -> str:
+    """`--dry-run`: days, calls, minutes at the current limit."""
+    calls = len({task.symbol for task in missing}) + sum(_pages(calendar, task.day) for task in missing)
+    days = console.number(len(missing))
+    return (
+        f"📋 받을 것: {days}종목일, {console.number(calls)}회 호출, {console.duration(calls / rate)}"
+        f" (초당 {rate:g}회 기준)\n"
+        "   아무것도 저장하지 않았습니다. --dry-run 없이 실행하면 받습니다."
+    )
+
+
+def _pages(calendar: TradingCalendar, day: date) -> int:
+    """Calls for a liquid symbol's day: a row a minute but the ten of the closing auction, 120 a call."""
+    session = calendar.session(day)
+    minutes = (session.close - session.open).seconds // 60 - 10 + 1
+    return -(-minutes // 120)
+
+
+def check_table(
+    names: Mapping[str, str],
+    days: Sequence[date],
+    missing: Sequence[SymbolDay],
+    spans: Mapping[str, tuple[datetime, datetime]],
+    unproven: Sequence[SymbolDay] = (),
+) -> str:
+    """`--check`: by symbol, days complete and missing, first and last candle, reasons; by day for one symbol.
+
+    ❗ something is missing · ❓ all is there, some of it UNPROVEN (law 13).
+    """
+    count = console.number(len(unproven))
+    more = f"\n\n❓ {count}종목일은 KIS가 말한 대로 저장했지만 증명되지 않았습니다 (다시 묻기: --recheck)."
+    if len(names) == 1:
+        symbol, name = next(iter(names.items()))
+        table = _check_by_day(f"{symbol} {name}".strip(), days, missing, unproven)
+    else:
+        table = _check_by_symbol(names, days, missing, spans, unproven)
+    return table + more if unproven else table
+
+
+def _check_by_symbol(
+    names: Mapping[str, str],
+    days: Sequence[date],
+    missing: Sequence[SymbolDay],
+    spans: Mapping[str, tuple[datetime, datetime]],
+    unproven: Sequence[SymbolDay],
+) -> str:
+    rows = []
+    numbers = {day: number for number, day in enumerate(days)}
+    missing_of, unproven_of = _by_symbol(missing), _by_symbol(unproven)
+    for symbol, name in names.items():
+        gone = missing_of.get(symbol, [])
+        doubtful = [task._replace(why=f"❓ {task.why}") for task in unproven_of.get(symbol, [])]
+        first, last = (f"{at:%m-%d %H:%M}" for at in spans[symbol]) if symbol in spans else ("-", "-")
+        mark = "❗" if gone else "❓" if doubtful else "✅"
+        counts = [str(len(days) - len(gone)), str(len(gone))]
+        rows.append([mark, symbol, name, *counts, first, last, _reasons([*gone, *doubtful], days, numbers)])
+    return console.table(["", "종목", "이름", "완료", "빠짐", "첫 캔들", "마지막 캔들", "이유"], rows)
+
+
+def _by_symbol(tasks: Sequence[SymbolDay]) -> dict[str, list[SymbolDay]]:
+    found: dict[str, list[SymbolDay]] = {}
+    for task in tasks:
+        found.setdefault(task.symbol, []).append(task)
+    return found
+
+
+def _reasons(gone: Sequence[SymbolDay], days: Sequence[date], numbers: Mapping[date, int]) -> str:
+    """Every missing or doubtful day by its reason; days in a row as a span."""
+    reasons: dict[str, list[int]] = {}
+    for task in gone:
+        reasons.setdefault(task.why, []).append(numbers[task.day])
+    return " / ".join(f"{why}: {_spans([days[n] for n in found], found)}" for why, found in reasons.items())
+
+
+def _spans(gone: Sequence[date], numbers: Sequence[int]) -> str:
+    """Trading days without a gap between them (their numbers run on) as first~last."""
+    runs: list[list[date]] = []
+    for n, day in enumerate(gone):
+        if n and numbers[n] == numbers[n - 1] + 1:
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    return ", ".join(f"{run[0]:%m-%d}" + (f"~{run[-1]:%m-%d}" if len(run) > 1 else "") for run in runs)
+
+
+def _check_by_day(
+    title: str, days: Sequence[date], missing: Sequence[SymbolDay], unproven: Sequence[SymbolDay]
+) -> str:
+    states = {task.day: ("❓", f"UNPROVEN: {task.why}") for task in unproven}
+    states |= {task.day: ("❗", task.why) for task in missing}
+    told = [(day, *states.get(day, ("✅", "완료"))) for day in days]
+    rows = [[mark, f"{day} ({'월화수목금토일'[day.weekday()]})", state] for day, mark, state in told]
+    return console.table(["", title, "상태"], rows)

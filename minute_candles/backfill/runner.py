@@ -1,0 +1,130 @@
+"""A run of the backfill: the plan through a pool of workers, told symbol by symbol, then once more what failed."""
+
+import logging
+from collections import Counter
+from datetime import date
+
+from minute_candles.backfill.report import RESULT_FILE, RunResult
+from minute_candles.console import console
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import Outage, SourceError, Stopped
+from minute_candles.core.worker_pool import Outcome, work_through
+from minute_candles.kis.client import KisClient
+from minute_candles.market.calendar import TradingCalendar
+from minute_candles.storage.store import Counts, Store
+from minute_candles.verification.day_collector import Collector
+from minute_candles.verification.plan import SymbolDay, plan, unproven
+
+ASKED = 2
+"""So often a symbol-day is asked about before it has failed."""
+MOST_PASSES = 2 * ASKED
+"""Once as often again where its hours turned out to be others."""
+MOST_TOLD = 20
+"""Failed symbol-days that are told one by one."""
+_log = logging.getLogger("minute_data")
+
+
+class Backfill:
+    """Works through the plan with a pool, symbol by symbol for the eye, and once more through what failed."""
+
+    def __init__(
+        self,
+        client: KisClient,
+        store: Store,
+        calendar: TradingCalendar,
+        clock: Clock,
+        result: RunResult,
+        quiet: bool,
+    ) -> None:
+        self._store, self._calendar, self._clock = store, calendar, clock
+        self._result, self._quiet, self._told_failures = result, quiet, 0
+        self._stored: dict[tuple[str, date], Counts] = {}
+        self._tries: Counter[tuple[str, date]] = Counter()
+        span = result.first, result.last
+        self._collector = Collector(client, store, calendar, clock, span, asks_today=True)
+
+    def run(self, tasks: list[SymbolDay], workers: int) -> None:
+        """Raises what ends the run: `Stopped`, a refused key, an outage, a lost database."""
+        for _ in range(MOST_PASSES):
+            short = self._pass(tasks, workers)
+            known = {task[:2] for task in short}
+            failed = [task for task in tasks if task.day in self._result.symbols[task.symbol].failed]
+            tasks = [task for task in failed if task[:2] not in known and not self._is_final(task)] + short
+            if not tasks:
+                return
+            _log.info("🔁 실패한 %d종목일을 한 번 더 받습니다.", len(tasks))
+        for task in tasks:
+            self._result.symbols[task.symbol].failed.setdefault(task.day, "받는 동안 그날의 거래 시간이 다시 달라짐")
+
+    def _is_final(self, task: SymbolDay) -> bool:
+        """Whether it has been asked twice by the same hours."""
+        return self._tries[task[:2]] >= ASKED
+
+    def _pass(self, tasks: list[SymbolDay], workers: int) -> list[SymbolDay]:
+        """Ask once about each; answers what has to be asked anew, of any symbol.
+
+        That is what was stored, or failed, before the rows of another symbol showed the true hours of its day.
+        """
+        self._tries.update(task[:2] for task in tasks)
+        sessions = {task.day: self._calendar.session(task.day) for task in tasks}
+        self._collect(tasks, workers)
+        changed = sorted(day for day, session in sessions.items() if self._calendar.session(day) != session)
+        short = plan(self._store, self._calendar, list(self._result.symbols), changed)
+        for task in short:
+            del self._tries[task[:2]]
+        return short
+
+    def _collect(self, tasks: list[SymbolDay], workers: int) -> None:
+        left = Counter(task.symbol for task in tasks)
+        with console.Progress(len(left), "📊 종목별 분봉 데이터 수집", self._clock, quiet=self._quiet) as bar:
+            for outcome in work_through(tasks, self._collector.collect, workers, self._clock):
+                if isinstance(outcome.error, Stopped):
+                    continue  # what is in hand still comes in
+                self._note(outcome)
+                symbol = outcome.task.symbol
+                left[symbol] -= 1
+                if not left[symbol]:
+                    self._tell(symbol)
+                    bar.advance()
+            self._clock.check()
+
+    def _note(self, outcome: Outcome) -> None:
+        result = self._result.symbols[outcome.task.symbol]
+        day = outcome.task.day
+        if outcome.error is None:
+            result.failed.pop(day, None)
+            before = self._stored.get((outcome.task.symbol, day), (0, 0, 0))
+            result.days += [] if day in result.days else [day]
+            result.rows = [had + new - old for had, new, old in zip(result.rows, outcome.answer, before, strict=True)]
+            self._stored[outcome.task.symbol, day] = outcome.answer
+        elif isinstance(outcome.error, SourceError) and not isinstance(outcome.error, Outage):
+            result.failed[day] = str(outcome.error)
+            self._tell_failure(outcome.task, outcome.error)
+        else:
+            raise outcome.error
+
+    def _tell_failure(self, task: SymbolDay, error: SourceError) -> None:
+        """What failed is asked once more before it is news; where all days fail alike, a screen of them is enough."""
+        final = self._is_final(task)
+        level = logging.WARNING if final and self._told_failures < MOST_TOLD else logging.DEBUG
+        _log.log(level, "⚠️ %s %s 실패: %s", task.symbol, task.day, error)
+        self._told_failures += final
+        if final and self._told_failures == MOST_TOLD + 1:
+            _log.warning("⚠️ 그 밖의 실패는 결과 파일 %s에 있습니다.", RESULT_FILE)
+
+    def _tell(self, symbol: str) -> None:
+        """What KIS sent against what the table holds now, once a symbol."""
+        result = self._result.symbols[symbol]
+        if not result.days:
+            return
+        days = sorted(result.days)
+        result.unproven = {task.day: task.why for task in unproven(self._store, [symbol], days)}
+        held = self._store.counts([symbol], [self._calendar.session(day) for day in days])
+        sent, kept = result.rows[0], sum(counts[0] for counts in held.values())
+        _log.info("✅ %s 1분봉 데이터 %d건 저장 완료", symbol, sent)
+        if kept >= sent:
+            _log.info("✅ 데이터 검증 성공: %s 1min - 예상 %d건, 실제 %d건", symbol, sent, kept)
+            return
+        _log.error("❌ 데이터 검증 실패: %s 1min - 예상 %d건, 실제 %d건", symbol, sent, kept)
+        for day in result.days:
+            result.failed.setdefault(day, "저장한 뒤 테이블에서 사라진 행이 있음")

@@ -1,0 +1,1 @@
+"""The live chart: a read-only web page over the stored candles."""

@@ -1,0 +1,81 @@
+"""One symbol's newest day as it grows: its minutes, the running one, and the windows that follow from them. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+from minute_candles.chart.serialization import Known, is_running
+from minute_candles.market.calendar import TradingCalendar
+from minute_candles.market.candles import Candle, window
+from minute_candles.market.intervals import Interval, shown, window_minutes
+
+
+class Board:
+    """`day` is the date of the newest minute; `status` that of its coverage row."""
+
+    def __init__(self) -> None:
+        self.day: date | None = None
+        self.status = "PROVISIONAL"
+        self.minutes: dict[datetime, Candle] = {}
+        self.running: Candle | None = None
+        self.open: set[tuple[Interval, datetime]] = set()
+        """Windows that were told as running."""
+        self.earlier: Mapping[date, Known] = {}
+        """The coverage rows of the days before."""
+
+    def newest(self) -> datetime | None:
+        return max(self.minutes, default=None)
+
+    def take(self, minutes: Sequence[Candle], *, whole: bool = False) -> tuple[list[datetime], bool]:
+        """Which minutes are new or changed, and whether any is gone. `whole`: these are all of the day."""
+        day = max((one.timestamp.date() for one in minutes), default=self.day)
+        if day != self.day:
+            self.day, self.minutes, self.running = day, {}, None
+            self.open.clear()
+        told = {one.timestamp: one for one in minutes if one.timestamp.date() == day}
+        changed = [at for at, one in told.items() if self.minutes.get(at) != one]
+        gone = whole and any(at not in told for at in self.minutes)
+        self.minutes = told if whole else self.minutes | told
+        newest = self.newest()
+        if self.running is not None and newest is not None and self.running.timestamp <= newest:
+            self.running = None
+        return changed, gone
+
+    def run(self, minute: Candle) -> bool:
+        """The running minute; False where it is older than what is stored."""
+        newest = self.newest()
+        if newest is not None and minute.timestamp <= newest:
+            return False
+        if minute.timestamp.date() != self.day:
+            self.day, self.minutes = minute.timestamp.date(), {}
+        self.running = minute
+        return True
+
+    def windows(self, interval: Interval, touched: Iterable[datetime]) -> list[Candle]:
+        """The candles of `interval` that hold one of these minutes, ascending."""
+        length = window_minutes(interval)
+        starts = sorted({window(at, length) for at in touched})
+        return [candle for start in starts for candle in shown(self._inside(start, length), interval)]
+
+    def learn(self, earlier: Mapping[date, Known]) -> list[date]:
+        """Which of the days before are known better now than they were, oldest first."""
+        before, self.earlier = self.earlier, earlier
+        return sorted(day for day, row in earlier.items() if day in before and before[day] != row)
+
+    def ended(self, interval: Interval, calendar: TradingCalendar, now: datetime) -> list[datetime]:
+        """Windows that were told as running and run no more, ascending; from then on they count as told."""
+        still = self.running and window(self.running.timestamp, window_minutes(interval))
+        told = [start for one, start in self.open if one == interval]
+        over = sorted(start for start in told if start != still and not is_running(start, interval, calendar, now))
+        self.open.difference_update((interval, start) for start in over)
+        return over
+
+    def last(self) -> datetime | None:
+        """The newest minute, the running one too."""
+        return self.running.timestamp if self.running else self.newest()
+
+    def _inside(self, start: datetime, length: int) -> list[Candle]:
+        end = start + timedelta(minutes=length)
+        inside = [one for at, one in sorted(self.minutes.items()) if start <= at < end]
+        if self.running is not None and start <= self.running.timestamp < end:
+            inside.append(self.running)
+        return inside

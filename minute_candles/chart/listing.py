@@ -1,0 +1,139 @@
+"""The list of symbols: price, change against the previous session's close, a sparkline; the most traded first.
+
+    listing = Listing(view, names, calendar, clock)
+    listing.rows()
+
+Every page asks for it, so it is made once a second for all of them. Twice a minute, and when a coverage row has
+changed, all of it is read anew; in between the newest minutes and the last hour's windows are.
+"""
+
+import threading
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from minute_candles.chart.serialization import status_of
+from minute_candles.core.clock import Clock
+from minute_candles.market.calendar import TradingCalendar, midnight
+from minute_candles.market.day_status import VERIFIED
+from minute_candles.storage.store import Known, Last, Trace, View
+
+FRESH_SECONDS, KEPT_SECONDS = 1.0, 30.0
+TRACE = 27
+"""Points of a sparkline: about a session of 15-minute candles."""
+_A_MINUTE, _AN_HOUR, _ONE_DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+_MOST_DAYS = 400
+
+
+class _Kept(NamedTuple):
+    """`known`, `last`: what it was made from, of the sessions from `since` on, and each symbol's newest minute then.
+
+    `held`: the minutes of its newest day, where that is verified.
+    """
+
+    at: float
+    since: date
+    known: Mapping[tuple[str, date], Known]
+    last: Mapping[str, Last]
+    previous: Mapping[str, int | None]
+    held: Mapping[str, int]
+    traces: dict[str, dict[datetime, Trace]]
+
+
+class Listing:
+    """Runs on worker threads."""
+
+    def __init__(self, view: View, names: Mapping[str, str], calendar: TradingCalendar, clock: Clock) -> None:
+        self._view, self._names, self._calendar, self._clock = view, names, calendar, clock
+        self._lock = threading.Lock()
+        self._rows: list[dict[str, Any]] = []
+        self._made = float("-inf")
+        self._kept: _Kept | None = None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Plain data, ready for JSON; symbols without a candle last."""
+        with self._lock:
+            if self._clock.time() - self._made >= FRESH_SECONDS:
+                self._rows, self._made = self._make(), self._clock.time()
+            return self._rows
+
+    def _make(self) -> list[dict[str, Any]]:
+        symbols, last = list(self._names), self._newest_minutes()
+        if not last:
+            return [self._unseen(symbol) for symbol in symbols]
+        newest = max(one.timestamp for one in last.values()).date()
+        since = (self._calendar.trading_days(newest - 14 * _ONE_DAY, newest - _ONE_DAY) or [newest])[-1]
+        kept = self._look(last, since, self._view.known(symbols, since, newest))
+        traded = {s: sum(one.close * one.volume for one in kept.traces.get(s, {}).values()) for s in symbols}
+        return [
+            self._row(symbol, last[symbol], kept, traded[symbol]) if symbol in last else self._unseen(symbol)
+            for symbol in sorted(symbols, key=lambda symbol: -traded[symbol])
+        ]
+
+    def _newest_minutes(self) -> dict[str, Last]:
+        kept, symbols = self._kept, list(self._names)
+        if kept is None or self._clock.time() - kept.at >= KEPT_SECONDS:
+            tomorrow = midnight(self._clock.now().date() + _ONE_DAY)
+            return self._view.last_before([(symbol, tomorrow) for symbol in symbols])
+        newest = self._view.minutes_of(symbols, max(one.timestamp for one in kept.last.values()) - _A_MINUTE)
+        return {**kept.last, **{s: Last(some[-1].timestamp, some[-1].close) for s, some in newest.items() if some}}
+
+    def _look(self, last: Mapping[str, Last], since: date, known: Mapping[tuple[str, date], Known]) -> _Kept:
+        """What was kept, with the windows of the last hour; all of it anew where a day is known better or it is old."""
+        now, kept = self._clock.time(), self._kept
+        if kept is None or kept.known != known or _days(kept.last) != _days(last) or now - kept.at >= KEPT_SECONDS:
+            days = _days(last)
+            kept = _Kept(now, since, known, last, self._previous_closes(days), self._held(days, known), {})
+            begin = midnight(since)
+        else:
+            kept = kept._replace(last=last)
+            begin = max(one.timestamp for one in last.values()) - _AN_HOUR
+        for trace in self._view.traces(list(self._names), begin):
+            kept.traces.setdefault(trace.symbol, {})[trace.timestamp] = trace
+        self._kept = kept
+        return kept
+
+    def _row(self, symbol: str, last: Last, kept: _Kept, traded: int) -> dict[str, Any]:
+        day, price, previous = last.timestamp.date(), last.close, kept.previous[symbol]
+        known = (kept.known if day >= kept.since else self._view.known([symbol], day, day)).get((symbol, day))
+        closes = [trace.close for _, trace in sorted(kept.traces.get(symbol, {}).items())]
+        return {
+            "symbol": symbol, "name": self._names[symbol], "price": price,
+            "change_percent": None if previous is None else round((price - previous) * 100 / previous, 2),
+            "status": status_of(known, kept.held.get(symbol)), "previous_close": previous,
+            "time": f"{last.timestamp.isoformat()}+09:00", "turnover": traded, "trace": closes[-TRACE:],
+        }  # fmt: skip
+
+    def _held(self, days: Mapping[str, date], known: Mapping[tuple[str, date], Known]) -> dict[str, int]:
+        """A verified day that has lost rows since is verified no more."""
+        verified = {symbol: day for symbol, day in days.items()
+                    if (row := known.get((symbol, day))) is not None and row.status in VERIFIED}  # fmt: skip
+        found = dict.fromkeys(verified, 0)
+        for day in {*verified.values()}:
+            found |= self._view.held_of([symbol for symbol, its in verified.items() if its == day], day)
+        return found
+
+    def _previous_closes(self, days: Mapping[str, date]) -> dict[str, int | None]:
+        before = self._view.last_before([(symbol, midnight(day)) for symbol, day in days.items()])
+        return {
+            symbol: before[symbol].close if symbol in before and self._follows(symbol, before[symbol], day) else None
+            for symbol, day in days.items()
+        }
+
+    def _follows(self, symbol: str, before: Last, day: date) -> bool:
+        """Whether what stands before `day` is the close of the session before, or nothing traded in between."""
+        between = self._calendar.trading_days(before.timestamp.date() + _ONE_DAY, day - _ONE_DAY)
+        if len(between) > _MOST_DAYS:
+            return False
+        known = self._view.known([symbol], between[0], between[-1]) if between else {}
+        return all((row := known.get((symbol, one))) is not None and row.status == "NO_TRADES" for one in between)
+
+    def _unseen(self, symbol: str) -> dict[str, Any]:
+        return {
+            "symbol": symbol, "name": self._names[symbol], "price": None, "change_percent": None, "status": "MISSING",
+            "previous_close": None, "time": None, "turnover": 0, "trace": [],
+        }  # fmt: skip
+
+
+def _days(last: Mapping[str, Last]) -> dict[str, date]:
+    return {symbol: one.timestamp.date() for symbol, one in last.items()}

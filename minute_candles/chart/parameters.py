@@ -1,0 +1,99 @@
+"""What a client may ask for, checked: parameters of an address, messages of a WebSocket. Bad ones are `ConfigError`."""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import NoReturn
+
+from starlette.exceptions import HTTPException
+
+from minute_candles.chart.answers import Asked
+from minute_candles.chart.hub import MOST_PAIRS, Pair
+from minute_candles.core.errors import ConfigError
+from minute_candles.market.intervals import Interval, parse
+
+MOST_CANDLES, DEFAULT_CANDLES, MOST_IN_RANGE = 5_000, 400, 100_000
+MOST_NAMES = 20
+
+
+def symbol_of(query: Mapping[str, str], names: Mapping[str, str]) -> str:
+    """Raises 404 for one that is not shown here."""
+    symbol = query.get("symbol")
+    if not symbol:
+        raise ConfigError("symbol 이 없습니다.")
+    if symbol not in names:
+        raise HTTPException(404, f"모르는 종목입니다: {symbol[:20]}")
+    return symbol
+
+
+def interval_of(query: Mapping[str, str]) -> Interval:
+    return parse(query.get("interval", "1")[:20])
+
+
+def asked_of(query: Mapping[str, str]) -> Asked:
+    first, last = _date(query, "from"), _date(query, "to")
+    if first and last and first > last:
+        raise ConfigError(f"from {first} 이 to {last} 보다 늦습니다.")
+    if "limit" in query:
+        return Asked(first, last, _limit(query["limit"]))
+    return Asked(first, last, MOST_IN_RANGE if first else DEFAULT_CANDLES)
+
+
+def names_of(query: Mapping[str, str]) -> list[str]:
+    """Indicators by name; which ones there are is known to minute_candles/indicators/indicators.py."""
+    names = [name for name in query.get("names", "").split(",") if name]
+    if not names or len(names) > MOST_NAMES:
+        raise ConfigError(f"names 에 지표를 쉼표로 {MOST_NAMES}개까지 적으세요. 예: names=sma20,rsi14,macd,bbands")
+    return names
+
+
+def range_of(query: Mapping[str, str]) -> tuple[date, date]:
+    first, last = _date(query, "from"), _date(query, "to")
+    if first is None or last is None or first > last:
+        raise ConfigError("from 과 to 에 날짜(YYYY-MM-DD)를 차례로 적으세요.")
+    return first, last
+
+
+def pairs_of(text: object, names: Mapping[str, str]) -> frozenset[Pair]:
+    """`{"subscribe": [["005930", 1], …]}`."""
+    try:
+        message = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        message = None
+    listed = message.get("subscribe") if isinstance(message, dict) else None
+    if not isinstance(listed, list):
+        raise ConfigError('{"subscribe": [["005930", 1], …]} 꼴이어야 합니다.')
+    if len(listed) > MOST_PAIRS:
+        raise ConfigError(f"한 번에 {MOST_PAIRS}개까지 볼 수 있습니다.")
+    return frozenset(_pair(one, names) for one in listed)
+
+
+def _pair(one: object, names: Mapping[str, str]) -> Pair:
+    if not (isinstance(one, list) and len(one) == 2 and isinstance(one[0], str) and type(one[1]) in (int, str)):
+        raise ConfigError('["종목코드", 봉 간격] 꼴이어야 합니다.')
+    if one[0] not in names:
+        raise ConfigError(f"모르는 종목입니다: {one[0][:20]}")
+    return one[0], parse(one[1])
+
+
+def _date(query: Mapping[str, str], name: str) -> date | None:
+    text = query.get(name)
+    if text is None:
+        return None
+    try:
+        if not re.fullmatch(r"[12]\d{3}-\d\d-\d\d", text, re.ASCII):
+            raise ValueError
+        return date.fromisoformat(text)
+    except ValueError:
+        _refuse(name, text, "날짜(YYYY-MM-DD)여야 합니다")
+
+
+def _limit(text: str) -> int:
+    if re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) and 1 <= int(text) <= MOST_CANDLES:
+        return int(text)
+    _refuse("limit", text, f"1부터 {MOST_CANDLES}까지의 정수여야 합니다")
+
+
+def _refuse(name: str, text: str, reason: str) -> NoReturn:
+    raise ConfigError(f"{name} {text[:20]!r} 은 {reason}.")

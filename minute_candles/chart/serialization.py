@@ -1,0 +1,115 @@
+"""A candle as the page receives it: the contract's names, KST with its offset, and what is known of its day. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, Protocol
+
+from minute_candles.core.kst import KST
+from minute_candles.market.calendar import Session, TradingCalendar
+from minute_candles.market.candles import Candle
+from minute_candles.market.day_status import VERIFIED, still_stands
+from minute_candles.market.intervals import Interval, window_minutes
+from minute_candles.redis_feed.serialization import status_of as of_a_day
+
+
+class Known(Protocol):
+    """A row of the coverage table."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def note(self) -> str | None: ...
+    @property
+    def minutes(self) -> int: ...
+
+
+def candle_json(candle: Candle, status: str) -> dict[str, Any]:
+    return {
+        "time": f"{candle.timestamp.isoformat()}+09:00",
+        "open": candle.open, "high": candle.high, "low": candle.low, "close": candle.close, "volume": candle.volume,
+        "vwap": None if candle.vwap is None else float(candle.vwap), "status": status,
+    }  # fmt: skip
+
+
+class Fired(Protocol):
+    """A row of the table of alerts."""
+
+    @property
+    def rule(self) -> str: ...
+    @property
+    def symbol(self) -> str: ...
+    @property
+    def interval(self) -> int: ...
+    @property
+    def timestamp(self) -> datetime: ...
+    @property
+    def severity(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def value(self) -> float: ...
+
+
+def alert_json(alert: Fired, name: str) -> dict[str, Any]:
+    """`time` is the start of the window that fired."""
+    return {
+        "time": f"{alert.timestamp.isoformat()}+09:00", "symbol": alert.symbol, "name": name, "rule": alert.rule,
+        "interval": alert.interval, "severity": alert.severity, "text": alert.text, "value": alert.value,
+    }  # fmt: skip
+
+
+def status_of(known: Known | None, held: int | None = None) -> str:
+    """COMPLETE, UNPROVEN or PROVISIONAL: what the coverage row of its day says of a stored candle.
+
+    `held`: the 1-minute rows of that day, where they were counted: fewer than were verified are verified no more.
+    """
+    lost = known is not None and held is not None and not still_stands(known.status, known.minutes, held)
+    return of_a_day(None if known is None or lost else known.status)
+
+
+def statuses(
+    candles: Sequence[Candle],
+    interval: Interval,
+    known: Mapping[date, Known],
+    calendar: TradingCalendar,
+    now: datetime,
+    held: Mapping[date, int] | None = None,
+) -> list[str]:
+    """One a candle; RUNNING where its window is not over. `held`: 1-minute rows by day, where they were counted."""
+    today = now.date()
+    by_day = {day: status_of(row, None if held is None else held.get(day)) for day, row in known.items()}
+    return [
+        "RUNNING"
+        if _day(candle) >= today and is_running(candle.timestamp, interval, calendar, now)
+        else by_day.get(_day(candle)) or status_of(None)
+        for candle in candles
+    ]
+
+
+def is_running(start: datetime, interval: Interval, calendar: TradingCalendar, now: datetime) -> bool:
+    """Whether the window from `start` (naive KST) is not over; ten minutes after the close every one is (law 3)."""
+    if now >= start.replace(tzinfo=KST) + timedelta(minutes=window_minutes(interval)):
+        return False
+    return not (calendar.is_trading_day(start.date()) and now >= calendar.session(start.date()).end)
+
+
+def day_json(session: Session, known: Known | None, held: int, now: datetime) -> dict[str, Any]:
+    """What is known of a trading day, and when it trades; MISSING: closed, and not a row."""
+    stands = known is not None and still_stands(known.status, known.minutes, held)
+    status, note = known.status if known and stands else "PROVISIONAL", known.note if known else None
+    if known and known.status in VERIFIED and not stands:
+        note = f"확인할 때보다 1분봉 {known.minutes - held}건이 적습니다"
+    if not held and status not in ("NO_TRADES", "PROVISIONAL" if now < session.end else ""):
+        status = "MISSING"
+    return {
+        "day": session.day.isoformat(),
+        "open": f"{session.open:%H:%M}",
+        "close": f"{session.close:%H:%M}",
+        "status": status,
+        "note": note,
+        "minutes": held,
+    }
+
+
+def _day(candle: Candle) -> date:
+    return candle.timestamp.date()

@@ -1,0 +1,1 @@
+"""What users set: `.env`, settings, the database address, symbols."""

@@ -1,0 +1,117 @@
+"""A command line that speaks Korean from its usage line to its errors; argparse has no Korean of its own."""
+
+import argparse
+import re
+from collections.abc import Callable
+from datetime import date
+from typing import Any, NoReturn
+
+from minute_candles.console import console
+from minute_candles.core.errors import ConfigError
+
+_ERRORS = (
+    (r"unrecognized arguments: (.*)", r"모르는 옵션입니다: \1."),
+    (r"argument (\S+): not allowed with argument (\S+)", r"\1 와 \2 는 함께 쓸 수 없습니다."),
+    (r"argument (\S+): expected one argument", r"\1 뒤에 값이 없습니다."),
+    (r"argument (\S+): ignored explicit argument (.*)", r"\1 에는 값을 쓰지 않습니다: \2."),
+    (r"argument (\S+): invalid choice: (\S+) \(choose from (.*)\)", r"\1 값 \2 은 쓸 수 없습니다. 쓸 수 있는 값: \3."),
+    (r"argument (\S+): invalid \S+ value: (.*)", r"\1 값 \2 을 읽을 수 없습니다."),
+)
+"""argparse's own sentences, and ours."""
+
+
+class Parser(argparse.ArgumentParser):
+    """`script` is how people call it: "fetch_minute_data.py". Usage errors end with exit 2."""
+
+    def __init__(self, script: str, description: str, epilog: str) -> None:
+        super().__init__(
+            prog=script,
+            usage=f"python {script} [옵션 …]",
+            description=description,
+            epilog=epilog,
+            formatter_class=_Formatter,
+            allow_abbrev=False,
+            add_help=False,
+        )
+        self.add_argument("-h", "--help", action="help", help="이 도움말")
+
+    def error(self, message: str) -> NoReturn:
+        console.complain(f"{_in_korean(message)} 쓸 수 있는 옵션 보기: `python {self.prog} --help`")
+        raise SystemExit(2)
+
+
+Group = argparse._ArgumentGroup
+
+
+def add_symbols(group: Group) -> None:
+    """Which symbols: `arguments.symbols` or `arguments.symbols_file`."""
+    which = group.add_mutually_exclusive_group()
+    which.add_argument("--symbols", metavar="A,B", help="종목코드를 쉼표로 (기본: symbols.csv의 97개)")
+    which.add_argument("--symbols-file", metavar="F", help="종목 파일: 한 줄에 종목코드[,이름]")
+
+
+def add_range(group: Group, last: str) -> None:
+    """Which days, `last` says in Korean which is the last one by default; then which symbols."""
+    group.add_argument("--days", metavar="N", help="최근 며칠 (달력 날짜, 기본 30)")
+    group.add_argument("--from", dest="first", metavar="DATE", help="시작 날짜 YYYY-MM-DD")
+    group.add_argument("--to", dest="last", metavar="DATE", help=f"끝 날짜 YYYY-MM-DD (기본: {last})")
+    add_symbols(group)
+
+
+def add_talk(group: Group, quiet: str) -> None:
+    """How much is told: `quiet` says in Korean what is left then."""
+    talk = group.add_mutually_exclusive_group()
+    talk.add_argument("--quiet", action="store_true", help=quiet)
+    talk.add_argument("--verbose", action="store_true", help="자세히")
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """As wide as the longest line, whatever the terminal and the Python: README quotes it literally."""
+
+    def __init__(self, prog: str, **_: Any) -> None:
+        super().__init__(prog, width=100, max_help_position=22)
+
+    def start_section(self, heading: str | None) -> None:
+        super().start_section({"options": "도움말", "positional arguments": "값"}.get(heading or "", heading))
+
+    def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None = None) -> None:
+        super().add_usage(usage, actions, groups, "사용법: ")
+
+
+def run(main: Callable[[], int]) -> int:
+    """A script's exit code; a package that is missing is told in a line: usually the virtual environment is not on."""
+    try:
+        return main()
+    except ModuleNotFoundError as error:
+        console.complain(
+            f"파이썬 패키지 {error.name}이(가) 없습니다. 가상환경을 켜거나(source .venv/bin/activate) "
+            "설치하세요: python -m pip install -r requirements.txt"
+        )
+        return 2
+
+
+def whole(flag: str, text: str, most: int) -> int:
+    """The whole number of a flag, 1 to `most`. Raises `ConfigError`."""
+    if not (re.fullmatch(r"[0-9]{1,6}", text, re.ASCII) and 1 <= int(text) <= most):
+        raise ConfigError(f"{flag} {text[:20]!r} 은 1부터 {most}까지의 정수여야 합니다.")
+    return int(text)
+
+
+def past_day(flag: str, text: str, today: date, allowed: str = "YYYY-MM-DD 로") -> date:
+    """The date of a flag, today at the latest; `allowed` says in Korean how it is written. Raises `ConfigError`."""
+    try:
+        if not re.fullmatch(r"\d{4}-?\d\d-?\d\d", text, re.ASCII):
+            raise ValueError
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"{flag} {text[:20]!r} 은 날짜가 아닙니다. {allowed} 적으세요.") from None
+    if day > today:
+        raise ConfigError(f"{flag} {day} 은 미래 날짜입니다.")
+    return day
+
+
+def _in_korean(message: str) -> str:
+    for pattern, sentence in _ERRORS:
+        if re.fullmatch(pattern, message, re.DOTALL):
+            return re.sub(pattern, sentence, message, flags=re.DOTALL)
+    return message

@@ -1,0 +1,137 @@
+"""The log: a rotating file and stderr, times in KST, no secrets, and never the reason a run ends."""
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from minute_candles.console.terminal import paint, write_line
+from minute_candles.core.errors import ConfigError
+from minute_candles.core.redact import Redactor
+
+if TYPE_CHECKING:
+    from minute_candles.core.clock import Clock
+
+LOG = logging.getLogger("minute_data")
+LOG_BYTES, LOG_FILES = 10 * 1024 * 1024, 5
+_LEVEL_COLOURS = {logging.WARNING: "yellow", logging.ERROR: "red", logging.CRITICAL: "red"}
+
+
+def setup_logging(
+    log_file: Path | None, clock: "Clock", secrets: Sequence[str], *, verbose: bool = False, quiet: bool = False
+) -> logging.Logger:
+    """The logger "minute_data", to `log_file` (if any) and stderr, times in KST by `clock`, without `secrets`.
+
+    `verbose` adds DEBUG to both, `quiet` leaves warnings and errors on stderr. Raises `ConfigError`.
+    """
+    for old in [handler for handler in LOG.handlers if isinstance(handler, _LogFile | _Terminal)]:
+        LOG.removeHandler(old)
+        old.close()
+    level = logging.DEBUG if verbose else logging.INFO
+    clean = _Clean(clock, Redactor(secrets))
+    handlers: list[tuple[logging.Handler, int]] = [(_Terminal(), logging.WARNING if quiet else level)]
+    if log_file is not None:
+        handlers.append((_open_log(log_file), level))
+    for handler, least in handlers:
+        handler.setLevel(least)
+        handler.addFilter(clean)
+        handler.setFormatter(logging.Formatter("%(kst)s - %(levelname)s - %(message)s"))
+        LOG.addHandler(handler)
+    LOG.filters[:] = [clean]  # here too: nobody who listens further up may see a secret
+    LOG.setLevel(level)
+    return LOG
+
+
+class _Clean(logging.Filter):
+    """Stamps a record with the clock's KST and takes the secrets out of its message, arguments and traceback."""
+
+    def __init__(self, clock: "Clock", redact: Redactor) -> None:
+        super().__init__()
+        self._clock = clock
+        self._redact = redact
+        self._format_traceback = logging.Formatter().formatException
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if hasattr(record, "kst"):
+            return True
+        record.kst = self._clock.now().strftime("%Y-%m-%d %H:%M:%S")
+        record.msg, record.args = self._redact(_message(record)), None
+        if record.exc_info:
+            record.exc_text = self._redact(self._format_traceback(record.exc_info))
+        if record.stack_info:
+            record.stack_info = self._redact(record.stack_info)
+        return True
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError, KeyError):  # arguments that do not fit: show them rather than lose the line
+        return f"{record.msg} {record.args}"
+
+
+def _open_log(path: Path) -> "_LogFile":
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = _LogFile(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        reason = f"로그 파일을 쓸 수 없습니다: {path} ({error.strerror})."
+        raise ConfigError(f"{reason} LOG_DIR 을 쓸 수 있는 폴더로 바꾸세요.") from None
+    if not os.access(path.parent, os.W_OK):
+        handler.close()
+        raise ConfigError(f"로그 폴더에 쓸 수 없습니다: {path.parent}. LOG_DIR 을 쓸 수 있는 폴더로 바꾸세요.")
+    return handler
+
+
+class _LogFile(RotatingFileHandler):
+    """Rotates; follows its file when another process rotated it or somebody removed it; fails with one warning."""
+
+    _warned = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.stream and self._was_replaced(self.stream):
+            self._drop_stream()
+        super().emit(record)
+
+    def doRollover(self) -> None:
+        """Windows does not rename a file another process holds open: then it just grows."""
+        try:
+            super().doRollover()
+        except OSError:
+            self.maxBytes = 0
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        self._drop_stream()
+        if not self._warned:
+            self._warned = True
+            reason = f"{self.baseFilename} ({sys.exception()})"
+            write_line(sys.stderr, f"⚠️ 로그 파일에 쓰지 못했습니다: {reason}. 수집은 계속합니다.")
+
+    def close(self) -> None:
+        self._drop_stream()
+        super().close()
+
+    def _was_replaced(self, stream: IO[str]) -> bool:
+        try:
+            return not os.path.samestat(os.stat(self.baseFilename), os.fstat(stream.fileno()))
+        except (OSError, ValueError):
+            return True
+
+    def _drop_stream(self) -> None:
+        """Forget the file; the next record opens it again. What a full disk did not take is lost."""
+        stream, self.stream = self.stream, None
+        if stream:
+            with contextlib.suppress(OSError, ValueError):
+                stream.close()
+
+
+class _Terminal(logging.Handler):
+    """To whatever stderr is at that moment, above the progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text, colour = self.format(record), _LEVEL_COLOURS.get(record.levelno)
+        write_line(sys.stderr, paint(text, colour, sys.stderr) if colour else text)

@@ -1,0 +1,16 @@
+"""Packages that only a wing needs (requirements-extra.txt): imported where used, a missing one is told in a line."""
+
+from importlib import import_module
+from types import ModuleType
+
+from minute_candles.core.errors import ConfigError
+
+INSTALL = "python -m pip install -r requirements-extra.txt"
+
+
+def extra(name: str, what: str) -> ModuleType:
+    """The module `name`, which `what` (Korean: 실시간 차트) needs. Raises `ConfigError` with how to install it."""
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"{what}에 필요한 파이썬 패키지 {error.name} 이 없습니다. 설치하세요: {INSTALL}") from None

@@ -1,0 +1,1 @@
+"""Check KIS, the database and this computer before the first run."""

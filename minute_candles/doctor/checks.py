@@ -1,0 +1,278 @@
+"""The first hour with a real key: what this house assumes of KIS, of the database and of this host, looked at.
+
+`examine` makes about ten calls and stores nothing. Each `Finding` is ✅ as expected, ℹ️ different and handled, or ❌
+with what to do. What the answers should look like is told in kis_api.md (the § beside each look).
+"""
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from minute_candles.config.holiday_cache import HOLIDAY_FILE
+from minute_candles.config.settings import Settings
+from minute_candles.console import console
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import AuthError, ConfigError, MinuteDataError, NotOffered, Outage, Stopped
+from minute_candles.core.kst import KST
+from minute_candles.doctor import row_checks as rows
+from minute_candles.doctor.stream_check import visit
+from minute_candles.kis.client import KisClient
+from minute_candles.kis.recorder import Recorder
+from minute_candles.kis.token import TokenCache
+from minute_candles.market.calendar import Session, TradingCalendar, differing
+from minute_candles.monitoring.holidays import TooDifferent, open_days
+from minute_candles.redis_feed import setup as feeding
+from minute_candles.storage.store import open_store
+
+FINE, DIFFERENT, WRONG = "✅", "ℹ️", "❌"
+ENOUGH_DISK = 2 * 10**9
+"""Bytes: a year of 97 symbols with its indexes."""
+BURST = 4
+"""Calls sent as fast as the setting allows, to see that KIS takes them: far below what would trip its limit."""
+_CLOCKS_DIFFER = 5.0
+_GONE = (AuthError, ConfigError, Outage)
+
+
+def report(settings: Settings, clock: Clock, calendar: TradingCalendar, symbol: str, record: Path | None) -> int:
+    """`--doctor`: a line a finding; exit 1 where something has to be done. Raises `ConfigError` for `record`."""
+    feeding.check(settings)
+    shared = feeding.shared_by(settings)
+    client = KisClient.of(settings, TokenCache(settings, clock, shared), clock, urgent=True, shared=shared)
+    if record:
+        client.listen(Recorder(record, settings.secrets()))
+    wrong = 0
+    for finding in Doctor(settings, clock, calendar, client, symbol).examine():
+        console.say(str(finding))
+        wrong += finding.mark == WRONG
+    console.say(f"\nKIS 호출 {client.calls}번" + (f", 기록: {record}" if record else ""))
+    console.say(f"❌ 고칠 것 {wrong}가지" if wrong else "✅ 시작해도 됩니다: python fetch_minute_data.py --days 3")
+    return 1 if wrong else 0
+
+
+class Finding(NamedTuple):
+    mark: str
+    what: str
+    told: str
+
+    def __str__(self) -> str:
+        return f"{self.mark} {self.what}: {self.told}"
+
+
+Look = Callable[[], Iterator[Finding]]
+
+
+def _disk(wanted: Path) -> Iterator[Finding]:
+    folder = next(place for place in (wanted, *wanted.parents) if place.exists())
+    free = shutil.disk_usage(folder).free
+    size = f"{free / 10**9:,.1f} GB 남음 ({folder})"
+    if free >= ENOUGH_DISK:
+        yield Finding(FINE, "디스크", size)
+    else:
+        yield Finding(WRONG, "디스크", f"{size}. 97종목 1년에 약 2 GB가 듭니다. 공간을 비우세요.")
+
+
+class Doctor:
+    """Looks at one thing after the other; one that fails does not keep the others from being looked at."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, calendar: TradingCalendar, client: KisClient, symbol: str
+    ) -> None:
+        self._settings, self._clock, self._calendar, self._client = settings, clock, calendar, client
+        self._symbol, self._over_limit, self._refused = symbol, 0, False
+        self._today: list[Any] = []
+        client.listen(self._hear)
+
+    def examine(self) -> Iterator[Finding]:
+        """The findings as they come. Raises `Stopped` alone."""
+        yield from self._look("디스크", lambda: _disk(self._settings.log_dir.absolute()))
+        yield from self._look("데이터베이스", self._database)
+        for what, look in (
+            ("토큰", self._token), ("오늘 분봉", self._today_minutes), ("과거 분봉", self._past_minutes),
+            ("장중 과거 분봉", self._past_in_session), ("일봉", self._daily), ("휴장일", self._holidays),
+            ("스트림", self._stream), ("호출 한도", self._limit), ("시계", self._host_clock),
+        ):  # fmt: skip
+            yield from self._look(what, look)
+            if self._refused:
+                yield Finding(WRONG, "KIS", "물을 수 없어 나머지는 보지 못했습니다. 위의 것을 먼저 고치세요.")
+                return
+
+    def _look(self, what: str, look: Look) -> Iterator[Finding]:
+        try:
+            yield from look()
+        except Stopped:
+            raise
+        except NotOffered as error:
+            yield Finding(DIFFERENT, what, f"{error} 과거 분봉에는 실전 키가 필요합니다.")
+        except MinuteDataError as error:
+            self._refused = isinstance(error, _GONE) and what not in ("디스크", "데이터베이스")
+            yield Finding(WRONG, what, str(error))
+
+    def _hear(self, answer: Any) -> None:
+        self._over_limit += answer.status_code == 429 or b"EGW00201" in answer.content
+
+    # --- this host ---
+
+    def _database(self) -> Iterator[Finding]:
+        if self._settings.database.path and not self._settings.database.path.exists():
+            yield Finding(FINE, "데이터베이스", f"SQLite 파일은 첫 실행이 만듭니다: {self._settings.database.path}")
+            return
+        store = open_store(self._settings.database, self._clock, patience=5)
+        try:
+            version, theirs = store.server()
+            yield Finding(FINE, "데이터베이스", f"{version}, {self._settings.database.describe()}")
+            for line in store.preflight(read_only=True):
+                yield Finding(DIFFERENT if line.startswith("⚠️") else FINE, "테이블", line.split(" ", 1)[1])
+            store.check_rights()
+            yield Finding(FINE, "권한", "읽고 쓸 수 있습니다.")
+        finally:
+            store.close()
+        apart = abs((theirs - self._clock.now().replace(tzinfo=None)).total_seconds())
+        if apart > _CLOCKS_DIFFER:
+            yield Finding(
+                DIFFERENT, "서버 시계", f"이 컴퓨터와 {apart:.0f}초 다릅니다. 저장하는 시각은 KIS의 것이라 괜찮습니다."
+            )
+        else:
+            yield Finding(FINE, "서버 시계", f"{theirs:%H:%M:%S} (한국 시각으로 연결)")
+
+    def _host_clock(self) -> Iterator[Finding]:
+        trouble = self._client.clock_trouble()
+        seconds = self._client.skew.total_seconds()
+        yield Finding(WRONG, "시계", trouble) if trouble else Finding(FINE, "시계", f"KIS와 {abs(seconds):.0f}초 차이")
+
+    # --- KIS ---
+
+    def _token(self) -> Iterator[Finding]:
+        self._client.token()
+        yield Finding(FINE, "토큰", f"받았습니다 ({self._settings.env}, {self._settings.base_url})")
+
+    def _today_minutes(self) -> Iterator[Finding]:
+        """§5"""
+        now = self._now()
+        self._today = self._client.today_minutes(self._symbol, now)
+        yield self._shape("오늘 분봉", self._today, rows.MINUTE, most=30)
+        told = rows.days(self._today)
+        if told and told != {now.date()}:
+            before = FINE if max(told) < now.date() and not _is_open(self._calendar, now) else DIFFERENT
+            yield Finding(before, "오늘 분봉의 날짜", f"{max(told)}의 행이 왔습니다. 날짜를 보고 골라 씁니다.")
+        fillers = sum(rows.volume(row) == 0 for row in self._today)
+        yield Finding(FINE, "채움 행", f"{len(self._today)}행 가운데 {fillers}행. 캔들로 저장하지 않습니다.")
+        if extra := rows.beyond(self._today, now):
+            yield Finding(DIFFERENT, "앞선 행", f"지금보다 뒤의 행 {extra}개. 끝나지 않은 분은 저장하지 않습니다.")
+
+    def _past_minutes(self) -> Iterator[Finding]:
+        """§6"""
+        session = self._calendar.session(self._calendar.last_closed(self._now()))
+        found = self._client.past_minutes(self._symbol, session.end - timedelta(minutes=1))
+        yield self._shape("과거 분봉", found, rows.MINUTE, most=120)
+        mine = [row for row in found if rows.day(row) == session.day]
+        if not mine:
+            yield Finding(DIFFERENT, "과거 분봉의 날짜", f"{session.day}의 행이 없습니다. 거래정지일 수 있습니다.")
+            return
+        wrong = rows.unproven(mine)
+        mark = FINE if not wrong else DIFFERENT
+        yield Finding(mark, "거래대금 증명", f"이웃한 {len(mine) - 1}쌍 가운데 {wrong}쌍이 어긋납니다.")
+        fillers = sum(rows.volume(row) == 0 for row in mine)
+        yield Finding(DIFFERENT if fillers else FINE, "과거 분봉의 채움 행", f"{fillers}행 (있어도 저장하지 않습니다)")
+        yield from self._auction(mine, session)
+
+    def _auction(self, past: Sequence[Any], session: Session) -> Iterator[Finding]:
+        """§5: today's TR tells the closing auction's volume doubled."""
+        if session.day != self._now().date():
+            return
+        known = {rows.when(row): rows.volume(row) for row in past}
+        told = self._client.today_minutes(self._symbol, session.end - timedelta(minutes=1))
+        for row in told:
+            twice, once = rows.volume(row), known.get(rows.when(row))
+            if rows.when(row) >= f"{session.close:%Y%m%d%H%M%S}" and twice and once:
+                right = "두 배로 왔습니다(알려진 버릇)" if twice == 2 * once else "두 배가 아닙니다"
+                mark = FINE if twice == 2 * once else DIFFERENT
+                yield Finding(mark, "종가 단일가", f"오늘 TR의 거래량이 {right}. 거래대금이 증명할 때만 고칩니다.")
+
+    def _past_in_session(self) -> Iterator[Finding]:
+        """§6: does the past TR tell of today, and do rows of today's TR come late (§5)?"""
+        now = self._now()
+        if not _is_open(self._calendar, now):
+            told = "지금은 장중이 아니라 볼 수 없습니다. 장중에 다시 실행해 보세요."
+            yield Finding(DIFFERENT, "장중 과거 분봉", told)
+            return
+        found = [row for row in self._client.past_minutes(self._symbol, now) if rows.day(row) == now.date()]
+        if not found:
+            yield Finding(DIFFERENT, "장중 과거 분봉", "오늘의 행이 없습니다. 오늘 TR로 채웁니다(호출이 더 듭니다).")
+            return
+        yield Finding(FINE, "장중 과거 분봉", f"오늘의 {len(found)}행. 빠진 아침은 이것으로 채웁니다.")
+        known = {rows.when(row) for row in found if rows.volume(row)}
+        late = sum(rows.volume(row) == 0 and rows.when(row) in known for row in self._today)
+        yield Finding(
+            FINE if not late else DIFFERENT, "늦게 보이는 분", f"{late}개. 거래대금을 보고 다음 쪽에서 메웁니다."
+        )
+
+    def _daily(self) -> Iterator[Finding]:
+        """§7"""
+        now = self._now()
+        first = now.date() - timedelta(days=14)
+        found = self._client.daily(self._symbol, first, now.date())
+        yield self._shape("일봉", found, rows.DAILY, most=100)
+        has_today = now.date() in rows.days(found)
+        if self._calendar.is_trading_day(now.date()):
+            word = "오늘 것도 있습니다(16시부터는 시간외가 섞입니다)" if has_today else "오늘 것은 아직 없습니다"
+            yield Finding(FINE, "오늘의 일봉", f"{word}. 오늘의 종가는 다음 날 다시 봅니다.")
+        adjusted = self._client.daily(self._symbol, first, now.date() - timedelta(days=1), adjusted=True)
+        yield self._shape("수정주가 일봉", adjusted, rows.DAILY, most=100)
+
+    def _holidays(self) -> Iterator[Finding]:
+        """§8: at most once a day, so an answer that the updater has had today is looked at instead."""
+        if self._settings.env != "real":
+            yield Finding(DIFFERENT, "휴장일", "모의투자에는 없는 조회입니다. 내장 달력을 씁니다.")
+            return
+        plain = TradingCalendar(csat_days=self._settings.csat_days)
+        try:
+            told = open_days(self._client, self._settings.log_dir / HOLIDAY_FILE, self._now().date(), plain)
+        except TooDifferent as error:
+            yield Finding(DIFFERENT, "휴장일", str(error))
+            return
+        other = sorted(differing(plain, told))
+        if not told:
+            yield Finding(DIFFERENT, "휴장일", "알아볼 수 있는 행이 없습니다. 내장 달력을 씁니다.")
+        elif other:
+            yield Finding(DIFFERENT, "휴장일", f"내장 달력과 다른 날: {', '.join(map(str, other))}. KIS를 따릅니다.")
+        else:
+            yield Finding(FINE, "휴장일", f"{len(told)}일이 내장 달력과 같습니다.")
+
+    def _stream(self) -> Iterator[Finding]:
+        """kis_websocket.md §1, §2"""
+        fine, told = visit(self._settings, self._clock, self._symbol, in_session=_is_open(self._calendar, self._now()))
+        yield Finding(FINE if fine else DIFFERENT, "스트림", told)
+
+    def _limit(self) -> Iterator[Finding]:
+        """§4: without tripping it."""
+        began, before = self._clock.time(), self._client.calls
+        for _ in range(BURST):
+            self._client.today_minutes(self._symbol, self._now())
+        rate = (self._client.calls - before) / max(self._clock.time() - began, 0.001)
+        if self._over_limit:
+            told = f"KIS가 {self._over_limit}번 한도 초과로 답했습니다. .env의 KIS_RATE_LIMIT을 낮추세요."
+            yield Finding(WRONG, "호출 한도", f"{told} (지금 {self._settings.rate_limit:g})")
+        else:
+            yield Finding(
+                FINE, "호출 한도", f"설정 초당 {self._settings.rate_limit:g}회, 잰 것 {rate:.1f}회, 거절 없음"
+            )
+
+    def _shape(self, what: str, found: Sequence[Any], fields: Sequence[str], *, most: int) -> Finding:
+        if not found:
+            return Finding(DIFFERENT, what, f"{self._symbol}의 답이 비었습니다. 다시 물어 확인하고, 지어내지 않습니다.")
+        if odd := rows.odd_fields(found, fields):
+            return Finding(WRONG, what, f"답의 모양이 다릅니다: {odd}. --record 파일과 함께 알려 주세요.")
+        mark = FINE if len(found) <= most and rows.newest_first(found) else DIFFERENT
+        return Finding(mark, what, f"{len(found)}행, 모양이 예상과 같습니다.")
+
+    def _now(self) -> datetime:
+        return self._clock.now().astimezone(KST)
+
+
+def _is_open(calendar: TradingCalendar, now: datetime) -> bool:
+    if not calendar.is_trading_day(now.date()):
+        return False
+    session = calendar.session(now.date())
+    return session.open <= now < session.close

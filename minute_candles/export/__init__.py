@@ -1,0 +1,1 @@
+"""Write candles to Parquet and CSV."""

@@ -1,0 +1,47 @@
+"""Asks KIS for what split-adjusted prices are adjusted by: two daily answers a symbol for every hundred days.
+
+A split changes the factors of every earlier day, so they are asked for anew each time, those that are known of other
+days, too: one symbol, one basis. Today's candles still move from
+one answer to the next; its factor is 1, for KIS adjusts to today's shares.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+
+from minute_candles.core.errors import Outage, SourceError
+from minute_candles.core.kst import KST
+from minute_candles.storage.store import Store
+from minute_candles.kis.client import KisClient
+from minute_candles.market.adjustment import Factor, factors
+from minute_candles.market.daily import parse_daily
+
+
+def refresh(
+    client: KisClient, store: Store, spans: Mapping[str, tuple[date, date]], now: datetime,
+    *, done: Callable[[], None] = lambda: None,
+) -> dict[str, str]:  # fmt: skip
+    """Keep the factors of each symbol's days, first and last; answers whom KIS did not tell them of, and why.
+
+    A symbol whose answers hold no daily rows has none afterwards. Raises `Outage` where KIS is away for all of them.
+    """
+    failed = {}
+    for symbol, (first, last) in spans.items():
+        try:
+            known = store.factors(symbol)
+            span = min([first, *(one.first for one in known)]), max([last, *(one.last for one in known)])
+            store.keep_factors(symbol, _asked(client, symbol, *span, now.astimezone(KST).date()), now)
+        except Outage:
+            raise
+        except SourceError as error:
+            failed[symbol] = f"{symbol}: 수정계수를 알 수 없습니다 ({error})"
+        done()
+    return failed
+
+
+def _asked(client: KisClient, symbol: str, first: date, last: date, today: date) -> list[Factor]:
+    until = min(last, today - timedelta(days=1))
+    found = [Factor(today, today, 1, 1)] if last >= today else []
+    if first <= until:
+        raw, adjusted = (parse_daily(client.daily(symbol, first, until, adjusted=way)) for way in (False, True))
+        found = [*factors(raw, adjusted, first, until), *found]
+    return found

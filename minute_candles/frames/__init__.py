@@ -1,0 +1,1 @@
+"""Read stored candles into pandas."""

@@ -1,0 +1,1 @@
+"""Indicators and candle patterns on arrays (TA-Lib)."""

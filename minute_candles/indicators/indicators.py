@@ -1,0 +1,202 @@
+"""Indicators over stored candles: a table of names, TA-Lib behind it, our own VWAP; batch and running agree to the bit.
+
+    lines(["sma20", "macd"], candles)     # {"sma20": […], "macd": […], "macd_signal": […], "macd_hist": […]}
+    running = Running("rsi14", candles)   # then running.update(closed), running.peek(the running minute)
+
+An indicator runs over the candles as they are stored: a minute without a trade has none, and nothing is filled in. It
+is None until it has seen the candles it needs. `vwap` is exact: turnover ÷ volume of the session so far (law 7),
+without its first candle, which nothing proves; None from the first other candle on that is not proven. In KRW.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from minute_candles.core.errors import ConfigError
+from minute_candles.core.extras import extra
+from minute_candles.market.candles import Candle
+from minute_candles.market.intervals import turnover_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import pandas as pd
+
+WHAT = "지표"
+ENOUGH = 500
+"""Candles to feed before the first one that counts: RSI and EMA remember all they have seen (libraries.md)."""
+Line = list[float | None]
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """A function of TA-Lib; `outputs` are the names of its lines, the first its own, in the order it answers them."""
+
+    function: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    parameters: dict[str, int | float] = field(default_factory=dict)
+
+    def arrays(self, candles: Sequence[Candle]) -> list[Any]:
+        return [np.array([getattr(candle, name) for candle in candles], dtype=np.float64) for name in self.inputs]
+
+    def needs(self) -> int:
+        """How many candles it needs before it speaks."""
+        function = extra("talib.abstract", WHAT).Function(self.function)
+        function.parameters = dict(self.parameters)
+        return int(function.lookback) + 1
+
+
+def _of_close(function: str, name: str, **parameters: int | float) -> Indicator:
+    return Indicator(function, ("close",), (name,), parameters)
+
+
+TABLE: dict[str, Indicator] = {
+    **{f"sma{n}": _of_close("SMA", f"sma{n}", timeperiod=n) for n in (5, 10, 20, 60, 120)},
+    **{f"ema{n}": _of_close("EMA", f"ema{n}", timeperiod=n) for n in (5, 10, 12, 20, 26, 60, 120)},
+    "rsi14": _of_close("RSI", "rsi14", timeperiod=14),
+    "macd": Indicator(
+        "MACD", ("close",), ("macd", "macd_signal", "macd_hist"),
+        {"fastperiod": 12, "slowperiod": 26, "signalperiod": 9},
+    ),
+    "bbands": Indicator(
+        "BBANDS", ("close",), ("bbands_upper", "bbands_middle", "bbands_lower"),
+        {"timeperiod": 20, "nbdevup": 2.0, "nbdevdn": 2.0},
+    ),
+    "stoch": Indicator(
+        "STOCH", ("high", "low", "close"), ("stoch_k", "stoch_d"),
+        {"fastk_period": 14, "slowk_period": 3, "slowd_period": 3},
+    ),
+    "atr14": Indicator("ATR", ("high", "low", "close"), ("atr14",), {"timeperiod": 14}),
+    "obv": Indicator("OBV", ("close", "volume"), ("obv",)),
+}  # fmt: skip
+ALIASES = {"atr": "atr14", "rsi": "rsi14", "ema": "ema20", "sma": "sma20"}
+NAMES = (*TABLE, "vwap")
+
+
+def known(name: str) -> str:
+    """The table's name of what a user means. Raises `ConfigError` naming what there is."""
+    found = ALIASES.get(name, name)
+    if found not in NAMES:
+        raise ConfigError(f"지표 {name[:20]!r} 은 없습니다. 쓸 수 있는 지표: {', '.join(NAMES)}")
+    return found
+
+
+def outputs(name: str) -> tuple[str, ...]:
+    """The names of an indicator's lines."""
+    return ("vwap",) if known(name) == "vwap" else TABLE[known(name)].outputs
+
+
+@lru_cache
+def needed(name: str) -> int:
+    """How many candles an indicator needs before it speaks."""
+    return 1 if known(name) == "vwap" else TABLE[known(name)].needs()
+
+
+def lines(names: Sequence[str], candles: Sequence[Candle]) -> dict[str, Line]:
+    """Each line of these indicators, one value a candle; `candles` oldest first, of one symbol and interval."""
+    found: dict[str, Line] = {}
+    for name in map(known, names):
+        if name == "vwap":
+            found["vwap"] = list(session_vwap(candles))
+        else:
+            found |= _batch(TABLE[name], candles)
+    return found
+
+
+def of_frame(names: Sequence[str], frame: "pd.DataFrame") -> "pd.DataFrame":
+    """The same lines of a table of one symbol (`db.read_candles(…).loc["005930"]`), NaN where one does not speak."""
+    pandas = extra("pandas", WHAT)
+    whole: Iterable[tuple[int, int, int, int, int]] = zip(
+        *(frame[name].tolist() for name in ("open", "high", "low", "close", "volume")), strict=True
+    )
+    known = frame["turnover"].tolist() if "turnover" in frame else [math.nan] * len(frame)
+    candles = [
+        Candle(when.to_pydatetime(), *prices, None if math.isnan(turnover) else int(turnover), None)
+        for when, prices, turnover in zip(frame.index, whole, known, strict=True)
+    ]
+    found: pd.DataFrame = pandas.DataFrame(lines(names, candles), index=frame.index, dtype="float64")
+    return found
+
+
+def _batch(indicator: Indicator, candles: Sequence[Candle]) -> dict[str, Line]:
+    if not candles:
+        return {name: [] for name in indicator.outputs}
+    answer = getattr(extra("talib", WHAT), indicator.function)(*indicator.arrays(candles), **indicator.parameters)
+    arrays = answer if isinstance(answer, tuple) else (answer,)
+    return {name: _line(array) for name, array in zip(indicator.outputs, arrays, strict=True)}
+
+
+def _line(array: Any) -> Line:
+    return [None if value != value else float(value) for value in array]
+
+
+def session_vwap(candles: Iterable[Candle]) -> Iterator[float | None]:
+    """Cumulative within each session. The first candle of a day, never proven (law 7), stands outside the sums."""
+    day: date | None = None
+    turnover = volume = 0
+    proven = True
+    for candle in candles:
+        moved, begins = turnover_of(candle), candle.timestamp.date() != day
+        if begins:
+            day, turnover, volume, proven = candle.timestamp.date(), 0, 0, True
+        proven = proven and (moved is not None or begins)
+        if moved is not None:
+            turnover, volume = turnover + moved, volume + candle.volume
+        yield turnover / volume if proven and volume else None
+
+
+class Running:
+    """One indicator carried forward candle by candle: what `lines` says of the same candles, to the last bit.
+
+    A handle does not outlive its process: after a restart it is opened anew on stored candles.
+    """
+
+    def __init__(self, name: str, candles: Sequence[Candle]) -> None:
+        self._name = known(name)
+        self._indicator = TABLE[self._name]
+        self._history = list(candles)
+        self._handle: Any = None
+        self._open()
+
+    def _open(self) -> None:
+        """With enough candles the history is TA-Lib's to remember."""
+        talib = extra("talib", WHAT)
+        opener = getattr(extra("talib.stream", WHAT), self._indicator.function)
+        if not self._history:
+            return
+        try:
+            self._handle = opener(*self._indicator.arrays(self._history), **self._indicator.parameters)
+            self._history = []
+        except talib.InsufficientHistory:
+            self._handle = None
+
+    @property
+    def value(self) -> dict[str, float] | None:
+        """At the last closed candle, by line; None while it has not seen enough."""
+        return None if self._handle is None else self._named(self._handle.value)
+
+    def update(self, candle: Candle) -> dict[str, float] | None:
+        """One closed candle in, the value at it out."""
+        if self._handle is None:
+            self._history.append(candle)
+            self._open()
+            return self.value
+        return self._named(self._handle.update(*self._bar(candle)))
+
+    def peek(self, candle: Candle) -> dict[str, float] | None:
+        """What `update` would answer for the running candle; nothing is remembered."""
+        if self._handle is None:
+            return Running(self._name, [*self._history, candle]).value
+        return self._named(self._handle.peek(*self._bar(candle)))
+
+    def _bar(self, candle: Candle) -> list[float]:
+        return [float(getattr(candle, name)) for name in self._indicator.inputs]
+
+    def _named(self, value: Any) -> dict[str, float]:
+        values = value if isinstance(value, tuple) else (value,)
+        return dict(zip(self._indicator.outputs, map(float, values), strict=True))

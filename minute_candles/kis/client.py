@@ -1,0 +1,251 @@
+"""The only room that asks KIS for quotes: paced, retried, typed errors; answers raw rows as KIS sent them.
+
+Sources: kis_api.md §3 (errors), §4 (limits), §5–§8 (endpoints). What the rows mean is told in candles.py.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol
+
+from minute_candles.config.settings import Settings
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import RateLimited, TokenRefused
+from minute_candles.kis.http import (
+    INSISTS,
+    TokenExpired,
+    Transient,
+    Unreachable,
+    Waiting,
+    exchange,
+    new_session,
+    outage,
+    patiently,
+)
+from minute_candles.kis.shared_call_limiter import Limiter, limiter_of
+from minute_candles.kis.shared_state import Shared
+
+_QUOTES = "/uapi/domestic-stock/v1/quotations"
+MOST_DAYS = 100
+"""Rows a daily answer holds at most; 100 calendar days never hold more trading days."""
+TRUSTED_SKEW = timedelta(seconds=2)
+"""So far the clocks of host and KIS may differ: the `Date` header knows whole seconds."""
+_JUMP = timedelta(seconds=30)
+"""No answer is delayed by so much: this host's clock was set, what was measured before counts no longer."""
+_OUTAGE_SECONDS = 120
+"""Every call has failed for this long: more symbols would fail alike."""
+_TOKEN_TRIES = 5
+_log = logging.getLogger("minute_data")
+
+
+class TokenSource(Protocol):
+    """Who hands out the key's token (`kis_token.TokenCache`)."""
+
+    def get(self) -> str: ...
+    def renew(self, refused: str) -> str: ...
+    def reissue(self, refused: str) -> str: ...
+
+
+class KisClient:
+    """KIS's quotation endpoints for one key. Thread-safe; every call waits for its slot of the shared budget."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        token: TokenSource,
+        limiter: Limiter,
+        clock: Clock,
+        *,
+        hurried: bool = False,
+        connections: int = 16,
+    ) -> None:
+        self._hurried = hurried
+        self._settings, self._token, self._limiter, self._clock = settings, token, limiter, clock
+        self._session = new_session(settings.base_url, connections)
+        self._lock, self._waiting, self._refused = threading.Lock(), Waiting(), ""
+        self._answered_at, self._failing_since = float("-inf"), float("inf")
+        self.calls = 0
+        """Requests sent so far, repeats included."""
+        self._skews: deque[timedelta] = deque(maxlen=20)
+
+    @classmethod
+    def of(
+        cls, settings: Settings, token: TokenSource, clock: Clock, *, urgent: bool = False, connections: int = 16,
+        shared: Shared | None = None,
+    ) -> "KisClient":  # fmt: skip
+        """The client of these settings: the call budget is shared through a file beside the token's, or `shared`."""
+        limiter = limiter_of(settings, clock, urgent=urgent, shared=shared)
+        return cls(settings, token, limiter, clock, hurried=urgent, connections=connections)
+
+    def listen(self, hear: Callable[[Any], None]) -> None:
+        """Hand every answer (a `requests.Response`) to `hear`, too, before it is judged."""
+        self._session.hooks["response"].append(lambda answer, **_: hear(answer))
+
+    def past_minutes(self, symbol: str, last: datetime) -> list[Any]:
+        """≤ 120 one-minute rows at and before `last` (KST), newest first; they may run into earlier days (§6)."""
+        return self._rows(
+            "inquire-time-dailychartprice",
+            "FHKST03010230",
+            FID_COND_MRKT_DIV_CODE="J",
+            FID_INPUT_ISCD=symbol,
+            FID_INPUT_HOUR_1=f"{last:%H%M%S}",
+            FID_INPUT_DATE_1=f"{last:%Y%m%d}",
+            FID_PW_DATA_INCU_YN="N",
+            FID_FAKE_TICK_INCU_YN="",
+        )
+
+    def today_minutes(self, symbol: str, last: datetime) -> list[Any]:
+        """≤ 30 one-minute rows of today at and before `last` (KST), newest first; never ask beyond now (§5)."""
+        return self._rows(
+            "inquire-time-itemchartprice",
+            "FHKST03010200",
+            FID_ETC_CLS_CODE="",
+            FID_COND_MRKT_DIV_CODE="J",
+            FID_INPUT_ISCD=symbol,
+            FID_INPUT_HOUR_1=f"{last:%H%M%S}",
+            FID_PW_DATA_INCU_YN="N",
+        )
+
+    def daily(self, symbol: str, first: date, last: date, *, adjusted: bool = False) -> list[Any]:
+        """Daily rows from `first` to `last`, unadjusted unless told, a call for every hundred days (§7)."""
+        rows: list[Any] = []
+        while first <= last:
+            until = min(last, first + timedelta(days=MOST_DAYS - 1))
+            rows += self._rows(
+                "inquire-daily-itemchartprice",
+                "FHKST03010100",
+                FID_COND_MRKT_DIV_CODE="J",
+                FID_INPUT_ISCD=symbol,
+                FID_INPUT_DATE_1=f"{first:%Y%m%d}",
+                FID_INPUT_DATE_2=f"{until:%Y%m%d}",
+                FID_PERIOD_DIV_CODE="D",
+                FID_ORG_ADJ_PRC="0" if adjusted else "1",
+            )
+            first = until + timedelta(days=1)
+        return rows
+
+    def holidays(self, first: date) -> list[Any]:
+        """About thirty days from `first`: `bass_dt`, `opnd_yn`; real keys only, at most once a day (§8)."""
+        day = f"{first:%Y%m%d}"
+        return self._rows("chk-holiday", "CTCA0903R", field="output", BASS_DT=day, CTX_AREA_FK="", CTX_AREA_NK="")
+
+    @property
+    def skew(self) -> timedelta:
+        """KIS's clock minus this host's, to a second: the least delayed of the last answers' `Date` headers."""
+        return max(self._skews, default=timedelta(0))
+
+    def clock_trouble(self) -> str:
+        """What is wrong with this host's clock and what to do; "" while it agrees with KIS's."""
+        seconds = self.skew.total_seconds()
+        if abs(seconds) <= TRUSTED_SKEW.total_seconds():
+            return ""
+        side = "느립니다" if seconds > 0 else "빠릅니다"
+        how = "시간 동기화(NTP)를 켜세요 (예: timedatectl set-ntp true)."
+        return f"이 컴퓨터의 시계가 KIS보다 {abs(seconds):.0f}초 {side}. {how}"
+
+    def token(self) -> str:
+        """The token, asked for now: a refused key shows before anything else is done."""
+        return self._token.get()
+
+    def _rows(self, path: str, tr_id: str, *, field: str = "output2", **params: str) -> list[Any]:
+        """The answer's rows. Raises `SourceError` (this call failed), `Outage`, or a refusal of the key."""
+
+        def call() -> list[Any]:
+            body = self._with_token(path, tr_id, params)
+            rows = body.get(field)
+            if not isinstance(rows, list):
+                raise Transient(f"KIS의 답에 {field} 목록이 없습니다.")
+            return [row for row in rows if row != {}]  # padding
+
+        began = self._clock.time()
+        try:
+            return patiently(
+                call, self._clock, reachable=self._ever_answered, hurried=self._hurried, waiting=self._waiting
+            )
+        except RateLimited as error:
+            raise outage(error, self._settings.base_url) from error
+        except Transient as error:
+            if self._is_outage(error, began):
+                raise outage(error, self._settings.base_url) from error
+            raise
+
+    def _ever_answered(self) -> bool:
+        return self._answered_at > float("-inf")
+
+    def _is_outage(self, error: Transient, began: float) -> bool:
+        """Whether it is not this call alone: nobody reached KIS since it began, or all have failed for minutes."""
+        if isinstance(error, Unreachable):
+            return self._answered_at <= began
+        return self._clock.time() - self._failing_since > _OUTAGE_SECONDS
+
+    def _with_token(self, path: str, tr_id: str, params: dict[str, str]) -> dict[str, Any]:
+        """One paced call; an expired token is renewed and the call repeated.
+
+        One that stays refused, though it was just issued, is waited for once more: somebody may have revoked it (§3).
+        """
+        token = self._token.get()
+        for left in reversed(range(_TOKEN_TRIES)):
+            try:
+                return self._send(path, tr_id, params, token)
+            except TokenExpired as error:
+                self._tell_of_token(token, error)
+                refused = token
+                if left > 1:
+                    token = self._token.renew(refused=refused)
+                    self._clock.sleep(1.0 if token == refused else 0.0)
+                elif left == 1:
+                    token = self._token.reissue(refused=refused)
+        raise TokenRefused(INSISTS)
+
+    def _tell_of_token(self, refused: str, error: TokenExpired) -> None:
+        """Once a token, however many threads hold it."""
+        with self._lock:
+            news, self._refused = refused != self._refused, refused
+        _log.log(logging.INFO if news else logging.DEBUG, "🔑 %s 토큰을 갱신합니다.", error)
+
+    def _send(self, path: str, tr_id: str, params: dict[str, str], token: str) -> dict[str, Any]:
+        self._limiter.wait()
+        with self._lock:
+            self.calls += 1
+        try:
+            body, date_header = exchange(
+                self._session,
+                "GET",
+                f"{self._settings.base_url}{_QUOTES}/{path}",
+                self._settings.env,
+                params=params,
+                headers=self._headers(tr_id, token),
+            )
+        except RateLimited:
+            self._limiter.slow_down()
+            raise
+        except Transient:
+            self._failing_since = min(self._failing_since, self._clock.time())
+            raise
+        self._answered_at, self._failing_since = self._clock.time(), float("inf")
+        self._waiting.end()
+        self._compare_clocks(date_header)
+        return body
+
+    def _headers(self, tr_id: str, token: str) -> dict[str, str]:
+        return {
+            "authorization": f"Bearer {token}",
+            "appkey": self._settings.app_key,
+            "appsecret": self._settings.app_secret,
+            "tr_id": tr_id,
+            "tr_cont": "",
+            "custtype": "P",
+            "content-type": "application/json; charset=utf-8",
+        }
+
+    def _compare_clocks(self, date_header: str) -> None:
+        try:
+            skew = parsedate_to_datetime(date_header) - self._clock.now()
+        except (ValueError, TypeError, OverflowError):
+            return  # no Date header, or not a date: nothing to compare
+        if abs(skew - self.skew) > _JUMP:
+            self._skews.clear()
+        self._skews.append(skew)

@@ -1,0 +1,146 @@
+"""KIS's WebSocket: registered once, read for hours, and when it is lost patiently opened again (kis_websocket.md).
+
+    socket = KisSocket(settings, Approval(settings, clock), clock, ears)
+    Thread(target=socket.run, args=(symbols,), daemon=True).start()      … socket.stop()
+
+KIS blocks who connects too often: between two sessions pass 1 → 60 s, a short time again only after data have come for
+a while. One session a key: a lock beside the token file. The event loop lives in the thread of `run`, session by
+session (socket_session.py).
+"""
+
+import asyncio
+import logging
+import random
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from minute_candles.config.settings import Settings
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import MinuteDataError, Stopped
+from minute_candles.core.extras import extra
+from minute_candles.kis.approval import Approval
+from minute_candles.kis.ws_session import Cut, Ears, Known, Pace, SocketSession
+
+REAL, VTS = Pace(), Pace(gap=0.5)
+_STOPPED = "중지 요청을 받았습니다."
+_log = logging.getLogger("minute_data")
+
+
+class KisSocket:
+    """One session at a time for one key. `stop` may be called by any thread. Raises `ConfigError` without websockets.
+    """
+
+    def __init__(
+        self, settings: Settings, approval: Approval, clock: Clock, ears: Ears, pace: Pace | None = None
+    ) -> None:
+        extra("websockets", "실시간 스트림")
+        self._settings, self._approval, self._clock = settings, approval, clock
+        self._ears, self._pace = replace(ears, hear=self._hear), pace or (REAL if settings.env == "real" else VTS)
+        self._pass_on = ears.hear
+        self._stopping = threading.Event()
+        self._session: SocketSession | None = None
+        self._lost = False
+        self.known = Known()
+        self.connects = 0
+
+    @property
+    def registered(self) -> int:
+        """Symbols that the running session is told of."""
+        session = self._session
+        return len(session.registered) if session else 0
+
+    def run(self, symbols: Sequence[str]) -> None:
+        """Listen to these symbols until `stop`."""
+        import filelock
+
+        lock = filelock.FileLock(f"{self._settings.token_file}.stream.lock", timeout=0, thread_local=False)
+        with suppress(Stopped):
+            self._take(lock)
+            try:
+                self._sessions(symbols)
+            finally:
+                lock.release()
+
+    def stop(self) -> None:
+        """End the session with a clean close."""
+        self._stopping.set()
+        if session := self._session:
+            session.stop()
+
+    def _take(self, lock: Any) -> None:
+        """The lock of the key. Raises `Stopped`."""
+        import filelock
+
+        while True:
+            try:
+                lock.acquire()
+                return
+            except filelock.Timeout:
+                self._tell("이 컴퓨터의 다른 프로그램이 같은 키로 스트림을 쓰고 있습니다")
+            except OSError as error:
+                self._tell(f"토큰 폴더에 쓸 수 없습니다 ({error.strerror})")
+            self._rest(self._pace.in_use)
+
+    def _sessions(self, symbols: Sequence[str]) -> None:
+        """One after another. Raises `Stopped`."""
+        failures, renewed = 0, False
+        while True:
+            session = self._session = SocketSession(
+                self._settings.wings.ws_url, symbols, self.known, self._clock, self._ears, self._pace
+            )
+            cut = self._hold(session)
+            self._session = None
+            if session.lived >= self._pace.lived:
+                failures, renewed = 0, False
+            failures += 1
+            if cut.is_bad_key and not renewed:
+                self._approval.forget()
+                renewed = True
+            if failures > 1 or cut.least:
+                self._tell(cut.reason)
+            pause = min(self._pace.most, self._pace.first * 2.0 ** min(failures - 1, 9))
+            self._rest(max(pause, cut.least) * random.uniform(1.0, 1.5))
+
+    def _hold(self, session: SocketSession) -> Cut:
+        """Why it ended. Raises `Stopped`."""
+        from websockets.exceptions import WebSocketException
+
+        self.connects += 1
+        try:
+            key = self._approval.get()
+            self._check()
+            asyncio.run(session.attend(key))
+        except Cut as cut:
+            return cut
+        except Stopped:
+            raise
+        except MinuteDataError as error:
+            return Cut(str(error))
+        except (OSError, EOFError, ImportError, WebSocketException) as error:  # ImportError: a SOCKS proxy
+            return Cut(f"연결이 끊겼습니다 ({type(error).__name__})")  # its text may quote what was sent
+        except Exception as error:  # a thread's boundary: whatever it was, the rounds go on and so must this
+            _log.warning("⚠️ 스트림: 예상하지 못한 오류 %s", type(error).__name__, exc_info=error)
+            return Cut(f"예상하지 못한 오류 {type(error).__name__}")
+        raise Stopped(_STOPPED)
+
+    def _hear(self, records: list[list[str]]) -> None:
+        if self._lost:
+            self._tell("")
+        self._pass_on(records)
+
+    def _tell(self, problem: str) -> None:
+        self._lost = bool(problem)
+        self._ears.tell(problem)
+
+    def _rest(self, seconds: float) -> None:
+        """Raises `Stopped`."""
+        until = self._clock.time() + seconds
+        while (left := until - self._clock.time()) > 0:
+            self._check(min(left, self._pace.look / 10))
+
+    def _check(self, seconds: float = 0.0) -> None:
+        if self._stopping.wait(seconds):
+            raise Stopped(_STOPPED)

@@ -1,0 +1,203 @@
+"""One session on KIS's WebSocket: open, register, read, watch, close (kis_websocket.md §2–§4).
+
+It ends by a `Cut`, by an exception of the library, or because a stop was asked for; how it goes on is told in
+websocket.py. Nothing that waits may be done in an ear: it is called from the event loop.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from minute_candles.config.addresses import is_loopback
+from minute_candles.core.clock import Clock
+from minute_candles.kis import ws_frames as frames
+from minute_candles.kis.ws_frames import Answer, Verdict
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
+
+PATH = "/tryitout"
+MOST = 41
+"""Registrations of a key, where KIS tells of no lower limit (OPSP0008)."""
+LARGEST_FRAME = 2**23
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds. `gap` = between two registrations; `first` to `most` = before another connection; `in_use` = at least,
+    where another session holds the key; `silence` = without any frame, or without data while data are expected;
+    `lived` = data for so long make a session a good one; `retry` = before a symbol is asked for once more."""
+
+    gap: float = 0.05
+    first: float = 1.0
+    most: float = 60.0
+    in_use: float = 60.0
+    silence: float = 90.0
+    lived: float = 20.0
+    retry: float = 60.0
+    look: float = 1.0
+
+
+@dataclass
+class Ears:
+    """Who listens. `hear` the records of a frame; `each_second` comes each second of a session; `tell` why nothing is
+    heard, at each further try again, and "" when data come; `expects_data` whether silence is a fault now."""
+
+    hear: Callable[[list[list[str]]], None]
+    tell: Callable[[str], None] = lambda problem: None
+    each_second: Callable[[], None] = lambda: None
+    expects_data: Callable[[], bool] = lambda: False
+
+
+@dataclass
+class Cut(Exception):  # noqa: N818 - not an error: every session ends by one
+    """Why a session is over; `least` = seconds to stay away."""
+
+    reason: str
+    least: float = 0.0
+    is_bad_key: bool = False
+
+
+@dataclass
+class Known:
+    """What KIS has told of this key, beyond a session: how many symbols it takes, and which it never will."""
+
+    limit: int = MOST
+    refused: set[str] = field(default_factory=set)
+
+
+class SocketSession:
+    """One connection. `stop` may be called by any thread, everything else is the event loop's."""
+
+    def __init__(self, url: str, symbols: Sequence[str], known: Known, clock: Clock, ears: Ears, pace: Pace) -> None:
+        self._url = url if urlsplit(url).path.strip("/") else url + PATH
+        self._symbols, self._known, self._clock, self._ears, self._pace = symbols, known, clock, ears, pace
+        self.began = self._heard_at = clock.time()
+        self.data_at = 0.0
+        self.registered: set[str] = set()
+        self._later: dict[str, float] = {}
+        self._asked: dict[str, None] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._over, self._stopped = asyncio.Event(), False
+
+    @property
+    def lived(self) -> float:
+        """Seconds from its begin to the last data."""
+        return max(0.0, self.data_at - self.began)
+
+    def stop(self) -> None:
+        """End with a clean close: a slot that is left behind stays taken for minutes."""
+        self._stopped = True
+        if self._loop:
+            with suppress(RuntimeError):  # it has just ended by itself
+                self._loop.call_soon_threadsafe(self._over.set)
+
+    async def attend(self, key: str) -> None:
+        """Returns when a stop was asked for. Raises `Cut`, `OSError`, `WebSocketException`."""
+        from websockets.asyncio.client import connect
+
+        self._loop = asyncio.get_running_loop()
+        if self._stopped:
+            return
+        async with connect(
+            self._url, ping_interval=None, compression=None, close_timeout=1, open_timeout=10, max_size=LARGEST_FRAME,
+            proxy=None if is_loopback(urlsplit(self._url).hostname or "") else True, logger=_nobody(),
+        ) as socket:  # fmt: skip
+            self.began = self._heard_at = self._clock.time()
+            try:
+                await _until_one_ends(self._read(socket), self._register(socket, key), self._watch(), self._over.wait())
+            finally:
+                await socket.close()  # the library would close with 1011 where we leave by an exception
+
+    async def _read(self, socket: "ClientConnection") -> None:
+        """Bytes, decoded with replacement: a strict client answers undecodable ones with a close KIS never heeds."""
+        while True:
+            text = (await socket.recv(decode=False)).decode(errors="replace")
+            self._heard_at = self._clock.time()
+            if records := frames.records(text):
+                self.data_at = self._heard_at
+                self._ears.hear(records)
+            elif said := frames.answer(text):
+                if said.verdict is Verdict.PINGPONG:
+                    await socket.send(text)
+                else:
+                    self._judge(said)
+
+    def _judge(self, said: Answer) -> None:
+        """Act on an answer to a registration; one that names no symbol is about the first not answered. Raises `Cut`.
+        """
+        symbol = said.symbol or next(iter(self._asked), "")
+        self._asked.pop(symbol, None)
+        match said.verdict:
+            case Verdict.TAKEN if symbol:
+                self.registered.add(symbol)
+            case Verdict.FULL:
+                self._known.limit = len(self.registered)
+                if not self.registered:
+                    raise Cut(f"KIS가 등록을 하나도 받지 않습니다 ({said.code})", self._pace.in_use)
+            case Verdict.LATER if symbol:
+                self._later[symbol] = self._clock.time() + self._pace.retry
+            case Verdict.NEVER if symbol:
+                self._known.refused.add(symbol)
+            case Verdict.BAD_KEY:
+                raise Cut(f"KIS가 승인 키를 거절합니다 ({said.code})", is_bad_key=True)
+            case Verdict.IN_USE:
+                text = f"같은 키의 다른 WebSocket이 KIS에 연결되어 있습니다 ({said.code})"
+                raise Cut(text, self._pace.in_use)
+            case Verdict.LATER | Verdict.NEVER:
+                raise Cut(f"KIS가 요청을 거절합니다 ({said.code})", self._pace.in_use)
+
+    async def _register(self, socket: "ClientConnection", key: str) -> None:
+        """Each symbol in its turn, as far as KIS takes them; those it could not take just now once more, later."""
+        for symbol in self._symbols:
+            if len(self.registered) < self._known.limit and symbol not in self._known.refused:
+                await self._ask(socket, key, symbol)
+        while True:
+            await asyncio.sleep(self._pace.look)
+            now = self._clock.time()
+            for symbol in [symbol for symbol, due in self._later.items() if due <= now]:
+                del self._later[symbol]
+                await self._ask(socket, key, symbol)
+
+    async def _ask(self, socket: "ClientConnection", key: str, symbol: str) -> None:
+        self._asked[symbol] = None
+        await socket.send(frames.registration(key, symbol))
+        await asyncio.sleep(self._pace.gap)
+
+    async def _watch(self) -> None:
+        """A dead socket gives no sign: silence does. Raises `Cut`."""
+        expected_since, silence = self.began, self._pace.silence
+        while True:
+            await asyncio.sleep(self._pace.look)
+            now = self._clock.time()
+            if not self._ears.expects_data():
+                expected_since = now
+            self._ears.each_second()
+            if now - self._heard_at > silence:
+                raise Cut(f"{silence:.0f}초 동안 아무 소식도 없습니다")
+            if now - max(self.data_at, expected_since) > silence:
+                raise Cut(f"{silence:.0f}초 동안 체결이 오지 않습니다")
+
+
+async def _until_one_ends(*works: Coroutine[Any, Any, Any]) -> None:
+    """Run them side by side until the first one ends; what it raises is raised, the others are cancelled."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _nobody() -> logging.Logger:
+    """A logger that drops all: at DEBUG the library prints every frame, the approval key with it."""
+    quiet = logging.Logger("unheard")
+    quiet.disabled = True
+    return quiet

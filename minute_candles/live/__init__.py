@@ -1,0 +1,1 @@
+"""Keep the present: service, schedule, rounds, poller, stream, end of day."""

@@ -1,0 +1,1 @@
+"""The WebSocket stream beside the rounds: ingest and the REST cross-check."""

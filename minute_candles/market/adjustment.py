@@ -1,0 +1,84 @@
+"""Factors of split-adjusted prices, from KIS's daily candles told both ways (FID_ORG_ADJ_PRC 1 and 0). Pure.
+
+    adjusted price = stored price × numerator / denominator, adjusted volume = stored volume × denominator / numerator
+
+KIS rounds adjusted prices to whole KRW, so a day tells its factor only within a band; days whose bands meet share one
+factor: the simplest fraction in all of them (1/50 of a 50-for-1 split, 1 where nothing was adjusted).
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from fractions import Fraction
+from typing import NamedTuple
+
+from minute_candles.market.daily import DailyAnswer, DailyCandle
+
+
+class Factor(NamedTuple):
+    """What the prices of these days (both included) are multiplied by."""
+
+    first: date
+    last: date
+    numerator: int
+    denominator: int
+
+    @property
+    def ratio(self) -> Fraction:
+        return Fraction(self.numerator, self.denominator)
+
+
+class _Band(NamedTuple):
+    low: Fraction
+    high: Fraction
+
+    def met(self, other: "_Band") -> "_Band | None":
+        low, high = max(self.low, other.low), min(self.high, other.high)
+        return _Band(low, high) if low < high else None
+
+
+def factors(raw: DailyAnswer, adjusted: DailyAnswer, first: date, last: date) -> list[Factor]:
+    """The factors of the days from `first` to `last`, ascending, without a gap; [] where nothing can be told."""
+    found: list[tuple[date, _Band]] = []
+    for day in sorted(raw.keys() & adjusted.keys()):
+        before, after = raw[day], adjusted[day]
+        band = _band(before, after) if before and after else None
+        if band is None or not first <= day <= last:
+            continue
+        joined = found[-1][1].met(band) if found else None
+        if joined:
+            found[-1] = (found[-1][0], joined)
+        else:
+            found.append((day, band))
+    if not found:
+        return []
+    starts = [first, *(day for day, _ in found[1:])]
+    ends = [*(day - timedelta(days=1) for day in starts[1:]), last]
+    ratios = [simplest(*band) for _, band in found]
+    spans = zip(starts, ends, ratios, strict=True)
+    return [Factor(start, end, ratio.numerator, ratio.denominator) for start, end, ratio in spans]
+
+
+def _band(raw: DailyCandle, adjusted: DailyCandle) -> _Band | None:
+    """Where the factor lies, whichever way KIS rounds to whole KRW."""
+    pairs = [(told, price) for told, price in zip(adjusted[:4], raw[:4], strict=True) if price > 0]
+    if not pairs:
+        return None
+    low = max(Fraction(max(told - 1, 0), price) for told, price in pairs)
+    high = min(Fraction(told + 1, price) for told, price in pairs)
+    return _Band(low, high) if low < high else None
+
+
+def simplest(low: Fraction, high: Fraction) -> Fraction:
+    """The fraction with the smallest denominator strictly between two others (0 ≤ low < high)."""
+    whole = low.numerator // low.denominator
+    if whole + 1 < high:
+        return Fraction(whole + 1)
+    if low == whole:
+        return whole + Fraction(1, (1 / (high - whole)).__floor__() + 1)
+    return whole + 1 / simplest(1 / (high - whole), 1 / (low - whole))
+
+
+def splits(found: Sequence[Factor]) -> Iterable[tuple[date, Fraction]]:
+    """The days on which the factor changes, and how many shares one became: 50 for a 50-for-1 split."""
+    for before, after in zip(found, found[1:], strict=False):
+        yield after.first, after.ratio / before.ratio

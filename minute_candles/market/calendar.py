@@ -1,0 +1,198 @@
+"""When the Korean exchange trades: trading days and regular sessions, KST. Pure: no clock, no I/O.
+
+Holidays come from the package `holidays` (XKRX), right on every date tried (kis_api.md §10); what it cannot know is
+told here: the CSAT day (수능, one hour later), the first trading day of the year (opens at 10:00), and what the user or
+KIS itself corrects (`closed`, `opened`).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from functools import cache
+
+from minute_candles.core.kst import KST
+
+CSAT_DAYS = frozenset({date(2024, 11, 14), date(2025, 11, 13), date(2026, 11, 19)})
+LATE_PRINTS = timedelta(minutes=10)
+"""A closing auction may print minutes after the close (15:32 on 2026-08-13, kis_api.md §6)."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """A regular session: `open` ≤ t < `end` belongs to it, `end` = close + 10 minutes; aware KST."""
+
+    day: date
+    open: datetime
+    close: datetime
+    csat: bool = False
+    believed: bool = False
+    """Whether the hours are not announced but seen in the rows themselves."""
+    listed: bool = False
+    """Whether it is a CSAT day that is known here; another was announced by the user, or seen in the rows."""
+
+    @property
+    def end(self) -> datetime:
+        """From here on the session is closed: every window of the day is over, the past TR is final."""
+        return self.close + LATE_PRINTS
+
+    @property
+    def first_label(self) -> datetime:
+        """The earliest label that may belong to it: on a past CSAT day labels 09:59–16:29 were seen (kis_api.md §6)."""
+        return self.open - timedelta(minutes=1) if self.csat else self.open
+
+    @property
+    def before_ten(self) -> tuple[datetime, datetime]:
+        """The minutes in which an ordinary day trades and one that opens at ten does not, naive KST, both included."""
+        nine = midnight(self.day) + timedelta(hours=9)
+        return nine, nine + timedelta(minutes=58)
+
+LATE_HOURS = "10:00~16:30에 거래된 날"
+BELIEVED_HOURS, ANNOUNCED_HOURS = f"예고 없이 {LATE_HOURS} (받은 행으로 알아냄)", f"{LATE_HOURS} (CSAT_DATES)"
+
+
+def by_other_hours(session: Session, note: str | None) -> bool:
+    """Whether a day was stored before anybody knew when it traded, or by hours that turned out wrong.
+
+    A day that minute_candles/market/calendar.py lists has no note: it was known from the start.
+    """
+    return not session.listed and (LATE_HOURS in (note or "")) != session.csat
+
+
+class TradingCalendar:
+    """Trading days and their sessions.
+
+    `csat_days` adds to the known CSAT days; in a year it names it replaces them (a CSAT day was postponed in 2017 and
+    2020). `closed` and `opened` overrule the package.
+    """
+
+    def __init__(
+        self, *, csat_days: Iterable[date] = (), closed: Iterable[date] = (), opened: Iterable[date] = ()
+    ) -> None:
+        told = frozenset(csat_days)
+        self._csat = told | {day for day in CSAT_DAYS if day.year not in {own.year for own in told}}
+        self._told: dict[date, dict[str, int]] = {}
+        self._doubted: set[date] = set()
+        self._closed = frozenset(closed)
+        self._opened = frozenset(opened)
+
+    def is_trading_day(self, day: date) -> bool:
+        if day in self._opened or day in self._closed:
+            return day in self._opened
+        return day.weekday() < 5 and day not in _holidays(day.year)
+
+    def session(self, day: date) -> Session:
+        """The regular session of a trading day."""
+        opens, closes = time(9), time(15, 30)
+        is_late = day in self._csat or self._runs_late(day)
+        if is_late:
+            opens, closes = time(10), time(16, 30)
+        elif self._is_first_of_year(day):
+            opens = time(10)
+        opened, closed = (datetime.combine(day, at, KST) for at in (opens, closes))
+        return Session(day, opened, closed, is_late, is_late and day not in self._csat, is_late and day in CSAT_DAYS)
+
+    def hear_hours(self, day: date, symbol: str, *, late: int) -> bool:
+        """What a symbol's rows tell of a day's hours; whether they are others now than before.
+
+        `late`: so many more times that it runs late (`runs_late`); 0: it traded before ten. Each symbol has a voice,
+        its last word. The day runs late where more symbols say so than not, and not one alone: two symbols told it
+        twice, or, where there is no other, one told it three times (law 13).
+        """
+        before, told = self._runs_late(day), self._told.setdefault(day, {})
+        told[symbol] = told.get(symbol, 0) + late if late else 0
+        if late:
+            self._doubted.add(day)
+        return self._runs_late(day) != before
+
+    def _runs_late(self, day: date) -> bool:
+        if day not in self._doubted:
+            return False
+        voices = list(self._told[day].values())
+        late = sum(times > 1 for times in voices)
+        return late > voices.count(0) and (late > 1 or max(voices) > 2)
+
+    def take_over(self, other: "TradingCalendar") -> None:
+        """What was seen in the rows outlives a calendar that is replaced."""
+        self._told, self._doubted = other._told, other._doubted
+
+    def _is_first_of_year(self, day: date) -> bool:
+        return day.month == 1 and not any(self.is_trading_day(date(day.year, 1, d)) for d in range(1, day.day))
+
+    def trading_days(self, first: date, last: date) -> list[date]:
+        """Every trading day from `first` to `last`, both included."""
+        return [day for day in _days(first, last) if self.is_trading_day(day)]
+
+    def last_closed(self, now: datetime) -> date:
+        """The newest trading day whose session is closed (close + 10 minutes has passed)."""
+        day = now.astimezone(KST).date()
+        while not (self.is_trading_day(day) and now >= self.session(day).end):
+            day -= timedelta(days=1)
+        return day
+
+    def next_session(self, now: datetime) -> Session:
+        """The session that runs now or the next one to come: the first whose end lies ahead."""
+        day = now.astimezone(KST).date()
+        while not (self.is_trading_day(day) and now < self.session(day).end):
+            day += timedelta(days=1)
+        return self.session(day)
+
+    def unlisted_csat_years(self, first: date, last: date) -> list[int]:
+        """Years whose CSAT day is unknown though the range touches mid-November."""
+        known = {day.year for day in self._csat}
+        touched = {day.year for day in _days(first, last) if day.month == 11 and 10 <= day.day <= 25}
+        return sorted(touched - known)
+
+
+def differing(plain: TradingCalendar, said: Mapping[date, bool]) -> dict[date, bool]:
+    """The days of which KIS says otherwise (day → whether the exchange opens) than this calendar."""
+    return {day: is_open for day, is_open in said.items() if is_open != plain.is_trading_day(day)}
+
+
+def told_calendar(csat_days: Iterable[date], said: Mapping[date, bool]) -> TradingCalendar:
+    """The calendar where KIS has the last word on the days it has spoken of."""
+    days = frozenset(csat_days)
+    wrong = differing(TradingCalendar(csat_days=days), said)
+    closed = [day for day, is_open in wrong.items() if not is_open]
+    return TradingCalendar(csat_days=days, closed=closed, opened=wrong.keys() - {*closed})
+
+
+def hours_seen(session: Session) -> str:
+    """What the user is told of a day whose hours the rows have changed, in Korean."""
+    if session.believed:
+        return f"{session.day}은 달력과 달리 10:00~16:30에 거래되는 날(수능일)로 보입니다. 받은 행을 따릅니다."
+    return f"{session.day}은 10시 전에 거래된 종목이 많아 다시 달력의 시간을 따릅니다."
+
+
+def runs_late(minutes: Sequence[datetime], session: Session) -> bool:
+    """Whether these minutes with a trade, naive KST and from the day's first on, are a CSAT day's nobody announced.
+
+    Nothing trades before ten o'clock (labels may be a minute early), and something does in the ten minutes in which an
+    ordinary day collects orders for its closing auction. The rows alone can tell: no answer that is asked for has KIS's
+    hours in it (captured: eight fields of output1, six of chk-holiday), and H0STMKO0 costs a registration a symbol.
+    The year's first session opens at ten without being late.
+    """
+    if session.csat or not minutes or session.open.hour == 10:
+        return False
+    closed = session.close.replace(tzinfo=None)
+    in_the_pause = any(closed - timedelta(minutes=9) <= minute < closed for minute in minutes)
+    return in_the_pause and minutes[0] > session.before_ten[1]
+
+
+def midnight(day: date) -> datetime:
+    """Its beginning, naive KST."""
+    return datetime.combine(day, time())
+
+
+@cache
+def _holidays(year: int) -> frozenset[date]:
+    """The exchange's holidays of a year, asked for by year.
+
+    The package's own lazy calendar, shared by threads, says "no holiday" while another thread still fills the year in.
+    """
+    import holidays  # 50 ms: only where a calendar is really asked
+
+    return frozenset(holidays.financial_holidays("XKRX", years=year, expand=False))
+
+
+def _days(first: date, last: date) -> Iterator[date]:
+    return (first + timedelta(days=n) for n in range((last - first).days + 1))

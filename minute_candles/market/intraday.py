@@ -1,0 +1,91 @@
+"""The running day: fresh minutes laid over what is stored, and the windows that follow (laws 3 and 5)."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from minute_candles.market.calendar import Session
+from minute_candles.market.candles import INTERVALS, Candle, Candles, aggregate, is_closed, window
+
+_MINUTE = timedelta(minutes=1)
+
+
+class Watermark(NamedTuple):
+    """How far a symbol's day is known; naive KST.
+
+    `read` is the minute that ran at the last visit, `traded` the last minute seen trading, `turnover` the day's so far
+    in KRW (None = not known: after a restart), `shown` the newest minute that KIS has shown, as a filler at least.
+    """
+
+    read: datetime
+    traded: datetime | None = None
+    turnover: int | None = None
+    shown: datetime | None = None
+
+    def back_to(self, session: Session) -> datetime:
+        """The minute from which on something may have traded unseen."""
+        if self.traded is None and self.turnover == 0:
+            return self.read - _MINUTE
+        return self.traded or session.open.replace(tzinfo=None)
+
+    def leads_to(self, minute: datetime, before: int, session: Session) -> bool:
+        """Whether nothing traded between what is known and `minute`, `before` which the day's turnover was so much."""
+        if self.turnover is None and self.traded is None:
+            return minute == session.open.replace(tzinfo=None)
+        return self.turnover == before
+
+
+def merged(
+    stored: Candles, fresh: Sequence[Candle], session: Session, now: datetime, due: Collection[int], since: datetime
+) -> Candles:
+    """The stored day from `since` on, fresh minutes laid over it, and the windows that follow. Pure.
+
+    A window is written anew when its minutes changed; a new one is added once it is closed and its interval is due.
+    """
+    minutes = {candle.timestamp: candle for candle in stored[1]}
+    changed = set()
+    for candle in fresh:
+        before = minutes.get(candle.timestamp)
+        if candle.timestamp >= since and (before is None or _is_better(candle, before, session)):
+            minutes[candle.timestamp] = candle
+            if before is None or (before[:6], before.vwap) != (candle[:6], candle.vwap):
+                changed.add(candle.timestamp)
+    ordered = [minutes[timestamp] for timestamp in sorted(minutes)]
+    result: Candles = {1: ordered}
+    for interval in INTERVALS[1:]:
+        touched = {window(timestamp, interval) for timestamp in changed}
+        result[interval] = _windows(ordered, stored[interval], interval, touched, session, now, interval in due)
+    return result
+
+
+def _is_better(fresh: Candle, stored: Candle, session: Session) -> bool:
+    """A proven candle is. An unproven one corrects what is not proven either, but no auction, which comes doubled.
+
+    The minute at the open can never be proven: there the newer one counts.
+    """
+    if fresh.turnover is not None:
+        return True
+    opened, closed = session.open.replace(tzinfo=None), session.close.replace(tzinfo=None)
+    return fresh[:6] != stored[:6] and fresh.timestamp < closed and (stored.vwap is None or fresh.timestamp <= opened)
+
+
+def _windows(
+    minutes: Sequence[Candle],
+    stored: Sequence[Candle],
+    interval: int,
+    touched: Collection[datetime],
+    session: Session,
+    now: datetime,
+    due: bool,
+) -> list[Candle]:
+    known = {candle.timestamp: candle for candle in stored}
+    for candle in aggregate(minutes, interval):
+        new = candle.timestamp not in known
+        if is_closed(candle.timestamp, interval, now, session) and (due if new else candle.timestamp in touched):
+            known[candle.timestamp] = candle
+    return [known[timestamp] for timestamp in sorted(known)]
+
+
+def floor(now: datetime) -> datetime:
+    """The start of the minute that runs at `now`, naive KST."""
+    return now.replace(second=0, microsecond=0, tzinfo=None)

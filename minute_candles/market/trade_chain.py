@@ -1,0 +1,227 @@
+"""From single trades to the running candle and the closed minute, proven by the chain (kis_websocket.md §6). Pure.
+
+Every record of H0STCNT0 is one execution and tells the day's volume and turnover after it. So two records follow each
+other without a gap exactly if the volume moved by the second one's shares and the turnover by its price × shares: the
+chain. A minute is proven if the chain runs unbroken from before it to the first trade after it; lost, doubled and
+swapped records all show, and where one does, the minute is left to REST.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+
+from minute_candles.market.calendar import Session
+from minute_candles.market.candles import CUT_BELOW, Candle, is_number, with_vwap
+
+MOST_AHEAD, LONGEST_AHEAD = 500, timedelta(seconds=2)
+"""Records ahead of a gap are kept for the one that is missing; then it is lost."""
+OFF_HOURS_CLASSES = ("1", "3")
+"""MARKET_CLS_CODE of the pre- and the after-market: none of theirs belongs into a minute of the session."""
+_MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
+
+
+class Tick(NamedTuple):
+    """One execution; `at` naive KST, KRW and shares, `all_volume`/`all_turnover` the day's with it.
+
+    `is_first` = nothing was traded before it in the session: the opening cross.
+    """
+
+    symbol: str
+    at: datetime
+    minute: datetime
+    price: int
+    volume: int
+    all_volume: int
+    all_turnover: int
+    is_first: bool
+    is_off_hours: bool
+
+
+class RunningMinute(NamedTuple):
+    """A symbol's minute as far as it is known; `is_whole`: its trades were heard from the first one on."""
+
+    symbol: str
+    candle: Candle
+    is_whole: bool
+
+
+class Proven(NamedTuple):
+    """The candle of a minute, and that nothing traded after it in the minutes before `through` (naive KST).
+
+    `before` and `turnover` are the day's turnover before and after it, KRW: who knows the day up to `before` knows it
+    up to `through`.
+    """
+
+    symbol: str
+    candle: Candle
+    through: datetime
+    before: int
+    turnover: int
+
+
+def read_tick(fields: Sequence[str]) -> Tick | None:
+    """A record of H0STCNT0, as wide as it may be; None where it cannot be one.
+
+    Fields by index (kis_websocket.md §1): fields may be empty, more may be appended, bytes may have been undecodable.
+    """
+    if len(fields) < 46:
+        return None
+    price, volume, all_volume, all_turnover = fields[2], fields[12], fields[13], fields[14]
+    clock, day = fields[1], fields[33]
+    numbers = (price, volume, all_volume, all_turnover, clock, day)
+    if not all(map(is_number, numbers)) or len(clock) != 6 or len(day) != 8:
+        return None
+    try:
+        minute, second = _minute(day, clock[:4]), int(clock[4:])
+        at = minute.replace(second=second)
+    except ValueError:
+        return None
+    shares, total = int(volume), int(all_volume)
+    if not (int(price) > 0 and 0 < shares <= total):
+        return None
+    market_class = fields[46] if len(fields) > 46 else ""
+    return Tick(
+        fields[0], at, minute, int(price), shares, total, int(all_turnover),
+        _is_first(fields, shares == total), market_class in OFF_HOURS_CLASSES,
+    )  # fmt: skip
+
+
+def _is_first(fields: Sequence[str], is_alone: bool) -> bool:
+    """The day's first trade: by its own price alone the open, high, low and average, and no other execution counted.
+
+    The opening cross is counted neither as bought nor as sold; off-hours trades before it are in the day's volume.
+    """
+    price = fields[2]
+    if not (price == fields[7] == fields[8] == fields[9] and fields[24] == fields[1]):
+        return False
+    return fields[6] == f"{price}.00" and (is_alone or fields[15] == fields[16] == "0")
+
+
+@lru_cache(maxsize=1024)
+def _minute(day: str, hour: str) -> datetime:
+    return datetime.strptime(day + hour, "%Y%m%d%H%M")
+
+
+class Chain:
+    """One symbol's session; trades go in as they come, proven minutes come out, oldest first."""
+
+    def __init__(self, symbol: str, session: Session) -> None:
+        self._symbol = symbol
+        self._first, self._end = session.open.replace(tzinfo=None), session.end.replace(tzinfo=None)
+        self._midnight = self._first.replace(hour=0, minute=0)
+        self._ahead: dict[int, Tick] = {}
+        self._volume = self._turnover = -1
+        self._minute = self._latest = datetime.min
+        self._before = -1
+        self._whole = self._mixed = self._told = False
+        self._open = self._high = self._low = self._close = self._traded = self._paid = 0
+
+    @property
+    def running(self) -> RunningMinute | None:
+        """The minute of the last trade that the chain holds."""
+        return RunningMinute(self._symbol, self._candle(), self._whole) if self._is_in_session() else None
+
+    def add(self, tick: Tick) -> Sequence[Proven]:
+        """The next record as it comes; the minutes that are proven now."""
+        before = tick.all_volume - tick.volume
+        if not self._midnight <= tick.minute < self._midnight + _DAY:
+            return ()
+        if before == self._volume and not self._ahead:
+            return self._link(tick)
+        if tick.all_volume <= self._volume:
+            return ()  # heard before, or too late
+        if self._volume < 0 or tick.is_first:
+            self._ahead.clear()
+            self._begin(tick)
+            return ()
+        self._ahead[before] = tick
+        return self._catch_up()
+
+    def confirm(self, minute: datetime, turnover: int) -> Sequence[Proven]:
+        """REST tells the day's turnover at the end of `minute`: where it is the chain's, nothing is missing there.
+
+        It proves the minute that the chain holds, or that a later one is known from its first trade on.
+        """
+        if minute < self._minute == self._latest and turnover == self._before:
+            self._whole = True
+        if minute < self._minute or turnover != self._turnover:
+            return ()
+        return self._closed(self._minute + _MINUTE)
+
+    def _catch_up(self) -> Sequence[Proven]:
+        """Link what waits ahead of a gap; a gap that stays is jumped: a new chain begins behind it."""
+        proven: list[Proven] = []
+        while self._ahead:
+            tick = self._ahead.pop(self._volume, None)
+            if tick:
+                proven += self._link(tick)
+            elif self._is_lost():
+                tick = self._ahead.pop(min(self._ahead))
+                if tick.all_volume > self._volume:
+                    self._begin(tick)
+            else:
+                break
+        return proven
+
+    def _is_lost(self) -> bool:
+        """Whether what is missing before these records has had time enough to come."""
+        if len(self._ahead) > MOST_AHEAD:
+            return True
+        moments = [tick.at for tick in self._ahead.values()]
+        return max(moments) - min(moments) > LONGEST_AHEAD
+
+    def _link(self, tick: Tick) -> Sequence[Proven]:
+        moved = tick.all_turnover - self._turnover
+        if tick.minute < self._minute or not _pays(tick, moved):
+            self._begin(tick)
+            return ()
+        if tick.minute == self._minute:
+            self._take(tick, moved)
+            return ()
+        proven = self._closed(tick.minute)
+        self._open_minute(tick, moved, is_whole=True)
+        return proven
+
+    def _begin(self, tick: Tick) -> None:
+        """A new chain: the minute it begins in is not known from its first trade on, but for the day's first."""
+        self._open_minute(tick, tick.price * tick.volume, is_whole=tick.is_first)
+
+    def _open_minute(self, tick: Tick, moved: int, *, is_whole: bool) -> None:
+        """`_before` is the day's turnover when the minute's first known trade came."""
+        self._whole, self._mixed = is_whole and tick.minute > self._latest, False
+        self._latest = max(self._latest, tick.minute)
+        self._minute, self._before = tick.minute, tick.all_turnover - moved
+        self._open = self._high = self._low = tick.price
+        self._traded = self._paid = 0
+        self._take(tick, moved)
+
+    def _take(self, tick: Tick, moved: int) -> None:
+        price = self._close = tick.price
+        if price > self._high:
+            self._high = price
+        elif price < self._low:
+            self._low = price
+        self._traded += tick.volume
+        self._paid += moved
+        self._volume, self._turnover, self._told = tick.all_volume, tick.all_turnover, False
+        self._mixed = self._mixed or tick.is_off_hours
+
+    def _is_in_session(self) -> bool:
+        return self._first <= self._minute < self._end
+
+    def _closed(self, through: datetime) -> Sequence[Proven]:
+        if self._told or self._mixed or not (self._whole and self._is_in_session()):
+            return ()
+        self._told = True
+        return (Proven(self._symbol, self._candle(), through, self._before, self._turnover),)
+
+    def _candle(self) -> Candle:
+        ohlcv = self._minute, self._open, self._high, self._low, self._close, self._traded
+        return with_vwap(ohlcv, self._paid)
+
+
+def _pays(tick: Tick, moved: int) -> bool:
+    """Whether this execution explains how the turnover moved; a cheap half-tick price is printed cut (§6)."""
+    paid = tick.price * tick.volume
+    return moved == paid or (tick.price < CUT_BELOW and paid < moved < paid + tick.volume)

@@ -1,0 +1,21 @@
+"""What a write changed, told after its commit to whoever listens: Redis, alerts. Pure."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import NamedTuple
+
+from minute_candles.market.candles import Candles
+
+
+class Stored(NamedTuple):
+    """The new or changed candles of a symbol-day, by interval; `status` is the day's now, `erased` rows went away."""
+
+    symbol: str
+    day: date
+    candles: Candles
+    erased: int
+    status: str | None
+
+
+Hear = Callable[[Stored], None]
+"""Must neither raise nor wait: the next write stands behind it (law 15)."""

@@ -1,0 +1,147 @@
+"""KIS's own calendar (chk-holiday) against the package `holidays`: asked once a day, remembered in a file, it wins.
+
+kis_api.md §8: real keys only, at most once a day; `opnd_yn` is the field to trust. But a day on which they disagree is
+decided by the market itself: whether a symbol that always trades does so a minute after the open.
+"""
+
+import logging
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from minute_candles.config.holiday_cache import remember, remembered
+from minute_candles.config.symbols_file import USUALLY_ACTIVE
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import MinuteDataError, SourceError, Stopped
+from minute_candles.kis.client import KisClient
+from minute_candles.market.calendar import Session, TradingCalendar, differing, told_calendar
+from minute_candles.market.candles import session_rows
+
+ASK_AGAIN = timedelta(hours=1)
+MOST_CORRECTIONS = 3
+"""A government adds a holiday or two at short notice; an answer that differs on more days is a fault of KIS."""
+ASK_MARKET = timedelta(minutes=1)
+"""After the open, and again after so long."""
+NOT_OPENED = timedelta(minutes=10)
+"""A market that has not traded so long after the open does not open that day."""
+_log = logging.getLogger("minute_data")
+
+
+class HolidayCheck:
+    """The trading calendar as KIS corrects it; the package's own as long as KIS has not been heard."""
+
+    def __init__(self, client: KisClient, clock: Clock, memory: Path, csat_days: Iterable[date]) -> None:
+        self._client, self._clock, self._memory, self._csat_days = client, clock, memory, frozenset(csat_days)
+        self._plain = TradingCalendar(csat_days=self._csat_days)
+        self._corrections: dict[date, bool] = differing(self._plain, remembered(memory, clock.now().date())[1])
+        self._heard: date | None = None
+        self._tried: datetime | None = None
+        self._decided: date | None = None
+        self._quoted: datetime | None = None
+        self.calendar = told_calendar(self._csat_days, self._corrections)
+
+    def refresh(self) -> None:
+        """Ask KIS unless it has answered today or was asked within the hour; `calendar` changes where it disagrees."""
+        now = self._clock.now()
+        if self._heard == now.date() or (self._tried and abs(now - self._tried) < ASK_AGAIN):
+            return
+        self._tried = now
+        opened = self._opened(now.date())
+        if opened is None:
+            return
+        self._heard = now.date()
+        wrong = differing(self._plain, opened)
+        for day in wrong.keys() - self._corrections.keys():
+            said = "개장" if wrong[day] else "휴장"
+            _log.warning("⚠️ %s: 내장 달력과 달리 KIS는 %s이라고 합니다. KIS를 따릅니다.", day, said)
+        if wrong != self._corrections:
+            self._corrections = wrong
+            self.calendar = told_calendar(self._csat_days, wrong)
+
+    def session_in_doubt(self, now: datetime) -> Session | None:
+        """Today's session, where package and KIS disagree whether there is one and the market has not decided yet."""
+        day = now.date()
+        if day not in self._corrections or self._decided == day:
+            return None
+        session = TradingCalendar(csat_days=self._csat_days, opened=[day]).session(day)
+        return session if now < session.end else None
+
+    def decide(self, now: datetime) -> None:
+        """Ask the market about a day in doubt, once a minute from its open on; `calendar` follows it."""
+        session = self.session_in_doubt(now)
+        if not session or now < session.open + ASK_MARKET or (self._quoted and now - self._quoted < ASK_MARKET):
+            return
+        self._quoted = now
+        trades = self._trades(session, now)
+        if trades is None or (not trades and now < session.open + NOT_OPENED):
+            return
+        self._decided = session.day
+        if trades != self.calendar.is_trading_day(session.day):
+            believed = "휴장이라고 했지만 거래되고 있습니다. 개장일로"
+            told = believed if trades else "개장이라고 했지만 거래가 없습니다. 휴장일로"
+            _log.warning("⚠️ %s: KIS는 %s 봅니다.", session.day, told)
+            self._correct(session.day, trades)
+
+    def _trades(self, session: Session, now: datetime) -> bool | None:
+        """Whether the market trades today; None where nobody answers."""
+        try:
+            return bool(session_rows(self._client.today_minutes(USUALLY_ACTIVE[0], now), session, lost=[]))
+        except Stopped:
+            raise
+        except MinuteDataError as error:
+            _log.debug("market not asked: %s", error)
+            return None
+
+    def _correct(self, day: date, is_open: bool) -> None:
+        """What the market says of a day outlives what KIS said."""
+        asked, opened = remembered(self._memory, day)
+        remember(self._memory, asked or day, opened | {day: is_open})
+        self._corrections = {one: told for one, told in self._corrections.items() if one != day}
+        if is_open != self._plain.is_trading_day(day):
+            self._corrections |= {day: is_open}
+        self.calendar = told_calendar(self._csat_days, self._corrections)
+
+    def _opened(self, today: date) -> dict[date, bool] | None:
+        """Date → whether the exchange opens, for the last and the coming weeks; None where KIS cannot be asked."""
+        try:
+            return open_days(self._client, self._memory, today, self._plain)
+        except Stopped:
+            raise
+        except TooDifferent as error:
+            _log.warning("⚠️ %s", error)
+        except MinuteDataError as error:
+            _log.info("ℹ️ KIS 휴장일을 확인하지 못해 내장 달력을 씁니다: %s", error)
+        return None
+
+
+class TooDifferent(SourceError):
+    """KIS contradicts the package on more days than a government changes."""
+
+
+def open_days(client: KisClient, memory: Path, today: date, plain: TradingCalendar) -> dict[date, bool]:
+    """Date → whether the exchange opens: what KIS has said today to whoever asked first, else asked and remembered.
+
+    Raises `TooDifferent` for an answer that is not believed, and what the call raises.
+    """
+    asked, opened = remembered(memory, today)
+    if asked == today:
+        return opened
+    told = parse_open_days(client.holidays(today))
+    if len(doubted := differing(plain, told)) > MOST_CORRECTIONS:
+        line = f"KIS의 휴장일 답이 내장 달력과 {len(doubted)}일이나 달라 믿지 않습니다. 내장 달력을 씁니다."
+        raise TooDifferent(line)
+    opened = {day: is_open for day, is_open in opened.items() if day < today} | told
+    remember(memory, today, opened)
+    return opened
+
+
+def parse_open_days(raws: Iterable[object]) -> dict[date, bool]:
+    """Date → whether the exchange opens; rows that cannot be read say nothing."""
+    found = {}
+    for raw in raws:
+        if isinstance(raw, dict) and raw.get("opnd_yn") in ("Y", "N"):
+            try:
+                found[datetime.strptime(str(raw.get("bass_dt")), "%Y%m%d").date()] = raw["opnd_yn"] == "Y"
+            except ValueError:
+                continue
+    return found

@@ -1,0 +1,1 @@
+"""Publish stored candles to Redis, and subscribe to them."""

@@ -1,0 +1,55 @@
+"""The small table of factors for split-adjusted prices, as KIS told them last; no stored price is touched."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from minute_candles.market.adjustment import Factor
+from minute_candles.storage.codec import day_of, marks, moment_of
+from minute_candles.storage.driver import Dialect, Run
+from minute_candles.storage.layout import read_columns
+
+TABLE = "stock_adjustment_factors"
+_DDL = f"""
+CREATE TABLE IF NOT EXISTS {TABLE} (
+    stock_symbol VARCHAR(20) NOT NULL,
+    first_date DATE NOT NULL,
+    last_date DATE NOT NULL,
+    numerator BIGINT NOT NULL,
+    denominator BIGINT NOT NULL,
+    asked_at DATETIME NOT NULL,
+    PRIMARY KEY (stock_symbol, first_date)
+)
+"""
+
+
+def keep(run: Run, dialect: Dialect, symbol: str, found: Sequence[Factor], now: datetime) -> None:
+    """Replace a symbol's factors: a split changes those of every earlier day. The table is made when it is missing."""
+    if not read_columns(run, dialect, TABLE):
+        run(_DDL if dialect == "sqlite" else f"{_DDL.rstrip()} ENGINE=InnoDB DEFAULT CHARSET=utf8mb4")
+    run(f"DELETE FROM {TABLE} WHERE stock_symbol = %s", symbol)
+    for factor in found:
+        run(f"INSERT INTO {TABLE} VALUES (%s, %s, %s, %s, %s, %s)", symbol, *factor, now.replace(microsecond=0))
+
+
+def read(run: Run, dialect: Dialect, symbol: str) -> list[Factor]:
+    """A symbol's factors, ascending; [] where KIS was never asked."""
+    if not read_columns(run, dialect, TABLE):
+        return []
+    rows = run(
+        f"SELECT first_date, last_date, numerator, denominator FROM {TABLE} WHERE stock_symbol = %s"
+        " ORDER BY first_date",
+        symbol,
+    )
+    return [Factor(day_of(row[0]), day_of(row[1]), int(row[2]), int(row[3])) for row in rows]
+
+
+def asked(run: Run, dialect: Dialect, symbols: Sequence[str]) -> dict[str, date]:
+    """The day on which KIS was asked about each, if ever: later splits are not in its factors."""
+    if not symbols or not read_columns(run, dialect, TABLE):
+        return {}
+    rows = run(
+        f"SELECT stock_symbol, MIN(asked_at) FROM {TABLE} WHERE stock_symbol IN ({marks(symbols)})"
+        " GROUP BY stock_symbol",
+        *symbols,
+    )
+    return {row[0]: moment_of(row[1]).date() for row in rows}

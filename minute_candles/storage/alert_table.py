@@ -1,0 +1,110 @@
+"""`stock_minute_alerts`: what was told, once a rule, symbol and window; and what volume is usual when.
+
+    table = db.open_alerts(settings.database, clock)
+    new = table.keep(alerts, clock.now())          # those that were not there yet
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, time, timedelta
+
+from minute_candles.market.candles import Candle
+from minute_candles.storage.connection import Link
+from minute_candles.storage.driver import Dialect, Run
+from minute_candles.storage.layout import NAMES, PRICES, read_columns
+from minute_candles.storage.reader import ALERTS, KeptAlert, View
+
+_OLDEST = datetime(2000, 1, 1)
+_COLUMNS = "rule_name, stock_symbol, minute_interval, timestamp, severity, message, value, created_at"
+_DDL = f"""
+CREATE TABLE IF NOT EXISTS {ALERTS} (
+    rule_name VARCHAR(60) NOT NULL,
+    stock_symbol VARCHAR(20) NOT NULL,
+    minute_interval VARCHAR(20) NOT NULL,
+    timestamp DATETIME NOT NULL,
+    severity VARCHAR(10) NOT NULL,
+    message VARCHAR(500) NOT NULL,
+    value DOUBLE NOT NULL,
+    created_at DATETIME NOT NULL,
+    PRIMARY KEY (timestamp, stock_symbol, minute_interval, rule_name)
+)
+"""
+
+
+class AlertTable(View):
+    """What the rules need: the candles, what volume is usual, and the table of what has fired. Raises `StoreError`.
+
+    `link` only reads, and so locks nobody out; `writer` keeps what has fired.
+    """
+
+    def __init__(self, link: Link, writer: Link) -> None:
+        super().__init__(link)
+        self._writer = writer
+
+    def keep(self, alerts: Sequence[KeptAlert], now: datetime) -> list[KeptAlert]:
+        """Write those that are not there yet; these. The table is made when it is missing."""
+        stamp = now.replace(microsecond=0, tzinfo=None)
+        self._writer.transaction(lambda run: _make_ready(run, self._writer.dialect))
+        return self._writer.transaction(lambda run: _keep(run, alerts, stamp))
+
+    def beside(self, symbol: str, interval: int, heard: Sequence[datetime], most: int) -> list[Candle]:
+        """The newest `most` candles until the end of the day of `heard` (starts, ascending) that are not among them.
+
+        The last one of the session before is among these, even if the others do not reach back so far.
+        """
+        midnight = datetime.combine(heard[0].date(), time())
+        newest = self.candles(symbol, interval, _OLDEST, midnight + timedelta(days=1), most - 1, but=heard)
+        if newest and newest[0].timestamp < midnight:
+            return newest
+        return self.candles(symbol, interval, _OLDEST, midnight - timedelta(minutes=1), 1) + newest
+
+    def usual_volume(self, symbol: str, interval: int, sessions: int, before: datetime) -> dict[time, float]:
+        """Mean volume by the start of the window over the last sessions before `before` that have any candle."""
+        day, clock = ("date", "time") if self._link.dialect == "sqlite" else ("DATE", "TIME")
+        oldest = before - timedelta(days=2 * sessions + 30)
+        where = (
+            f"FROM {PRICES}{self._shape.hint} WHERE stock_symbol = %s AND minute_interval = %s"
+            " AND timestamp < %s AND timestamp >= %s"
+        )
+        days = self._rows(
+            f"SELECT DISTINCT {day}(timestamp) AS day {where} ORDER BY day DESC LIMIT %s",
+            symbol, NAMES[15], before, oldest, sessions,
+        )  # fmt: skip
+        if not days:
+            return {}
+        sums = self._rows(
+            f"SELECT {clock}(timestamp), SUM(volume) {where} GROUP BY {clock}(timestamp)",
+            symbol, NAMES[interval], before, str(days[-1][0]) + " 00:00:00",
+        )  # fmt: skip
+        return {_time(told): int(volume) / len(days) for told, volume in sums}
+
+    def close(self) -> None:
+        super().close()
+        self._writer.close()
+
+
+def _make_ready(run: Run, dialect: Dialect) -> None:
+    if not read_columns(run, dialect, ALERTS):
+        run(_DDL if dialect == "sqlite" else f"{_DDL.rstrip()} ENGINE=InnoDB DEFAULT CHARSET=utf8mb4")
+
+
+def _keep(run: Run, alerts: Sequence[KeptAlert], now: datetime) -> list[KeptAlert]:
+    new = []
+    for alert in alerts:
+        key = alert.rule, alert.symbol, NAMES[alert.interval], alert.timestamp
+        known = run(
+            f"SELECT 1 FROM {ALERTS} WHERE rule_name = %s AND stock_symbol = %s AND minute_interval = %s"
+            " AND timestamp = %s",
+            *key,
+        )
+        if not known:
+            run(
+                f"INSERT INTO {ALERTS} ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                *key, alert.severity, alert.text[:500], repr(alert.value), now,
+            )  # fmt: skip
+            new.append(alert)
+    return new
+
+
+def _time(value: timedelta | str) -> time:
+    """MySQL hands a TIME out as the time since midnight."""
+    return time.fromisoformat(value) if isinstance(value, str) else (datetime.min + value).time()

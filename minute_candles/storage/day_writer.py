@@ -1,0 +1,161 @@
+"""One symbol-day rewritten inside a transaction: read and locked, only what differs touched, counted, then recorded.
+
+    rewritten = DayWriter(run, dialect, shape, day).make(change, stamp)
+
+The same data written twice moves neither `id`, `created_at` nor `updated_at` (law 11).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from minute_candles.market.candles import Candles
+from minute_candles.storage.codec import (
+    Counts,
+    Key,
+    candles_of,
+    chunks,
+    counts_of,
+    keyed,
+    marks,
+    numbers,
+    of_keys,
+    values_of,
+)
+from minute_candles.storage.connection import TryAgain
+from minute_candles.storage.driver import Dialect, Row, Run
+from minute_candles.storage.layout import NAMES, Shape, upsert_coverage, upsert_prices
+
+LONGEST_NOTE = 500
+
+
+class Coverage(NamedTuple):
+    """A symbol-day: `status` is COMPLETE, NO_TRADES, UNPROVEN or PROVISIONAL, `counts` what was stored at `verified_at`
+    (KST)."""
+
+    status: str
+    note: str | None
+    counts: Counts
+    verified_at: datetime | None = None
+
+
+class Day(NamedTuple):
+    """The part of a symbol-day that is rewritten: `since` ≤ t < `end`; naive KST."""
+
+    symbol: str
+    midnight: datetime
+    since: datetime
+    end: datetime
+
+
+class Rewritten(NamedTuple):
+    """`counts` of the whole symbol-day afterwards, the candles that were new or changed, and how many rows went.
+
+    `yielded`: nothing was written, the authority had settled the day.
+    """
+
+    counts: Counts
+    changed: Candles
+    erased: int
+    yielded: bool = False
+
+
+class DayWriter:
+    """The statements of one symbol-day, all within the transaction of `run`."""
+
+    def __init__(self, run: Run, dialect: Dialect, shape: Shape, day: Day) -> None:
+        self._run, self._dialect, self._shape, self._day = run, dialect, shape, day
+
+    def make(self, change: Callable[[Candles], Candles], stamp: datetime, *, yields: bool = False) -> Rewritten:
+        """Make the stored part of the day equal to `change(stored)`; `yields` to a day settled since its end."""
+        stored = self._stored()
+        if yields and (settled := self._settled()):
+            return Rewritten(settled, {}, 0, yielded=True)
+        candles = change(candles_of(stored, self._shape))
+        wanted = self._wanted(candles)
+        gone = [key for key in stored if key not in wanted]
+        self._erase(gone)
+        changed = {key: row for key, row in wanted.items() if stored.get(key) != row}
+        self._upsert(list(changed.items()), stamp)
+        return Rewritten(self._verified_counts(wanted), of_keys(candles, changed), len(gone))
+
+    def record(self, coverage: Coverage, stamp: datetime) -> None:
+        """Write the coverage row of the day."""
+        note = coverage.note and coverage.note[:LONGEST_NOTE]
+        row = (self._day.symbol, self._day.midnight.date(), *coverage.counts, coverage.status, note, stamp)
+        self._run(upsert_coverage(self._dialect, f"({marks(row)})"), *row)
+
+    def _stored(self) -> dict[Key, Row]:
+        """What is stored of the day, locked until commit: who writes these rows meanwhile waits, none is lost."""
+        lock, day = "" if self._dialect == "sqlite" else " FOR UPDATE", self._day
+        rows = self._run(
+            f"SELECT minute_interval, timestamp, {self._shape.selected} FROM stock_minute_prices{self._shape.hint}"
+            f" WHERE stock_symbol = %s AND minute_interval IN ({marks(NAMES)})"
+            f" AND timestamp >= %s AND timestamp < %s{lock}",
+            day.symbol, *NAMES.values(), day.since, day.end,
+        )  # fmt: skip
+        return dict(keyed(row, self._dialect) for row in rows)
+
+    def _settled(self) -> Counts | None:
+        """The counts of a day that was verified after its end; the day's rows are locked, who settles it waits."""
+        lock, day = "" if self._dialect == "sqlite" else " FOR UPDATE", self._day
+        rows = self._run(
+            "SELECT count_1min, count_5min, count_15min FROM stock_minute_coverage WHERE stock_symbol = %s"
+            f" AND trade_date = %s AND status <> 'PROVISIONAL' AND verified_at >= %s{lock}",
+            day.symbol, day.midnight.date(), day.end,
+        )  # fmt: skip
+        return rows[0][:3] if rows else None
+
+    def _wanted(self, candles: Candles) -> dict[Key, Row]:
+        """The rows that shall stand, in the order of the key."""
+        day = self._day
+        rows = {
+            (NAMES[interval], candle.timestamp): values_of(candle, self._shape)
+            for interval in NAMES
+            for candle in sorted(candles.get(interval, ()), key=lambda candle: candle.timestamp)
+        }
+        if outside := [key for key in rows if not day.since <= key[1] < day.end]:
+            raise ValueError(f"candle outside the rewritten span: {day.symbol} {outside[0]}")
+        return rows
+
+    def _erase(self, keys: Sequence[Key]) -> None:
+        for name in NAMES.values():
+            times = [key[1] for key in keys if key[0] == name]
+            for part in chunks(times):
+                self._run(
+                    f"DELETE FROM stock_minute_prices WHERE stock_symbol = %s AND minute_interval = %s"
+                    f" AND timestamp IN ({marks(part)})",
+                    self._day.symbol, name, *part,
+                )  # fmt: skip
+
+    def _upsert(self, rows: Sequence[tuple[Key, Row]], stamp: datetime) -> None:
+        """One statement a thousand rows; a parameter a value would cost the connector more than the server's work.
+
+        The symbol, the only text, is one parameter for all of them, and where SQLite has no variables one a row.
+        """
+        symbol, embedded = self._day.symbol, self._dialect == "sqlite"
+        mark = "%s" if embedded else "@symbol"
+        if rows and not embedded:
+            self._run("SET @symbol = %s", symbol)
+        stamps = f", '{stamp}'" * len(self._shape.stamps)
+        for part in chunks(rows):
+            values = ", ".join([f"({mark}, '{name}', '{when}', {numbers(row)}{stamps})" for (name, when), row in part])
+            self._run(upsert_prices(self._dialect, self._shape, values), *([symbol] * len(part) if embedded else []))
+
+    def _verified_counts(self, wanted: Mapping[Key, Row]) -> Counts:
+        """Rows of the whole day, read back from the key; `TryAgain` where the rewritten part is not what was wanted."""
+        day = self._day
+        rows = self._run(
+            f"SELECT minute_interval, COUNT(*), SUM(timestamp >= %s) FROM stock_minute_prices{self._shape.hint}"
+            f" WHERE stock_symbol = %s AND minute_interval IN ({marks(NAMES)}) AND timestamp >= %s AND timestamp < %s"
+            " GROUP BY minute_interval",
+            day.since, day.symbol, *NAMES.values(), day.midnight, day.end,
+        )  # fmt: skip
+        expected, written = Counter(name for name, _ in wanted), {row[0]: int(row[2]) for row in rows}
+        if counts_of(expected) != counts_of(written):
+            raise TryAgain(
+                f"{day.symbol} {day.midnight:%Y-%m-%d}: 1·5·15분봉 {counts_of(expected)}건을 저장했는데 "
+                f"{counts_of(written)}건이 있습니다. 다른 프로그램이 같은 행을 쓰고 있는지 확인하세요."
+            )
+        return counts_of({row[0]: row[1] for row in rows})

@@ -1,0 +1,225 @@
+"""What a page looks at, and nothing else: SELECTs by the key, whole numbers out of the server, no table made or mended.
+
+    view = db.open_view(settings.database, clock)
+    candles = view.candles("005930", 1, midnight, now, 400)        # the newest 400, ascending
+
+A DECIMAL costs the connector more than all the rest: prices come as integers, a VWAP as integer 1/100 KRW.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from minute_candles.market.calendar import midnight
+from minute_candles.market.candles import Candle, with_vwap
+from minute_candles.market.intervals import told_turnover
+from minute_candles.storage.codec import MINUTES, day_of, marks, moment_of
+from minute_candles.storage.connection import Link
+from minute_candles.storage.driver import Row, Value
+from minute_candles.storage.layout import NAMES, PRICES, Shape, look, read_columns
+
+MOST_AT_ONCE = 100
+"""Parts of one UNION; SQLite takes 500."""
+ALERTS = "stock_minute_alerts"
+
+
+class Known(NamedTuple):
+    """A coverage row: what is known of a symbol-day, and since when (naive KST)."""
+
+    status: str
+    note: str | None
+    minutes: int
+    verified_at: datetime | None = None
+
+
+class Last(NamedTuple):
+    """A symbol's newest 1-minute candle: its start (naive KST) and its close (KRW)."""
+
+    timestamp: datetime
+    close: int
+
+
+class Trace(NamedTuple):
+    """A 15-minute candle as a sparkline needs it."""
+
+    symbol: str
+    timestamp: datetime
+    close: int
+    volume: int
+
+
+class KeptAlert(NamedTuple):
+    """A row of `stock_minute_alerts`; `timestamp` is the start of the window, naive KST."""
+
+    rule: str
+    symbol: str
+    interval: int
+    timestamp: datetime
+    severity: str
+    text: str
+    value: float
+
+
+class View:
+    """Reads over one connection; any thread may ask. Raises `StoreError` where the server stays away."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._known_shape: Shape | None = None
+
+    def candles(
+        self, symbol: str, interval: int, first: datetime, last: datetime, limit: int, *, but: Sequence[datetime] = ()
+    ) -> list[Candle]:
+        """The newest `limit` stored candles with `first` ≤ timestamp ≤ `last` (naive KST) `but` these, ascending."""
+        others = f" AND timestamp NOT IN ({marks(but)})" if but else ""
+        rows = self._rows(
+            f"SELECT {self._selected} FROM {PRICES}{self._shape.hint} WHERE stock_symbol = %s AND minute_interval = %s"
+            f" AND timestamp BETWEEN %s AND %s{others} ORDER BY timestamp DESC LIMIT %s",
+            symbol, NAMES[interval], first, last, *but, limit,
+        )  # fmt: skip
+        return [_candle(row) for row in reversed(rows)]
+
+    def days(self, symbol: str, first: datetime, last: datetime) -> list[Candle]:
+        """A candle a date that has 15-minute rows, folded by the server as minute_candles/market/candles.py folds windows: the first's
+        open, the last's close; a turnover where every row has its VWAP. Labelled by its first row.
+        """
+        vwap = "vwap" if "vwap" in self._shape.derived else "NULL"
+        of = f"stock_symbol = %s AND minute_interval = '{NAMES[15]}' AND timestamp"
+        rows = self._rows(
+            f"SELECT start, {self._whole('a.open_price')}, {self._whole('high')}, {self._whole('low')},"
+            f" {self._whole('b.close_price')}, traded, {self._whole('turnover')} FROM ("
+            "SELECT MIN(timestamp) AS start, MAX(timestamp) AS finish, MAX(high_price) AS high, MIN(low_price) AS low,"
+            f" SUM(volume) AS traded, CASE WHEN COUNT({vwap}) = COUNT(*) THEN SUM({vwap} * volume) END AS turnover"
+            f" FROM {PRICES}{self._shape.hint} WHERE {of} BETWEEN %s AND %s GROUP BY DATE(timestamp)) AS whole"
+            f" JOIN {PRICES} AS a{self._shape.hint} ON a.{of.replace('AND ', 'AND a.')} = start"
+            f" JOIN {PRICES} AS b{self._shape.hint} ON b.{of.replace('AND ', 'AND b.')} = finish ORDER BY start",
+            symbol, first, last, symbol, symbol,
+        )  # fmt: skip
+        return [_day(row) for row in rows]
+
+    def minutes_of(self, symbols: Sequence[str], since: datetime) -> dict[str, list[Candle]]:
+        """1-minute candles from `since` on of several symbols, in one statement."""
+        found: dict[str, list[Candle]] = {symbol: [] for symbol in symbols}
+        if symbols:
+            rows = self._rows(
+                f"SELECT {self._selected}, stock_symbol FROM {PRICES}{self._shape.hint}"
+                f" WHERE stock_symbol IN ({marks(symbols)}) AND minute_interval = %s AND timestamp >= %s"
+                " ORDER BY stock_symbol, timestamp",
+                *symbols, NAMES[1], since,
+            )  # fmt: skip
+            for row in rows:
+                found[row[7]].append(_candle(row))
+        return found
+
+    def last_before(self, moments: Sequence[tuple[str, datetime]]) -> dict[str, Last]:
+        """Each symbol's newest minute before its moment; those without one are left out."""
+        found = {}
+        for start in range(0, len(moments), MOST_AT_ONCE):
+            part = moments[start : start + MOST_AT_ONCE]
+            each = (
+                f"SELECT * FROM (SELECT stock_symbol, timestamp, {self._whole('close_price')} FROM {PRICES}"
+                f"{self._shape.hint} WHERE stock_symbol = %s AND minute_interval = '{NAMES[1]}' AND timestamp < %s"
+                " ORDER BY timestamp DESC LIMIT 1) AS newest"
+            )
+            params = [value for symbol, moment in part for value in (symbol, moment)]
+            for symbol, when, close in self._rows(" UNION ALL ".join([each] * len(part)), *params):
+                found[symbol] = Last(moment_of(when), int(close))
+        return found
+
+    def traces(self, symbols: Sequence[str], since: datetime) -> list[Trace]:
+        """15-minute candles since then, by symbol and time."""
+        rows = self._rows(
+            f"SELECT stock_symbol, timestamp, {self._whole('close_price')}, volume FROM {PRICES}{self._shape.hint}"
+            f" WHERE stock_symbol IN ({marks(symbols)}) AND minute_interval = '{NAMES[15]}' AND timestamp >= %s"
+            " ORDER BY stock_symbol, timestamp",
+            *symbols, since,
+        )  # fmt: skip
+        return [Trace(row[0], moment_of(row[1]), int(row[2]), int(row[3])) for row in rows]
+
+    def known(self, symbols: Sequence[str], first: date, last: date) -> dict[tuple[str, date], Known]:
+        """The coverage rows of these days, both included."""
+        if not symbols or not self._shape.coverage:
+            return {}
+        rows = self._link.transaction(
+            lambda run: run(
+                "SELECT stock_symbol, trade_date, status, note, count_1min, verified_at FROM stock_minute_coverage"
+                f" WHERE stock_symbol IN ({marks(symbols)}) AND trade_date BETWEEN %s AND %s",
+                *symbols, first, last,
+            )
+        )  # fmt: skip
+        return {(row[0], day_of(row[1])): Known(row[2], row[3], int(row[4]), moment_of(row[5])) for row in rows}
+
+    def held(self, symbol: str, first: datetime, last: datetime) -> dict[date, int]:
+        """How many 1-minute candles it has of each day that has any: from the key alone."""
+        rows = self._rows(
+            f"SELECT DATE(timestamp), COUNT(*) FROM {PRICES}{self._shape.hint} WHERE stock_symbol = %s"
+            " AND minute_interval = %s AND timestamp BETWEEN %s AND %s GROUP BY DATE(timestamp)",
+            symbol, NAMES[1], first, last,
+        )  # fmt: skip
+        return {day_of(row[0]): int(row[1]) for row in rows}
+
+    def held_of(self, symbols: Sequence[str], day: date) -> dict[str, int]:
+        """How many 1-minute candles each of these has of a day, if any: from the key alone."""
+        if not symbols:
+            return {}
+        rows = self._rows(
+            f"SELECT stock_symbol, COUNT(*) FROM {PRICES}{self._shape.hint} WHERE stock_symbol IN ({marks(symbols)})"
+            " AND minute_interval = %s AND timestamp >= %s AND timestamp < %s GROUP BY stock_symbol",
+            *symbols, NAMES[1], midnight(day), midnight(day + timedelta(days=1)),
+        )  # fmt: skip
+        return {row[0]: int(row[1]) for row in rows}
+
+    def alerts(self, first: datetime, last: datetime, limit: int) -> list[KeptAlert]:
+        """The newest `limit` alerts with `first` ≤ timestamp ≤ `last` (naive KST), newest first."""
+        rows = self._link.transaction(
+            lambda run: run(
+                "SELECT rule_name, stock_symbol, minute_interval, timestamp, severity, message, value"
+                f" FROM {ALERTS} WHERE timestamp BETWEEN %s AND %s"
+                " ORDER BY timestamp DESC, created_at DESC, stock_symbol, rule_name LIMIT %s",
+                first, last, limit,
+            )
+            if read_columns(run, self._link.dialect, ALERTS)
+            else []
+        )  # fmt: skip
+        return [KeptAlert(r[0], r[1], MINUTES[r[2]], moment_of(r[3]), r[4], r[5], float(r[6])) for r in rows]
+
+    def close(self) -> None:
+        self._link.close()
+
+    def _rows(self, sql: str, *params: Value) -> list[Row]:
+        """No rows where the table does not stand yet."""
+        return self._link.transaction(lambda run: run(sql, *params)) if self._shape.prices else []
+
+    @property
+    def _shape(self) -> Shape:
+        """As it was found; looked for again until both tables stand."""
+        if self._known_shape is None:
+            found = self._link.transaction(lambda run: look(run, self._link.dialect))
+            if not (found.prices and found.coverage):
+                return found
+            self._known_shape = found
+        return self._known_shape
+
+    @property
+    def _selected(self) -> str:
+        prices = [self._whole(name) for name in ("open_price", "high_price", "low_price", "close_price")]
+        vwap = self._whole("vwap * 100") if "vwap" in self._shape.derived else "NULL"
+        return ", ".join(["timestamp", *prices, "volume", vwap])
+
+    def _whole(self, value: str) -> str:
+        kind = "INTEGER" if self._link.dialect == "sqlite" else "SIGNED"
+        return f"CAST(ROUND({value}) AS {kind})"
+
+
+def _candle(row: Row) -> Candle:
+    """Its turnover is what its VWAP says, from the integers at hand."""
+    when, first, high, low, close, volume, hundredths = row[:7]
+    if hundredths is None:
+        return Candle(moment_of(when), first, high, low, close, volume, None, None)
+    turnover = told_turnover(hundredths, volume)
+    return Candle(moment_of(when), first, high, low, close, volume, turnover, Decimal(hundredths).scaleb(-2))
+
+
+def _day(row: Row) -> Candle:
+    return with_vwap((moment_of(row[0]), row[1], row[2], row[3], row[4], int(row[5])), row[6])

@@ -1,0 +1,234 @@
+"""Where truth is kept: the face of store/, the only wing that speaks SQL.
+
+    store = open_store(settings.database, clock)
+    store.preflight()
+    store.rewrite("005930", session, lambda stored: candles, now=clock.now(), status="COMPLETE")
+
+A symbol-day is written in one transaction, only where it differs from what is stored: the same data written twice moves
+neither `id`, `created_at` nor `updated_at` (law 11). Times in the tables are naive KST.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, time
+from functools import partial
+from typing import Any
+
+from minute_candles.config.settings import Database
+from minute_candles.core.clock import Clock
+from minute_candles.market.adjustment import Factor
+from minute_candles.market.calendar import Session
+from minute_candles.market.candles import Candle, Candles
+from minute_candles.market.write_event import Hear, Stored
+from minute_candles.storage import adjustment_factors as factors
+from minute_candles.storage import migrate as schema
+from minute_candles.storage.alert_table import AlertTable as AlertTable
+from minute_candles.storage.codec import Counts as Counts
+from minute_candles.storage.codec import candles_of, day_of, keyed, marks, moment_of, naive
+from minute_candles.storage.connection import Link
+from minute_candles.storage.day_writer import LONGEST_NOTE as LONGEST_NOTE
+from minute_candles.storage.day_writer import Coverage as Coverage
+from minute_candles.storage.day_writer import Day, DayWriter, Rewritten
+from minute_candles.storage.driver import Row, Run, Value
+from minute_candles.storage.late_days import LateDays
+from minute_candles.storage.layout import NAMES, Shape, look
+from minute_candles.storage.minute_columns import Minutes
+from minute_candles.storage.missing_rows import Losses, less
+from minute_candles.storage.mysql import warn_without_extension
+from minute_candles.storage.reader import KeptAlert as KeptAlert
+from minute_candles.storage.reader import Known as Known
+from minute_candles.storage.reader import Last as Last
+from minute_candles.storage.reader import Trace as Trace
+from minute_candles.storage.reader import View as View
+from minute_candles.storage.row_counts import Counting, by_two
+
+log = logging.getLogger("minute_data")
+
+
+def open_store(database: Database, clock: Clock, *, patience: float = 120.0) -> "Store":
+    """Connect; `ConfigError` within seconds where the database cannot be reached with these settings."""
+    if database.kind == "mysql":
+        warn_without_extension()
+    link = Link(database, clock, patience=patience)
+    link.open()
+    log.info("✅ 데이터베이스 연결 성공")
+    return Store(link, database, clock)
+
+
+def open_view(database: Database, clock: Clock, *, patience: float = 5.0) -> View:
+    """What a page looks at: SELECT is all it needs, nothing is made or mended. `ConfigError` as in `open_store`."""
+    from minute_candles.config.database_url import must_exist
+
+    must_exist(database)
+    if database.kind == "mysql":
+        warn_without_extension()
+    link = Link(database, clock, patience=patience, read_only=True)
+    link.open()
+    return View(link)
+
+
+def open_alerts(database: Database, clock: Clock, *, patience: float = 5.0) -> AlertTable:
+    """What alert rules read, and what of theirs is kept, over connections of their own. `ConfigError` as above."""
+    from minute_candles.config.database_url import must_exist
+
+    must_exist(database)
+    reader, writer = (Link(database, clock, patience=patience, read_only=reads) for reads in (True, False))
+    reader.open()
+    return AlertTable(reader, writer)
+
+
+class Store:
+    """Minute candles and their coverage. Every method may be called by many threads; one transaction runs at a time."""
+
+    def __init__(self, link: Link, database: Database, clock: Clock) -> None:
+        self._link, self._database, self._clock = link, database, clock
+        self._another = partial(Link, database, clock, patience=0)
+        self._known_shape: Shape | None = None
+        self.listeners: list[Hear] = []
+        """Told of every write after its commit, by the thread that wrote."""
+
+    def preflight(self, *, dedupe: bool = False, read_only: bool = False) -> list[str]:
+        """Make both tables ready or raise `ConfigError`; lines to log. `read_only` changes nothing, only reports."""
+        self._known_shape, lines = schema.prepare(
+            self._link, self._database, self._clock, dedupe=dedupe, read_only=read_only
+        )
+        return lines
+
+    def coverage(
+        self, symbols: Sequence[str], first: date, last: date, *, status: str | None = None
+    ) -> dict[tuple[str, date], Coverage]:
+        """The verified symbol-days from `first` to `last`, both included; those of this `status` alone."""
+        if not symbols or not self._shape.coverage:
+            return {}
+        rows = self._read(
+            "SELECT stock_symbol, trade_date, status, note, count_1min, count_5min, count_15min, verified_at"
+            f" FROM stock_minute_coverage WHERE stock_symbol IN ({marks(symbols)}) AND trade_date BETWEEN %s AND %s"
+            + (" AND status = %s" if status else ""),
+            *symbols, first, last, *([status] if status else []),
+        )  # fmt: skip
+        return {(row[0], day_of(row[1])): Coverage(row[2], row[3], row[4:7], moment_of(row[7])) for row in rows}
+
+    def counts(self, symbols: Sequence[str], sessions: Sequence[Session]) -> dict[tuple[str, date], Counts]:
+        """Rows stored of each symbol-day before `session.end`, from the key alone; days without rows are left out."""
+        if not symbols or not sessions or not self._shape.prices:
+            return {}
+        return by_two(Counting(self._shape, sessions).of, self._link, self._another, symbols)
+
+    def lost(
+        self, verified: Mapping[tuple[str, date], Coverage], sessions: Sequence[Session]
+    ) -> dict[tuple[str, date], Counts]:
+        """What those symbol-days hold before `session.end` that hold less than was counted (minute_candles/storage/missing_rows.py)."""
+        shape = self._shape
+        if not shape.prices or not sessions:
+            return {key: (0, 0, 0) for key, one in verified.items() if any(one.counts)}
+        losses = Losses(self._link.dialect, shape, sessions)
+        symbols = list(dict.fromkeys(symbol for symbol, _ in verified))
+        found = by_two(losses.of, self._link, self._another, symbols)
+        return found | less(self.counts(symbols, losses.unusual), verified, losses.unusual)
+
+    def rewrite(
+        self, symbol: str, session: Session, change: Callable[[Candles], Candles], *,
+        since: datetime | None = None, now: datetime, status: str | None = None, note: str | None = None,
+        yields: bool = False,
+    ) -> Counts:  # fmt: skip
+        """Make the symbol-day from `since` (naive KST, default midnight) to `session.end` equal to `change(stored)`.
+
+        One transaction: only rows that differ are touched; with `status` the coverage row is written too. `change` must
+        be pure, it is repeated when the transaction is. Returns the rows of the whole symbol-day afterwards.
+        `yields`: a day that the authority has settled since its end is left as it is.
+        """
+        midnight, stamp = datetime.combine(session.day, time()), naive(now).replace(microsecond=0)
+        day, shape = Day(symbol, midnight, since or midnight, naive(session.end)), self._shape
+
+        def work(run: Run) -> Rewritten:
+            writer = DayWriter(run, self._link.dialect, shape, day)
+            done = writer.make(change, stamp, yields=yields)
+            if status is not None and not done.yielded:
+                writer.record(Coverage(status, note, done.counts), stamp)
+            return done
+
+        done = self._link.transaction(work)
+        for hear in () if done.yielded else self.listeners:
+            hear(Stored(symbol, session.day, done.changed, done.erased, status))
+        return done.counts
+
+    def candles(self, symbol: str, interval: int, first: datetime, last: datetime) -> list[Candle]:
+        """The stored candles with `first` ≤ timestamp ≤ `last` (naive KST), ascending."""
+        if not self._shape.prices:
+            return []
+        rows = self._read(
+            f"SELECT minute_interval, timestamp, {self._shape.selected} FROM stock_minute_prices{self._shape.hint}"
+            " WHERE stock_symbol = %s AND minute_interval = %s AND timestamp BETWEEN %s AND %s ORDER BY timestamp",
+            symbol, NAMES[interval], first, last,
+        )  # fmt: skip
+        return candles_of(dict(keyed(row, self._link.dialect) for row in rows), self._shape)[interval]
+
+    def minutes(self) -> Minutes:
+        """Reads 1-minute candles in bulk (minute_candles/frames/frames.py)."""
+        return Minutes(self._link, self._shape, self._database)
+
+    def late_days(self) -> LateDays:
+        return LateDays(self._link, self._shape)
+
+    def factors(self, symbol: str) -> list[Factor]:
+        """What split-adjusted prices are multiplied by, ascending; [] where KIS was never asked."""
+        return self._link.transaction(lambda run: factors.read(run, self._link.dialect, symbol))
+
+    def factors_asked(self, symbols: Sequence[str]) -> dict[str, date]:
+        """The day (KST) on which KIS was asked for each one's factors, if ever."""
+        return self._link.transaction(lambda run: factors.asked(run, self._link.dialect, symbols))
+
+    def keep_factors(self, symbol: str, found: Sequence[Factor], now: datetime) -> None:
+        """Replace a symbol's; the table is made when it is missing."""
+        self._link.transaction(lambda run: factors.keep(run, self._link.dialect, symbol, found, naive(now)))
+
+    def spans(self, before: Mapping[str, datetime]) -> dict[str, tuple[datetime, datetime]]:
+        """First and last 1-minute candle, before its moment, of each symbol that has any, naive KST."""
+        found = {}
+        of = f"FROM stock_minute_prices{self._shape.hint} WHERE stock_symbol = %s AND minute_interval = %s"
+        selected = ", ".join(f"(SELECT {end}(timestamp) {of} AND timestamp < %s)" for end in ("MIN", "MAX"))
+        for symbol, moment in before.items() if self._shape.prices else ():
+            first, last = self._read(f"SELECT {selected}", *(symbol, NAMES[1], moment) * 2)[0]
+            if first is not None:
+                found[symbol] = (moment_of(first), moment_of(last))
+        return found
+
+    def turnover_rank(self, symbols: Sequence[str], since: date) -> list[str]:
+        """`symbols`, the most traded since then first (KRW, Σ close · volume of 15-minute rows); those without last."""
+        if not symbols or not self._shape.prices:
+            return list(symbols)
+        turnover: dict[str, Any] = dict(self._read(
+            f"SELECT stock_symbol, SUM(close_price * volume) FROM stock_minute_prices{self._shape.hint}"
+            f" WHERE stock_symbol IN ({marks(symbols)}) AND minute_interval = %s AND timestamp >= %s"
+            " GROUP BY stock_symbol",
+            *symbols, NAMES[15], datetime.combine(since, time()),
+        ))  # fmt: skip
+        return sorted(symbols, key=lambda symbol: -turnover.get(symbol, 0))
+
+    def server(self) -> tuple[str, datetime]:
+        """Kind and version of the database, and its clock as naive KST."""
+        lite = {"sqlite": "'SQLite ' || sqlite_version(), datetime('now', '+9 hours')"}
+        values = lite.get(self._link.dialect, "VERSION(), NOW()")
+        [(version, now)] = self._read(f"SELECT {values}")
+        return str(version), moment_of(now)
+
+    def check_rights(self) -> None:
+        """Whether rows may be written and removed, without touching one. Raises `StoreError` with what is refused."""
+        tables = (("stock_minute_prices", self._shape.prices), ("stock_minute_coverage", self._shape.coverage))
+        for table in (name for name, stands in tables if stands):
+            self._read(f"UPDATE {table} SET stock_symbol = stock_symbol WHERE 1 = 0")
+            self._read(f"DELETE FROM {table} WHERE 1 = 0")
+
+    def close(self) -> None:
+        """Close the connection after the transaction in hand."""
+        if self._link.close():
+            log.info("🔌 데이터베이스 연결 해제")
+
+    @property
+    def _shape(self) -> Shape:
+        if self._known_shape is None:
+            self._known_shape = self._link.transaction(lambda run: look(run, self._link.dialect))
+        return self._known_shape
+
+    def _read(self, sql: str, *params: Value) -> list[Row]:
+        return self._link.transaction(lambda run: run(sql, *params))

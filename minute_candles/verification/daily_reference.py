@@ -1,0 +1,78 @@
+"""The second source: a symbol's daily candles, against which its minutes are checked (law 8, kis_api.md §7)."""
+
+import threading
+from datetime import date, timedelta
+
+from minute_candles.core.errors import BadRow
+from minute_candles.kis.client import MOST_DAYS, KisClient
+from minute_candles.market.daily import DailyAnswer, parse_daily
+
+EMPTY_TRIES = 4
+"""How often an empty answer is asked for before it is taken for one; empty is not success."""
+DAILY_SPAN = timedelta(days=MOST_DAYS - 1)
+"""From the first to the last day of one call."""
+
+
+class DailyCandles:
+    """The second source: daily candles of the span, one call a symbol, asked again while the answer is empty.
+
+    Where nothing comes at all, the days around the span are asked for: they tell a halted symbol from an empty answer.
+    """
+
+    def __init__(self, client: KisClient, first: date, last: date, today: date) -> None:
+        self._client, self._first, self._last = client, first, last
+        self._beyond = max(last, min(today, last + DAILY_SPAN / 2))
+        self._known: dict[str, DailyAnswer] = {}
+        self._locks: dict[str, threading.Lock] = {}
+        self._guard = threading.Lock()
+
+    def get(self, symbol: str, *, instead_of: DailyAnswer | None = None) -> DailyAnswer:
+        """What KIS told of this symbol; {} where it told nothing, which proves nothing.
+
+        `instead_of` an answer that is doubted: a newer one, asked for once by all who doubt the same. Only they wait.
+        """
+        known = self._known.get(symbol)
+        if known is None or known is instead_of:
+            with self._lock(symbol):
+                known = self._known.get(symbol)
+                if known is None or known is instead_of:
+                    known = self._known[symbol] = self._fetch(symbol)
+        return known
+
+    def prefetch(self, symbol: str) -> None:
+        """Ask for a symbol's candles now unless somebody does: they are needed when the minutes have come."""
+        if symbol not in self._known and self._lock(symbol).acquire(blocking=False):
+            try:
+                if symbol not in self._known:
+                    self._known[symbol] = self._fetch(symbol)
+            finally:
+                self._lock(symbol).release()
+
+    def _lock(self, symbol: str) -> threading.Lock:
+        with self._guard:
+            return self._locks.setdefault(symbol, threading.Lock())
+
+    def _fetch(self, symbol: str) -> DailyAnswer:
+        known: DailyAnswer = {}
+        first = self._first
+        while first <= self._last:
+            known |= self._answer(symbol, first, min(self._last, first + DAILY_SPAN))
+            first += DAILY_SPAN + timedelta(days=1)
+        return known or self._answer(symbol, self._beyond - DAILY_SPAN, self._beyond)
+
+    def _answer(self, symbol: str, first: date, last: date) -> DailyAnswer:
+        """One call's candles; rows of other dates count as nothing. Raises `BadRow`.
+
+        A row that cannot be read, time and again, costs its day's second opinion, not that of the others.
+        """
+        for attempt in range(EMPTY_TRIES):
+            is_last = attempt == EMPTY_TRIES - 1
+            try:
+                rows = parse_daily(self._client.daily(symbol, first, last), strict=not is_last)
+            except BadRow:
+                if is_last:
+                    raise
+                continue
+            if inside := {day: candle for day, candle in rows.items() if first <= day <= last}:
+                return inside
+        return {}

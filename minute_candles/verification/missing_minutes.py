@@ -1,0 +1,74 @@
+"""Minutes that are stored of a day and that the authority does not tell: may they have traded all the same? Pure.
+
+The session proves minutes by turnover, and a settle never takes those away (law 6); but others write into the same
+table, and theirs look alike. What tells them apart is the authority's own chain of turnover: what a row behind the
+minute leaves unexplained is all that can have traded there unseen.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from minute_candles.market.calendar import Session
+from minute_candles.market.candles import Candle
+from minute_candles.verification.day_verdict import Verdict, has_auction
+
+
+class Lack(NamedTuple):
+    """Minutes that may have traded though the authority lacks them, naive KST."""
+
+    minutes: list[datetime]
+    closed: bool
+    """Whether its turnover goes on without any of them: it is whole as it is, and they fit into its rows' own range."""
+
+
+class _Room(NamedTuple):
+    """KRW that may have traded unseen at a minute, at most; `closed`: turnover finds nothing missing there."""
+
+    most: int
+    closed: bool
+
+
+def proven_minutes(stored: Sequence[Candle], session: Session, *, provisional: bool) -> dict[datetime, Candle]:
+    """The minutes of a stored day that is ours which turnover proved.
+
+    While it is PROVISIONAL the auction counts as one, whose page may begin with it, and all do where no VWAP is kept.
+    """
+    first, close = session.first_label.replace(tzinfo=None), session.close.replace(tzinfo=None)
+    all_count = provisional and not any(candle.vwap is not None for candle in stored)
+    proven = (c for c in stored if c.vwap is not None or all_count or (provisional and c.timestamp >= close))
+    return {candle.timestamp: candle for candle in proven if candle.timestamp >= first}
+
+
+def lacking(proven: dict[datetime, Candle], verdict: Verdict, session: Session) -> Lack:
+    """The minutes of `proven` that the authority lacks, but for those that its turnover leaves no room for.
+
+    A minute whose row cannot be read is told, though not what it was.
+    """
+    close, has_its_auction = session.close.replace(tzinfo=None), has_auction(verdict.candles, session)
+    told = {candle.timestamp for candle in verdict.candles} | verdict.unreadable
+    minutes, closed = [], True
+    for minute in sorted(proven.keys() - told):
+        one = proven[minute]
+        if has_its_auction and minute >= close:  # a day has one: this is no row of KIS's, or the same at another minute
+            room: _Room | None = _Room(0 if one.vwap is None else one.low * one.volume, True)
+        else:
+            room = _room(minute, verdict, session)
+        if room is None or one.low * one.volume <= room.most:
+            minutes.append(minute)
+            closed &= room is not None and room.closed
+    return Lack(minutes, closed)
+
+
+def _room(minute: datetime, verdict: Verdict, session: Session) -> _Room | None:
+    """None where nothing behind the minute tells of it: after the day's last row, or before one that is in doubt."""
+    behind = bisect_right(verdict.candles, minute, key=lambda candle: candle.timestamp)
+    later = verdict.candles[behind : behind + 1]
+    if not later or any(minute < lost < later[0].timestamp for lost in verdict.unreadable):
+        return None
+    low, span = later[0].low * later[0].volume, (later[0].high - later[0].low) * later[0].volume
+    if not behind:
+        return _Room(verdict.started_at - low, verdict.started_at - low <= span)
+    turnover = later[0].turnover
+    return None if turnover is None else _Room(turnover - low, True)

@@ -1,0 +1,91 @@
+"""Whether the authority has caught up with the session: what today's TR still shows of it, and what was stored (law 6).
+
+Until the next morning KIS may be late with a day, in its minutes, in its daily candle or in both.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, time, timedelta
+
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import SourceError
+from minute_candles.core.kst import KST
+from minute_candles.kis.client import KisClient
+from minute_candles.market.calendar import Session
+from minute_candles.market.candles import Row, session_rows
+from minute_candles.verification.missing_minutes import Lack
+
+MORNING = time(7, 30)
+"""From then on what KIS says of the day before is believed: its daily candle is the after-market's until 05:28 (§7)."""
+
+AGAIN = "잠시 뒤, 늦어도 다음 날 아침(07:30부터) 다시 받으면 됩니다."
+"""The updater does, and a user may."""
+
+
+class Late(SourceError):
+    """The authority has not caught up with the session yet: to be asked again, and no fault (law 6)."""
+
+
+class Lacking(SourceError):
+    """The authority lacks minutes that the session itself had proven."""
+
+    def __init__(self, lack: Lack) -> None:
+        super().__init__(f"과거 분봉에 {len(lack.minutes)}분이 없습니다.")
+        self.lack = lack
+
+
+class Lateness:
+    """Asks today's TR about a day that is over since today; `asks`: whether it may be asked. Thread-safe."""
+
+    def __init__(self, client: KisClient, clock: Clock, *, asks: bool) -> None:
+        self._client, self._clock, self._asks = client, clock, asks
+
+    def is_fresh(self, session: Session) -> bool:
+        """Until the next morning KIS may be late with a day."""
+        return self._clock.now() < datetime.combine(session.day + timedelta(days=1), MORNING, KST)
+
+    def check(self, symbol: str, session: Session, rows: Sequence[Row], *, untraded: bool = False) -> None:
+        """Raises `Late` where today's TR tells of trades behind the last row of the authority, or of nothing at all.
+
+        KIS has a filler row for every minute without a trade: an answer without a row of the day is a glitch, and
+        proves no end of it, unless the daily candle tells that it is `untraded`.
+        """
+        if not (self._asks and self.is_fresh(session)):
+            return
+        live = self._live(symbol, session, session.end - timedelta(seconds=1))
+        if late := [row for row in live if _is_behind(rows, row, session)]:
+            raise Late(f"과거 분봉이 아직 {late[0].minute:%H:%M}까지 오지 않았습니다. {AGAIN}")
+        if not live and not untraded:
+            raise Late(f"오늘 분봉이 비어 있어 과거 분봉이 다 왔는지 확인할 수 없습니다. {AGAIN}")
+
+    def check_gaps(self, symbol: str, session: Session, gaps: Sequence[tuple[datetime, datetime]]) -> None:
+        """Raises `Late` where today's TR knows trades of minutes that the authority lacks and turnover speaks of.
+
+        Told twice alike within a second is no second opinion of an authority that may still be filling the day.
+        """
+        if not (gaps and self._asks and self.is_fresh(session)):
+            return
+        first, last = gaps[0][0], gaps[-1][1].replace(tzinfo=KST) - timedelta(seconds=1)
+        while last.replace(tzinfo=None) > first:
+            live = self._live(symbol, session, last)
+            lost = [row for row in live if row.volume and any(before < row.minute < at for before, at in gaps)]
+            if lost or not live or live[0].minute > last.replace(tzinfo=None):
+                known = f"{lost[0].minute:%H:%M} 등의 분" if lost else "분"
+                raise Late(f"과거 분봉에 빠진 {known}이 있는 것으로 보입니다. {AGAIN}")
+            last = live[0].minute.replace(tzinfo=KST) - timedelta(seconds=1)
+
+    def _live(self, symbol: str, session: Session, last: datetime) -> list[Row]:
+        """The day's rows of one answer of today's TR, fillers included; asked again once where there is none."""
+        for _ in range(2):
+            if live := session_rows(self._client.today_minutes(symbol, last), session, fillers=True, lost=[]):
+                break
+        return live
+
+
+def _is_behind(rows: Sequence[Row], live: Row, session: Session) -> bool:
+    """Whether today's TR shows a trade behind the last of these rows: as volume, or as turnover that went up.
+
+    Before the day's first trade a filler's turnover is 0, whatever was traded before the open (kis_api.md §5).
+    """
+    is_later = not rows or live.minute > rows[-1].minute
+    in_session, known = live.minute < session.close.replace(tzinfo=None), rows[-1].turnover if rows else 0
+    return is_later and (live.volume > 0 or (in_session and live.turnover > known))

@@ -1,1 +1,0 @@
-"""What follows from candles: indicators, patterns, alert rules, their delivery. Imports `market`, `config`, `base`."""

@@ -1,0 +1,83 @@
+"""Each operations rule: when it begins, how often it is told, and that it ends."""
+
+from datetime import timedelta
+
+import pytest
+from updater_tools import FRIDAY, at
+
+from minute_candles.alerts.operations import Health, Operations
+from minute_candles.alerts.rules import parse
+from minute_candles.market.calendar import TradingCalendar
+
+SESSION = TradingCalendar().session(FRIDAY)
+WELL = Health(at(10), at(8, 50), SESSION, at(9, 59), None, {}, 10_000)
+
+
+def operations(kind: str, more: str = "") -> Operations:
+    return Operations(parse(f'[[operations]]\nkind = "{kind}"\n{more}\n', "f").operations)
+
+
+def texts(watch: Operations, health: Health) -> list[str]:
+    return [note.text for note in watch.look(health)]
+
+
+NOTHING = [
+    ("no_candle", WELL),
+    ("no_candle", WELL._replace(newest=at(9, 55, 1))),
+    ("no_candle", WELL._replace(now=at(9, 4), newest=None)),  # the first minute comes soon
+    ("no_candle", WELL._replace(now=at(13), began=at(12, 57), newest=None)),
+    ("no_candle", WELL._replace(now=at(15, 25), newest=at(15, 19))),  # only orders gather
+    ("no_candle", WELL._replace(now=at(15, 39), newest=at(15, 31))),
+    ("no_candle", WELL._replace(session=None, now=at(18), newest=at(15, 31))),
+    ("settle_open", WELL),
+    ("settle_open", WELL._replace(session=None, unsettled=SESSION, now=at(16, 39))),
+    ("settle_open", WELL._replace(session=None, unsettled=SESSION, now=at(20), began=at(19, 30))),
+    ("disk", WELL),
+    ("stream_down", WELL._replace(troubles={"스트림": (at(9, 56), "끊김")})),
+    ("clock_skew", WELL._replace(troubles={"토큰": (at(9), "거부")})),
+    ("token", WELL._replace(troubles={"시계": (at(9), "2분")})),
+]
+WRONG = [
+    ("no_candle", WELL._replace(newest=at(9, 55)), "5분 넘게 새 캔들이 없습니다(09:55부터)"),
+    ("no_candle", WELL._replace(newest=None, now=at(9, 5)), "(09:00부터)"),
+    ("settle_open", WELL._replace(session=None, unsettled=SESSION, now=at(16, 40)), "2026-11-20 마감이 아직"),
+    ("disk", WELL._replace(free_mb=499), "499MB 남았습니다(500MB 미만)"),
+    ("stream_down", WELL._replace(troubles={"스트림": (at(9, 55), "끊김")}), "끊김 (09:55부터)"),
+    ("clock_skew", WELL._replace(troubles={"시계": (at(9, 59), "2분 빠름")}), "2분 빠름"),
+    ("token", WELL._replace(troubles={"토큰": (at(9, 59), "거부")}), "거부"),
+]
+
+
+@pytest.mark.parametrize(("kind", "health"), NOTHING)
+def test_nothing_is_wrong(kind, health):
+    assert texts(operations(kind), health) == []
+
+
+@pytest.mark.parametrize(("kind", "health", "said"), WRONG, ids=[f"{one[0]}-{n}" for n, one in enumerate(WRONG)])
+def test_it_is_told_as_it_begins_again_after_the_cooldown_and_as_it_ends(kind, health, said):
+    watch = operations(kind, "cooldown = 20")
+    [text] = texts(watch, health)
+    assert said in text
+    for minutes in (1, 19):
+        assert texts(watch, later(health, minutes)) == []
+    assert len(texts(watch, later(health, 20))) == 1
+    assert texts(watch, WELL._replace(now=at(10, 30), newest=at(10, 29))) == ["끝났습니다. 다시 정상입니다."]
+    assert texts(watch, WELL) == []
+
+
+def later(health: Health, minutes: int) -> Health:
+    return health._replace(now=health.now + timedelta(minutes=minutes))
+
+
+def test_a_restart_does_not_tell_it_again():
+    kind, health, _ = WRONG[3]
+    first = operations(kind)
+    first.look(health)
+    second = operations(kind)
+    second.last_fired.update(first.last_fired)
+    assert texts(second, later(health, 5)) == []
+
+
+def test_its_severity_is_the_rules():
+    [note] = operations("disk", 'severity = "critical"\nname = "디스크"').look(WELL._replace(free_mb=1))
+    assert (note.severity, note.rule, note.subject) == ("critical", "디스크", "수집")

@@ -1,0 +1,301 @@
+"""Alerts beside the real updater on a day with planted events: each fires once, at its minute, whatever happens."""
+
+import logging
+import threading
+import time as steady
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chart_testing import put
+from kinds import shown
+from planted import hammer, jump, planted, surge
+from receiver import Receiver
+from store_testing import candle
+from updater_tools import FRIDAY, FakeDay, at, wait_until
+
+from minute_candles.alerts import commands as alert_commands
+from minute_candles.alerts import worker as alerts
+from minute_candles.alerts.setup import alerting, set_up
+from minute_candles.config.integrations import Wings
+from minute_candles.config.settings import Settings, demo_settings
+from minute_candles.console import console
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import StoreLost
+from minute_candles.core.kst import KST
+from minute_candles.storage.store import AlertTable, Store, open_alerts, open_store
+
+THURSDAY = date(2026, 11, 19)
+SYMBOLS = {"005930": "liquid", "000660": "liquid", "035420": "liquid", "035720": "liquid"}
+EVENTS = {
+    ("005930", FRIDAY): [jump(9, 40, 2_200)],
+    ("000660", FRIDAY): [surge(9, 45, 10)],
+    ("035420", FRIDAY): [jump(9, 50, 100)],
+    ("035720", FRIDAY): [hammer(10, 0)],
+}
+NOON, EPOCH = Clock(at=at(12)), datetime(2000, 1, 1)
+JUMP = [
+    candle(datetime(2026, 11, 20, 9) + timedelta(minutes=n), 70_000 if n < 30 else 72_500) for n in range(60)
+]  # fmt: skip
+RULES = """
+[[rule]]
+kind = "price_change"
+percent = 3
+[[rule]]
+kind = "volume_surge"
+times = 10
+sessions = 3
+[[rule]]
+kind = "cross"
+line = "sma5"
+over = "sma20"
+symbols = ["035420"]
+[[rule]]
+kind = "pattern"
+patterns = ["hammer"]
+severity = "warning"
+"""
+EXPECTED = [
+    ("cross", "035420", time(9, 50)),
+    ("pattern", "035720", time(10, 0)),
+    ("price_change", "005930", time(9, 40)),
+    ("volume_surge", "000660", time(9, 45)),
+]
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    path = tmp_path / "alerts.toml"
+    path.write_text(RULES, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def make(tmp_path: Path, rules: Path) -> Iterator[Any]:
+    made: list[FakeDay] = []
+
+    def make(start: datetime, *urls: str, **changes: Any) -> FakeDay:
+        wings = Wings(alerts_file=rules, alert_urls=urls, chart_url="http://127.0.0.1:8765")
+        day = FakeDay(tmp_path, start, SYMBOLS, wings=wings, **changes)
+        day.kis.market.day = planted(day.kis, EVENTS)  # type: ignore[assignment, method-assign]
+        made.append(day)
+        return day
+
+    yield make
+    for day in made:
+        day.close()
+
+
+def kept(day: FakeDay) -> list[tuple[str, str, time]]:
+    """What stands in `stock_minute_alerts`."""
+    table = open_alerts(day.settings.database, Clock())
+    rows = table.alerts(datetime(2000, 1, 1), datetime(2100, 1, 1), 1_000)
+    table.close()
+    assert all(row.timestamp.date() == FRIDAY and row.interval == 1 for row in rows)
+    return sorted((row.rule, row.symbol, row.timestamp.time()) for row in rows)
+
+
+def tried(day: FakeDay, capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str, time]]:
+    """What `--try-alerts` tells of Friday."""
+    capsys.readouterr()
+    names = dict.fromkeys(SYMBOLS, "이름")
+    clock = Clock(at=datetime(2026, 11, 21, 9, tzinfo=KST))
+    assert alert_commands.try_rules(day.settings, clock, names, "2026-11-20") == 0
+    out = capsys.readouterr().out
+    rows = [line.split() for line in out.splitlines() if line[:2].isdigit()]
+    assert f"2026-11-20: {len(rows)}건" in out
+    return sorted((row[3], row[1], time.fromisoformat(row[0])) for row in rows)
+
+
+def test_each_planted_event_fires_once_at_its_minute_and_nothing_else_does(make, capsys):
+    """From Thursday evening over Friday's session and its settle; `--try-alerts` tells the same afterwards.
+
+    From five past ten the computer sleeps until the auction: what it missed is healed, and nothing of it fires.
+    """
+    with Receiver() as receiver:
+        day = make(at(17, day=THURSDAY), receiver.url)
+        day.clock.plan(at(10, 5), lambda: day.clock.jump(at(15, 29)))
+        day.run(until=at(16))
+        told = "\n".join(f"{one['title']}\n{one['message']}" for one in receiver.got)
+    assert kept(day) == EXPECTED == tried(day, capsys)
+    day.assert_week()
+    for rule, symbol, when in EXPECTED:
+        assert told.count(f"{rule}: {symbol}") == 1 and f"{when:%H:%M} 1분봉, 임시" in told
+        assert len([line for line in day.lines(f"🔔 {rule}: {symbol} ·")]) == 1
+    assert "5분 동안 +3.14%" in told and "72,200원 (전일 대비 +3.14%)" in told and "http://127.0.0.1:8765/" in told
+    assert day.lines("마감 확정 완료") and Receiver.SECRET not in "\n".join(day.lines())
+
+
+@pytest.mark.parametrize("pause", shown([at(9, 44), at(9, 50, 30)], at(9, 44)))
+def test_a_restart_in_the_middle_tells_nothing_twice_and_loses_nothing(make, capsys, pause):
+    day = make(at(17, day=THURSDAY))
+    day.run(until=pause)
+    before = kept(day)
+    day.clock.jump(at(9, 57))
+    day.run(until=at(10, 10))
+    assert kept(day) == EXPECTED == tried(day, capsys)
+    assert 0 < len(before) < 4 and Counter(kept(day)).most_common(1)[0][1] == 1
+    assert len(day.lines("🔔 price_change")) == 1
+
+
+def test_a_life_that_ended_before_it_judged_leaves_that_to_the_next(make):
+    """As after kill -9 between a commit and its judgement: the alerts hear nothing, the table gets the candles."""
+    day = make(at(17, day=THURSDAY))
+    day.run(until=at(9, 30))
+    quiet = day.settings
+    day.settings = type(quiet)(**{**quiet.__dict__, "wings": Wings()})
+    day.run(until=at(9, 55))
+    assert kept(day) == []
+    day.settings = quiet
+    day.run(until=at(10, 5))
+    assert kept(day) == EXPECTED
+
+
+@pytest.mark.parametrize("mode", shown(["hang", "500", "gone"], "hang"))
+def test_a_service_that_fails_delays_no_candle(make, mode):
+    with Receiver(mode) as receiver:
+        if mode == "gone":
+            receiver.__exit__()
+        day = make(at(8, 55), receiver.url + "?rto=1&cto=1")
+        day.run(until=at(10, 5))
+        receiver._freed.set()
+    assert len(day.rounds()) >= 60 and all("오류 0" in line for line in day.rounds())
+    assert {(rule, symbol) for rule, symbol, _ in kept(day)} == {
+        ("price_change", "005930"), ("cross", "035420"), ("pattern", "035720"),
+    }  # fmt: skip
+    assert len(day.lines("보내지 못했습니다. 다시")) == 1 and len(day.lines("보내지 못한 알림")) == 1
+    assert not day.watcher.wrong
+
+
+def test_a_table_that_may_not_be_made_costs_the_list_not_the_alerts(make, monkeypatch):
+    from minute_candles.core.errors import StoreError
+    from minute_candles.storage import alert_table as alerts
+
+    def refused(*_: object) -> None:
+        raise StoreError("권한이 없습니다.")
+
+    monkeypatch.setattr(alerts, "_make_ready", refused)
+    with Receiver() as receiver:
+        day = make(at(8, 55), receiver.url)
+        day.run(until=at(9, 45))
+    assert len(receiver.got) == 1 and len(day.lines("알림 문제 시작: 권한이 없습니다.")) == 1 and kept(day) == []
+
+
+@pytest.fixture
+def alone(tmp_path: Path, rules: Path) -> Iterator[tuple[Store, Settings]]:
+    """A store of ours, and the settings of alerts beside it."""
+    settings = replace(demo_settings("http://127.0.0.1:1", tmp_path), wings=Wings(alerts_file=rules))
+    store = open_store(settings.database, NOON)
+    store.preflight()
+    yield store, settings
+    store.close()
+
+
+def test_ninety_seven_hits_in_a_minute_are_one_message(alone, monkeypatch):
+    monkeypatch.setattr(alerts, "QUIET", 1.0)
+    store, settings = alone
+    symbols = {f"{number:06}": "" for number in range(97)}
+    with Receiver() as receiver:
+        wings = replace(settings.wings, alert_urls=(receiver.url,))
+        settings = replace(settings, wings=wings)
+        with alerting(set_up(settings), settings, NOON, store, symbols):
+            for symbol in symbols:
+                put(store, symbol, JUMP)
+    assert receiver.titles == ["📈 알림 97건 (price_change 97)"]
+    assert len(receiver.got[0]["message"].splitlines()) == 21
+
+
+def test_what_the_queue_does_not_hold_is_read_from_the_table(alone, monkeypatch):
+    """Held up by a table that does not answer: the writes go on, and nothing is lost."""
+    monkeypatch.setattr(alerts, "MOST_WAITING", 3)
+    monkeypatch.setattr(alerts, "LOOK_EVERY", 0.2)
+    store, settings = alone
+    free, load = threading.Event(), AlertTable.beside
+    monkeypatch.setattr(AlertTable, "beside", lambda *asked: free.wait(20) and load(*asked))
+    symbols = {f"{number:06}": "" for number in range(12)}
+    with alerting(set_up(settings), settings, NOON, store, symbols):
+        began = steady.monotonic()
+        for symbol in symbols:
+            put(store, symbol, JUMP)
+        assert steady.monotonic() - began < 5
+        free.set()
+        table = open_alerts(settings.database, Clock())
+        wait_until(lambda: len(table.alerts(EPOCH, NOON.now().replace(tzinfo=None), 99)) == 12, 20)
+        table.close()
+
+
+def test_a_table_that_did_not_answer_is_asked_again(alone, monkeypatch, caplog):
+    monkeypatch.setattr(alerts, "LOOK_EVERY", 0.2)
+    store, settings = alone
+    load, failures = AlertTable.beside, iter([True, True])
+
+    def fails_twice(*asked: Any) -> Any:
+        if next(failures, False):
+            raise StoreLost("연결이 끊겼습니다.")
+        return load(*asked)
+
+    monkeypatch.setattr(AlertTable, "beside", fails_twice)
+    caplog.set_level(logging.INFO, "minute_data")
+    with alerting(set_up(settings), settings, NOON, store, SYMBOLS):
+        put(store, "005930", JUMP[:-5])
+        put(store, "005930", JUMP)
+        table = open_alerts(settings.database, Clock())
+        wait_until(lambda: len(table.alerts(EPOCH, NOON.now().replace(tzinfo=None), 99)) == 1, 20)
+        table.close()
+    assert caplog.text.count("알림 문제 시작: 연결이 끊겼습니다.") == 1 and caplog.text.count("알림 복구") == 1
+
+
+def a_moment_each_minute() -> Callable[[datetime], None]:
+    """Real time for the alerts' thread, which does not live on the fake clock."""
+    seen: set[str] = set()
+
+    def look(now: datetime) -> None:
+        if (minute := f"{now:%H:%M}") not in seen:
+            seen.add(minute)
+            steady.sleep(0.1)
+
+    return look
+
+
+def test_trouble_of_the_collection_is_told_too(make, monkeypatch, rules):
+    monkeypatch.setattr(alerts, "LOOK_EVERY", 0.0)
+    monkeypatch.setattr(alerts, "WAKE_EVERY", 0.01)
+    rules.write_text('[[operations]]\nkind = "no_candle"\nseverity = "critical"\ncooldown = 600\n', encoding="utf-8")
+    with Receiver() as receiver:
+        day = make(at(9, 20), f"critical={receiver.url}")
+        day.clock.plan(at(9, 30), day.kis.down)
+        day.clock.plan(at(9, 45), lambda: day.kis.down(False))
+        day.clock.look = a_moment_each_minute()
+        day.run(until=at(9, 55))
+    assert receiver.titles == ["🚨 no_candle: 수집"] * 2
+    assert [told["message"] for told in receiver.got][1] == "끝났습니다. 다시 정상입니다."
+    assert "분 넘게 새 캔들이 없습니다" in receiver.got[0]["message"]
+    assert [row[:2] for row in kept(day)] == [("no_candle", "")] * 2
+
+
+def test_without_rules_there_is_nothing(tmp_path):
+    day = FakeDay(tmp_path, at(9, 30), {"005930": "liquid"}, wings=Wings(alert_urls=("json://127.0.0.1:1/",)))
+    day.run(until=at(9, 33))
+    day.close()
+    assert len(day.lines("cp alerts.example.toml alerts.toml")) == 1
+    assert not list(tmp_path.glob("*alerts*"))
+
+
+def test_a_day_without_candles_is_said(make, capsys):
+    day = make(at(9, 30))
+    day.run(until=at(9, 31))
+    assert alert_commands.try_rules(day.settings, day.clock, SYMBOLS, "20261118") == 1
+    assert "저장된 캔들이 없습니다" in capsys.readouterr().out
+
+
+def test_the_table_of_trials_is_aligned(make, capsys):
+    day = make(at(9, 30))
+    day.run(until=at(9, 50))
+    assert alert_commands.try_rules(day.settings, day.clock, dict.fromkeys(SYMBOLS, "긴 이름"), "2026-11-20") == 0
+    head, rule, row = capsys.readouterr().out.splitlines()[:3]
+    assert head.split() == ["시각", "종목", "이름", "규칙", "등급", "내용"] and set(rule) == {"─", " "}
+    assert row.startswith("09:40  005930  긴 이름  price_change  info") and console.number(1) == "1"

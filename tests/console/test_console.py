@@ -1,0 +1,692 @@
+"""What a person sees, and what must never end a run: streams, the log, Ctrl-C, progress, words, whole files."""
+
+import json
+import logging
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from datetime import datetime, timedelta
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from places import ROOT
+
+from minute_candles.console import console, logs
+from minute_candles.core import files
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import ConfigError
+from minute_candles.core.kst import KST
+from minute_candles.core.redact import MASK, Redactor
+
+SECRET = "S3cr3t/p@ß+\"w'\\d %"
+posix = pytest.mark.skipif(os.name == "nt", reason="POSIX")
+
+
+class StandingClock(Clock):
+    """Stands at 2026-11-20 10:31:03 KST until it is moved."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moment = datetime(2026, 11, 20, 10, 31, 3, tzinfo=KST)
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def time(self) -> float:
+        return self.moment.timestamp()
+
+    def move(self, seconds: float) -> None:
+        self.moment += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock():
+    return StandingClock()
+
+
+@pytest.fixture(autouse=True)
+def _restore_the_logger():
+    log = logs.LOG
+    before = log.handlers[:], log.filters[:], log.level
+    yield
+    for handler in [handler for handler in log.handlers if handler not in before[0]]:
+        log.removeHandler(handler)
+        handler.close()
+    log.handlers[:], log.filters[:] = before[0], before[1]
+    log.setLevel(before[2])
+
+
+@pytest.fixture
+def start(tmp_path, clock):
+    """Sets up logging into a file; call it again for what the file holds."""
+    path = tmp_path / "run.log"
+
+    def setup(*secrets: str, **how: bool) -> logging.Logger:
+        return console.setup_logging(path, clock, secrets, **how)
+
+    setup.text = lambda: path.read_text(encoding="utf-8")
+    setup.path = path
+    return setup
+
+
+@pytest.fixture
+def python(tmp_path):
+    """A process with `console` set up as a script does it, running the code given."""
+    started = []
+
+    def start(
+        code: str, *, pass_fds=(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **environ
+    ):
+        script = tmp_path / f"script{len(started)}.py"
+        script.write_text(_PROLOGUE + textwrap.dedent(code), encoding="utf-8")
+        process = subprocess.Popen(
+            [sys.executable, script], env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
+            stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=pass_fds,
+        )  # fmt: skip
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream:
+                stream.close()
+
+
+_PROLOGUE = """
+import logging, os, sys, time
+from pathlib import Path
+from cli import console
+from base.clock import Clock
+console.prepare_streams()
+clock = Clock()
+folder = Path(__file__).with_suffix("")
+log = console.setup_logging(folder / "run.log", clock, [])
+"""
+_TALK = """
+for n in range(2000):
+    console.say("✅ 한글 " * 20)
+    log.info("✅ 한글")
+(folder / "done").write_text("")
+"""
+
+
+# Streams
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"LC_ALL": "POSIX"},
+        {"PYTHONIOENCODING": "cp949"},
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "cp1252:strict"},
+    ],
+)
+def test_any_locale_shows_korean_and_raises_nothing(python, environ):
+    process = python('console.say("✅ 한글 \\udcff 끝"); log.info("✅ 한글")', **environ)
+    out, err = process.communicate(timeout=30)
+    encoding = "cp949" if environ.get("PYTHONIOENCODING") == "cp949" else "utf-8"
+    assert process.returncode == 0 and b"Error" not in err
+    assert "한글" in out.decode(encoding) and "한글" in err.decode(encoding)
+
+
+@posix
+@pytest.mark.parametrize("closed", ["0", "1", "2", "0 1 2"])
+def test_closed_streams_do_not_end_a_run(tmp_path, closed):
+    script = tmp_path / "script.py"
+    script.write_text(_PROLOGUE + _TALK, encoding="utf-8")
+    closing = " ".join(f"{number}>&-" for number in closed.split())
+    done = subprocess.run(f'"{sys.executable}" "{script}" {closing}', shell=True, capture_output=True, timeout=60,
+                          env={**os.environ, "PYTHONPATH": str(ROOT)})  # fmt: skip
+    assert done.returncode == 0 and (tmp_path / "script" / "done").exists() and b"Traceback" not in done.stderr
+
+
+@posix
+def test_a_closed_stderr_never_becomes_another_file(tmp_path):
+    script = tmp_path / "script.py"
+    code = "import os; from cli import console; console.prepare_streams(); print(os.open(__file__, os.O_RDONLY))"
+    script.write_text(code)
+    done = subprocess.run(f'"{sys.executable}" "{script}" 0<&- 2>&-', shell=True, capture_output=True, timeout=60,
+                          env={**os.environ, "PYTHONPATH": str(ROOT)})  # fmt: skip
+    assert int(done.stdout) > 2
+
+
+@posix
+@pytest.mark.parametrize("broken", ["stdout", "stderr"])
+def test_a_reader_that_leaves_is_no_error(tmp_path, python, broken):
+    reader, writer = os.pipe()
+    with (tmp_path / "other").open("wb") as other:
+        ends = {"stdout": other, "stderr": other, broken: writer}
+        process = python(_TALK + "print('끝')", **ends)
+        os.close(writer)
+        os.read(reader, 100)
+        os.close(reader)
+        assert process.wait(timeout=60) == 0
+    assert (tmp_path / "script0" / "done").exists()
+    seen = (tmp_path / "other").read_text("utf-8")
+    assert "Traceback" not in seen and "BrokenPipe" not in seen
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_a_full_disk_behind_stdout_is_no_error(python):
+    with open("/dev/full", "wb") as full:
+        process = python(_TALK, stdout=full)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 0 and b"No space" not in err
+
+
+def test_colours_only_on_a_terminal_and_never_with_no_color(monkeypatch):
+    class Terminal:
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert console.paint("x", "red", Terminal()) == "\033[31mx\033[0m"
+    assert console.paint("x", "red", open(os.devnull)) == "x"  # noqa: SIM115
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert console.paint("x", "red", Terminal()) == "x"
+
+
+# Log
+
+
+def test_a_line_has_kst_by_the_clock_level_and_message(start, capsys, monkeypatch):
+    monkeypatch.setenv("TZ", "America/New_York")
+    if hasattr(time, "tzset"):
+        time.tzset()
+    start().info("✅ %s 저장", "005930")
+    assert start.text() == capsys.readouterr().err == "2026-11-20 10:31:03 - INFO - ✅ 005930 저장\n"
+    monkeypatch.undo()
+    if hasattr(time, "tzset"):
+        time.tzset()
+
+
+def test_quiet_leaves_warnings_on_stderr_and_all_in_the_file(start, capsys):
+    log = start(quiet=True)
+    log.info("information")
+    log.warning("warning")
+    err = capsys.readouterr().err
+    assert "warning" in err and "information" not in err
+    assert "information" in start.text()
+
+
+@pytest.mark.parametrize("verbose", [True, False])
+def test_verbose_adds_debug(start, capsys, verbose):
+    start(verbose=verbose).debug("detail")
+    assert ("detail" in capsys.readouterr().err) is verbose
+    assert ("detail" in start.text()) is verbose
+
+
+def test_setting_up_twice_prints_once(start, capsys):
+    start()
+    start().info("once")
+    assert capsys.readouterr().err.count("once") == 1
+
+
+def test_a_missing_folder_is_made(tmp_path, clock):
+    console.setup_logging(tmp_path / "a" / "b" / "run.log", clock, []).info("x")
+    assert (tmp_path / "a" / "b" / "run.log").exists()
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path, clock):
+    (tmp_path / "logs").write_text("")
+    for folder in (tmp_path / "logs", tmp_path / "logs" / "deeper"):
+        with pytest.raises(ConfigError, match="LOG_DIR"):
+            console.setup_logging(folder / "run.log", clock, [])
+
+
+def test_a_folder_in_place_of_the_file_is_refused(tmp_path, clock):
+    (tmp_path / "run.log").mkdir()
+    with pytest.raises(ConfigError, match="LOG_DIR"):
+        console.setup_logging(tmp_path / "run.log", clock, [])
+
+
+def test_a_folder_one_may_not_write_to_is_refused(start, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(ConfigError, match="LOG_DIR"):
+        start()
+
+
+def test_arguments_that_do_not_fit_lose_no_line_and_raise_nothing(start):
+    start("hunter2").info("%d of %s", "hunter2")
+    assert "%d of %s" in start.text() and "hunter2" not in start.text()
+
+
+def test_the_file_rotates_at_ten_megabytes_and_keeps_five_older(start):
+    handler = next(handler for handler in start().handlers if isinstance(handler, logs.RotatingFileHandler))
+    assert (handler.maxBytes, handler.backupCount, handler.encoding) == (10 * 1024 * 1024, 5, "utf-8")
+
+
+@posix
+def test_a_log_another_process_rotated_is_followed(start):
+    log = start()
+    log.info("before")
+    start.path.rename(start.path.with_suffix(".1"))
+    log.info("after")
+    assert "after" in start.text() and "before" not in start.text()
+
+
+@posix
+def test_a_vanished_folder_is_one_warning_and_the_run_goes_on(tmp_path, clock, capsys):
+    log = console.setup_logging(tmp_path / "logs" / "run.log", clock, [])
+    shutil.rmtree(tmp_path / "logs")
+    log.info("one")
+    log.info("two")
+    err = capsys.readouterr().err
+    assert "one" in err and "two" in err and err.count("⚠️") == 1 and "Traceback" not in err
+    (tmp_path / "logs").mkdir()
+    log.info("three")
+    assert "three" in (tmp_path / "logs" / "run.log").read_text("utf-8")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_a_full_disk_is_one_warning_and_the_run_goes_on(python):
+    process = python(
+        """
+        os.symlink("/dev/full", folder / "full.log")
+        log = console.setup_logging(folder / "full.log", clock, [])
+        for _ in range(1000): log.info("line %s", "x" * 100)
+        """
+    )
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 0 and err.decode().count("⚠️") == 1 and err.count(b"line") == 1000
+    assert b"Traceback" not in err and b"Exception" not in err
+
+
+def test_a_rotation_that_fails_loses_no_line(start, monkeypatch):
+    monkeypatch.setattr(logs, "LOG_BYTES", 200)
+    log = start()
+
+    def refuse(*_):
+        raise PermissionError(13, "held open by another process")
+
+    monkeypatch.setattr(os, "rename", refuse)
+    for n in range(20):
+        log.info("line %02d", n)
+    assert [f"line {n:02d}" in start.text() for n in range(20)] == [True] * 20
+
+
+# Secrets
+
+
+def test_secrets_are_hidden_in_messages_arguments_and_tracebacks(start, capsys):
+    log = start("hunter2hunter2", SECRET)
+    log.info("key hunter2hunter2 and %s", SECRET)
+    log.info("%r %s", {"password": SECRET}, ["hunter2hunter2"])
+    try:
+        raise ValueError(f"{SECRET} {quote(SECRET, safe='')}")
+    except ValueError:
+        log.exception("failed", stack_info=True)
+    for text in (start.text(), capsys.readouterr().err):
+        assert MASK in text and "ValueError" in text
+        assert "hunter2" not in text and "S3cr3t" not in text.replace("SECRET", "")
+
+
+def test_whoever_listens_further_up_sees_no_secret_either(start, caplog):
+    start("hunter2hunter2").warning("hunter2hunter2 %s", "hunter2hunter2")
+    assert "hunter2" not in caplog.text and MASK in caplog.text
+
+
+_WRITINGS = [
+    str, repr, ascii, json.dumps, quote, lambda s: quote(s, safe=""), lambda s: quote(s, safe="").lower(),
+    lambda s: repr(repr(s)), lambda s: quote(quote(s)), lambda s: json.dumps(json.dumps(s)),
+    lambda s: repr(json.dumps(s)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("encode", _WRITINGS)
+@pytest.mark.parametrize("secret", ["p@ss/wörd\\\"'1", "ss\\\\é ss\n\t😀'ss"])
+def test_a_secret_is_hidden_however_it_is_written(encode, secret):
+    hidden = Redactor([secret])(f"before {encode(secret)} after")
+    assert "ss" not in hidden and "before" in hidden and "after" in hidden and MASK in hidden
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "mysql://root:{}@127.0.0.1:3306/x", "DB_PASSWORD={}", "password: '{}'", '{{"password": "{}"}}', "pwd={}&x=1",
+        "비밀번호={} 입니다",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("secret", ["1", "pw", "123"])
+def test_a_short_secret_is_hidden_where_it_is_one(line, secret):
+    assert Redactor([secret])(line.format(secret)) == line.format(MASK)
+
+
+def test_a_short_secret_leaves_the_rest_of_the_log_alone():
+    line = "2026-11-20 10:31:03 - ✅ 005930 1분봉 데이터 1123건 저장 완료"
+    assert Redactor(["1", "00"])(line) == line
+
+
+@pytest.mark.parametrize(
+    ("line", "hidden"),
+    [
+        ("authorization: Bearer abc.DEF-123", f"authorization: Bearer {MASK}"),
+        ("token eyJ0eXAi.eyJzdWIi.abc_-1 end", f"token {MASK} end"),
+        ('{"access_token": "abc", "expires_in": 86400}', f'{{"access_token": "{MASK}", "expires_in": 86400}}'),
+        ("{'appsecret': 'abc'}", f"{{'appsecret': '{MASK}'}}"),
+    ],
+)
+def test_what_looks_like_a_token_is_hidden_though_nobody_named_it(line, hidden):
+    assert Redactor([])(line) == hidden
+
+
+@pytest.mark.slow
+@given(secret=st.text(min_size=4, max_size=40), before=st.text(max_size=10), after=st.text(max_size=10))
+def test_no_secret_of_four_characters_survives(secret, before, after):
+    hidden = Redactor([secret])(f"{before}|{secret}|{after}")
+    assert secret not in hidden.replace(MASK, "") or secret in f"{before}|" or secret in f"|{after}" or secret in MASK
+
+
+@pytest.mark.parametrize("secret", ["\\\\\"'\\'x", "''x", "a b c d", "////////x", "%%%%x", "pässwörd"])
+@pytest.mark.parametrize("text", ["\\" * 50_000, " " * 50_000, "\\'" * 30_000, "a " * 30_000, "%25" * 30_000])
+def test_no_text_makes_hiding_slow(secret, text):
+    began = time.perf_counter()
+    Redactor([secret, secret[-2:]])(text)
+    assert time.perf_counter() - began < 2
+
+
+# Ctrl-C
+
+
+_WAITING = """
+console.on_stop(clock)
+print("ready", flush=True)
+{wait}
+print("stopped", flush=True)
+sys.exit(130)
+"""
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_asks_for_a_stop(python, number):
+    process = python(_unignored + _WAITING.format(wait="assert clock.stop.wait(20)"))
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert (out, process.returncode) == (b"stopped\n", 130)
+    assert "중지" in err.decode() and b"Traceback" not in err
+
+
+_unignored = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job started with & inherits an ignored one
+"""
+
+
+@posix
+def test_a_second_ctrl_c_ends_at_once(python):
+    process = python(
+        _unignored + _WAITING.format(wait="clock.stop.wait(20); print('first', flush=True); time.sleep(60)")
+    )
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == b"first\n"
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and b"Traceback" not in err and time.monotonic() - began < 5
+
+
+@posix
+def test_a_second_sigterm_waits_for_the_work_in_hand(python):
+    process = python(_WAITING.format(wait="clock.stop.wait(20); print('first', flush=True); time.sleep(1)"))
+    process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=30)[0] == b"stopped\n"
+
+
+@posix
+def test_an_ignored_signal_stays_ignored(python):
+    code = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+    process = python(code + _WAITING.format(wait="print(clock.stop.wait(1), flush=True)"))
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30)[0] == b"False\nstopped\n"
+
+
+@posix
+@pytest.mark.slow
+def test_a_storm_of_signals_never_locks_up(python):
+    """The main thread waits on the very event that the signal sets."""
+    wait = "\nwhile not clock.stop.wait(0): pass\nfor _ in range(300000): clock.stop.wait(0)"
+    process = python(_WAITING.format(wait=wait))
+    process.stdout.readline()
+    while process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.0005)
+    assert process.communicate(timeout=60)[0] == b"stopped\n"
+
+
+def test_off_the_main_thread_signals_are_left_alone(clock):
+    before = signal.getsignal(signal.SIGINT)
+    thread = threading.Thread(target=console.on_stop, args=(clock,))
+    thread.start()
+    thread.join()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+# Progress
+
+
+def test_without_a_terminal_progress_is_a_line_every_five_seconds_at_most(start, clock):
+    start()
+    with console.Progress(97, "📊 종목별 분봉 데이터 수집", clock) as progress:
+        for _ in range(97):
+            clock.move(1)
+            progress.advance()
+    lines = start.text().splitlines()
+    assert len(lines) == 20
+    assert lines[0].endswith("📊 종목별 분봉 데이터 수집: 5/97 (5%), 남은 시간 약 2분")
+    assert lines[-1].endswith("📊 종목별 분봉 데이터 수집: 100%|██████████| 97/97 [01:37<00:00]")
+
+
+def test_progress_that_is_left_early_says_how_far_it_came(start, clock):
+    start()
+    progress = console.Progress(4, "수집", clock)
+    progress.advance(2)
+    progress.close()
+    progress.close()
+    assert re.search(r"수집:  50%\|█████     \| 2/4 ", start.text()) and len(start.text().splitlines()) == 1
+
+
+def test_progress_of_nothing_says_nothing(start, clock):
+    start()
+    console.Progress(0, "수집", clock).close()
+    assert start.text() == ""
+
+
+def _open_terminal():
+    import pty
+
+    try:
+        return pty.openpty()
+    except OSError:
+        pytest.skip("no pseudo-terminals here")
+
+
+def _on_a_terminal(python, code: str, columns: int) -> str:
+    import fcntl
+    import struct
+    import termios
+
+    master, slave = _open_terminal()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24 if columns else 0, columns, 0, 0))
+    process = python(code, stderr=slave, TERM="xterm", NO_COLOR="1")
+    os.close(slave)
+    seen = b""
+    while True:
+        try:
+            chunk = os.read(master, 4096)
+        except OSError:  # Linux's way to say the other side is closed
+            chunk = b""
+        if not chunk:
+            break
+        seen += chunk
+    os.close(master)
+    assert process.wait(timeout=30) == 0
+    return seen.decode()
+
+
+@posix
+@pytest.mark.parametrize("columns", [100, 40, 0])
+def test_on_a_terminal_progress_is_a_bar_and_log_lines_stand_above_it(python, columns):
+    seen = _on_a_terminal(
+        python,
+        """
+        with console.Progress(97, "📊 종목별 분봉 데이터 수집", clock) as progress:
+            for n in range(97):
+                progress.advance()
+                if n == 50: log.info("가운데")
+        """,
+        columns,
+    )
+    whole = "📊 종목별 분봉 데이터 수집: 100%|██████████| 97/97 [00:00<00:00]"
+    assert whole[: columns or None][:25] in seen and (columns == 40 or whole in seen)
+    assert re.search(r"(^|[\r\n] *\r?)2\d{3}-\d\d-\d\d \S+ - INFO - 가운데", seen)
+
+
+@posix
+def test_a_quiet_run_has_no_bar(python):
+    code = "with console.Progress(9, '수집', clock, quiet=True) as progress: progress.advance()"
+    assert "█" not in _on_a_terminal(
+        python, "console.setup_logging(folder / 'run.log', clock, [], quiet=True)\n" + code, 80
+    )
+
+
+@posix
+def test_a_terminal_that_goes_away_does_not_end_a_run(python):
+    master, slave = _open_terminal()
+    process = python(
+        """
+        import signal
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+        with console.Progress(200, "수집", clock) as progress:
+            for n in range(200):
+                progress.advance()
+                log.info("line")
+                time.sleep(0.005)
+        console.say("끝")
+        """,
+        stderr=slave,
+    )
+    os.close(slave)
+    os.read(master, 100)
+    os.close(master)
+    out, _ = process.communicate(timeout=30)
+    assert (process.returncode, out.decode()) == (0, "끝\n")
+
+
+# Words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-5, "1초 미만"), (0.4, "1초 미만"), (1, "1초"), (12.3, "12초"), (59.6, "약 1분"), (540, "약 9분"), 
+     (3599, "약 1시간"), (7500, "약 2시간 5분"), (86_399, "약 1일"), (273_600, "약 3일 4시간")],
+)  # fmt: skip
+def test_durations_people_can_read(seconds, text):
+    assert console.duration(seconds) == text
+
+
+def test_numbers_have_thousands_separators():
+    assert [console.number(n) for n in (0, 8148, -1_234_567)] == ["0", "8,148", "-1,234,567"]
+
+
+def test_a_table_is_aligned_with_wide_characters():
+    text = console.table(
+        ["종목", "이름", "건수", "비고"], [["005930", "삼성전자", 8148, "✅"], ["035420", "NAVER", 7, None]]
+    )
+    assert text.splitlines() == [
+        "종목    이름       건수  비고",
+        "──────  ────────  ─────  ────",
+        "005930  삼성전자  8,148  ✅",
+        "035420  NAVER         7",
+    ]
+
+
+def test_a_table_without_rows_is_its_head():
+    assert console.table(["가", "b"], []).splitlines() == ["가  b", "──  ─"]
+
+
+# Whole files
+
+
+def test_a_file_is_written_whole_as_utf8(tmp_path):
+    files.atomic_write(tmp_path / "a.json", '{"이름": "값"}\n')
+    files.atomic_write(tmp_path / "a.json", '{"이름": "새 값"}\n')
+    assert (tmp_path / "a.json").read_bytes() == '{"이름": "새 값"}\n'.encode()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+@posix
+def test_the_mode_holds_from_the_first_byte(tmp_path, monkeypatch):
+    modes = []
+    original = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (modes.append(stat.S_IMODE(os.fstat(fd).st_mode)), original(fd)))
+    before = os.umask(0)
+    try:
+        files.atomic_write(tmp_path / "token", "x", mode=0o600)
+    finally:
+        os.umask(before)
+    assert modes == [0o600] and stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    (tmp_path / "a").write_text("old")
+
+    def full(_fd):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        files.atomic_write(tmp_path / "a", "new")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
+
+
+@posix
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    files.atomic_write(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "real").read_text() == "new"
+
+
+def test_a_reader_never_sees_half_a_file(tmp_path):
+    path = tmp_path / "a"
+    files.atomic_write(path, "0" * 100_000)
+    stop = threading.Event()
+
+    def write() -> None:
+        n = 0
+        while not stop.is_set():
+            n = (n + 1) % 10
+            files.atomic_write(path, str(n) * 100_000)
+
+    writers = [threading.Thread(target=write) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    try:
+        texts = [path.read_text() for _ in range(200)]
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
+    assert all(len(text) == 100_000 and len(set(text)) == 1 for text in texts)

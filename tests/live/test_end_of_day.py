@@ -1,0 +1,328 @@
+"""The settle on a fake clock: it never takes away what was proven (law 6), and doubt costs a mark there (law 13)."""
+
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from backfill_tools import coverage, execute, stored_rows, true_rows
+from kinds import shown
+from updater_tools import FRIDAY, FakeDay, assert_provisional, at
+
+from kis_simulator.faults.inconsistencies import SURPRISES
+
+pytestmark = pytest.mark.usefixtures("short_week")
+PROFILES = {"005930": "liquid", "000660": "medium", "373220": "illiquid"}
+SATURDAY = date(2026, 11, 21)
+SELDOM = {1: 5, 5: 5, 15: 15}
+ALL = ("ONE_MINUTE", "FIVE_MINUTES", "FIFTEEN_MINUTES")
+Make = Callable[..., FakeDay]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    made: list[FakeDay] = []
+
+    def make(start: datetime, profiles: dict[str, str] = PROFILES, **options: Any) -> FakeDay:
+        made.append(FakeDay(tmp_path, start, profiles, every=SELDOM, **options))
+        return made[-1]
+
+    yield make
+    for day in made:
+        day.close()
+
+
+def watch(day: FakeDay, *moments: datetime) -> list[datetime]:
+    """At these moments nothing that had been proven may be missing; the moments that were looked at."""
+    looked: list[datetime] = []
+
+    def look() -> None:
+        for symbol in day.symbols:
+            assert_provisional(day, symbol, at(15, 31))
+        looked.append(day.clock.now())
+
+    for moment in moments:
+        day.clock.plan(moment, look)
+    return looked
+
+
+LATE = {
+    "only yesterday's": at(8, 0),
+    "behind 15:10": at(15, 10),
+    "behind the auction": at(15, 29, 50),
+}
+
+
+UNTIL = {"minutes": at(15, 43), "hours": at(21, 0), "morning": at(7, 20, day=SATURDAY)}
+CASES = {
+    f"both-{name}-{how_long}": ("*", when, until) for name, when in LATE.items() for how_long, until in UNTIL.items()
+} | {f"{path}-{name}": (path, when, UNTIL["hours"]) for path in ("past", "daily") for name, when in LATE.items()}
+EACH_ONCE = (
+    "both-only yesterday's-minutes", "both-behind 15:10-hours", "both-behind the auction-morning",
+    "past-behind the auction", "daily-only yesterday's",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "as_of", "until"), shown(CASES, *EACH_ONCE))
+def test_an_authority_that_is_late_takes_nothing_away_and_is_equal_the_next_morning(
+    make: Make, path: str, as_of: datetime, until: datetime
+) -> None:
+    day = make(at(15, 8), {"005930": "liquid", "373220": "illiquid"})
+    naive = {"as_of": as_of.replace(tzinfo=None), "until": until.replace(tzinfo=None)}
+    day.kis.add_fault("late", path=path, **naive)
+    looked = watch(day, at(15, 42), at(15, 55), at(20, 55), at(23, 30), at(7, 10, day=SATURDAY))
+    day.run(until=at(21, 30, day=SATURDAY))
+    assert len(looked) == 5
+    day.assert_week()
+    assert not day.lines("문제 시작")
+
+
+def test_one_symbol_that_is_late_holds_up_nobody(make: Make) -> None:
+    day = make(at(14, 58))
+    late = {"as_of": datetime(2026, 11, 20, 15, 10), "until": datetime(2026, 11, 20, 18)}
+    day.kis.add_fault("late", symbol="005930", **late)
+    day.run(until=at(15, 50))
+    told = coverage(day.url)
+    assert told["005930", str(FRIDAY)] == "PROVISIONAL" and told["000660", str(FRIDAY)] == "COMPLETE"
+    assert len(day.lines("과거 분봉이 아직 늦는 1종목일")) == 1
+    day.run(until=at(19, 0))
+    day.assert_week()
+
+
+@pytest.mark.parametrize("as_of", shown(LATE, "behind the auction"))
+def test_started_after_the_close_it_asks_todays_tr_whether_the_authority_has_caught_up(
+    make: Make, as_of: datetime
+) -> None:
+    """Nothing is stored of today: the past TR and the daily candle agree with each other, and both are late."""
+    day = make(at(15, 41))
+    day.kis.add_fault("late", as_of=as_of.replace(tzinfo=None), until=datetime(2026, 11, 20, 17))
+    day.run(until=at(16, 30))
+    assert coverage(day.url).get(("005930", str(FRIDAY))) is None
+    day.run(until=at(18, 30))
+    day.assert_week()
+
+
+def test_what_the_authority_still_lacks_the_next_morning_is_believed_with_the_count(make: Make) -> None:
+    day = make(at(14, 58), {"005930": "liquid"})
+    day.kis.add_fault("late", as_of=datetime(2026, 11, 20, 15, 10), until=datetime(2026, 11, 25))
+    looked = watch(day, at(7, 20, day=SATURDAY))
+    day.run(until=at(9, 0, day=SATURDAY))
+    [(status, note)] = execute(
+        day.url, "SELECT status, note FROM stock_minute_coverage WHERE trade_date = '2026-11-20'"
+    )
+    assert looked and status == "UNPROVEN" and "장중에 확인한 11분이 과거 분봉에는 끝내 없음" in note
+    assert str(stored_rows(day.url, "005930")[-1][2]) <= "2026-11-20 15:09:00"
+    day.run(until=at(21, 0, day=SATURDAY))
+    assert coverage(day.url)["005930", str(FRIDAY)] == "UNPROVEN", "asked again, it still lacks them"
+
+
+def test_an_authority_that_lost_the_whole_day_is_never_believed(make: Make) -> None:
+    day = make(at(14, 58), {"005930": "liquid"})
+    day.kis.add_fault("late", as_of=datetime(2026, 11, 20, 8), until=datetime(2026, 11, 25))
+    day.run(until=at(21, 0, day=SATURDAY))
+    assert coverage(day.url)["005930", str(FRIDAY)] == "PROVISIONAL"
+    assert_provisional(day, "005930", at(15, 31))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SURPRISES if kind != "late"])
+def test_a_surprise_through_the_settle_costs_a_mark_and_no_candle(make: Make, kind: str) -> None:
+    day = make(at(15, 0))
+    day.kis.add_fault(kind, day=FRIDAY)
+    day.run(until=at(15, 50))
+    told = coverage(day.url)
+    assert {told[symbol, str(FRIDAY)] for symbol in day.symbols} <= {"UNPROVEN", "COMPLETE"}
+    assert kind == "deal" or told["005930", str(FRIDAY)] == "UNPROVEN"
+    for symbol in day.symbols:
+        found = [row[:10] for row in stored_rows(day.url, symbol) if row[2].date() == FRIDAY]
+        assert found == [row[:10] for row in true_rows(day.kis, symbol, [FRIDAY])]
+    assert day.lines("마감 확정 완료") and not day.lines("문제 시작")
+
+
+def test_once_an_evening_the_marked_days_are_asked_about_again(make: Make) -> None:
+    day = make(at(15, 20), {"005930": "liquid", "000660": "medium"})
+    for symbol in day.symbols:
+        day.kis.add_fault("daily_open", symbol=symbol, day=FRIDAY)
+    day.clock.plan(at(19, 0), lambda: day.kis.surprises.pop(0))
+    day.run(until=at(20, 5))
+    assert set(coverage(day.url).values()) == {"COMPLETE", "UNPROVEN"}
+    assert len(day.lines("❓")) == 2 and "일봉 시가" in day.lines("❓ 005930")[0]
+    asked = day.count("past")
+    day.run(until=at(23, 0))
+    assert day.count("past") - asked == 8
+    assert day.lines("✅ 005930 2026-11-20: UNPROVEN이던 날이 이제 COMPLETE입니다.")
+    assert day.lines("❓ UNPROVEN 1종목일을 다시 물었지만 그대로입니다")
+    told = coverage(day.url)
+    assert (told["005930", str(FRIDAY)], told["000660", str(FRIDAY)]) == ("COMPLETE", "UNPROVEN")
+    day.run(until=at(22, 0, day=SATURDAY))
+    assert len(day.lines("다시 물었지만")) == 3, "after the restart, and the next evening"
+
+
+def test_a_row_that_only_the_authority_tells_as_impossible_leaves_the_proven_one(make: Make) -> None:
+    day = make(at(15, 0), {"005930": "liquid"})
+    bad: Any = day.kis.add_fault("impossible", path="past", day=FRIDAY)
+    day.run(until=at(15, 50))
+    assert coverage(day.url)["005930", str(FRIDAY)] == "UNPROVEN" and bad.fired
+    bad.once = True  # else the oracle leaves the minute out
+    found = [row[:10] for row in stored_rows(day.url, "005930") if row[2].date() == FRIDAY]
+    assert found == [row[:10] for row in true_rows(day.kis, "005930", [FRIDAY])]
+
+
+def insert(day: FakeDay, symbol: str, moment: datetime, price: int, volume: int) -> None:
+    """As another program would, with a VWAP."""
+    execute(
+        day.url,
+        "INSERT INTO stock_minute_prices (stock_symbol, timestamp, minute_interval, open_price, high_price, low_price,"
+        f" close_price, volume, vwap) VALUES (%s, %s, 'ONE_MINUTE', {price}, {price}, {price}, {price}, {volume},"
+        f" {price})",
+        symbol, str(moment),
+    )  # fmt: skip
+
+
+def silent_minute(day: FakeDay, symbol: str, *, before_a_range: bool = False) -> datetime:
+    """A minute without a trade; the next one with one may have more than a price."""
+    for before, after in pairwise(day.kis.truth(symbol, FRIDAY)):
+        minute = after[0] - timedelta(minutes=1)
+        if minute > before[0] and (after[2] > after[3] or not before_a_range):
+            return minute
+    raise AssertionError("no lull")
+
+
+def test_rows_of_others_in_the_session_are_still_removed(make: Make) -> None:
+    day = make(at(15, 41), {"373220": "illiquid"})
+    day.run(until=at(15, 41, 30))
+    execute(day.url, "DELETE FROM stock_minute_coverage")
+    insert(day, "373220", silent_minute(day, "373220"), 1, 1)
+    day.run(until=at(16, 0))
+    day.assert_week()
+
+
+@pytest.mark.parametrize("minute", ["in a lull", "before the open"])
+def test_a_row_of_others_that_turnover_leaves_no_room_for_is_removed_at_once(make: Make, minute: str) -> None:
+    """Its VWAP makes it look like one of ours, in a day that is not settled yet."""
+    day = make(at(14, 58), {"373220": "illiquid"})
+    silent = silent_minute(day, "373220") if minute == "in a lull" else datetime(2026, 11, 20, 8, 59)
+    day.clock.plan(at(15, 39, 50), lambda: insert(day, "373220", silent, 5_000, 100_000))
+    day.run(until=at(15, 50))
+    day.assert_week()
+
+
+@pytest.mark.parametrize("minute", ["in a lull", "after the auction"])
+def test_a_row_of_others_that_could_be_ours_waits_for_the_morning_and_costs_no_mark(make: Make, minute: str) -> None:
+    """A share that fits into the range of the minute behind it: KIS's second answer is whole without it."""
+    day = make(at(14, 58), {"000660": "medium"})
+    lull = silent_minute(day, "000660", before_a_range=True)
+    silent = lull if minute == "in a lull" else datetime(2026, 11, 20, 15, 35)
+    day.clock.plan(at(15, 39, 50), lambda: insert(day, "000660", silent, 1, 1))
+    day.run(until=at(7, 20, day=SATURDAY))
+    assert coverage(day.url)["000660", str(FRIDAY)] == "PROVISIONAL"
+    day.run(until=at(9, 0, day=SATURDAY))
+    day.assert_week()
+    [(note,)] = execute(day.url, "SELECT note FROM stock_minute_coverage WHERE trade_date = '2026-11-20'")
+    assert f"과거 분봉에 없는 1분({silent:%H:%M} 등)을 뺌" in note
+    assert not day.lines("문제 시작")
+
+
+@pytest.mark.parametrize("glitches", [2, 3])
+def test_an_empty_answer_of_todays_tr_is_no_word_that_nothing_traded(make: Make, glitches: int) -> None:
+    """Nothing is stored, both other sources are late: the third one's silence proves nothing. (One look at the clock.)
+    """
+    day = make(at(15, 41), {"000660": "medium"})
+    day.kis.add_fault("late", as_of=datetime(2026, 11, 20, 8), until=datetime(2026, 11, 20, 17))
+    glitch: Any = day.kis.add_fault("empty", path="today", times=glitches)
+    day.run(until=at(16, 30))
+    assert glitch.fired == glitches and coverage(day.url).get(("000660", str(FRIDAY))) is None
+    day.run(until=at(18, 30))
+    day.assert_week()
+
+
+def test_turnover_of_an_hour_ago_tells_that_something_traded(make: Make) -> None:
+    """A lull of an hour before the end: the page of today's TR holds fillers alone."""
+    day = make(at(15, 41), {"000660": "liquid"})
+    answer = day.kis.answers.today
+
+    def lulled(symbol: str, hour: str, now: datetime) -> Any:
+        rows = answer(symbol, hour, now)
+        flat = {"cntg_vol": "0", "acml_tr_pbmn": "1000000"}
+        return [{**row, **flat} for row in rows if row["stck_cntg_hour"] < "153000"]
+
+    day.kis.answers.today = lulled  # type: ignore[method-assign]
+    day.kis.add_fault("late", as_of=datetime(2026, 11, 20, 8), until=datetime(2026, 11, 20, 17))
+    day.run(until=at(16, 30))
+    assert coverage(day.url).get(("000660", str(FRIDAY))) is None
+    day.run(until=at(18, 30))
+    day.assert_week()
+
+
+def test_a_halted_name_of_which_today_tells_nothing_waits_for_the_morning(make: Make) -> None:
+    """No minutes, no daily row of today, no fillers: the next morning it is believed that nothing traded."""
+    day = make(at(15, 41), {"000660": "medium"}, kis={"oddities": {("000660", FRIDAY): "halted_no_daily"}})
+    day.run(until=at(20, 0))
+    assert coverage(day.url).get(("000660", str(FRIDAY))) is None and not day.lines("문제 시작")
+    day.run(until=at(9, 0, day=SATURDAY))
+    assert coverage(day.url)["000660", str(FRIDAY)] == "NO_TRADES"
+
+
+@pytest.mark.parametrize("profile", ["suspended", "illiquid"])
+def test_fillers_or_a_daily_candle_of_nothing_are_such_a_word(make: Make, profile: str) -> None:
+    """As KIS tells of a halted name: settled in the evening, by one call of today's TR beside the clock's."""
+    oddities = {("000660", FRIDAY): "halted"} if profile == "illiquid" else {}
+    day = make(at(15, 41), {"000660": profile}, kis={"oddities": oddities})
+    day.run(until=at(15, 50))
+    assert coverage(day.url)["000660", str(FRIDAY)] == "NO_TRADES" and day.count("today") == 2
+
+
+@pytest.mark.parametrize("lost", ["the end before the auction", "the most traded minute"])
+def test_a_past_tr_that_is_still_filling_the_day_has_no_deal_outside_the_book(make: Make, lost: str) -> None:
+    """Told twice alike within a second, and other lulls make it look like a deal; today's TR knows better."""
+    day = make(at(15, 41), {"000660": "medium"})
+    answer, traded = day.kis.answers.past, day.kis.truth("000660", FRIDAY)[:-1]
+    end = [candle.timestamp for candle in traded if candle.timestamp >= datetime(2026, 11, 20, 15, 9)]
+    most = [max(traded[1:], key=lambda candle: candle.volume).timestamp]
+    gone = {f"{minute:%H%M00}" for minute in (end if lost.startswith("the end") else most)}
+    assert len(traded) < 370 and gone
+
+    def filling(symbol: str, *asked: Any, **options: Any) -> Any:
+        rows = answer(symbol, *asked, **options)
+        hidden = gone if day.clock.now() < at(17) else set()
+        return [row for row in rows if row["stck_cntg_hour"] not in hidden or row["stck_bsop_date"] != "20261120"]
+
+    day.kis.answers.past = filling  # type: ignore[method-assign]
+    day.run(until=at(16, 30))
+    assert coverage(day.url).get(("000660", str(FRIDAY))) is None and not day.lines("문제 시작")
+    day.run(until=at(18, 30))
+    day.assert_week()
+
+
+def test_a_deal_outside_the_book_is_settled_in_the_evening(make: Make) -> None:
+    """Behind a lull, where today's TR is asked about the minutes between: nothing traded there."""
+    day = make(at(15, 41), {"000660": "medium"})
+    deal: Any = day.kis.add_fault("deal", day=FRIDAY)
+    rows = day.kis.market.day("000660", FRIDAY).rows
+    behind_a_lull = [row for before, row in pairwise(rows) if 1 < row.minute - before.minute < 10]
+    deal.moments["000660", FRIDAY] = behind_a_lull[0]
+    day.run(until=at(15, 50))
+    [(status, note)] = execute(
+        day.url, "SELECT status, note FROM stock_minute_coverage WHERE trade_date = '2026-11-20'"
+    )
+    assert status == "COMPLETE" and "장내 대량" in note
+
+
+def test_a_day_whose_only_rows_are_impossible_is_settled_unproven_and_keeps_what_the_session_proved(make: Make) -> None:
+    day = make(at(14, 58), {"000660": "liquid", "373220": "illiquid"})
+    answer = day.kis.answers.past
+
+    def impossible(symbol: str, *asked: Any, **options: Any) -> Any:
+        rows = answer(symbol, *asked, **options)
+        if symbol != "000660":
+            return rows
+        return [{**row, "stck_lwpr": "0"} if row["stck_bsop_date"] == "20261120" else row for row in rows]
+
+    day.kis.answers.past = impossible  # type: ignore[method-assign]
+    day.run(until=at(15, 58))
+    assert coverage(day.url)["000660", str(FRIDAY)] == "UNPROVEN"
+    assert day.lines("마감 확정 완료") and not day.lines("문제 시작")
+    held = [row[:10] for row in stored_rows(day.url, "000660", FRIDAY) if row[1] == "ONE_MINUTE"]
+    truth = [row[:10] for row in true_rows(day.kis, "000660", [FRIDAY]) if row[1] == "ONE_MINUTE"]
+    assert held == truth[1:], "nothing stands before the first one to prove it"

@@ -1,0 +1,112 @@
+"""Rounds against today's TR as it is: fillers, late minutes, halted names; a morning healed in a few calls a symbol."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from backfill_tools import coverage, stored_rows, true_rows
+from updater_tools import FRIDAY, FakeDay, assert_provisional, at
+
+from kis_simulator.faults.server_behaviour import Traps
+from minute_candles.config import symbols_file
+
+pytestmark = pytest.mark.usefixtures("short_week")
+AS_IT_IS = Traps(
+    fillers=True, late_rows=True, past_running=True, cut_half_ticks=True, evening_daily=True, unquoted=True
+)
+PROFILES = {"005930": "brisk", "000660": "medium", "373220": "illiquid", "900001": "call_auction"}
+Make = Callable[..., FakeDay]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    made: list[FakeDay] = []
+
+    def make(*arguments: Any, **options: Any) -> FakeDay:
+        kis = {"traps": AS_IT_IS, **options.pop("kis", {})}
+        made.append(FakeDay(tmp_path, *arguments, kis=kis, **options))
+        return made[-1]
+
+    yield make
+    for day in made:
+        day.close()
+
+
+def test_a_day_of_it_is_whole_before_the_settle_and_equal_after_it(make: Make) -> None:
+    day = make(at(13, 0, 20), PROFILES, every={1: 2, 5: 5, 15: 15})
+    lacking: list[Any] = []
+
+    def look() -> None:
+        for symbol in day.symbols:
+            held = {row[:3] for row in stored_rows(day.url, symbol)}
+            lacking.extend(row for row in true_rows(day.kis, symbol, [FRIDAY]) if row[:3] not in held)
+
+    day.clock.plan(at(15, 39, 50), look)
+    day.run(until=at(15, 45))
+    assert [row for row in lacking if row[1] == "ONE_MINUTE"] == [], "what showed late was fetched when it showed"
+    day.assert_week()
+    assert not day.lines("문제 시작")
+
+
+@pytest.mark.parametrize("profile", ["suspended", "illiquid"])
+def test_names_that_do_not_trade_cost_a_round_one_call_each(make: Make, profile: str) -> None:
+    quiet = [f"90{number:04}" for number in range(5)]
+    day = make(at(11, 0, 20), {"005930": "liquid", **dict.fromkeys(quiet, profile)})
+    day.run(until=at(11, 1))
+    before, rounds = day.count("today"), len(day.rounds())
+    day.run(until=at(11, 31))
+    visits = len(day.rounds()) - rounds
+    more = 5 * 3 if profile == "illiquid" else 0  # back to the minute last seen trading, once a trade
+    assert day.count("today") - before <= visits * 6 + more
+    assert day.count("daily") <= 5 * 6, "asked every ten minutes whether they are kept back, once more whether known"
+
+
+def test_on_vts_halted_names_hold_up_nobody(make: Make) -> None:
+    quiet = [f"90{number:04}" for number in range(5)]
+    day = make(
+        at(11, 0, 20), {"005930": "liquid", **dict.fromkeys(quiet, "suspended")},
+        env="vts", rate_limit=0.9, kis={"env": "vts", "rate": 1.0},
+    )  # fmt: skip
+    day.run(until=at(11, 20))
+    assert not any("다음 라운드로" in line for line in day.rounds()[3:])
+    assert_provisional(day, "005930", at(11, 18))
+
+
+def test_97_symbols_are_healed_at_one_in_the_afternoon_in_four_calls_each(make: Make) -> None:
+    names = list(symbols_file.choose(None, None))
+    day = make(at(13, 0, 20), dict.fromkeys(names, "medium"))
+    day.watcher.looks += 1
+    assert day.run(until=at(14, 0), once=True) == 0
+    calls = day.count("today") + day.count("past")
+    print(f"{calls} calls, {(day.clock.now() - at(13, 0, 20)).total_seconds():.0f} s")
+    assert calls <= 97 * 4 + 5 and day.count("past")
+    for name in names[::12]:
+        assert_provisional(day, name, at(12, 57))
+
+
+def test_where_the_past_tr_is_silent_in_session_todays_tr_heals(make: Make) -> None:
+    day = make(at(13, 0, 20), {"005930": "brisk", "000660": "brisk"}, kis={"past_today": "empty"})
+    assert day.run(until=at(14, 0), once=True) == 0
+    for name in day.symbols:
+        assert_provisional(day, name, at(12, 58))
+    assert set(coverage(day.url).values()) == {"PROVISIONAL"}
+
+
+@pytest.mark.parametrize("error", ["90020000", "egw00203", "http500_empty"])
+def test_where_the_past_tr_refuses_today_with_a_code_todays_tr_heals(make: Make, error: str) -> None:
+    day = make(at(13, 0, 20), {"005930": "brisk", "000660": "brisk"})
+    day.kis.add_fault(error, path="past", day=FRIDAY)
+    assert day.run(until=at(14, 0), once=True) == 0
+    for name in day.symbols:
+        assert_provisional(day, name, at(12, 58))
+    assert day.count("past") and not day.lines("문제 시작")
+
+
+def test_a_past_tr_whose_line_breaks_costs_a_round_at_most(make: Make) -> None:
+    """The next round asks today's TR where it has not been answered meanwhile."""
+    day = make(at(13, 0, 20), {"005930": "brisk", "000660": "brisk"})
+    day.kis.add_fault("reset", path="past", day=FRIDAY)
+    day.run(until=at(13, 20))
+    for name in day.symbols:
+        assert_provisional(day, name, at(13, 18))

@@ -1,0 +1,398 @@
+"""What an operator meets at night and in the morning: states in which the updater must not be idle or wrong."""
+
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from backfill_tools import coverage, execute, stored_rows, true_rows
+from kinds import shown
+from updater_tools import FRIDAY, FakeDay, assert_provisional, at
+
+import fetch_minute_data
+from kis_simulator.faults.server_behaviour import Traps
+from minute_candles.backfill.request import wanted
+from minute_candles.core.clock import Clock
+from minute_candles.market.calendar import TradingCalendar
+from minute_candles.monitoring import status_file
+from minute_candles.monitoring.incidents import Troubles
+from minute_candles.monitoring.single_instance import only_one
+from minute_candles.storage.store import open_store
+
+pytestmark = pytest.mark.usefixtures("short_week")
+AUCTION = datetime(2026, 11, 20, 15, 30)
+LULL = ("000006", "000086", "000198", "000388")
+"""Illiquid ones whose last trade before the auction lies more than a page back."""
+AS_KIS = Traps(fillers=True, late_rows=True)
+ALL = ("ONE_MINUTE", "FIVE_MINUTES", "FIFTEEN_MINUTES")
+Make = Callable[..., FakeDay]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    made: list[FakeDay] = []
+
+    def make(start: datetime, symbols: Any = ("005930", "000660"), profile: str = "liquid", **options: Any) -> FakeDay:
+        profiles = symbols if isinstance(symbols, dict) else dict.fromkeys(symbols, profile)
+        made.append(FakeDay(tmp_path, start, profiles, **options))
+        return made[-1]
+
+    yield make
+    for day in made:
+        day.close()
+
+
+def test_a_database_that_takes_no_rows_is_told_once_and_reading_it_heals_nothing(make: Make) -> None:
+    """One symbol has nothing to write: that its visit works says nothing about the database."""
+    day = make(at(9, 50), {"005930": "liquid", "000660": "liquid", "018880": "suspended"})
+    full = "SELECT RAISE(ABORT, 'database or disk is full')"
+    stop = f"CREATE TRIGGER full BEFORE INSERT ON stock_minute_prices BEGIN {full}; END"
+    day.clock.plan(at(10, 0), lambda: execute(day.url, stop))
+    day.clock.plan(at(10, 20), lambda: execute(day.url, "DROP TRIGGER full"))
+    day.run(until=at(10, 31))
+    assert [line.split(":")[0] for line in day.lines("문제 시작")] == ["⚠️ DB 문제 시작"]
+    assert len(day.lines("복구:")) == 1 and day.lines("✅ DB 복구: 약 20분")
+    assert_provisional(day, "005930", at(10, 29), ALL)
+
+
+def test_symbols_that_cannot_be_stored_say_nothing_of_kis(make: Make) -> None:
+    """The one that has nothing to store stands still; the daily candle of the most active moves."""
+    day = make(at(9, 50), {"005930": "liquid", "000660": "liquid", "018880": "call_auction"})
+    stop = "CREATE TRIGGER full BEFORE INSERT ON stock_minute_prices BEGIN SELECT RAISE(ABORT, 'full'); END"
+    day.clock.plan(at(10, 3), lambda: execute(day.url, stop))
+    day.clock.plan(at(10, 25), lambda: execute(day.url, "DROP TRIGGER full"))
+    day.run(until=at(10, 29))
+    assert day.lines("005930 문제 시작") and day.lines("005930 복구") and not day.lines("KIS 분봉")
+
+
+# --- VTS ---
+
+
+def test_a_vts_updater_in_the_evening_takes_complete_away_from_nobody(make: Make) -> None:
+    """A real key has settled today of two symbols; a VTS updater of three comes in the evening, one being missing."""
+    real = make(at(15, 41))
+    assert real.run(until=at(16, 0), once=True) == 0
+    settled = {symbol: stored_rows(real.url, symbol) for symbol in real.symbols}
+    day = make(at(18, 0), ("005930", "000660", "035420"), env="vts", rate_limit=0.9, kis={"env": "vts"})
+    day.run(until=at(20, 0))
+    found = coverage(day.url)
+    told = {symbol: found[symbol, "2026-11-20"] for symbol in day.symbols}
+    assert told == {"005930": "COMPLETE", "000660": "COMPLETE", "035420": "PROVISIONAL"}
+    assert all(value == "COMPLETE" for (symbol, _), value in found.items() if symbol != "035420")
+    assert {symbol: stored_rows(day.url, symbol) for symbol in settled} == settled and not day.watcher.wrong
+    asked = {request.params.get("FID_INPUT_ISCD") for request in day.kis.requests if "itemchart" in request.path}
+    assert "000660" not in asked
+
+
+@pytest.mark.parametrize("start", [at(14, 50), at(15, 36), at(16, 0)])
+@pytest.mark.parametrize("traps", shown({"plain": Traps(), "as KIS": AS_KIS}, "as KIS"))
+def test_on_vts_the_last_look_goes_back_over_a_lull(make: Make, traps: Traps, start: datetime) -> None:
+    day = make(start, LULL, "illiquid", env="vts", rate_limit=0.9, kis={"env": "vts", "traps": traps})
+    day.run(until=at(17, 0))
+    for symbol in LULL:
+        assert_provisional(day, symbol, at(23, 59), ALL)
+        assert [row[2] for row in stored_rows(day.url, symbol)].count(AUCTION) == 3
+        auction = [row[:10] for row in true_rows(day.kis, symbol, [FRIDAY]) if row[2] == AUCTION]
+        assert [row[:10] for row in stored_rows(day.url, symbol) if row[2] == AUCTION] == auction
+
+
+# --- answers that come and say nothing ---
+
+
+def states(day: FakeDay, *moments: datetime) -> dict[str, bool]:
+    """What `--status` says at these moments, by HH:MM; filled while the day runs."""
+    found: dict[str, bool] = {}
+
+    def look(moment: datetime) -> Callable[[], None]:
+        def act() -> None:
+            found[f"{moment:%H:%M}"] = status_file.told(status_file.read(day.folder), day.clock.now())[1]
+
+        return act
+
+    for moment in moments:
+        day.clock.plan(moment, look(moment))
+    return found
+
+
+@pytest.mark.parametrize("kind", ["wrong_day", "empty"])
+def test_a_session_of_answers_that_say_nothing_is_a_trouble_told_once(make: Make, kind: str) -> None:
+    day = make(at(8, 55), ("005930", "000660", "035420"), kis={"traps": AS_KIS})
+    day.kis.add_fault(kind, path="today")
+    day.kis.add_fault(kind, path="past")
+    day.clock.plan(at(9, 40, 30), day.kis.clear_faults)
+    found = states(day, at(9, 4), at(9, 5, 30), at(9, 39), at(9, 43))
+    day.run(until=at(9, 45))
+    assert found == {"09:04": True, "09:05": False, "09:39": False, "09:43": True}
+    assert day.lines("문제 시작") == [
+        "⚠️ KIS 분봉 문제 시작: 5분째 어느 종목도 새 분봉이 없습니다. 계속 다시 묻고, 마감 뒤 과거 분봉으로 채웁니다."
+    ]
+    assert len(day.lines("✅ KIS 분봉 복구")) == 1
+    for symbol in day.symbols:
+        assert_provisional(day, symbol, at(9, 43))
+
+
+def test_once_says_so_too(make: Make) -> None:
+    day = make(at(10, 0), kis={"traps": AS_KIS})
+    day.kis.add_fault("wrong_day", path="today")
+    assert day.run(until=at(10, 1), once=True) == 1
+    assert len(day.lines("⚠️ KIS 분봉 문제 시작: 60분째")) == 1
+
+
+def test_a_kis_that_stands_still_in_the_middle_of_a_session(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    day = make(at(9, 55), ("005930", "000660"), kis={"traps": AS_KIS})
+    answer = day.kis.answers.today
+
+    def frozen(symbol: str, hour: str, now: datetime) -> Any:
+        return answer(symbol, min(hour, "101000"), min(now, datetime(2026, 11, 20, 10, 10)))
+
+    monkeypatch.setattr(day.kis.answers, "today", frozen)
+    found = states(day, at(10, 12), at(10, 17))
+    day.run(until=at(10, 20))
+    assert found == {"10:12": True, "10:17": False}
+    assert len(day.lines("⚠️")) == 1
+
+
+def fillers_from(day: FakeDay, monkeypatch: pytest.MonkeyPatch, stop: str) -> None:
+    """From `stop` (HHMMSS) on every minute of today's TR is one without a trade, whatever trades."""
+    answer = day.kis.answers.today
+
+    def told(symbol: str, hour: str, now: datetime) -> Any:
+        if hour < stop:
+            return answer(symbol, hour, now)
+        last = answer(symbol, stop, now)
+        flat = {**last[0], "cntg_vol": "0", "stck_oprc": last[0]["stck_prpr"]}
+        count = int(hour[:2]) * 60 + int(hour[2:4]) - int(stop[:2]) * 60 - int(stop[2:4])
+        moments = [datetime(2026, 11, 20, int(hour[:2]), int(hour[2:4])) - timedelta(minutes=n) for n in range(count)]
+        return [{**flat, "stck_cntg_hour": f"{moment:%H%M00}"} for moment in moments][:30]
+
+    monkeypatch.setattr(day.kis.answers, "today", told)
+
+
+def test_fillers_while_the_daily_candle_moves_are_a_trouble(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    day = make(at(9, 55), ("005930", "000660"), kis={"traps": AS_KIS})
+    fillers_from(day, monkeypatch, "101000")
+    found = states(day, at(10, 14), at(10, 22))
+    day.run(until=at(10, 40))
+    assert found == {"10:14": True, "10:22": False}
+    assert len(day.lines("⚠️")) == 1 and day.lines("일봉 거래량은 늘고 있습니다")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fillers", [True, False])
+@pytest.mark.parametrize(
+    ("symbols", "profile"),
+    [(("005930", "000660"), "suspended"), (LULL[:3], "illiquid"), (("018880",), "call_auction")],
+    ids=["nobody trades", "hardly anybody", "every half hour"],
+)
+def test_a_market_that_stands_still_is_no_trouble(
+    make: Make, symbols: tuple[str, ...], profile: str, fillers: bool
+) -> None:
+    """As in a trading halt of the whole market: every minute is shown, as one without a trade."""
+    day = make(at(8, 55), symbols, profile, every={1: 2, 5: 10, 15: 30}, kis={"traps": Traps(fillers=fillers)})
+    found = states(day, at(9, 6), at(9, 30), at(12, 0), at(15, 25), at(15, 38))
+    day.run(until=at(15, 45))
+    assert set(found.values()) == {True} and not day.lines("⚠️")
+
+
+def test_a_symbol_that_is_kept_back_from_the_open_on_is_named_once(make: Make) -> None:
+    day = make(at(8, 55), ("005930", "000660", "035420"), every={1: 5, 5: 10, 15: 30}, kis={"traps": AS_KIS})
+    for path in ("today", "past"):
+        day.kis.add_fault("empty", path=path, symbol="000660")
+    day.clock.plan(at(15, 40), day.kis.clear_faults)
+    found = states(day, at(9, 25), at(9, 45), at(17, 0))
+    day.run(until=at(17, 1))
+    assert len(day.lines("⚠️")) == 1
+    assert day.lines("⚠️ 000660 분봉 문제 시작: 개장 뒤 분봉이 하나도 없는데 일봉 거래량은 늘고 있습니다.")
+    assert found == {"09:25": True, "09:45": False, "17:00": True}
+    day.assert_week()
+
+
+def test_a_code_that_kis_does_not_know_is_named_once_a_day_and_holds_up_nothing(make: Make) -> None:
+    monday = date(2026, 11, 23)
+    day = make(
+        at(8, 55), ("005930", "000661"), every={1: 15, 5: 15, 15: 15}, kis={"listed": {"000661": date(2027, 1, 4)}}
+    )
+    found = states(day, at(12, 0), at(17, 0), at(17, 0, day=monday))
+    day.run(until=at(17, 1, day=monday))
+    told = day.lines("⚠️")
+    assert set(told) == {
+        "⚠️ 000661: KIS에 분봉도 일봉도 없습니다. "
+        "상장폐지됐거나 잘못된 코드면 종목 파일(symbols.csv, --symbols)에서 빼세요."
+    }
+    assert [moment.date() for moment, _, line in day.log if line in told] == [FRIDAY, monday]
+    assert set(found.values()) == {True} and len(day.lines("마감 확정 완료")) == 2
+
+
+# --- the calendar ---
+
+
+def kis_says(day: FakeDay, monkeypatch: pytest.MonkeyPatch, **told: str) -> None:
+    """What chk-holiday answers, whatever trades: d20261120="N"."""
+    truth = day.kis.answers.open_days
+
+    def open_days(first: date) -> Any:
+        return [{**row, "opnd_yn": told.get(f"d{row['bass_dt']}", row["opnd_yn"])} for row in truth(first)]
+
+    monkeypatch.setattr(day.kis.answers, "open_days", open_days)
+
+
+def test_a_day_that_kis_calls_closed_is_not_given_up_while_the_market_trades(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = make(at(8, 0), every={1: 5, 5: 5, 15: 15})
+    kis_says(day, monkeypatch, d20261120="N")
+    day.run(until=at(15, 45))
+    assert day.lines("⚠️")[1:] == ["⚠️ 2026-11-20: KIS는 휴장이라고 했지만 거래되고 있습니다. 개장일로 봅니다."]
+    day.assert_week()
+    assert [moment for moment, _, line in day.log if "🔔" in line][0] <= at(9, 6)
+    assert day.count("chk-holiday") == 1
+    again = make(at(16, 0))  # what the market said outlives the process
+    kis_says(again, monkeypatch, d20261120="N")
+    again.run(until=at(16, 10))
+    assert "2026-11-23 09:00" in again.lines("💤")[0] and not again.lines("⚠️")
+
+
+def test_a_day_that_kis_calls_open_and_that_does_not_open_is_no_session(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saturday = date(2026, 11, 21)
+    day = make(at(7, 0, day=saturday))
+    kis_says(day, monkeypatch, d20261121="Y")
+    found = states(day, at(9, 7, day=saturday), at(9, 30, day=saturday))
+    day.run(until=at(10, 0, day=saturday))
+    assert not day.lines("🔔") and len(day.lines("⚠️")) == 2 and set(found.values()) == {True}
+    assert "⚠️ 2026-11-21: KIS는 개장이라고 했지만 거래가 없습니다. 휴장일로 봅니다." in day.lines("⚠️")
+
+
+def test_once_asks_the_market_about_a_day_in_doubt(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    early = make(at(7, 0))
+    kis_says(early, monkeypatch, d20261120="N")
+    early.run(until=at(7, 30))
+    day = make(at(10, 0))
+    assert day.run(until=at(10, 5), once=True) == 0
+    assert day.rounds() and day.lines("개장일로 봅니다")
+
+
+# --- a slower cadence ---
+
+
+@pytest.mark.parametrize("traps", [Traps(), AS_KIS], ids=["plain", "as KIS"])
+def test_a_round_every_half_hour_lacks_no_minute_and_has_none_too_many(make: Make, traps: Traps) -> None:
+    day = make(at(8, 55), every={1: 30, 5: 30, 15: 30}, kis={"traps": traps})
+    held: dict[str, list[str]] = {}
+
+    def look() -> None:
+        rows = [row[2] for row in stored_rows(day.url, "005930") if row[1] == "ONE_MINUTE" and row[2].day == 20]
+        held[f"{day.clock.now():%H:%M}"] = [f"{minute:%H:%M}" for minute in rows]
+
+    for moment in (at(9, 31), at(10, 1), at(10, 31)):
+        day.clock.plan(moment, look)
+    day.run(until=at(15, 45))
+    day.assert_week()
+    traded = [f"{row[2]:%H:%M}" for row in true_rows(day.kis, "005930", [FRIDAY]) if row[1] == "ONE_MINUTE"]
+    for moment, limit in {"09:31": "09:30", "10:01": "10:00", "10:31": "10:30"}.items():
+        wanted = [minute for minute in traded if minute < limit]
+        late = wanted[-1:] if traps.late_rows and held[moment][-1] != wanted[-1] else []  # not shown yet
+        assert held[moment] + late == wanted
+    assert len(day.rounds()) <= 15
+
+
+# --- what is missing today? ---
+
+
+def test_check_of_the_running_day_says_who_lacks_what_and_why(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    profiles = {"005930": "liquid", "000660": "liquid", "018880": "suspended", "000198": "illiquid"}
+    day = make(at(8, 55), profiles, kis={"traps": AS_KIS})
+    day.clock.plan(at(10, 10, 30), lambda: day.kis.add_fault("shape_numbers", path="today", symbol="000660"))
+    told: list[tuple[int, str]] = []
+    calendar = TradingCalendar()
+
+    def look() -> None:
+        flags = ["--check", "--from", "today", "--symbols", ",".join(profiles)]
+        want = wanted(fetch_minute_data.parser().parse_args(flags), calendar, day.clock.now())
+        store = open_store(day.settings.database, day.clock)
+        with only_one(day.settings, day.clock):
+            code = fetch_minute_data.check(store, want, [], day.settings, day.clock.now())
+        store.close()
+        told.append((code, capsys.readouterr().out))
+
+    for moment in (at(10, 9, 30), at(10, 31, 30)):
+        day.clock.plan(moment, look)
+    day.run(until=at(10, 32))
+    (well, text), (ill, failing) = told
+    assert well == 0 and "✅ 2026-11-20 장중 (10:09 기준" in text and "4종목 가운데 4종목" in text
+    assert ill == 1 and "4종목 가운데 3종목" in failing
+    [row] = [line for line in failing.splitlines() if line.startswith("000660")]
+    assert "10:10~10:30" in row.replace("10:09~10:30", "10:10~10:30") and "10:11부터 실패: " in row
+    status = status_file.told(status_file.read(day.folder), day.clock.now(), verbose=True)[0]
+    assert "   실패: 000660 10:11부터 · " in status and "미룬 종목 없음" in status
+    failed = [level for _, level, line in day.log if "오류 1" in line]
+    assert failed[0] == "WARNING" and set(failed[1:]) == {"INFO"}
+
+
+def test_the_last_minute_before_the_pause_is_nobodys_fault_until_the_auction(
+    make: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """15:19 shows when the auction has traded (kis_api.md §5): neither missing nor quiet, and no trouble, before."""
+    day = make(at(15, 0), ("005930",), kis={"traps": AS_KIS})
+    told: dict[str, tuple[int, str, bool]] = {}
+
+    def look() -> None:
+        flags = ["--check", "--from", "today", "--symbols", "005930"]
+        now = day.clock.now()
+        want = wanted(fetch_minute_data.parser().parse_args(flags), TradingCalendar(), now)
+        store = open_store(day.settings.database, day.clock)
+        with only_one(day.settings, day.clock):
+            code = fetch_minute_data.check(store, want, [], day.settings, now)
+        store.close()
+        well = status_file.told(status_file.read(day.folder), now)[1]
+        told[f"{now:%H:%M}"] = (code, capsys.readouterr().out, well)
+
+    for moment in (at(15, 21, 30), at(15, 29, 30), at(15, 32, 30)):
+        day.clock.plan(moment, look)
+    day.run(until=at(15, 33))
+    for code, text, well in told.values():
+        assert code == 0 and "15:19" not in text.split("종목 ", 2)[-1] and well, text
+    assert len(told) == 3 and not day.lines("문제 시작")
+    assert any(str(row[2])[11:16] == "15:19" for row in stored_rows(day.url, "005930"))
+
+
+def test_check_of_a_day_without_an_updater_says_so(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    day = make(at(9, 30))
+    day.run(until=at(9, 32))
+    flags = ["--check", "--from", "20261101", "--symbols", "005930"]
+    want = wanted(fetch_minute_data.parser().parse_args(flags), TradingCalendar(), at(11, 0))
+    assert want.taken == "📅 2026-11-01 ~ 2026-11-19 가운데 마감된 거래일 14일 (2026-11-02 ~ 2026-11-19) + 오늘 장"
+    store = open_store(day.settings.database, day.clock)
+    assert fetch_minute_data.check_running(store, want, day.settings, at(11, 0)) == 1
+    store.close()
+    said = capsys.readouterr().out
+    assert "~10:59" in said and "업데이터가 돌고 있지 않음" in said
+
+
+# --- words ---
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "KIS가 토큰을 거절합니다. 잠시 뒤 다시 실행하세요. 계속되면 확인하세요.",
+            "거절합니다. 스스로 다시 시도합니다. 계속되면",
+        ),
+        ("디스크가 가득 찼습니다. 공간을 비우고 다시 실행하세요.", "공간을 비우세요. 스스로 다시 시도합니다."),
+        ("같은 키를 쓰는 프로그램을 확인하고 다시 실행하세요.", "확인하세요. 스스로 다시 시도합니다."),
+    ],
+)
+def test_an_updater_tells_nobody_to_run_it_again(said: str, told: str) -> None:
+    troubles = Troubles(Clock())
+    troubles.begin("KIS", said)
+    [(_, text)] = troubles.current.values()
+    assert told in text and "다시 실행하세요" not in text
+
+
+def test_once_before_the_open_says_why_it_does_nothing(make: Make) -> None:
+    day = make(at(8, 0))
+    assert day.run(until=at(8, 30), once=True) == 0
+    assert day.lines("ℹ️ 지금은 장이 아니고")[0].endswith("다음 장은 2026-11-20 09:00에 열립니다.")

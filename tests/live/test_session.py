@@ -1,0 +1,712 @@
+"""Whole days of the updater on a fake clock: at the end the table equals what traded, at no moment does it run ahead.
+
+The last test is of the real clock. The command itself, its signals, locks and exit codes: test_updater_command.py.
+"""
+
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from itertools import chain, pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from backfill_tools import coverage, ended, execute, stored_rows, true_rows
+from kinds import shown
+from servers import Server
+from updater_tools import FRIDAY, LINE, MIXED, FakeDay, Owner, assert_provisional, at
+
+from kis_simulator.faults.faults import CODES, ROWS
+from kis_simulator.simulator import Simulator
+from minute_candles.config import symbols_file
+from minute_candles.core.kst import KST
+from minute_candles.monitoring import status_file
+
+TWO = {"005930": "liquid", "373220": "illiquid"}
+CSAT, NEW_YEAR = date(2026, 11, 19), date(2026, 1, 2)
+OFTEN = {1: 1, 5: 5, 15: 15}
+SELDOM = {1: 5, 5: 5, 15: 15}
+"""A round every five minutes: a day in a fifth of the time."""
+KEYS = ("egw00103", "egw00105", "egw00133", "egw00304", "egw02004", "egw02006", "egw02007")
+"""Answers that refuse the key: they end a round, and are tested by themselves."""
+Make = Callable[..., FakeDay]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    """Make a `FakeDay`."""
+    made: list[FakeDay] = []
+
+    def make(start: datetime, profiles: dict[str, str] = TWO, **options: Any) -> FakeDay:
+        made.append(FakeDay(tmp_path, start, profiles, **options))
+        return made[-1]
+
+    yield make
+    for day in made:
+        day.close()
+
+
+@pytest.fixture(scope="module")
+def real_minutes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Owner, "subprocess.Popen[str]", float]]:
+    """An updater on the real clock, left alone while the other tests run; it is looked at last."""
+    shift = at(10, 29, 50) - datetime.now(KST)
+    with Simulator(now=lambda: datetime.now(KST) + shift, rate=18, latency=0.05) as sim:
+        folder = tmp_path_factory.mktemp("real")
+        owner = Owner(folder, sim, f"sqlite:///{folder}/minutes.db", shift)
+        process = owner.start("--symbols", "005930,000660,035420")
+        yield owner, process, time.monotonic()
+        if process.poll() is None:
+            process.kill()
+
+
+@pytest.fixture(autouse=True)
+def _left_alone(real_minutes: Any) -> None:
+    """The real minutes pass while these tests run."""
+
+
+# --- days ---
+
+
+@pytest.mark.slow
+def test_a_whole_day_from_before_the_open(make: Make):
+    """Every kind of symbol, a round each minute; the closing auction of one comes two minutes late."""
+    day = make(at(8, 50), MIXED, kis={"oddities": {("000660", FRIDAY): "late"}})
+    day.run(until=at(15, 45))
+    day.assert_week()
+    assert len(day.rounds()) == 400  # the first at 09:00:00, then each minute from 09:01:03 to 15:39:03
+    assert all(
+        re.fullmatch(r"✅ \d\d:\d\d 1분봉 4종목 · \d+건 저장 · 지연 \d+\.\d초 · 호출 \d+회 · 오류 0.*", r)
+        for r in day.rounds()
+    )
+    assert "COMPLETE" in day.lines("마감 확정 완료")[0]
+    assert not day.lines("⚠️")
+
+
+def test_a_day_started_at_seven_past_one_heals_the_morning(make: Make):
+    day = make(at(13, 7, 41), {**TWO, "000660": "medium"})
+    day.run(until=at(13, 9))
+    for symbol in day.symbols:
+        wanted = [
+            row[2]
+            for row in true_rows(day.kis, symbol, [FRIDAY])
+            if row[1] == "ONE_MINUTE" and row[2] < datetime(2026, 11, 20, 13, 8)
+        ]
+        assert [row[2] for row in stored_rows(day.url, symbol) if row[1] == "ONE_MINUTE"] == wanted
+    day.run(until=at(15, 45))
+    day.assert_week()
+
+
+def test_the_csat_day_trades_from_ten_to_half_past_four(make: Make):
+    day = make(at(9, 40, day=CSAT), every={1: 2, 5: 5, 15: 15})
+    day.run(until=at(16, 50, day=CSAT))
+    day.assert_week(CSAT)
+    assert day.lines("🔔") == ["🔔 2026-11-19 장 (10:00~16:30) 갱신을 시작합니다."]
+    assert day.rounds()[0][2:7] == "10:00"
+
+
+def test_the_first_trading_day_of_the_year_opens_at_ten(make: Make):
+    day = make(at(8, 30, day=NEW_YEAR), every=SELDOM)
+    day.run(until=at(15, 45, day=NEW_YEAR))
+    day.assert_week(NEW_YEAR)
+    assert day.lines("🔔") == ["🔔 2026-01-02 장 (10:00~15:30) 갱신을 시작합니다."]
+
+
+def test_from_friday_to_monday_with_a_holiday_between(make: Make):
+    """2026-10-05 (the Monday) is a substitute holiday: the updater sleeps from Friday's settle to Tuesday."""
+    friday, tuesday = date(2026, 10, 2), date(2026, 10, 6)
+    day = make(at(14, 55, day=friday), every=SELDOM)
+    day.run(until=at(15, 45, day=tuesday))
+    day.assert_week(tuesday)
+    assert day.lines("🔔") == [
+        "🔔 2026-10-02 장 (09:00~15:30) 갱신을 시작합니다.",
+        "🔔 2026-10-06 장 (09:00~15:30) 갱신을 시작합니다.",
+    ]
+    assert all("2026-10-06 09:00" in line for line in day.lines("💤")[:-1])
+
+
+@pytest.mark.parametrize(
+    ("start", "last"),
+    [
+        pytest.param(at(18, 3), FRIDAY, id="after the close"),
+        pytest.param(at(15, 40), FRIDAY, id="at close + 10 minutes"),
+        pytest.param(at(11, 0, day=date(2026, 11, 21)), FRIDAY, id="on a Saturday"),
+        pytest.param(at(3, 0), date(2026, 11, 19), id="in the night"),
+    ],
+)
+def test_started_outside_a_session_it_settles_at_once_and_says_when_it_wakes(make: Make, start: datetime, last: date):
+    day = make(start)
+    day.run(until=start + timedelta(minutes=20))
+    day.assert_week(last)
+    assert len(day.lines("💤 다음 장")) == 1
+    assert day.lines("🌙")
+
+
+def test_started_between_the_close_and_its_end_it_still_trades_first(make: Make):
+    day = make(at(15, 33))
+    day.run(until=at(15, 39, 30))
+    assert coverage(day.url)["005930", str(FRIDAY)] == "PROVISIONAL"
+    day.run(until=at(15, 42))
+    day.assert_week()
+
+
+def test_the_window_of_the_closing_auction_waits_for_close_plus_ten(make: Make):
+    day = make(at(15, 28), {"005930": "liquid"})
+    day.run(until=at(15, 39, 30))
+    auction = [row[1] for row in stored_rows(day.url, "005930") if row[2] == datetime(2026, 11, 20, 15, 30)]
+    assert auction == ["FIVE_MINUTES", "ONE_MINUTE"]
+    day.run(until=at(15, 41))
+    day.assert_week()
+
+
+def test_nothing_long_is_begun_within_ten_minutes_of_the_open(make: Make):
+    day = make(at(8, 51))
+    day.run(until=at(9, 1, 30))
+    assert day.count("past") == day.count("daily") == 0
+
+
+def test_the_look_back_stops_ten_minutes_before_the_open(make: Make):
+    day = make(at(8, 49), rate_limit=0.5)
+    day.run(until=at(9, 0))
+    assert day.count("past")
+    assert not day.count("past", since=at(8, 50, 45))
+
+
+def test_a_day_that_lost_rows_in_the_past_week_is_settled_again(make: Make):
+    day = make(at(16, 0))
+    day.run(until=at(16, 5))
+    execute(day.url, "DELETE FROM stock_minute_prices WHERE stock_symbol = '005930' AND timestamp < '2026-11-17'")
+    day.run(until=at(16, 30))
+    day.assert_week()
+
+
+# --- faults ---
+
+
+def every_fault(day: FakeDay, share: float) -> None:
+    """Of every kind. The authority's own silence about a day's last row nothing can prove: it lacks none."""
+    for kind in ("reset", "reset_amid", "truncated", "hang", "non_json", *sorted(set(CODES) - set(KEYS)), *ROWS):
+        day.kis.add_fault(kind, rate=share, path="today" if kind == "missing_rows" else "*")
+
+
+@pytest.mark.slow
+def test_a_day_of_faults_a_dead_token_a_dead_database_and_a_dead_kis(make: Make, mariadb: Server):
+    """5 % of all answers are faulty, of every kind; each outage is told once when it begins and once when it ends."""
+    database = mariadb.fresh()
+    day = make(at(8, 50), {"005930": "liquid", "000660": "medium", "373220": "illiquid"}, database=database)
+    kinds = 5 + len(set(CODES) - set(KEYS)) + len(ROWS)
+    every_fault(day, 0.05 / kinds * 4)
+    plan = day.clock.plan
+    plan(at(10, 0, 30), lambda: day.kis.down())
+    plan(at(10, 30, 30), lambda: day.kis.down(False))
+    plan(at(12, 0), day.kis.expire_tokens)
+    plan(at(13, 0, 30), mariadb.kill)
+    plan(at(13, 10, 30), mariadb.start)
+    try:
+        day.run(until=at(8, 0, day=date(2026, 11, 21)))
+        day.kis.clear_faults()
+        day.assert_week()
+    finally:
+        if not mariadb._process:
+            mariadb.start()
+        mariadb.drop(database)
+    for key in ("KIS", "DB"):
+        begun, ended = day.lines(f"{key} 문제 시작"), day.lines(f"{key} 복구")
+        assert len(begun) == len(ended) == 1, day.lines(key)
+    assert not day.service.updater.troubles.current
+
+
+@pytest.mark.slow
+def test_five_percent_of_each_fault_at_once(make: Make):
+    """Two answers of three are faulty; the hour is not whole by its rounds, but after the night."""
+    day = make(at(15, 0))
+    every_fault(day, 0.05)
+    day.run(until=at(8, 30, day=date(2026, 11, 23)))
+    day.kis.clear_faults()
+    day.assert_week()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("persistent", [False, True])
+def test_rows_that_todays_tr_lacks_are_put_right_by_the_settle(make: Make, persistent: bool):
+    day = make(at(13, 30), {"005930": "liquid", "000660": "medium"}, every=SELDOM)
+    day.kis.add_fault("missing_rows", path="today", share=0.03, persistent=persistent)
+    day.run(until=at(15, 39, 30))
+    lacking = [
+        row
+        for symbol in day.symbols
+        for row in true_rows(day.kis, symbol, [FRIDAY])
+        if row not in stored_rows(day.url, symbol)
+    ]
+    assert lacking
+    day.run(until=at(15, 45))
+    day.assert_week()
+
+
+def test_a_symbol_that_failed_for_an_hour_is_whole_afterwards_without_the_settle(make: Make):
+    day = make(at(9, 55))
+    fault = day.kis.add_fault("egw00316", symbol="005930")
+    day.clock.plan(at(10, 2), lambda: fault.__setattr__("rate", 1.0))
+    fault.rate = 0.0
+    day.clock.plan(at(11, 2), day.kis.clear_faults)
+    day.run(until=at(11, 16))
+    now = datetime(2026, 11, 20, 11, 15)
+    for interval, name in ((1, "ONE_MINUTE"), (5, "FIVE_MINUTES"), (15, "FIFTEEN_MINUTES")):
+        wanted = [
+            row[:8]
+            for row in true_rows(day.kis, "005930", [FRIDAY])
+            if row[1] == name and row[2] + timedelta(minutes=interval) <= now
+        ]
+        assert [row[:8] for row in stored_rows(day.url, "005930") if row[1] == name] == wanted
+    assert len(day.lines("005930 문제 시작")) == len(day.lines("005930 복구")) == 1
+
+
+@pytest.mark.slow
+def test_symbols_that_always_fail_do_not_hold_up_the_others(make: Make):
+    bad = [f"00000{n}" for n in range(6)]
+    day = make(at(14, 50), {**dict.fromkeys(bad, "liquid"), "005930": "liquid"}, every=SELDOM)
+    for symbol in bad:
+        day.kis.add_fault("negative_price", symbol=symbol)
+    day.run(until=at(15, 5, 40))
+    rows = [row for row in stored_rows(day.url, "005930") if row[1] == "ONE_MINUTE"]
+    assert rows[-1][2] == datetime(2026, 11, 20, 15, 4)
+    assert all(len(day.lines(f"{symbol} 문제 시작")) == 1 for symbol in bad)
+    day.run(until=at(16, 0))
+    assert {key[0] for key, status in coverage(day.url).items() if status == "COMPLETE"} == {"005930"}
+    day.kis.clear_faults()
+    day.run(until=at(18, 0))
+    day.assert_week()
+    assert not day.service.updater.troubles.current
+
+
+@pytest.mark.slow
+def test_kis_down_for_an_hour_is_two_lines_of_log(make: Make):
+    day = make(at(10, 0))
+    day.clock.plan(at(10, 5, 30), lambda: day.kis.down())
+    day.clock.plan(at(11, 5, 30), lambda: day.kis.down(False))
+    day.run(until=at(11, 10))
+    during = [line for moment, _, line in day.log if at(10, 6) <= moment < at(11, 5)]
+    assert [line[:8] for line in during] == ["⚠️ KIS 문", "⚠️ 10:06"]
+    assert [line.split("문제")[0] for line in day.lines("문제 시작")] == ["⚠️ KIS "]
+    assert day.lines("KIS 복구") == ["✅ KIS 복구: 약 1시간 만에"]
+    day.run(until=at(15, 45))
+    day.assert_week()
+
+
+@pytest.mark.parametrize("kind", shown(["http500_empty", "hang", "non_json", "egw00201"], "http500_empty", "hang"))
+def test_kis_that_answers_nothing_but_errors_is_told_once(make: Make, kind: str):
+    day = make(at(10, 0))
+    day.clock.plan(at(10, 5, 30), lambda: day.kis.add_fault(kind))
+    day.clock.plan(at(10, 25, 30), day.kis.clear_faults)
+    day.run(until=at(10, 30))
+    assert len(day.lines("문제 시작")) == len(day.lines("복구")) == 1, day.lines("문제")
+    assert len([line for moment, _, line in day.log if at(10, 6) <= moment < at(10, 25)]) <= 3
+    rows = [row for row in stored_rows(day.url, "005930") if row[1] == "ONE_MINUTE"]
+    assert rows[-1][2] == datetime(2026, 11, 20, 10, 28) or rows[-1][2] == datetime(2026, 11, 20, 10, 29)
+
+
+def test_a_token_refused_for_a_while_is_told_once_and_healed(make: Make):
+    day = make(at(10, 0))
+    day.clock.plan(at(10, 5, 30), lambda: day.kis.add_fault("expired_token", path="today"))
+    day.clock.plan(at(10, 25, 30), day.kis.clear_faults)
+    day.run(until=at(10, 30))
+    assert len(day.lines("토큰 문제 시작")) == len(day.lines("토큰 복구")) == 1
+    rows = [row for row in stored_rows(day.url, "005930") if row[1] == "ONE_MINUTE"]
+    assert rows[-1][2] >= datetime(2026, 11, 20, 10, 28)
+
+
+def test_the_database_gone_at_the_open_for_an_hour(make: Make, mariadb: Server):
+    database = mariadb.fresh()
+    day = make(at(8, 58), {"005930": "liquid"}, database=database)
+    day.clock.plan(at(8, 59), mariadb.kill)
+    day.clock.plan(at(9, 59), mariadb.start)
+    try:
+        day.run(until=at(10, 5))
+        assert len(day.lines("DB 문제 시작")) == len(day.lines("DB 복구")) == 1
+        assert not day.lines("업데이터 문제")
+        assert len(day.log) < 25
+        assert stored_rows(day.url, "005930")[-1][2] == datetime(2026, 11, 20, 10, 3)
+        day.run(until=at(15, 41))
+        day.assert_week()
+    finally:
+        if not mariadb._process:
+            mariadb.start()
+        mariadb.drop(database)
+
+
+def test_an_unforeseen_error_ends_nothing_and_is_told_once(make: Make, monkeypatch: pytest.MonkeyPatch):
+    from minute_candles.live import session as updater
+
+    day = make(at(10, 0), {"005930": "liquid"})
+    real = updater.Updater.round
+
+    def broken(self: Any, *arguments: Any, **options: Any) -> Any:
+        if at(10, 3) <= self._clock.now() < at(10, 8):
+            raise ZeroDivisionError
+        return real(self, *arguments, **options)
+
+    monkeypatch.setattr(updater.Updater, "round", broken)
+    day.run(until=at(10, 12))
+    assert len(day.lines("업데이터 문제 시작")) == len(day.lines("업데이터 복구")) == 1
+    assert stored_rows(day.url, "005930")[-1][2] == datetime(2026, 11, 20, 10, 10)
+
+
+def test_a_past_tr_that_is_not_ready_does_not_erase_the_day(make: Make):
+    """Empty for hours while the daily candle has volume: today that means "not yet", not "no trades"."""
+    day = make(at(15, 20), {"005930": "liquid"})
+    day.kis.add_fault("empty", path="past", day=FRIDAY)
+    day.run(until=at(16, 30))
+    assert coverage(day.url)["005930", str(FRIDAY)] == "PROVISIONAL"
+    assert [row for row in stored_rows(day.url, "005930") if row[2].date() == FRIDAY]
+    day.kis.clear_faults()
+    day.run(until=at(18, 0))
+    day.assert_week()
+
+
+# --- the clock ---
+
+
+@pytest.mark.parametrize(
+    ("slept_at", "woke_at"),
+    shown(
+        {
+            "for hours": (at(10, 5, 30), at(13, 0, 20)),
+            "over the close": (at(14, 0, 30), at(19, 0)),
+            "over midnight": (at(14, 0, 30), at(7, 0, day=date(2026, 11, 21))),
+            "into the next session": (at(14, 0, 30, day=CSAT), at(11, 0)),
+        },
+        "for hours", "over the close", "over midnight",
+    ),
+)
+def test_a_laptop_that_slept_heals_what_it_missed(make: Make, slept_at: datetime, woke_at: datetime):
+    day = make(slept_at - timedelta(minutes=5))
+    day.clock.plan(slept_at, lambda: day.clock.jump(woke_at))
+    day.run(until=max(at(15, 45), woke_at + timedelta(minutes=10)))
+    day.assert_week()
+
+
+def test_a_clock_that_runs_ahead_stores_nothing_early_and_goes_on_when_it_is_set_back(make: Make):
+    """Ours jumps twenty minutes ahead of KIS's; at 10:10 of KIS somebody sets it right."""
+    day = make(at(10, 0))
+    ahead = timedelta(minutes=20)
+
+    def jump() -> None:
+        day.kis._now = lambda: day.clock.now() - ahead  # type: ignore[method-assign]
+        day.clock.jump(at(10, 5, 20) + ahead)
+        day.clock.plan(at(10, 9, 50) + ahead, look)
+        day.clock.plan(at(10, 10) + ahead, set_right)
+
+    def look() -> None:
+        assert stored_rows(day.url, "005930")[-1][2] == datetime(2026, 11, 20, 10, 8)
+
+    def set_right() -> None:
+        day.kis._now = day.clock.now  # type: ignore[method-assign]
+        day.clock.jump(at(10, 10))
+        day.clock.plan(at(10, 40), day.clock.stop.set)
+
+    day.clock.plan(at(10, 5, 20), jump)
+    day.run(until=at(12, 0))
+    assert not day.watcher.wrong
+    assert day.clock.now() < at(10, 42)
+    assert stored_rows(day.url, "005930")[-1][2] == datetime(2026, 11, 20, 10, 38)
+    assert "1200초 빠릅니다" in day.lines("시계 문제 시작")[0]
+    assert len(day.lines("시계 문제 시작")) == len(day.lines("시계 복구")) == 1
+
+
+def test_a_host_that_runs_ahead_over_the_close_does_not_settle_a_running_day(make: Make):
+    day = make(at(14, 0))
+    hour = timedelta(hours=2)
+    day.kis._now = lambda: day.clock.now() - hour  # type: ignore[method-assign]
+    day.clock.jump(at(16, 0))
+    day.run(until=at(16, 30))
+    assert coverage(day.url).get(("005930", str(FRIDAY))) in (None, "PROVISIONAL")
+    day.run(until=at(18, 0))  # 16:00 at KIS
+    assert coverage(day.url)["005930", str(FRIDAY)] == "COMPLETE"
+
+
+def test_a_host_that_is_past_an_open_that_kis_has_not_reached_waits_for_it(make: Make):
+    day = make(at(9, 10))
+    day.kis._now = lambda: day.clock.now() - timedelta(minutes=30)
+    day.run(until=at(9, 50))
+    assert day.lines("시계 문제 시작: 이 컴퓨터의 시계가 KIS보다")
+    assert day.log[-1][0] > at(9, 30) and len(day.rounds()) in (20, 21), "from nine at KIS on"
+    assert not day.watcher.wrong and day.count("today") < 20 * 2 + 30
+    assert status_file.read(day.settings.log_dir)
+
+
+def test_a_host_that_was_ahead_and_is_set_right_opens_in_time(make: Make):
+    day = make(at(8, 30))
+    day.kis._now = lambda: day.clock.now() - (timedelta(hours=1) if day.clock.now() < at(8, 50) else timedelta(0))
+    day.run(until=at(9, 20))
+    assert day.rounds() and day.lines("갱신을 시작합니다")
+    assert next(moment for moment, _, line in day.log if "갱신을 시작" in line) <= at(9, 5)
+
+
+def test_a_host_two_seconds_off_is_told_once_and_what_to_do(make: Make):
+    day = make(at(10, 0), kis={"skew": timedelta(seconds=40)})
+    day.run(until=at(10, 10))
+    (line,) = day.lines("시계")
+    assert line.startswith("⚠️ 시계 문제 시작: 이 컴퓨터의 시계가 KIS보다 40초 느립니다.")
+    assert "timedatectl set-ntp true" in line
+
+
+# --- rounds ---
+
+
+def test_rounds_start_at_three_seconds_past_the_minute(make: Make):
+    day = make(at(10, 0, 30), {"005930": "liquid"})
+    day.run(until=at(10, 30))
+    stamps = [request.at for request in day.kis.requests if "itemchart" in request.path][-20:]
+    assert all(2.99 <= stamp % 60 <= 4 for stamp in stamps)
+
+
+def test_a_slower_cadence_delays_and_never_skips(make: Make):
+    """Started off the grid: the ten-minute job stands on the wall clock."""
+    day = make(at(10, 3), {"005930": "liquid"}, every={1: 1, 5: 10, 15: 30})
+    seen: list[tuple[int, int]] = []
+
+    def look() -> None:
+        rows = stored_rows(day.url, "005930")
+        seen.append(tuple(sum(row[1] == name for row in rows) for name in ("FIVE_MINUTES", "FIFTEEN_MINUTES")))  # type: ignore[arg-type]
+
+    for minute in (9, 11, 19, 21, 31):
+        day.clock.plan(at(10, minute), look)
+    day.run(until=at(10, 32))
+    assert seen == [(12, 4), (14, 4), (14, 4), (16, 4), (18, 6)]
+    day.run(until=at(15, 45))
+    day.assert_week()
+
+
+def test_a_minute_job_every_seven_minutes(make: Make):
+    day = make(at(10, 0), {"005930": "liquid"}, every={1: 7, 5: 70, 15: 70})
+    day.run(until=at(10, 40))
+    assert [line[2:7] for line in day.rounds()] == ["10:00", "10:02", "10:09", "10:16", "10:23", "10:30", "10:37"]
+
+
+def test_a_five_minute_job_that_comes_late_is_not_lost(make: Make):
+    """A round that took over a minute: the job of 10:05 runs at 10:06 and still fetches the window of 10:00."""
+    day = make(at(10, 0), {"005930": "liquid"})
+    day.clock.plan(at(10, 5), lambda: day.clock.jump(at(10, 6, 1)))
+    day.run(until=at(10, 8))
+    fives = [row[2] for row in stored_rows(day.url, "005930") if row[1] == "FIVE_MINUTES"]
+    assert fives[-1] == datetime(2026, 11, 20, 10, 0)
+
+
+def test_the_most_traded_of_the_last_sessions_go_first(make: Make):
+    day = make(at(16, 0), {"005930": "illiquid", "000660": "illiquid", "111111": "liquid"}, active=1)
+    day.run(until=at(16, 10))
+    assert day.service.updater._order[0] == "005930"
+    day.clock.jump(at(9, 5, day=date(2026, 11, 23)))
+    day.run(until=at(9, 7, day=date(2026, 11, 23)))
+    assert day.service.updater._order == ["111111", "005930", "000660"]
+
+
+def test_without_a_table_the_thirty_usual_ones_go_first(make: Make):
+    names = ["010120", "000660", "329180", "005930"]
+    day = make(at(10, 0), dict.fromkeys(names, "liquid"), active=2)
+    day.run(until=at(10, 0, 2))
+    assert day.service.updater._order == ["005930", "000660", "010120", "329180"]
+
+
+def test_who_was_left_over_goes_first_and_all_have_their_turn(make: Make):
+    """Forty symbols at one call in four seconds: fourteen a round, nobody waits longer than three rounds."""
+    names = [f"{n:06d}" for n in range(40)]
+    day = make(at(9, 5), dict.fromkeys(names, "illiquid"), rate_limit=0.25, active=5)
+    day.run(until=at(9, 30))
+    visits: dict[str, list[float]] = {}
+    for request in day.kis.requests:
+        if "itemchart" in request.path:
+            visits.setdefault(request.params["FID_INPUT_ISCD"], []).append(request.at)
+    assert set(names) <= set(visits)
+    waits = [later - earlier for earlier, later in chain(*(pairwise(visits[name]) for name in names))]
+    assert max(waits) < 6 * 60
+    assert any("다음 라운드로" in line for line in day.rounds())
+
+
+def test_a_restart_pages_only_what_is_missing(make: Make):
+    day = make(at(14, 0), {"005930": "liquid", "000660": "liquid"})
+    day.run(until=at(14, 0, 40))
+    healed = day.count("today")
+    assert healed == 2 and day.count("past") == 6
+    day.clock.jump(at(14, 10, 30))
+    day.run(until=at(14, 10, 50))
+    assert day.count("today") - healed == 2 and day.count("past") == 6
+    rows = [row for row in stored_rows(day.url, "005930") if row[1] == "ONE_MINUTE"]
+    assert rows[-1][2] == datetime(2026, 11, 20, 14, 9)
+
+
+def test_a_restart_pages_back_where_rows_were_lost(make: Make):
+    day = make(at(11, 0), {"005930": "liquid"})
+    day.run(until=at(11, 1))
+    execute(
+        day.url,
+        "DELETE FROM stock_minute_prices WHERE timestamp = '2026-11-20 09:30:00' AND minute_interval = 'ONE_MINUTE'",
+    )
+    day.run(until=at(11, 3))
+    assert datetime(2026, 11, 20, 9, 30) in [row[2] for row in stored_rows(day.url, "005930") if row[1] == "ONE_MINUTE"]
+
+
+def test_a_restart_pages_back_to_what_it_has_read_itself_whoever_wrote_since(make: Make):
+    """The backend writes into the same table: its newest row says nothing of the minutes before it."""
+    day = make(at(9, 55), {"005930": "liquid"})
+    day.run(until=at(10, 0, 20))
+    execute(
+        day.url,
+        "INSERT INTO stock_minute_prices (stock_symbol, timestamp, minute_interval, open_price, high_price, low_price,"
+        " close_price, volume) VALUES ('005930', '2026-11-20 12:59:00', 'ONE_MINUTE', 1, 1, 1, 1, 1)",
+    )
+    day.clock.jump(at(13, 0, 10))
+    day.run(until=at(13, 1))
+    assert_provisional(day, "005930", at(12, 59))
+
+
+def test_before_the_first_minute_is_over_nothing_is_asked(make: Make):
+    day = make(at(8, 59))
+    day.run(until=at(9, 0, 50))
+    assert day.count("today") == 0
+
+
+# --- once ---
+
+
+def test_once_in_a_session_heals_all_of_today(make: Make):
+    names = [f"{n:06d}" for n in range(12)]
+    day = make(at(14, 30, 50), dict.fromkeys(names, "liquid"), rate_limit=1.0)
+    assert day.run(until=at(16, 0), once=True) == 0
+    assert day.clock.now() > at(14, 31, 30)  # 12 · 4 pages at one a second: no deadline hurries it
+    wanted = [
+        row[:3]
+        for row in true_rows(day.kis, names[-1], [FRIDAY])
+        if row[1] == "ONE_MINUTE" and row[2] < datetime(2026, 11, 20, 14, 30)
+    ]
+    assert [row[:3] for row in stored_rows(day.url, names[-1]) if row[1] == "ONE_MINUTE"][: len(wanted)] == wanted
+
+
+@pytest.mark.parametrize("start", [at(20, 0), at(12, 0, day=date(2026, 11, 22))])
+def test_once_after_the_close_and_at_the_weekend_settles(make: Make, start: datetime):
+    day = make(start)
+    assert day.run(until=start + timedelta(hours=1), once=True) == 0
+    day.assert_week()
+
+
+@pytest.mark.parametrize("start", [at(10, 0), at(20, 0)])
+def test_once_without_kis_fails(make: Make, start: datetime):
+    day = make(start)
+    day.kis.down()
+    assert day.run(until=start + timedelta(hours=1), once=True) == 1
+
+
+# --- VTS ---
+
+
+@pytest.mark.slow
+def test_on_vts_all_symbols_stay_whole_over_an_hour(make: Make):
+    """97 symbols, one call a second: each is visited at least every 25 minutes, and no minute is lost."""
+    names = list(symbols_file.choose(None, None))
+    day = make(at(9, 55), dict.fromkeys(names, "medium"), env="vts", rate_limit=0.9, kis={"env": "vts", "rate": 1.0})
+    day.watcher.looks += 1
+    day.run(until=at(10, 55))
+    assert max(day.kis.busiest_second(), 1) == 1
+    assert "EGW00201" not in {request.code for request in day.kis.requests}
+    by_symbol: dict[str, list[float]] = {}
+    for request in day.kis.requests:
+        if "itemchart" in request.path:
+            by_symbol.setdefault(request.params["FID_INPUT_ISCD"], []).append(request.at)
+    longest = max(
+        later - earlier for times in by_symbol.values() for earlier, later in zip(times, times[1:], strict=False)
+    )
+    assert longest < 25 * 60
+    for name in names:
+        assert_provisional(day, name, at(10, 51))
+    assert not day.watcher.wrong
+
+
+@pytest.mark.parametrize("symbols", shown([3, 70], 3))
+def test_the_end_of_a_day_on_vts_is_provisional_with_its_auction_right(make: Make, symbols: int):
+    """Seventy symbols take longer than a minute's round: all of them get their last visit nevertheless."""
+    names = [f"{n:06d}" for n in range(symbols)]
+    start, profile = (at(15, 12), "medium") if symbols == 3 else (at(15, 36), "illiquid")
+    day = make(start, dict.fromkeys(names, profile), env="vts", rate_limit=0.9, kis={"env": "vts"})
+    day.clock.plan(at(15, 38), lambda: None)
+    day.run(until=at(17, 30))
+    assert set(coverage(day.url).values()) == {"PROVISIONAL"}
+    for name in names:
+        if symbols == 3:
+            assert_provisional(day, name, at(23, 59), ("ONE_MINUTE", "FIVE_MINUTES", "FIFTEEN_MINUTES"))
+        else:
+            auction = [row for row in true_rows(day.kis, name, [FRIDAY]) if row[2] == datetime(2026, 11, 20, 15, 30)]
+            held = [row for row in stored_rows(day.url, name) if row[2] == datetime(2026, 11, 20, 15, 30)]
+            assert [row[:8] for row in held] == [row[:8] for row in auction]
+    assert len(day.lines("모의투자에는")) == 1
+    assert day.lines("💤")
+
+
+# --- the holidays of KIS ---
+
+
+def test_a_day_that_kis_closes_is_not_traded(make: Make, monkeypatch: pytest.MonkeyPatch):
+    day = make(at(8, 0), {"005930": "suspended"})
+    closed = day.kis.answers.open_days
+
+    def told(first: date) -> list[dict[str, str]]:
+        return [{**row, "opnd_yn": "N"} if row["bass_dt"] == "20261120" else row for row in closed(first)]
+
+    monkeypatch.setattr(day.kis.answers, "open_days", told)
+    day.run(until=at(16, 0))
+    assert not day.lines("🔔")
+    assert "2026-11-23 09:00" in day.lines("💤")[0]
+    assert len(day.lines("KIS는 휴장이라고")) == 1
+    assert day.count("chk-holiday") == 1
+
+
+def test_a_silent_chk_holiday_is_asked_again_in_an_hour(make: Make):
+    day = make(at(5, 0), {"005930": "liquid"})
+    day.kis.add_fault("egw00300", path="holiday")
+    day.clock.plan(at(7, 30), day.kis.clear_faults)
+    day.run(until=at(9, 5))
+    assert len(day.lines("휴장일을 확인하지 못해")) == 3
+    assert day.lines("🔔")
+
+
+# --- the status ---
+
+
+def test_the_status_follows_the_day(make: Make):
+    day = make(at(8, 40), {"005930": "liquid"}, every=SELDOM)
+    seen: dict[str, Any] = {}
+
+    def look(name: str) -> Callable[[], None]:
+        return lambda: seen.update({name: status_file.told(status_file.read(day.folder), day.clock.now())})
+
+    for name, moment in {"waiting": at(8, 58), "trading": at(10, 3), "down": at(11, 30), "night": at(22, 0)}.items():
+        day.clock.plan(moment, look(name))
+    day.clock.plan(at(11, 0), lambda: day.kis.down())
+    day.clock.plan(at(11, 40), lambda: day.kis.down(False))
+    day.run(until=at(23, 0))
+    assert seen["waiting"][1] and "대기" in seen["waiting"][0] and "2026-11-20 09:00 개장" in seen["waiting"][0]
+    assert seen["trading"][1] and "✅ 장중 갱신" in seen["trading"][0] and "1분봉 1종목" in seen["trading"][0]
+    assert not seen["down"][1] and "KIS" in seen["down"][0]
+    assert seen["night"][1], seen["night"][0]
+    assert status_file.read(day.folder)["state"] == "stopped"
+
+
+# --- the real clock: when its minutes have passed ---
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_rounds_start_within_a_second_of_three_without_drift(real_minutes: tuple[Owner, Any, float]):
+    owner, process, began = real_minutes
+    left = 10 + 3 * 60 + 8 - (time.monotonic() - began)
+    time.sleep(max(0.0, left))
+    process.send_signal(signal.SIGTERM)
+    ran = ended(process, 10)
+    assert ran.code == 0
+    rounds = [line for line in ran.err.splitlines() if LINE.search(line)]
+    assert len(rounds) >= 4  # the first heals at once
+    lags = [float(re.search(r"지연 (\d+\.\d)초", line).group(1)) for line in rounds[1:]]  # type: ignore[union-attr]
+    minutes = [LINE.search(line).group(1) for line in rounds[1:4]]  # type: ignore[union-attr]
+    assert minutes == ["10:30", "10:31", "10:32"]
+    assert all(3 <= lag < 5 for lag in lags), lags

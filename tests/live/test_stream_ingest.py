@@ -1,0 +1,358 @@
+"""The stream beside the rounds: proven minutes at once, everything else as before, and a table that is true throughout.
+
+The real service, the real socket, the simulated KIS; a minute takes a second or three.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from backfill_tools import coverage
+from stream_tools import StreamDay, at
+from ticks_testing import session
+from updater_tools import FRIDAY, FakeClock, wait_until
+
+import minute_candles.live.stream.ingest as module
+from minute_candles.config.settings import Database
+from minute_candles.live.session import Updater
+from minute_candles.live.stream.rest_cross_check import EVERY, Comparison
+from minute_candles.market.calendar import TradingCalendar
+from minute_candles.market.candles import Candle
+from minute_candles.market.intraday import Watermark
+from minute_candles.market.trade_chain import Chain, Proven
+from minute_candles.storage.store import open_store
+
+BUSY = {"005930": "brisk", "000660": "brisk", "035420": "liquid", "373220": "medium", "018880": "illiquid"}
+NEARLY_TEN = at(9, 58, 30)
+Make = Callable[..., StreamDay]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    made: list[StreamDay] = []
+
+    def maker(start: datetime = NEARLY_TEN, profiles: dict[str, str] = BUSY, **options: Any) -> StreamDay:
+        folder = tmp_path / str(len(made))
+        folder.mkdir()
+        made.append(StreamDay(folder, start, profiles, **options))
+        return made[-1]
+
+    yield maker
+    for one in made:
+        one.close()
+
+
+def stored_by_stream(day: StreamDay) -> int:
+    told = day.service.stream.status() if day.service else None
+    return int(told["stored"]) if told else 0
+
+
+# --- what it brings ---
+
+
+def test_proven_minutes_are_stored_and_the_round_spares_their_symbols(make: Make) -> None:
+    day = make(streamed=4, speed=40)
+    with day.running():
+        wait_until(lambda: stored_by_stream(day) >= 6)
+        day.wait(max(at(10, 4, 30), day.clock.now()))
+        day.assert_true_so_far()
+    assert any(" · 스트림 " in line for line in day.lines("1분봉 "))
+    assert min(day.count("005930"), day.count("000660")) < day.count("018880")
+    assert not day.lines("스트림 문제") and not day.lines("다릅니다")
+
+
+def test_the_windows_that_a_minute_closes_are_stored_with_it(make: Make) -> None:
+    day = make(at(10, 3, 20), {"005930": "brisk"})
+    with day.running():
+        day.wait(at(10, 5, 2.5))
+        day.kis.down()  # the round has nothing
+        day.wait(at(10, 5, 40))
+        names = {row[1] for row in day.stored("005930").values() if row[2] == datetime(2026, 11, 20, 10, 0)}
+    assert stored_minutes(day)[-1] == "10:04" and names == {"ONE_MINUTE", "FIVE_MINUTES"}
+
+
+def stored_minutes(day: StreamDay, symbol: str = "005930") -> list[str]:
+    return [f"{row[2]:%H:%M}" for row in day.stored(symbol).values() if row[1] == "ONE_MINUTE"]
+
+
+def test_the_opening_cross_is_heard_because_the_stream_is_there_before_it(make: Make) -> None:
+    day = make(at(8, 58, 20), BUSY, speed=40)
+    with day.running():
+        wait_until(lambda: day.kis.stream.connects == 1)
+        assert day.clock.now() < at(9)
+        day.wait(at(9, 3))
+        assert stored_by_stream(day) >= 3
+        day.assert_true_so_far()
+        first = day.stored("005930")[("005930", "ONE_MINUTE", datetime(2026, 11, 20, 9, 0))]
+    assert first[10] is not None or day.kis.truth("005930", FRIDAY)[0].timestamp.minute, "its VWAP is proven, too"
+
+
+def test_running_minutes_are_told_about_once_a_second_and_grow(make: Make) -> None:
+    day = make(at(10, 0, 30), {"005930": "liquid", "000660": "liquid"}, speed=10)
+    day.kis.stream.form.split = 20
+    with day.running():
+        day.wait(at(10, 1, 50))
+    told = [one for one in day.heard if one.symbol == "005930"]
+    assert len(told) >= 3 and {one.symbol for one in day.heard} == {"005930", "000660"}
+    same = [one.candle.volume for one in told if one.candle.timestamp == told[-1].candle.timestamp]
+    assert same == sorted(same)
+
+
+def test_the_session_ends_with_a_clean_close_and_the_settle_makes_the_day_whole(make: Make) -> None:
+    day = make(at(15, 34), {"005930": "brisk", "000660": "liquid"}, speed=60)
+    day.kis.stream.manner.linger = 3600
+    with day.running():
+        wait_until(lambda: bool(day.lines("마감 확정 완료")), 40)
+        assert not day.kis.stream.listeners and day.kis.stream.cuts == 0
+        assert not day.differences(at(15, 41))
+    assert {coverage(day.url)[symbol, str(FRIDAY)] for symbol in day.symbols} == {"COMPLETE"}
+
+
+# --- what it does without ---
+
+
+def test_no_symbols_means_no_socket(make: Make) -> None:
+    day = make(streamed=0, speed=40)
+    with day.running():
+        day.wait(at(10, 1, 30))
+        day.assert_true_so_far()
+    assert day.kis.stream.connects == 0 and not any("스트림" in line for _, line in day.log)
+
+
+def test_without_the_package_one_line_says_how_to_get_it(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    day = make(speed=40)
+    monkeypatch.setattr("minute_candles.core.extras.import_module", _missing)
+    with day.running():
+        day.wait(at(10, 1, 30))
+        day.assert_true_so_far()
+    assert len(day.lines("requirements-extra.txt")) == 1 and day.kis.stream.connects == 0
+
+
+def _missing(name: str) -> Any:
+    raise ModuleNotFoundError(name=name)
+
+
+def test_a_stream_that_is_refused_is_told_once_and_its_end_too(make: Make) -> None:
+    day = make(speed=40)
+    fault = day.kis.add_fault("opsp0011")
+    with day.running():
+        wait_until(lambda: bool(day.lines("스트림 문제 시작")))
+        assert day.service
+        told = day.service.stream.status()
+        assert told and "OPSP0011" in told["problem"]
+        day.wait(at(10, 3))
+        day.assert_true_so_far()
+        day.kis.clear_faults()
+        wait_until(lambda: bool(day.lines("스트림 복구")), 30)
+    assert fault and len(day.lines("스트림 문제 시작")) == 1 == len(day.lines("스트림 복구"))
+
+
+# --- page and stream ---
+
+
+def proven(minute: int, price: int = 70_000) -> Proven:
+    candle = Candle(datetime(2026, 11, 20, 10, minute), price, price, price, price, 3, 3 * price, None)
+    return Proven("005930", candle, candle.timestamp + timedelta(minutes=1), 0, 3 * price)
+
+
+def test_a_streamed_symbol_is_due_every_25_minutes_each_in_its_own_turn() -> None:
+    symbols = [f"{number:06}" for number in range(50)]
+    comparison = Comparison(symbols)
+    now = at(10, 0, 5)
+    for symbol in symbols:
+        comparison.visited(symbol, now, [])
+
+    def first_due(symbol: str) -> int:
+        return next(number for number in range(60) if comparison.is_due(symbol, now + timedelta(minutes=number)))
+
+    due = {symbol: first_due(symbol) for symbol in symbols}
+    assert set(due.values()) == set(range(1, EVERY + 1)), "two a minute, not fifty at once"
+    for minutes in range(1, 26):
+        when = now + timedelta(minutes=minutes)
+        for symbol in [one for one in symbols if due[one] == minutes]:
+            comparison.visited(symbol, when, [])
+            assert not comparison.is_due(symbol, when + timedelta(minutes=24))
+            assert comparison.is_due(symbol, when + timedelta(minutes=25))
+
+
+def test_what_differs_is_told_once_and_the_symbol_is_the_rounds_from_then_on(caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("minute_data").propagate = True
+    comparison = Comparison(["005930"])
+    comparison.say(proven(0))
+    comparison.visited("005930", at(10, 1, 5), [proven(0).candle, proven(0, 5)[1]._replace(turnover=None)])
+    assert comparison.is_believed("005930"), "equal; and what turnover does not prove contradicts nobody"
+    for _ in range(2):
+        comparison.visited("005930", at(10, 1, 5), [proven(0, 71_000).candle])
+    assert not comparison.is_believed("005930")
+    assert caplog.text.count("스트림과 REST가 다릅니다") == 1 and "70000/70000" in caplog.text
+
+
+def test_a_minute_that_the_stream_held_for_empty_is_a_difference_too() -> None:
+    comparison = Comparison(["005930"])
+    comparison.say(proven(0)._replace(through=datetime(2026, 11, 20, 10, 4)))
+    comparison.visited("005930", at(10, 5), [proven(5).candle])
+    assert comparison.is_believed("005930")
+    comparison.visited("005930", at(10, 5), [proven(2).candle])
+    assert not comparison.is_believed("005930")
+
+
+def test_rest_wins_where_both_differ_and_the_minutes_after_come_by_rounds(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream that lies in its chain: no captured frame does, so the lie is planted between chain and queue."""
+    real = Chain.add
+
+    def lying(self: Chain, tick: Any) -> Any:
+        return [one._replace(candle=one.candle._replace(high=one.candle.high + 1)) for one in real(self, tick)]
+
+    monkeypatch.setattr(Chain, "add", lying)
+    monkeypatch.setattr("minute_candles.live.stream.rest_cross_check.EVERY", 1)
+    day = make(at(9, 58, 30), {"005930": "brisk", "000660": "brisk"}, speed=40)
+    with day.running():
+        wait_until(lambda: len(day.lines("스트림과 REST가 다릅니다")) == 2, 30)
+        day.wait(day.clock.now() + timedelta(minutes=2))
+        day.assert_true_so_far()
+
+
+# --- what is known, and what may be stored with it ---
+
+
+@pytest.fixture
+def updater(tmp_path: Path) -> Iterator[Updater]:
+    """An updater that knows 005930 up to 10:00 and 900 KRW, at 10:03:30; nobody asks KIS here."""
+    clock = FakeClock(at(10, 3, 30))
+    store = open_store(Database("sqlite", path=tmp_path / "minutes.db"), clock)
+    store.preflight()
+    made = Updater(SimpleNamespace(skew=timedelta(0)), store, TradingCalendar(), clock, ["005930"], [], 1)  # type: ignore[arg-type]
+    made.visits.seen["005930"] = Watermark(datetime(2026, 11, 20, 10), datetime(2026, 11, 20, 9, 58), 900)
+    yield made
+    store.close()
+
+
+def following(minute: int, before: int) -> Proven:
+    one = proven(minute)
+    return one._replace(before=before, turnover=before + (one.candle.turnover or 0))
+
+
+def taken(updater: Updater, one: Proven) -> tuple[bool, Watermark, int]:
+    """Whether it was stored, how far the day is known then, and how many minutes its coverage counts."""
+    said = updater.visits.take(one, session())
+    day = updater._store.coverage(["005930"], FRIDAY, FRIDAY).get(("005930", FRIDAY))
+    return said, updater.visits.seen["005930"], day.counts[0] if day else 0
+
+
+@pytest.mark.parametrize(
+    ("minute", "before", "stored", "read", "counted"),
+    [
+        (0, 900, True, 1, 1),  # the next minute, nothing between
+        (2, 900, True, 3, 1),  # nobody traded at 10:00 and 10:01: the turnover says so
+        (2, 901, True, 0, 0),  # somebody did: the minute alone, and the round comes
+        (-1, 900, True, 0, 1),  # REST has been asked about 09:59 and did not show it yet
+        (-1, 300, False, 0, 0),  # REST knows more than that: it wins
+    ],
+)
+def test_a_day_is_known_further_only_where_turnover_leads_on(
+    updater: Updater, minute: int, before: int, stored: bool, read: int, counted: int
+) -> None:
+    one = following(minute % 60, before)
+    if minute < 0:
+        at_nine = datetime(2026, 11, 20, 9, 60 + minute)
+        one = one._replace(candle=one.candle._replace(timestamp=at_nine), through=at_nine + timedelta(minutes=1))
+    said, seen, count = taken(updater, one)
+    assert (said, seen.read.minute, count) == (stored, read, counted)
+    assert bool(updater._store.candles("005930", 1, at_ten(-60), at_ten(60))) == stored
+
+
+def at_ten(minutes: int) -> datetime:
+    return datetime(2026, 11, 20, 10) + timedelta(minutes=minutes)
+
+
+def test_what_a_stream_wrote_alone_is_not_taken_for_the_whole_day_after_a_restart(updater: Updater) -> None:
+    updater.visits.take(following(2, 901), session())
+    updater.begin(session())
+    assert "005930" not in updater.visits.seen
+    updater.visits.seen["005930"] = Watermark(at_ten(2), at_ten(-2), 901)
+    updater.visits.take(following(2, 901), session())
+    updater.begin(session())
+    assert updater.visits.seen["005930"].read == at_ten(3), "known to the minute that it was proven to, not to now"
+
+
+# --- hand-over ---
+
+
+def test_a_writer_that_stands_still_costs_the_oldest_and_no_memory() -> None:
+    run = object.__new__(module._Run)
+    run._comparison = Comparison(["005930"])
+    run._queue = module.Queue(module._WAITING)
+    for number in range(3 * module._WAITING):
+        run._hand_over(proven(number % 60)._replace(turnover=number))
+    assert run._queue.qsize() == module._WAITING
+    assert run._queue.get_nowait().turnover == 2 * module._WAITING
+
+
+# --- days full of faults ---
+
+FAULTS = {
+    "lost, doubled, swapped": [(kind, {"rate": 0.02}) for kind in ("ws_lost", "ws_doubled", "ws_swapped")],
+    "cuts every half minute, the slot lingers": [("ws_cut", {"seconds": 1.5})],
+    "stalls": [("ws_stall", {"rate": 0.05, "seconds": 0.5})],
+    "undecodable": [("ws_garbled", {"rate": 0.2})],
+    "mute": [("ws_mute", {"rate": 0.5})],
+    "refused now and then": [("opsp0007", {"rate": 0.3}), ("opsp9995", {"rate": 0.3})],
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAULTS)
+def test_whatever_happens_on_the_wire_the_table_is_true_each_minute(make: Make, name: str) -> None:
+    day = make(at(9, 58, 30), BUSY)
+    day.kis.stream.form.split, day.kis.stream.manner.linger = 5, 0.7
+    for kind, options in FAULTS[name]:
+        day.kis.add_fault(kind, **options)
+    with day.running():
+        for minute in range(1, 5):
+            day.wait(at(10, minute, 30))
+            day.assert_true_so_far()
+
+
+@pytest.mark.slow
+def test_another_session_on_the_key_and_too_low_a_limit_leave_the_table_true(make: Make) -> None:
+    day = make(at(9, 58, 30), BUSY)
+    day.kis.stream.manner.limit = 2
+    day.kis.stream.registrar._slots[day.settings.app_key] = SimpleNamespace(key="")  # type: ignore[assignment]
+    with day.running():
+        wait_until(lambda: bool(day.lines("OPSP8996")))
+        day.wait(at(10, 2, 30))
+        day.assert_true_so_far()
+        day.kis.stream.registrar._slots.clear()
+        wait_until(lambda: bool(day.lines("스트림 복구")), 30)
+        day.wait(day.clock.now() + timedelta(minutes=2))
+        day.assert_true_so_far()
+        assert day.service
+        told = day.service.stream.status()
+        assert told and told["registered"] == 2
+    assert len(day.lines("OPSP8996")) == 1
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("faults", [[], [fault for name in FAULTS for fault in FAULTS[name] if fault[0] != "ws_mute"]])
+def test_a_whole_day_is_true_after_each_minute_and_after_the_settle(make: Make, faults: list[Any]) -> None:
+    """From before the open, a minute a second, the closing cross of one symbol two minutes late."""
+    kis = {"oddities": {("000660", FRIDAY): "late"}}
+    day = make(at(8, 56), BUSY, speed=60, kis=kis)
+    day.kis.stream.manner.linger = 0.25
+    for kind, options in faults:
+        day.kis.add_fault(kind, **{"seconds": 0.5} | options)
+    with day.running():
+        while day.clock.now() < at(15, 38):
+            day.wait(day.clock.now() + timedelta(minutes=1))
+            day.assert_true_so_far()
+        assert stored_by_stream(day) > (0 if faults else 300)
+        wait_until(lambda: bool(day.lines("마감 확정 완료")), 60)
+        assert not day.differences(at(15, 41))
+    assert not day.lines("다릅니다")

@@ -1,0 +1,485 @@
+"""The running day: today's TR page by page with its traps, and how pages are laid over what is stored."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import pytest
+from kis_testing import FakeClock, raw, session, trading
+from kis_testing import at as naive
+
+from kis_simulator.faults.server_behaviour import Traps
+from kis_simulator.simulator import Simulator
+from minute_candles.core.errors import BadRow, SourceError
+from minute_candles.core.kst import KST
+from minute_candles.kis.http import Transient
+from minute_candles.live.intraday_backfill import Morning
+from minute_candles.live.today_pages import read_day, read_today
+from minute_candles.market.candles import Candle, Candles, aggregate
+from minute_candles.market.intraday import Watermark, floor, merged
+
+SESSION = session()
+DAY = SESSION.day
+OPEN = naive(9, 0)
+
+
+def now(hour: int, minute: int, second: int = 3) -> datetime:
+    return datetime(DAY.year, DAY.month, DAY.day, hour, minute, second, tzinfo=KST)
+
+
+class Pages:
+    """A client that answers today's TR from a list of rows, newest first, or from a script of pages."""
+
+    def __init__(self, rows: Sequence[dict[str, str]] = (), *, script: Sequence[Sequence[dict[str, str]]] = ()) -> None:
+        self.rows, self.script, self.asked = list(rows), list(script), []
+
+    def today_minutes(self, symbol: str, last: datetime) -> list[Any]:
+        self.asked.append(f"{last:%H:%M:%S}")
+        if self.script:
+            return list(self.script.pop(0))
+        return [row for row in self.rows if row["stck_cntg_hour"] <= f"{last:%H%M%S}"][:30]
+
+
+def minutes(first: str, count: int, price: int = 1000, volume: int = 10, before: int = 0) -> list[dict[str, str]]:
+    """`count` minutes in a row from HHMM, newest first."""
+    start = datetime.strptime(first, "%H%M")
+    hours = [f"{start + timedelta(minutes=n):%H%M}00" for n in range(count)]
+    return trading([(hour, price, volume) for hour in hours], before=before)
+
+
+def read(client: Any, moment: datetime, known: datetime | None = None) -> list[datetime]:
+    return [candle.timestamp for candle in read_today(client, "005930", SESSION, moment, known)]
+
+
+# --- paging ---
+
+
+def test_from_the_open_page_by_page():
+    client = Pages(minutes("0900", 100))
+    assert read(client, now(10, 35)) == [naive(9, 0) + timedelta(minutes=n) for n in range(95)]
+    assert client.asked == ["10:34:59", "10:04:59", "09:34:59", "09:04:59"]
+
+
+def test_one_page_where_the_last_visit_is_not_long_ago():
+    client = Pages(minutes("0900", 100))
+    assert read(client, now(10, 35), known=naive(10, 34))[-1] == naive(10, 34)
+    assert len(client.asked) == 1
+
+
+def test_as_far_back_as_the_last_visit():
+    client = Pages(minutes("0900", 100))
+    assert read(client, now(10, 35), known=naive(9, 40))[0] <= naive(9, 40)
+    assert len(client.asked) == 2
+
+
+@pytest.mark.parametrize("moment", [now(8, 0), now(9, 0), now(9, 0, 59)])
+def test_nothing_is_asked_before_the_first_minute_is_over(moment: datetime):
+    client = Pages(minutes("0900", 5))
+    assert read(client, moment) == []
+    assert client.asked == []
+
+
+def test_the_running_minute_and_the_future_are_never_asked_for():
+    client = Pages(minutes("0900", 60))
+    read(client, now(9, 30, 59))
+    assert client.asked[0] == "09:29:59"
+
+
+def test_after_the_end_of_the_session_only_the_session_is_asked_for():
+    client = Pages(minutes("1500", 31))
+    read(client, now(18, 0), known=naive(15, 30))
+    assert client.asked == ["15:39:59"]
+
+
+def test_rows_of_yesterday_are_no_rows_of_today():
+    yesterday = minutes("1500", 30)
+    for row in yesterday:
+        row["stck_bsop_date"] = "20261117"
+    assert read(Pages(yesterday), now(9, 5)) == []
+
+
+def test_an_empty_answer_is_asked_once_more():
+    client = Pages(script=[[], minutes("0900", 3)])
+    assert len(read(client, now(9, 3))) == 3
+    assert len(client.asked) == 2
+
+
+def test_a_full_page_may_end_exactly_at_the_first_trade():
+    """Thirty rows, the first at 09:06: behind them is nothing, and turnover says so."""
+    client = Pages(minutes("0906", 30))
+    assert len(read(client, now(9, 36))) == 30
+    assert client.asked == ["09:35:59", "09:05:59", "09:05:59"]
+
+
+def test_an_empty_page_that_turnover_contradicts_is_asked_for_four_times():
+    client = Pages(script=[minutes("0930", 30, before=10_000), [], [], [], minutes("0900", 30)])
+    assert len(read(client, now(10, 0))) == 60
+    client = Pages(minutes("0930", 30, before=10_000))  # off-hours trades: nothing can be proven
+    assert len(read(client, now(10, 0))) == 30
+    assert len(client.asked) == 5
+
+
+def test_a_bad_row_is_asked_for_again_and_then_fails_the_visit():
+    bad = [raw("093000", 1000, 10, 10_000, ohl=(1000, 900, 1000))]
+    assert len(read(Pages(script=[bad, minutes("0900", 5)]), now(9, 5))) == 5
+    with pytest.raises(BadRow):
+        read(Pages(script=[bad, bad]), now(9, 5))
+
+
+def test_an_answer_with_later_rows_only_is_a_fault():
+    with pytest.raises(SourceError, match="그 뒤"):
+        read(Pages(script=[minutes("0930", 30), minutes("0930", 30)]), now(10, 0))
+
+
+def test_a_short_page_that_turnover_calls_incomplete_is_followed_further_and_further():
+    """Every page lacks a row, so every page looks like the first of the day; the turnover knows better."""
+    whole = minutes("0900", 120)
+    dice = Random(1)
+    client = Pages()
+
+    def lacking(symbol: str, last: datetime) -> list[Any]:
+        page = [row for row in whole if row["stck_cntg_hour"] <= f"{last:%H%M%S}"][:30]
+        return [row for row in page if row is not page[dice.randrange(3, 25)]] if len(page) > 25 else page
+
+    client.today_minutes = lacking  # type: ignore[method-assign]
+    found = read(client, now(11, 0))
+    assert found[0] == OPEN
+    assert len(found) >= 112
+
+
+def test_off_hours_turnover_before_a_late_first_trade_costs_one_more_look():
+    client = Pages(minutes("0940", 10, before=777))
+    assert len(read(client, now(9, 50))) == 10
+    assert client.asked == ["09:49:59", "09:39:59", "09:39:59"]
+
+
+@pytest.mark.parametrize("hour", range(9, 16))
+def test_against_the_simulated_kis_at_every_hour(hour: int, tmp_path: Any):
+    """Fillers, phantom rows, the doubled auction, the newest row that shows the minute before, the after-market."""
+    clock = FakeClock(now(hour, 41, 30))
+    profiles, prompt = {"005930": "medium", "373220": "illiquid"}, Traps(late_rows=False)
+    with Simulator(now=clock.now, rate=1e9, profiles=profiles, traps=prompt) as sim:
+        for symbol in ("005930", "373220"):
+            client = Pages()
+            client.today_minutes = lambda symbol, last: sim.answers.today(symbol, f"{last:%H%M%S}", sim.now())  # type: ignore[method-assign]
+            found = read_today(client, symbol, SESSION, clock.now(), None)  # type: ignore[arg-type]
+            truth = sim.truth_now(symbol)
+            assert [(*candle[:6], candle.turnover) for candle in found[1:]] == [tuple(candle) for candle in truth[1:]]
+            assert [candle[:6] for candle in found[:1]] == [candle[:6] for candle in truth[:1]]
+
+
+# --- merging ---
+
+
+def candle(hour: int, minute: int, close: int = 1000, volume: int = 10, *, proven: bool = True) -> Candle:
+    turnover = close * volume if proven else None
+    return Candle(naive(hour, minute), close, close, close, close, volume, turnover, Decimal(close) if proven else None)
+
+
+def stored_day(minutes: Sequence[Candle], moment: datetime) -> Candles:
+    """As the store hands it out: without turnovers."""
+    kept = [one._replace(turnover=None) for one in minutes]
+    limit = moment.replace(tzinfo=None)
+    return {
+        1: kept,
+        **{n: [c for c in aggregate(kept, n) if c.timestamp + timedelta(minutes=n) <= limit] for n in (5, 15)},
+    }
+
+
+def merge(stored: Candles, fresh: Sequence[Candle], moment: datetime, due: Sequence[int] = (1, 5, 15)) -> Candles:
+    return merged(stored, fresh, SESSION, moment, due, OPEN)
+
+
+EMPTY: Candles = {1: [], 5: [], 15: []}
+
+
+def test_windows_come_when_they_are_over():
+    fresh = [candle(9, minute) for minute in range(7)]
+    result = merge(EMPTY, fresh, now(9, 7))
+    assert [len(result[n]) for n in (1, 5, 15)] == [7, 1, 0]
+
+
+def test_windows_come_when_they_are_due():
+    fresh = [candle(9, minute) for minute in range(15)]
+    assert [len(merge(EMPTY, fresh, now(9, 15), due)[n]) for due in ((1,), (5,), (1, 15)) for n in (5, 15)] == [
+        0,
+        0,
+        3,
+        0,
+        0,
+        1,
+    ]
+
+
+def test_a_window_whose_last_minutes_had_no_trade_comes_too():
+    stored = stored_day([candle(9, minute) for minute in range(3)], now(9, 3))
+    assert [c.volume for c in merge(stored, [], now(9, 5))[5]] == [30]
+
+
+def test_a_stored_window_follows_its_minutes_due_or_not():
+    stored = stored_day([candle(9, minute) for minute in range(15)], now(9, 15))
+    result = merge(stored, [candle(9, 7, volume=25)], now(9, 15), due=())
+    assert [c.volume for c in result[5]] == [50, 65, 50]
+    assert result[15][0].volume == 165
+
+
+def test_an_untouched_window_stays_as_it_is():
+    """Its VWAP was proven by pages that are gone; recomputed from the table it would be lost."""
+    minutes = [candle(9, minute) for minute in range(5)]
+    stored = stored_day(minutes, now(9, 3))
+    stored[5] = aggregate(minutes, 5)
+    assert merge(stored, [candle(9, 5)], now(9, 10))[5][0].vwap == Decimal(1000)
+
+
+def test_a_proven_minute_replaces_whatever_stands_there():
+    stored = stored_day([candle(9, 1, volume=3, proven=False)], now(9, 2))
+    assert merge(stored, [candle(9, 1)], now(9, 2))[1][0] == candle(9, 1)
+
+
+def test_an_unproven_minute_replaces_no_proven_one():
+    """The oldest row of a page is never proven; spoilt, it must not push out what an earlier page had proven."""
+    stored = stored_day([candle(9, 31)], now(9, 32))
+    assert merge(stored, [candle(9, 31, close=999_999, proven=False)], now(9, 32))[1][0].close == 1000
+
+
+def test_an_unproven_minute_corrects_an_unproven_one():
+    stored = stored_day([candle(9, 31, volume=1, proven=False)], now(9, 32))
+    assert merge(stored, [candle(9, 31, proven=False)], now(9, 32))[1][0].volume == 10
+
+
+def test_at_the_open_the_newer_one_counts():
+    """The backend writes the running minute (kis_api.md §12); the minute at the open can never be proven."""
+    stored = stored_day([candle(9, 0, volume=1)], now(9, 1))
+    assert merge(stored, [candle(9, 0, proven=False)], now(9, 1))[1][0].volume == 10
+
+
+def test_an_unproven_auction_replaces_nothing():
+    stored = stored_day([candle(15, 30, volume=50, proven=False)], now(15, 31))
+    assert merge(stored, [candle(15, 30, volume=100, proven=False)], now(15, 31))[1][0].volume == 50
+
+
+def test_a_doubled_auction_is_corrected_once_it_is_proven():
+    stored = stored_day([candle(15, 30, volume=100, proven=False)], now(15, 31))
+    assert merge(stored, [candle(15, 30, volume=50)], now(15, 32))[1][0].volume == 50
+
+
+def test_the_auction_windows_are_over_with_the_session():
+    fresh = [candle(15, 30)]
+    assert [len(merge(EMPTY, fresh, now(15, 39, 59))[n]) for n in (1, 5, 15)] == [1, 1, 0]
+    assert [len(merge(EMPTY, fresh, now(15, 40, 0))[n]) for n in (1, 5, 15)] == [1, 1, 1]
+
+
+def test_rows_before_what_was_read_are_left_alone():
+    fresh = [candle(9, minute) for minute in range(30)]
+    result = merged(EMPTY, fresh, SESSION, now(9, 30), (1, 5, 15), naive(9, 15))
+    assert result[1][0].timestamp == naive(9, 15)
+
+
+def test_merging_twice_changes_nothing():
+    fresh = [candle(9, minute) for minute in range(20)]
+    once = merge(EMPTY, fresh, now(9, 20))
+    assert merge(once, fresh, now(9, 20)) == once
+
+
+def test_the_running_minute_starts_at_its_second_zero():
+    assert floor(now(10, 31, 59)) == naive(10, 31)
+
+
+# --- fillers, and minutes that show late ---
+
+
+def day_of(*trades: tuple[str, int], until: str, hidden: Sequence[str] = ()) -> list[dict[str, str]]:
+    """Today's TR at HHMM, newest first: a row a minute from the open, (HHMM, shares) at 1,000 KRW, `hidden` late."""
+    volumes, rows, turnover, moment = dict(trades), [], 0, datetime(2026, 11, 18, 9)
+    while f"{moment:%H%M}" <= until:
+        at = f"{moment:%H%M}"
+        volume = volumes.get(at, 0)
+        shown = 0 if at in hidden else volume
+        before, turnover = turnover, turnover + 1000 * volume
+        rows.append(raw(f"{at}00", 1000, shown, before if at in hidden else turnover))
+        moment += timedelta(minutes=1)
+    return rows[::-1]
+
+
+def test_a_symbol_without_a_trade_costs_one_page_and_stays_at_one():
+    client = Pages(day_of(until="1200"))
+    first = read_day(client, "005930", SESSION, now(11, 30), None)
+    assert first == ([], Watermark(naive(11, 30), None, 0, naive(11, 29))) and len(client.asked) == 1
+    assert read_day(client, "005930", SESSION, now(11, 31), first.seen).candles == []
+    assert len(client.asked) == 2
+
+
+def test_a_symbol_of_which_kis_says_nothing_is_asked_twice_once():
+    client = Pages()
+    seen = read_day(client, "005930", SESSION, now(11, 30), None).seen
+    read_day(client, "005930", SESSION, now(11, 31), seen)
+    assert client.asked == ["11:29:59", "11:29:59", "11:30:59"]
+
+
+def test_answers_that_said_nothing_are_no_knowledge_of_the_minutes_before():
+    """KIS answers with yesterday's rows from the open on; once it tells of today, the page goes back to the open."""
+    seen = read_day(Pages(), "005930", SESSION, now(9, 40), None).seen
+    assert seen == (naive(9, 40), None, None, None)
+    client = Pages(day_of(*((f"09{minute:02}", 5) for minute in range(60)), until="0959"))
+    assert len(read_day(client, "005930", SESSION, now(9, 50), seen).candles) == 50
+
+
+def test_a_lull_costs_one_page_a_visit_however_long():
+    client = Pages(day_of(("0910", 5), ("0911", 5), until="1200"))
+    seen = read_day(client, "005930", SESSION, now(10, 0), None).seen
+    assert seen == (naive(10, 0), naive(9, 11), 10_000, naive(9, 59))
+    client.asked.clear()
+    for minute in range(1, 40):
+        seen = read_day(client, "005930", SESSION, now(10, minute), seen).seen
+    assert len(client.asked) == 39 and seen.traded == naive(9, 11)
+
+
+def test_a_minute_that_shows_late_is_fetched_when_the_next_one_trades():
+    """09:11 is a filler until 10:30 trades: the page reaches back to the minute last seen trading, not last read."""
+    trades = (("0910", 5), ("0911", 7), ("1030", 3))
+    quiet = Pages(day_of(*trades[:2], until="1029", hidden=["0911"]))
+    reading = read_day(quiet, "005930", SESSION, now(10, 20), None)
+    assert [c.timestamp for c in reading.candles] == [naive(9, 10)]
+    assert reading.seen == (naive(10, 20), naive(9, 10), 12_000, naive(10, 19))
+    awake = Pages(day_of(*trades, until="1031"))
+    reading = read_day(awake, "005930", SESSION, now(10, 31), reading.seen)
+    found = [(candle.timestamp, candle.volume) for candle in reading.candles]
+    assert found == [(naive(9, 10), 5), (naive(9, 11), 7), (naive(10, 30), 3)]
+    assert reading.candles[-2].turnover == 7_000 and reading.seen.turnover == 15_000
+
+
+def test_turnover_that_went_up_over_a_filler_is_paged_for_at_once_and_then_no_more():
+    client = Pages(day_of(("0910", 5), ("1005", 7), until="1100", hidden=["1005"]))
+    seen = read_day(Pages(day_of(("0910", 5), until="0959")), "005930", SESSION, now(10, 0), None).seen
+    seen = read_day(client, "005930", SESSION, now(10, 10), seen).seen
+    assert len(client.asked) == 2, "back to 09:10"
+    read_day(client, "005930", SESSION, now(10, 11), seen)
+    assert len(client.asked) == 3
+
+
+def test_the_last_minute_before_the_auction_shows_with_it():
+    trades = (("1518", 5), ("1519", 7), ("1530", 100))
+    before = Pages(day_of(*trades[:2], until="1529", hidden=["1519"]))
+    reading = read_day(before, "005930", SESSION, now(15, 29), Watermark(naive(15, 18)))
+    assert reading.candles[-1].timestamp == naive(15, 18)
+    after = Pages(day_of(*trades, until="1531"))
+    reading = read_day(after, "005930", SESSION, now(15, 32), reading.seen)
+    assert [(c.timestamp, c.turnover) for c in reading.candles[-2:]] == [
+        (naive(15, 19), 7_000),
+        (naive(15, 30), 100_000),
+    ]
+
+
+def test_a_row_that_is_impossible_twice_alike_is_left_out():
+    page = minutes("0900", 5)
+    page[2]["stck_lwpr"] = "999999"
+    assert read(Pages(script=[page, page]), now(9, 5)) == [naive(9, minute) for minute in (0, 1, 3, 4)]
+    other = minutes("0900", 5)
+    other[1]["stck_lwpr"] = "999999"
+    with pytest.raises(BadRow):
+        read(Pages(script=[page, other]), now(9, 5))
+
+
+def test_a_row_without_a_label_is_left_out_of_a_full_page():
+    page = minutes("0900", 30)
+    page[10]["stck_cntg_hour"] = ""
+    assert len(read(Pages(script=[page, page]), now(9, 30))) == 29
+
+
+# --- a morning from the past TR ---
+
+
+class Past(Pages):
+    """The past TR beside it: no fillers, 120 rows."""
+
+    past: Sequence[dict[str, str]] = ()
+
+    def past_minutes(self, symbol: str, last: datetime) -> list[Any]:
+        self.asked.append(f"past {last:%H:%M:%S}")
+        mine = [r for r in self.past if r["stck_bsop_date"] < "20261118" or r["stck_cntg_hour"] <= f"{last:%H%M%S}"]
+        return [row for row in mine if row["cntg_vol"] != "0"][:120]
+
+
+def healed(client: Past, moment: datetime, seen: Watermark | None = None) -> list[datetime]:
+    heal = Morning(client, offered=True).of("005930", SESSION)  # type: ignore[arg-type]
+    return [c.timestamp for c in read_day(client, "005930", SESSION, moment, seen, heal).candles]  # type: ignore[arg-type]
+
+
+def test_a_morning_is_healed_from_the_past_tr_in_a_third_of_the_calls():
+    client = Past(minutes("0900", 240))
+    client.past = client.rows
+    assert len(healed(client, now(13, 0))) == 240
+    assert client.asked == ["12:59:59", "past 12:29:59", "past 10:29:59"]
+
+
+@pytest.mark.parametrize("past", ["empty", "yesterday's", "late", "with a hole"])
+def test_where_the_past_tr_is_no_help_todays_tr_is(past: str):
+    client = Past(minutes("0900", 240))
+    client.past = {
+        "empty": [],
+        "yesterday's": [{**row, "stck_bsop_date": "20261117"} for row in client.rows],
+        "late": [row for row in client.rows if row["stck_cntg_hour"] < "120000"],
+        "with a hole": [row for row in client.rows if row["stck_cntg_hour"] != "101500"],
+    }[past]
+    assert len(healed(client, now(13, 0))) == 240
+    assert client.asked.count("12:29:59") == 1
+
+
+def test_a_short_gap_is_a_page_of_todays_tr():
+    client = Past(minutes("0900", 240))
+    client.past = client.rows
+    assert len(healed(client, now(13, 0), Watermark(naive(12, 10), naive(12, 9)))) >= 50
+    assert client.asked == ["12:59:59", "12:29:59"]
+
+
+@pytest.mark.parametrize("error", [SourceError("OPSQ2001"), Transient("no answer")])
+def test_a_past_tr_that_refuses_today_fails_no_visit_and_is_not_asked_for_long(error: SourceError):
+    class Refusing(Past):
+        def past_minutes(self, symbol: str, last: datetime) -> list[Any]:
+            self.asked.append("past")
+            raise error
+
+    client = Refusing(minutes("0900", 240))
+    morning = Morning(client, offered=True)  # type: ignore[arg-type]
+    for _ in range(5):
+        heal = morning.of("005930", SESSION)
+        assert len(read_day(client, "005930", SESSION, now(13, 0), None, heal).candles) == 240  # type: ignore[arg-type]
+    assert client.asked.count("past") == 3
+
+
+@pytest.mark.parametrize("empties", [1, 100])
+def test_an_empty_second_page_is_no_start_of_the_day(empties: int):
+    class Gap(Past):
+        def past_minutes(self, symbol: str, last: datetime) -> list[Any]:
+            rows = super().past_minutes(symbol, last)
+            return [] if 1 < sum(asked.startswith("past") for asked in self.asked) < 2 + empties else rows
+
+    client = Gap(minutes("0900", 240))
+    client.past = client.rows
+    assert len(healed(client, now(13, 0))) == 240
+    assert ("12:29:59" in client.asked) == (empties > 1)
+
+
+def test_a_past_tr_that_has_told_of_today_may_have_nothing_before_a_late_first_trade():
+    early, late = Past(minutes("0900", 240)), Past(minutes("1231", 29, before=7_000_000))
+    early.past = early.rows
+    morning = Morning(early, offered=True)  # type: ignore[arg-type]
+    read_day(early, "005930", SESSION, now(13, 0), None, morning.of("005930", SESSION))  # type: ignore[arg-type]
+    early.past = late.rows
+    for _ in range(4):
+        heal = morning.of("000660", SESSION)
+        assert heal is not None and heal(now(12, 30), naive(9, 0)) == []
+    assert morning.of("000660", SESSION) is not None
+
+
+def test_after_three_answers_without_today_nobody_is_asked_any_more_that_day():
+    client = Past(minutes("0900", 240))
+    morning = Morning(client, offered=True)  # type: ignore[arg-type]
+    for _ in range(5):
+        heal = morning.of("005930", SESSION)
+        read_day(client, "005930", SESSION, now(13, 0), None, heal)  # type: ignore[arg-type]
+    assert sum(asked.startswith("past") for asked in client.asked) == 3
+    assert morning.of("005930", session(date(2026, 11, 19))) is not None
+    assert Morning(client, offered=False).of("005930", SESSION) is None  # type: ignore[arg-type]

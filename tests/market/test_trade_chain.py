@@ -1,0 +1,335 @@
+"""Trades to minutes: what KIS was seen sending, the chain that proves a minute, and everything that can break it."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from itertools import pairwise
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ticks_testing import FRIDAY, Trade, captured, record, records_of, session, ticks_of, true_minutes
+
+from kis_simulator.exchange.market import Market
+from kis_simulator.exchange.ticks import Tape, TickForm
+from minute_candles.market.candles import Candle
+from minute_candles.market.trade_chain import Chain, Proven, Tick, read_tick
+
+TEN = 10 * 3600
+
+
+def at(hour: int, minute: int, second: int = 0, day: date = FRIDAY) -> datetime:
+    return datetime(day.year, day.month, day.day, hour, minute, second)
+
+
+def proven(ticks: Iterable[Tick], chain: Chain | None = None) -> list[Proven]:
+    chain = chain or Chain("005930", session())
+    return [one for tick in ticks for one in chain.add(tick)]
+
+
+def candles(ticks: Iterable[Tick]) -> list[Candle]:
+    return [one.candle for one in proven(ticks)]
+
+
+def minute_of_trades(minutes: int = 3, each: int = 4, start: int = TEN) -> list[Trade]:
+    """Some trades in each of these minutes, their prices and volumes all different."""
+    return [
+        Trade(start + 60 * minute + 9 * n, 70_000 + 100 * ((7 * n + minute) % 5), 1 + n + 10 * minute)
+        for minute in range(minutes)
+        for n in range(each)
+    ]
+
+
+# --- what was captured ---
+
+
+@pytest.mark.parametrize("frame", captured("0|H0STCNT0|"))
+def test_every_captured_record_is_a_tick_of_its_symbol_time_price_and_totals(frame: str) -> None:
+    count = int(frame.split("|")[2])
+    records = records_of(frame)
+    assert len(records) == count
+    for fields in records:
+        tick = read_tick(fields)
+        assert tick and not tick.is_off_hours
+        assert (tick.symbol, f"{tick.at:%Y%m%d%H%M%S}") == (fields[0], fields[33] + fields[1])
+        numbers = [int(fields[index]) for index in (2, 12, 13, 14)]
+        assert [tick.price, tick.volume, tick.all_volume, tick.all_turnover] == numbers
+        assert tick.is_first == (fields[21] == "")
+
+
+def test_consecutive_captured_records_hold_the_chain_in_and_across_frames() -> None:
+    linked = 0
+    for frame in captured("0|H0STCNT0|"):
+        linked += all_linked([tick for fields in records_of(frame) if (tick := read_tick(fields))])
+    singles = [read_tick(records_of(frame)[0]) for frame in captured("0|H0STCNT0|001|000660^103925")]
+    linked += all_linked([tick for tick in singles if tick])
+    assert linked >= 15
+
+
+def all_linked(ticks: list[Tick]) -> int:
+    """So many pairs follow each other, in the law as in a `Chain`."""
+    for before, after in pairwise(ticks):
+        assert after.all_volume - before.all_volume == after.volume
+        assert after.all_turnover - before.all_turnover == after.price * after.volume
+    chain = Chain("005930", session(ticks[0].at.date()))
+    proven(ticks, chain)
+    running = chain.running
+    assert running and running.candle.volume == sum(tick.volume for tick in ticks)
+    return len(ticks) - 1
+
+
+def test_the_captured_opening_cross_is_a_whole_minutes_beginning_without_the_off_hours_trades() -> None:
+    (fields,) = records_of(captured("0|H0STCNT0|001|005930^090018^272000")[0])
+    chain = Chain("005930", session(date(2026, 9, 8)))
+    tick = read_tick(fields)
+    assert tick and not chain.add(tick)
+    running = chain.running
+    assert running and running.is_whole
+    assert running.candle == Candle(
+        at(9, 0, day=date(2026, 9, 8)), *[272_000] * 4, 200_607, 200_607 * 272_000, running.candle.vwap
+    )
+
+
+@pytest.mark.parametrize("frame", [line for line in captured("0|") if not line.startswith("0|H0STCNT0")])
+def test_a_record_of_another_tr_is_no_tick(frame: str) -> None:
+    fields = records_of(frame)[0]
+    assert len(fields) != 46 or fields[12] == "64" or read_tick(fields[:45]) is None
+
+
+# --- records ---
+
+
+@pytest.mark.parametrize("width", [46, 47, 48])
+def test_a_record_may_be_of_any_width_from_46_fields_on(width: int) -> None:
+    tick = read_tick(record(Trade(TEN, 70_000, 5), [Trade(TEN - 60, 70_000, 5)], width=width))
+    assert tick == Tick("005930", at(10, 0), at(10, 0), 70_000, 5, 10, 700_000, False, False)
+
+
+@pytest.mark.parametrize(
+    ("index", "value"),
+    [(1, "246000"), (1, "10000"), (2, "0"), (2, "7\ufffd000"), (2, ""), (2, "-70000"), (12, "0"), (12, "9999999"),
+     (13, "١٢٣"), (14, "x"), (33, "20261320"), (33, "")],
+)  # fmt: skip
+def test_a_record_that_cannot_be_one_is_passed_over(index: int, value: str) -> None:
+    fields = record(Trade(TEN, 70_000, 5), [])
+    fields[index] = value
+    assert read_tick(fields) is None and read_tick(fields[:20]) is None
+
+
+@pytest.mark.parametrize("market_class", ["1", "2", "3", "5", ""])
+def test_pre_and_after_market_trades_are_off_hours_the_closing_cross_never(market_class: str) -> None:
+    tick = read_tick(record(Trade(TEN, 70_000, 5), [], market_class=market_class))
+    assert tick and tick.is_off_hours == (market_class in ("1", "3"))
+
+
+# --- the chain ---
+
+
+def test_a_minute_is_proven_by_the_first_trade_after_it_and_no_sooner() -> None:
+    trades = minute_of_trades()
+    ticks, true = ticks_of(trades), true_minutes(trades)
+    chain = Chain("005930", session())
+    assert proven(ticks[:8], chain) == [Proven("005930", true[at(10, 0)], at(10, 1), 0, ticks[3].all_turnover)]
+    totals = ticks[3].all_turnover, ticks[7].all_turnover
+    assert proven(ticks[8:9], chain) == [Proven("005930", true[at(10, 1)], at(10, 2), *totals)]
+
+
+def test_a_minute_whose_first_trades_were_not_heard_is_not_proven() -> None:
+    trades = minute_of_trades()
+    assert candles(ticks_of(trades)[2:]) == [true_minutes(trades)[at(10, 1)]]
+
+
+def test_minutes_without_a_trade_are_known_when_the_next_trade_comes() -> None:
+    trades = [*minute_of_trades(2), Trade(TEN + 300, 71_000, 3)]
+    last = proven(ticks_of(trades))[-1]
+    assert (last.candle.timestamp, last.through) == (at(10, 1), at(10, 5))
+
+
+@pytest.mark.parametrize("lost", range(1, 9))
+def test_a_lost_record_leaves_its_minute_to_rest_and_those_after_it_are_proven_again(lost: int) -> None:
+    trades = minute_of_trades(5)
+    ticks, true = ticks_of(trades), true_minutes(trades)
+    found = candles(ticks[:lost] + ticks[lost + 1 :])
+    assert true[ticks[lost].minute] not in found
+    assert all(candle == true[candle.timestamp] for candle in found)
+    assert true[at(10, 3)] in found
+
+
+@pytest.mark.parametrize("first", range(1, 10))
+def test_doubled_and_swapped_records_cost_nothing(first: int) -> None:
+    trades = minute_of_trades(4)
+    ticks, true = ticks_of(trades), list(true_minutes(trades).values())
+    assert candles([*ticks[: first + 1], ticks[first], *ticks[first + 1 :]]) == true[:-1]
+    swapped = [*ticks[:first], ticks[first + 1], ticks[first], *ticks[first + 2 :]]
+    assert candles(swapped)[-1] == true[-2]
+    assert all(candle in true for candle in candles(swapped))
+
+
+def test_swapped_records_of_one_second_cost_nothing_at_all() -> None:
+    trades = [Trade(TEN + second, 70_000 + 100 * (second % 3), 1 + second) for second in range(180)]
+    ticks = ticks_of(trades)
+    for number in range(1, len(ticks) - 2, 3):
+        ticks[number], ticks[number + 1] = ticks[number + 1], ticks[number]
+    assert candles(ticks) == list(true_minutes(trades).values())[:-1]
+
+
+def test_turnover_that_the_price_does_not_explain_breaks_the_chain() -> None:
+    trades = minute_of_trades(5)
+    ticks = ticks_of(trades)
+    odd = [*ticks[:5], *(tick._replace(all_turnover=tick.all_turnover + 1) for tick in ticks[5:])]
+    assert [candle.timestamp for candle in candles(odd)] == [at(10, 0), at(10, 2), at(10, 3)]
+
+
+def test_a_time_that_goes_back_over_a_minute_breaks_the_chain() -> None:
+    trades = minute_of_trades(4)
+    ticks = ticks_of(trades)
+    ticks[6] = ticks[6]._replace(at=at(10, 0, 59), minute=at(10, 0))
+    assert [candle.timestamp for candle in candles(ticks)] == [at(10, 0), at(10, 2)]
+
+
+def test_half_tick_prices_count_exactly_and_a_cheap_one_that_is_printed_cut_by_its_turnover() -> None:
+    dear = [Trade(TEN - 60, 71_900, 1), Trade(TEN, 71_950, 3), Trade(TEN + 60, 71_900, 1)]
+    assert candles(ticks_of(dear))[-1].turnover == 3 * 71_950
+    cheap = ticks_of([Trade(TEN - 60, 4_215, 1), Trade(TEN, 4_217, 4), Trade(TEN + 60, 4_215, 1)])
+    cheap = [cheap[0], *(tick._replace(all_turnover=tick.all_turnover + 2) for tick in cheap[1:])]
+    candle = candles(cheap)[-1]
+    assert (candle.close, candle.turnover, str(candle.vwap)) == (4_217, 4 * 4_217 + 2, "4217.50")
+
+
+# --- open and close ---
+
+
+@pytest.mark.parametrize("second", [9 * 3600 + 7, 9 * 3600 + 154, 9 * 3600 + 180])
+def test_the_first_minute_is_whole_from_the_opening_cross_on_however_late(second: int) -> None:
+    trades = [Trade(second, 70_000, 5_000), Trade(second + 1, 70_100, 3), Trade(second + 70, 70_000, 1)]
+    ticks = ticks_of(trades, before=(124, 124 * 69_000))
+    assert ticks[0].is_first and not ticks[1].is_first
+    assert candles(ticks) == list(true_minutes(trades).values())[:1]
+    assert candles(ticks[1:]) == [], "the cross was lost"
+
+
+def test_a_second_trade_at_the_opening_price_and_second_is_not_taken_for_the_cross() -> None:
+    second = 9 * 3600 + 7
+    trades = [Trade(second, 70_000, 5_000), Trade(second, 70_000, 3), Trade(second + 60, 70_000, 1)]
+    assert not ticks_of(trades, before=(1, 70_000))[1].is_first
+
+
+def test_off_hours_trades_before_the_open_are_in_no_minute() -> None:
+    early = [Trade(8 * 3600 + 1800, 69_000, 10), Trade(8 * 3600 + 1900, 69_100, 10)]
+    trades = [Trade(9 * 3600 + 9, 70_000, 500), Trade(9 * 3600 + 65, 70_100, 5), Trade(9 * 3600 + 130, 70_000, 1)]
+    assert candles(ticks_of([*early, *trades])) == list(true_minutes(trades).values())[:2]
+
+
+def test_a_trade_at_15_20_and_the_closing_cross_are_minutes_of_their_own() -> None:
+    trades = [
+        Trade(15 * 3600 + 19 * 60 + 50, 70_000, 1), Trade(15 * 3600 + 20 * 60 + 1, 70_100, 2),
+        Trade(15 * 3600 + 30 * 60 + 14, 70_300, 900), Trade(16 * 3600 + 5, 70_500, 7),
+    ]  # fmt: skip
+    chain, ticks, true = Chain("005930", session()), ticks_of(trades), true_minutes(trades)
+    (before,) = ticks_of([Trade(15 * 3600 + 18 * 60, 69_000, 1)])
+    before = before._replace(all_volume=10, all_turnover=9, is_first=False)
+    ticks = [tick._replace(all_volume=tick.all_volume + 10, all_turnover=tick.all_turnover + 9) for tick in ticks]
+    found = proven([before, *ticks], chain)
+    assert [one.candle for one in found] == [true[at(15, 19)], true[at(15, 20)], true[at(15, 30)]]
+    assert found[1].through == at(15, 30) and chain.running is None, "the after-market runs in no candle"
+
+
+def test_an_after_market_trade_within_a_minute_leaves_it_to_rest() -> None:
+    trades = minute_of_trades(4)
+    ticks = ticks_of(trades)
+    ticks[5] = ticks[5]._replace(is_off_hours=True)
+    assert [candle.timestamp for candle in candles(ticks)] == [at(10, 0), at(10, 2)]
+
+
+def test_records_of_another_day_are_nobodys() -> None:
+    trades = minute_of_trades(4)
+    chain = Chain("005930", session(date(2026, 11, 23)))
+    assert proven(ticks_of(trades), chain) == [] and chain.running is None
+
+
+# --- REST as a witness ---
+
+
+def test_a_row_whose_turnover_is_the_last_trades_proves_the_minute_too() -> None:
+    trades = minute_of_trades(2)
+    chain, ticks, true = Chain("005930", session()), ticks_of(trades), true_minutes(trades)
+    proven(ticks, chain)
+    assert chain.confirm(at(10, 1), ticks[-1].all_turnover - 1) == ()
+    assert chain.confirm(at(10, 0), ticks[-1].all_turnover) == (), "the minute still ran then"
+    assert chain.confirm(at(10, 2), ticks[-1].all_turnover) == (
+        Proven("005930", true[at(10, 1)], at(10, 2), ticks[3].all_turnover, ticks[-1].all_turnover),
+    )
+    assert chain.confirm(at(10, 2), ticks[-1].all_turnover) == (), "told once"
+
+
+def test_a_row_whose_turnover_is_that_before_the_first_trade_makes_its_minute_whole() -> None:
+    trades = minute_of_trades(3)
+    ticks, true = ticks_of(trades), true_minutes(trades)
+    chain = Chain("005930", session())
+    proven(ticks[4:8], chain)
+    chain.confirm(at(10, 0), ticks[3].all_turnover)
+    assert [one.candle for one in proven(ticks[8:], chain)] == [true[at(10, 1)]]
+
+
+# --- the running minute ---
+
+
+def test_the_running_minute_grows_with_each_trade() -> None:
+    trades = minute_of_trades(2)
+    chain, seen = Chain("005930", session()), []
+    for count, tick in enumerate(ticks_of(trades), 1):
+        chain.add(tick)
+        running = chain.running
+        assert running and running.is_whole
+        seen.append(running.candle == list(true_minutes(trades[:count]).values())[-1])
+    assert all(seen)
+
+
+# --- whatever comes ---
+
+
+END = 15 * 3600 + 39 * 60 + 59
+"""What trades later is the after-market's."""
+
+
+@st.composite
+def days(draw: st.DrawFn) -> list[Trade]:
+    """Trades of some minutes, several in a second at times."""
+    second, found = draw(st.sampled_from([9 * 3600 + 7, TEN, 15 * 3600 + 17 * 60])), []
+    for _ in range(draw(st.integers(2, 40))):
+        second = min(second + draw(st.sampled_from([0, 0, 0, 1, 1, 5, 20, 45, 130])), END)
+        found.append(Trade(second, draw(st.sampled_from([70_000, 70_050, 70_100, 69_900])), draw(st.integers(1, 9))))
+    return found
+
+
+@given(days(), st.randoms(use_true_random=False), st.floats(0, 0.3), st.integers(0, 6))
+def test_whatever_order_loss_or_repetition_a_candle_is_true_or_left_to_rest(
+    trades: list[Trade], dice: Random, loss: float, far: int
+) -> None:
+    heard = [(at + dice.randint(0, far), tick) for at, tick in enumerate(ticks_of(trades, before=(7, 99)))]
+    heard += [(at + dice.randint(0, far), tick) for at, tick in heard if dice.random() < loss]
+    told = [tick for _, tick in sorted(heard, key=lambda pair: pair[0]) if dice.random() >= loss]
+    true, found = true_minutes(trades), proven(told)
+    assert len({one.candle.timestamp for one in found}) == len(found)
+    for one in found:
+        assert one.turnover - one.before == one.candle.turnover
+        assert one.before == 99 + sum(c.turnover or 0 for c in true.values() if c.timestamp < one.candle.timestamp)
+        assert one.candle == true[one.candle.timestamp]
+        assert not [minute for minute in true if one.candle.timestamp < minute < one.through], "known to be empty"
+
+
+@given(days())
+def test_without_any_fault_every_minute_but_the_last_is_proven(trades: list[Trade]) -> None:
+    assert candles(ticks_of(trades, before=(7, 99))) == list(true_minutes(trades).values())[:-1]
+
+
+@pytest.mark.parametrize("profile", ["liquid", "medium", "illiquid", "brisk", "call_auction", "halted"])
+@pytest.mark.parametrize("split", [1, 7])
+def test_a_whole_simulated_day_is_proven_but_for_its_end(profile: str, split: int) -> None:
+    market = Market(3, FRIDAY, profiles={"005930": profile})
+    day = market.day("005930", FRIDAY)
+    tape = Tape("005930", day, 70_000, TickForm(split=split))
+    found = candles(tick for number in range(len(tape)) if (tick := read_tick(tape.record(number))))
+    true = [candle for candle in market.truth("005930", FRIDAY) if candle.timestamp < at(15, 40)]
+    assert len(found) >= len(true) - 1
+    assert [candle[:6] for candle in found] == [tuple(candle)[:6] for candle in true[: len(found)]]

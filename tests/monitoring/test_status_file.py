@@ -1,0 +1,145 @@
+"""What the updater says of itself, and how people and cron read it."""
+
+import json
+import threading
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from minute_candles.core.kst import KST
+from minute_candles.monitoring import status_file
+
+NOW = datetime(2026, 11, 20, 10, 31, 10, tzinfo=KST)
+LINE = "✅ 10:31 1분봉 97종목 · 97건 저장 · 지연 5.8초 · 호출 97회 · 오류 0"
+
+
+def write(folder: Path, state: str = "trading", late: float = -60, **more: Any) -> None:
+    known = {"pid": 4711, "last_round": LINE, "troubles": {}}
+    status_file.write(folder, state, NOW, NOW - timedelta(seconds=late), **(known | more))
+
+
+def told(folder: Path, now: datetime = NOW) -> tuple[str, bool]:
+    return status_file.told(status_file.read(folder), now)
+
+
+def test_a_healthy_updater(tmp_path: Path):
+    write(tmp_path)
+    text, healthy = told(tmp_path, NOW + timedelta(seconds=20))
+    assert healthy
+    assert text.splitlines() == ["✅ 장중 갱신 (pid 4711, 20초 전 갱신)", f"   마지막 라운드: {LINE}"]
+
+
+def test_the_first_minutes_of_a_trouble_are_not_called_well(tmp_path: Path):
+    write(tmp_path, troubles={"DB": ((NOW - timedelta(minutes=1)).isoformat(), "연결이 끊어졌습니다.")})
+    text, healthy = told(tmp_path)
+    assert healthy and text.startswith("⚠️ 문제 해결 중")
+
+
+def test_one_that_was_not_heard_of(tmp_path: Path):
+    write(tmp_path, late=600)
+    text, healthy = told(tmp_path)
+    assert not healthy
+    assert "❌" in text and "약 10분 동안 소식이 없습니다" in text
+
+
+def test_one_that_was_stopped(tmp_path: Path):
+    write(tmp_path, "stopped")
+    text, healthy = told(tmp_path)
+    assert not healthy and text.startswith("❌ 멈춤")
+    assert "소식이 없습니다" not in text
+
+
+def test_one_that_waits_says_for_what(tmp_path: Path):
+    write(tmp_path, "waiting", next="2026-11-23 09:00 개장")
+    text, healthy = told(tmp_path)
+    assert healthy and "다음: 2026-11-23 09:00 개장" in text
+
+
+@pytest.mark.parametrize(("minutes", "healthy"), [(2, True), (3, False), (90, False)])
+def test_a_trouble_is_told_and_counts_when_it_lasts(tmp_path: Path, minutes: int, healthy: bool):
+    since = (NOW - timedelta(minutes=minutes)).isoformat()
+    write(tmp_path, troubles={"KIS": (since, "KIS 서버에 연결할 수 없습니다.")})
+    text, is_healthy = told(tmp_path)
+    assert is_healthy is healthy
+    assert "⚠️ KIS: KIS 서버에 연결할 수 없습니다." in text
+
+
+@pytest.mark.parametrize("state, well", [("trading", False), ("settling", False), ("once", True)])
+def test_a_process_that_was_killed_is_not_well_however_fresh_its_word(tmp_path: Path, state: str, well: bool):
+    status_file.write(tmp_path, state, NOW, NOW + timedelta(hours=1), pid=7)
+    text, healthy = status_file.told(status_file.read(tmp_path), NOW, running=False)
+    assert healthy is well and ("그 프로세스가 없습니다" in text) is not well
+
+
+def test_there_is_none(tmp_path: Path):
+    text, healthy = told(tmp_path)
+    assert not healthy and "realtime_updater.py" in text
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "null", '"x"', "{}", '{"state": "trading"}', '{"state": 1, "updated_at": 2, "expect_by": 3}',
+     '{"state": "trading", "updated_at": "2026-11-20T10:00:00", "expect_by": "2026-11-20T10:00", "troubles": {"a": 1}}',
+     '{"state": [], "updated_at": "2026-11-20T10:00:00", "expect_by": "2026-11-20T10:00:00"}',
+     "[" * 100_000],
+)  # fmt: skip
+def test_one_that_cannot_be_read_counts_as_none(tmp_path: Path, content: str):
+    (tmp_path / status_file.FILE).write_text(content)
+    assert told(tmp_path)[1] is False
+
+
+def test_it_is_written_whole_or_not_at_all(tmp_path: Path):
+    """A reader that looks all the time never sees half a file."""
+    write(tmp_path)
+    done, broken = threading.Event(), []
+
+    def look() -> None:
+        while not done.is_set():
+            try:
+                json.loads((tmp_path / status_file.FILE).read_text(encoding="utf-8"))
+            except ValueError as error:
+                broken.append(error)
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    for _ in range(200):
+        write(tmp_path, last_round=LINE * 50)
+    done.set()
+    reader.join()
+    assert not broken
+    assert [path.name for path in tmp_path.iterdir()] == [status_file.FILE]
+
+
+def test_times_are_kst_whatever_zone_they_came_in(tmp_path: Path):
+    from datetime import UTC
+
+    status_file.write(tmp_path, "trading", NOW.astimezone(UTC), NOW.astimezone(UTC) + timedelta(minutes=1))
+    kept = json.loads((tmp_path / status_file.FILE).read_text(encoding="utf-8"))
+    assert kept["updated_at"] == "2026-11-20T10:31:10+09:00"
+
+
+REDIS = {"place": "10.0.0.5:6379", "connected": True, "published": "2026-11-20T10:31:04+09:00", "waiting": 0,
+         "problem": "", "since": None}  # fmt: skip
+
+
+def test_redis_has_a_line_of_its_own_and_never_makes_a_status_unhealthy(tmp_path: Path):
+    write(tmp_path, redis=REDIS)
+    assert told(tmp_path)[0].splitlines()[-1] == "   Redis: 10.0.0.5:6379 연결됨, 마지막 알림 2026-11-20 10:31"
+    gone = {"connected": False, "waiting": 1_204, "problem": "연결할 수 없습니다 [ConnectionError]",
+            "since": "2026-11-20T09:40:00+09:00"}  # fmt: skip
+    write(tmp_path, redis=REDIS | gone)
+    text, healthy = told(tmp_path)
+    assert healthy and text.startswith("✅ 장중 갱신")
+    assert text.splitlines()[-1] == (
+        "   Redis: 10.0.0.5:6379 연결할 수 없습니다 [ConnectionError] (2026-11-20 09:40부터), "
+        "마지막 알림 2026-11-20 10:31, 1,204건 기다림"
+    )
+
+
+def test_without_redis_or_after_a_stop_nothing_is_said_of_it(tmp_path: Path):
+    write(tmp_path, redis=None)
+    assert "Redis" not in told(tmp_path)[0]
+    write(tmp_path, "stopped", redis=REDIS)
+    assert "Redis" not in told(tmp_path)[0]

@@ -1,0 +1,438 @@
+"""The feed at a real Redis and a real table: what it tells, what it never costs, and how it comes back."""
+
+import json
+import logging
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chart_testing import CALENDAR, FRIDAY, MONDAY, put
+from places import ROOT
+from redis_testing import RedisServer
+from store_testing import candle, full_day, minutes
+from updater_tools import wait_until
+
+from minute_candles.config.settings import Database
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import ConfigError
+from minute_candles.core.kst import KST
+from minute_candles.market.candles import Candle
+from minute_candles.market.write_event import Stored
+from minute_candles.redis_feed import connection as redis_link
+from minute_candles.redis_feed import serialization as wire
+from minute_candles.redis_feed.backlog import Backlog
+from minute_candles.redis_feed.publisher import Feed
+from minute_candles.redis_feed.serialization import candle_of
+from minute_candles.redis_feed.subscriber import Listener
+from minute_candles.storage.layout import NAMES
+from minute_candles.storage.store import Store, open_store, open_view
+
+SYMBOLS = ("005930", "000660")
+SESSION = CALENDAR.session(MONDAY)
+INTERVALS = tuple(NAMES.values())
+
+
+@pytest.fixture
+def day_clock() -> Clock:
+    return Clock(at=datetime(2026, 11, 23, 15, 50, tzinfo=KST))
+
+
+@pytest.fixture
+def table(tmp_path: Path, day_clock: Clock) -> Iterator[Store]:
+    store = open_store(Database("sqlite", path=tmp_path / "minutes.db"), day_clock)
+    store.preflight()
+    yield store
+    store.close()
+
+
+@contextmanager
+def feeding(server: RedisServer, table: Store, clock: Clock) -> Iterator[Feed]:
+    feed = Feed(server.url, clock, SYMBOLS, lambda: open_view(table._database, clock))
+    table.listeners.append(feed.hear)
+    feed.start()
+    try:
+        yield feed
+    finally:
+        feed.close()
+        table.listeners.remove(feed.hear)
+
+
+def shown(symbol: str, interval: str, candle: Candle, status: str) -> dict[str, Any]:
+    """Written independently of minute_candles/redis_feed/serialization.py."""
+    return {
+        "stock_symbol": symbol, "timestamp": f"{candle.timestamp:%Y-%m-%dT%H:%M:%S}", "minute_interval": interval,
+        "open_price": candle[1], "high_price": candle[2], "low_price": candle[3], "close_price": candle[4],
+        "volume": candle[5], "vwap": None if candle.vwap is None else float(str(candle.vwap)), "status": status,
+    }  # fmt: skip
+
+
+def whole(server: RedisServer, table: Store, symbols: tuple[str, ...] = SYMBOLS) -> bool:
+    """The sets equal the newest 400 candles of the table."""
+    for symbol in symbols:
+        for interval, name in NAMES.items():
+            kept = table.candles(symbol, interval, datetime.min, datetime.max)[-400:]
+            known = table.coverage([symbol], FRIDAY, MONDAY)
+            wanted = [shown(symbol, name, one, known[symbol, one.timestamp.date()].status) for one in kept]
+            found = server.recent(symbol, name)
+            assert all(one.pop("score") == _epoch(one["timestamp"]) for one in found)
+            if found != wanted:
+                return False
+    return True
+
+
+def _epoch(text: str) -> int:
+    return int(datetime.fromisoformat(f"{text}+09:00").timestamp())
+
+
+def test_its_names_are_the_tables() -> None:
+    assert wire.NAMES == NAMES
+
+
+def test_the_page_shows_the_keys_and_a_candle_as_they_are() -> None:
+    page = (ROOT / "docs" / "redis.md").read_text(encoding="utf-8")
+    text = page.split("```json\n")[1].split("\n```")[0]
+    told = json.loads(text)
+    one = candle_of(told)._replace(vwap=Decimal(str(told["vwap"])))
+    assert wire.written(told["stock_symbol"], 1, one, told["status"]) == text
+    named = {wire.recent_key("{종목}", 1).replace(NAMES[1], "{간격}"), wire.running_key("{종목}"), wire.STREAM}
+    assert all(f"`{name}`" in page for name in named | {wire.CANDLES, wire.RUNNING})
+    assert wire.recent_key("005930", 1) in page and wire.running_key("005930") in page
+
+
+def test_a_missing_package_is_told_with_the_command_that_installs_it(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(ConfigError, match="requirements-extra.txt"):
+        redis_link.check("redis://127.0.0.1:1/0")
+
+
+def test_the_sets_are_filled_from_the_table_when_it_starts(redis_server, table, day_clock):
+    for seed, symbol in enumerate(SYMBOLS):
+        put(table, symbol, minutes(CALENDAR.session(FRIDAY), seed), "COMPLETE")
+        put(table, symbol, minutes(SESSION, seed + 7), "UNPROVEN")
+    with feeding(redis_server, table, day_clock):
+        wait_until(lambda: whole(redis_server, table))
+    assert len(redis_server.recent("005930")) == 400
+    assert redis_server.streamed() == []
+
+
+def test_each_candle_is_told_once_after_its_commit_and_set_stream_and_channel_agree(redis_server, table, day_clock):
+    ones = minutes(SESSION)
+    with redis_server.client() as reader, feeding(redis_server, table, day_clock):
+        channel = reader.pubsub(ignore_subscribe_messages=True)
+        channel.subscribe("minute_candles")
+        channel.get_message(timeout=1)
+        put(table, "005930", ones)
+        whole_day = [
+            (name, one) for n, name in NAMES.items() for one in table.candles("005930", n, datetime.min, datetime.max)
+        ]
+        wait_until(lambda: len(redis_server.streamed()) == len(whole_day))
+        wanted = [shown("005930", name, one, "PROVISIONAL") for name, one in whole_day]
+        assert redis_server.streamed() == wanted
+        heard = [json.loads(message["data"]) for _ in wanted if (message := channel.get_message(timeout=2))]
+        assert heard == wanted
+        assert whole(redis_server, table)
+        put(table, "005930", ones)  # the same again
+        changed = ones[-1]._replace(volume=ones[-1].volume + 1)
+        put(table, "005930", [*ones[:-1], changed])
+        wait_until(lambda: len(redis_server.streamed()) == len(wanted) + 3)
+        assert [one["volume"] for one in redis_server.streamed()[-3:]] == [changed.volume] * 3
+        assert whole(redis_server, table)
+
+
+def test_a_backfilled_day_changes_the_sets_and_is_told_to_nobody(redis_server, table, day_clock):
+    put(table, "005930", minutes(SESSION))
+    with feeding(redis_server, table, day_clock):
+        wait_until(lambda: whole(redis_server, table))
+        put(table, "005930", minutes(CALENDAR.session(FRIDAY), 3), "COMPLETE")
+        wait_until(lambda: whole(redis_server, table))
+    assert len(redis_server.recent("005930")) == 400 and redis_server.streamed() == []
+
+
+def test_a_day_that_is_settled_shows_its_status_and_what_was_taken_away(redis_server, table, day_clock):
+    ones = minutes(SESSION)
+    put(table, "005930", ones)
+    with feeding(redis_server, table, day_clock):
+        put(table, "005930", ones)
+        wait_until(lambda: whole(redis_server, table))
+        put(table, "005930", [*ones[:10], *ones[11:]], "COMPLETE")
+        wait_until(lambda: whole(redis_server, table))
+    assert {one["status"] for one in redis_server.recent("005930")} == {"COMPLETE"}
+
+
+def test_a_running_minute_is_told_once_a_second_at_most_and_expires(redis_server, table, day_clock):
+    with redis_server.client() as reader, feeding(redis_server, table, day_clock) as feed:
+        channel = reader.pubsub(ignore_subscribe_messages=True)
+        channel.subscribe("minute_candles:running")
+        channel.get_message(timeout=1)
+        began = time.monotonic()
+        for volume in range(250):
+            feed.run_minute("005930", candle(datetime(2026, 11, 23, 10, 31), volume=volume, vwap="70010.25"))
+            time.sleep(0.01)
+        wait_until(lambda: json.loads(reader.get("minute_candles:running:005930"))["volume"] == 249)
+        last = candle(datetime(2026, 11, 23, 10, 31), volume=249, vwap="70010.25")
+        kept = reader.get("minute_candles:running:005930")
+        assert json.loads(kept) == shown("005930", "ONE_MINUTE", last, "RUNNING")
+        assert 110 <= reader.ttl("minute_candles:running:005930") <= 120
+        heard = []
+        while message := channel.get_message(timeout=0.2):
+            heard.append(message["data"])
+        assert heard[-1] == kept and 2 <= len(heard) <= time.monotonic() - began + 1
+        assert redis_server.streamed() == [] and redis_server.recent("005930") == []
+
+
+def test_the_charts_listener_hears_what_the_feed_tells(redis_server, table, day_clock):
+    heard: list[tuple[str, str, Candle]] = []
+    clock = Clock()
+    listener = Listener(redis_server.url, lambda *told: heard.append(told), clock)
+    thread = threading.Thread(target=listener.run, daemon=True)
+    thread.start()
+    ones = minutes(SESSION)[:1]
+    running = candle(datetime(2026, 11, 23, 10, 31), vwap="70010.25")
+    with redis_server.client() as client, feeding(redis_server, table, day_clock) as feed:
+        wait_until(lambda: client.pubsub_numsub("minute_candles:running")[0][1] == 1)
+        put(table, "005930", ones)
+        feed.run_minute("000660", running)
+        wait_until(lambda: len(heard) == 2)
+    clock.stop.set()
+    thread.join(5)
+    wanted = [(wire.CANDLES, "005930", ones[0]), (wire.RUNNING, "000660", running)]
+    assert sorted(heard) == [(channel, symbol, one._replace(vwap=None)) for channel, symbol, one in wanted]
+
+
+class TestOutage:
+    """Every one of them: the table is written at once, a warning and a line, and all is whole again."""
+
+    @pytest.fixture(autouse=True)
+    def quick(self, monkeypatch):
+        monkeypatch.setattr("minute_candles.redis_feed.publisher.LONGEST_PAUSE", 1.0)
+        monkeypatch.setattr("minute_candles.redis_feed.publisher.LOOK_SECONDS", 0.5)
+
+    @pytest.fixture
+    def lines(self, caplog):
+        caplog.set_level(logging.INFO, "minute_data")
+
+        def lines() -> list[str]:
+            return [record.getMessage() for record in caplog.records if "Redis" in record.getMessage()]
+
+        return lines
+
+    def store_a_day(self, table: Store, count: int = 12) -> float:
+        """Store the session half-hour by half-hour; the longest that a write waited for the feed."""
+        ones, waited, listeners = minutes(SESSION), [0.0], list(table.listeners)
+
+        def hear(stored: Stored) -> None:
+            began = time.perf_counter()
+            for listener in listeners:
+                listener(stored)
+            waited.append(time.perf_counter() - began)
+
+        table.listeners[:] = [hear]
+        for n in range(1, count + 1):
+            put(table, "005930", ones[: 30 * n])
+        table.listeners[:] = listeners
+        return max(waited)
+
+    def recovers(self, server: RedisServer, table: Store, lines: Any, begin: str) -> None:
+        wait_until(lambda: any("Redis 복구" in line for line in lines()))
+        wait_until(lambda: whole(server, table))
+        told = [line for line in lines() if "기다리던" not in line]
+        assert len(told) == 2 and begin in told[0], told
+
+    def test_killed_and_started_again(self, redis_server, table, day_clock, lines):
+        with feeding(redis_server, table, day_clock):
+            put(table, "000660", minutes(SESSION, 5))
+            put(table, "005930", minutes(SESSION)[:3])
+            wait_until(lambda: whole(redis_server, table))
+            redis_server.kill()
+            wait_until(lambda: any("연결할 수 없습니다 [ConnectionError]" in line for line in lines()))
+            assert self.store_a_day(table) < 0.2
+            redis_server.start()
+            self.recovers(redis_server, table, lines, "문제 시작")
+        stored = table.candles("005930", 1, datetime.min, datetime.max)
+        told = {one["timestamp"] for one in redis_server.streamed() if one["minute_interval"] == "ONE_MINUTE"}
+        assert {one.timestamp.isoformat() for one in stored[3:]} <= told, "what was stored meanwhile is told later"
+
+    def test_restarted_between_two_writes(self, redis_server, table, day_clock, lines):
+        """No command failed: the connection is another one, and so may be what it leads to."""
+        put(table, "005930", minutes(SESSION))
+        with feeding(redis_server, table, day_clock):
+            wait_until(lambda: whole(redis_server, table))
+            redis_server.kill()
+            redis_server.start()
+            wait_until(lambda: whole(redis_server, table))
+
+    def test_flushed_or_evicted(self, redis_server, table, day_clock, lines):
+        put(table, "005930", minutes(SESSION))
+        with feeding(redis_server, table, day_clock), redis_server.client() as other:
+            wait_until(lambda: whole(redis_server, table))
+            other.flushall()
+            wait_until(lambda: whole(redis_server, table))
+        assert lines() == []
+
+    def test_hanging(self, redis_server, table, day_clock, lines):
+        with feeding(redis_server, table, day_clock):
+            wait_until(lambda: whole(redis_server, table))
+            redis_server.hang()
+            try:
+                assert self.store_a_day(table) < 0.2
+                wait_until(lambda: any("답하지 않습니다 [TimeoutError]" in line for line in lines()))
+            finally:
+                redis_server.wake()
+            self.recovers(redis_server, table, lines, "문제 시작")
+
+    def test_full(self, redis_server, table, day_clock, lines):
+        with feeding(redis_server, table, day_clock), redis_server.client() as other:
+            wait_until(lambda: whole(redis_server, table))
+            other.config_set("maxmemory", "1")
+            assert self.store_a_day(table) < 0.2
+            wait_until(lambda: any("가득 찼습니다" in line for line in lines()))
+            other.config_set("maxmemory", "0")
+            self.recovers(redis_server, table, lines, "[OutOfMemoryError]")
+
+    def test_read_only(self, redis_server, table, day_clock, lines):
+        with feeding(redis_server, table, day_clock), redis_server.client() as other:
+            wait_until(lambda: whole(redis_server, table))
+            other.replicaof("127.0.0.1", "1")
+            assert self.store_a_day(table) < 0.2
+            wait_until(lambda: any("읽기 전용" in line for line in lines()))
+            other.replicaof("NO", "ONE")
+            self.recovers(redis_server, table, lines, "[ReadOnlyError]")
+
+    def test_another_password_than_before(self, redis_server, table, day_clock, lines):
+        with feeding(redis_server, table, day_clock), redis_server.client() as other:
+            wait_until(lambda: whole(redis_server, table))
+            other.config_set("requirepass", "changed")
+            other.client_kill_filter(_type="normal", skipme=True)
+            assert self.store_a_day(table) < 0.2
+            wait_until(lambda: any("비밀번호를 거절합니다" in line for line in lines()))
+            other.config_set("requirepass", "")
+            self.recovers(redis_server, table, lines, "[AuthenticationError]")
+
+    def test_the_end_does_not_wait_for_a_hanging_one(self, redis_server, table, day_clock, lines):
+        with feeding(redis_server, table, day_clock):
+            wait_until(lambda: whole(redis_server, table))
+            redis_server.hang()
+            self.store_a_day(table, 2)
+            began = time.monotonic()
+        assert time.monotonic() - began < 4
+        redis_server.wake()
+
+    def test_what_waits_is_bounded_and_what_is_dropped_is_said_once(self, redis_server, table, day_clock, lines):
+        feed = Feed(redis_server.url, day_clock, SYMBOLS, lambda: open_view(table._database, day_clock))
+        feed._backlog = Backlog(most=100)
+        table.listeners.append(feed.hear)
+        redis_server.kill()
+        feed.start()
+        self.store_a_day(table)
+        assert feed._backlog._held <= 100
+        redis_server.start()
+        self.recovers(redis_server, table, lines, "문제 시작")
+        feed.close()
+        assert len([line for line in lines() if "오래된 것부터" in line]) == 1
+
+
+def test_a_table_that_is_away_is_read_later(redis_server, table, day_clock, tmp_path, monkeypatch):
+    monkeypatch.setattr("minute_candles.redis_feed.publisher.LOOK_SECONDS", 0.3)
+    put(table, "005930", minutes(SESSION))
+    asked = []
+
+    def open_later() -> Any:
+        asked.append(1)
+        if len(asked) < 3:
+            raise ConfigError("not now")
+        return open_view(table._database, day_clock)
+
+    feed = Feed(redis_server.url, day_clock, SYMBOLS, open_later)
+    feed.start()
+    wait_until(lambda: whole(redis_server, table))
+    feed.close()
+
+
+def test_two_processes_fill_the_same_sets_and_no_candle_is_lost(redis_server, table, day_clock):
+    """A backfill reads the table while the updater tells of a newer candle: the newer one stays."""
+    from minute_candles.redis_feed.recent import recent
+    from minute_candles.redis_feed.writer import Writer
+
+    ones = minutes(SESSION)
+    put(table, "005930", ones[:-1])
+    updater, backfill = (Writer(redis_link.connect(redis_server.url)) for _ in range(2))
+    view = open_view(table._database, day_clock)
+    news = iter([ones])
+
+    def read() -> Any:
+        found = recent(view, "005930", day_clock.now())
+        if (later := next(news, None)) is not None:  # between the reading and the writing
+            put(table, "005930", later)
+            updater.tell([Stored("005930", MONDAY, {1: later[-1:]}, 0, "PROVISIONAL")])
+        return found
+
+    backfill.refill("005930", read)
+    assert whole(redis_server, table, ("005930",))
+    view.close()
+
+
+class TestCheck:
+    def test_a_wrong_password_is_told_without_it(self):
+        with RedisServer(password="right password") as server:
+            redis_link.check(server.url)
+            server.password = "wr0ng/pass"
+            with pytest.raises(ConfigError, match="REDIS_URL") as caught:
+                redis_link.check(server.url)
+            assert "wr0ng" not in str(caught.value)
+
+    def test_no_password_where_one_is_wanted_and_one_where_none_is(self, redis_server):
+        with pytest.raises(ConfigError, match="REDIS_URL"):
+            redis_link.check(redis_server.url.replace("//", "//:secret@"))
+        with redis_server.client() as other:
+            other.config_set("requirepass", "x")
+        with pytest.raises(ConfigError, match="REDIS_URL"):
+            redis_link.check(redis_server.url)
+
+    def test_a_database_that_is_not_there(self, redis_server):
+        with pytest.raises(ConfigError, match="REDIS_URL"):
+            redis_link.check(redis_server.url.replace("/0", "/999"))
+
+    def test_one_that_is_away_may_come(self, redis_server):
+        redis_server.kill()
+        redis_link.check(redis_server.url)
+
+
+def test_a_write_is_handed_over_in_microseconds():
+    """Whatever Redis does: who stores candles only appends to a list."""
+    backlog = Backlog()
+    day = Stored("005930", MONDAY, full_day(SESSION), 0, "PROVISIONAL")
+    began = time.perf_counter()
+    for _ in range(1000):
+        backlog.add(day)
+    assert (time.perf_counter() - began) / 1000 < 0.001
+
+
+def test_threads_hand_over_at_once_and_nothing_is_lost():
+    backlog, taken = Backlog(), []
+    moment = datetime(2026, 11, 23, 9)
+
+    def give(symbol: str) -> None:
+        for n in range(500):
+            backlog.add(Stored(symbol, MONDAY, {1: [candle(moment + timedelta(minutes=n))]}, 0, None))
+
+    threads = [threading.Thread(target=give, args=(str(n),)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads) or backlog:
+        taken += backlog.take(50)
+    assert len(taken) == 2000
+    for n in range(4):
+        mine = [one.candles[1][0].timestamp for one in taken if one.symbol == str(n)]
+        assert mine == sorted(mine)
+
+
+def test_a_vwap_is_a_json_number_with_its_two_decimals():
+    text = wire.written("005930", 1, candle(datetime(2026, 11, 23, 9), vwap="70012.35"), "COMPLETE")
+    assert json.loads(text, parse_float=Decimal)["vwap"] == Decimal("70012.35")

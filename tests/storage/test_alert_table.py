@@ -1,0 +1,85 @@
+"""`stock_minute_alerts` and the usual volume, on every database; who reads locks nobody out."""
+
+import time as steady
+from datetime import datetime, time, timedelta
+
+import pytest
+from store_testing import CALENDAR, DAY, SYMBOL, at, full_day
+
+import db
+from minute_candles.storage.store import KeptAlert, open_alerts, open_view
+
+NOW = datetime(2025, 8, 26, 10, 31, 2)
+ALERT = KeptAlert("급등락", SYMBOL, 1, at(10, 30), "info", "5분 동안 +3.12% · 72,300원", 3.123456789)
+
+
+@pytest.fixture
+def table(any_store: db.Store, any_database, clock):
+    made = open_alerts(any_database, clock)
+    yield made
+    made.close()
+
+
+def filled(store: db.Store, days: int = 3) -> list[list[int]]:
+    """Some sessions before DAY; their volumes by minute."""
+    volumes = []
+    for day in CALENDAR.trading_days(DAY - timedelta(days=20), DAY)[-days - 1 : -1]:
+        session = CALENDAR.session(day)
+        candles = full_day(session, session.day.day)
+        store.rewrite(SYMBOL, session, lambda _, found=candles: found, now=session.end, status="COMPLETE")
+        volumes.append([one.volume for one in candles[1]])
+    return volumes
+
+
+def test_what_is_kept_is_read_back_once(table):
+    assert table.alerts(at(0), at(23), 10) == []  # no table yet
+    assert table.keep([ALERT], NOW) == [ALERT]
+    assert table.keep([ALERT._replace(text="again"), ALERT._replace(interval=5)], NOW) == [ALERT._replace(interval=5)]
+    assert sorted(table.alerts(at(0), at(23), 10)) == [ALERT, ALERT._replace(interval=5)]
+    assert table.alerts(at(10, 31), at(23), 10) == [] == table.alerts(at(0), at(10, 29), 10)
+
+
+def test_the_newest_come_first_and_no_more_than_asked(table):
+    table.keep([ALERT._replace(timestamp=at(10, minute)) for minute in range(20)], NOW)
+    assert [one.timestamp for one in table.alerts(at(0), at(23), 3)] == [at(10, 19), at(10, 18), at(10, 17)]
+
+
+def test_text_beyond_the_column_is_cut_and_odd_letters_arrive(table):
+    odd = ALERT._replace(rule="이름 '; DROP TABLE x; -- 🚀", text="가🚀" * 400)
+    table.keep([odd], NOW)
+    [found] = table.alerts(at(0), at(23), 10)
+    assert found.rule == odd.rule and found.text == odd.text[:500]
+
+
+def test_one_who_only_looks_sees_them(table, any_database, clock):
+    table.keep([ALERT], NOW)
+    view = open_view(any_database, clock)
+    assert view.alerts(at(0), at(23), 10) == [ALERT]
+    view.close()
+
+
+def test_the_usual_volume_is_the_mean_by_minute(table, any_store):
+    volumes = filled(any_store)
+    usual = table.usual_volume(SYMBOL, 1, 2, at(0))
+    assert len(usual) == 381 and usual[time(15, 30)] == sum(day[-1] for day in volumes[-2:]) / 2
+    assert usual[time(9, 7)] == sum(day[7] for day in volumes[-2:]) / 2
+    assert table.usual_volume(SYMBOL, 1, 60, at(0))[time(9)] == pytest.approx(sum(day[0] for day in volumes) / 3)
+    assert table.usual_volume(SYMBOL, 15, 1, at(0))[time(9)] == sum(volumes[-1][:15])
+
+
+def test_nothing_is_usual_of_nothing(table):
+    assert table.usual_volume(SYMBOL, 1, 20, at(0)) == {} and table.candles(SYMBOL, 1, at(0), at(23), 500) == []
+
+
+def test_a_reader_in_the_middle_holds_no_write_up(table, any_store):
+    """Law 15: while a read is under way, a symbol-day is written."""
+    filled(any_store)
+    session = CALENDAR.session(DAY)
+
+    def slowly(run):
+        run("SELECT COUNT(*) FROM stock_minute_prices")
+        began = steady.monotonic()
+        any_store.rewrite(SYMBOL, session, lambda _: full_day(session), now=session.end, status="COMPLETE")
+        return steady.monotonic() - began
+
+    assert table._link.transaction(slowly) < 3

@@ -1,0 +1,254 @@
+"""Law 13: doubt costs a mark, never the data. What KIS tells again and again is stored as told; what changes is not."""
+
+import json
+from collections.abc import Iterator
+from datetime import date, datetime
+from itertools import product
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from backfill_tools import LAST, User, assert_true, execute, now, sessions, stored_rows, true_rows
+
+from kis_simulator.faults.inconsistencies import MINUTE_KINDS, SURPRISES
+from kis_simulator.simulator import Simulator
+from minute_candles.config.settings import Database
+from minute_candles.core.clock import Clock
+from minute_candles.storage.store import open_store
+from minute_candles.verification.plan import unproven
+
+SYMBOLS = {"005930": "liquid", "000660": "medium", "035420": "liquid", "373220": "illiquid"}
+FIRST, WEDNESDAY = date(2026, 11, 13), date(2026, 11, 18)
+FLAGS = ("--from", f"{FIRST}", "--symbols", ",".join(SYMBOLS))
+ONLY = ("--from", f"{WEDNESDAY}", "--to", f"{WEDNESDAY}", "--symbols", "005930")
+KINDS = [kind for kind in SURPRISES if kind != "late"]
+
+
+class Changing(Simulator):
+    """`change(name, row)` answers the row of a minute or a day to send, or None."""
+
+    change: Any = None
+
+    def _rows(self, name: str, symbol: str, params: dict[str, str], now: Any) -> list[dict[str, str]]:
+        rows = super()._rows(name, symbol, params, now)
+        if not self.change:
+            return rows
+        mine = [self.change(name, dict(r)) if r["stck_bsop_date"] == f"{WEDNESDAY:%Y%m%d}" else r for r in rows]
+        return [row for row in mine if row]
+
+
+@pytest.fixture
+def kis() -> Iterator[Changing]:
+    with Changing(now=now, rate=100_000, profiles=SYMBOLS) as sim:
+        yield sim
+
+
+@pytest.fixture
+def user(tmp_path: Path, kis: Simulator) -> User:
+    return User(tmp_path, kis.url, f"sqlite:///{tmp_path}/minutes.db")
+
+
+def statuses(user: User) -> dict[tuple[str, str], tuple[str, str | None]]:
+    rows = execute(user.database, "SELECT stock_symbol, trade_date, status, note FROM stock_minute_coverage")
+    return {(symbol, str(day)): (status, note) for symbol, day, status, note in rows}
+
+
+def the_one(user: User) -> tuple[str, str]:
+    """Status and note of the only day."""
+    [(status, note)] = statuses(user).values()
+    return status, note or ""
+
+
+def is_hit(kis: Simulator, surprise: Any, symbol: str, day: date) -> bool:
+    """Whether this day traded, and is one of the surprising ones."""
+    at_a_minute = surprise.kind in MINUTE_KINDS and surprise.moment(kis.market, symbol, day) is None
+    return surprise.matches(symbol, day) and bool(kis.truth(symbol, day)) and not at_a_minute
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_told_always_of_a_third_of_all_days_it_costs_marks_and_no_candle(user: User, kis: Simulator, kind: str) -> None:
+    surprise: Any = kis.add_fault(kind, rate=0.3)
+    days = sessions(kis, FIRST, LAST)
+    ran = user.run(*FLAGS)
+    assert ran.code == 0 and surprise.fired, ran.all
+    assert_true(user.database, kis, list(SYMBOLS), days)
+    told = statuses(user)
+    hit = {(s, str(d)) for s in SYMBOLS for d in days if is_hit(kis, surprise, s, d)}
+    doubtful = {key for key, (status, _) in told.items() if status == "UNPROVEN"}
+    assert doubtful <= hit
+    assert all(told[key][1] for key in hit) if kind == "deal" else doubtful == hit
+    calls = len(kis.requests)
+    assert user.run(*FLAGS).code == 0
+    assert len(kis.requests) == calls, "UNPROVEN is verified"
+
+
+def test_told_once_it_leaves_no_mark(user: User, kis: Simulator) -> None:
+    """Each kind on a symbol-day of its own."""
+    symbols, days = ["005930", "035420"], sessions(kis, FIRST, WEDNESDAY)
+    each: Any = [
+        kis.add_fault(kind, once=True, symbol=symbol, day=day)
+        for kind, (symbol, day) in zip(KINDS, product(symbols, days), strict=True)
+    ]
+    assert user.run("--from", f"{FIRST}", "--to", f"{WEDNESDAY}", "--symbols", ",".join(symbols)).code == 0
+    assert all(surprise.fired for surprise in each)
+    assert statuses(user) == dict.fromkeys(product(symbols, map(str, days)), ("COMPLETE", None))
+    assert_true(user.database, kis, symbols, days)
+
+
+def test_all_kinds_at_once_are_named_in_the_summary_the_result_file_and_the_check(user: User, kis: Simulator) -> None:
+    for number, kind in enumerate(KINDS):
+        kis.add_fault(kind, rate=0.1, seed=number)
+    ran = user.run(*FLAGS)
+    assert ran.code == 0, ran.all
+    assert_true(user.database, kis, list(SYMBOLS), sessions(kis, FIRST, LAST))
+    marked = {key for key, (status, _) in statuses(user).items() if status == "UNPROVEN"}
+    results = json.loads((user.logs / "minute_data_collection_results.json").read_text(encoding="utf-8"))
+    named = {(one["symbol"], day["date"]) for one in results["symbols"] for day in one["unproven"] if day["reason"]}
+    assert named == marked and len(marked) > 5 and results["exit_code"] == 0
+    assert f"(UNPROVEN) 종목일 {len(marked)}건" in ran.out
+    looked, one = user.run("--check", *FLAGS), user.run("--check", *FLAGS[:3], "005930")
+    assert looked.code == one.code == 0 and f"❓ {len(marked)}종목일" in looked.out
+    assert one.out.count("UNPROVEN: ") == sum(symbol == "005930" for symbol, _ in marked)
+
+
+def test_a_deal_outside_the_book_is_complete_with_a_note_and_no_vwap_there(user: User, kis: Simulator) -> None:
+    deal: Any = kis.add_fault("deal")
+    assert user.run(*ONLY).code == 0
+    at = deal.moment(kis.market, "005930", WEDNESDAY).minute
+    status, note = the_one(user)
+    assert status == "COMPLETE" and f"{at // 60:02}:{at % 60:02} 거래대금이 거래량보다 많음" in note
+
+
+def test_two_deals_a_day_are_more_likely_wrong(user: User, kis: Changing) -> None:
+    def change(name: str, row: dict[str, str]) -> dict[str, str]:
+        deals = sum(row.get("stck_cntg_hour", "") >= hour for hour in ("103000", "140000"))
+        return {**row, "acml_tr_pbmn": str(int(row["acml_tr_pbmn"]) + deals * 10**10)} if name == "past" else row
+
+    kis.change = change
+    assert user.run(*ONLY).code == 0
+    status, note = the_one(user)
+    assert status == "UNPROVEN" and "10:30, 14:00" in note
+
+
+def test_an_impossible_row_is_named_and_its_turnover_proves_the_next(user: User, kis: Changing) -> None:
+    kis.change = lambda name, row: {**row, "stck_lwpr": "0"} if row.get("stck_cntg_hour") == "110500" else row
+    assert user.run(*ONLY).code == 0
+    status, note = the_one(user)
+    assert status == "UNPROVEN" and "11:05 행의 가격이 있을 수 없는 값입니다" in note
+    ones = [row for row in stored_rows(user.database, "005930") if row[1] == "ONE_MINUTE"]
+    truth = [row for row in true_rows(kis, "005930", [WEDNESDAY]) if row[1] == "ONE_MINUTE"]
+    assert ones == [row for row in truth if row[2].strftime("%H%M") != "1105"]
+
+
+def test_the_only_minute_without_a_row_is_a_doubt_though_its_turnover_looks_like_a_deal(
+    user: User, kis: Changing
+) -> None:
+    kis.change = lambda name, row: None if row.get("stck_cntg_hour") == "110500" else row
+    assert user.run(*ONLY).code == 0
+    status, note = the_one(user)
+    assert status == "UNPROVEN" and "11:06" in note
+
+
+def test_a_day_without_a_readable_row_has_not_come(user: User, kis: Changing) -> None:
+    kis.change = lambda name, row: {**row, "cntg_vol": "많음"} if name == "past" else row
+    ran = user.run(*ONLY)
+    assert ran.code == 1 and "cntg_vol" in ran.out
+    assert statuses(user) == {} and stored_rows(user.database, "005930") == []
+
+
+def low_above_high(name: str, row: dict[str, str]) -> dict[str, str] | None:
+    return {**row, "stck_lwpr": str(int(row["stck_hgpr"]) + 100)} if name == "past" else row
+
+
+def nothing_to_read(name: str, row: dict[str, str]) -> dict[str, str] | None:
+    return None if name == "past" else {**row, "acml_vol": "많음"}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [(low_above_high, "15:30 행의 가격이 있을 수 없는 값입니다"), (nothing_to_read, "일봉의 이 날을 읽을 수 없어")],
+    ids=["every row is impossible", "no minutes and a daily row that cannot be read"],
+)
+def test_a_day_of_which_nothing_can_be_stored_is_unproven_and_asked_again_by_recheck(
+    user: User, kis: Changing, change: Any, why: str
+) -> None:
+    kis.change = change
+    ran = user.run(*ONLY)
+    assert ran.code == 0, ran.all
+    status, note = the_one(user)
+    assert status == "UNPROVEN" and why in note and stored_rows(user.database, "005930") == []
+    calls = len(kis.requests)
+    assert user.run(*ONLY).code == 0 and len(kis.requests) == calls, "UNPROVEN is verified"
+    looked = user.run("--check", *ONLY)
+    assert looked.code == 0 and f"UNPROVEN: {note}"[:30] in looked.out
+    assert user.run("--recheck", *ONLY).code == 0 and the_one(user) == (status, note)
+    kis.change = None
+    assert user.run("--recheck", *ONLY).code == 0
+    assert the_one(user) == ("COMPLETE", "")
+    assert_true(user.database, kis, ["005930"], [WEDNESDAY])
+
+
+@pytest.mark.parametrize("name", ["daily", "past"])
+def test_what_changes_from_answer_to_answer_is_not_stored(user: User, kis: Changing, name: str) -> None:
+    dice = Random(1)
+
+    def change(told: str, row: dict[str, str]) -> dict[str, str]:
+        field = "stck_oprc" if name == "daily" else "cntg_vol"
+        hit = told == name and row.get("stck_cntg_hour", "100000") == "100000"
+        return {**row, field: str(int(row[field]) * 2 + dice.randrange(1, 9999))} if hit else row
+
+    kis.change = change
+    ran = user.run(*ONLY)
+    assert ran.code == 1 and "005930 2026-11-18" in ran.out
+    assert statuses(user) == {} and stored_rows(user.database, "005930") == []
+
+
+def test_recheck_asks_the_marked_days_alone(user: User, kis: Simulator) -> None:
+    flags = ("--from", "2026-11-17", "--symbols", "005930,000660")
+    kis.add_fault("daily_open", symbol="005930", day=WEDNESDAY)
+    kis.add_fault("cancelled", symbol="000660", day=WEDNESDAY)
+    assert user.run(*flags).code == 0
+    assert {key for key, (status, _) in statuses(user).items() if status == "UNPROVEN"} == {
+        ("005930", "2026-11-18"), ("000660", "2026-11-18")}  # fmt: skip
+    kis.surprises.pop(0)
+    before = len(kis.requests)
+    ran = user.run("--recheck", *flags)
+    assert ran.code == 0, ran.all
+    calls = [call.params for call in kis.requests[before:] if "time" in call.path]
+    assert {(call["FID_INPUT_ISCD"], call["FID_INPUT_DATE_1"]) for call in calls} == {
+        ("005930", "20261118"), ("000660", "20261118")}  # fmt: skip
+    assert len(calls) == 8, "what is told as before is asked once, not three times"
+    told = statuses(user)
+    assert told["005930", "2026-11-18"] == ("COMPLETE", None) and told["000660", "2026-11-18"][0] == "UNPROVEN"
+    assert_true(user.database, kis, ["005930", "000660"], sessions(kis, date(2026, 11, 17), LAST))
+
+
+def test_recheck_and_force_exclude_each_other(user: User) -> None:
+    assert user.run("--recheck", "--force", *ONLY).code == 2
+
+
+def test_the_marks_are_read_back_with_their_reason(user: User, kis: Simulator, tmp_path: Path) -> None:
+    kis.add_fault("daily_missing")
+    kis.add_fault("daily_open", symbol="000660")  # else the daily answer is empty, and an empty one proves nothing
+    kis.surprises[0].day = WEDNESDAY
+    assert user.run(*ONLY[:2], "--symbols", "005930").code == 0
+    store = open_store(Database("sqlite", path=tmp_path / "minutes.db"), Clock())
+    [task] = unproven(store, ["005930"], [WEDNESDAY, LAST])
+    store.close()
+    assert task.day == WEDNESDAY and "일봉에 이 날이 없습니다" in task.why
+
+
+def test_a_backfill_on_the_evening_itself_says_when_a_late_day_will_have_come(user: User, kis: Simulator) -> None:
+    """The past TR stands at 15:10 and the daily candle with it: today's TR knows better, and no mark is spent on it."""
+    flags = ("--from", f"{LAST}", "--to", f"{LAST}", "--symbols", "005930,373220")
+    kis.add_fault("late", symbol="373220", as_of=datetime(2026, 11, 20, 15, 10))
+    ran = user.run(*flags)
+    assert ran.code == 1 and "받지 못한 종목일 1건 (다시 실행하면 이것만 다시 받습니다)" in ran.out
+    assert "373220 2026-11-20 과거 분봉이 아직" in ran.out
+    assert "늦어도 다음 날 아침(07:30부터) 다시 받으면 됩니다" in ran.out
+    assert [*statuses(user)] == [("005930", f"{LAST}")]
+    kis.surprises.clear()
+    assert user.run(*flags).code == 0
+    assert_true(user.database, kis, ["005930", "373220"], [LAST])

@@ -1,0 +1,742 @@
+"""Plan and collection of symbol-days, against the simulator and a SQLite store: what is believed, and what is not."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from operator import lt
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kis_testing import CSAT, FRIDAY, WEDNESDAY, FakeClock, Listening, client_of, settings_for
+
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import BadRow, SourceError, Stopped
+from minute_candles.core.worker_pool import work_through
+from minute_candles.market.calendar import TradingCalendar
+from minute_candles.market.day_status import COMPLETE, NO_TRADES, PROVISIONAL
+from minute_candles.storage.store import Coverage, open_store
+from minute_candles.verification.daily_reference import DailyCandles
+from minute_candles.verification.day_collector import Collector, Memory
+from minute_candles.verification.day_verdict import read_page
+from minute_candles.verification.plan import SymbolDay, plan, why_missing
+
+LIQUID, RARE = "005930", "900001"
+PROFILES = {LIQUID: "liquid", RARE: "illiquid", "900120": "exact120", "900240": "exact240", "900002": "medium"}
+CALENDAR = TradingCalendar()
+SPAN = (date(2026, 11, 9), FRIDAY)
+MARKETS: dict[str, tuple] = {}
+
+
+class Twisted(Listening):
+    """The simulator whose rows a test may change: `twist(name, params, rows)` answers the rows to send."""
+
+    twist: Callable | None = None
+
+    def _rows(self, name, symbol, params, now):
+        rows = super()._rows(name, symbol, params, now)
+        return self.twist(name, params, rows) if self.twist else rows
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def world(tmp_path, clock):
+    """Makes a simulator, a store and a collector; all ends with the test."""
+    made = []
+
+    def make(span=SPAN, **options) -> "World":
+        made.append(World(tmp_path, clock, span, {"profiles": PROFILES, **options}))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+class World:
+    def __init__(self, folder, clock, span, options) -> None:
+        self.sim = Twisted(clock, **options)
+        shared = MARKETS.setdefault(repr(options), (self.sim.market, self.sim.answers))  # a day takes long to make up
+        self.sim.market, self.sim.answers = shared
+        self.sim.start()
+        settings = settings_for(self.sim.url, folder)
+        self.store = open_store(settings.database, clock)
+        self.store.preflight()
+        self.client = client_of(settings, clock)
+        self.collector = Collector(self.client, self.store, CALENDAR, clock, span)
+
+    def close(self) -> None:
+        self.store.close()
+        self.sim.stop()
+
+    def collect(self, symbol=LIQUID, day=WEDNESDAY):
+        return self.collector.collect(SymbolDay(symbol, day))
+
+    def coverage(self, symbol=LIQUID, day=WEDNESDAY) -> Coverage | None:
+        return self.store.coverage([symbol], day, day).get((symbol, day))
+
+    def stored(self, symbol=LIQUID, day=WEDNESDAY, interval=1) -> list[tuple]:
+        midnight = datetime.combine(day, datetime.min.time())
+        found = self.store.candles(symbol, interval, midnight, midnight + timedelta(days=1))
+        return [(*candle[:6], candle.vwap) for candle in found]
+
+    def is_true(self, symbol=LIQUID, day=WEDNESDAY) -> bool:
+        """Whether the store holds exactly what traded, in all intervals."""
+        return all(
+            [row[:6] for row in self.stored(symbol, day, interval)]
+            == [candle[:6] for candle in self.sim.truth(symbol, day, interval)]
+            for interval in (1, 5, 15)
+        )
+
+
+# --- the plan ---
+
+
+class Shelf:
+    """What a store would answer the plan."""
+
+    def __init__(self, covered, held) -> None:
+        self._covered, self._held = covered, held
+
+    def coverage(self, symbols, first, last):
+        return {key: value for key, value in self._covered.items() if key[0] in symbols and first <= key[1] <= last}
+
+    def late_days(self):
+        return SimpleNamespace(tell=lambda calendar, first, last: None)
+
+    def lost(self, verified, sessions):
+        held = {key: self._held.get(key, (0, 0, 0)) for key in verified}
+        return {key: has for key, has in held.items() if any(map(lt, has, verified[key].counts))}
+
+
+STATES = st.none() | st.tuples(
+    st.sampled_from([COMPLETE, NO_TRADES, PROVISIONAL]),
+    st.tuples(*[st.integers(0, 3)] * 3),
+    st.tuples(*[st.integers(0, 3)] * 3),
+)
+SYMBOLS = ["005930", "000660", "035420"]
+DAYS = CALENDAR.trading_days(date(2026, 11, 2), date(2026, 11, 13))
+
+
+class TestPlan:
+    @given(states=st.lists(STATES, min_size=30, max_size=30), days=st.integers(0, 10), symbols=st.integers(0, 3))
+    def test_plan_and_verified_are_all_that_is_wanted_and_disjoint(self, states, days, symbols):
+        keys = [(symbol, day) for symbol in SYMBOLS for day in DAYS]
+        known = {key: state for key, state in zip(keys, states, strict=True) if state}
+        covered = {key: Coverage(status, None, counts) for key, (status, counts, _) in known.items()}
+        held = {key: rows for key, (_, _, rows) in known.items()}
+        wanted = [key for key in keys if key[0] in SYMBOLS[:symbols] and key[1] in DAYS[:days]]
+        tasks = plan(Shelf(covered, held), CALENDAR, SYMBOLS[:symbols], DAYS[:days])
+        planned = [task[:2] for task in tasks]
+        verified = [
+            key
+            for key in wanted
+            if key in known
+            and known[key][0] != PROVISIONAL
+            and all(has >= had for had, has in zip(known[key][1], known[key][2], strict=True))
+        ]
+        assert sorted(planned + verified) == sorted(wanted)
+        assert all(task.why for task in tasks)
+
+    def test_force_wants_everything_again(self, world):
+        here = world()
+        here.collect()
+        assert plan(here.store, CALENDAR, [LIQUID], [WEDNESDAY]) == []
+        assert len(plan(here.store, CALENDAR, [LIQUID], [WEDNESDAY], force=True)) == 1
+
+    def test_is_by_symbol_and_oldest_first(self, world):
+        days = [task[:2] for task in plan(world().store, CALENDAR, ["000660", "005930"], DAYS[:2])]
+        assert days == [("000660", DAYS[0]), ("000660", DAYS[1]), ("005930", DAYS[0]), ("005930", DAYS[1])]
+
+    @pytest.mark.parametrize("held", [(380, 78, 27), (381, 77, 27), (381, 78, 26)])
+    def test_names_the_interval_that_lost_rows(self, held):
+        why = why_missing(Coverage(COMPLETE, None, (381, 78, 27)), held)
+        assert "1건 사라짐" in why and why.count("분봉") == 1
+
+    def test_more_rows_than_counted_are_no_loss(self):
+        assert why_missing(Coverage(COMPLETE, None, (1, 1, 1)), (9, 9, 9)) == ""
+
+
+# --- a day, and all its traps ---
+
+
+class TestDay:
+    def test_of_a_liquid_name_equals_what_traded(self, world):
+        here = world()
+        counts = here.collect()
+        assert here.is_true() and counts == (381, 77, 27)
+        assert here.coverage()[:3] == (COMPLETE, None, counts)
+
+    def test_costs_four_calls_and_one_for_the_daily_candles(self, world):
+        here = world()
+        here.collect()
+        assert (here.sim.calls("past"), here.sim.calls("daily")) == (4, 1)
+
+    def test_keeps_the_exact_vwap_but_none_for_the_first_minute(self, world):
+        here = world()
+        here.collect()
+        truth = here.sim.truth(LIQUID, WEDNESDAY)
+        vwaps = [row[6] for row in here.stored()]
+        assert vwaps[0] is None and None not in vwaps[1:]
+        assert all(
+            abs(vwap - turned.turnover / turned.volume) <= 0.005001
+            for vwap, turned in zip(map(float, vwaps[1:]), truth[1:], strict=True)
+        )
+
+    @pytest.mark.parametrize("symbol", PROFILES)
+    def test_of_every_profile_equals_what_traded(self, world, symbol):
+        here = world()
+        for day in CALENDAR.trading_days(date(2026, 11, 13), CSAT):
+            here.collect(symbol, day)
+            assert here.is_true(symbol, day)
+
+    @pytest.mark.parametrize("oddity", ["late", "off_grid", "half_tick", "auction_only"])
+    def test_of_every_oddity_equals_what_traded(self, world, oddity):
+        here = world(oddities={(LIQUID, WEDNESDAY): oddity})
+        here.collect()
+        assert here.is_true() and here.coverage().status == COMPLETE
+
+    def test_of_a_csat_that_starts_a_minute_early_says_so(self, world):
+        here = world(oddities={(LIQUID, CSAT): "shifted"})
+        here.collect(LIQUID, CSAT)
+        assert here.stored(LIQUID, CSAT)[0][0].hour == 9 and "09:59" in here.coverage(LIQUID, CSAT).note
+
+    def test_of_the_same_again_changes_nothing(self, world):
+        here = world()
+        assert here.collect() == here.collect()
+        assert here.is_true()
+
+    @pytest.mark.parametrize("symbol", ["900120", "900240"])
+    def test_of_exactly_full_pages_survives_an_empty_page_behind_them(self, world, symbol):
+        here = world()
+        here.sim.add_fault("empty", path="past", after=1, times=3)
+        here.collect(symbol)
+        assert here.is_true(symbol)
+
+    @pytest.mark.parametrize("off_hours", [False, True])
+    @pytest.mark.parametrize("profile", ["exact120", "exact240"])
+    def test_of_exactly_full_pages_with_nothing_before_it_ever_is_proven_by_turnover_only(
+        self, world, profile, off_hours
+    ):
+        names = {f"7{number:05}": profile for number in range(20)}
+        here = world(profiles=names, listed=dict.fromkeys(names, WEDNESDAY))
+        symbol = next(name for name in names if here.sim.truth(name, WEDNESDAY)[0].timestamp.minute)  # not at the open
+        before = here.sim.market.day(symbol, WEDNESDAY).before.turnover
+        more = 10**9 if off_hours else -before
+        here.sim.twist = lambda name, params, rows: [plus_turnover(row, more) for row in rows]
+        if off_hours:
+            with pytest.raises(SourceError, match="시작"):
+                here.collect(symbol)
+            assert here.stored(symbol) == [] and here.coverage(symbol) is None
+        else:
+            here.collect(symbol)
+            assert here.is_true(symbol)
+
+
+def plus_turnover(row: dict[str, str], krw: int) -> dict[str, str]:
+    return {**row, "acml_tr_pbmn": str(int(row["acml_tr_pbmn"]) + krw)} if "stck_cntg_hour" in row else row
+
+
+class TestEmpty:
+    def test_first_page_is_asked_again(self, world):
+        here = world()
+        here.sim.add_fault("empty", path="past", times=1)
+        here.collect()
+        assert here.is_true()
+
+    @pytest.mark.parametrize("after", [1, 2, 3])
+    def test_later_page_is_asked_again(self, world, after):
+        here = world()
+        here.sim.add_fault("empty", path="past", times=2, after=after)
+        here.collect()
+        assert here.is_true()
+
+    def test_daily_candles_are_asked_again(self, world):
+        here = world()
+        here.sim.add_fault("empty", path="daily", times=2)
+        here.collect()
+        assert here.is_true() and here.coverage().note is None
+
+    def test_daily_candles_to_the_end_leave_a_note(self, world):
+        here = world()
+        here.sim.add_fault("empty", path="daily")
+        here.collect()
+        assert here.is_true() and "대조하지 못함" in here.coverage().note
+
+    def test_minutes_and_daily_candles_prove_nothing(self, world):
+        here = world()
+        here.sim.add_fault("empty")
+        with pytest.raises(SourceError, match="종목코드"):
+            here.collect()
+        assert here.coverage() is None
+
+    def test_volume_without_minutes_fails_at_first_and_is_no_trades_with_a_note_later(self, world, clock, caplog):
+        here = world()
+        here.sim.add_fault("empty", path="past")
+        clock.slept.clear()
+        with pytest.raises(SourceError, match="일봉 거래량"):
+            here.collect()
+        assert here.coverage() is None
+        assert here.sim.calls("past") == 4 and sum(clock.slept) >= 3
+        here.collect()
+        assert here.coverage().status == NO_TRADES and "일봉 거래량" in here.coverage().note
+        assert here.sim.calls("past") == 8 and "--force" in caplog.text
+
+    @pytest.mark.parametrize("oddity", ["halted", "halted_no_daily"])
+    @pytest.mark.parametrize("span", [SPAN, (WEDNESDAY, WEDNESDAY)])
+    def test_halted_day_has_no_trades(self, world, oddity, span):
+        here = world(span, oddities={(LIQUID, WEDNESDAY): oddity})
+        assert here.collect() == (0, 0, 0)
+        assert here.coverage()[:3] == (NO_TRADES, None, (0, 0, 0))
+        assert here.sim.calls("past") == 2
+
+    @pytest.mark.parametrize("span", [SPAN, (date(2026, 11, 16), date(2026, 11, 16))])
+    def test_day_before_the_listing_has_no_trades(self, world, span):
+        here = world(span, listed={LIQUID: date(2026, 11, 17)})
+        here.collect(LIQUID, date(2026, 11, 16))
+        assert here.coverage(LIQUID, date(2026, 11, 16)).status == NO_TRADES
+
+    def test_day_of_the_listing_is_whole(self, world):
+        here = world(listed={LIQUID: WEDNESDAY})
+        here.collect()
+        assert here.is_true()
+
+    def test_part_of_a_long_span_of_daily_candles_is_asked_again(self, world):
+        here = world((date(2026, 3, 2), FRIDAY))
+        here.sim.add_fault("empty", path="daily", times=1, day=date(2026, 3, 3))
+        assert date(2026, 3, 3) in here.collector._daily.get(LIQUID)
+
+
+class TestWrongRows:
+    @pytest.mark.parametrize("times", [1, 2])
+    @pytest.mark.parametrize("after", [0, 1, 2])
+    def test_of_another_day_never_pass_for_the_days_start(self, world, after, times):
+        here = world()
+        here.sim.add_fault("wrong_day", path="past", after=after, times=times)
+        here.collect()
+        assert here.is_true()
+
+    def test_of_a_week_before_among_the_days_own_are_ignored(self, world):
+        here = world()
+        here.sim.add_fault("other_date", path="past")
+        here.collect()
+        assert here.is_true()
+
+    @pytest.mark.parametrize("size", [40, 119])
+    def test_of_short_pages_never_pass_for_the_days_start(self, world, size):
+        here = world()
+        here.sim.twist = lambda name, params, rows: rows[:size] if name == "past" else rows
+        here.collect()
+        assert here.is_true()
+
+    def test_missing_once_are_fetched_again(self, world):
+        here = world()
+        here.sim.add_fault("missing_rows", path="past", times=1, share=0.1)
+        here.collect()
+        assert here.is_true()
+
+    def test_missing_always_fail_the_day_with_the_minute(self, world):
+        here = world()
+        here.sim.twist = lambda name, params, rows: [row for row in rows if row.get("stck_cntg_hour") != "110500"]
+        with pytest.raises(SourceError, match="11:06"):
+            here.collect()
+        assert here.stored() == [] and here.coverage() is None
+
+    def test_missing_at_the_open_never_pass_unseen(self, world):
+        here = world()
+        here.sim.twist = lambda name, params, rows: [row for row in rows if row.get("stck_cntg_hour", "1") > "103000"]
+        try:
+            here.collect()
+        except SourceError:
+            assert here.stored() == []
+        else:
+            assert "이전 거래대금" in here.coverage().note
+
+    def test_missing_at_the_end_once_are_fetched_again(self, world):
+        here = world()
+        cut = []
+
+        def cut_once(name, params, rows):
+            if name == "past" and not cut:
+                cut.append(1)
+                return rows[1:]
+            return rows
+
+        here.sim.twist = cut_once
+        here.collect()
+        assert here.is_true()
+
+    def test_missing_at_the_end_always_leave_a_note(self, world):
+        here = world()
+        truth = here.sim.truth(LIQUID, WEDNESDAY)
+        assert truth[-1].close != truth[-2].close
+        here.sim.twist = lambda name, params, rows: [row for row in rows if row.get("stck_cntg_hour", "1") < "153000"]
+        here.collect()
+        assert "종가" in here.coverage().note
+
+    @pytest.mark.parametrize("kind", ["duplicate_same", "unordered"])
+    def test_twice_or_out_of_order_do_no_harm(self, world, kind):
+        here = world()
+        here.sim.add_fault(kind, path="past")
+        here.collect()
+        assert here.is_true()
+
+    BAD = ["negative_price", "absurd_price", "low_above_open", "shape_missing", "shape_numbers", "duplicate_conflict"]
+
+    @pytest.mark.parametrize("kind", BAD)
+    @pytest.mark.parametrize("after", [0, 2])
+    def test_that_cannot_be_true_are_fetched_again(self, world, kind, after):
+        here = world()
+        here.sim.add_fault(kind, path="past", times=1, after=after)
+        here.collect()
+        assert here.is_true()
+
+    @pytest.mark.parametrize("kind", BAD)
+    def test_that_cannot_be_true_and_stay_fail_the_day(self, world, kind):
+        here = world()
+        here.sim.add_fault(kind, path="past")
+        with pytest.raises(SourceError) as caught:
+            here.collect()
+        assert here.stored() == [] and here.coverage() is None and str(caught.value)
+
+    def test_that_cannot_be_true_behind_an_empty_page_are_fetched_again(self, world):
+        here = world()
+        here.sim.add_fault("empty", path="past", times=1, after=1)
+        here.sim.add_fault("negative_price", path="past", times=1, after=1)
+        here.collect()
+        assert here.is_true()
+
+    def test_that_differ_from_page_to_page_fail_the_day(self, world):
+        here = world()
+        auction = here.sim.answers.past(LIQUID, WEDNESDAY, "153959", here.sim.now())[0]
+        other = {**auction, "cntg_vol": "1"}
+        here.sim.twist = lambda name, params, rows: (
+            [*rows, other] if name == "past" and params["FID_INPUT_HOUR_1"] < "150000" else rows
+        )
+        with pytest.raises(SourceError, match="페이지마다"):
+            here.collect()
+        assert here.stored() == []
+
+
+RARE_ONES = {f"90{number:04}": "illiquid" for number in range(1, 40)}
+
+
+def without(hours: Callable[[str], bool], *answers: int) -> Callable:
+    """A twist: the past TR's answers of these numbers (from 1) lack the rows of Wednesday at these hours."""
+    asked = []
+
+    def twist(name, params, rows):
+        if name != "past":
+            return rows
+        asked.append(1)
+        if len(asked) not in answers:
+            return rows
+        return [row for row in rows if row["stck_bsop_date"] != "20261118" or not hours(row["stck_cntg_hour"])]
+
+    return twist
+
+
+class TestSecondLook:
+    """A day that is odd is looked at once more; the second look may add rows, never take any away."""
+
+    def test_brings_an_auction_that_an_answer_kept_back(self, world):
+        """No row behind it, so no turnover, tells of a last row that is missing."""
+        here = world()
+        here.sim.twist = without(lambda hour: hour >= "153000", 1)
+        here.collect()
+        assert here.is_true() and here.coverage().note is None
+
+    @pytest.mark.parametrize("lost", ["15", "151", "1518", "1400", "0"])
+    def test_takes_nothing_away(self, world, lost):
+        here = world(profiles={LIQUID: "medium"})
+        auctionless(here)
+        here.sim.twist = both(here.sim.twist, without(lambda hour: hour.startswith(lost), 4, 5, 6))
+        here.collect()
+        assert here.coverage().status == COMPLETE
+        assert [row[0] for row in here.stored()] == [c.timestamp for c in here.sim.truth(LIQUID, WEDNESDAY)[:-1]]
+
+    def test_that_comes_back_empty_changes_nothing(self, world):
+        here = world(profiles={LIQUID: "medium"})
+        auctionless(here)
+        here.sim.twist = both(here.sim.twist, without(lambda hour: True, *range(4, 20)))
+        here.collect()
+        assert here.coverage().status == COMPLETE and len(here.stored()) == len(here.sim.truth(LIQUID, WEDNESDAY)) - 1
+
+    def test_that_contradicts_the_first_is_asked_again(self, world):
+        here = world(profiles={LIQUID: "medium"})
+        auctionless(here)
+        keep, asked = here.sim.twist, []
+
+        def other_volume_once(name, params, rows):
+            rows = keep(name, params, rows)
+            asked.extend([1] * (name == "past"))
+            if name == "past" and len(asked) == 4:
+                rows = [{**rows[0], "cntg_vol": "7"}, *rows[1:]]
+            return rows
+
+        here.sim.twist = other_volume_once
+        here.collect()
+        assert len(here.stored()) == len(here.sim.truth(LIQUID, WEDNESDAY)) - 1
+
+    def test_asks_for_minutes_alone(self, world):
+        here = world(profiles={LIQUID: "medium"})
+        auctionless(here)
+        here.collect()
+        assert here.sim.calls("past") == 6 and here.sim.calls("daily") == 1
+
+    def test_is_not_taken_of_a_day_in_one_full_page_that_runs_into_an_earlier_day(self, world):
+        """Nothing is left out of such a page: rare names cost one call a day."""
+        here = world(profiles=RARE_ONES)
+        days = [
+            (symbol, day)
+            for symbol in list(RARE_ONES)[:12]
+            for day in CALENDAR.trading_days(*SPAN)
+            if here.sim.truth(symbol, day)
+        ]
+        for symbol, day in days:
+            here.collect(symbol, day)
+            assert here.is_true(symbol, day)
+        assert here.sim.calls("past") == len(days)
+
+    def test_is_taken_of_such_a_day_that_ends_at_another_price_than_the_daily_candle(self, world):
+        here = world()
+        day = next(day for day in CALENDAR.trading_days(*SPAN) if len(here.sim.truth(RARE, day)) > 3)
+        truth, lacking = here.sim.truth(RARE, day), []
+        last = next(n for n in range(1, 4) if truth[-1 - n].close != truth[-1].close)
+
+        def stale_once(name, params, rows):
+            if name != "past" or lacking:
+                return rows
+            lacking.append(1)
+            mine = [row for row in rows if row["stck_bsop_date"] == f"{day:%Y%m%d}" and int(row["cntg_vol"])][:last]
+            older = [{**rows[-1], "stck_bsop_date": "20260102", "stck_cntg_hour": f"1{n}0000"} for n in range(5)]
+            return [row for row in rows if row not in mine] + older[:last][::-1]
+
+        here.sim.twist = stale_once
+        here.collect(RARE, day)
+        assert here.is_true(RARE, day) and here.sim.calls("past") == 2
+
+    def test_is_not_taken_of_a_csat_day_whose_auction_is_labelled_a_minute_early(self, world):
+        here = world(oddities={(LIQUID, CSAT): "shifted"})
+        here.collect(LIQUID, CSAT)
+        assert here.is_true(LIQUID, CSAT) and here.sim.calls("past") == 4
+
+
+def auctionless(here) -> None:
+    """From now on Wednesday has no auction, for minutes and daily candle alike."""
+    last = here.sim.truth(LIQUID, WEDNESDAY)[-2]
+
+    def twist(name, params, rows):
+        if name == "daily":
+            return [
+                {**row, "stck_clpr": str(last.close)} if row["stck_bsop_date"] == "20261118" else row for row in rows
+            ]
+        return [r for r in rows if r.get("stck_bsop_date") != "20261118" or not "153000" <= r["stck_cntg_hour"] < "16"]
+
+    here.sim.twist = twist
+
+
+def both(first: Callable, second: Callable) -> Callable:
+    return lambda name, params, rows: second(name, params, first(name, params, rows))
+
+
+class TestDailyCandle:
+    def changed(self, **changes: str) -> Callable:
+        return lambda name, params, rows: [{**row, **changes} for row in rows] if name == "daily" else rows
+
+    @pytest.mark.parametrize(
+        "change", [{"stck_oprc": "1"}, {"stck_hgpr": "2"}, {"stck_lwpr": "999999999"}, {"acml_vol": "1"}], ids=str
+    )
+    def test_that_contradicts_fails_the_day(self, world, change):
+        here = world()
+        here.sim.twist = self.changed(**change)
+        with pytest.raises(SourceError, match="일봉"):
+            here.collect()
+        assert here.stored() == []
+
+    @pytest.mark.parametrize(
+        "kind", ["wrong_day", "shape_missing", "shape_numbers", "duplicate_conflict", "shape_list"]
+    )
+    def test_that_is_odd_once_is_asked_again(self, world, kind):
+        here = world()
+        here.sim.add_fault(kind, path="daily", times=1)
+        here.collect()
+        assert here.is_true() and here.coverage().note is None
+
+    def test_that_lacks_the_day_once_is_asked_again(self, world):
+        here = world()
+        lacking = []
+
+        def lack_once(name, params, rows):
+            if name == "daily" and not lacking:
+                lacking.append(1)
+                return [row for row in rows if row["stck_bsop_date"] != "20261118"]
+            return rows
+
+        here.sim.twist = lack_once
+        here.collect()
+        assert here.is_true()
+
+    def test_that_cannot_be_read_fails_the_day(self, world):
+        here = world()
+        here.sim.add_fault("shape_numbers", path="daily")
+        with pytest.raises(BadRow):
+            here.collect()
+
+    def test_is_asked_once_for_many_days_and_threads(self, world):
+        here = world()
+        found = []
+        daily = DailyCandles(here.client, *SPAN, FRIDAY)
+
+        def ask(day: date) -> None:
+            daily.prefetch(LIQUID)
+            found.append(daily.get(LIQUID)[day])
+
+        at_once(*[lambda day=day: ask(day) for day in CALENDAR.trading_days(*SPAN)])
+        assert len(found) == 10 and here.sim.calls("daily") == 1
+
+    def test_is_asked_again_once_by_all_who_doubt_the_same_answer(self, world):
+        """Else every odd day of a symbol asks for the same month anew, one after the other."""
+        here = world()
+        daily = DailyCandles(here.client, *SPAN, FRIDAY)
+        doubted, found = daily.get(LIQUID), []
+        at_once(*[lambda: found.append(daily.get(LIQUID, instead_of=doubted))] * 8)
+        assert len(found) == 8 and here.sim.calls("daily") == 2
+        assert not [answer for answer in found if answer is doubted]
+        assert daily.get(LIQUID) is found[0], "the newer answer is the known one"
+
+    def test_nobody_waits_for_the_second_opinion_of_another(self, world):
+        here = world()
+        daily = DailyCandles(here.client, *SPAN, FRIDAY)
+        known = daily.get(LIQUID)
+        here.sim.add_fault("hang", path="daily", times=1, seconds=1.5)
+        asking = threading.Thread(target=lambda: daily.get(LIQUID, instead_of=known))
+        asking.start()
+        until(lambda: here.sim.calls("daily") == 2)
+        assert daily.get(LIQUID) is known and asking.is_alive()
+        asking.join(timeout=10)
+        assert daily.get(LIQUID) is not known
+
+
+def at_once(*jobs: Callable[[], object]) -> None:
+    threads = [threading.Thread(target=job) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=10)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_symbols_are_collected_by_many_threads_at_once(world, clock):
+    here = world()
+    tasks = [SymbolDay(symbol, day) for symbol in PROFILES for day in CALENDAR.trading_days(date(2026, 11, 16), CSAT)]
+    outcomes = list(work_through(tasks, here.collector.collect, 8, clock))
+    assert [outcome.error for outcome in outcomes] == [None] * 20
+    assert all(here.is_true(*task[:2]) for task in tasks)
+    assert here.sim.calls("daily") <= 8  # one a symbol, and again for a day that was odd
+
+
+# --- the pool ---
+
+
+class TestWorkThrough:
+    def test_every_task_has_one_outcome(self):
+        outcomes = list(work_through(range(50), lambda n: n * n, 8, Clock()))
+        assert sorted((outcome.task, outcome.answer) for outcome in outcomes) == [(n, n * n) for n in range(50)]
+
+    def test_an_error_is_an_outcome_too(self):
+        outcomes = list(work_through([1, 0], lambda n: 1 // n, 1, Clock()))
+        assert [type(outcome.error) for outcome in outcomes] == [type(None), ZeroDivisionError]
+
+    def test_nothing_to_do_is_done_at_once(self):
+        assert list(work_through([], print, 8, Clock())) == []
+
+    def test_no_more_threads_than_tasks_or_workers(self):
+        seen = set()
+        list(work_through(range(6), lambda n: (seen.add(threading.get_ident()), time.sleep(0.02)), 3, Clock()))
+        assert len(seen) <= 3
+
+    def test_a_stop_ends_the_wait_though_a_task_hangs(self):
+        clock, release = Clock(), threading.Event()
+        threading.Timer(0.1, clock.stop.set).start()
+        began = time.monotonic()
+        with pytest.raises(Stopped):
+            list(work_through(range(3), lambda n: release.wait(10), 2, clock))
+        release.set()
+        assert time.monotonic() - began < 2
+
+    def test_what_was_done_before_a_stop_is_still_told(self):
+        clock = Clock()
+        outcomes = []
+        with pytest.raises(Stopped):
+            for outcome in work_through(range(4), lambda n: n if n < 2 else clock.sleep(30), 1, clock):
+                outcomes.append(outcome.task)
+                if len(outcomes) == 2:
+                    clock.stop.set()
+                if outcome.error:
+                    raise outcome.error
+        assert outcomes[:2] == [0, 1]
+
+    def test_leaving_the_loop_drops_what_was_not_begun(self):
+        begun = []
+        work = work_through(range(1000), lambda n: (begun.append(n), time.sleep(0.01)), 2, Clock())
+        next(work)
+        work.close()
+        time.sleep(0.1)
+        count = len(begun)
+        time.sleep(0.1)
+        assert len(begun) == count < 20
+
+
+class TestSeam:
+    """A full page that runs from the day into an earlier one proves the start; anything less is asked about again."""
+
+    SESSION = TradingCalendar().session(WEDNESDAY)
+
+    def page(self, change=lambda rows: rows):
+        noon, eve = datetime(2026, 11, 18, 12), datetime(2026, 11, 17, 20)
+        labels = [noon - timedelta(minutes=n) for n in range(40)] + [eve - timedelta(minutes=n) for n in range(80)]
+        prices = dict.fromkeys(("stck_oprc", "stck_hgpr", "stck_lwpr", "stck_prpr"), "100")
+        rows = [
+            {"stck_bsop_date": f"{at:%Y%m%d}", "stck_cntg_hour": f"{at:%H%M%S}", "cntg_vol": "1", "acml_tr_pbmn": "9"}
+            for at in labels
+        ]
+        raws = change([row | prices for row in rows])
+        return read_page(raws, self.SESSION, self.SESSION.end - timedelta(seconds=1))
+
+    def test_a_full_page_newest_first_is_seamless(self):
+        assert self.page().seamless and self.page().starts_day
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda rows: rows[1:],
+            lambda rows: [*rows[:5], rows[-1], *rows[5:-1]],
+            lambda rows: rows[40:] + rows[40:80],
+        ],
+        ids=["a row is missing", "an earlier day in between", "nothing of the day"],
+    )
+    def test_anything_less_is_not(self, change):
+        assert not self.page(change).seamless
+
+
+def test_only_what_is_told_twice_in_a_row_is_told_again():
+    """A, B, A: KIS changes its answer; the second A is the first of its kind."""
+    memory, day = Memory(), date(2026, 11, 20)
+    for told in "ABA":
+        memory.keep("005930", day, told)
+    assert [memory.heard("005930", day, told) for told in "AB"] == [1, 0]
+    memory.keep("005930", day, "A")
+    assert memory.heard("005930", day, "A") == 2
