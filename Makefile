@@ -67,6 +67,7 @@ test-clients: $(CLIENTS)/.ready
 
 lint: $(VENV)/.dev
 	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m ruff format --check --quiet .
 	@$(BIN)/python -m mypy --strict *.py $(PACKAGES)
 	@$(BIN)/lint-imports --no-cache >$(VENV)/floors 2>&1 || { cat $(VENV)/floors; exit 1; }
 

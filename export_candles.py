@@ -167,9 +167,7 @@ def at_work(target: Target, order: "Order") -> "Iterator[Workshop | None]":
         return
     with workshop(target.path) as shop:
         if not target.is_file:
-            check(
-                target.path, target.kind, order.interval, order.about().prices, order.symbols, force=order.force
-            )
+            check(target.path, target.kind, order.interval, order.about().prices, order.symbols, force=order.force)
         yield shop
 
 
@@ -193,9 +191,7 @@ def ask_for_factors(
     return replace(order, refused={**order.refused, **failed})
 
 
-def export(
-    store: "Store", order: "Order", target: Target, shop: "Workshop | None", done: Callable[[], None]
-) -> "Told":
+def export(store: "Store", order: "Order", target: Target, shop: "Workshop | None", done: Callable[[], None]) -> "Told":
     from minute_candles.export.export import to_file, to_folder, to_stream
 
     if target.path is None or shop is None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 LOG_FILE = "minute_data_collection.log"
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger("minute_candles.scripts")
 _EXAMPLES = """\
 예:
   python fetch_minute_data.py --demo                    키도 DB도 없이 먼저 보기

@@ -38,7 +38,7 @@ HERE = Path(__file__).resolve().parent
 LOG_FILE = "realtime_updater.log"
 PATIENCE = 5.0
 """Seconds a transaction waits for a lost database; the next round waits again."""
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger("minute_candles.scripts")
 _EXAMPLES = """\
 예:
   python realtime_updater.py --demo                       키·DB 없이 먼저 보기
@@ -169,7 +169,11 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings, hear: "
 
 
 def serve(
-    arguments: argparse.Namespace, clock: Clock, settings: Settings, names: Mapping[str, str], alerts: "Setup | None",
+    arguments: argparse.Namespace,
+    clock: Clock,
+    settings: Settings,
+    names: Mapping[str, str],
+    alerts: "Setup | None",
     hear: "Hear | None" = None,
 ) -> int:
     """Start up strictly (a mistake in the settings is exit 2), then keep going whatever comes."""

@@ -10,9 +10,9 @@ TIMES = 20
 
 def by_pandas(candles: list[Candle], interval: int) -> list[Candle]:
     """The usual way, on int64 columns, back into candles."""
-    import pandas
+    import pandas as pd
 
-    frame = pandas.DataFrame([candle[:6] for candle in candles], columns=list(Candle._fields[:6]))
+    frame = pd.DataFrame([candle[:6] for candle in candles], columns=list(Candle._fields[:6]))
     grouped = frame.groupby(frame["timestamp"].dt.floor(f"{interval}min"))
     merged = grouped.agg({"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"})
     return [Candle(start.to_pydatetime(), *map(int, row), None, None) for start, *row in merged.itertuples()]

@@ -25,9 +25,10 @@ def heard(url: str, moments: dict[tuple[str, str], float], stop: threading.Event
     """When each 1-minute candle came over the channel."""
     import redis
 
-    with redis.Redis.from_url(url, decode_responses=True) as client, client.pubsub(
-        ignore_subscribe_messages=True
-    ) as channel:
+    with (
+        redis.Redis.from_url(url, decode_responses=True) as client,
+        client.pubsub(ignore_subscribe_messages=True) as channel,
+    ):
         channel.subscribe("minute_candles")
         while not stop.is_set():
             if message := channel.get_message(timeout=0.2):

@@ -1,6 +1,6 @@
 """The gate of the simulated KIS: paths and TRs, tokens, the call limit, and which calls are refused with which code.
 
-kis_api.md §1–§5. Pure but for what it remembers; moments are naive KST, arrivals monotonic seconds.
+kis_http.md §1–§5. Pure but for what it remembers; moments are naive KST, arrivals monotonic seconds.
 """
 
 from collections import deque

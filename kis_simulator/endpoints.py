@@ -1,4 +1,4 @@
-"""What KIS makes of what traded: the rows of each TR at a given moment, with every trap of kis_api.md §5–§8.
+"""What KIS makes of what traded: the rows of each TR at a given moment, with every trap of kis_http.md §5–§8.
 
 Pure: market and moment in, `output1`/`output2` out, as KIS's strings. Moments are naive KST.
 """
@@ -34,7 +34,8 @@ def _all_of_it(day: date) -> int:
 
 class Answers:
     """The quotation TRs over one market; `history` = trading days kept, `past_today` = "closed" or "empty";
-    `traps` = KIS's habits; `splits` = by symbol the first days of new shares, and how many one became."""
+    `traps` = KIS's habits; `splits` = by symbol the first days of new shares, and how many one became.
+    """
 
     def __init__(
         self, market: Market, *, history: int = 250, past_today: str = "closed", traps: Traps | None = None

@@ -1,4 +1,4 @@
-"""A KIS server on loopback, for `--demo` and the tests: the paths, fields, limits and traps of kis_api.md.
+"""A KIS server on loopback, for `--demo` and the tests: the paths, fields, limits and traps of kis_http.md.
 
     python -m kis_simulator --port 9443                # then KIS_BASE_URL=http://127.0.0.1:9443 and any key in .env
 

@@ -1,6 +1,6 @@
 """Today's minutes, FHKST03010200, as KIS shows them while they run: fillers, late rows, phantoms, the doubled auction.
 
-Pure: market and moment in, rows out, oldest first (kis_api.md §5).
+Pure: market and moment in, rows out, oldest first (kis_http.md §5).
 """
 
 from bisect import bisect_right
@@ -58,9 +58,7 @@ class Today:
             return False
         return traded[-1].minute < second // 60
 
-    def _fillers(
-        self, symbol: str, day: MarketDay, shown: list[Row], traded: list[Row], minute: int
-    ) -> list[Row]:
+    def _fillers(self, symbol: str, day: MarketDay, shown: list[Row], traded: list[Row], minute: int) -> list[Row]:
         """A row of volume 0 for each minute that is not shown: the last price and turnover before it.
 
         What a late row traded is in the turnover of the fillers after it, and in no volume.

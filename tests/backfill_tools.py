@@ -23,7 +23,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import mysql.connector
 import requests
-from places import ROOT, PACKAGES
+from places import PACKAGES, ROOT
 
 from kis_simulator.simulator import Simulator
 from minute_candles.config.settings import Database

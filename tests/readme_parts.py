@@ -1,6 +1,6 @@
 """The parts of README.md and docs/ that are made: options, settings, faults, speed, each between `<!-- name -->` marks.
 
-    python tests/readme_parts.py       writes them; test_readme.py fails while they are out of date
+python tests/readme_parts.py       writes them; test_readme.py fails while they are out of date
 """
 
 import json

@@ -3,7 +3,7 @@
     days = load()                          # (date → symbol → RealDay), [] of the file where it is absent
     kis = Replay(days[day], clock)         # stands where a `KisClient` stands
 
-A captured minute without volume whose turnover went up is one that showed late (kis_api.md §5): the reader never asked
+A captured minute without volume whose turnover went up is one that showed late (kis_http.md §5): the reader never asked
 again, so its volume is put back here: the turnover that is missing, at the price that stood. Turnover is printed to
 seven digits; what is chosen inside that rounding keeps low·volume ≤ Δ ≤ high·volume wherever the rows allow it.
 """

@@ -131,9 +131,7 @@ class Server:
         """A new, empty database."""
         name = f"minute_test_{os.getpid()}_{next(_numbers)}"
         self.run(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
-        return Database(
-            kind="mysql", host=self.host, port=self.port, user=self.user, password=self.password, name=name
-        )
+        return Database(kind="mysql", host=self.host, port=self.port, user=self.user, password=self.password, name=name)
 
     def drop(self, database: Database) -> None:
         self.run(f"DROP DATABASE IF EXISTS {database.name}")

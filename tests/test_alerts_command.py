@@ -116,7 +116,7 @@ def test_killed_in_the_middle_each_is_told_once(make: Make):
     assert ran.code == 0 and judged < 8
     assert alerts(owner) == SYMBOLS and max(Counter(alerts(owner)).values()) == 1
     tried = ended(owner.start("--try-alerts", "2026-11-20", *flags, KIS_APP_KEY="-", KIS_APP_SECRET="-"), 60)
-    assert tried.code == 0 and re.findall(r"^10:00  (\d{6})  .*price_change", tried.out, re.M) == SYMBOLS
+    assert tried.code == 0 and re.findall(r"^10:00  (\d{6})  .*price_change", tried.out, re.MULTILINE) == SYMBOLS
     assert "8건 (price_change 8)" in tried.out and len(receiver.got) <= 3
     assert Receiver.SECRET not in owner.log() + ran.all + tried.all
     assert all(told["title"] in owner.log() for told in receiver.got)

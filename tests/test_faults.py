@@ -876,6 +876,7 @@ def test_any_locale_and_console(operator: Operator, kis: Simulator, environ: dic
 
 # --- nobody in ---
 
+
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_no_secret_is_told_where_settings_are_wrong_either(operator: Operator, kis: Simulator, mariadb: Server) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from backfill_tools import User, simulator, until
-from places import ROOT, PACKAGES, sources
+from places import PACKAGES, ROOT, sources
 from readme_parts import PAPERS, PARTS, part, text
 
 from kis_simulator.simulator import Simulator
@@ -161,7 +161,9 @@ def test_the_common_errors_are_of_the_table() -> None:
 
 
 def test_the_error_table_names_every_code_of_kis_that_is_treated() -> None:
-    source = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("minute_candles/kis/http.py", "kis_token.py"))
+    source = "".join(
+        (ROOT / name).read_text(encoding="utf-8") for name in ("minute_candles/kis/http.py", "kis_token.py")
+    )
     codes = set(re.findall(r"EGW\d{5}", source))
     assert codes and codes <= set(re.findall(r"EGW\d{5}", part("errors")))
 

@@ -49,7 +49,7 @@ from realtime_updater import PATIENCE
 FRIDAY = date(2026, 11, 20)
 MINUTES = {"ONE_MINUTE": 1, "FIVE_MINUTES": 5, "FIFTEEN_MINUTES": 15}
 MIXED = {"005930": "liquid", "000660": "medium", "373220": "illiquid", "018880": "halted"}
-LOG = logging.getLogger("minute_data")
+LOG = logging.getLogger("minute_candles")
 AT_A_MOMENT = (
     "import os, sys\n"
     "from datetime import datetime, timedelta\n"

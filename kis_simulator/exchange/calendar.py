@@ -14,7 +14,7 @@ AFTER_MARKET_END = 20 * 60
 AUCTION_MINUTES = 10
 """The last minutes before the close collect orders for the closing auction: no trades."""
 LATE_MINUTES = 10
-"""Rows up to this long after the close belong to the session (a late auction, kis_api.md §6)."""
+"""Rows up to this long after the close belong to the session (a late auction, kis_http.md §6)."""
 
 
 class Session(NamedTuple):

@@ -67,8 +67,7 @@ class Tape:
         return self._first[-1]
 
     def told_by(self, second: float) -> int:
-        """How many records have come by this second of the day: each some time within the second it is labelled with.
-        """
+        """How many records have come by this second of the day: each some time within the second it is labelled with."""
         at = bisect_right(self._moments, second) - 1
         if at < 0:
             return 0

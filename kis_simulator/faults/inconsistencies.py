@@ -14,7 +14,7 @@ A fault strikes calls; a surprise belongs to symbol-days: whoever asks, the same
 | daily_open, daily_narrow, daily_half, daily_split | a daily candle with another open, a narrower range, half the volume, prices × 5 |
 | daily_missing | no daily row |
 | late | the past TR and the daily candle (or the one of `path`) show the day of `as_of` as of then, until `until` |
-"""  # noqa: E501
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

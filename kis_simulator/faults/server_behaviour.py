@@ -1,4 +1,4 @@
-"""KIS's habits that a client has to know (kis_api.md §3, §5–§7), each a switch: `Simulator(traps=Traps(…))`.
+"""KIS's habits that a client has to know (kis_http.md §3, §5–§7), each a switch: `Simulator(traps=Traps(…))`.
 
 On by default where half a million captured rows show them ([C] there); what one source tells or nobody has seen is off.
 What a single symbol-day does of its own is an oddity (market.py), what contradicts itself a surprise (surprises.py).

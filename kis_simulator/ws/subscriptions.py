@@ -43,7 +43,8 @@ WORDS: dict[str, tuple[str, str]] = {
 @dataclass
 class Rules:
     """`limit` = registrations of a key; `linger` = seconds a slot stays taken after an abnormal end; `uuid_told` =
-    OPSP0011 names the key instead of saying NOT FOUND."""
+    OPSP0011 names the key instead of saying NOT FOUND.
+    """
 
     limit: int = 41
     linger: float = 15.0
@@ -141,9 +142,7 @@ class Refused(Exception):
         self.code, self.message = code, message
 
 
-def said(
-    code: str, tr_id: str, tr_key: str, output: dict[str, str] | None = None, message: str = ""
-) -> dict[str, Any]:
+def said(code: str, tr_id: str, tr_key: str, output: dict[str, str] | None = None, message: str = "") -> dict[str, Any]:
     """A control message of KIS."""
     verdict, words = WORDS[code]
     body: dict[str, Any] = {"rt_cd": verdict, "msg_cd": code, "msg1": message or words}

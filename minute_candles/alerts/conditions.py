@@ -132,7 +132,7 @@ def _threshold(rule: Rule, history: History, index: int) -> Verdict | None:
 def _pattern(rule: Rule, history: History, index: int) -> Verdict | None:
     candles, direction = history.candles[max(0, index + 1 - PATTERN_CANDLES) : index + 1], rule.parameters["direction"]
     marks = [m for m in found(candles, rule.parameters["patterns"]) if m.timestamp == candles[-1].timestamp]
-    marks = [mark for mark in marks if direction == "both" or mark.direction == direction]
+    marks = [mark for mark in marks if direction in ("both", mark.direction)]
     return Verdict(len(marks), ", ".join(mark.label for mark in marks)) if marks else None
 
 

@@ -29,7 +29,7 @@ Unsent = Mapping[str, Sequence[Message]]
 PAUSES = 2.0, 60.0
 """Seconds before a message is tried again: at first, at most."""
 _LEVELS = {"info": "info", "warning": "warning", "critical": "failure"}
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 class Address(NamedTuple):
@@ -62,7 +62,7 @@ def addresses_of(urls: Iterable[str], folder: Path | None = None) -> list[Addres
 
 
 def _listen_to_apprise(urls: Sequence[str]) -> None:
-    """apprise's own log shows tokens: what it says comes into ours, at DEBUG, without any part of an address."""
+    """Apprise's own log shows tokens: what it says comes into ours, at DEBUG, without any part of an address."""
     log, parts = logging.getLogger("apprise"), [part for url in urls for part in re.split(r"[/?&=:@,;+]+", url)]
     log.handlers[:] = [_Redacted([*urls, *(part for part in parts if len(part) >= 4)])]
     log.propagate = False

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 TOKENS = "alert_tokens"
 """A folder in LOG_DIR, for a service that hands out new tokens (KakaoTalk)."""
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 class Setup(NamedTuple):

@@ -19,7 +19,8 @@ KEPT = timedelta(days=8)
 
 class State(NamedTuple):
     """`judged`: symbol and interval → the last window (naive KST); `fired`: rule and symbol → the window that fired;
-    `told`: operations rule → when (aware); `unsent`: messages that an address did not take on `day`, by its name."""
+    `told`: operations rule → when (aware); `unsent`: messages that an address did not take on `day`, by its name.
+    """
 
     judged: Mapping[tuple[str, int], datetime]
     fired: Mapping[tuple[str, str], datetime]

@@ -45,7 +45,7 @@ MOST_WAITING = 20_000
 QUIET, LONGEST = 3.0, 20.0
 """Seconds without another candle after which what fired is told; so long at most it is gathered (a round takes ten)."""
 LOOK_EVERY, WAKE_EVERY = 10.0, 1.0
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 class Incidents(Protocol):

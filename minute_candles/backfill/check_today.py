@@ -57,7 +57,7 @@ def standings(
 def _minutes(session: Session, now: datetime) -> list[datetime]:
     """The minutes of which KIS may have told; in those before the closing auction nothing trades.
 
-    The last one before it, 15:19, shows when a later one has traded: not before the auction (kis_api.md §5).
+    The last one before it, 15:19, shows when a later one has traded: not before the auction (kis_http.md §5).
     """
     opened, closed = session.open.replace(tzinfo=None), session.close.replace(tzinfo=None)
     minutes = [opened + count * MINUTE for count in range((floor(now) - opened) // MINUTE)]

@@ -188,9 +188,7 @@ def _spans(gone: Sequence[date], numbers: Sequence[int]) -> str:
     return ", ".join(f"{run[0]:%m-%d}" + (f"~{run[-1]:%m-%d}" if len(run) > 1 else "") for run in runs)
 
 
-def _check_by_day(
-    title: str, days: Sequence[date], missing: Sequence[SymbolDay], unproven: Sequence[SymbolDay]
-) -> str:
+def _check_by_day(title: str, days: Sequence[date], missing: Sequence[SymbolDay], unproven: Sequence[SymbolDay]) -> str:
     states = {task.day: ("❓", f"UNPROVEN: {task.why}") for task in unproven}
     states |= {task.day: ("❗", task.why) for task in missing}
     told = [(day, *states.get(day, ("✅", "완료"))) for day in days]

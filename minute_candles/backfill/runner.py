@@ -21,7 +21,7 @@ MOST_PASSES = 2 * ASKED
 """Once as often again where its hours turned out to be others."""
 MOST_TOLD = 20
 """Failed symbol-days that are told one by one."""
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 class Backfill:

@@ -32,7 +32,7 @@ _DAYS_BACK = timedelta(days=7)
 """So many days before the newest are settled or proven later than they were stored: until the week's last recheck."""
 _TOGETHER = 0.25
 """Seconds between being woken and looking, at least: what is stored together is read together."""
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 class Client:

@@ -36,7 +36,7 @@ from minute_candles.monitoring.single_instance import is_running
 LONGEST_MESSAGE = 16 * 1024
 SEND_SECONDS = 20.0
 """A client that takes nothing for so long is gone."""
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 class Address(NamedTuple):

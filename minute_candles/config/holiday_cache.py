@@ -12,7 +12,7 @@ from minute_candles.core import files
 HOLIDAY_FILE = "realtime_updater_holidays.json"
 KEPT = timedelta(days=400)
 """So long what KIS said of a day outlives the day: as far back as its minutes are kept, and more."""
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 def said(settings: Settings, today: date) -> dict[date, bool]:

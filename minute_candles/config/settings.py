@@ -25,7 +25,7 @@ __all__ = ["KEYS", "Database", "Key", "Settings", "demo_settings", "load"]
 BASE_URLS = {"real": "https://openapi.koreainvestment.com:9443", "vts": "https://openapivts.koreainvestment.com:29443"}
 DEFAULT_RATES = {"real": 15.0, "vts": 0.9}
 OFFICIAL_RATES = {"real": 18.0, "vts": 1.0}
-"""Calls a second and key (kis_api.md §4)."""
+"""Calls a second and key (kis_http.md §4)."""
 DEFAULT_EVERY: Mapping[int, int] = MappingProxyType({1: 1, 5: 5, 15: 15})
 DEFAULT_ACTIVE = 30
 
@@ -181,7 +181,7 @@ def _base_url(found: Found, env: str) -> str:
 
 
 def _is_base_url(text: str) -> bool:
-    """https anywhere, http on loopback: a key must not cross a network unencrypted."""
+    """Https anywhere, http on loopback: a key must not cross a network unencrypted."""
     if not is_plain(text) or re.search(r"[?#@\\]", text):
         return False
     try:

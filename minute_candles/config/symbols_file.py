@@ -1,4 +1,4 @@
-"""Which symbols: from `--symbols`, a file of the user's, or the 97 of `symbols.csv` (kis_api.md §13)."""
+"""Which symbols: from `--symbols`, a file of the user's, or the 97 of `symbols.csv` (kis_http.md §13)."""
 
 import codecs
 import csv
@@ -15,13 +15,13 @@ _SYMBOL = re.compile(r"[0-9A-Z]{6}", re.ASCII)
 _EATEN = re.compile(r"(?=0*[1-9])[0-9]{1,5}", re.ASCII)
 _CODE_WORDS = ("단축코드", "종목코드", "종목번호", "코드", "symbol", "stock_symbol", "code", "ticker", "티커")
 _NAME_WORDS = ("종목명", "한글종목약명", "한글종목명", "이름", "회사명", "name", "종목")
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 THE_97 = bundled_file("symbols.csv")
 USUALLY_ACTIVE = tuple(
     "005930 000660 035420 035720 051910 006400 033780 003550 012330 017670 090430 009830 012450 010140 088350 "  # noqa: SIM905
     "034020 003490 028260 066570 009150 096770 024110 316140 011200 010130 055550 030200 011170 004990 336260".split()
 )
-"""The thirty most active ones until activity is measured (kis_api.md §13)."""
+"""The thirty most active ones until activity is measured (kis_http.md §13)."""
 
 
 def choose(listed: str | None, file: str | None) -> dict[str, str]:

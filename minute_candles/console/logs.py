@@ -16,7 +16,7 @@ from minute_candles.core.redact import Redactor
 if TYPE_CHECKING:
     from minute_candles.core.clock import Clock
 
-LOG = logging.getLogger("minute_data")
+LOG = logging.getLogger("minute_candles")
 LOG_BYTES, LOG_FILES = 10 * 1024 * 1024, 5
 _LEVEL_COLOURS = {logging.WARNING: "yellow", logging.ERROR: "red", logging.CRITICAL: "red"}
 
@@ -24,16 +24,19 @@ _LEVEL_COLOURS = {logging.WARNING: "yellow", logging.ERROR: "red", logging.CRITI
 def setup_logging(
     log_file: Path | None, clock: "Clock", secrets: Sequence[str], *, verbose: bool = False, quiet: bool = False
 ) -> logging.Logger:
-    """The logger "minute_data", to `log_file` (if any) and stderr, times in KST by `clock`, without `secrets`.
+    """Set up the package's logger, "minute_candles": to `log_file` (if any) and stderr, times in KST by `clock`, without `secrets`.
 
     `verbose` adds DEBUG to both, `quiet` leaves warnings and errors on stderr. Raises `ConfigError`.
     """
-    for old in [handler for handler in LOG.handlers if isinstance(handler, _LogFile | _Terminal)]:
+    for old in [handler for handler in LOG.handlers if isinstance(handler, _LogFile | _Terminal | _Cleaner)]:
         LOG.removeHandler(old)
         old.close()
     level = logging.DEBUG if verbose else logging.INFO
     clean = _Clean(clock, Redactor(secrets))
-    handlers: list[tuple[logging.Handler, int]] = [(_Terminal(), logging.WARNING if quiet else level)]
+    handlers: list[tuple[logging.Handler, int]] = [
+        (_Cleaner(), logging.NOTSET),  # first: whoever listens further up sees no secret either
+        (_Terminal(), logging.WARNING if quiet else level),
+    ]
     if log_file is not None:
         handlers.append((_open_log(log_file), level))
     for handler, least in handlers:
@@ -41,9 +44,15 @@ def setup_logging(
         handler.addFilter(clean)
         handler.setFormatter(logging.Formatter("%(kst)s - %(levelname)s - %(message)s"))
         LOG.addHandler(handler)
-    LOG.filters[:] = [clean]  # here too: nobody who listens further up may see a secret
     LOG.setLevel(level)
     return LOG
+
+
+class _Cleaner(logging.Handler):
+    """Writes nothing; its filter cleans each record before any other handler sees it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        pass
 
 
 class _Clean(logging.Filter):

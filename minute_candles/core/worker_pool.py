@@ -18,7 +18,7 @@ HOPELESS = (StoreLost, AuthError, ConfigError, NotOffered, Stopped)
 Task = TypeVar("Task")
 USUAL_WORKERS = 8
 SLOW_ANSWER_SECONDS = 0.8
-"""KIS usually answers in 0.05–0.6 s (kis_api.md §4); a symbol-day has a little more to do."""
+"""KIS usually answers in 0.05–0.6 s (kis_http.md §4); a symbol-day has a little more to do."""
 
 
 def threads_for(workers: int, rate: float) -> int:

@@ -12,18 +12,18 @@ from pathlib import Path
 from threading import Thread
 from typing import NamedTuple, Protocol
 
+from kis_simulator.simulator import Simulator
+from minute_candles.config import symbols_file
+from minute_candles.config.integrations import Wings
+from minute_candles.config.settings import Settings, demo_settings
+from minute_candles.console import console
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError
-from minute_candles.console import console
 from minute_candles.live.stream.ingest import Hear
-from minute_candles.config import symbols_file
-from minute_candles.config.settings import Settings, demo_settings
-from minute_candles.config.integrations import Wings
-from minute_candles.storage.store import open_store
-from minute_candles.market.candles import Candle
 from minute_candles.market.calendar import TradingCalendar
+from minute_candles.market.candles import Candle
 from minute_candles.market.trade_chain import RunningMinute
-from kis_simulator.simulator import Simulator
+from minute_candles.storage.store import open_store
 
 SYMBOLS, SESSIONS = 10, 5
 STREAMED = 6
@@ -34,7 +34,7 @@ LIVELY = 40
 """Symbols of the chart's demo that trade every second and are streamed."""
 CHART_LEAD = timedelta(seconds=15)
 """The chart's demo begins so long before a minute: one that runs is shown once it is heard from its first trade on."""
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 class Hub(Protocol):

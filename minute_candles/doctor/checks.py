@@ -1,7 +1,7 @@
 """The first hour with a real key: what this house assumes of KIS, of the database and of this host, looked at.
 
 `examine` makes about ten calls and stores nothing. Each `Finding` is ✅ as expected, ℹ️ different and handled, or ❌
-with what to do. What the answers should look like is told in kis_api.md (the § beside each look).
+with what to do. What the answers should look like is told in kis_http.md (the § beside each look).
 """
 
 import shutil

@@ -10,10 +10,10 @@ from datetime import date, datetime, timedelta
 
 from minute_candles.core.errors import Outage, SourceError
 from minute_candles.core.kst import KST
-from minute_candles.storage.store import Store
 from minute_candles.kis.client import KisClient
 from minute_candles.market.adjustment import Factor, factors
 from minute_candles.market.daily import parse_daily
+from minute_candles.storage.store import Store
 
 
 def refresh(

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple
 
 from minute_candles.core.extras import extra
-from minute_candles.market.intervals import Interval
-from minute_candles.storage.arrow_numbers import WHAT, array_of, codes_of, numbers_of
 from minute_candles.frames.day_states import STATUSES
 from minute_candles.frames.frames import Part
+from minute_candles.market.intervals import Interval
+from minute_candles.storage.arrow_numbers import WHAT, array_of, codes_of, numbers_of
 from minute_candles.storage.minute_columns import MINUTE, UNPROVEN
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from minute_candles.core.errors import ConfigError
 from minute_candles.core.extras import extra
-from minute_candles.market.intervals import Interval
-from minute_candles.storage.arrow_numbers import WHAT, numbers_of
 from minute_candles.export.candle_files import UTC_AHEAD, said_by
 from minute_candles.frames.windows import DAY, day_of
+from minute_candles.market.intervals import Interval
+from minute_candles.storage.arrow_numbers import WHAT, numbers_of
 
 Format = Literal["parquet", "csv"]
 MARKER = "symbol=none"

@@ -15,17 +15,26 @@ from typing import IO, TYPE_CHECKING, Any
 from minute_candles.core.errors import IncompleteData
 from minute_candles.core.extras import extra
 from minute_candles.core.kst import KST
-from minute_candles.market.intervals import Interval
-from minute_candles.market.day_status import still_stands
-from minute_candles.frames import frames
-from minute_candles.storage.arrow_numbers import WHAT, numbers_of
-from minute_candles.export.candle_files import UTC_AHEAD, About, CsvFile, Fingerprint, ParquetFile, said_by, schema, table_of
+from minute_candles.export.candle_files import (
+    UTC_AHEAD,
+    About,
+    CsvFile,
+    Fingerprint,
+    ParquetFile,
+    said_by,
+    schema,
+    table_of,
+)
 from minute_candles.export.dataset import MARKER, Format, data_set, days_in, year_files
+from minute_candles.export.staging import Workshop, naming_the_file
+from minute_candles.frames import frames
 from minute_candles.frames.day_states import DayState
 from minute_candles.frames.frames import Part, Range, Table
-from minute_candles.storage.minute_columns import Columns
 from minute_candles.frames.windows import DAY, EPOCH, day_of
-from minute_candles.export.staging import Workshop, naming_the_file
+from minute_candles.market.day_status import still_stands
+from minute_candles.market.intervals import Interval
+from minute_candles.storage.arrow_numbers import WHAT, numbers_of
+from minute_candles.storage.minute_columns import Columns
 
 if TYPE_CHECKING:
     import numpy as np

@@ -276,4 +276,4 @@ def coverage_frame(table: Table, symbols: Sequence[str], asked: Range) -> "pd.Da
     frame["status"] = pd.Categorical(frame["status"], STATUSES)
     frame["note"] = frame["note"].astype("string")
     frame["verified_at"] = pd.to_datetime(frame["verified_at"]).dt.tz_localize("Asia/Seoul")
-    return frame.astype({name: "int64" for name in names[2:5]}).set_index(["symbol", "date"])
+    return frame.astype(dict.fromkeys(names[2:5], "int64")).set_index(["symbol", "date"])

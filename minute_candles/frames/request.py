@@ -40,7 +40,7 @@ class Open(Protocol[T_co]):
 
 
 def symbols_of(symbols: str | Sequence[str]) -> list[str]:
-    """ "005930", "005930,000660" or a list of such; each once. Raises `ConfigError`."""
+    """Split "005930,000660", or a list of such, into codes; each once. Raises `ConfigError`."""
     try:
         listed = symbols if isinstance(symbols, str) else ",".join(map(str, symbols))
     except TypeError:

@@ -51,7 +51,7 @@ class Indicator:
         return int(function.lookback) + 1
 
 
-def _of_close(function: str, name: str, **parameters: int | float) -> Indicator:
+def _of_close(function: str, name: str, **parameters: float) -> Indicator:
     return Indicator(function, ("close",), (name,), parameters)
 
 

@@ -1,6 +1,6 @@
 """One call budget for all processes of the key: evenly spaced slots, kept in a small file beside the token file.
 
-KIS counts calls in a sliding second, so bursts trip it (kis_api.md §4). Each call takes the next slot under a file
+KIS counts calls in a sliding second, so bursts trip it (kis_http.md §4). Each call takes the next slot under a file
 lock; a process holds one slot at a time, so processes take turns. The gap is a little wider than 1/rate, because
 what must stay even is the arrival at KIS; after an over-limit answer it widens for all, and narrows again by and by.
 An urgent process (the updater in its round) is given four slots of five.

@@ -1,6 +1,6 @@
 """The only room that asks KIS for quotes: paced, retried, typed errors; answers raw rows as KIS sent them.
 
-Sources: kis_api.md §3 (errors), §4 (limits), §5–§8 (endpoints). What the rows mean is told in candles.py.
+Sources: kis_http.md §3 (errors), §4 (limits), §5–§8 (endpoints). What the rows mean is told in candles.py.
 """
 
 import logging
@@ -38,7 +38,7 @@ _JUMP = timedelta(seconds=30)
 _OUTAGE_SECONDS = 120
 """Every call has failed for this long: more symbols would fail alike."""
 _TOKEN_TRIES = 5
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 class TokenSource(Protocol):

@@ -1,7 +1,7 @@
 """One exchange with KIS: a kept-alive session, timeouts, and every strange answer turned into a typed error.
 
 The HTTP status means little there (an over-limit call may come as 500, 429 or 200): parse the JSON first, branch on the
-code, `error_code` from the auth endpoints and `msg_cd` from the data ones (kis_api.md §3).
+code, `error_code` from the auth endpoints and `msg_cd` from the data ones (kis_http.md §3).
 """
 
 import json
@@ -23,7 +23,7 @@ from minute_candles.core.redact import Redactor
 TIMEOUT_SECONDS = 10
 LOST_SECONDS = 300
 """How long a server that was there before is waited for."""
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _BAD_KEY = (
@@ -42,7 +42,7 @@ _REFUSALS: Mapping[str, tuple[type[Exception], str]] = {
 }
 INSISTS = "KIS가 내준 토큰을 KIS가 거절합니다. 잠시 뒤 다시 실행하세요. 계속되면 앱 키 상태를 확인하세요."
 _CODE_WITHIN = re.compile(rb"\b(?:EGW\d{5}|90020000)\b")
-"""Error bodies come with unquoted keys, too: no JSON, but a code that must be obeyed (kis_api.md §3)."""
+"""Error bodies come with unquoted keys, too: no JSON, but a code that must be obeyed (kis_http.md §3)."""
 
 
 class Transient(SourceError):
@@ -73,7 +73,7 @@ def new_session(base_url: str, connections: int) -> requests.Session:
 def exchange(session: requests.Session, method: str, url: str, env: str, **request: Any) -> tuple[dict[str, Any], str]:
     """Send one request; answers (the JSON object, the `Date` header), or raises what KIS's code means.
 
-    Raises `Unreachable`, `Transient`, `RateLimited`, `TokenExpired`, `TokenTooSoon`, or a refusal (kis_api.md §3).
+    Raises `Unreachable`, `Transient`, `RateLimited`, `TokenExpired`, `TokenTooSoon`, or a refusal (kis_http.md §3).
     """
     try:
         answer = session.request(method, url, timeout=TIMEOUT_SECONDS, allow_redirects=False, **request)

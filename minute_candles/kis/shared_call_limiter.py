@@ -29,7 +29,7 @@ _JUMP, _DRIFT, _SAMPLES = 1.0, 0.000_02, 8
 answers one comes quickly: who takes a slow one for quick is late at every slot and does not know it."""
 RETURNING_SECONDS = 5.0
 """So long the others may still pace themselves by their files when Redis is back."""
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 _STATE = f"""
 local time = redis.call('TIME')
@@ -44,7 +44,9 @@ local gap = (1 + margin) / rate
 redis.call('EXPIRE', KEYS[1], 3600)
 """
 _TIME = "local time = redis.call('TIME') return time[1] .. '.' .. string.format('%06d', time[2])"
-_RESERVE = _STATE + f"""
+_RESERVE = (
+    _STATE
+    + f"""
 local is_urgent, last = ARGV[2] == '1', tonumber(ARGV[3])
 redis.call('ZADD', KEYS[2], now, ARGV[4])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - {SEEN_SECONDS})
@@ -61,6 +63,7 @@ redis.call('HSET', KEYS[1], 'next', slot + gap)
 if is_urgent then redis.call('HSET', KEYS[1], 'urgent', slot) end
 return {{string.format('%.6f', slot), hosts, string.format('%.6f', now)}}
 """
+)
 _WIDEN = _STATE + f"redis.call('HSET', KEYS[1], 'margin', math.min({WIDEST}, margin + {WIDER}), 'margin_at', now)"
 
 
@@ -101,7 +104,7 @@ class SharedLimiter:
                     return self._files.wait()
                 self._clock.sleep(slot - self._clock.time())
                 if self._clock.time() - slot < TOO_LATE / self._rate:
-                    return
+                    return None
 
     def slow_down(self) -> None:
         """Widen the gap for every host: KIS said EGW00201."""

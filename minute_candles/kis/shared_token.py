@@ -18,7 +18,7 @@ _READ = "return redis.call('GET', KEYS[1])"
 _WRITE = "return redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])"
 _TAKE = "return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2])"
 _LEAVE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 class SharedToken:

@@ -1,7 +1,7 @@
 """The 24-hour access token: cached in a file that all processes of the key share, renewed an hour early.
 
 KIS issues one token a minute, tells its owner by KakaoTalk each time, and answers the same token for six hours
-(kis_api.md §2). So: one file, one lock, re-read before asking; among hosts one place in Redis (minute_candles/kis/shared_token.py).
+(kis_http.md §2). So: one file, one lock, re-read before asking; among hosts one place in Redis (minute_candles/kis/shared_token.py).
 `python kis_token.py` tells the state, never the token.
 
 The file keeps `access_token` and `expires_at` (naive local time) as its older format did, and is bound to environment,
@@ -33,7 +33,7 @@ ONE_A_MINUTE = 61.0
 TRUSTED_SECONDS = 1800
 """A token that KIS gave us is used for so long even where it looks expired: then this host's clock is wrong."""
 _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 class Token(NamedTuple):
@@ -200,7 +200,7 @@ class TokenCache:
         return answer
 
     def _expiry(self, answer: dict[str, Any]) -> datetime:
-        """KST wall-clock text is preferred to `expires_in`, which drifts (kis_api.md §2)."""
+        """KST wall-clock text is preferred to `expires_in`, which drifts (kis_http.md §2)."""
         text = answer.get("access_token_token_expired")
         if isinstance(text, str):
             return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=KST)

@@ -26,12 +26,11 @@ from minute_candles.kis.ws_session import Cut, Ears, Known, Pace, SocketSession
 
 REAL, VTS = Pace(), Pace(gap=0.5)
 _STOPPED = "중지 요청을 받았습니다."
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 class KisSocket:
-    """One session at a time for one key. `stop` may be called by any thread. Raises `ConfigError` without websockets.
-    """
+    """One session at a time for one key. `stop` may be called by any thread. Raises `ConfigError` without websockets."""
 
     def __init__(
         self, settings: Settings, approval: Approval, clock: Clock, ears: Ears, pace: Pace | None = None

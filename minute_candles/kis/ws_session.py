@@ -30,7 +30,8 @@ LARGEST_FRAME = 2**23
 class Pace:
     """Seconds. `gap` = between two registrations; `first` to `most` = before another connection; `in_use` = at least,
     where another session holds the key; `silence` = without any frame, or without data while data are expected;
-    `lived` = data for so long make a session a good one; `retry` = before a symbol is asked for once more."""
+    `lived` = data for so long make a session a good one; `retry` = before a symbol is asked for once more.
+    """
 
     gap: float = 0.05
     first: float = 1.0
@@ -45,7 +46,8 @@ class Pace:
 @dataclass
 class Ears:
     """Who listens. `hear` the records of a frame; `each_second` comes each second of a session; `tell` why nothing is
-    heard, at each further try again, and "" when data come; `expects_data` whether silence is a fault now."""
+    heard, at each further try again, and "" when data come; `expects_data` whether silence is a fault now.
+    """
 
     hear: Callable[[list[list[str]]], None]
     tell: Callable[[str], None] = lambda problem: None
@@ -54,7 +56,7 @@ class Ears:
 
 
 @dataclass
-class Cut(Exception):  # noqa: N818 - not an error: every session ends by one
+class Cut(Exception):
     """Why a session is over; `least` = seconds to stay away."""
 
     reason: str
@@ -128,8 +130,7 @@ class SocketSession:
                     self._judge(said)
 
     def _judge(self, said: Answer) -> None:
-        """Act on an answer to a registration; one that names no symbol is about the first not answered. Raises `Cut`.
-        """
+        """Act on an answer to a registration; one that names no symbol is about the first not answered. Raises `Cut`."""
         symbol = said.symbol or next(iter(self._asked), "")
         self._asked.pop(symbol, None)
         match said.verdict:

@@ -25,7 +25,7 @@ from minute_candles.verification.source_lag import Late
 
 LOOK_BACK = timedelta(days=7)
 MOST_NAMED = 3
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 class Settle:

@@ -1,6 +1,6 @@
 """A morning that was missed, from the past TR: 120 rows a call and no fillers, where it answers with today's rows.
 
-It is known to do so in session (kis_api.md §6), by one reader. Where it does not, today's TR pages back as ever, and
+It is known to do so in session (kis_http.md §6), by one reader. Where it does not, today's TR pages back as ever, and
 after a few such answers nobody is asked any more until the next session.
 """
 

@@ -27,7 +27,7 @@ from minute_candles.verification.late_hours import Hours
 
 _RUNNING = "장중: 오늘 TR이나 스트림으로 받은 임시 데이터"
 _WITHIN_A_MINUTE = timedelta(seconds=59)
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 class Visits:

@@ -72,6 +72,7 @@ class Cadence:
 
 def clocked_schedule(clock: Clock) -> Any:
     """A `schedule.Scheduler` that lives on `clock`: the library reads the host's local time by itself."""
+
     class ClockTime(datetime):
         @classmethod
         def now(cls, tz: Any = None) -> "datetime":  # type: ignore[override]
@@ -79,5 +80,3 @@ def clocked_schedule(clock: Clock) -> Any:
 
     schedule.datetime = SimpleNamespace(datetime=ClockTime, timedelta=timedelta, time=time)  # type: ignore[attr-defined, assignment]
     return schedule.Scheduler()
-
-

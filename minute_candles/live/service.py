@@ -34,7 +34,7 @@ QUIET_BEFORE_OPEN = timedelta(minutes=10)
 EVENING = time(20, 10)
 GRACE = timedelta(minutes=2)
 """A round may take so long beyond its cadence before `--status` calls it stale."""
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 def workers_for(rate: float) -> int:
@@ -53,9 +53,7 @@ class Service:
         self._holidays = HolidayCheck(client, clock, settings.log_dir / HOLIDAY_FILE, settings.csat_days)
         calendar, most = self._holidays.calendar, settings.active
         heals = settings.env == "real"
-        self.updater: Updater = Updater(
-            client, store, calendar, clock, list(names), active, most, workers, heals=heals
-        )
+        self.updater: Updater = Updater(client, store, calendar, clock, list(names), active, most, workers, heals=heals)
         self.stream = Stream(settings, clock, self.updater)
         self.feed: Feed | None = None
         self._rechecked: date | None = None

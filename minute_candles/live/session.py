@@ -30,7 +30,7 @@ from minute_candles.storage.store import Store
 WORKERS = 16
 _RUNNING = "장중: 오늘 TR이나 스트림으로 받은 임시 데이터"
 _WITHIN_A_MINUTE = timedelta(seconds=59)
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 class Updater:

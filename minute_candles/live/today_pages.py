@@ -1,6 +1,6 @@
 """One symbol's running day: page today's TR back to what is known.
 
-Today's TR is provisional and full of traps (kis_api.md §5): thirty rows a page, yesterday's rows before the open, a
+Today's TR is provisional and full of traps (kis_http.md §5): thirty rows a page, yesterday's rows before the open, a
 filler row for every minute without a trade, the auction's volume doubled, a newest row that shows the minute before,
 and minutes that show only after a later one has traded. Turnover tells of those: where it went up, something traded,
 and the page must reach back to the minute last *seen trading*; where it stands still, nothing did, and one page is

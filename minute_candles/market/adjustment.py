@@ -6,6 +6,7 @@ KIS rounds adjusted prices to whole KRW, so a day tells its factor only within a
 factor: the simplest fraction in all of them (1/50 of a 50-for-1 split, 1 where nothing was adjusted).
 """
 
+import itertools
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from fractions import Fraction
@@ -80,5 +81,5 @@ def simplest(low: Fraction, high: Fraction) -> Fraction:
 
 def splits(found: Sequence[Factor]) -> Iterable[tuple[date, Fraction]]:
     """The days on which the factor changes, and how many shares one became: 50 for a 50-for-1 split."""
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in itertools.pairwise(found):
         yield after.first, after.ratio / before.ratio

@@ -1,6 +1,6 @@
 """When the Korean exchange trades: trading days and regular sessions, KST. Pure: no clock, no I/O.
 
-Holidays come from the package `holidays` (XKRX), right on every date tried (kis_api.md §10); what it cannot know is
+Holidays come from the package `holidays` (XKRX), right on every date tried (kis_http.md §10); what it cannot know is
 told here: the CSAT day (수능, one hour later), the first trading day of the year (opens at 10:00), and what the user or
 KIS itself corrects (`closed`, `opened`).
 """
@@ -14,7 +14,7 @@ from minute_candles.core.kst import KST
 
 CSAT_DAYS = frozenset({date(2024, 11, 14), date(2025, 11, 13), date(2026, 11, 19)})
 LATE_PRINTS = timedelta(minutes=10)
-"""A closing auction may print minutes after the close (15:32 on 2026-08-13, kis_api.md §6)."""
+"""A closing auction may print minutes after the close (15:32 on 2026-08-13, kis_http.md §6)."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Session:
 
     @property
     def first_label(self) -> datetime:
-        """The earliest label that may belong to it: on a past CSAT day labels 09:59–16:29 were seen (kis_api.md §6)."""
+        """The earliest label that may belong to it: on a past CSAT day labels 09:59–16:29 were seen (kis_http.md §6)."""
         return self.open - timedelta(minutes=1) if self.csat else self.open
 
     @property
@@ -45,6 +45,7 @@ class Session:
         """The minutes in which an ordinary day trades and one that opens at ten does not, naive KST, both included."""
         nine = midnight(self.day) + timedelta(hours=9)
         return nine, nine + timedelta(minutes=58)
+
 
 LATE_HOURS = "10:00~16:30에 거래된 날"
 BELIEVED_HOURS, ANNOUNCED_HOURS = f"예고 없이 {LATE_HOURS} (받은 행으로 알아냄)", f"{LATE_HOURS} (CSAT_DATES)"

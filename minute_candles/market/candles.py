@@ -2,7 +2,7 @@
 
 Prices are whole KRW, volumes whole shares, times naive KST (the table's DATETIME). Every row of `output2` carries
 `acml_tr_pbmn`, the day's turnover so far; between two consecutive rows it moves by at least low·volume and at most
-high·volume (491,665 of 492,860 captured pairs, kis_api.md §6). That one fact shows missing rows and wrong volumes,
+high·volume (491,665 of 492,860 captured pairs, kis_http.md §6). That one fact shows missing rows and wrong volumes,
 corrects the doubled closing auction, and gives the exact VWAP.
 """
 
@@ -44,7 +44,7 @@ class Candle(NamedTuple):
 
     @property
     def price_change(self) -> int:
-        """KRW, close − open of this candle (the backend's meaning, kis_api.md §12)."""
+        """KRW, close − open of this candle (the backend's meaning, kis_http.md §12)."""
         return self.close - self.open
 
     @property
@@ -207,7 +207,7 @@ def prove(rows: Sequence[Row], session: Session) -> Proof:
 
 
 def without_doubled_auction(row: Row, moved: int | None, session: Session) -> Row:
-    """The closing auction's `cntg_vol` comes exactly doubled from today's TR (94 of 94 symbols, kis_api.md §5).
+    """The closing auction's `cntg_vol` comes exactly doubled from today's TR (94 of 94 symbols, kis_http.md §5).
 
     Corrected only where turnover proves it: it moved by exactly price × half the volume; or, as the day's first trade
     after fillers, its turnover (off-hours trades included) does not pay for the volume told, and does for half of it.
@@ -231,7 +231,7 @@ def unexplained_start(rows: Sequence[Row], session: Session) -> bool:
 
 
 def _explains(row: Row, moved: int) -> bool:
-    """Half-tick prices are printed cut to an integer where half a tick is 2.5 or 0.5 KRW (kis_api.md §6)."""
+    """Half-tick prices are printed cut to an integer where half a tick is 2.5 or 0.5 KRW (kis_http.md §6)."""
     cut = row.high < CUT_BELOW and row.low * row.volume <= moved < (row.high + 1) * row.volume
     return cut or _is_in_range(row, moved)
 

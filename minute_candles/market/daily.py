@@ -1,4 +1,4 @@
-"""A symbol's daily candles as KIS tells them: the second source, against which minutes are checked (kis_api.md §7)."""
+"""A symbol's daily candles as KIS tells them: the second source, against which minutes are checked (kis_http.md §7)."""
 
 from collections.abc import Iterable
 from datetime import date

@@ -1,6 +1,6 @@
 """KIS's own calendar (chk-holiday) against the package `holidays`: asked once a day, remembered in a file, it wins.
 
-kis_api.md §8: real keys only, at most once a day; `opnd_yn` is the field to trust. But a day on which they disagree is
+kis_http.md §8: real keys only, at most once a day; `opnd_yn` is the field to trust. But a day on which they disagree is
 decided by the market itself: whether a symbol that always trades does so a minute after the open.
 """
 
@@ -24,7 +24,7 @@ ASK_MARKET = timedelta(minutes=1)
 """After the open, and again after so long."""
 NOT_OPENED = timedelta(minutes=10)
 """A market that has not traded so long after the open does not open that day."""
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 class HolidayCheck:

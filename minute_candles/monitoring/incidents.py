@@ -24,7 +24,7 @@ from minute_candles.market.write_event import Stored
 _DO_AND_RERUN = re.compile(r"([하우])고 다시 실행하세요\.")
 _HEALS_ITSELF = re.compile(r"(^|[.:]) ?(?:잠시 뒤 )?다시 실행하세요\.")
 """What errors tell somebody who ran a command is not for an updater, which tries again by itself."""
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 class Troubles:
@@ -40,9 +40,7 @@ class Troubles:
         self._writes = self._noted_writes = 0
         self._write_failed = False
 
-    def begin(
-        self, key: str, text: str, error: Exception | None = None, *, since: datetime | None = None
-    ) -> None:
+    def begin(self, key: str, text: str, error: Exception | None = None, *, since: datetime | None = None) -> None:
         """Log `text` where the trouble is new; with the traceback of an `error` nobody foresaw."""
         text = _HEALS_ITSELF.sub("\\1 스스로 다시 시도합니다.", _DO_AND_RERUN.sub("\\1세요. 다시 실행하세요.", text))
         with self._lock:
@@ -93,7 +91,7 @@ class Troubles:
 
     def end_of(self, name: str) -> None:
         """What worked: KIS, the token, this symbol (or symbol-day)."""
-        for key in ("KIS", "토큰", name, name.split()[0]):
+        for key in ("KIS", "토큰", name, name.split(maxsplit=1)[0]):
             self.end(key)
 
     @contextmanager

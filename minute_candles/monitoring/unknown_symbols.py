@@ -16,7 +16,7 @@ LOOK_BACK = timedelta(days=30)
 GONE_AFTER = timedelta(days=14)
 """A suspended symbol has daily candles of volume 0; one without any for so long is gone."""
 _WHAT_TO_DO = "상장폐지됐거나 잘못된 코드면 종목 파일(symbols.csv, --symbols)에서 빼세요."
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 class Strangers:

@@ -14,7 +14,7 @@ from minute_candles.market.write_event import Stored
 
 MOST = 50_000
 """Candles that wait at the most: a whole day of 97 symbols; about 20 MB."""
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 class Backlog:

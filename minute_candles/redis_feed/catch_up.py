@@ -9,7 +9,7 @@ from minute_candles.redis_feed import connection as redis_link
 from minute_candles.redis_feed.recent import Open, recent
 from minute_candles.redis_feed.writer import Writer
 
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 def catch_up(url: str, clock: Clock, symbols: Iterable[str], table: Open) -> None:

@@ -34,7 +34,7 @@ AT_ONCE = 500
 LOOK_SECONDS, RUN_SECONDS, LONGEST_PAUSE = 5.0, 1.0, 10.0
 BREATH = 0.03
 """Seconds between two symbols that are read again: filling all sets shall not keep a round's threads from the core."""
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 class Feed:

@@ -17,7 +17,7 @@ from minute_candles.market.candles import Candle
 from minute_candles.redis_feed.serialization import CANDLES, RUNNING, candle_of
 
 LONGEST_PAUSE = 30.0
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 Hear = Callable[[str, str, Candle], None]
 """Channel, symbol, candle."""
@@ -74,4 +74,3 @@ class Listener:
         if not self._lost:
             _log.warning("⚠️ Redis를 들을 수 없습니다 [%s]. 테이블을 1초마다 읽으며 다시 시도합니다.", name)
         self._lost = True
-

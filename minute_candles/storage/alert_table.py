@@ -1,7 +1,7 @@
 """`stock_minute_alerts`: what was told, once a rule, symbol and window; and what volume is usual when.
 
-    table = db.open_alerts(settings.database, clock)
-    new = table.keep(alerts, clock.now())          # those that were not there yet
+table = db.open_alerts(settings.database, clock)
+new = table.keep(alerts, clock.now())          # those that were not there yet
 """
 
 from collections.abc import Sequence

@@ -21,7 +21,7 @@ from minute_candles.storage.layout import COVERAGE, PRICES
 from minute_candles.storage.mysql import MySQL
 from minute_candles.storage.sqlite import SQLite
 
-log = logging.getLogger("minute_data")
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -45,9 +45,7 @@ class Link:
     address is dialled again, and only a server that takes writes counts as found.
     """
 
-    def __init__(
-        self, database: Database, clock: Clock, *, patience: float = 120.0, read_only: bool = False
-    ) -> None:
+    def __init__(self, database: Database, clock: Clock, *, patience: float = 120.0, read_only: bool = False) -> None:
         self._driver: Driver = SQLite(database, read_only) if database.kind == "sqlite" else MySQL(database)
         self._clock = clock
         self._patience = patience

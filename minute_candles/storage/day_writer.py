@@ -32,7 +32,8 @@ LONGEST_NOTE = 500
 
 class Coverage(NamedTuple):
     """A symbol-day: `status` is COMPLETE, NO_TRADES, UNPROVEN or PROVISIONAL, `counts` what was stored at `verified_at`
-    (KST)."""
+    (KST).
+    """
 
     status: str
     note: str | None

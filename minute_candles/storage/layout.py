@@ -1,6 +1,6 @@
 """The tables as they are found, and how they are written to: names, columns, keys, and whether they can hold the truth.
 
-`stock_minute_prices` is shared with the backend and comes in two shapes, the README's and Hibernate's (kis_api.md §12);
+`stock_minute_prices` is shared with the backend and comes in two shapes, the README's and Hibernate's (kis_http.md §12);
 `stock_minute_coverage` is ours. Nothing here changes a table; `schema.py` does.
 """
 
@@ -269,6 +269,6 @@ _FITS: dict[str, tuple[Callable[[str], bool], str]] = {
     "price_change": (_holds(8, integers="int bigint"), "DECIMAL(15,2) NULL"),
     "price_change_percent": (_holds(3, 2), "DECIMAL(5,2) NULL"),
     "vwap": (_holds(8, 2), "DECIMAL(15,2) NULL"),
-    **{name: (_holds_moments, "DATETIME NULL") for name in _STAMPS},
+    **dict.fromkeys(_STAMPS, (_holds_moments, "DATETIME NULL")),
 }
 """What a column's type must be able to hold, and the type to change it to."""

@@ -28,7 +28,7 @@ from minute_candles.storage.layout import (
     read_columns,
 )
 
-log = logging.getLogger("minute_data")
+log = logging.getLogger(__name__)
 
 KEY_NAME = "uk_symbol_interval_time"
 _ADD_KEY = f"ALTER TABLE {PRICES} ADD UNIQUE KEY {KEY_NAME} ({', '.join(KEY)})"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.int64]
 
-log = logging.getLogger("minute_data")
+log = logging.getLogger(__name__)
 
 MINUTE = 60_000_000
 """Microseconds."""
@@ -84,7 +84,7 @@ class Minutes:
         if self._fast:
             try:
                 return _by_connectorx(self._database, sql)
-            except Exception as error:  # noqa: BLE001 - a Rust panic may be anything; its text may hold the address
+            except Exception as error:
                 log.debug("connectorx: %s", type(error).__name__)
                 self._fast = False
         rows = self._link.transaction(lambda run: run(sql))
@@ -151,7 +151,6 @@ def _by_connectorx(database: Database, sql: str) -> Any:
 
 
 def _give_back() -> None:
-    """glibc keeps what each of connectorx's threads has freed, megabytes more with every symbol; other systems do not.
-    """
+    """Glibc keeps what each of connectorx's threads has freed, megabytes more with every symbol; other systems do not."""
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)

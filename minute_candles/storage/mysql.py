@@ -22,7 +22,7 @@ from minute_candles.storage.driver import (
 from minute_candles.storage.mysql_errors import BROKEN, CROWDED, MEANINGS, NOT_PRIMARY, READ_ONLY, UNREACHABLE
 
 _SQL_MODE = "STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 class MySQL:

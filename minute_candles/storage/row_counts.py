@@ -63,8 +63,7 @@ def by_two(
 
 
 def _by_day(sessions: Sequence[Session], shape: Shape) -> str:
-    """Rows of a symbol and interval, a column a day; what lies behind a session's end (16:40 on a CSAT day) is others'.
-    """
+    """Rows of a symbol and interval, a column a day; what lies behind a session's end (16:40 on a CSAT day) is others'."""
     spans = [(datetime.combine(session.day, time()), naive(session.end)) for session in sessions]
     of_a_day = f"SELECT COUNT(*) FROM stock_minute_prices{shape.hint} WHERE stock_symbol = %s AND minute_interval = %s"
     return "SELECT " + ", ".join(

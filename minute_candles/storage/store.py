@@ -42,7 +42,7 @@ from minute_candles.storage.reader import Trace as Trace
 from minute_candles.storage.reader import View as View
 from minute_candles.storage.row_counts import Counting, by_two
 
-log = logging.getLogger("minute_data")
+log = logging.getLogger(__name__)
 
 
 def open_store(database: Database, clock: Clock, *, patience: float = 120.0) -> "Store":

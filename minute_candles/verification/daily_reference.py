@@ -1,4 +1,4 @@
-"""The second source: a symbol's daily candles, against which its minutes are checked (law 8, kis_api.md §7)."""
+"""The second source: a symbol's daily candles, against which its minutes are checked (law 8, kis_http.md §7)."""
 
 import threading
 from datetime import date, timedelta

@@ -36,7 +36,7 @@ from minute_candles.verification.source_lag import AGAIN, Lacking, Late, Latenes
 
 NOTHING = "nothing but volume"
 LACKS = "이 과거 분봉에는 끝내 없음"
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 class Memory:

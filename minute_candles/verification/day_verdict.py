@@ -18,7 +18,7 @@ from minute_candles.market.daily import DailyAnswer, DailyCandle
 from minute_candles.market.day_status import COMPLETE, UNPROVEN
 
 FULL_PAGE = 120
-"""Rows of a full answer of the past TR; a shorter one has nothing behind it (kis_api.md §6)."""
+"""Rows of a full answer of the past TR; a shorter one has nothing behind it (kis_http.md §6)."""
 MOST_NAMED = 3
 """So many minutes or rows of a kind are named in a note."""
 
@@ -116,7 +116,7 @@ def check_day(minutes: Minutes, session: Session, told: DailyAnswer, *, is_fresh
     """Prove a day by its turnover and by the daily candle; what contradicts stands in `doubts`.
 
     What is odd but possible is believed, with a note where the reader should know. `is_fresh`: the daily candle's close
-    may be the after-market's still, and is not compared (kis_api.md §7).
+    may be the after-market's still, and is not compared (kis_http.md §7).
     """
     rows, daily = minutes.rows, told.get(session.day)
     proof = prove(rows, session)
@@ -197,7 +197,7 @@ def _turnover_doubts(
 
     More turnover than the minute explains, alone of its kind, is one; unless it follows the only stretch of continuous
     trading without a row. There a row that is missing explains it just as well, and captured answers know only that
-    case: 13 such pairs span minutes the reader lacked, not one is a deal (kis_api.md §6). Calling the day COMPLETE
+    case: 13 such pairs span minutes the reader lacked, not one is a deal (kis_http.md §6). Calling the day COMPLETE
     would hide a lost minute for good; UNPROVEN stores the same candles and is asked again (laws 4 and 13). The same
     holds for an auction after more than its pause without a row, whatever other lulls there are: the last minutes
     before it are what an authority that lags lacks, and fillers before it what late rows leave.
@@ -234,7 +234,7 @@ def _odd_volume(candles: Sequence[Candle], daily: DailyCandle | None) -> str:
     """Off-hours trades are a tenth of a day at most times: more than half may be minutes that an answer kept back.
 
     A tighter bound finds no more: single lost rows that turnover does not see (3 of 2,448 on real days) hold at most
-    0.003 % of their day's shares, off-hours trades 1–9 % (kis_api.md §7).
+    0.003 % of their day's shares, off-hours trades 1–9 % (kis_http.md §7).
     """
     volume = sum(candle.volume for candle in candles)
     return f"분봉 거래량의 합이 일봉의 {100 * volume // daily.volume}%" if daily and 2 * volume < daily.volume else ""

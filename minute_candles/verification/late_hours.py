@@ -12,7 +12,7 @@ from minute_candles.market.calendar import Session, TradingCalendar, hours_seen,
 from minute_candles.storage.store import Store
 
 ODD_HOURS = "장이 쉬는 15:20~15:29에 거래된 분이 있고 10시 전에는 없음: 다른 종목은 그렇지 않음"
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 class Hours:

@@ -84,7 +84,7 @@ class Lateness:
 def _is_behind(rows: Sequence[Row], live: Row, session: Session) -> bool:
     """Whether today's TR shows a trade behind the last of these rows: as volume, or as turnover that went up.
 
-    Before the day's first trade a filler's turnover is 0, whatever was traded before the open (kis_api.md §5).
+    Before the day's first trade a filler's turnover is 0, whatever was traded before the open (kis_http.md §5).
     """
     is_later = not rows or live.minute > rows[-1].minute
     in_session, known = live.minute < session.close.replace(tzinfo=None), rows[-1].turnover if rows else 0

@@ -32,8 +32,8 @@ def until(condition: Callable[[], bool], seconds: float = 15) -> None:
 def said(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
     """All that was logged at any level, by anybody who logs."""
     caplog.set_level(logging.DEBUG)
-    caplog.set_level(logging.DEBUG, "minute_data")
-    for name in ("apprise", "minute_data"):
+    caplog.set_level(logging.DEBUG, "minute_candles")
+    for name in ("apprise", "minute_candles"):
         logging.getLogger(name).setLevel(logging.DEBUG)
     return lambda: "\n".join(r.getMessage() for r in caplog.records if not r.name.startswith("urllib3"))
 

@@ -90,7 +90,7 @@ def test_at_most_five_hundred_candles_of_a_symbol_are_read(filled, read, judged)
 
 def test_a_rule_that_must_wait_says_so(filled, caplog):
     store, settings = filled
-    caplog.set_level(logging.INFO, "minute_data")
+    caplog.set_level(logging.INFO, "minute_candles")
     long = '[[rule]]\nname = "느린 선"\nkind = "threshold"\nline = "sma120"\nabove = 1\ninterval = 15\n'
     settings.wings.alerts_file.write_text(f'{RULES}{long}[[rule]]\nkind = "gap"\npercent = 3\n', encoding="utf-8")
     with alerting(set_up(settings), settings, NOON, store, dict.fromkeys(SYMBOLS, "")):
@@ -108,14 +108,14 @@ def test_what_a_dead_service_did_not_take_arrives_after_a_restart_once(filled, m
         ill = replace(settings, wings=replace(settings.wings, alert_urls=(dead.url,)))
         with alerting(set_up(ill), ill, NOON, store, names):
             put(store, "005930", [*MORNING[:-1], JUMP])
-            wait_until(lambda: state.exists() and "unsent\": {\"1" in state.read_text(encoding="utf-8"), 20)
+            wait_until(lambda: state.exists() and 'unsent": {"1' in state.read_text(encoding="utf-8"), 20)
             left = state.read_bytes()
     state.write_bytes(left)
     with Receiver() as well:
         sound = replace(settings, wings=replace(settings.wings, alert_urls=(well.url,)))
         for _ in range(2):
             with alerting(set_up(sound), sound, NOON, store, names):
-                wait_until(lambda: "unsent\": {}" in state.read_text(encoding="utf-8"), 20)
+                wait_until(lambda: 'unsent": {}' in state.read_text(encoding="utf-8"), 20)
     assert len(well.titles) == 1 and "rsi14" in well.got[0]["message"]
 
 

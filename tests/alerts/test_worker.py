@@ -125,7 +125,7 @@ def test_each_planted_event_fires_once_at_its_minute_and_nothing_else_does(make,
     day.assert_week()
     for rule, symbol, when in EXPECTED:
         assert told.count(f"{rule}: {symbol}") == 1 and f"{when:%H:%M} 1분봉, 임시" in told
-        assert len([line for line in day.lines(f"🔔 {rule}: {symbol} ·")]) == 1
+        assert len(list(day.lines(f"🔔 {rule}: {symbol} ·"))) == 1
     assert "5분 동안 +3.14%" in told and "72,200원 (전일 대비 +3.14%)" in told and "http://127.0.0.1:8765/" in told
     assert day.lines("마감 확정 완료") and Receiver.SECRET not in "\n".join(day.lines())
 
@@ -239,7 +239,7 @@ def test_a_table_that_did_not_answer_is_asked_again(alone, monkeypatch, caplog):
         return load(*asked)
 
     monkeypatch.setattr(AlertTable, "beside", fails_twice)
-    caplog.set_level(logging.INFO, "minute_data")
+    caplog.set_level(logging.INFO, "minute_candles")
     with alerting(set_up(settings), settings, NOON, store, SYMBOLS):
         put(store, "005930", JUMP[:-5])
         put(store, "005930", JUMP)

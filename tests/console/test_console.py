@@ -599,7 +599,7 @@ def test_a_terminal_that_goes_away_does_not_end_a_run(python):
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(-5, "1초 미만"), (0.4, "1초 미만"), (1, "1초"), (12.3, "12초"), (59.6, "약 1분"), (540, "약 9분"), 
+    [(-5, "1초 미만"), (0.4, "1초 미만"), (1, "1초"), (12.3, "12초"), (59.6, "약 1분"), (540, "약 9분"),
      (3599, "약 1시간"), (7500, "약 2시간 5분"), (86_399, "약 1일"), (273_600, "약 3일 4시간")],
 )  # fmt: skip
 def test_durations_people_can_read(seconds, text):

@@ -26,13 +26,13 @@ from truth_tables import SYMBOLS, assert_same, filled, seen_late, settings_of, t
 
 import db
 import export_candles
+from kis_simulator.simulator import Simulator
+from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import IncompleteData
 from minute_candles.core.kst import KST
-from minute_candles.config.settings import Database
-from minute_candles.market.intervals import SHOWN
-from kis_simulator.simulator import Simulator
 from minute_candles.frames.frames import SplitWarning
+from minute_candles.market.intervals import SHOWN
 
 RANGE = ["--from", str(CSAT), "--to", str(LAST), "--symbols", ",".join(SYMBOLS)]
 Export = Callable[..., tuple[int, str, str]]

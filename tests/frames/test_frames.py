@@ -75,7 +75,7 @@ def read(settings: Settings, symbols: Any = tuple(SYMBOLS), interval: Any = 1, *
 
 def plain(frame: pd.DataFrame, symbol: str) -> list[tuple[Any, ...]]:
     """Rows of a frame as the truth writes them: naive KST, None for NaN."""
-    mine = frame.loc[symbol].astype({name: object for name in FLOATS})
+    mine = frame.loc[symbol].astype(dict.fromkeys(FLOATS, object))
     mine = mine.where(mine.notna(), None)
     return [
         (when.to_pydatetime().replace(tzinfo=None), *map(int, row[:5]), *row[5:7])
@@ -100,7 +100,7 @@ def test_a_frame_has_the_promised_shape(light: Settings) -> None:
     assert list(frame.index.get_level_values("symbol").unique()) == SYMBOLS
     kinds = {name: str(kind) for name, kind in frame.dtypes.items()}
     assert kinds == {
-        **{name: "int64" for name in ("open", "high", "low", "close", "volume")},
+        **dict.fromkeys(("open", "high", "low", "close", "volume"), "int64"),
         "turnover": "float64", "vwap": "float64", "status": "category", "proven": "bool",
     }  # fmt: skip
     assert all(str(kind) != "object" for kind in frame.reset_index().dtypes)
@@ -336,7 +336,9 @@ def test_connectorx_gives_the_same_frame_bit_for_bit(
         filled(account, sim)
         fast: list[bool] = []
         by_connectorx = __import__("minute_candles.storage.minute_columns", fromlist=["_"])._by_connectorx
-        monkeypatch.setattr("minute_candles.storage.minute_columns._by_connectorx", lambda *a: (fast.append(True), by_connectorx(*a))[1])
+        monkeypatch.setattr(
+            "minute_candles.storage.minute_columns._by_connectorx", lambda *a: (fast.append(True), by_connectorx(*a))[1]
+        )
         with_it = {interval: read(settings_of(account, tmp_path), interval=interval) for interval in SHOWN}
         assert len(fast) == len(SHOWN) * len(SYMBOLS)
         monkeypatch.setattr("minute_candles.storage.minute_columns.Minutes._can_be_fast", lambda _: False)

@@ -1,4 +1,4 @@
-"""The client: what it sends, what it makes of every answer of kis_api.md §3, and what it never says."""
+"""The client: what it sends, what it makes of every answer of kis_http.md §3, and what it never says."""
 
 import contextlib
 import logging
@@ -311,7 +311,7 @@ class TestToken:
 
 
 class TestUnquoted:
-    """`{rt_cd:"1","msg1":"…","msg_cd":"EGW00201"}` (kis_api.md §3)."""
+    """`{rt_cd:"1","msg1":"…","msg_cd":"EGW00201"}` (kis_http.md §3)."""
 
     def said(self, code: bytes, status: str = "500 Internal Server Error") -> bytes:
         return said(b'{rt_cd:"1","msg1":"...","msg_cd":"' + code + b'"}', status)
@@ -349,7 +349,7 @@ class TestLimit:
 
     def test_answer_is_no_failure_however_often_it_comes(self, sim, client, caplog):
         sim.add_fault("egw00201", times=40, path="past")
-        with caplog.at_level(logging.WARNING, "minute_data"):
+        with caplog.at_level(logging.WARNING, "minute_candles"):
             assert client.past_minutes("005930", LAST)
         assert caplog.records == []
 
@@ -480,7 +480,7 @@ class TestPassingFault:
 
     def test_is_told_in_the_log_once_it_lasts(self, sim, client, caplog):
         sim.add_fault("egw00316", times=5, path="past")
-        with caplog.at_level(logging.WARNING, "minute_data"):
+        with caplog.at_level(logging.WARNING, "minute_candles"):
             client.past_minutes("005930", LAST)
         assert len(caplog.records) == 1
 

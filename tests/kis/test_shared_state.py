@@ -119,7 +119,7 @@ def test_a_stamp_far_in_the_future_is_ignored(tmp_path, redis_server):
 
 
 def test_without_redis_each_host_has_its_part_of_the_rate(tmp_path, redis_server, caplog):
-    caplog.set_level(logging.INFO, "minute_data")
+    caplog.set_level(logging.INFO, "minute_candles")
     one, two = host(tmp_path / "a", redis_server), host(tmp_path / "b", redis_server)
     together(one, two, until=time.monotonic() + 1)
     redis_server.kill()

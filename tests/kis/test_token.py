@@ -92,7 +92,7 @@ class TestReuse:
         (tmp_path / "BE").mkdir()
         cache = TokenCache(settings_for("http://127.0.0.1:9", tmp_path / "BE"), clock)
         (tmp_path / "BE" / "kis_rest_token.json").write_text(older("eyJ.t", AFTER_CLOSE + timedelta(hours=5)))
-        with caplog.at_level(logging.INFO, "minute_data"):
+        with caplog.at_level(logging.INFO, "minute_candles"):
             cache.get()
         assert "✅ BE 폴더에서 기존 토큰 로드: 만료시간 2026-11-20 23:00:00" in caplog.messages
 
@@ -347,14 +347,14 @@ class TestBadFile:
 
         monkeypatch.setattr(files, "atomic_write", full_disk)
         cache = make()
-        with caplog.at_level(logging.WARNING, "minute_data"):
+        with caplog.at_level(logging.WARNING, "minute_candles"):
             assert cache.get() == cache.get()
         assert sim.calls("token") == 1 and len(caplog.records) == 1
 
     def test_that_is_a_folder_costs_a_warning(self, sim, make, file, caplog):
         file.mkdir()
         cache = make()
-        with caplog.at_level(logging.WARNING, "minute_data"):
+        with caplog.at_level(logging.WARNING, "minute_candles"):
             assert cache.get() == cache.get()
         assert sim.calls("token") == 1 and caplog.records
 

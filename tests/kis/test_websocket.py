@@ -335,7 +335,7 @@ def test_kis_away_is_waited_for(here: Here) -> None:
 
 
 def test_a_fault_of_who_hears_ends_no_thread(here: Here, caplog: pytest.LogCaptureFixture) -> None:
-    logging.getLogger("minute_data").propagate = True
+    logging.getLogger("minute_candles").propagate = True
 
     def stumble(records: list[list[str]]) -> None:
         is_first = not here.records

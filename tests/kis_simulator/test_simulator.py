@@ -1,4 +1,4 @@
-"""The simulator tells the truth about KIS: traps of kis_api.md, limit, token, each fault, over a socket."""
+"""The simulator tells the truth about KIS: traps of kis_http.md, limit, token, each fault, over a socket."""
 
 import socket
 import subprocess
@@ -83,7 +83,7 @@ class Caller:
         return self.get("chk-holiday", "CTCA0903R", **params)
 
     def whole_day(self, symbol: str, day: date, hour: str = "153900") -> list[dict[str, str]]:
-        """Every row of one day from the past TR, newest first, paged as kis_api.md §6 says."""
+        """Every row of one day from the past TR, newest first, paged as kis_http.md §6 says."""
         rows: list[dict[str, str]] = []
         while True:
             page = rows_of(self.past(symbol, day, hour))
@@ -216,7 +216,7 @@ def test_a_past_csat_day_may_be_labelled_a_minute_early(make) -> None:
 
 
 def test_labels_a_minute_early_leave_the_after_market_where_it_is(make) -> None:
-    """Else its first row, 16:40, would say 16:39 and fall into the session (kis_api.md §6)."""
+    """Else its first row, 16:40, would say 16:39 and fall into the session (kis_http.md §6)."""
     symbol = "100132"  # trades in that very minute
     caller = make(oddities={(symbol, THURSDAY): "shifted"})
     labels = hours(caller.whole_day(symbol, THURSDAY, "235959"))
@@ -484,7 +484,7 @@ def test_a_call_without_its_parameters_or_with_odd_ones_is_refused(evening: Call
 
 
 def test_what_real_clients_send_is_taken(evening: Caller) -> None:
-    """Parameter names in any case, no custtype, more parameters than asked for, two slashes (kis_api.md §5)."""
+    """Parameter names in any case, no custtype, more parameters than asked for, two slashes (kis_http.md §5)."""
     del evening.headers["custtype"]
     evening.past("005930", FRIDAY)  # and the token
     params = {

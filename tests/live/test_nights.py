@@ -334,7 +334,7 @@ def test_check_of_the_running_day_says_who_lacks_what_and_why(make: Make, capsys
 def test_the_last_minute_before_the_pause_is_nobodys_fault_until_the_auction(
     make: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """15:19 shows when the auction has traded (kis_api.md §5): neither missing nor quiet, and no trouble, before."""
+    """15:19 shows when the auction has traded (kis_http.md §5): neither missing nor quiet, and no trouble, before."""
     day = make(at(15, 0), ("005930",), kis={"traps": AS_KIS})
     told: dict[str, tuple[int, str, bool]] = {}
 

@@ -377,7 +377,9 @@ def test_a_past_tr_that_is_not_ready_does_not_erase_the_day(make: Make):
             "over midnight": (at(14, 0, 30), at(7, 0, day=date(2026, 11, 21))),
             "into the next session": (at(14, 0, 30, day=CSAT), at(11, 0)),
         },
-        "for hours", "over the close", "over midnight",
+        "for hours",
+        "over the close",
+        "over midnight",
     ),
 )
 def test_a_laptop_that_slept_heals_what_it_missed(make: Make, slept_at: datetime, woke_at: datetime):

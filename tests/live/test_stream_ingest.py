@@ -180,7 +180,7 @@ def test_a_streamed_symbol_is_due_every_25_minutes_each_in_its_own_turn() -> Non
 
 
 def test_what_differs_is_told_once_and_the_symbol_is_the_rounds_from_then_on(caplog: pytest.LogCaptureFixture) -> None:
-    logging.getLogger("minute_data").propagate = True
+    logging.getLogger("minute_candles").propagate = True
     comparison = Comparison(["005930"])
     comparison.say(proven(0))
     comparison.visited("005930", at(10, 1, 5), [proven(0).candle, proven(0, 5)[1]._replace(turnover=None)])

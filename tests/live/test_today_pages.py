@@ -250,7 +250,7 @@ def test_an_unproven_minute_corrects_an_unproven_one():
 
 
 def test_at_the_open_the_newer_one_counts():
-    """The backend writes the running minute (kis_api.md §12); the minute at the open can never be proven."""
+    """The backend writes the running minute (kis_http.md §12); the minute at the open can never be proven."""
     stored = stored_day([candle(9, 0, volume=1)], now(9, 1))
     assert merge(stored, [candle(9, 0, proven=False)], now(9, 1))[1][0].volume == 10
 

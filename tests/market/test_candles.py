@@ -408,7 +408,7 @@ class TestProperties:
         behind = raws[at + 1]
         left = prove(session_rows(raws[:at] + raws[at + 1 :], session()), session())
         high, volume = int(behind["stck_hgpr"]), int(behind["cntg_vol"])
-        bound = high * volume + (volume - 1 if high < 5_000 else 0)  # its half tick may be cut (kis_api.md §6)
+        bound = high * volume + (volume - 1 if high < 5_000 else 0)  # its half tick may be cut (kis_http.md §6)
         if int(behind["acml_tr_pbmn"]) - int(raws[at - 1]["acml_tr_pbmn"]) > bound:
             assert label(behind) in left.doubts
 
@@ -431,7 +431,7 @@ def resampled(minutes: list[Candle], interval: int) -> list[tuple[object, ...]]:
     import pandas as pd
 
     frame = pd.DataFrame([candle[:6] for candle in minutes], columns=["t", "open", "high", "low", "close", "volume"])
-    frame = frame.astype({name: "int64" for name in frame.columns[1:]}).set_index("t")
+    frame = frame.astype(dict.fromkeys(frame.columns[1:], "int64")).set_index("t")
     how = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
     groups = frame.groupby(frame.index.floor(f"{interval}min"), sort=True).agg(how)
     assert all(str(kind) == "int64" for kind in groups.dtypes)

@@ -55,7 +55,7 @@ def check(kis: Kis, clock: FakeClock, folder: Path) -> HolidayCheck:
 def test_where_both_agree_nothing_changes(clock: FakeClock, tmp_path: Path, caplog: pytest.LogCaptureFixture):
     holidays = check(Kis(d20261225="N", d20261231="N", d20270101="N"), clock, tmp_path)
     before = holidays.calendar
-    with caplog.at_level(logging.INFO, "minute_data"):
+    with caplog.at_level(logging.INFO, "minute_candles"):
         holidays.refresh()
     assert holidays.calendar is before
     assert not caplog.records
@@ -65,7 +65,7 @@ def test_a_day_that_kis_closes_and_one_that_it_opens(
     clock: FakeClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     holidays = check(Kis(d20261123="N", d20261121="Y"), clock, tmp_path)
-    with caplog.at_level(logging.WARNING, "minute_data"):
+    with caplog.at_level(logging.WARNING, "minute_candles"):
         holidays.refresh()
     assert holidays.calendar.trading_days(FRIDAY, MONDAY) == [FRIDAY, SATURDAY]
     assert "⚠️ 2026-11-23: 내장 달력과 달리 KIS는 휴장이라고 합니다. KIS를 따릅니다." in caplog.messages
@@ -77,7 +77,7 @@ def test_it_is_asked_once_a_day_and_a_disagreement_told_once(
 ):
     kis = Kis(d20261127="N")
     holidays = check(kis, clock, tmp_path)
-    with caplog.at_level(logging.WARNING, "minute_data"):
+    with caplog.at_level(logging.WARNING, "minute_candles"):
         for _ in range(3):
             for _ in range(5):
                 holidays.refresh()

@@ -216,7 +216,7 @@ class TestOutage:
 
     @pytest.fixture
     def lines(self, caplog):
-        caplog.set_level(logging.INFO, "minute_data")
+        caplog.set_level(logging.INFO, "minute_candles")
 
         def lines() -> list[str]:
             return [record.getMessage() for record in caplog.records if "Redis" in record.getMessage()]

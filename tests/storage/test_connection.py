@@ -121,7 +121,7 @@ def test_without_the_c_extension_the_reason_is_told(
 def test_the_server_restarts_in_the_middle_of_a_transaction(
     own_server: Server, store: Store, statement: str, crash: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "minute_data")
+    caplog.set_level(logging.INFO, "minute_candles")
     put(store, seed=1)
     during(store, statement, lambda: own_server.restart(crash=crash))
     assert put(store, seed=2) == (381, 77, 27)

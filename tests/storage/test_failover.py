@@ -52,7 +52,7 @@ def links(caplog: pytest.LogCaptureFixture) -> list[str]:
 def test_the_address_leads_to_the_new_primary_and_the_old_one_stays_up_read_only(
     server: Server, second: Server, user: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "minute_data")
+    caplog.set_level(logging.INFO, "minute_candles")
     second.run(f"CREATE DATABASE {user.name}")
     second.run(f"CREATE USER {user.user}@'%' IDENTIFIED BY 'secret'")
     second.run(f"GRANT ALL ON {user.name}.* TO {user.user}@'%'")
@@ -72,7 +72,7 @@ def test_the_address_leads_to_the_new_primary_and_the_old_one_stays_up_read_only
 def test_a_server_that_stays_read_only_is_told_once_and_reading_from_it_heals_nothing(
     server: Server, user: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "minute_data")
+    caplog.set_level(logging.INFO, "minute_candles")
     store = opened(user, patience=0.3)
     put(store)
     server.run("SET GLOBAL read_only = 1")

@@ -201,10 +201,14 @@ def test_columns_that_we_do_not_know_are_left_alone(server: Server, database: Da
     server.run(HIBERNATE_DDL, database=database.name)
     server.run(f"ALTER TABLE stock_minute_prices ADD COLUMN {column}", database=database.name)
     insert(server, database, "2025-08-26 09:00:00", columns="created_at")
-    server.run(f"UPDATE stock_minute_prices SET {column.split()[0]} = 'theirs', tick_count = 7", database=database.name)
+    server.run(
+        f"UPDATE stock_minute_prices SET {column.split(maxsplit=1)[0]} = 'theirs', tick_count = 7",
+        database=database.name,
+    )
     store_a_day_twice(prepared(database)[0])
     found = server.run(
-        f"SELECT {column.split()[0]}, tick_count FROM stock_minute_prices WHERE id = 1", database=database.name
+        f"SELECT {column.split(maxsplit=1)[0]}, tick_count FROM stock_minute_prices WHERE id = 1",
+        database=database.name,
     )
     assert found == [("theirs", 7)]
 

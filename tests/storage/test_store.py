@@ -292,7 +292,7 @@ def test_many_threads_share_one_store(any_store: Store) -> None:
 
 
 def test_the_log_tells_of_connecting_and_closing_once(any_database: Database, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "minute_data")
+    caplog.set_level(logging.INFO, "minute_candles")
     store = open_store(any_database, Clock())
     store.close()
     store.close()

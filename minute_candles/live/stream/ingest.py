@@ -42,7 +42,7 @@ _WAITING = 400
 _LAST_WORDS = 1.5
 """Seconds each thread has to end; a stop request leaves four for everything (minute_candles/console/background.py)."""
 _KEY = "스트림"
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 Hear = Callable[[RunningMinute], None]
 """Must neither raise nor wait: trades stand behind it."""
@@ -63,7 +63,7 @@ class Stream:
         if self._run and self._run.session.day == session.day:
             return
         self.end()
-        if not self._most or session.csat:  # on a CSAT day KIS labels its minutes differently (kis_api.md §6)
+        if not self._most or session.csat:  # on a CSAT day KIS labels its minutes differently (kis_http.md §6)
             return
         symbols = self._updater.most_active(session.day, self._most)
         try:

@@ -16,7 +16,7 @@ EVERY = 25
 """Minutes between two visits of a symbol that the stream keeps current."""
 _KEPT = timedelta(minutes=40)
 _MINUTE = timedelta(minutes=1)
-_log = logging.getLogger("minute_data")
+_log = logging.getLogger(__name__)
 
 
 class Comparison:
