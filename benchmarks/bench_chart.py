@@ -30,7 +30,7 @@ URL = f"http://127.0.0.1:{PORT}/"
 _AT_A_MOMENT = f"""\
 import sys
 from datetime import datetime
-from base.clock import Clock
+from minute_candles.core.clock import Clock
 import live_chart
 sys.exit(live_chart.main(["--port={PORT}"], Clock(at=datetime.fromisoformat("{EVENING.isoformat()}"))))
 """

@@ -49,7 +49,7 @@ import json, os, re, sys, time
 from datetime import datetime
 from urllib.parse import urlsplit
 if {slow}: sys.modules["connectorx"] = None
-from base.clock import Clock
+from minute_candles.core.clock import Clock
 clock = Clock(at=datetime.fromisoformat({now!r}))
 began, took = time.perf_counter(), None
 {way}

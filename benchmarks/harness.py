@@ -47,7 +47,7 @@ _AT_A_MOMENT = f"""\
 import sys
 from datetime import datetime
 from pathlib import Path
-from base.clock import Clock
+from minute_candles.core.clock import Clock
 import fetch_minute_data
 
 code = fetch_minute_data.main(clock=Clock(at=datetime.fromisoformat("{EVENING.isoformat()}")))

@@ -42,8 +42,8 @@ _SHIFT = EVENING - datetime.now(KST)
 _AT_A_MOMENT = (
     "import os, sys\n"
     "from datetime import datetime, timedelta\n"
-    "from base.clock import Clock\n"
-    "from base.kst import KST\n"
+    "from minute_candles.core.clock import Clock\n"
+    "from minute_candles.core.kst import KST\n"
     "import fetch_minute_data\n"
     "shift = timedelta(seconds=float(os.environ.pop('TEST_SHIFT')))\n"
     "sys.exit(fetch_minute_data.main(clock=Clock(at=datetime.now(KST) + shift)))\n"

@@ -52,8 +52,8 @@ SECRETS = {
 _LAUNCH = """\
 import os, sys, time
 from datetime import datetime
-from base.clock import Clock
-from base.kst import KST
+from minute_candles.core.clock import Clock
+from minute_candles.core.kst import KST
 
 at, since, pace = map(float, os.environ.pop("TEST_MOMENT").split())
 jump_after, jump_by = map(float, os.environ.pop("TEST_JUMP", "1e9 0").split())

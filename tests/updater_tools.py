@@ -53,8 +53,8 @@ LOG = logging.getLogger("minute_candles")
 AT_A_MOMENT = (
     "import os, sys\n"
     "from datetime import datetime, timedelta\n"
-    "from base.clock import Clock\n"
-    "from base.kst import KST\n"
+    "from minute_candles.core.clock import Clock\n"
+    "from minute_candles.core.kst import KST\n"
     "import realtime_updater\n"
     "shift = timedelta(seconds=float(os.environ.pop('TEST_SHIFT')))\n"
     "sys.exit(realtime_updater.main(clock=Clock(at=datetime.now(KST) + shift)))\n"

@@ -484,7 +484,7 @@ def test_a_killed_export_leaves_whole_files_only(light: Database, export: Export
 _HOLDING = """\
 import sys
 from pathlib import Path
-from store.workshop import workshop
+from minute_candles.export.staging import workshop
 with workshop(Path(sys.argv[1])):
     print("ready", flush=True)
     sys.stdin.read()

@@ -398,7 +398,7 @@ def test_db_without_pandas(tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules.update(dict.fromkeys(['pandas', 'numpy', 'pyarrow', 'connectorx']))\n"
         "import db\n"
-        "from base.errors import ConfigError\n"
+        "from minute_candles.core.errors import ConfigError\n"
         "try: db.read_candles('005930')\n"
         "except ConfigError as error: print(error)"
     )

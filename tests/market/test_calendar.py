@@ -177,6 +177,6 @@ def test_a_session_lies_within_its_day(day):
 
 
 def test_importing_loads_no_holidays():
-    code = "import market.hours, sys; print('holidays' in sys.modules)"
+    code = "import minute_candles.market.calendar, sys; print('holidays' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert out.stdout == "False\n"

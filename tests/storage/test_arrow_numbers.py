@@ -44,7 +44,7 @@ def test_codes_are_text():
 
 def test_pandas_stays_out():
     code = (
-        "import sys, numpy as np, pyarrow as pa\nfrom store.arrow_numbers import *\n"
+        "import sys, numpy as np, pyarrow as pa\nfrom minute_candles.storage.arrow_numbers import *\n"
         "made = array_of(np.arange(9), pa.int64(), np.arange(9) > 3)\n"
         "table = pa.Table.from_arrays([codes_of(np.zeros(9), ['a']), made], names=['a', 'b'])\n"
         "numbers_of(table['b'])\nassert 'pandas' not in sys.modules"
