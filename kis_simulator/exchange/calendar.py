@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import holidays
 
-CSAT_DAYS = (date(2024, 11, 14), date(2025, 11, 13), date(2026, 11, 19))
+CSAT_DAYS = (date(2024, 11, 14), date(2025, 11, 13), date(2026, 11, 19), date(2027, 11, 18))
 AFTER_MARKET_SINCE = date(2026, 9, 14)
 AFTER_MARKET_END = 20 * 60
 AUCTION_MINUTES = 10

@@ -12,7 +12,7 @@ from functools import cache
 
 from minute_candles.core.kst import KST
 
-CSAT_DAYS = frozenset({date(2024, 11, 14), date(2025, 11, 13), date(2026, 11, 19)})
+CSAT_DAYS = frozenset({date(2024, 11, 14), date(2025, 11, 13), date(2026, 11, 19), date(2027, 11, 18)})
 LATE_PRINTS = timedelta(minutes=10)
 """A closing auction may print minutes after the close (15:32 on 2026-08-13, kis_http.md §6)."""
 

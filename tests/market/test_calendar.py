@@ -100,7 +100,7 @@ def test_the_first_trading_day_moves_with_what_is_told():
 
 
 def test_a_csat_day_of_an_unlisted_year_can_be_told():
-    day = date(2027, 11, 18)
+    day = date(2028, 11, 16)
     assert hours(day) == (time(9), time(15, 30))
     assert hours(day, TradingCalendar(csat_days=[day])) == (time(10), time(16, 30))
 
@@ -114,10 +114,10 @@ def test_a_postponed_csat_day_replaces_the_listed_one_of_its_year_only():
 
 def test_years_whose_csat_day_is_unknown():
     assert CALENDAR.unlisted_csat_years(date(2026, 11, 1), date(2026, 11, 30)) == []
-    assert CALENDAR.unlisted_csat_years(date(2027, 10, 1), date(2027, 11, 9)) == []
-    assert CALENDAR.unlisted_csat_years(date(2026, 10, 1), date(2027, 11, 10)) == [2027]
+    assert CALENDAR.unlisted_csat_years(date(2028, 10, 1), date(2028, 11, 9)) == []
+    assert CALENDAR.unlisted_csat_years(date(2027, 10, 1), date(2028, 11, 10)) == [2028]
     assert (
-        TradingCalendar(csat_days=[date(2027, 11, 18)]).unlisted_csat_years(date(2027, 1, 1), date(2027, 12, 1)) == []
+        TradingCalendar(csat_days=[date(2028, 11, 16)]).unlisted_csat_years(date(2028, 1, 1), date(2028, 12, 1)) == []
     )
 
 
