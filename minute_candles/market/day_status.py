@@ -18,7 +18,6 @@ class DayStatus(StrEnum):
     """A closed trading day without a coverage row; never stored."""
 
 
-
 class Reason(StrEnum):
     """Why a symbol-day has its status, as stored in `stock_minute_coverage.reasons` (comma-separated, ASCII).
 
