@@ -22,10 +22,10 @@ unexport PYTHONDONTWRITEBYTECODE # thousands of starts, each of them would compi
 help:
 	@echo "make demo   키도 DB도 없이 먼저 보기"
 	@echo "make chart  움직이는 차트를 브라우저에서 보기 (키도 DB도 없이; 내 DB는 make chart ARGS=--port=8765)"
-	@echo "make test   테스트, 5~8분 (가상환경, 개발 패키지, 서버까지 스스로 준비)"
+	@echo "make test   테스트, 3분쯤 (가상환경, 개발 패키지, 서버까지 스스로 준비)"
 	@echo "make test-all  make test 와 오래 걸리는 테스트, 다른 사람들의 클라이언트까지 전부"
 	@echo "make test-clients  다른 사람들의 KIS 클라이언트를 시뮬레이터에 물려 봅니다"
-	@echo "make lint   ruff, mypy --strict"
+	@echo "make lint   ruff, mypy --strict, import-linter, tsc"
 	@echo "make soak   오래 달리기 테스트 (30분쯤, 결과는 tests/SOAK.md)"
 	@echo "make bench  속도 측정"
 	@echo "make clean  가상환경과 캐시 지우기 (.env, 토큰, 로그, DB는 그대로)"
@@ -43,24 +43,22 @@ screenshot: $(VENV)/.dev
 	@PYTHONPATH=tests:. $(BIN)/python tests/chart_screenshot.py
 	@PYTHONPATH=tests:. $(BIN)/python tests/alerts_screenshot.py
 
-# 여럿이 나눠 돌립니다. 다른 테스트와 함께 돌다 실패한 것은 한 번 더, 혼자서 돌려 봅니다: 시간을 재는 테스트가 있기 때문입니다.
-define pytest
-	@$(BIN)/python -m pytest -q -n $(or $(2),$(WORKERS)) --dist worksteal -m "$(1)" $(ARGS) || { \
-		code=$$?; [ $$code = 1 ] || exit $$code; \
-		case " $(ARGS)" in *" -x"*|*" --exitfirst"*|*" --maxfail"*) exit 1;; esac; \
-		echo "🔁 실패한 테스트만 하나씩 다시 돌립니다" >&2; \
-		$(BIN)/python -m pytest -q -m "$(1)" --last-failed --last-failed-no-failures none $(ARGS); }
-endef
+# 여럿이 나눠 돌립니다. 실패한 것은 실패입니다: 다시 돌리지 않습니다.
+PYTEST = $(BIN)/python -m pytest -q --dist worksteal
 
-test: $(VENV)/.dev
+.PHONY: services
+services: $(VENV)/.dev
 	@sh .ci/mariadb
 	@sh .ci/redis
 	@sh .ci/browser
 	@sh .ci/npm $(BIN)/python
-	$(call pytest,not (slow or load or soak))
 
-test-all: test test-clients
-	$(call pytest,(slow or load) and not soak,$(SLOW_WORKERS))
+test: services
+	@$(PYTEST) -n $(WORKERS) -m "not (slow or load or soak)" $(ARGS)
+
+test-all: services test-clients
+	@$(PYTEST) -n $(SLOW_WORKERS) -m "not soak" --cov --cov-report= $(ARGS)
+	@$(BIN)/python -m coverage report --skip-covered --skip-empty --fail-under=92 | tail -n 40
 
 test-clients: $(CLIENTS)/.ready
 	@cd tests/clients && $(CURDIR)/$(CLIENTS)/$(notdir $(BIN))/python -m pytest -q -c pytest.ini --rootdir . --confcutdir . $(ARGS)
@@ -68,6 +66,7 @@ test-clients: $(CLIENTS)/.ready
 lint: $(VENV)/.dev
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m ruff format --check --quiet .
+	@$(BIN)/python .ci/no-prose.py
 	@$(BIN)/python -m mypy --strict *.py $(PACKAGES)
 	@$(BIN)/lint-imports --no-cache >$(VENV)/floors 2>&1 || { cat $(VENV)/floors; exit 1; }
 

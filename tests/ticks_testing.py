@@ -23,7 +23,9 @@ class Trade(NamedTuple):
 
 
 def captured(start: str) -> list[str]:
-    """The lines of the recording that begin so."""
+    """Return the lines of the recording that begin so; none where the captured frames are not at hand."""
+    if not FRAMES.exists():
+        return []
     lines = FRAMES.read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line.startswith(start)]
 
