@@ -1,8 +1,9 @@
 """The chart's server as it is, on a free port, over a table filled by the store; and a browser to look at it."""
 
+import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import date, datetime
 from typing import Any
 
@@ -77,3 +78,37 @@ def serving(
             clock.stop.set()
             thread.join(10)
     assert not thread.is_alive()
+
+
+class Tunnel:
+    """A TCP proxy in front of a server; `freeze` lets the open WebSockets look open and carry nothing any more."""
+
+    def __init__(self, port: int) -> None:
+        self._port, self._frozen = port, set[socket.socket]()
+        self._streams: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def freeze(self) -> None:
+        self._frozen.update(self._streams)
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client = self._listener.accept()[0]
+                server = socket.create_connection(("127.0.0.1", self._port))
+                for one, other in ((client, server), (server, client)):
+                    threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+
+    def _pump(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                if data.startswith(b"GET /ws"):
+                    self._streams += [source, target]
+                if source not in self._frozen:
+                    target.sendall(data)
+            target.shutdown(socket.SHUT_RDWR)

@@ -55,12 +55,14 @@ def range_of(query: Mapping[str, str]) -> tuple[date, date]:
     return first, last
 
 
-def pairs_of(text: object, names: Mapping[str, str]) -> frozenset[Pair]:
-    """`{"subscribe": [["005930", 1], …]}`."""
+def pairs_of(text: object, names: Mapping[str, str]) -> frozenset[Pair] | None:
+    """Return what `{"subscribe": [["005930", 1], …]}` asks for; None for a heartbeat, `{"beat": true}`."""
     try:
         message = json.loads(text) if isinstance(text, str) else None
     except (ValueError, RecursionError):
         message = None
+    if message == {"beat": True}:
+        return None
     listed = message.get("subscribe") if isinstance(message, dict) else None
     if not isinstance(listed, list):
         raise ConfigError('{"subscribe": [["005930", 1], …]} 꼴이어야 합니다.')

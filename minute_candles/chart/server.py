@@ -92,6 +92,10 @@ class Page:
         status, healthy = self._health()
         return JSONResponse(status, 200 if healthy else 503)
 
+    def state(self, request: Request) -> Response:
+        """Answer what `/health` says, always with 200: a page that asks has its answer."""
+        return JSONResponse(self._health()[0])
+
     async def live(self, socket: WebSocket) -> None:
         """Two halves, reading and telling; whichever ends first ends the other."""
         client = self._hub.enter()
@@ -113,10 +117,19 @@ class Page:
                 message = await socket.receive()
                 if message["type"] != "websocket.receive":
                     return
-                try:
-                    self._hub.subscribe(client, pairs_of(message.get("text"), self._hub.names))
-                except ConfigError as error:
-                    client.offer("error", "", json.dumps({"type": "error", "message": str(error)}, ensure_ascii=False))
+                self._take(client, message.get("text"))
+
+    def _take(self, client: Client, text: object) -> None:
+        """Answer a heartbeat, take over a list of what is wanted, or say in a line what is wrong with it."""
+        try:
+            pairs = pairs_of(text, self._hub.names)
+        except ConfigError as error:
+            client.offer("error", "", json.dumps({"type": "error", "message": str(error)}, ensure_ascii=False))
+            return
+        if pairs is None:
+            client.offer("beat", "", '{"type":"beat"}')
+        else:
+            self._hub.subscribe(client, pairs)
 
     def _file(self, request: Request, name: str) -> Response:
         file = self._files.get(name)
@@ -156,6 +169,7 @@ def application(page: Page, hub: Hub, password: str) -> ASGIApp:
         Route("/api/patterns", page.patterns),
         Route("/api/alerts", page.alerts),
         Route("/api/days", page.days),
+        Route("/api/state", page.state),
         Route("/health", page.health),
         WebSocketRoute("/ws", page.live),
     ]

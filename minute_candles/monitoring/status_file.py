@@ -24,6 +24,9 @@ STATES = {
 TOLERATED = timedelta(minutes=3)
 """A trouble younger than this is still being healed by the next rounds."""
 
+SKEW = timedelta(seconds=5)
+"""Two hosts' clocks may differ by so much."""
+
 
 def write(folder: Path, state: str, now: datetime, expect_by: datetime, **more: Any) -> None:
     """Replace the status; `expect_by` is when the next one is due at the latest. Raises `OSError`."""
@@ -72,7 +75,7 @@ def told(
     """
     if status is None:
         return "❌ 실시간 업데이터의 상태 파일이 없습니다. python realtime_updater.py 로 시작하세요.", False
-    late = now - _time(status["expect_by"])
+    late = max(timedelta(0), now - _time(status["expect_by"]) - SKEW)
     lasting = {
         key: text for key, (since, text) in dict(status.get("troubles", {})).items() if now - _time(since) >= TOLERATED
     }

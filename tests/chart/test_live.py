@@ -106,6 +106,12 @@ def test_a_bad_message_is_answered_and_the_line_stays_open(server, text):
         assert hear(socket)["type"] == "candle"
 
 
+def test_a_heartbeat_is_answered(server):
+    with connect(server.ws) as socket:
+        socket.send('{"beat": true}')
+        assert hear(socket) == {"type": "beat"}
+
+
 def test_too_long_a_message_ends_the_line(server):
     with connect(server.ws) as socket:
         socket.send("x" * 20_000)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 from chart_browser import browser, drawn, errors, wait
-from chart_testing import FRIDAY, MONDAY, put, serving
+from chart_testing import FRIDAY, MONDAY, Tunnel, put, serving
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -242,3 +242,60 @@ def test_keys_are_not_the_charts_behind_a_dialog_or_in_half_a_syllable(chromium,
         assert "symbol=005930&interval=1" in chromium.current_url
         assert chromium.find_element(By.ID, "search").get_property("value") == "sk"
         assert "SK하이닉스 000660" in chromium.execute_script("return document.getElementById('spoken').textContent")
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "trades"),
+    [("2026-11-02", "2026-11-03", True), ("2026-11-21", "2026-11-22", False), ("2026-11-24", "2026-11-24", False)],
+)
+def test_a_range_without_candles_names_the_command_that_fills_it(chromium, opened, first, last, trades):
+    with opened() as server:
+        chromium.get(f"{server.url}?symbol=005930&interval=1&from={first}&to={last}")
+        wait(chromium, f"{EMPTY}.textContent.includes('이 구간에 저장된 캔들이 없습니다')")
+        command = f"python fetch_minute_data.py --symbols 005930 --from {first} --to {last}"
+        assert chromium.find_element(By.CSS_SELECTOR, "#empty code").text == (command if trades else "")
+        chromium.execute_script("performance.clearResourceTimings()")
+        time.sleep(5.5)  # the list is polled once
+        asked = chromium.execute_script("return performance.getEntriesByType('resource').map((one) => one.name)")
+        assert not [address for address in asked if "candles" in address], "an empty answer is an answer"
+        chromium.find_element(By.CSS_SELECTOR, '[data-symbol="000660"]').click()
+        ready(chromium, "000660 1")
+        assert "Assertion" not in chromium.find_element(By.TAG_NAME, "body").text
+        chromium.find_element(By.ID, "empty-latest").click()
+        wait(chromium, f"{NUMBERS} && {EMPTY}.hidden && !location.search.includes('from=')")
+        assert errors(chromium) == []
+
+
+def test_a_websocket_that_only_looks_open_is_opened_anew_where_the_list_knows_more(chromium, opened, store):
+    with opened() as server, closing(Tunnel(int(server.url.split(":")[2][:-1]))) as tunnel:
+        chromium.get(f"{tunnel.url}?symbol=005930&interval=15")
+        ready(chromium, "005930 15")
+        wait(chromium, "document.getElementById('state').dataset.state === 'live'")
+        time.sleep(5.5)  # the list was polled
+        tunnel.freeze()
+        put(store, "005930", TODAY[:91])
+        close = TODAY[90].close
+        wait(chromium, f"import('/static/state.js').then(({{ state }}) => "
+             f"[...state.candles.values()].some((one) => one.close === {close}))", 12)  # fmt: skip
+        running = TODAY[0]._replace(timestamp=datetime(2026, 11, 23, 10, 32), close=65_432, vwap=None)
+        wait(chromium, "document.getElementById('state').dataset.state === 'live'", 12)
+        time.sleep(1.2)  # the hub has looked
+        server.hub.run_minute("005930", running)
+        wait(chromium, "document.getElementById('price').textContent === '65,432'", 5)
+
+
+def test_a_websocket_without_a_heartbeat_is_opened_anew(chromium, opened):
+    with opened() as server, closing(Tunnel(int(server.url.split(":")[2][:-1]))) as tunnel:
+        chromium.get(f"{tunnel.url}?symbol=005930&interval=1")
+        ready(chromium, "005930 1")
+        chromium.execute_script("""
+            const { Live } = await import('/static/live.js');
+            window.ups = [];
+            window.live = new Live(() => {}, (up) => ups.push(up));
+        """)
+        wait(chromium, "ups.length === 1")
+        chromium.execute_script("live.received -= 15_000; live.beat()")
+        wait(chromium, "Date.now() - live.received < 5_000")  # the server's heartbeat
+        tunnel.freeze()
+        chromium.execute_script("live.received -= 30_000; live.beat()")
+        wait(chromium, "ups.join() === 'true,false,true'", 5)

@@ -8,12 +8,12 @@ import { seconds } from "./format.js";
 
 export class NoAnswer extends Error {}
 
-/** @param {string} path @param {Record<string, string | number>} [query] @param {number[]} [also] answers that are JSON, too @returns {Promise<any>} */
-async function get(path, query = {}, also = []) {
+/** @param {string} path @param {Record<string, string | number>} [query] @returns {Promise<any>} */
+async function get(path, query = {}) {
   const text = new URLSearchParams(Object.entries(query).map(([key, value]) => [key, String(value)]));
   const asked = { credentials: /** @type {RequestCredentials} */ ("same-origin"), signal: AbortSignal.timeout(30_000) };
   const answer = await fetch(`${path}?${text}`, asked).catch(() => { throw new NoAnswer("차트 서버가 답하지 않습니다."); });
-  if (!answer.ok && !also.includes(answer.status)) throw new Error((await answer.text()) || `HTTP ${answer.status}`);
+  if (!answer.ok) throw new Error((await answer.text()) || `HTTP ${answer.status}`);
   return answer.json();
 }
 
@@ -21,14 +21,15 @@ async function get(path, query = {}, also = []) {
 export const candleOf = (raw) => ({ ...raw, time: seconds(raw.time) });
 
 /** @returns {Promise<Row[]>} */
-export const symbols = () => get("/api/symbols");
+export const symbols = () => get("api/symbols");
 /** @param {string} symbol @param {string} first @param {string} last @returns {Promise<Day[]>} */
-export const days = (symbol, first, last) => get("/api/days", { symbol, from: first, to: last });
-export const health = () => get("/health", {}, [503]);
+export const days = (symbol, first, last) => get("api/days", { symbol, from: first, to: last });
+/** What the updater says of itself, healthy or not. */
+export const health = () => get("api/state");
 
 /** @param {string} symbol @param {number | "day"} interval @param {Record<string, string | number>} [more] @returns {Promise<Candle[]>} */
 export async function candles(symbol, interval, more = {}) {
-  const answer = await get("/api/candles", { symbol, interval, ...more });
+  const answer = await get("api/candles", { symbol, interval, ...more });
   return answer.candles.map(candleOf);
 }
 
@@ -36,8 +37,8 @@ export async function candles(symbol, interval, more = {}) {
 /** @typedef {{time: number, symbol: string, name: string, rule: string, interval: number, severity: string, text: string, value: number}} Alert */
 
 /** @param {string} symbol @param {number | "day"} interval @param {Record<string, string | number>} more @returns {Promise<Pattern[]>} */
-export const patterns = async (symbol, interval, more) => (await get("/api/patterns", { symbol, interval, ...more })).map(candleOf);
+export const patterns = async (symbol, interval, more) => (await get("api/patterns", { symbol, interval, ...more })).map(candleOf);
 /** Newest first. @param {string} first @param {string} last @returns {Promise<Alert[]>} */
-export const alerts = async (first, last) => (await get("/api/alerts", { from: first, to: last })).map(candleOf);
+export const alerts = async (first, last) => (await get("api/alerts", { from: first, to: last })).map(candleOf);
 /** @param {string} symbol @param {number | "day"} interval @param {string[]} names @param {Record<string, string | number>} more @returns {Promise<import("./served.js").Told>} */
-export const indicators = (symbol, interval, names, more) => get("/api/indicators", { symbol, interval, names: names.join(","), ...more });
+export const indicators = (symbol, interval, names, more) => get("api/indicators", { symbol, interval, names: names.join(","), ...more });

@@ -1,13 +1,15 @@
 /** The page: what is asked for, when it is drawn, and what every button and key does. */
 
 import * as api from "./api.js";
+import { showEmpty, showWhetherEmpty } from "./empty.js";
 import { dateOf } from "./format.js";
+import { Freshness } from "./freshness.js";
 import { tell as tellOf } from "./legend.js";
 import { List } from "./list.js";
 import { Live } from "./live.js";
 import { load, loadBefore } from "./load.js";
 import { Overlay } from "./overlay.js";
-import { daysOf, placesOf, rangeSeen } from "./range.js";
+import { daysOf, holds, placesOf, rangeSeen } from "./range.js";
 import { slots } from "./slots.js";
 import { $, INTERVALS, keepAddress, now, state } from "./state.js";
 import { savePicture, showTable, switchTheme, walk } from "./tools.js";
@@ -22,6 +24,8 @@ const view = new View($("chart"));
 const overlay = new Overlay(view, { complain: words.complain, go, tell: () => tell(state.hovered) });
 const list = new List((symbol) => choose(symbol));
 const live = new Live(hear, (up) => { state.up = up; words.tellState(view); if (up && (state.stale || (state.turn && state.drawn === state.turn))) refresh(); });
+
+const freshness = new Freshness(() => { live.lost(); refresh(); });
 
 const tell = (/** @type {number | null} */ time) => tellOf(view, time, (at) => overlay.said(at));
 const mark = () => words.mark(view, list);
@@ -56,7 +60,7 @@ async function fill() {
     state.failed = "";
     if (state.drawn !== turn) begin(turn);
     else if (!view.inPlace(redraw)) look();
-    words.tellEmpty(state.candles.size ? "" : "저장된 캔들이 아직 없습니다. fetch_minute_data.py 나 realtime_updater.py 가 채우면 바로 나타납니다.");
+    showWhetherEmpty();
   } catch (error) {
     if (turn === state.turn) fail(error);
     return;
@@ -85,7 +89,7 @@ function blank(why) {
   view.set([], state.interval === "day", state.days);
   tell(null);
   overlay.draw();
-  words.tellEmpty(why);
+  showEmpty(why);
 }
 
 /** The first time: looked at where it is wanted. @param {number} turn */
@@ -110,6 +114,7 @@ function settle(turn) {
 /** At the range, or at the newest: about seven pixels a candle. */
 function look() {
   const length = view.list.length;
+  if (!length) return;
   const [from, to] = state.range ? placesOf(state.range, view.list) : [length - view.fitting(), length + 4];
   view.chart.timeScale().setVisibleLogicalRange(state.range ? { from: from - 0.4, to: to + 0.4 } : { from, to });
 }
@@ -152,10 +157,10 @@ function keepSeen(places) {
 }
 
 let keeping = 0;
-/** Browsers refuse an address that changes with each pixel. @param {{from: number, to: number}} places */
+/** Browsers refuse an address that changes with each pixel. @param {{from: number, to: number} | null} places */
 function soonKeep(places) {
   clearTimeout(keeping);
-  keeping = setTimeout(keepSeen, 250, places);
+  if (places) keeping = setTimeout(keepSeen, 250, places);
 }
 
 function redraw() {
@@ -170,9 +175,10 @@ function hear(message) {
   if (message.type === "error") return words.complain(new Error(message.message));
   if (message.symbol !== state.symbol) return;
   if (message.type === "day") return refresh();
+  freshness.candle();
   if (message.interval !== state.interval) return;
   const candle = { ...api.candleOf(message), told: ++state.told };
-  if (state.range && dateOf(candle.time) > daysOf(state.range).to) return words.tellPrice(candle);
+  if (state.range && !holds(state.range, dateOf(candle.time))) return words.tellPrice(candle);
   const [drawn, first] = [state.drawn === state.turn, view.candles[0]?.time ?? 0];
   if (drawn && candle.time < first) return; // what lies between is not held
   const traded = state.candles.get(candle.time)?.volume !== candle.volume;
@@ -188,7 +194,7 @@ function add(candle, traded) {
   if (candle.time === view.list.at(-1)?.time) view.update(candle);
   else redraw();
   if (empty) look();
-  words.tellEmpty("");
+  showEmpty("");
   if (state.hovered == null) tell(null);
   if (!state.days.has(day) && state.newDay !== day) { state.newDay = day; refresh(); }
 }
@@ -212,7 +218,8 @@ async function poll() {
     list.show(rows);
     if (rows.length && !state.rows.has(state.symbol)) await show(rows[0].symbol, state.interval);
     mark();
-    if (state.stale || (state.settled && !view.candles.length && state.rows.get(state.symbol)?.price != null)) await refresh();
+    freshness.poll(state.symbol, state.rows.get(state.symbol)?.time);
+    if (state.stale || (state.settled && !state.range && !view.candles.length && state.rows.get(state.symbol)?.price != null)) await refresh();
   } catch (error) {
     if (!state.rows.size) words.complain(error);
   }
@@ -277,6 +284,7 @@ click("intervals", ({ interval }) => chooseInterval(INTERVALS.find((one) => Stri
 click("studies", ({ study }) => { if (study) toggle(study); });
 click("theme", () => { switchTheme(); repaint(); });
 click("latest", latest);
+click("empty-latest", latest);
 click("png", () => savePicture(view));
 click("table-button", () => showTable(view));
 click("table-close", () => $("table").close());

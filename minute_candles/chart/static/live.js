@@ -1,5 +1,8 @@
-/** The WebSocket: one list of what is wanted, said again after every reconnection; 1 → 15 s between attempts. */
+/** The WebSocket: one list of what is wanted, sent again after every reconnection; 1 → 15 s between attempts.
+ * A heartbeat shows that both directions work: a line that is cut without a word (sleep, NAT) is opened anew. */
 
+const BEAT = 8_000; // ms between two heartbeats
+const SILENT = 20_000; // ms without a message after which the line is dead
 const LASTED = 60_000; // ms after which a connection was a good one: the next pause is short again
 
 export class Live {
@@ -10,7 +13,9 @@ export class Live {
     this.wanted = /** @type {[string, number | string][]} */ ([]);
     this.pause = 1;
     this.socket = /** @type {WebSocket | null} */ (null);
+    this.received = 0; // when the last message came
     addEventListener("online", () => this.connect());
+    setInterval(() => this.beat(), BEAT);
     this.connect();
   }
 
@@ -27,17 +32,29 @@ export class Live {
   connect() {
     if (this.socket && this.socket.readyState <= WebSocket.OPEN) return;
     clearTimeout(this.timer);
-    const address = new URL("/ws", location.href);
+    const address = new URL("ws", location.href);
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
     const socket = (this.socket = new WebSocket(address));
     let opened = Infinity;
     socket.onopen = () => {
-      opened = Date.now();
+      this.received = opened = Date.now();
       this.say();
       this.change(true);
     };
-    socket.onmessage = (event) => { if (socket === this.socket) this.hear(JSON.parse(event.data)); };
+    socket.onmessage = (event) => { if (socket === this.socket) this.receive(JSON.parse(event.data)); };
     socket.onclose = () => { if (socket === this.socket) this.again(Date.now() - opened > LASTED); };
+  }
+
+  /** @param {any} message */
+  receive(message) {
+    this.received = Date.now();
+    if (message.type !== "beat") this.hear(message);
+  }
+
+  beat() {
+    if (this.socket?.readyState !== WebSocket.OPEN) return;
+    if (Date.now() - this.received > SILENT) this.lost();
+    else this.socket.send('{"beat": true}');
   }
 
   /** Not all pages at the same moment. @param {boolean} lasted */

@@ -1,6 +1,6 @@
 /** What is marked on the candles: alerts that fired, and patterns where they are switched on. */
 
-import { createSeriesMarkers } from "/static/lightweight-charts.js";
+import { createSeriesMarkers } from "./lightweight-charts.js";
 import { dateOf } from "./format.js";
 
 /** @typedef {import("./api.js").Alert} Alert */

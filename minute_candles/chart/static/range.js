@@ -17,6 +17,9 @@ const startOf = (text) => seconds(`${text}T00:00:00`.replace(/T(\d\d:\d\d)T.*/, 
 /** The days to ask for. @param {Range} range */
 export const daysOf = ([from, to]) => ({ from: from.slice(0, 10), to: to.slice(0, 10) });
 
+/** @param {Range} range @param {string} day */
+export const holds = ([from, to], day) => from.slice(0, 10) <= day && day <= to.slice(0, 10);
+
 /** @param {Range} range */
 const endOf = ([, to]) => startOf(to) + (to.length > 10 ? 59 : 86399);
 
@@ -25,7 +28,8 @@ export function placesOf(range, list) {
   const [from, to] = [startOf(range[0]), endOf(range)];
   const first = list.findIndex((slot) => slot.time >= from);
   const last = list.findLastIndex((slot) => slot.time <= to);
-  return [first < 0 ? 0 : first, last < 0 ? list.length - 1 : last];
+  const ends = [first < 0 ? 0 : first, last < 0 ? list.length - 1 : last];
+  return [Math.min(...ends), Math.max(...ends)]; // between two candles: both of them
 }
 
 /** What is seen, in words; null where nothing is. @param {{from: number, to: number}} seen places @param {{time: number}[]} list @param {boolean} daily @returns {Range | null} */

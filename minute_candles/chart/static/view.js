@@ -1,6 +1,6 @@
 /** The drawing: candles, volume, the ribbon of proof, lines; data in, picture out. It asks nobody for anything. */
 
-import { CandlestickSeries, ColorType, CrosshairMode, HistogramSeries, LineSeries, LineStyle, createChart } from "/static/lightweight-charts.js";
+import { CandlestickSeries, ColorType, CrosshairMode, HistogramSeries, LineSeries, LineStyle, createChart } from "./lightweight-charts.js";
 import { Breaks } from "./breaks.js";
 import { clockOf, dateOf, moment, number, proof } from "./format.js";
 import { average, bands, macd, rsi, sessionVwap } from "./math.js";

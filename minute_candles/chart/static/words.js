@@ -40,12 +40,6 @@ export function tellPrice(candle) {
   $("price").parentElement.dataset.way = String(way);
 }
 
-/** In place of candles. @param {string} text "": they are there */
-export function tellEmpty(text) {
-  $("empty").hidden = !text;
-  $("empty").textContent = text;
-}
-
 /** How old the newest data are, and who is gone; announced only when it changes. @param {View} view */
 export function tellState(view) {
   const [kind, text] = stateText(view);
