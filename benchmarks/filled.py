@@ -28,7 +28,7 @@ FROM slots CROSS JOIN bench_days AS d WHERE minute < d.length - 10 OR minute = d
 """
 _COVERAGE = """
 INSERT INTO stock_minute_coverage SELECT %s, DATE(opens), length - 9, length DIV 5 - 1, CEIL((length - 10) / 15) + 1,
-    'COMPLETE', NULL, '2026-11-20 16:00:00' FROM bench_days
+    'COMPLETE', NULL, NULL, NULL, NULL, '2026-11-20 16:00:00' FROM bench_days
 """
 
 

@@ -60,7 +60,7 @@ def try_rules(settings: Settings, clock: Clock, names: Mapping[str, str], told: 
 def _judged(engine: "Engine", table: AlertTable, names: Mapping[str, str], day: date) -> "tuple[list[Alert], int]":
     """By time; and how many candles there were."""
     midnight, alerts, heard = datetime.combine(day, time()), [], 0
-    known = table.known(list(names), day, day)
+    known = table.coverage(list(names), day, day)
     for symbol in names:
         status = known[symbol, day].status if (symbol, day) in known else None
         for interval in sorted(engine.intervals):

@@ -12,7 +12,8 @@ from minute_candles.console import console
 from minute_candles.market.calendar import LATE_PRINTS, Session
 from minute_candles.market.day_status import PROVISIONAL
 from minute_candles.market.intraday import floor
-from minute_candles.storage.store import Coverage, Store
+from minute_candles.storage.coverage import CoverageRow
+from minute_candles.storage.store import Store
 
 MINUTE = timedelta(minutes=1)
 ON_TIME = 2 * MINUTE
@@ -66,7 +67,7 @@ def _minutes(session: Session, now: datetime) -> list[datetime]:
 
 
 def _read_until(
-    known: Coverage | None, held: Sequence[datetime], status: Mapping[str, Any] | None, symbol: str, now: datetime
+    known: CoverageRow | None, held: Sequence[datetime], status: Mapping[str, Any] | None, symbol: str, now: datetime
 ) -> datetime:
     """The minute up to which KIS has been asked. One that never traded leaves no row: the updater has seen that."""
     if known and known.status != PROVISIONAL:

@@ -51,7 +51,7 @@ class Answers:
     def candles(self, symbol: str, interval: Interval, asked: Asked) -> dict[str, Any]:
         candles = self._candles(symbol, interval, asked)
         days = [candle.timestamp.date() for candle in candles[:1] + candles[-1:]]
-        known = {key[1]: row for key, row in self._view.known([symbol], *days).items()} if days else {}
+        known = {key[1]: row for key, row in self._view.coverage([symbol], *days).items()} if days else {}
         held = self._held(symbol, interval, days, known)
         told = statuses(candles, interval, known, self._calendar, self._clock.now(), held)
         return {
@@ -111,7 +111,7 @@ class Answers:
         now = self._clock.now()
         first = max(first, last - timedelta(days=_MOST_DAYS))
         sessions = [self._calendar.session(day) for day in self._calendar.trading_days(first, min(last, now.date()))]
-        known = self._view.known([symbol], first, last)
+        known = self._view.coverage([symbol], first, last)
         held = self._view.held(symbol, midnight(first), _last_moment(last))
         return [
             day_json(at, known.get((symbol, at.day)), held.get(at.day, 0), now) for at in sessions if now >= at.open

@@ -23,7 +23,8 @@ from minute_candles.market.calendar import TradingCalendar, midnight
 from minute_candles.market.candles import Candle
 from minute_candles.market.day_status import VERIFIED
 from minute_candles.market.intervals import Interval, shown
-from minute_candles.storage.store import Known, View
+from minute_candles.storage.coverage import CoverageRow
+from minute_candles.storage.store import View
 
 KEPT_SECONDS, MOST_KEPT, LONGEST_KEPT = 300.0, 64, 5_000
 """How long a folded day is believed, how many charts are kept, and how many candles of each."""
@@ -38,7 +39,7 @@ _ALL = 1_000_000
 class _Folded(NamedTuple):
     """A verified day's candles, what was known of it then, when that was, and how many minutes it held."""
 
-    known: Known
+    known: CoverageRow
     at: float
     candles: Sequence[Candle]
     held: int
@@ -76,14 +77,14 @@ class Derived:
         return (self._calendar.trading_days(newest - (days * 3 // 2 + 14) * _ONE_DAY, newest) or [newest])[-days:][0]
 
     def _whole_days(self, symbol: str, interval: Interval, first: date, last: date) -> list[Candle]:
-        known = {day: row for (_, day), row in self._view.known([symbol], first, last).items()}
+        known = {day: row for (_, day), row in self._view.coverage([symbol], first, last).items()}
         verified = {day: row for day, row in known.items() if row.status in VERIFIED}
         found = [one for folded in self._folded(symbol, interval, verified) for one in folded.candles]
         for begin, end in self._others(verified, first, last):
             found += shown(self._rows(symbol, 1, begin, end), interval)
         return sorted(found)
 
-    def _folded(self, symbol: str, interval: Interval, verified: dict[date, Known]) -> list[_Folded]:
+    def _folded(self, symbol: str, interval: Interval, verified: dict[date, CoverageRow]) -> list[_Folded]:
         """What is kept of these days; of the others it is made, all of them by one question."""
         now = self._clock.time()
         with self._lock:

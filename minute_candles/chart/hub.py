@@ -21,7 +21,8 @@ from minute_candles.core.errors import MinuteDataError
 from minute_candles.market.calendar import TradingCalendar, midnight
 from minute_candles.market.candles import Candle
 from minute_candles.market.intervals import Interval
-from minute_candles.storage.store import Known, View
+from minute_candles.storage.coverage import CoverageRow
+from minute_candles.storage.store import View
 
 Pair = tuple[str, Interval]
 
@@ -173,7 +174,7 @@ class Hub:
 
     def _read(
         self, whole: Collection[str], days: Mapping[str, datetime | None]
-    ) -> dict[str, tuple[list[Candle], dict[date, Known]]]:
+    ) -> dict[str, tuple[list[Candle], dict[date, CoverageRow]]]:
         """On a worker thread: of `whole` all of its newest day and what is known of the week before, of the others what
         may have changed lately.
         """
@@ -188,14 +189,14 @@ class Hub:
         for start, symbols in _few(since).items():
             minutes |= self._view.minutes_of(symbols, start)
         dates = [one[-1].timestamp.date() for one in minutes.values() if one]
-        known: dict[str, dict[date, Known]] = defaultdict(dict)
+        known: dict[str, dict[date, CoverageRow]] = defaultdict(dict)
         if dates:
             first = min(dates) - (_DAYS_BACK if whole else timedelta())
-            for (symbol, day), row in self._view.known([*minutes], first, max(dates)).items():
+            for (symbol, day), row in self._view.coverage([*minutes], first, max(dates)).items():
                 known[symbol][day] = row
         return {symbol: (some, known[symbol]) for symbol, some in minutes.items()}
 
-    def _take(self, symbol: str, minutes: list[Candle], known: dict[date, Known], *, whole: bool) -> None:
+    def _take(self, symbol: str, minutes: list[Candle], known: dict[date, CoverageRow], *, whole: bool) -> None:
         board = self._boards.get(symbol)
         first = board is None
         if first and not whole:  # nobody watched it while it was read: the last minutes are no day

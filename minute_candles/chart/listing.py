@@ -16,7 +16,8 @@ from minute_candles.chart.serialization import status_of
 from minute_candles.core.clock import Clock
 from minute_candles.market.calendar import TradingCalendar, midnight
 from minute_candles.market.day_status import VERIFIED
-from minute_candles.storage.store import Known, Last, Trace, View
+from minute_candles.storage.coverage import CoverageRow
+from minute_candles.storage.store import Last, Trace, View
 
 FRESH_SECONDS, KEPT_SECONDS = 1.0, 30.0
 TRACE = 27
@@ -33,7 +34,7 @@ class _Kept(NamedTuple):
 
     at: float
     since: date
-    known: Mapping[tuple[str, date], Known]
+    known: Mapping[tuple[str, date], CoverageRow]
     last: Mapping[str, Last]
     previous: Mapping[str, int | None]
     held: Mapping[str, int]
@@ -63,7 +64,7 @@ class Listing:
             return [self._unseen(symbol) for symbol in symbols]
         newest = max(one.timestamp for one in last.values()).date()
         since = (self._calendar.trading_days(newest - 14 * _ONE_DAY, newest - _ONE_DAY) or [newest])[-1]
-        kept = self._look(last, since, self._view.known(symbols, since, newest))
+        kept = self._look(last, since, self._view.coverage(symbols, since, newest))
         traded = {s: sum(one.close * one.volume for one in kept.traces.get(s, {}).values()) for s in symbols}
         return [
             self._row(symbol, last[symbol], kept, traded[symbol]) if symbol in last else self._unseen(symbol)
@@ -78,7 +79,7 @@ class Listing:
         newest = self._view.minutes_of(symbols, max(one.timestamp for one in kept.last.values()) - _A_MINUTE)
         return {**kept.last, **{s: Last(some[-1].timestamp, some[-1].close) for s, some in newest.items() if some}}
 
-    def _look(self, last: Mapping[str, Last], since: date, known: Mapping[tuple[str, date], Known]) -> _Kept:
+    def _look(self, last: Mapping[str, Last], since: date, known: Mapping[tuple[str, date], CoverageRow]) -> _Kept:
         """What was kept, with the windows of the last hour; all of it anew where a day is known better or it is old."""
         now, kept = self._clock.time(), self._kept
         if kept is None or kept.known != known or _days(kept.last) != _days(last) or now - kept.at >= KEPT_SECONDS:
@@ -95,7 +96,7 @@ class Listing:
 
     def _row(self, symbol: str, last: Last, kept: _Kept, traded: int) -> dict[str, Any]:
         day, price, previous = last.timestamp.date(), last.close, kept.previous[symbol]
-        known = (kept.known if day >= kept.since else self._view.known([symbol], day, day)).get((symbol, day))
+        known = (kept.known if day >= kept.since else self._view.coverage([symbol], day, day)).get((symbol, day))
         closes = [trace.close for _, trace in sorted(kept.traces.get(symbol, {}).items())]
         return {
             "symbol": symbol, "name": self._names[symbol], "price": price,
@@ -104,7 +105,7 @@ class Listing:
             "time": f"{last.timestamp.isoformat()}+09:00", "turnover": traded, "trace": closes[-TRACE:],
         }  # fmt: skip
 
-    def _held(self, days: Mapping[str, date], known: Mapping[tuple[str, date], Known]) -> dict[str, int]:
+    def _held(self, days: Mapping[str, date], known: Mapping[tuple[str, date], CoverageRow]) -> dict[str, int]:
         """A verified day that has lost rows since is verified no more."""
         verified = {symbol: day for symbol, day in days.items()
                     if (row := known.get((symbol, day))) is not None and row.status in VERIFIED}  # fmt: skip
@@ -125,7 +126,7 @@ class Listing:
         between = self._calendar.trading_days(before.timestamp.date() + _ONE_DAY, day - _ONE_DAY)
         if len(between) > _MOST_DAYS:
             return False
-        known = self._view.known([symbol], between[0], between[-1]) if between else {}
+        known = self._view.coverage([symbol], between[0], between[-1]) if between else {}
         return all((row := known.get((symbol, one))) is not None and row.status == "NO_TRADES" for one in between)
 
     def _unseen(self, symbol: str) -> dict[str, Any]:

@@ -17,20 +17,20 @@ from minute_candles.market.calendar import Session
 from minute_candles.market.candles import Candle, Row, label, prove, session_rows, unexplained_start
 from minute_candles.market.day_status import PROVISIONAL
 from minute_candles.market.intraday import Watermark, floor
-from minute_candles.storage.store import Coverage
+from minute_candles.storage.coverage import CoverageRow
 
 FULL_PAGE = 30
 """Rows of a full answer of today's TR."""
 _MINUTE = timedelta(minutes=1)
 
 
-def read_until(kept: Coverage) -> datetime:
+def read_until(kept: CoverageRow) -> datetime:
     """The minute that ran at the last visit: rows from then on, if there are any, somebody else wrote."""
     return floor(kept.verified_at) if kept.verified_at else datetime.min
 
 
 def stored_before(
-    kept: Coverage, held: tuple[int, ...] | None, span: tuple[datetime, datetime] | None, session: Session
+    kept: CoverageRow, held: tuple[int, ...] | None, span: tuple[datetime, datetime] | None, session: Session
 ) -> Watermark | None:
     """How far a symbol's day is known by what is stored of it: by its coverage, where the table holds all of that.
 

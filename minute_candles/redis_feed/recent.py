@@ -23,7 +23,7 @@ class Table(Protocol):
     """What the sets are read from (`db.View`): a connection of its own, so that no round waits for it."""
 
     def candles(self, symbol: str, interval: int, first: datetime, last: datetime, limit: int) -> list[Candle]: ...
-    def known(self, symbols: Sequence[str], first: date, last: date) -> Mapping[tuple[str, date], Known]: ...
+    def coverage(self, symbols: Sequence[str], first: date, last: date) -> Mapping[tuple[str, date], Known]: ...
     def close(self) -> None: ...
 
 
@@ -37,7 +37,7 @@ def recent(table: Table, symbol: str, now: datetime) -> Recent:
     days = {candle.timestamp.date() for candles in found.values() for candle in candles}
     if not days:
         return {}
-    known = table.known([symbol], min(days), max(days))
+    known = table.coverage([symbol], min(days), max(days))
     status = {day: status_of(known[symbol, day].status if (symbol, day) in known else None) for day in days}
     return {
         interval: [(candle, status[candle.timestamp.date()]) for candle in candles]

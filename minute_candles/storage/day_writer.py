@@ -24,22 +24,9 @@ from minute_candles.storage.codec import (
     values_of,
 )
 from minute_candles.storage.connection import TryAgain
+from minute_candles.storage.coverage import CoverageRow, values_of_coverage
 from minute_candles.storage.driver import Dialect, Row, Run
 from minute_candles.storage.layout import NAMES, Shape, upsert_coverage, upsert_prices
-
-LONGEST_NOTE = 500
-
-
-class Coverage(NamedTuple):
-    """A symbol-day: `status` is COMPLETE, NO_TRADES, UNPROVEN or PROVISIONAL, `counts` what was stored at `verified_at`
-    (KST).
-    """
-
-    status: str
-    note: str | None
-    counts: Counts
-    verified_at: datetime | None = None
-
 
 class Day(NamedTuple):
     """The part of a symbol-day that is rewritten: `since` ≤ t < `end`; naive KST."""
@@ -81,10 +68,9 @@ class DayWriter:
         self._upsert(list(changed.items()), stamp)
         return Rewritten(self._verified_counts(wanted), of_keys(candles, changed), len(gone))
 
-    def record(self, coverage: Coverage, stamp: datetime) -> None:
+    def record(self, coverage: CoverageRow, stamp: datetime) -> None:
         """Write the coverage row of the day."""
-        note = coverage.note and coverage.note[:LONGEST_NOTE]
-        row = (self._day.symbol, self._day.midnight.date(), *coverage.counts, coverage.status, note, stamp)
+        row = values_of_coverage(self._day.symbol, self._day.midnight.date(), coverage, stamp)
         self._run(upsert_coverage(self._dialect, f"({marks(row)})"), *row)
 
     def _stored(self) -> dict[Key, Row]:

@@ -16,7 +16,9 @@ PRICES, COVERAGE = "stock_minute_prices", "stock_minute_coverage"
 NAMES = {1: "ONE_MINUTE", 5: "FIVE_MINUTES", 15: "FIFTEEN_MINUTES"}
 """The intervals in the order in which their rows are written."""
 KEY = ("stock_symbol", "minute_interval", "timestamp")
-_COVERAGE_VALUES = ("count_1min", "count_5min", "count_15min", "status", "note", "verified_at")
+CODED_COLUMNS = ("reasons", "evidence", "adjustment")
+"""Columns of the coverage table that an older one lacks."""
+_COVERAGE_VALUES = ("count_1min", "count_5min", "count_15min", "status", *CODED_COLUMNS, "note", "verified_at")
 COVERAGE_COLUMNS = ("stock_symbol", "trade_date", *_COVERAGE_VALUES)
 _OHLC = ("open_price", "high_price", "low_price", "close_price")
 _DERIVED = ("price_change", "price_change_percent", "vwap")
@@ -35,10 +37,10 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True)
 class Shape:
-    """What stands there: `derived` and `stamps` are the optional columns of stock_minute_prices that we fill."""
+    """What stands there: `coverage` its table's columns, `derived` and `stamps` the optional ones of the prices."""
 
     prices: bool = False
-    coverage: bool = False
+    coverage: tuple[str, ...] = ()
     key: str | None = None
     derived: tuple[str, ...] = ()
     stamps: tuple[str, ...] = ()
@@ -69,7 +71,7 @@ def look(run: Run, dialect: Dialect) -> Shape:
     key = find_key(run, dialect)
     return Shape(
         prices=bool(columns),
-        coverage=bool(read_columns(run, dialect, COVERAGE)),
+        coverage=tuple(column.name for column in read_columns(run, dialect, COVERAGE)),
         key=key,
         derived=tuple(name for name in _DERIVED if name in ours),
         stamps=tuple(name for name in _STAMPS if name in ours),
@@ -110,6 +112,18 @@ def read_columns(run: Run, dialect: Dialect, table: str) -> list[Column]:
         table,
     )
     return [_server_column(row) for row in rows]
+
+
+def symbol_collation(run: Run, dialect: Dialect, table: str) -> str | None:
+    """Return how a server compares the table's symbols; None for SQLite."""
+    if dialect == "sqlite":
+        return None
+    rows = run(
+        "SELECT COLLATION_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s"
+        " AND COLUMN_NAME = 'stock_symbol'",
+        table,
+    )
+    return _text(rows[0][0]) if rows and rows[0][0] else None
 
 
 def _server_column(row: Row) -> Column:
@@ -166,7 +180,7 @@ def check_prices(run: Run, dialect: Dialect) -> None:
 
 
 def check_coverage(run: Run, dialect: Dialect) -> None:
-    missing = set(COVERAGE_COLUMNS) - {column.name for column in read_columns(run, dialect, COVERAGE)}
+    missing = set(COVERAGE_COLUMNS) - set(CODED_COLUMNS) - {column.name for column in read_columns(run, dialect, COVERAGE)}
     if missing:
         raise ConfigError(
             f"{COVERAGE} 테이블에 {', '.join(sorted(missing))} 열이 없습니다. "

@@ -5,7 +5,7 @@
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import mysql.connector
@@ -16,6 +16,7 @@ from minute_candles.core.errors import ConfigError
 from minute_candles.storage.connection import Link
 from minute_candles.storage.driver import Dialect, Row, Run
 from minute_candles.storage.layout import (
+    CODED_COLUMNS,
     COVERAGE,
     COVERAGE_COLUMNS,
     KEY,
@@ -26,7 +27,9 @@ from minute_candles.storage.layout import (
     find_key,
     look,
     read_columns,
+    symbol_collation,
 )
+from minute_candles.storage.note_migration import translate_notes
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +62,13 @@ CREATE TABLE stock_minute_prices (
     INDEX idx_timestamp (timestamp)
 ) ENGINE=InnoDB
 """
-_COVERAGE_DDL = """
+_CODED_TYPES = {
+    "reasons": "VARCHAR(500) CHARACTER SET ascii NULL",
+    "evidence": "VARCHAR(64) CHARACTER SET ascii NULL",
+    "adjustment": "DECIMAL(18,12) NULL",
+}
+_CODED = ",\n    ".join(f"{name} {kind}" for name, kind in _CODED_TYPES.items())
+_COVERAGE_DDL = f"""
 CREATE TABLE stock_minute_coverage (
     stock_symbol VARCHAR(20) NOT NULL,
     trade_date DATE NOT NULL,
@@ -67,6 +76,7 @@ CREATE TABLE stock_minute_coverage (
     count_5min INT NOT NULL,
     count_15min INT NOT NULL,
     status VARCHAR(20) NOT NULL,
+    {_CODED},
     note VARCHAR(500) NULL,
     verified_at DATETIME NOT NULL,
     PRIMARY KEY (stock_symbol, trade_date)
@@ -86,10 +96,47 @@ def _sqlite_ddl(ddl: str) -> list[str]:
     """The same table for SQLite, which knows neither ENUM nor ON UPDATE nor indexes inside CREATE TABLE."""
     ddl = ddl.replace("id BIGINT AUTO_INCREMENT PRIMARY KEY", "id INTEGER PRIMARY KEY AUTOINCREMENT")
     ddl = re.sub(r"ENUM(\([^)]*\)) NOT NULL", r"VARCHAR(15) NOT NULL CHECK (minute_interval IN \1)", ddl)
-    ddl = ddl.replace(" ON UPDATE CURRENT_TIMESTAMP", "").replace(f"UNIQUE KEY {KEY_NAME}", "UNIQUE")
+    ddl = re.sub(r" CHARACTER SET \w+( COLLATE \w+)?", "", ddl).replace(" ON UPDATE CURRENT_TIMESTAMP", "").replace(f"UNIQUE KEY {KEY_NAME}", "UNIQUE")
     indexes = re.findall(r",\n    INDEX (\w+) (\([^)]*\))", ddl)
     table = re.sub(r"\) ENGINE=.*", ")", re.sub(r",\n    INDEX [^\n]*?\)(?=,?\n)", "", ddl))
     return [table, *(f"CREATE INDEX {name} ON {PRICES} {columns}" for name, columns in indexes)]
+
+
+def coverage_ddl(collation: str | None) -> str:
+    """Return the table's DDL; its symbols compare with those of the prices in a JOIN, whatever the database's default."""
+    if not collation:
+        return _COVERAGE_DDL
+    charset = collation.partition("_")[0]
+    symbol = f"stock_symbol VARCHAR(20) CHARACTER SET {charset} COLLATE {collation} NOT NULL"
+    options = f"CHARSET=utf8mb4 COLLATE={collation}" if charset == "utf8mb4" else "CHARSET=utf8mb4"
+    return _COVERAGE_DDL.replace("stock_symbol VARCHAR(20) NOT NULL", symbol).replace("CHARSET=utf8mb4", options)
+
+
+def other_collation(run: Run, dialect: Dialect) -> list[str]:
+    """Return the line that names an older table whose collation makes a JOIN with the prices fail (1267)."""
+    wanted, found = (symbol_collation(run, dialect, table) for table in (PRICES, COVERAGE))
+    if wanted == found or not wanted:
+        return []
+    charset = wanted.partition("_")[0]
+    return [
+        f"⚠️ {COVERAGE} 의 문자 정렬({found})이 {PRICES}({wanted})와 달라 두 테이블의 JOIN이 실패할 수 있습니다. "
+        f"다음 SQL로 맞추세요: ALTER TABLE {COVERAGE} MODIFY stock_symbol VARCHAR(20)"
+        f" CHARACTER SET {charset} COLLATE {wanted} NOT NULL;"
+    ]
+
+
+def missing_codes(run: Run, dialect: Dialect) -> list[str]:
+    """Return the columns for codes that an older coverage table lacks."""
+    names = {column.name for column in read_columns(run, dialect, COVERAGE)}
+    return [name for name in CODED_COLUMNS if name not in names]
+
+
+def add_codes_sql(missing: Sequence[str], dialect: Dialect) -> list[str]:
+    """Return the statements that add them; on a server it is one."""
+    if dialect == "sqlite":
+        kinds = {name: kind.replace(" CHARACTER SET ascii", "") for name, kind in _CODED_TYPES.items()}
+        return [f"ALTER TABLE {COVERAGE} ADD COLUMN {name} {kinds[name]}" for name in missing]
+    return [f"ALTER TABLE {COVERAGE} {', '.join(f'ADD COLUMN {name} {_CODED_TYPES[name]}' for name in missing)}"]
 
 
 def prepare(link: Link, database: Database, clock: Clock, *, dedupe: bool, read_only: bool) -> tuple[Shape, list[str]]:
@@ -119,18 +166,38 @@ class _Preflight:
             return [f"⚠️ {PRICES} 테이블이 없습니다. 수집을 실행하면 만들어집니다."]
         check_prices(run, self._dialect)
         keyed = find_key(run, self._dialect)
-        return [f"✅ {PRICES} 테이블이 존재합니다.", *([] if keyed else [_without_key(run, dedupe=dedupe)])]
+        lines = [f"✅ {PRICES} 테이블이 존재합니다.", *([] if keyed else [_without_key(run, dedupe=dedupe)])]
+        if not read_columns(run, self._dialect, COVERAGE):
+            return lines
+        if missing := missing_codes(run, self._dialect):
+            lines.append(f"⚠️ {COVERAGE} 테이블에 {', '.join(missing)} 열이 없습니다. 수집하면 추가됩니다.")
+        return lines + other_collation(run, self._dialect)
 
     def make_ready(self, run: Run, *, dedupe: bool) -> list[str]:
         with self._alone(run):
             lines = self._make_prices(run, dedupe=dedupe)
-            if read_columns(run, self._dialect, COVERAGE):
-                check_coverage(run, self._dialect)
-            else:
-                self._create(run, _COVERAGE_DDL)
-                lines.append(f"✅ {COVERAGE} 테이블을 만들었습니다.")
+            lines += self._make_coverage(run)
             self._check_rights(run)
         return lines
+
+    def _make_coverage(self, run: Run) -> list[str]:
+        """Create the table with the collation of the prices, or give an older one its codes and translate its notes."""
+        if not read_columns(run, self._dialect, COVERAGE):
+            self._create(run, coverage_ddl(symbol_collation(run, self._dialect, PRICES)))
+            return [f"✅ {COVERAGE} 테이블을 만들었습니다."]
+        check_coverage(run, self._dialect)
+        added = self._add_codes(run)
+        translated = translate_notes(run)
+        lines = [f"✅ {COVERAGE} 테이블에 {', '.join(added)} 열을 추가했습니다."] if added else []
+        lines += [f"✅ {COVERAGE} 의 메모 {translated:,}건을 까닭 코드(reasons)로 옮겼습니다."] if translated else []
+        return lines + other_collation(run, self._dialect)
+
+    def _add_codes(self, run: Run) -> list[str]:
+        missing = missing_codes(run, self._dialect)
+        for statement in add_codes_sql(missing, self._dialect) if missing else ():
+            with self._naming_the_sql(statement):
+                run(statement)
+        return missing
 
     def _make_prices(self, run: Run, *, dedupe: bool) -> list[str]:
         if not read_columns(run, self._dialect, PRICES):

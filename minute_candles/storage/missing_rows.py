@@ -7,23 +7,16 @@ what is lost. Days of unusual hours are counted one by one (minute_candles/stora
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import Protocol
 
 from minute_candles.market.calendar import Session
-from minute_candles.storage.codec import Counts, day_of
+from minute_candles.storage.codec import day_of
 from minute_candles.storage.connection import Link
+from minute_candles.storage.coverage import CoverageRow, missing_rows
 from minute_candles.storage.driver import Dialect, Run, Value
 from minute_candles.storage.layout import NAMES, PRICES, Shape
 from minute_candles.storage.row_counts import Found
 
 _COLUMNS = tuple(zip(NAMES.values(), ("count_1min", "count_5min", "count_15min"), strict=True))
-
-
-class Counted(Protocol):
-    """A row of the coverage table."""
-
-    @property
-    def counts(self) -> Counts: ...
 
 
 class Losses:
@@ -57,12 +50,12 @@ class Losses:
         return [*held * len(NAMES), symbol, self._first, self._last]
 
 
-def less(held: Found, verified: Mapping[tuple[str, date], Counted], sessions: Iterable[Session]) -> Found:
+def less(held: Found, verified: Mapping[tuple[str, date], CoverageRow], sessions: Iterable[Session]) -> Found:
     """The same of days whose rows were counted one by one."""
     days, found = {session.day for session in sessions}, {}
     for key, known in verified.items():
         has = held.get(key, (0, 0, 0))
-        if key[1] in days and any(here < counted for here, counted in zip(has, known.counts, strict=True)):
+        if key[1] in days and any(missing_rows(known, has)):
             found[key] = has
     return found
 

@@ -16,21 +16,13 @@ from minute_candles.market.candles import Candle, with_vwap
 from minute_candles.market.intervals import told_turnover
 from minute_candles.storage.codec import MINUTES, day_of, marks, moment_of
 from minute_candles.storage.connection import Link
+from minute_candles.storage.coverage import CoverageRow, read_coverage
 from minute_candles.storage.driver import Row, Value
 from minute_candles.storage.layout import NAMES, PRICES, Shape, look, read_columns
 
 MOST_AT_ONCE = 100
 """Parts of one UNION; SQLite takes 500."""
 ALERTS = "stock_minute_alerts"
-
-
-class Known(NamedTuple):
-    """A coverage row: what is known of a symbol-day, and since when (naive KST)."""
-
-    status: str
-    note: str | None
-    minutes: int
-    verified_at: datetime | None = None
 
 
 class Last(NamedTuple):
@@ -137,18 +129,10 @@ class View:
         )  # fmt: skip
         return [Trace(row[0], moment_of(row[1]), int(row[2]), int(row[3])) for row in rows]
 
-    def known(self, symbols: Sequence[str], first: date, last: date) -> dict[tuple[str, date], Known]:
+    def coverage(self, symbols: Sequence[str], first: date, last: date) -> dict[tuple[str, date], CoverageRow]:
         """The coverage rows of these days, both included."""
-        if not symbols or not self._shape.coverage:
-            return {}
-        rows = self._link.transaction(
-            lambda run: run(
-                "SELECT stock_symbol, trade_date, status, note, count_1min, verified_at FROM stock_minute_coverage"
-                f" WHERE stock_symbol IN ({marks(symbols)}) AND trade_date BETWEEN %s AND %s",
-                *symbols, first, last,
-            )
-        )  # fmt: skip
-        return {(row[0], day_of(row[1])): Known(row[2], row[3], int(row[4]), moment_of(row[5])) for row in rows}
+        layout = self._shape
+        return self._link.transaction(lambda run: read_coverage(run, layout, symbols, first, last))
 
     def held(self, symbol: str, first: datetime, last: datetime) -> dict[date, int]:
         """How many 1-minute candles it has of each day that has any: from the key alone."""

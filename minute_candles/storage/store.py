@@ -11,6 +11,7 @@ neither `id`, `created_at` nor `updated_at` (law 11). Times in the tables are na
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,7 @@ from minute_candles.core.clock import Clock
 from minute_candles.market.adjustment import Factor
 from minute_candles.market.calendar import Session
 from minute_candles.market.candles import Candle, Candles
+from minute_candles.market.day_status import DayStatus, Reason
 from minute_candles.market.write_event import Hear, Stored
 from minute_candles.storage import adjustment_factors as factors
 from minute_candles.storage import migrate as schema
@@ -26,8 +28,8 @@ from minute_candles.storage.alert_table import AlertTable as AlertTable
 from minute_candles.storage.codec import Counts as Counts
 from minute_candles.storage.codec import candles_of, day_of, keyed, marks, moment_of, naive
 from minute_candles.storage.connection import Link
-from minute_candles.storage.day_writer import LONGEST_NOTE as LONGEST_NOTE
-from minute_candles.storage.day_writer import Coverage as Coverage
+from minute_candles.storage.coverage import CoverageRow as CoverageRow
+from minute_candles.storage.coverage import read_coverage
 from minute_candles.storage.day_writer import Day, DayWriter, Rewritten
 from minute_candles.storage.driver import Row, Run, Value
 from minute_candles.storage.late_days import LateDays
@@ -36,7 +38,6 @@ from minute_candles.storage.minute_columns import Minutes
 from minute_candles.storage.missing_rows import Losses, less
 from minute_candles.storage.mysql import warn_without_extension
 from minute_candles.storage.reader import KeptAlert as KeptAlert
-from minute_candles.storage.reader import Known as Known
 from minute_candles.storage.reader import Last as Last
 from minute_candles.storage.reader import Trace as Trace
 from minute_candles.storage.reader import View as View
@@ -95,18 +96,11 @@ class Store:
         return lines
 
     def coverage(
-        self, symbols: Sequence[str], first: date, last: date, *, status: str | None = None
-    ) -> dict[tuple[str, date], Coverage]:
+        self, symbols: Sequence[str], first: date, last: date, *, status: DayStatus | None = None
+    ) -> dict[tuple[str, date], CoverageRow]:
         """The verified symbol-days from `first` to `last`, both included; those of this `status` alone."""
-        if not symbols or not self._shape.coverage:
-            return {}
-        rows = self._read(
-            "SELECT stock_symbol, trade_date, status, note, count_1min, count_5min, count_15min, verified_at"
-            f" FROM stock_minute_coverage WHERE stock_symbol IN ({marks(symbols)}) AND trade_date BETWEEN %s AND %s"
-            + (" AND status = %s" if status else ""),
-            *symbols, first, last, *([status] if status else []),
-        )  # fmt: skip
-        return {(row[0], day_of(row[1])): Coverage(row[2], row[3], row[4:7], moment_of(row[7])) for row in rows}
+        layout = self._shape
+        return self._link.transaction(lambda run: read_coverage(run, layout, symbols, first, last, status))
 
     def counts(self, symbols: Sequence[str], sessions: Sequence[Session]) -> dict[tuple[str, date], Counts]:
         """Rows stored of each symbol-day before `session.end`, from the key alone; days without rows are left out."""
@@ -115,7 +109,7 @@ class Store:
         return by_two(Counting(self._shape, sessions).of, self._link, self._another, symbols)
 
     def lost(
-        self, verified: Mapping[tuple[str, date], Coverage], sessions: Sequence[Session]
+        self, verified: Mapping[tuple[str, date], CoverageRow], sessions: Sequence[Session]
     ) -> dict[tuple[str, date], Counts]:
         """What those symbol-days hold before `session.end` that hold less than was counted (minute_candles/storage/missing_rows.py)."""
         shape = self._shape
@@ -128,12 +122,14 @@ class Store:
 
     def rewrite(
         self, symbol: str, session: Session, change: Callable[[Candles], Candles], *,
-        since: datetime | None = None, now: datetime, status: str | None = None, note: str | None = None,
-        yields: bool = False,
+        since: datetime | None = None, now: datetime, status: DayStatus | None = None,
+        reasons: Sequence[Reason] = (), evidence: str | None = None, adjustment: Decimal | None = None,
+        note: str | None = None, yields: bool = False,
     ) -> Counts:  # fmt: skip
         """Make the symbol-day from `since` (naive KST, default midnight) to `session.end` equal to `change(stored)`.
 
-        One transaction: only rows that differ are touched; with `status` the coverage row is written too. `change` must
+        One transaction: only rows that differ are touched; with `status` the coverage row is written too, with its
+        `reasons`, the digest of the `evidence` and the factor of an adjusted source; `note` is shown, never read. `change` must
         be pure, it is repeated when the transaction is. Returns the rows of the whole symbol-day afterwards.
         `yields`: a day that the authority has settled since its end is left as it is.
         """
@@ -144,7 +140,8 @@ class Store:
             writer = DayWriter(run, self._link.dialect, shape, day)
             done = writer.make(change, stamp, yields=yields)
             if status is not None and not done.yielded:
-                writer.record(Coverage(status, note, done.counts), stamp)
+                row = CoverageRow(status, done.counts, tuple(reasons), evidence, adjustment, note)
+                writer.record(row, stamp)
             return done
 
         done = self._link.transaction(work)

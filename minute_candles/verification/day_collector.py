@@ -15,7 +15,8 @@ from minute_candles.market.calendar import Session, TradingCalendar, hours_seen
 from minute_candles.market.candles import Candles, derive
 from minute_candles.market.daily import DailyAnswer
 from minute_candles.market.day_status import COMPLETE, NO_TRADES, PROVISIONAL, UNPROVEN
-from minute_candles.storage.store import LONGEST_NOTE, Counts, Coverage, Store
+from minute_candles.storage.coverage import LONGEST_NOTE, CoverageRow
+from minute_candles.storage.store import Counts, Store
 from minute_candles.verification.daily_reference import EMPTY_TRIES, DailyCandles
 from minute_candles.verification.day_verdict import (
     BadDay,
@@ -119,7 +120,7 @@ class Collector:
         self._memory.forget(symbol, session.day)
         return stored
 
-    def _write(self, symbol: str, session: Session, verdict: Verdict, known: Coverage | None) -> Counts:
+    def _write(self, symbol: str, session: Session, verdict: Verdict, known: CoverageRow | None) -> Counts:
         """One transaction. Raises `Lacking` where it would take away minutes that were proven."""
         wanted = derive(verdict.candles)
 
@@ -153,7 +154,7 @@ class Collector:
         note = " · ".join(filter(None, (f"장중에 확인한 {count}분{LACKS}", verdict.note)))
         return verdict._replace(status=UNPROVEN, note=note)
 
-    def _judge(self, symbol: str, session: Session, known: Coverage | None) -> Verdict:
+    def _judge(self, symbol: str, session: Session, known: CoverageRow | None) -> Verdict:
         """Believe a day; a contradiction is asked again, of whoever took part in it, at once and once more later.
 
         Raises `BadDay` until KIS has told the same at both times (law 13).
@@ -174,7 +175,7 @@ class Collector:
             return believed(again)
         raise BadDay(" · ".join(again.doubts))
 
-    def _is_told_again(self, symbol: str, session: Session, verdict: Verdict, known: Coverage | None) -> bool:
+    def _is_told_again(self, symbol: str, session: Session, verdict: Verdict, known: CoverageRow | None) -> bool:
         """Whether KIS tells this for the third time, not in one go; or as it did when the day was stored UNPROVEN."""
         heard = self._memory.heard(symbol, session.day, verdict.told)
         self._memory.keep(symbol, session.day, verdict.told)

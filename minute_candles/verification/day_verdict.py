@@ -15,7 +15,7 @@ from minute_candles.core.errors import BadRow, SourceError
 from minute_candles.market.calendar import ANNOUNCED_HOURS, BELIEVED_HOURS, LATE_HOURS, Session
 from minute_candles.market.candles import Candle, Row, label, prove, session_rows, unexplained_start
 from minute_candles.market.daily import DailyAnswer, DailyCandle
-from minute_candles.market.day_status import COMPLETE, UNPROVEN
+from minute_candles.market.day_status import COMPLETE, UNPROVEN, DayStatus
 
 FULL_PAGE = 120
 """Rows of a full answer of the past TR; a shorter one has nothing behind it (kis_http.md §6)."""
@@ -47,7 +47,7 @@ class Verdict(NamedTuple):
     """
 
     candles: list[Candle]
-    status: str
+    status: DayStatus
     note: str | None
     odd: str = ""
     doubts: tuple[str, ...] = ()

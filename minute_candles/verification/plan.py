@@ -9,7 +9,8 @@ from typing import NamedTuple
 from minute_candles.market.calendar import Session, TradingCalendar, by_other_hours
 from minute_candles.market.candles import INTERVALS
 from minute_candles.market.day_status import UNPROVEN, VERIFIED
-from minute_candles.storage.store import Counts, Coverage, Store
+from minute_candles.storage.coverage import CoverageRow, missing_rows
+from minute_candles.storage.store import Counts, Store
 
 AT_A_TIME = 100
 """Symbols of which everything is held in memory at once: a year of 2,700 would be 330 MB."""
@@ -66,7 +67,7 @@ def _some(symbols: Sequence[str]) -> list[Sequence[str]]:
     return [symbols[start : start + AT_A_TIME] for start in range(0, len(symbols), AT_A_TIME)]
 
 
-def why_missing(known: Coverage | None, held: Counts) -> str:
+def why_missing(known: CoverageRow | None, held: Counts) -> str:
     """Why a symbol-day is not verified, in Korean; empty where it is.
 
     Verified: coverage says COMPLETE, NO_TRADES or UNPROVEN, and the table still holds the counted rows of each.
@@ -86,7 +87,7 @@ def _lost(held: Counts, counts: Counts) -> str:
     return f"{', '.join(lost)} 사라짐" if lost else ""
 
 
-def _other_hours(known: Coverage | None, session: Session) -> str:
+def _other_hours(known: CoverageRow | None, session: Session) -> str:
     if known is None or not by_other_hours(session, known.note):
         return ""
     return "16:30까지 열린 날" if session.csat else "평소 시간에 열린 날"

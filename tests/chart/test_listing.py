@@ -13,7 +13,7 @@ from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
 from minute_candles.storage.reader import View
-from minute_candles.storage.store import Known, open_store, open_view
+from minute_candles.storage.store import CoverageRow, open_store, open_view
 
 
 def test_a_table_that_others_filled_is_not_asked_symbol_by_symbol(
@@ -26,7 +26,7 @@ def test_a_table_that_others_filled_is_not_asked_symbol_by_symbol(
         filled(store)
         store._link.transaction(lambda run: run("DELETE FROM stock_minute_coverage"))
 
-    def counted(view: View, symbols: Sequence[str], *days: date) -> Mapping[tuple[str, date], Known]:
+    def counted(view: View, symbols: Sequence[str], *days: date) -> Mapping[tuple[str, date], CoverageRow]:
         asked.append(symbols)
         return known(view, symbols, *days)
 

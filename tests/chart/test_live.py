@@ -18,7 +18,8 @@ from minute_candles.chart.board import Board
 from minute_candles.chart.hub import MOST_CLIENTS, Client, Hub
 from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
-from minute_candles.storage.store import Known, Store, open_store
+from minute_candles.market.day_status import DayStatus
+from minute_candles.storage.store import CoverageRow, Store, open_store
 
 FRIDAY = date(2026, 11, 20)
 ONES = minutes(CALENDAR.session(MONDAY))[:62]
@@ -243,9 +244,9 @@ def test_a_day_that_lost_rows_is_verified_no_more():
     hub = Hub(None, {}, CALENDAR, Clock())
     client = hub.enter()
     hub.subscribe(client, frozenset({("005930", 1)}))
-    hub._take("005930", ONES[:60], {MONDAY: Known("COMPLETE", None, 60)}, whole=True)
+    hub._take("005930", ONES[:60], {MONDAY: CoverageRow(DayStatus.COMPLETE, (60, 12, 4))}, whole=True)
     assert json.loads(client.take()[0])["status"] == "COMPLETE"
-    hub._take("005930", ONES[:59], {MONDAY: Known("COMPLETE", None, 60)}, whole=True)
+    hub._take("005930", ONES[:59], {MONDAY: CoverageRow(DayStatus.COMPLETE, (60, 12, 4))}, whole=True)
     assert json.loads(client.take()[0])["status"] == "PROVISIONAL"
 
 

@@ -9,7 +9,8 @@ from servers import Server
 from store_testing import CALENDAR, NAMES, README_DDL, SYMBOL
 
 from minute_candles.core.clock import Clock
-from minute_candles.storage.store import Coverage, Store, open_store
+from minute_candles.market.day_status import DayStatus
+from minute_candles.storage.store import CoverageRow, Store, open_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -27,7 +28,7 @@ def million(server: Server) -> Iterator[Store]:
     _fill(server, database.name)
     store = open_store(database, Clock())
     store.preflight()
-    verified = "SELECT s, d, 381, 77, 27, 'COMPLETE', NULL, '2025-10-01' FROM symbols, days"
+    verified = "SELECT s, d, 381, 77, 27, 'COMPLETE', NULL, NULL, NULL, NULL, '2025-10-01' FROM symbols, days"
     server.run(f"INSERT INTO stock_minute_coverage {verified}", database=database.name)
     server.run("ANALYZE TABLE stock_minute_prices, stock_minute_coverage", database=database.name)
     yield store
@@ -84,7 +85,7 @@ def test_planning_and_the_rewrite_of_a_day_go_through_the_unique_key(million: St
     driver.run = listening  # type: ignore[assignment, method-assign]
     session = CALENDAR.session(DAYS[-1])
     million.counts([SYMBOL], [session])
-    million.lost({(SYMBOL, DAYS[-1]): Coverage("COMPLETE", None, (381, 77, 27))}, [session])
+    million.lost({(SYMBOL, DAYS[-1]): CoverageRow(DayStatus.COMPLETE, (381, 77, 27))}, [session])
     million.rewrite(SYMBOL, session, lambda stored: stored, now=session.end)
     driver.run = run  # type: ignore[method-assign]
     counting = [query for query in seen if "COUNT(*)" in query[0]]

@@ -29,11 +29,12 @@ from store_testing import (
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.market.candles import Candles
+from minute_candles.market.day_status import DayStatus, Reason
 from minute_candles.market.write_event import Stored
 from minute_candles.storage.day_writer import Day, DayWriter
 from minute_candles.storage.driver import Row, Run
 from minute_candles.storage.layout import upsert_coverage
-from minute_candles.storage.store import Coverage, Store, open_store
+from minute_candles.storage.store import CoverageRow, Store, open_store
 
 
 def put(store: Store, candles: Candles, **more: object) -> tuple[int, int, int]:
@@ -46,7 +47,7 @@ def test_a_day_is_stored_with_its_coverage_and_read_back(any_store: Store) -> No
     assert stored(any_store) == day
     verified = datetime(2025, 8, 26, 15, 45)
     assert any_store.coverage([SYMBOL], DAY, DAY) == {
-        (SYMBOL, DAY): Coverage("COMPLETE", "한글 메모", (381, 77, 27), verified)
+        (SYMBOL, DAY): CoverageRow(DayStatus.COMPLETE, (381, 77, 27), note="한글 메모", verified_at=verified)
     }
     assert any_store.counts([SYMBOL, "000660"], [SESSION]) == {(SYMBOL, DAY): (381, 77, 27)}
 
@@ -309,8 +310,8 @@ def test_an_upsert_draws_no_warning_from_the_server(store: Store) -> None:
 
     for _ in range(2):
         assert link.transaction(warnings) == []
-    row = (SYMBOL, DAY, 1, 1, 1, "COMPLETE", "메모", stamp)
-    sql = upsert_coverage(link.dialect, "(%s, %s, %s, %s, %s, %s, %s, %s)")
+    row = (SYMBOL, DAY, 1, 1, 1, "COMPLETE", "EARLY_LABEL", "ab12", None, "메모", stamp)
+    sql = upsert_coverage(link.dialect, f"({', '.join(['%s'] * len(row))})")
     for _ in range(2):
         assert link.transaction(lambda run: [run(sql, *row), run("SHOW WARNINGS")])[1] == []
 

@@ -17,7 +17,8 @@ from minute_candles.core.errors import BadRow, SourceError, Stopped
 from minute_candles.core.worker_pool import work_through
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.day_status import COMPLETE, NO_TRADES, PROVISIONAL
-from minute_candles.storage.store import Coverage, open_store
+from minute_candles.storage.coverage import CoverageRow
+from minute_candles.storage.store import open_store
 from minute_candles.verification.daily_reference import DailyCandles
 from minute_candles.verification.day_collector import Collector, Memory
 from minute_candles.verification.day_verdict import read_page
@@ -78,7 +79,7 @@ class World:
     def collect(self, symbol=LIQUID, day=WEDNESDAY):
         return self.collector.collect(SymbolDay(symbol, day))
 
-    def coverage(self, symbol=LIQUID, day=WEDNESDAY) -> Coverage | None:
+    def coverage(self, symbol=LIQUID, day=WEDNESDAY) -> CoverageRow | None:
         return self.store.coverage([symbol], day, day).get((symbol, day))
 
     def stored(self, symbol=LIQUID, day=WEDNESDAY, interval=1) -> list[tuple]:
@@ -129,7 +130,7 @@ class TestPlan:
     def test_plan_and_verified_are_all_that_is_wanted_and_disjoint(self, states, days, symbols):
         keys = [(symbol, day) for symbol in SYMBOLS for day in DAYS]
         known = {key: state for key, state in zip(keys, states, strict=True) if state}
-        covered = {key: Coverage(status, None, counts) for key, (status, counts, _) in known.items()}
+        covered = {key: CoverageRow(status, counts) for key, (status, counts, _) in known.items()}
         held = {key: rows for key, (_, _, rows) in known.items()}
         wanted = [key for key in keys if key[0] in SYMBOLS[:symbols] and key[1] in DAYS[:days]]
         tasks = plan(Shelf(covered, held), CALENDAR, SYMBOLS[:symbols], DAYS[:days])
@@ -156,11 +157,11 @@ class TestPlan:
 
     @pytest.mark.parametrize("held", [(380, 78, 27), (381, 77, 27), (381, 78, 26)])
     def test_names_the_interval_that_lost_rows(self, held):
-        why = why_missing(Coverage(COMPLETE, None, (381, 78, 27)), held)
+        why = why_missing(CoverageRow(COMPLETE, (381, 78, 27)), held)
         assert "1건 사라짐" in why and why.count("분봉") == 1
 
     def test_more_rows_than_counted_are_no_loss(self):
-        assert why_missing(Coverage(COMPLETE, None, (1, 1, 1)), (9, 9, 9)) == ""
+        assert why_missing(CoverageRow(COMPLETE, (1, 1, 1)), (9, 9, 9)) == ""
 
 
 # --- a day, and all its traps ---
@@ -171,7 +172,7 @@ class TestDay:
         here = world()
         counts = here.collect()
         assert here.is_true() and counts == (381, 77, 27)
-        assert here.coverage()[:3] == (COMPLETE, None, counts)
+        assert here.coverage()[:3] == (COMPLETE, counts, ())
 
     def test_costs_four_calls_and_one_for_the_daily_candles(self, world):
         here = world()
@@ -293,7 +294,7 @@ class TestEmpty:
     def test_halted_day_has_no_trades(self, world, oddity, span):
         here = world(span, oddities={(LIQUID, WEDNESDAY): oddity})
         assert here.collect() == (0, 0, 0)
-        assert here.coverage()[:3] == (NO_TRADES, None, (0, 0, 0))
+        assert here.coverage()[:3] == (NO_TRADES, (0, 0, 0), ())
         assert here.sim.calls("past") == 2
 
     @pytest.mark.parametrize("span", [SPAN, (date(2026, 11, 16), date(2026, 11, 16))])

@@ -1,0 +1,104 @@
+"""`stock_minute_coverage`: what is verified of each symbol-day, as codes. The one place that reads and writes its rows.
+
+`note` is written for people and for SQL; it is carried along to be shown, and no decision looks into it.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from minute_candles.market.day_status import VERIFIED, DayStatus, Reason
+from minute_candles.storage.codec import Counts, day_of, marks, moment_of
+from minute_candles.storage.driver import Run, Value
+from minute_candles.storage.layout import COVERAGE, CODED_COLUMNS, Shape
+
+LONGEST_NOTE = 500
+_ADJUSTMENT_STEP = Decimal("1e-12")
+_SELECTED = ("stock_symbol", "trade_date", "status", "count_1min", "count_5min", "count_15min", "note", "verified_at")
+
+
+class CoverageRow(NamedTuple):
+    """A symbol-day: its state, why, and how many rows of 1, 5 and 15 minutes it held at `verified_at` (naive KST).
+
+    `evidence` is a digest of what KIS reported, `adjustment` the factor of an adjusted source.
+    """
+
+    status: DayStatus
+    counts: Counts
+    reasons: tuple[Reason, ...] = ()
+    evidence: str | None = None
+    adjustment: Decimal | None = None
+    note: str | None = None
+    verified_at: datetime | None = None
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether the day was verified; the rows may have gone since (`missing_rows`)."""
+        return self.status in VERIFIED
+
+    @property
+    def minutes(self) -> int:
+        """How many 1-minute rows it held."""
+        return self.counts[0]
+
+
+def missing_rows(row: CoverageRow | None, held: Sequence[int]) -> tuple[int, ...]:
+    """Return how many rows a verified day has lost of each interval in `held` (1-minute first); zeros where it is whole.
+
+    A day that was never verified has lost nothing.
+    """
+    if row is None or not row.is_verified:
+        return (0,) * len(held)
+    return tuple(max(counted - has, 0) for counted, has in zip(row.counts, held, strict=False))
+
+
+def is_whole(row: CoverageRow | None, held: Sequence[int]) -> bool:
+    """Return whether a day is verified and still holds the rows that were counted."""
+    return row is not None and row.is_verified and not any(missing_rows(row, held))
+
+
+def read_coverage(
+    run: Run, layout: Shape, symbols: Sequence[str], first: date, last: date, status: DayStatus | None = None
+) -> dict[tuple[str, date], CoverageRow]:
+    """Return the rows of these symbols from `first` to `last`, both included; those of this `status` alone."""
+    if not symbols or not layout.coverage:
+        return {}
+    columns = [*_SELECTED, *(name if name in layout.coverage else "NULL" for name in CODED_COLUMNS)]
+    rows = run(
+        f"SELECT {', '.join(columns)} FROM {COVERAGE} WHERE stock_symbol IN ({marks(symbols)})"
+        f" AND trade_date BETWEEN %s AND %s{' AND status = %s' if status else ''}",
+        *symbols, first, last, *([status.value] if status else []),
+    )  # fmt: skip
+    return {(row[0], day_of(row[1])): _row_of(*row[2:]) for row in rows}
+
+
+def values_of_coverage(symbol: str, day: date, row: CoverageRow, stamp: datetime) -> tuple[Value, ...]:
+    """Return the values of a row in the order of `COVERAGE_COLUMNS`."""
+    factor = row.adjustment and row.adjustment.quantize(_ADJUSTMENT_STEP)
+    note = row.note and row.note[:LONGEST_NOTE]
+    return (symbol, day, *row.counts, str(row.status), text_of_reasons(row.reasons), row.evidence, factor, note, stamp)
+
+
+def text_of_reasons(reasons: Sequence[Reason]) -> str | None:
+    """Return the codes as the table holds them; NULL where there are none."""
+    return ",".join(reasons) or None
+
+
+def _row_of(status: str, one: int, five: int, fifteen: int, note: str | None, when: Any, *coded: Any) -> CoverageRow:
+    reasons, evidence, adjustment = coded
+    return CoverageRow(
+        _status_of(status), (one, five, fifteen), _reasons_of(reasons), evidence,
+        None if adjustment is None else Decimal(str(adjustment)), note, moment_of(when),
+    )  # fmt: skip
+
+
+def _status_of(text: str) -> DayStatus:
+    """Return PROVISIONAL for a status that this version does not know: such a day is not verified."""
+    return DayStatus(text) if text in DayStatus.__members__ else DayStatus.PROVISIONAL
+
+
+def _reasons_of(text: str | None) -> tuple[Reason, ...]:
+    """Return the codes that this version knows."""
+    return tuple(Reason(code) for code in (text or "").split(",") if code in Reason.__members__)
+
