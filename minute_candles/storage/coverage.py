@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from minute_candles.market.day_status import VERIFIED, DayStatus, Reason
 from minute_candles.storage.codec import Counts, day_of, marks, moment_of
 from minute_candles.storage.driver import Run, Value
-from minute_candles.storage.layout import COVERAGE, CODED_COLUMNS, Shape
+from minute_candles.storage.layout import CODED_COLUMNS, COVERAGE, Shape
 
 LONGEST_NOTE = 500
 _ADJUSTMENT_STEP = Decimal("1e-12")
@@ -101,4 +101,3 @@ def _status_of(text: str) -> DayStatus:
 def _reasons_of(text: str | None) -> tuple[Reason, ...]:
     """Return the codes that this version knows."""
     return tuple(Reason(code) for code in (text or "").split(",") if code in Reason.__members__)
-

@@ -28,6 +28,7 @@ from minute_candles.storage.coverage import CoverageRow, values_of_coverage
 from minute_candles.storage.driver import Dialect, Row, Run
 from minute_candles.storage.layout import NAMES, Shape, upsert_coverage, upsert_prices
 
+
 class Day(NamedTuple):
     """The part of a symbol-day that is rewritten: `since` ≤ t < `end`; naive KST."""
 

@@ -180,7 +180,9 @@ def check_prices(run: Run, dialect: Dialect) -> None:
 
 
 def check_coverage(run: Run, dialect: Dialect) -> None:
-    missing = set(COVERAGE_COLUMNS) - set(CODED_COLUMNS) - {column.name for column in read_columns(run, dialect, COVERAGE)}
+    missing = (
+        set(COVERAGE_COLUMNS) - set(CODED_COLUMNS) - {column.name for column in read_columns(run, dialect, COVERAGE)}
+    )
     if missing:
         raise ConfigError(
             f"{COVERAGE} 테이블에 {', '.join(sorted(missing))} 열이 없습니다. "

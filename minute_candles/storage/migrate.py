@@ -96,7 +96,11 @@ def _sqlite_ddl(ddl: str) -> list[str]:
     """The same table for SQLite, which knows neither ENUM nor ON UPDATE nor indexes inside CREATE TABLE."""
     ddl = ddl.replace("id BIGINT AUTO_INCREMENT PRIMARY KEY", "id INTEGER PRIMARY KEY AUTOINCREMENT")
     ddl = re.sub(r"ENUM(\([^)]*\)) NOT NULL", r"VARCHAR(15) NOT NULL CHECK (minute_interval IN \1)", ddl)
-    ddl = re.sub(r" CHARACTER SET \w+( COLLATE \w+)?", "", ddl).replace(" ON UPDATE CURRENT_TIMESTAMP", "").replace(f"UNIQUE KEY {KEY_NAME}", "UNIQUE")
+    ddl = (
+        re.sub(r" CHARACTER SET \w+( COLLATE \w+)?", "", ddl)
+        .replace(" ON UPDATE CURRENT_TIMESTAMP", "")
+        .replace(f"UNIQUE KEY {KEY_NAME}", "UNIQUE")
+    )
     indexes = re.findall(r",\n    INDEX (\w+) (\([^)]*\))", ddl)
     table = re.sub(r"\) ENGINE=.*", ")", re.sub(r",\n    INDEX [^\n]*?\)(?=,?\n)", "", ddl))
     return [table, *(f"CREATE INDEX {name} ON {PRICES} {columns}" for name, columns in indexes)]

@@ -26,7 +26,7 @@ from minute_candles.storage import adjustment_factors as factors
 from minute_candles.storage import migrate as schema
 from minute_candles.storage.alert_table import AlertTable as AlertTable
 from minute_candles.storage.codec import Counts as Counts
-from minute_candles.storage.codec import candles_of, day_of, keyed, marks, moment_of, naive
+from minute_candles.storage.codec import candles_of, keyed, marks, moment_of, naive
 from minute_candles.storage.connection import Link
 from minute_candles.storage.coverage import CoverageRow as CoverageRow
 from minute_candles.storage.coverage import read_coverage

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from minute_candles.market.calendar import Session, TradingCalendar, by_other_hours
 from minute_candles.market.candles import INTERVALS
 from minute_candles.market.day_status import UNPROVEN, VERIFIED
-from minute_candles.storage.coverage import CoverageRow, missing_rows
+from minute_candles.storage.coverage import CoverageRow
 from minute_candles.storage.store import Counts, Store
 
 AT_A_TIME = 100

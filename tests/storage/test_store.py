@@ -29,7 +29,7 @@ from store_testing import (
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.market.candles import Candles
-from minute_candles.market.day_status import DayStatus, Reason
+from minute_candles.market.day_status import DayStatus
 from minute_candles.market.write_event import Stored
 from minute_candles.storage.day_writer import Day, DayWriter
 from minute_candles.storage.driver import Row, Run
