@@ -13,8 +13,10 @@ from store_testing import rows as sql
 from kis_simulator.simulator import Simulator
 from minute_candles.config.settings import Database, Settings, demo_settings
 from minute_candles.core.clock import Clock
-from minute_candles.market.calendar import BELIEVED_HOURS, TradingCalendar
+from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.candles import Candle, derive
+from minute_candles.market.day_notes import reason_text
+from minute_candles.market.day_status import Reason
 from minute_candles.market.intervals import Interval
 from minute_candles.storage.store import Store, open_store
 
@@ -54,14 +56,11 @@ def filled(database: Database, sim: Simulator, symbols: Sequence[str] = SYMBOLS,
     store.close()
 
 
-def seen_late(store: Store, symbol: str) -> None:
-    """As the last day stands where nobody traded before ten, and one symbol's rows have shown that it ran late."""
-    morning = "timestamp BETWEEN '2026-11-20 09:00:00' AND '2026-11-20 09:59:00'"
-    sql(store, f"DELETE FROM stock_minute_prices WHERE {morning}")
-    counted = "count_1min = 300, count_5min = 60, count_15min = 20"
-    sql(store, f"UPDATE stock_minute_coverage SET {counted} WHERE trade_date = '2026-11-20'")
+def stored_by_other_hours(store: Store, symbol: str) -> None:
+    """The last day of a symbol as it stands where `CSAT_DATES` named that day once and does not any more."""
+    note = reason_text(Reason.CSAT_HOURS)
     day = f"stock_symbol = '{symbol}' AND trade_date = '2026-11-20'"
-    sql(store, f"UPDATE stock_minute_coverage SET note = '{BELIEVED_HOURS}' WHERE {day}")
+    sql(store, f"UPDATE stock_minute_coverage SET note = '{note}' WHERE {day}")
 
 
 def truth(sim: Simulator, symbol: str, interval: Interval, days: Iterable[date] = DAYS) -> Iterator[tuple[Any, ...]]:

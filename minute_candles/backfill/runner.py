@@ -13,12 +13,10 @@ from minute_candles.kis.client import KisClient
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.storage.store import Counts, Store
 from minute_candles.verification.day_collector import Collector
-from minute_candles.verification.plan import SymbolDay, plan, unproven
+from minute_candles.verification.plan import SymbolDay, unproven
 
 ASKED = 2
 """So often a symbol-day is asked about before it has failed."""
-MOST_PASSES = 2 * ASKED
-"""Once as often again where its hours turned out to be others."""
 MOST_TOLD = 20
 """Failed symbol-days that are told one by one."""
 _log = logging.getLogger(__name__)
@@ -39,40 +37,19 @@ class Backfill:
         self._store, self._calendar, self._clock = store, calendar, clock
         self._result, self._quiet, self._told_failures = result, quiet, 0
         self._stored: dict[tuple[str, date], Counts] = {}
-        self._tries: Counter[tuple[str, date]] = Counter()
+        self._pass = 1
         span = result.first, result.last
         self._collector = Collector(client, store, calendar, clock, span, asks_today=True)
 
     def run(self, tasks: list[SymbolDay], workers: int) -> None:
-        """Raises what ends the run: `Stopped`, a refused key, an outage, a lost database."""
-        for _ in range(MOST_PASSES):
-            short = self._pass(tasks, workers)
-            known = {task[:2] for task in short}
-            failed = [task for task in tasks if task.day in self._result.symbols[task.symbol].failed]
-            tasks = [task for task in failed if task[:2] not in known and not self._is_final(task)] + short
+        """Raise what ends the run: `Stopped`, a refused key, an outage, a lost database."""
+        for self._pass in range(1, ASKED + 1):
+            if self._pass > 1:
+                _log.info("🔁 실패한 %d종목일을 한 번 더 받습니다.", len(tasks))
+            self._collect(tasks, workers)
+            tasks = [task for task in tasks if task.day in self._result.symbols[task.symbol].failed]
             if not tasks:
                 return
-            _log.info("🔁 실패한 %d종목일을 한 번 더 받습니다.", len(tasks))
-        for task in tasks:
-            self._result.symbols[task.symbol].failed.setdefault(task.day, "받는 동안 그날의 거래 시간이 다시 달라짐")
-
-    def _is_final(self, task: SymbolDay) -> bool:
-        """Whether it has been asked twice by the same hours."""
-        return self._tries[task[:2]] >= ASKED
-
-    def _pass(self, tasks: list[SymbolDay], workers: int) -> list[SymbolDay]:
-        """Ask once about each; answers what has to be asked anew, of any symbol.
-
-        That is what was stored, or failed, before the rows of another symbol showed the true hours of its day.
-        """
-        self._tries.update(task[:2] for task in tasks)
-        sessions = {task.day: self._calendar.session(task.day) for task in tasks}
-        self._collect(tasks, workers)
-        changed = sorted(day for day, session in sessions.items() if self._calendar.session(day) != session)
-        short = plan(self._store, self._calendar, list(self._result.symbols), changed)
-        for task in short:
-            del self._tries[task[:2]]
-        return short
 
     def _collect(self, tasks: list[SymbolDay], workers: int) -> None:
         left = Counter(task.symbol for task in tasks)
@@ -105,7 +82,7 @@ class Backfill:
 
     def _tell_failure(self, task: SymbolDay, error: SourceError) -> None:
         """What failed is asked once more before it is news; where all days fail alike, a screen of them is enough."""
-        final = self._is_final(task)
+        final = self._pass == ASKED
         level = logging.WARNING if final and self._told_failures < MOST_TOLD else logging.DEBUG
         _log.log(level, "⚠️ %s %s 실패: %s", task.symbol, task.day, error)
         self._told_failures += final

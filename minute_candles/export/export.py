@@ -178,9 +178,6 @@ def _counted(table: Table, order: Order, told: Told, done: Callable[[], None]) -
     """A symbol's years, those without candles too; of a symbol that cannot be adjusted none."""
     minutes = table.minutes()
     told.refused.update(order.refused)
-    spans = [order.span(symbol) for symbol in order.symbols]
-    first, last = min(span[0] for span in spans), max(span[1] for span in spans)
-    table.late_days().tell(order.asked.calendar, first, last)
     for symbol in order.symbols:
         before = told.rows
         for year in order.years(symbol) if symbol not in order.refused else ():

@@ -15,10 +15,10 @@ from minute_candles.core.kst import KST
 from minute_candles.frames.day_states import STATUSES, DayState, Known, lost_of, states, told
 from minute_candles.frames.windows import DAY, EPOCH, closed, day_of, doubted, of_sessions, shown_columns
 from minute_candles.market.adjustment import Factor, splits
-from minute_candles.market.calendar import LATE_PRINTS, Session, TradingCalendar, by_other_hours
+from minute_candles.market.calendar import LATE_PRINTS, Session, TradingCalendar, has_other_hours
+from minute_candles.market.day_notes import says_csat_hours
 from minute_candles.market.day_status import VERIFIED
 from minute_candles.market.intervals import Interval
-from minute_candles.storage.late_days import LateDays
 from minute_candles.storage.minute_columns import MINUTE, UNPROVEN, Columns, Minutes
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ class Table(Protocol):
         self, symbols: Sequence[str], sessions: Sequence[Session]
     ) -> Mapping[tuple[str, date], tuple[int, int, int]]: ...
     def minutes(self) -> Minutes: ...
-    def late_days(self) -> LateDays: ...
     def factors(self, symbol: str) -> list[Factor]: ...
     def factors_asked(self, symbols: Sequence[str]) -> Mapping[str, date]: ...
 
@@ -125,13 +124,11 @@ def parts(table: Table, symbols: Sequence[str], interval: Interval, asked: Range
     """A symbol after the other; what is held in memory is one of them."""
     extra("numpy", _WHAT)
     minutes = table.minutes()
-    table.late_days().tell(asked.calendar, asked.first, asked.last)
     for symbol in symbols:
         yield part(table, minutes, symbol, interval, asked)
 
 
 def part(table: Table, minutes: Minutes, symbol: str, interval: Interval, asked: Range) -> Part:
-    """The calendar has heard what the table tells of late days (`Table.late_days`)."""
     import numpy as np
 
     known = table.coverage([symbol], asked.first, asked.last)
@@ -152,12 +149,14 @@ def part(table: Table, minutes: Minutes, symbol: str, interval: Interval, asked:
 
 
 def _other_hours(asked: Range, known: Mapping[tuple[str, date], Known]) -> set[tuple[str, date]]:
-    """Which of them were stored by other hours than the rows of others have shown since."""
+    """Return the days that were stored by other hours than the calendar says now."""
     days = {day for _, day in known if asked.calendar.is_trading_day(day)}
     sessions = {day: asked.calendar.session(day) for day in days}
     return {
         key for key, row in known.items()
-        if key[1] in sessions and row.status in VERIFIED and by_other_hours(sessions[key[1]], row.note)
+        if key[1] in sessions
+        and row.status in VERIFIED
+        and has_other_hours(sessions[key[1]], recorded_csat=says_csat_hours(row.note), is_older=True)
     }  # fmt: skip
 
 
@@ -259,7 +258,6 @@ def coverage_frame(table: Table, symbols: Sequence[str], asked: Range) -> "pd.Da
 
     today = asked.now.astimezone(KST).date()
     days = [asked.first + timedelta(days=n) for n in range((min(asked.last, today) - asked.first).days + 1)]
-    table.late_days().tell(asked.calendar, asked.first, asked.last)
     known = table.coverage(symbols, asked.first, asked.last)
     held = table.counts(symbols, [_counted(day, asked.calendar) for day in days])
     rows, other = [], _other_hours(asked, known)

@@ -60,10 +60,7 @@ class Settle:
             _log.info("🌙 마감 확정: %d종목일을 과거 분봉으로 받습니다.", len(missing))
             self._told_missing = len(missing)
         newest_first = sorted(missing, key=lambda task: task.day, reverse=True)
-        sessions = [calendar.session(day) for day in days]
         left = self._collect_all(self._collector(calendar, days), newest_first, until)
-        if not left and sessions != [calendar.session(day) for day in days]:
-            left = len(self._plan(calendar, days))  # stored before the true hours were seen
         self._told_missing = left
         if not left:
             _log.info("✅ 마감 확정 완료: %s까지 모두 COMPLETE", last)

@@ -16,14 +16,13 @@ from minute_candles.live.round import Beside
 from minute_candles.live.server_clock import KisTime
 from minute_candles.live.symbol_locks import Turns
 from minute_candles.live.today_pages import read_day
-from minute_candles.market.calendar import Session, TradingCalendar, runs_late
+from minute_candles.market.calendar import Session, TradingCalendar
 from minute_candles.market.candles import INTERVALS, Candle, Candles, window
 from minute_candles.market.day_status import PROVISIONAL
 from minute_candles.market.intraday import Watermark, floor, merged
 from minute_candles.market.trade_chain import Proven
 from minute_candles.monitoring.incidents import Troubles
 from minute_candles.storage.store import Store
-from minute_candles.verification.late_hours import Hours
 
 _RUNNING = "장중: 오늘 TR이나 스트림으로 받은 임시 데이터"
 _WITHIN_A_MINUTE = timedelta(seconds=59)
@@ -69,7 +68,6 @@ class Visits:
         if not seen.traded:
             self.seen[symbol] = seen
             return new
-        self._look_at_hours(symbol, session, fresh)
         due = due if known and known.traded else INTERVALS
         since = self._since(symbol, fresh[0].timestamp if fresh else seen.traded, due)
         new = self._store_minutes(symbol, session, fresh, due, since=since, now=now, is_known=True)
@@ -133,12 +131,6 @@ class Visits:
             traded = fresh[-1].timestamp if fresh else known and known.traded
             return fresh, Watermark(floor(now), traded, None, known and known.shown), now
         return reading.candles, reading.seen, now
-
-    def _look_at_hours(self, symbol: str, session: Session, fresh: Sequence[Candle]) -> None:
-        """Trades in the pause before the auction, and none before ten: a CSAT day that nobody announced."""
-        minutes = [candle.timestamp for candle in fresh]
-        early = runs_late(minutes, session) and bool(self._store.candles(symbol, 1, *session.before_ten))
-        Hours(self.calendar, self._store).hear(symbol, session, minutes, early=early)
 
     def _since(self, symbol: str, first: datetime, due: Collection[int]) -> datetime:
         """From where to read what is stored: the windows that the page touches or that were not derived yet."""

@@ -222,7 +222,6 @@ class Service:
     def _decide_today(self) -> None:
         """Where package and KIS disagree about today, the market itself tells."""
         self._holidays.decide(self.updater.now())
-        self._holidays.calendar.take_over(self.updater.calendar)
         self.updater.calendar = self._holidays.calendar
 
     def _say(self, state: str, expect_by: datetime, **more: Any) -> None:

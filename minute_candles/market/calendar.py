@@ -6,7 +6,7 @@ KIS itself corrects (`closed`, `opened`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import cache
 
@@ -25,10 +25,7 @@ class Session:
     open: datetime
     close: datetime
     csat: bool = False
-    believed: bool = False
-    """Whether the hours are not announced but seen in the rows themselves."""
-    listed: bool = False
-    """Whether it is a CSAT day that is known here; another was announced by the user, or seen in the rows."""
+    """Whether it runs an hour late (10:00-16:30), as announced by `CSAT_DAYS` or the user."""
 
     @property
     def end(self) -> datetime:
@@ -47,16 +44,18 @@ class Session:
         return nine, nine + timedelta(minutes=58)
 
 
-LATE_HOURS = "10:00~16:30에 거래된 날"
-BELIEVED_HOURS, ANNOUNCED_HOURS = f"예고 없이 {LATE_HOURS} (받은 행으로 알아냄)", f"{LATE_HOURS} (CSAT_DATES)"
+def has_other_hours(session: Session, *, recorded_csat: bool, is_older: bool) -> bool:
+    """Return whether a stored day was judged by other hours than `session` has: it has to be collected again.
 
-
-def by_other_hours(session: Session, note: str | None) -> bool:
-    """Whether a day was stored before anybody knew when it traded, or by hours that turned out wrong.
-
-    A day that minute_candles/market/calendar.py lists has no note: it was known from the start.
+    `recorded_csat`: its coverage row says 10:00-16:30. `is_older`: the row is of a version that recorded the hours of
+    days outside `CSAT_DAYS` only.
     """
-    return not session.listed and (LATE_HOURS in (note or "")) != session.csat
+    return (recorded_csat or (is_older and session.day in CSAT_DAYS)) != session.csat
+
+
+def with_csat_end(session: Session) -> Session:
+    """Return the session with its end at 16:40: a day judged by a CSAT day's hours holds rows until then."""
+    return replace(session, close=max(session.close, midnight(session.day).replace(hour=16, minute=30, tzinfo=KST)))
 
 
 class TradingCalendar:
@@ -71,8 +70,6 @@ class TradingCalendar:
     ) -> None:
         told = frozenset(csat_days)
         self._csat = told | {day for day in CSAT_DAYS if day.year not in {own.year for own in told}}
-        self._told: dict[date, dict[str, int]] = {}
-        self._doubted: set[date] = set()
         self._closed = frozenset(closed)
         self._opened = frozenset(opened)
 
@@ -84,37 +81,13 @@ class TradingCalendar:
     def session(self, day: date) -> Session:
         """The regular session of a trading day."""
         opens, closes = time(9), time(15, 30)
-        is_late = day in self._csat or self._runs_late(day)
-        if is_late:
+        is_csat = day in self._csat
+        if is_csat:
             opens, closes = time(10), time(16, 30)
         elif self._is_first_of_year(day):
             opens = time(10)
         opened, closed = (datetime.combine(day, at, KST) for at in (opens, closes))
-        return Session(day, opened, closed, is_late, is_late and day not in self._csat, is_late and day in CSAT_DAYS)
-
-    def hear_hours(self, day: date, symbol: str, *, late: int) -> bool:
-        """What a symbol's rows tell of a day's hours; whether they are others now than before.
-
-        `late`: so many more times that it runs late (`runs_late`); 0: it traded before ten. Each symbol has a voice,
-        its last word. The day runs late where more symbols say so than not, and not one alone: two symbols told it
-        twice, or, where there is no other, one told it three times (law 13).
-        """
-        before, told = self._runs_late(day), self._told.setdefault(day, {})
-        told[symbol] = told.get(symbol, 0) + late if late else 0
-        if late:
-            self._doubted.add(day)
-        return self._runs_late(day) != before
-
-    def _runs_late(self, day: date) -> bool:
-        if day not in self._doubted:
-            return False
-        voices = list(self._told[day].values())
-        late = sum(times > 1 for times in voices)
-        return late > voices.count(0) and (late > 1 or max(voices) > 2)
-
-    def take_over(self, other: "TradingCalendar") -> None:
-        """What was seen in the rows outlives a calendar that is replaced."""
-        self._told, self._doubted = other._told, other._doubted
+        return Session(day, opened, closed, is_csat)
 
     def _is_first_of_year(self, day: date) -> bool:
         return day.month == 1 and not any(self.is_trading_day(date(day.year, 1, d)) for d in range(1, day.day))
@@ -157,25 +130,17 @@ def told_calendar(csat_days: Iterable[date], said: Mapping[date, bool]) -> Tradi
     return TradingCalendar(csat_days=days, closed=closed, opened=wrong.keys() - {*closed})
 
 
-def hours_seen(session: Session) -> str:
-    """What the user is told of a day whose hours the rows have changed, in Korean."""
-    if session.believed:
-        return f"{session.day}은 달력과 달리 10:00~16:30에 거래되는 날(수능일)로 보입니다. 받은 행을 따릅니다."
-    return f"{session.day}은 10시 전에 거래된 종목이 많아 다시 달력의 시간을 따릅니다."
+def contradict_hours(minutes: Sequence[datetime], session: Session, *, before_ten: bool) -> bool:
+    """Return whether a day's minutes with a trade (naive KST, ascending) contradict the announced hours.
 
-
-def runs_late(minutes: Sequence[datetime], session: Session) -> bool:
-    """Whether these minutes with a trade, naive KST and from the day's first on, are a CSAT day's nobody announced.
-
-    Nothing trades before ten o'clock (labels may be a minute early), and something does in the ten minutes in which an
-    ordinary day collects orders for its closing auction. The rows alone can tell: no answer that is asked for has KIS's
-    hours in it (captured: eight fields of output1, six of chk-holiday), and H0STMKO0 costs a registration a symbol.
-    The year's first session opens at ten without being late.
+    On an ordinary day nothing trades in the ten minutes before the closing auction; a CSAT day that nobody announced
+    does, and has no trade before ten o'clock (labels may be a minute early). On a day that opens at ten a row
+    `before_ten` contradicts. Source: docs/dev/kis_http.md §10.
     """
-    if session.csat or not minutes or session.open.hour == 10:
-        return False
-    closed = session.close.replace(tzinfo=None)
-    in_the_pause = any(closed - timedelta(minutes=9) <= minute < closed for minute in minutes)
+    if session.open.hour == 10:
+        return before_ten
+    close = session.close.replace(tzinfo=None)
+    in_the_pause = any(close - timedelta(minutes=9) <= minute < close for minute in minutes)
     return in_the_pause and minutes[0] > session.before_ten[1]
 
 

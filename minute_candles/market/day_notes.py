@@ -3,6 +3,7 @@
 Written for people only: no program reads these texts back.
 """
 
+from minute_candles.market.calendar import Session
 from minute_candles.market.day_status import Reason
 
 _TEXTS = {
@@ -33,3 +34,19 @@ _TEXTS = {
 def reason_text(reason: Reason) -> str:
     """Return what a reason says without its facts, in a few Korean words."""
     return _TEXTS[reason]
+
+
+def hours_advice(session: Session) -> str:
+    """Return what to set where rows contradict the announced hours of a day."""
+    hours = f"{session.open:%H:%M}~{session.close:%H:%M}"
+    says = f"{session.day}: 알려진 거래 시간({hours})과 다른 시각에 거래된 행이 있어 UNPROVEN으로 적습니다."
+    if session.csat:
+        return f"{says} 수능일이 아니면 .env의 CSAT_DATES를 고치고 다시 실행하면 그날을 다시 받습니다."
+    if session.open.hour == 10:
+        return says
+    return f"{says} 수능일이면 .env에 CSAT_DATES={session.day} 을 적고 다시 실행하면 그날을 다시 받습니다."
+
+
+def says_csat_hours(note: str | None) -> bool:
+    """Return whether a note of an older version says 10:00-16:30."""
+    return "10:00~16:30에 거래된 날" in (note or "")

@@ -32,7 +32,6 @@ from minute_candles.storage.coverage import CoverageRow as CoverageRow
 from minute_candles.storage.coverage import read_coverage
 from minute_candles.storage.day_writer import Day, DayWriter, Rewritten
 from minute_candles.storage.driver import Row, Run, Value
-from minute_candles.storage.late_days import LateDays
 from minute_candles.storage.layout import NAMES, Shape, look
 from minute_candles.storage.minute_columns import Minutes
 from minute_candles.storage.missing_rows import Losses, less
@@ -163,9 +162,6 @@ class Store:
     def minutes(self) -> Minutes:
         """Reads 1-minute candles in bulk (minute_candles/frames/frames.py)."""
         return Minutes(self._link, self._shape, self._database)
-
-    def late_days(self) -> LateDays:
-        return LateDays(self._link, self._shape)
 
     def factors(self, symbol: str) -> list[Factor]:
         """What split-adjusted prices are multiplied by, ascending; [] where KIS was never asked."""

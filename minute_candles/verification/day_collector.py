@@ -6,15 +6,17 @@ proven is not taken away by an authority that is late (law 6).
 """
 
 import logging
+import threading
 from datetime import date, timedelta
 
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import BadRow, SourceError
 from minute_candles.kis.client import TRUSTED_SKEW, KisClient
-from minute_candles.market.calendar import Session, TradingCalendar, hours_seen
+from minute_candles.market.calendar import Session, TradingCalendar, contradict_hours, with_csat_end
 from minute_candles.market.candles import Candles, derive
 from minute_candles.market.daily import DailyAnswer
-from minute_candles.market.day_status import COMPLETE, NO_TRADES, PROVISIONAL, UNPROVEN
+from minute_candles.market.day_notes import hours_advice, reason_text, says_csat_hours
+from minute_candles.market.day_status import COMPLETE, NO_TRADES, PROVISIONAL, UNPROVEN, Reason
 from minute_candles.storage.coverage import LONGEST_NOTE, CoverageRow
 from minute_candles.storage.store import Counts, Store
 from minute_candles.verification.daily_reference import EMPTY_TRIES, DailyCandles
@@ -29,13 +31,13 @@ from minute_candles.verification.day_verdict import (
     note_of_hours,
     with_hours,
 )
-from minute_candles.verification.late_hours import Hours
 from minute_candles.verification.missing_minutes import Lack, lacking, proven_minutes
 from minute_candles.verification.past_pages import DayPages, in_order, merge
 from minute_candles.verification.plan import SymbolDay
 from minute_candles.verification.source_lag import AGAIN, Lacking, Late, Lateness
 
 NOTHING = "nothing but volume"
+ODD_HOURS = reason_text(Reason.UNEXPECTED_HOURS)
 LACKS = "이 과거 분봉에는 끝내 없음"
 _log = logging.getLogger(__name__)
 
@@ -49,6 +51,8 @@ class Memory:
     def __init__(self) -> None:
         self._told: dict[tuple[str, date], tuple[str, int]] = {}
         self._doubted: dict[tuple[str, date], DailyAnswer] = {}
+        self._advised: set[date] = set()
+        self._guard = threading.Lock()
 
     def heard(self, symbol: str, day: date, told: str) -> int:
         """How often KIS has told this of the day, and nothing else in between."""
@@ -65,6 +69,13 @@ class Memory:
 
     def doubted(self, symbol: str, day: date) -> DailyAnswer | None:
         return self._doubted.get((symbol, day))
+
+    def is_first_advice(self, day: date) -> bool:
+        """Return whether the day's hours were not warned of before; from then on they were."""
+        with self._guard:
+            is_first = day not in self._advised
+            self._advised.add(day)
+        return is_first
 
     def forget(self, symbol: str, day: date) -> None:
         self._told.pop((symbol, day), None)
@@ -90,7 +101,6 @@ class Collector:
         asks_today: bool = False,
     ) -> None:
         self._lateness = Lateness(client, clock, asks=asks_today)
-        self._hours = Hours(calendar, store)
         self._client, self._store, self._calendar, self._clock = client, store, calendar, clock
         self._memory = memory or Memory()
         self._daily = DailyCandles(client, *span, clock.now().date())
@@ -103,11 +113,7 @@ class Collector:
         """
         symbol, session = task.symbol, self._calendar.session(task.day)
         known = self._store.coverage([symbol], task.day, task.day).get((symbol, task.day))
-        try:
-            verdict = self._judge(symbol, session, known)
-        except OtherHours:
-            session = self._calendar.session(task.day)
-            verdict = self._judge(symbol, session, known)
+        verdict = self._judge(symbol, session, known)
         self._lateness.check_gaps(symbol, session, verdict.gaps)
         if known and known.note and LACKS in known.note and self._is_stored(symbol, session, verdict):
             note = with_hours(known.note, session)
@@ -118,6 +124,8 @@ class Collector:
             verdict = self._believe_lacking(symbol, session, verdict, error.lack)
             stored = self._write(symbol, session, verdict, None)
         self._memory.forget(symbol, session.day)
+        if ODD_HOURS in (verdict.note or "") and self._memory.is_first_advice(session.day):
+            _log.warning("⚠️ %s", hours_advice(session))
         return stored
 
     def _write(self, symbol: str, session: Session, verdict: Verdict, known: CoverageRow | None) -> Counts:
@@ -132,7 +140,8 @@ class Collector:
             return derive(sorted([*verdict.candles, *kept])) if kept else wanted
 
         status, note = verdict.status, verdict.note
-        return self._store.rewrite(symbol, session, change, now=self._clock.now(), status=status, note=note)
+        reach = with_csat_end(session) if known and says_csat_hours(known.note) else session  # rows of other hours go
+        return self._store.rewrite(symbol, reach, change, now=self._clock.now(), status=status, note=note)
 
     def _believe_lacking(self, symbol: str, session: Session, verdict: Verdict, lack: Lack) -> Verdict:
         """A settle never takes away what was proven: who lacks it is late, until it lacks it the next morning, too.
@@ -202,7 +211,7 @@ class Collector:
             minutes = self._pages.fetch(symbol, session)
             self._check_closed(session)
             told = self._daily.get(symbol, instead_of=doubted)
-            minutes = self._check_hours(symbol, minutes, session)
+            minutes = _with_hours(minutes, session)
             if minutes.rows:
                 return self._checked(symbol, session, minutes, told)
             if minutes.doubts:
@@ -230,17 +239,6 @@ class Collector:
         _log.warning("⚠️ %s %s: %s. NO_TRADES로 적습니다. 의심되면 --force 로 받으세요.", symbol, session.day, why)
         return Verdict([], NO_TRADES, " · ".join(filter(None, (note_of_hours(session), why))))
 
-    def _check_hours(self, symbol: str, minutes: Minutes, session: Session) -> Minutes:
-        """The rows say when the day traded. One symbol alone that says late is a doubt, not believed at first.
-
-        Raises `OtherHours` where the calendar has other hours now than it had.
-        """
-        heard = [row.minute for row in minutes.rows if row.close]  # a row that was left out tells no hours
-        odd = self._hours.hear(symbol, session, heard, early=minutes.before_ten)
-        if (now := self._calendar.session(session.day)) != session:
-            raise OtherHours(hours_seen(now))
-        return minutes._replace(doubts=(*minutes.doubts, odd)) if odd else minutes
-
     def _check_closed(self, session: Session) -> None:
         """The answers bring KIS's clock: a day that still runs there is not settled by a host ahead of it (law 3)."""
         if self._clock.now() + self._client.skew + TRUSTED_SKEW < session.end:
@@ -262,8 +260,12 @@ class Collector:
         return check_day(Minutes(in_order(found), doubts=tuple(doubts)), session, told, is_fresh=fresh)
 
 
-class OtherHours(SourceError):
-    """The day trades at other hours than the calendar says: the calendar knows now."""
+def _with_hours(minutes: Minutes, session: Session) -> Minutes:
+    """Add a doubt where the rows contradict the announced hours; a row that was left out tells no hours."""
+    traded = [row.minute for row in minutes.rows if row.close]
+    if not contradict_hours(traded, session, before_ten=minutes.before_ten):
+        return minutes
+    return minutes._replace(doubts=(*minutes.doubts, ODD_HOURS))
 
 
 class NothingAtAll(SourceError):

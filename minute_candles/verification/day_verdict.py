@@ -12,10 +12,11 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from minute_candles.core.errors import BadRow, SourceError
-from minute_candles.market.calendar import ANNOUNCED_HOURS, BELIEVED_HOURS, LATE_HOURS, Session
+from minute_candles.market.calendar import CSAT_DAYS, Session
 from minute_candles.market.candles import Candle, Row, label, prove, session_rows, unexplained_start
 from minute_candles.market.daily import DailyAnswer, DailyCandle
-from minute_candles.market.day_status import COMPLETE, UNPROVEN, DayStatus
+from minute_candles.market.day_notes import reason_text, says_csat_hours
+from minute_candles.market.day_status import COMPLETE, UNPROVEN, DayStatus, Reason
 
 FULL_PAGE = 120
 """Rows of a full answer of the past TR; a shorter one has nothing behind it (kis_http.md §6)."""
@@ -166,22 +167,20 @@ def _without_candles(minutes: Minutes, session: Session) -> Verdict:
 
 
 def note_of_hours(session: Session) -> str | None:
-    """What every note of a day says that ran late and is not listed: the plan looks for it."""
-    if session.believed:
-        return BELIEVED_HOURS
-    return ANNOUNCED_HOURS if session.csat and not session.listed else None
+    """What every note of a day says that ran late: the plan looks for it."""
+    return reason_text(Reason.CSAT_HOURS) if session.csat and session.day not in CSAT_DAYS else None
 
 
 def with_hours(note: str, session: Session) -> str:
     """A note that is kept though the day's hours may be others now."""
-    kept = [part for part in note.split(" · ") if LATE_HOURS not in part]
+    kept = [part for part in note.split(" · ") if not says_csat_hours(part)]
     return " · ".join(filter(None, (note_of_hours(session), *kept)))
 
 
 def believed(verdict: Verdict) -> Verdict:
     """The day as KIS tells it again and again: stored, with the reason as its note."""
     parts = [*verdict.doubts, *filter(None, (verdict.note or "").split(" · "))]
-    parts.sort(key=lambda part: LATE_HOURS not in part)  # first: the plan looks for it, and a long note is cut
+    parts.sort(key=lambda part: not says_csat_hours(part))  # first: the plan looks for it, and a long note is cut
     return verdict._replace(status=UNPROVEN, note=" · ".join(parts), doubts=(), odd="")
 
 

@@ -35,10 +35,10 @@ def proven_minutes(stored: Sequence[Candle], session: Session, *, provisional: b
 
     While it is PROVISIONAL the auction counts as one, whose page may begin with it, and all do where no VWAP is kept.
     """
-    first, close = session.first_label.replace(tzinfo=None), session.close.replace(tzinfo=None)
+    first, close, end = (at.replace(tzinfo=None) for at in (session.first_label, session.close, session.end))
     all_count = provisional and not any(candle.vwap is not None for candle in stored)
     proven = (c for c in stored if c.vwap is not None or all_count or (provisional and c.timestamp >= close))
-    return {candle.timestamp: candle for candle in proven if candle.timestamp >= first}
+    return {candle.timestamp: candle for candle in proven if first <= candle.timestamp < end}
 
 
 def lacking(proven: dict[datetime, Candle], verdict: Verdict, session: Session) -> Lack:

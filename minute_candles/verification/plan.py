@@ -6,8 +6,9 @@ from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
-from minute_candles.market.calendar import Session, TradingCalendar, by_other_hours
+from minute_candles.market.calendar import Session, TradingCalendar, has_other_hours
 from minute_candles.market.candles import INTERVALS
+from minute_candles.market.day_notes import says_csat_hours
 from minute_candles.market.day_status import UNPROVEN, VERIFIED
 from minute_candles.storage.coverage import CoverageRow
 from minute_candles.storage.store import Counts, Store
@@ -39,7 +40,6 @@ def plan(
     """
     if not days:
         return []
-    store.late_days().tell(calendar, days[0], days[-1])
     return [task for some in _some(symbols) for task in _of_some(store, calendar, some, days, force, recheck)]
 
 
@@ -88,7 +88,7 @@ def _lost(held: Counts, counts: Counts) -> str:
 
 
 def _other_hours(known: CoverageRow | None, session: Session) -> str:
-    if known is None or not by_other_hours(session, known.note):
+    if known is None or not has_other_hours(session, recorded_csat=says_csat_hours(known.note), is_older=True):
         return ""
     return "16:30까지 열린 날" if session.csat else "평소 시간에 열린 날"
 

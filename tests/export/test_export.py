@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 import pytest
 from backfill_tools import CSAT, EVENING, LAST, Ran, User, execute, simulator, url_of
 from places import ROOT
-from truth_tables import SYMBOLS, assert_same, filled, seen_late, settings_of, truth
+from truth_tables import SYMBOLS, assert_same, filled, settings_of, stored_by_other_hours, truth
 
 import db
 import export_candles
@@ -539,13 +539,11 @@ def test_without_pyarrow_one_line_says_what_to_install(light: Database, tmp_path
     assert done.returncode == 2 and "requirements-extra.txt" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("symbols", ["000660,005930", "005930,000660", "005930"])
-def test_a_day_that_was_stored_by_other_hours_is_told(light: Database, export: Export, symbols: str) -> None:
-    """In whatever order one asks, and if one asks for nobody else."""
+def test_a_day_that_was_stored_by_other_hours_is_named(light: Database, export: Export) -> None:
     store = db.open_store(light, Clock())
-    seen_late(store, "000660")
+    stored_by_other_hours(store, "005930")
     store.close()
-    code, said, _ = export(light, asked=["--from", f"{LAST}", "--to", f"{LAST}", "--symbols", symbols])
+    code, said, _ = export(light, asked=["--from", f"{LAST}", "--to", f"{LAST}", "--symbols", "000660,005930"])
     assert code == 1 and f"005930 {LAST} 잠정" in said and f"000660 {LAST}" not in said
 
 

@@ -25,8 +25,8 @@ from truth_tables import (
     assert_same,
     fill,
     filled,
-    seen_late,
     settings_of,
+    stored_by_other_hours,
     true_minutes,
     truth,
 )
@@ -40,7 +40,6 @@ from minute_candles.core.kst import KST
 from minute_candles.frames.frames import IncompleteWarning
 from minute_candles.frames.windows import shown_columns
 from minute_candles.market.adjustment import Factor
-from minute_candles.market.calendar import BELIEVED_HOURS
 from minute_candles.market.candles import Candle, derive
 from minute_candles.market.intervals import SHOWN, Interval, shown
 from minute_candles.storage.minute_columns import UNPROVEN, Columns, Minutes
@@ -185,50 +184,11 @@ def test_a_running_day_without_a_row_is_doubtful(light: Settings) -> None:
     assert list(told["status"]) == ["PROVISIONAL"]
 
 
-def test_hours_that_nobody_announced_are_learnt_from_the_coverage(
-    any_store: db.Store, any_database: Database, sim: Simulator, tmp_path: Path
-) -> None:
-    """A COMPLETE day until 16:30 is read whole."""
-    fill(any_store, sim)
-    seen_late(any_store, "005930")
-    sql(
-        any_store,
-        "INSERT INTO stock_minute_prices (stock_symbol, timestamp, minute_interval, open_price, high_price, low_price,"
-        " close_price, volume) VALUES ('005930', '2026-11-20 16:30:00', 'ONE_MINUTE', 1, 1, 1, 1, 7)",
-    )
-    frame = read(settings_of(any_database, tmp_path), "005930")
-    assert f"{frame.index[-1][1]:%H:%M}" == "16:30" and frame["status"].iloc[-1] == "COMPLETE"
-
-
-@pytest.mark.parametrize("asked", [["000660", "005930"], ["005930", "000660"], ["005930"]], ids=str)
-def test_a_day_that_was_stored_by_other_hours_is_doubtful(light: Settings, asked: list[str]) -> None:
-    """One note of 10:00-16:30 is as good as three tellings; whoever was stored before it was known lacks an hour, in
-    whatever order one asks, and if one asks for nobody else.
-    """
+def test_a_day_that_was_stored_by_other_hours_is_provisional(light: Settings) -> None:
+    """The calendar's hours are others now: the next run collects the day again, until then it is not verified."""
     with closing(db.open_store(light.database, Clock())) as store:
-        seen_late(store, "000660")
-    marks = {symbol: "COMPLETE" if symbol == "000660" else "PROVISIONAL" for symbol in asked}
-    assert told_of(light, asked) == marks
-
-
-@pytest.mark.parametrize("asked", [["000660", "005930"], ["005930", "000660"], ["005930"]], ids=str)
-def test_a_note_that_is_wrong_makes_nobody_else_doubtful(light: Settings, asked: list[str]) -> None:
-    """Candles before ten, of one who is not asked for as of oneself, say that the day began at nine."""
-    with closing(db.open_store(light.database, Clock())) as store:
-        sql(store, f"UPDATE stock_minute_coverage SET note = '{BELIEVED_HOURS}' WHERE stock_symbol = '000660'")
-    assert told_of(light, asked) == {one: "COMPLETE" if one == "005930" else "PROVISIONAL" for one in asked}
-
-
-def test_candles_of_who_was_never_verified_say_when_a_day_began(light: Settings) -> None:
-    """Another program's rows: one table gives a day one set of hours, whichever symbols one asks for."""
-    with closing(db.open_store(light.database, Clock())) as store:
-        seen_late(store, "000660")
-        sql(store, "DELETE FROM stock_minute_coverage WHERE stock_symbol = '005930'")
-        columns = "stock_symbol, timestamp, minute_interval, open_price, high_price, low_price, close_price, volume"
-        sql(store, f"INSERT INTO stock_minute_prices ({columns}) VALUES"
-                   " ('005930', '2026-11-20 09:05:00', 'ONE_MINUTE', 1, 1, 1, 1, 7)")  # fmt: skip
-    assert told_of(light, ["000660"]) == {"000660": "PROVISIONAL"}
-    assert told_of(light, ["000660", "005930"])["000660"] == "PROVISIONAL"
+        stored_by_other_hours(store, "000660")
+    assert told_of(light, ["000660", "005930"]) == {"000660": "PROVISIONAL", "005930": "COMPLETE"}
 
 
 def test_coverage_names_every_day_that_a_frame_does(light: Settings) -> None:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from operator import lt
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -107,9 +106,6 @@ class Shelf:
 
     def coverage(self, symbols, first, last):
         return {key: value for key, value in self._covered.items() if key[0] in symbols and first <= key[1] <= last}
-
-    def late_days(self):
-        return SimpleNamespace(tell=lambda calendar, first, last: None)
 
     def lost(self, verified, sessions):
         held = {key: self._held.get(key, (0, 0, 0)) for key in verified}

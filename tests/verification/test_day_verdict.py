@@ -7,7 +7,6 @@ import pytest
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.candles import Row
 from minute_candles.market.daily import DailyCandle
-from minute_candles.verification import day_verdict as past_day
 from minute_candles.verification.day_verdict import Minutes, check_day
 
 FRIDAY = date(2026, 11, 20)
@@ -30,14 +29,6 @@ def test_a_last_turnover_of_nothing_is_a_doubt_and_no_crash() -> None:
     first = datetime(2026, 11, 20, 10)
     rows = [Row(first, 100, 100, 100, 100, 10, 9_000), Row(datetime(2026, 11, 20, 15, 30), 100, 100, 100, 100, 10, 0)]
     assert check_day(Minutes(rows), SESSION, {FRIDAY: DailyCandle(100, 100, 100, 100, 20)}).doubts
-
-
-def test_the_hours_that_rows_showed_stand_first_where_a_long_note_is_cut() -> None:
-    doubts = ("의심" * 200, "또 의심" * 100)
-    note = past_day.believed(
-        past_day.Verdict([], "COMPLETE", f"다른 말 · {past_day.BELIEVED_HOURS}", doubts=doubts)
-    ).note
-    assert note == " · ".join([past_day.BELIEVED_HOURS, *doubts, "다른 말"])
 
 
 @pytest.mark.parametrize(("last_minute", "is_deal"), [(19, True), (8, False)])

@@ -1,0 +1,114 @@
+"""Hours are announced, not guessed: rows that contradict them leave a mark until `CSAT_DATES` is right."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from backfill_tools import User, assert_true, coverage, now, stored_rows, true_rows
+from updater_tools import FRIDAY, FakeDay, at
+
+from kis_simulator.simulator import Simulator
+from minute_candles.market.calendar import TradingCalendar, contradict_hours
+
+pytestmark = pytest.mark.usefixtures("short_week")
+PROFILES = {"005930": "liquid", "000660": "medium"}
+THIN, THIN_SEED = "373220", 13
+"""It has no trade before ten nor in the pause of an ordinary day."""
+FLAGS = ("--from", f"{FRIDAY}")
+SETTING = f"CSAT_DATES={FRIDAY}"
+CSAT = TradingCalendar(csat_days=[FRIDAY]).session(FRIDAY)
+ORDINARY = TradingCalendar().session(FRIDAY)
+
+
+def minutes(*times: str) -> list[datetime]:
+    return [datetime.fromisoformat(f"{FRIDAY}T{time}") for time in times]
+
+
+@pytest.mark.parametrize(
+    ("traded", "before_ten", "ordinary", "csat"),
+    [
+        (minutes("09:59", "15:22"), False, True, False),
+        (minutes("09:58", "15:22"), True, False, True),
+        (minutes("10:00", "15:20", "15:30"), False, False, False),
+        ([], False, False, False),
+        ([], True, False, True),
+    ],
+)
+def test_what_contradicts_announced_hours(traded: list[datetime], before_ten: bool, ordinary: bool, csat: bool) -> None:
+    assert contradict_hours(traded, ORDINARY, before_ten=before_ten) is ordinary
+    assert contradict_hours(traded, CSAT, before_ten=before_ten) is csat
+
+
+@pytest.fixture
+def late(tmp_path: Path) -> Iterator[tuple[Simulator, User]]:
+    """A day that runs from 10:00 to 16:30 though nobody announced it."""
+    profiles = {**PROFILES, THIN: "illiquid"}
+    with Simulator(now=now, rate=100_000, profiles=profiles, csat=[FRIDAY], seed=THIN_SEED) as kis:
+        yield kis, User(tmp_path, kis.url, f"sqlite:///{tmp_path}/minutes.db")
+
+
+def test_an_unannounced_day_is_marked_and_whole_once_it_is_announced(late: tuple[Simulator, User]) -> None:
+    """The thin symbol shows no hours: it is COMPLETE by the wrong ones, and collected again all the same."""
+    kis, user = late
+    symbols = [*PROFILES, THIN]
+    flags = (*FLAGS, "--symbols", ",".join(symbols))
+    ran = user.run(*flags)
+    assert ran.code == 0 and ran.err.count(SETTING) == 1, ran.all
+    assert coverage(user.database) == {
+        **{(symbol, f"{FRIDAY}"): "UNPROVEN" for symbol in PROFILES}, (THIN, f"{FRIDAY}"): "COMPLETE",
+    }  # fmt: skip
+    before = len(kis.requests)
+    assert user.run(*flags).code == 0 and len(kis.requests) == before, "a verified day is planned by its hours alone"
+    assert user.run(*flags, CSAT_DATES=f"{FRIDAY}").code == 0
+    assert_true(user.database, kis, symbols, [FRIDAY])
+    assert set(coverage(user.database).values()) == {"COMPLETE"}
+    before = len(kis.requests)
+    assert user.run(*flags, CSAT_DATES=f"{FRIDAY}").code == 0 and len(kis.requests) == before
+
+
+def test_a_day_that_was_announced_wrongly_is_marked_and_whole_without_the_setting(tmp_path: Path) -> None:
+    with Simulator(now=now, rate=100_000, profiles=PROFILES) as kis:
+        user = User(tmp_path, kis.url, f"sqlite:///{tmp_path}/minutes.db")
+        flags = (*FLAGS, "--symbols", ",".join(PROFILES))
+        ran = user.run(*flags, CSAT_DATES=f"{FRIDAY}")
+        assert ran.code == 0 and set(coverage(user.database).values()) == {"UNPROVEN"}, ran.all
+        assert user.run(*flags).code == 0
+        assert_true(user.database, kis, list(PROFILES), [FRIDAY])
+        assert set(coverage(user.database).values()) == {"COMPLETE"}
+
+
+class Odd(Simulator):
+    """On an ordinary day one symbol starts at 10:05 and has a row in the pause; `times`: in so many answers."""
+
+    times = 10**9
+
+    def _rows(self, name: str, symbol: str, params: dict[str, str], now: Any) -> list[dict[str, str]]:
+        rows = super()._rows(name, symbol, params, now)
+        if symbol != "000660" or name not in ("past", "today") or self.times <= 0:
+            return rows
+        self.times -= 1
+        mine = [row for row in rows if row["stck_bsop_date"] != f"{FRIDAY:%Y%m%d}" or row["stck_cntg_hour"] >= "1005"]
+        return [{**row, "stck_cntg_hour": "152500"} if row["stck_cntg_hour"] == "153000" else row for row in mine]
+
+
+@pytest.mark.parametrize("times", [4, 10**9])
+def test_one_odd_symbol_is_marked_alone_and_only_where_it_is_told_again(tmp_path: Path, times: int) -> None:
+    with Odd(now=now, rate=100_000, profiles=PROFILES) as kis:
+        kis.times = times
+        user = User(tmp_path, kis.url, f"sqlite:///{tmp_path}/minutes.db")
+        assert user.run(*FLAGS, "--symbols", ",".join(PROFILES)).code == 0
+        assert stored_rows(user.database, "005930") == true_rows(kis, "005930", [FRIDAY])
+        odd = "COMPLETE" if times == 4 else "UNPROVEN"
+        assert coverage(user.database) == {("005930", f"{FRIDAY}"): "COMPLETE", ("000660", f"{FRIDAY}"): odd}
+
+
+def test_the_updater_settles_such_a_day_with_the_mark_and_says_once_what_to_set(tmp_path: Path) -> None:
+    day = FakeDay(tmp_path, at(15, 0), PROFILES, kis={"csat": [FRIDAY]})
+    try:
+        day.run(until=at(20, 0))
+        assert coverage(day.url)["005930", f"{FRIDAY}"] == "UNPROVEN"
+        assert len(day.lines(SETTING)) == 1
+    finally:
+        day.close()
