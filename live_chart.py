@@ -89,7 +89,7 @@ def run(
     from minute_candles.chart.server import Address, Page, application, health_of, listening, serve
     from minute_candles.config import holiday_cache as kis_days
     from minute_candles.market.calendar import told_calendar
-    from minute_candles.storage.store import open_view
+    from minute_candles.storage.store import open_reader
 
     address = Address(*where(arguments, settings))
     names, files = symbols_file.choose(arguments.symbols, arguments.symbols_file), read_files()
@@ -98,8 +98,8 @@ def run(
     bound = listening(address)
     with (
         closing(bound),
-        closing(open_view(settings.database, clock)) as view,
-        closing(open_view(settings.database, clock)) as watched,  # a long answer holds up nobody who watches
+        closing(open_reader(settings.database, clock)) as view,
+        closing(open_reader(settings.database, clock)) as watched,  # a long answer holds up nobody who watches
     ):
         calendar = told_calendar(settings.csat_days, kis_days.said(settings, clock.now().date()))
         hub = Hub(watched, names, calendar, clock)

@@ -15,7 +15,7 @@ from redis_testing import RedisServer
 from minute_candles.core.clock import Clock
 from minute_candles.market.candles import Candle
 from minute_candles.redis_feed.publisher import Feed
-from minute_candles.storage.store import Store, open_view
+from minute_candles.storage.store import Store, open_reader
 
 DAY = datetime(2026, 11, 20, 10, 30, 5, tzinfo=KST)
 MINUTES = 5
@@ -72,7 +72,7 @@ def main() -> None:
         with closing(filled.ready(database)) as store:
             days = [day for day in SESSIONS if day < DAY.date()][-20:]
             filled.fill(server, database, THE_97, days)
-            feed = Feed(redis.url, clock, THE_97, lambda: open_view(database, clock))
+            feed = Feed(redis.url, clock, THE_97, lambda: open_reader(database, clock))
             worked, started = time.process_time(), time.perf_counter()
             feed.start()
             with redis.client() as client:

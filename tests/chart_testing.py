@@ -17,7 +17,7 @@ from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
 from minute_candles.market.candles import Candle
-from minute_candles.storage.store import Store, open_view
+from minute_candles.storage.store import Store, open_reader
 
 FRIDAY, MONDAY = date(2026, 11, 20), date(2026, 11, 23)
 NAMES = {"005930": "삼성전자", "000660": "SK하이닉스", "035420": "<b>네이버</b>"}
@@ -60,7 +60,7 @@ def serving(
     names: Mapping[str, str] = NAMES,
 ) -> Iterator[Server]:
     clock = Clock(at=at)
-    with closing(listening(Address("127.0.0.1", port))) as bound, closing(open_view(database, clock)) as view:
+    with closing(listening(Address("127.0.0.1", port))) as bound, closing(open_reader(database, clock)) as view:
         hub = Hub(view, names, CALENDAR, clock)
         server = Server(f"http://127.0.0.1:{bound.getsockname()[1]}/", hub, clock)
 

@@ -85,7 +85,7 @@ def test_the_queries_run_and_go_through_the_key(store: Store, sim: Simulator, da
     prices, coverage = (block.strip().rstrip(";") for block in blocks("sql"))
     assert len(store._read(prices)) == 2 * 77 and store._read(coverage) == []
     [[plan]] = store._read(f"EXPLAIN FORMAT=JSON {prices}")
-    assert f'"key": "{store._shape.key}"' in plan or f'"index_name": "{store._shape.key}"' in plan
+    assert f'"key": "{store._layout.key}"' in plan or f'"index_name": "{store._layout.key}"' in plan
     for name in NAMES.values():
         assert f"`{name}`" in TEXT
 

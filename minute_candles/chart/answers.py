@@ -18,7 +18,7 @@ from minute_candles.core.extras import extra
 from minute_candles.market.calendar import TradingCalendar, midnight
 from minute_candles.market.candles import INTERVALS, Candle
 from minute_candles.market.intervals import Interval, shown
-from minute_candles.storage.store import View
+from minute_candles.storage.store import CandleReader
 
 EPOCH = datetime(2000, 1, 1)
 _MOST_DAYS = 400
@@ -39,7 +39,7 @@ class Asked(NamedTuple):
 class Answers:
     """Answers as plain data, ready for JSON."""
 
-    def __init__(self, view: View, names: Mapping[str, str], calendar: TradingCalendar, clock: Clock) -> None:
+    def __init__(self, view: CandleReader, names: Mapping[str, str], calendar: TradingCalendar, clock: Clock) -> None:
         self._view, self.names, self._calendar, self._clock = view, names, calendar, clock
         self._derived = Derived(view, calendar, clock)
         self._listing = Listing(view, names, calendar, clock)

@@ -4,7 +4,7 @@
 
 A verified day's 5- and 15-minute rows follow from its minutes and were written with them in one transaction (laws 2
 and 5), and windows floored from midnight nest. So of a verified day 10 minutes are folded from the 5-minute rows, 30
-and 60 from the 15-minute ones, and the day by the server (`View.days`). Any other day (today, provisional, unknown to
+and 60 from the 15-minute ones, and the day by the server (`CandleReader.days`). Any other day (today, provisional, unknown to
 the coverage table) is folded from its minutes. Prices, volumes and what is proven are equal either way; a VWAP may
 differ by 0.01 KRW, as minute_candles/market/intervals.py tells.
 
@@ -24,7 +24,7 @@ from minute_candles.market.candles import Candle
 from minute_candles.market.day_status import VERIFIED
 from minute_candles.market.intervals import Interval, shown
 from minute_candles.storage.coverage import CoverageRow
-from minute_candles.storage.store import View
+from minute_candles.storage.store import CandleReader
 
 KEPT_SECONDS, MOST_KEPT, LONGEST_KEPT = 300.0, 64, 5_000
 """How long a folded day is believed, how many charts are kept, and how many candles of each."""
@@ -48,7 +48,7 @@ class _Folded(NamedTuple):
 class Derived:
     """Runs on worker threads."""
 
-    def __init__(self, view: View, calendar: TradingCalendar, clock: Clock) -> None:
+    def __init__(self, view: CandleReader, calendar: TradingCalendar, clock: Clock) -> None:
         self._view, self._calendar, self._clock = view, calendar, clock
         self._kept: OrderedDict[tuple[str, Interval], dict[date, _Folded]] = OrderedDict()
         self._lock = Lock()

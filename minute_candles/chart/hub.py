@@ -22,7 +22,7 @@ from minute_candles.market.calendar import TradingCalendar, midnight
 from minute_candles.market.candles import Candle
 from minute_candles.market.intervals import Interval
 from minute_candles.storage.coverage import CoverageRow
-from minute_candles.storage.store import View
+from minute_candles.storage.store import CandleReader
 
 Pair = tuple[str, Interval]
 
@@ -65,7 +65,7 @@ class Client:
 class Hub:
     """`names`: the symbols one may ask for."""
 
-    def __init__(self, view: View, names: Mapping[str, str], calendar: TradingCalendar, clock: Clock) -> None:
+    def __init__(self, view: CandleReader, names: Mapping[str, str], calendar: TradingCalendar, clock: Clock) -> None:
         self._view, self.names, self._calendar, self._clock = view, names, calendar, clock
         self.clients: set[Client] = set()
         self._boards: dict[str, Board] = {}

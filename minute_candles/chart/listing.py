@@ -17,7 +17,7 @@ from minute_candles.core.clock import Clock
 from minute_candles.market.calendar import TradingCalendar, midnight
 from minute_candles.market.day_status import VERIFIED
 from minute_candles.storage.coverage import CoverageRow
-from minute_candles.storage.store import Last, Trace, View
+from minute_candles.storage.store import CandleReader, Last, SparklinePoint
 
 FRESH_SECONDS, KEPT_SECONDS = 1.0, 30.0
 TRACE = 27
@@ -38,13 +38,13 @@ class _Kept(NamedTuple):
     last: Mapping[str, Last]
     previous: Mapping[str, int | None]
     held: Mapping[str, int]
-    traces: dict[str, dict[datetime, Trace]]
+    traces: dict[str, dict[datetime, SparklinePoint]]
 
 
 class Listing:
     """Runs on worker threads."""
 
-    def __init__(self, view: View, names: Mapping[str, str], calendar: TradingCalendar, clock: Clock) -> None:
+    def __init__(self, view: CandleReader, names: Mapping[str, str], calendar: TradingCalendar, clock: Clock) -> None:
         self._view, self._names, self._calendar, self._clock = view, names, calendar, clock
         self._lock = threading.Lock()
         self._rows: list[dict[str, Any]] = []
@@ -89,7 +89,7 @@ class Listing:
         else:
             kept = kept._replace(last=last)
             begin = max(one.timestamp for one in last.values()) - _AN_HOUR
-        for trace in self._view.traces(list(self._names), begin):
+        for trace in self._view.sparklines(list(self._names), begin):
             kept.traces.setdefault(trace.symbol, {})[trace.timestamp] = trace
         self._kept = kept
         return kept

@@ -1,6 +1,6 @@
 """Candles into Redis, beside the collector and never in its way (law 15).
 
-    feed = Feed(url, clock, symbols, lambda: open_view(settings.database, clock))
+    feed = Feed(url, clock, symbols, lambda: open_reader(settings.database, clock))
     store.listeners.append(feed.hear)             # told after each commit
     feed.start()                                  # a thread of its own; the sets are filled from the table
     feed.run_minute("005930", candle)             # the stream's running minute

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from minute_candles.config.settings import Settings
 from minute_candles.core.clock import Clock
 from minute_candles.market.write_event import Stored
-from minute_candles.storage.store import Store, open_view
+from minute_candles.storage.store import Store, open_reader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def feeding(settings: Settings, clock: Clock, store: Store, symbols: Iterable[st
         return
     from minute_candles.redis_feed.publisher import Feed
 
-    feed = Feed(settings.wings.redis_url, clock, symbols, lambda: open_view(settings.database, clock))
+    feed = Feed(settings.wings.redis_url, clock, symbols, lambda: open_reader(settings.database, clock))
     store.listeners.append(feed.hear)
     feed.start()
     try:
@@ -69,4 +69,4 @@ def caught_up(settings: Settings, clock: Clock, store: Store) -> Iterator[None]:
     try:
         yield
     finally:
-        catch_up(settings.wings.redis_url, clock, touched, lambda: open_view(settings.database, clock))
+        catch_up(settings.wings.redis_url, clock, touched, lambda: open_reader(settings.database, clock))

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 
 from minute_candles.market.candles import Candle
-from minute_candles.storage.connection import Link
+from minute_candles.storage.connection import Connection
 from minute_candles.storage.driver import Dialect, Run
 from minute_candles.storage.layout import NAMES, PRICES, read_columns
-from minute_candles.storage.reader import ALERTS, KeptAlert, View
+from minute_candles.storage.reader import ALERTS, CandleReader, KeptAlert
 
 _OLDEST = datetime(2000, 1, 1)
 _COLUMNS = "rule_name, stock_symbol, minute_interval, timestamp, severity, message, value, created_at"
@@ -30,14 +30,14 @@ CREATE TABLE IF NOT EXISTS {ALERTS} (
 """
 
 
-class AlertTable(View):
+class AlertTable(CandleReader):
     """What the rules need: the candles, what volume is usual, and the table of what has fired. Raises `StoreError`.
 
-    `link` only reads, and so locks nobody out; `writer` keeps what has fired.
+    `connection` only reads, and so locks nobody out; `writer` keeps what has fired.
     """
 
-    def __init__(self, link: Link, writer: Link) -> None:
-        super().__init__(link)
+    def __init__(self, connection: Connection, writer: Connection) -> None:
+        super().__init__(connection)
         self._writer = writer
 
     def keep(self, alerts: Sequence[KeptAlert], now: datetime) -> list[KeptAlert]:
@@ -59,10 +59,10 @@ class AlertTable(View):
 
     def usual_volume(self, symbol: str, interval: int, sessions: int, before: datetime) -> dict[time, float]:
         """Mean volume by the start of the window over the last sessions before `before` that have any candle."""
-        day, clock = ("date", "time") if self._link.dialect == "sqlite" else ("DATE", "TIME")
+        day, clock = ("date", "time") if self._connection.dialect == "sqlite" else ("DATE", "TIME")
         oldest = before - timedelta(days=2 * sessions + 30)
         where = (
-            f"FROM {PRICES}{self._shape.hint} WHERE stock_symbol = %s AND minute_interval = %s"
+            f"FROM {PRICES}{self._layout.hint} WHERE stock_symbol = %s AND minute_interval = %s"
             " AND timestamp < %s AND timestamp >= %s"
         )
         days = self._rows(

@@ -12,7 +12,7 @@ from typing import Any
 from minute_candles.core.kst import KST
 from minute_candles.market.candles import Candle, Candles
 from minute_candles.storage.driver import Dialect, Row, Value
-from minute_candles.storage.layout import NAMES, Shape
+from minute_candles.storage.layout import NAMES, TableLayout
 
 Counts = tuple[int, int, int]
 """Rows of 1, 5 and 15 minutes."""
@@ -25,25 +25,25 @@ _ROWS_A_STATEMENT = 1000
 
 
 def keyed(row: Row, dialect: Dialect) -> tuple[Key, Row]:
-    """Key and values of a row that was selected as interval, timestamp, `Shape.selected`."""
+    """Key and values of a row that was selected as interval, timestamp, `TableLayout.selected`."""
     if dialect != "sqlite":
         return (row[0], row[1]), row[2:]
     values = tuple(Decimal(value) if isinstance(value, str) else value for value in row[2:])
     return (row[0], datetime.fromisoformat(row[1])), values
 
 
-def values_of(candle: Candle, shape: Shape) -> Row:
-    """The values of a row in the order of `Shape.values`; a percentage that its column cannot hold is NULL."""
+def values_of(candle: Candle, layout: TableLayout) -> Row:
+    """The values of a row in the order of `TableLayout.values`; a percentage that its column cannot hold is NULL."""
     values: tuple[Value, ...] = (candle.open, candle.high, candle.low, candle.close, candle.volume)
-    if "price_change" in shape.derived:
+    if "price_change" in layout.derived:
         values += (candle.price_change,)
-    if "price_change_percent" in shape.derived:
+    if "price_change_percent" in layout.derived:
         percent = candle.price_change_percent
-        values += (percent if abs(percent) < shape.percent_limit else None,)
-    return (*values, candle.vwap) if "vwap" in shape.derived else values
+        values += (percent if abs(percent) < layout.percent_limit else None,)
+    return (*values, candle.vwap) if "vwap" in layout.derived else values
 
 
-def candles_of(stored: Mapping[Key, Row], shape: Shape) -> Candles:
+def candles_of(stored: Mapping[Key, Row], layout: TableLayout) -> Candles:
     """The stored rows that can be candles, ascending: whole KRW, on the grid of their interval."""
     found: Candles = {interval: [] for interval in NAMES}
     for (name, when), values in sorted(stored.items()):
@@ -53,7 +53,7 @@ def candles_of(stored: Mapping[Key, Row], shape: Shape) -> Candles:
         whole = tuple(int(value) for value in prices)
         if whole == prices:
             first, high, low, close, volume = whole
-            vwap = values[-1] if "vwap" in shape.derived else None
+            vwap = values[-1] if "vwap" in layout.derived else None
             found[interval].append(Candle(when, first, high, low, close, volume, None, vwap))
     return found
 

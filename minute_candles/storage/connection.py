@@ -1,8 +1,8 @@
 """One connection to the user's database that survives restarts, failovers, quiet nights, locks and crowds.
 
-    link = Link(database, clock)
-    link.open()                                   # ConfigError, quick: the settings are wrong
-    rows = link.transaction(lambda run: run("SELECT 1 FROM t WHERE a = %s", 7))
+    connection = Connection(database, clock)
+    connection.open()                                   # ConfigError, quick: the settings are wrong
+    rows = connection.transaction(lambda run: run("SELECT 1 FROM t WHERE a = %s", 7))
 
 A transaction is a function of `run`; it is repeated as a whole after a lost connection, a deadlock or a lock that was
 waited for too long, so it must not change anything but the database. `db.py` and `schema.py` hold the SQL.
@@ -36,7 +36,7 @@ class TryAgain(Exception):
     """Raised by a transaction that found the table changed under its hands."""
 
 
-class Link:
+class Connection:
     """One connection, one transaction at a time, shared by all threads.
 
     `patience`: seconds that a lost server is waited for, counted from the moment it was lost, for all threads together.

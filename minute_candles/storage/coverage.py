@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from minute_candles.market.day_status import VERIFIED, DayStatus, Reason
 from minute_candles.storage.codec import Counts, day_of, marks, moment_of
 from minute_candles.storage.driver import Run, Value
-from minute_candles.storage.layout import CODED_COLUMNS, COVERAGE, Shape
+from minute_candles.storage.layout import CODED_COLUMNS, COVERAGE, TableLayout
 
 LONGEST_NOTE = 500
 _ADJUSTMENT_STEP = Decimal("1e-12")
@@ -59,7 +59,7 @@ def is_whole(row: CoverageRow | None, held: Sequence[int]) -> bool:
 
 
 def read_coverage(
-    run: Run, layout: Shape, symbols: Sequence[str], first: date, last: date, status: DayStatus | None = None
+    run: Run, layout: TableLayout, symbols: Sequence[str], first: date, last: date, status: DayStatus | None = None
 ) -> dict[tuple[str, date], CoverageRow]:
     """Return the rows of these symbols from `first` to `last`, both included; those of this `status` alone."""
     if not symbols or not layout.coverage:

@@ -1,6 +1,6 @@
 """One symbol-day rewritten inside a transaction: read and locked, only what differs touched, counted, then recorded.
 
-    rewritten = DayWriter(run, dialect, shape, day).make(change, stamp)
+    rewritten = DayWriter(run, dialect, layout, day).make(change, stamp)
 
 The same data written twice moves neither `id`, `created_at` nor `updated_at` (law 11).
 """
@@ -26,7 +26,7 @@ from minute_candles.storage.codec import (
 from minute_candles.storage.connection import TryAgain
 from minute_candles.storage.coverage import CoverageRow, values_of_coverage
 from minute_candles.storage.driver import Dialect, Row, Run
-from minute_candles.storage.layout import NAMES, Shape, upsert_coverage, upsert_prices
+from minute_candles.storage.layout import NAMES, TableLayout, upsert_coverage, upsert_prices
 
 
 class Day(NamedTuple):
@@ -53,15 +53,15 @@ class Rewritten(NamedTuple):
 class DayWriter:
     """The statements of one symbol-day, all within the transaction of `run`."""
 
-    def __init__(self, run: Run, dialect: Dialect, shape: Shape, day: Day) -> None:
-        self._run, self._dialect, self._shape, self._day = run, dialect, shape, day
+    def __init__(self, run: Run, dialect: Dialect, layout: TableLayout, day: Day) -> None:
+        self._run, self._dialect, self._layout, self._day = run, dialect, layout, day
 
     def make(self, change: Callable[[Candles], Candles], stamp: datetime, *, yields: bool = False) -> Rewritten:
         """Make the stored part of the day equal to `change(stored)`; `yields` to a day settled since its end."""
         stored = self._stored()
         if yields and (settled := self._settled()):
             return Rewritten(settled, {}, 0, yielded=True)
-        candles = change(candles_of(stored, self._shape))
+        candles = change(candles_of(stored, self._layout))
         wanted = self._wanted(candles)
         gone = [key for key in stored if key not in wanted]
         self._erase(gone)
@@ -78,7 +78,7 @@ class DayWriter:
         """What is stored of the day, locked until commit: who writes these rows meanwhile waits, none is lost."""
         lock, day = "" if self._dialect == "sqlite" else " FOR UPDATE", self._day
         rows = self._run(
-            f"SELECT minute_interval, timestamp, {self._shape.selected} FROM stock_minute_prices{self._shape.hint}"
+            f"SELECT minute_interval, timestamp, {self._layout.selected} FROM stock_minute_prices{self._layout.hint}"
             f" WHERE stock_symbol = %s AND minute_interval IN ({marks(NAMES)})"
             f" AND timestamp >= %s AND timestamp < %s{lock}",
             day.symbol, *NAMES.values(), day.since, day.end,
@@ -99,7 +99,7 @@ class DayWriter:
         """The rows that shall stand, in the order of the key."""
         day = self._day
         rows = {
-            (NAMES[interval], candle.timestamp): values_of(candle, self._shape)
+            (NAMES[interval], candle.timestamp): values_of(candle, self._layout)
             for interval in NAMES
             for candle in sorted(candles.get(interval, ()), key=lambda candle: candle.timestamp)
         }
@@ -126,16 +126,16 @@ class DayWriter:
         mark = "%s" if embedded else "@symbol"
         if rows and not embedded:
             self._run("SET @symbol = %s", symbol)
-        stamps = f", '{stamp}'" * len(self._shape.stamps)
+        stamps = f", '{stamp}'" * len(self._layout.stamps)
         for part in chunks(rows):
             values = ", ".join([f"({mark}, '{name}', '{when}', {numbers(row)}{stamps})" for (name, when), row in part])
-            self._run(upsert_prices(self._dialect, self._shape, values), *([symbol] * len(part) if embedded else []))
+            self._run(upsert_prices(self._dialect, self._layout, values), *([symbol] * len(part) if embedded else []))
 
     def _verified_counts(self, wanted: Mapping[Key, Row]) -> Counts:
         """Rows of the whole day, read back from the key; `TryAgain` where the rewritten part is not what was wanted."""
         day = self._day
         rows = self._run(
-            f"SELECT minute_interval, COUNT(*), SUM(timestamp >= %s) FROM stock_minute_prices{self._shape.hint}"
+            f"SELECT minute_interval, COUNT(*), SUM(timestamp >= %s) FROM stock_minute_prices{self._layout.hint}"
             f" WHERE stock_symbol = %s AND minute_interval IN ({marks(NAMES)}) AND timestamp >= %s AND timestamp < %s"
             " GROUP BY minute_interval",
             day.since, day.symbol, *NAMES.values(), day.midnight, day.end,

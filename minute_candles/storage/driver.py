@@ -1,4 +1,4 @@
-"""What a database driver is to the link: statements with %s, one transaction, and what each of its errors means."""
+"""What a database driver is to the connection: statements with %s, one transaction, and what each of its errors means."""
 
 from datetime import date, datetime
 from decimal import Decimal

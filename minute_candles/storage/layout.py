@@ -36,7 +36,7 @@ class Column(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Shape:
+class TableLayout:
     """What stands there: `coverage` its table's columns, `derived` and `stamps` the optional ones of the prices."""
 
     prices: bool = False
@@ -63,13 +63,13 @@ class Shape:
         return ", ".join(self.reading.get(column, column) for column in self.values)
 
 
-def look(run: Run, dialect: Dialect) -> Shape:
+def inspect(run: Run, dialect: Dialect) -> TableLayout:
     """What stands there, without judging it."""
     columns = {column.name: column for column in read_columns(run, dialect, PRICES)}
     ours = {name for name, column in columns.items() if not column.generated}
     percent = columns.get("price_change_percent")
     key = find_key(run, dialect)
-    return Shape(
+    return TableLayout(
         prices=bool(columns),
         coverage=tuple(column.name for column in read_columns(run, dialect, COVERAGE)),
         key=key,
@@ -81,10 +81,10 @@ def look(run: Run, dialect: Dialect) -> Shape:
     )
 
 
-def upsert_prices(dialect: Dialect, shape: Shape, rows: str) -> str:
+def upsert_prices(dialect: Dialect, layout: TableLayout, rows: str) -> str:
     """Many rows in one statement; a row that stands already keeps its `id` and `created_at`."""
-    changing = (*shape.values, *(name for name in shape.stamps if name != "created_at"))
-    return _upsert(dialect, PRICES, shape.written, KEY, changing, rows)
+    changing = (*layout.values, *(name for name in layout.stamps if name != "created_at"))
+    return _upsert(dialect, PRICES, layout.written, KEY, changing, rows)
 
 
 def upsert_coverage(dialect: Dialect, rows: str) -> str:

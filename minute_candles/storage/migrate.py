@@ -13,7 +13,7 @@ import mysql.connector
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError
-from minute_candles.storage.connection import Link
+from minute_candles.storage.connection import Connection
 from minute_candles.storage.driver import Dialect, Row, Run
 from minute_candles.storage.layout import (
     CODED_COLUMNS,
@@ -21,11 +21,11 @@ from minute_candles.storage.layout import (
     COVERAGE_COLUMNS,
     KEY,
     PRICES,
-    Shape,
+    TableLayout,
     check_coverage,
     check_prices,
     find_key,
-    look,
+    inspect,
     read_columns,
     symbol_collation,
 )
@@ -143,26 +143,28 @@ def add_codes_sql(missing: Sequence[str], dialect: Dialect) -> list[str]:
     return [f"ALTER TABLE {COVERAGE} {', '.join(f'ADD COLUMN {name} {_CODED_TYPES[name]}' for name in missing)}"]
 
 
-def prepare(link: Link, database: Database, clock: Clock, *, dedupe: bool, read_only: bool) -> tuple[Shape, list[str]]:
-    """Check both tables and, unless `read_only`, make them ready; the shape and lines to log. Raises `ConfigError`."""
-    job = _Preflight(link, database, clock)
+def prepare(
+    connection: Connection, database: Database, clock: Clock, *, dedupe: bool, read_only: bool
+) -> tuple[TableLayout, list[str]]:
+    """Check both tables and, unless `read_only`, make them ready; the layout and lines to log. Raises `ConfigError`."""
+    job = _Preflight(connection, database, clock)
 
-    def work(run: Run) -> tuple[Shape, list[str]]:
+    def work(run: Run) -> tuple[TableLayout, list[str]]:
         lines = job.report(run, dedupe=dedupe) if read_only else job.make_ready(run, dedupe=dedupe)
-        return look(run, link.dialect), lines
+        return inspect(run, connection.dialect), lines
 
-    return link.transaction(work, unhurried=not read_only)
+    return connection.transaction(work, unhurried=not read_only)
 
 
 class _Preflight:
-    def __init__(self, link: Link, database: Database, clock: Clock) -> None:
-        self._link = link
+    def __init__(self, connection: Connection, database: Database, clock: Clock) -> None:
+        self._connection = connection
         self._database = database
         self._clock = clock
 
     @property
     def _dialect(self) -> Dialect:
-        return self._link.dialect
+        return self._connection.dialect
 
     def report(self, run: Run, *, dedupe: bool) -> list[str]:
         """What stands there, and what `dedupe` would remove; nothing is changed."""
@@ -253,7 +255,7 @@ class _Preflight:
         """A server that is read-only or an account that may not write is noticed now: no statement touches a row."""
         grant = f"GRANT SELECT, INSERT, UPDATE, DELETE ON `{self._database.name}`.* TO '{self._database.user}'"
         with self._naming_the_sql(grant):
-            for table, columns in ((PRICES, look(run, self._dialect).written), (COVERAGE, COVERAGE_COLUMNS)):
+            for table, columns in ((PRICES, inspect(run, self._dialect).written), (COVERAGE, COVERAGE_COLUMNS)):
                 names = ", ".join(columns)
                 run(f"INSERT INTO {table} ({names}) SELECT {names} FROM {table} WHERE FALSE")
                 run(f"UPDATE {table} SET stock_symbol = stock_symbol WHERE FALSE")

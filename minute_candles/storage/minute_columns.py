@@ -16,8 +16,8 @@ from urllib.parse import quote
 from minute_candles.config.settings import Database
 from minute_candles.core.extras import extra
 from minute_candles.storage.arrow_numbers import numbers_of
-from minute_candles.storage.connection import Link
-from minute_candles.storage.layout import NAMES, PRICES, Shape, read_columns
+from minute_candles.storage.connection import Connection
+from minute_candles.storage.layout import NAMES, PRICES, TableLayout, read_columns
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,8 +53,10 @@ class Columns(NamedTuple):
 class Minutes:
     """Reads the 1-minute candles of a symbol, whole days at a time."""
 
-    def __init__(self, link: Link, shape: Shape, database: Database, *, fast: bool | None = None) -> None:
-        self._link, self._shape, self._database = link, shape, database
+    def __init__(
+        self, connection: Connection, layout: TableLayout, database: Database, *, fast: bool | None = None
+    ) -> None:
+        self._connection, self._layout, self._database = connection, layout, database
         self._fast = self._can_be_fast() if fast is None else fast
 
     def read(self, symbol: str, first: date, last: date) -> Columns:
@@ -62,7 +64,7 @@ class Minutes:
         extra("numpy", "DataFrame과 파일 내보내기")
         import numpy as np
 
-        table = self._table(symbol, first, last) if self._shape.prices else np.empty((7, 0), np.int64)
+        table = self._table(symbol, first, last) if self._layout.prices else np.empty((7, 0), np.int64)
         whole = (table[0] % MINUTE == 0) & (table[1:5] % 100 == 0).all(axis=0)
         start, *cents, volume, vwap = table if whole.all() else table[:, whole]
         first_price, high, low, close = (price // 100 for price in cents)
@@ -87,7 +89,7 @@ class Minutes:
             except Exception as error:
                 log.debug("connectorx: %s", type(error).__name__)
                 self._fast = False
-        rows = self._link.transaction(lambda run: run(sql))
+        rows = self._connection.transaction(lambda run: run(sql))
         return np.array(rows, dtype=np.int64).reshape(-1, 7).T.copy()
 
     def _sql(self, symbol: str, first: date, last: date) -> str:
@@ -95,21 +97,21 @@ class Minutes:
         if not (symbol.isascii() and symbol.isalnum()):
             raise ValueError(f"no symbol: {symbol!r}")
         since, until = datetime.combine(first, time()), datetime.combine(last + timedelta(days=1), time())
-        lite = self._link.dialect == "sqlite"
+        lite = self._connection.dialect == "sqlite"
         prices = [_cents(name, lite) for name in ("open_price", "high_price", "low_price", "close_price")]
-        vwap = f"COALESCE({_cents('vwap', lite)}, {UNPROVEN})" if "vwap" in self._shape.derived else str(UNPROVEN)
+        vwap = f"COALESCE({_cents('vwap', lite)}, {UNPROVEN})" if "vwap" in self._layout.derived else str(UNPROVEN)
         selected = ", ".join([_MICROSECONDS_LITE if lite else _MICROSECONDS, *prices, "volume", vwap])
         return (
-            f"SELECT {selected} FROM {PRICES}{self._shape.hint} WHERE stock_symbol = '{symbol}'"
+            f"SELECT {selected} FROM {PRICES}{self._layout.hint} WHERE stock_symbol = '{symbol}'"
             f" AND minute_interval = '{NAMES[1]}' AND timestamp >= '{since}' AND timestamp < '{until}'"
             " ORDER BY timestamp"
         )
 
     def _can_be_fast(self) -> bool:
         """Only where a server's DATETIME means the same to every session; connectorx cannot set the time zone."""
-        if self._database.kind == "sqlite" or not _is_installed("connectorx", "pyarrow") or not self._shape.prices:
+        if self._database.kind == "sqlite" or not _is_installed("connectorx", "pyarrow") or not self._layout.prices:
             return False
-        columns = self._link.transaction(lambda run: read_columns(run, self._link.dialect, PRICES))
+        columns = self._connection.transaction(lambda run: read_columns(run, self._connection.dialect, PRICES))
         return any(column.name == "timestamp" and column.type.startswith("datetime") for column in columns)
 
 

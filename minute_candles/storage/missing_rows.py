@@ -10,10 +10,10 @@ from datetime import date, datetime, time, timedelta
 
 from minute_candles.market.calendar import Session
 from minute_candles.storage.codec import day_of
-from minute_candles.storage.connection import Link
+from minute_candles.storage.connection import Connection
 from minute_candles.storage.coverage import CoverageRow, missing_rows
 from minute_candles.storage.driver import Dialect, Run, Value
-from minute_candles.storage.layout import NAMES, PRICES, Shape
+from minute_candles.storage.layout import NAMES, PRICES, TableLayout
 from minute_candles.storage.row_counts import Found
 
 _COLUMNS = tuple(zip(NAMES.values(), ("count_1min", "count_5min", "count_15min"), strict=True))
@@ -22,15 +22,15 @@ _COLUMNS = tuple(zip(NAMES.values(), ("count_1min", "count_5min", "count_15min")
 class Losses:
     """Looks at what stands before each session's end; what lies behind it (16:40 on a CSAT day) is others'."""
 
-    def __init__(self, dialect: Dialect, shape: Shape, sessions: Sequence[Session]) -> None:
+    def __init__(self, dialect: Dialect, layout: TableLayout, sessions: Sequence[Session]) -> None:
         ends = Counter(session.end.time() for session in sessions)
         self._end = max(ends, key=ends.__getitem__)
         self.unusual = [session for session in sessions if session.end.time() != self._end]
         days = [session.day for session in sessions if session.end.time() == self._end]
         self._days, self._first, self._last = frozenset(days), min(days), max(days)
-        self._sql = _by_symbol(dialect, shape)
+        self._sql = _by_symbol(dialect, layout)
 
-    def of(self, link: Link, symbols: Sequence[str]) -> Found:
+    def of(self, connection: Connection, symbols: Sequence[str]) -> Found:
         """What each such day of the usual hours holds. Raises `StoreError`."""
         found: Found = {}
 
@@ -41,7 +41,7 @@ class Losses:
                     if (day := day_of(told)) in self._days:
                         found[symbol, day] = int(one), int(five), int(fifteen)
 
-        link.transaction(work)
+        connection.transaction(work)
         return found
 
     def _parameters(self, symbol: str) -> list[Value]:
@@ -60,10 +60,10 @@ def less(held: Found, verified: Mapping[tuple[str, date], CoverageRow], sessions
     return found
 
 
-def _by_symbol(dialect: Dialect, shape: Shape) -> str:
+def _by_symbol(dialect: Dialect, layout: TableLayout) -> str:
     day, clock = ("date", "time") if dialect == "sqlite" else ("DATE", "TIME")
     joined = " ".join(
-        f"LEFT JOIN (SELECT {day}(timestamp) AS held_day, COUNT(*) AS held FROM {PRICES}{shape.hint}"
+        f"LEFT JOIN (SELECT {day}(timestamp) AS held_day, COUNT(*) AS held FROM {PRICES}{layout.hint}"
         f" WHERE stock_symbol = %s AND minute_interval = '{name}' AND timestamp >= %s AND timestamp < %s"
         f" AND {clock}(timestamp) < %s GROUP BY {day}(timestamp)) AS {name} ON {name}.held_day = c.trade_date"
         for name in NAMES.values()

@@ -1,6 +1,6 @@
 """What a page looks at, and nothing else: SELECTs by the key, whole numbers out of the server, no table made or mended.
 
-    view = db.open_view(settings.database, clock)
+    view = db.open_reader(settings.database, clock)
     candles = view.candles("005930", 1, midnight, now, 400)        # the newest 400, ascending
 
 A DECIMAL costs the connector more than all the rest: prices come as integers, a VWAP as integer 1/100 KRW.
@@ -15,10 +15,10 @@ from minute_candles.market.calendar import midnight
 from minute_candles.market.candles import Candle, with_vwap
 from minute_candles.market.intervals import told_turnover
 from minute_candles.storage.codec import MINUTES, day_of, marks, moment_of
-from minute_candles.storage.connection import Link
+from minute_candles.storage.connection import Connection
 from minute_candles.storage.coverage import CoverageRow, read_coverage
 from minute_candles.storage.driver import Row, Value
-from minute_candles.storage.layout import NAMES, PRICES, Shape, look, read_columns
+from minute_candles.storage.layout import NAMES, PRICES, TableLayout, inspect, read_columns
 
 MOST_AT_ONCE = 100
 """Parts of one UNION; SQLite takes 500."""
@@ -32,7 +32,7 @@ class Last(NamedTuple):
     close: int
 
 
-class Trace(NamedTuple):
+class SparklinePoint(NamedTuple):
     """A 15-minute candle as a sparkline needs it."""
 
     symbol: str
@@ -53,12 +53,12 @@ class KeptAlert(NamedTuple):
     value: float
 
 
-class View:
+class CandleReader:
     """Reads over one connection; any thread may ask. Raises `StoreError` where the server stays away."""
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
-        self._known_shape: Shape | None = None
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._known_layout: TableLayout | None = None
 
     def candles(
         self, symbol: str, interval: int, first: datetime, last: datetime, limit: int, *, but: Sequence[datetime] = ()
@@ -66,7 +66,7 @@ class View:
         """The newest `limit` stored candles with `first` ≤ timestamp ≤ `last` (naive KST) `but` these, ascending."""
         others = f" AND timestamp NOT IN ({marks(but)})" if but else ""
         rows = self._rows(
-            f"SELECT {self._selected} FROM {PRICES}{self._shape.hint} WHERE stock_symbol = %s AND minute_interval = %s"
+            f"SELECT {self._selected} FROM {PRICES}{self._layout.hint} WHERE stock_symbol = %s AND minute_interval = %s"
             f" AND timestamp BETWEEN %s AND %s{others} ORDER BY timestamp DESC LIMIT %s",
             symbol, NAMES[interval], first, last, *but, limit,
         )  # fmt: skip
@@ -76,16 +76,16 @@ class View:
         """A candle a date that has 15-minute rows, folded by the server as minute_candles/market/candles.py folds windows: the first's
         open, the last's close; a turnover where every row has its VWAP. Labelled by its first row.
         """
-        vwap = "vwap" if "vwap" in self._shape.derived else "NULL"
+        vwap = "vwap" if "vwap" in self._layout.derived else "NULL"
         of = f"stock_symbol = %s AND minute_interval = '{NAMES[15]}' AND timestamp"
         rows = self._rows(
             f"SELECT start, {self._whole('a.open_price')}, {self._whole('high')}, {self._whole('low')},"
             f" {self._whole('b.close_price')}, traded, {self._whole('turnover')} FROM ("
             "SELECT MIN(timestamp) AS start, MAX(timestamp) AS finish, MAX(high_price) AS high, MIN(low_price) AS low,"
             f" SUM(volume) AS traded, CASE WHEN COUNT({vwap}) = COUNT(*) THEN SUM({vwap} * volume) END AS turnover"
-            f" FROM {PRICES}{self._shape.hint} WHERE {of} BETWEEN %s AND %s GROUP BY DATE(timestamp)) AS whole"
-            f" JOIN {PRICES} AS a{self._shape.hint} ON a.{of.replace('AND ', 'AND a.')} = start"
-            f" JOIN {PRICES} AS b{self._shape.hint} ON b.{of.replace('AND ', 'AND b.')} = finish ORDER BY start",
+            f" FROM {PRICES}{self._layout.hint} WHERE {of} BETWEEN %s AND %s GROUP BY DATE(timestamp)) AS whole"
+            f" JOIN {PRICES} AS a{self._layout.hint} ON a.{of.replace('AND ', 'AND a.')} = start"
+            f" JOIN {PRICES} AS b{self._layout.hint} ON b.{of.replace('AND ', 'AND b.')} = finish ORDER BY start",
             symbol, first, last, symbol, symbol,
         )  # fmt: skip
         return [_day(row) for row in rows]
@@ -95,7 +95,7 @@ class View:
         found: dict[str, list[Candle]] = {symbol: [] for symbol in symbols}
         if symbols:
             rows = self._rows(
-                f"SELECT {self._selected}, stock_symbol FROM {PRICES}{self._shape.hint}"
+                f"SELECT {self._selected}, stock_symbol FROM {PRICES}{self._layout.hint}"
                 f" WHERE stock_symbol IN ({marks(symbols)}) AND minute_interval = %s AND timestamp >= %s"
                 " ORDER BY stock_symbol, timestamp",
                 *symbols, NAMES[1], since,
@@ -111,7 +111,7 @@ class View:
             part = moments[start : start + MOST_AT_ONCE]
             each = (
                 f"SELECT * FROM (SELECT stock_symbol, timestamp, {self._whole('close_price')} FROM {PRICES}"
-                f"{self._shape.hint} WHERE stock_symbol = %s AND minute_interval = '{NAMES[1]}' AND timestamp < %s"
+                f"{self._layout.hint} WHERE stock_symbol = %s AND minute_interval = '{NAMES[1]}' AND timestamp < %s"
                 " ORDER BY timestamp DESC LIMIT 1) AS newest"
             )
             params = [value for symbol, moment in part for value in (symbol, moment)]
@@ -119,25 +119,25 @@ class View:
                 found[symbol] = Last(moment_of(when), int(close))
         return found
 
-    def traces(self, symbols: Sequence[str], since: datetime) -> list[Trace]:
+    def sparklines(self, symbols: Sequence[str], since: datetime) -> list[SparklinePoint]:
         """15-minute candles since then, by symbol and time."""
         rows = self._rows(
-            f"SELECT stock_symbol, timestamp, {self._whole('close_price')}, volume FROM {PRICES}{self._shape.hint}"
+            f"SELECT stock_symbol, timestamp, {self._whole('close_price')}, volume FROM {PRICES}{self._layout.hint}"
             f" WHERE stock_symbol IN ({marks(symbols)}) AND minute_interval = '{NAMES[15]}' AND timestamp >= %s"
             " ORDER BY stock_symbol, timestamp",
             *symbols, since,
         )  # fmt: skip
-        return [Trace(row[0], moment_of(row[1]), int(row[2]), int(row[3])) for row in rows]
+        return [SparklinePoint(row[0], moment_of(row[1]), int(row[2]), int(row[3])) for row in rows]
 
     def coverage(self, symbols: Sequence[str], first: date, last: date) -> dict[tuple[str, date], CoverageRow]:
         """The coverage rows of these days, both included."""
-        layout = self._shape
-        return self._link.transaction(lambda run: read_coverage(run, layout, symbols, first, last))
+        layout = self._layout
+        return self._connection.transaction(lambda run: read_coverage(run, layout, symbols, first, last))
 
     def held(self, symbol: str, first: datetime, last: datetime) -> dict[date, int]:
         """How many 1-minute candles it has of each day that has any: from the key alone."""
         rows = self._rows(
-            f"SELECT DATE(timestamp), COUNT(*) FROM {PRICES}{self._shape.hint} WHERE stock_symbol = %s"
+            f"SELECT DATE(timestamp), COUNT(*) FROM {PRICES}{self._layout.hint} WHERE stock_symbol = %s"
             " AND minute_interval = %s AND timestamp BETWEEN %s AND %s GROUP BY DATE(timestamp)",
             symbol, NAMES[1], first, last,
         )  # fmt: skip
@@ -148,7 +148,7 @@ class View:
         if not symbols:
             return {}
         rows = self._rows(
-            f"SELECT stock_symbol, COUNT(*) FROM {PRICES}{self._shape.hint} WHERE stock_symbol IN ({marks(symbols)})"
+            f"SELECT stock_symbol, COUNT(*) FROM {PRICES}{self._layout.hint} WHERE stock_symbol IN ({marks(symbols)})"
             " AND minute_interval = %s AND timestamp >= %s AND timestamp < %s GROUP BY stock_symbol",
             *symbols, NAMES[1], midnight(day), midnight(day + timedelta(days=1)),
         )  # fmt: skip
@@ -156,43 +156,43 @@ class View:
 
     def alerts(self, first: datetime, last: datetime, limit: int) -> list[KeptAlert]:
         """The newest `limit` alerts with `first` ≤ timestamp ≤ `last` (naive KST), newest first."""
-        rows = self._link.transaction(
+        rows = self._connection.transaction(
             lambda run: run(
                 "SELECT rule_name, stock_symbol, minute_interval, timestamp, severity, message, value"
                 f" FROM {ALERTS} WHERE timestamp BETWEEN %s AND %s"
                 " ORDER BY timestamp DESC, created_at DESC, stock_symbol, rule_name LIMIT %s",
                 first, last, limit,
             )
-            if read_columns(run, self._link.dialect, ALERTS)
+            if read_columns(run, self._connection.dialect, ALERTS)
             else []
         )  # fmt: skip
         return [KeptAlert(r[0], r[1], MINUTES[r[2]], moment_of(r[3]), r[4], r[5], float(r[6])) for r in rows]
 
     def close(self) -> None:
-        self._link.close()
+        self._connection.close()
 
     def _rows(self, sql: str, *params: Value) -> list[Row]:
         """No rows where the table does not stand yet."""
-        return self._link.transaction(lambda run: run(sql, *params)) if self._shape.prices else []
+        return self._connection.transaction(lambda run: run(sql, *params)) if self._layout.prices else []
 
     @property
-    def _shape(self) -> Shape:
+    def _layout(self) -> TableLayout:
         """As it was found; looked for again until both tables stand."""
-        if self._known_shape is None:
-            found = self._link.transaction(lambda run: look(run, self._link.dialect))
+        if self._known_layout is None:
+            found = self._connection.transaction(lambda run: inspect(run, self._connection.dialect))
             if not (found.prices and found.coverage):
                 return found
-            self._known_shape = found
-        return self._known_shape
+            self._known_layout = found
+        return self._known_layout
 
     @property
     def _selected(self) -> str:
         prices = [self._whole(name) for name in ("open_price", "high_price", "low_price", "close_price")]
-        vwap = self._whole("vwap * 100") if "vwap" in self._shape.derived else "NULL"
+        vwap = self._whole("vwap * 100") if "vwap" in self._layout.derived else "NULL"
         return ", ".join(["timestamp", *prices, "volume", vwap])
 
     def _whole(self, value: str) -> str:
-        kind = "INTEGER" if self._link.dialect == "sqlite" else "SIGNED"
+        kind = "INTEGER" if self._connection.dialect == "sqlite" else "SIGNED"
         return f"CAST(ROUND({value}) AS {kind})"
 
 

@@ -11,9 +11,9 @@ from itertools import product
 from minute_candles.core.errors import StoreError
 from minute_candles.market.calendar import Session
 from minute_candles.storage.codec import Counts, counts_of, naive
-from minute_candles.storage.connection import Link
+from minute_candles.storage.connection import Connection
 from minute_candles.storage.driver import Run
-from minute_candles.storage.layout import NAMES, Shape
+from minute_candles.storage.layout import NAMES, TableLayout
 
 Found = dict[tuple[str, date], Counts]
 _MANY_SYMBOLS = 20
@@ -24,11 +24,11 @@ _AT_A_TIME = 400
 class Counting:
     """Counts what stands before each session's end; days without rows are left out."""
 
-    def __init__(self, shape: Shape, sessions: Sequence[Session]) -> None:
+    def __init__(self, layout: TableLayout, sessions: Sequence[Session]) -> None:
         parts = [sessions[start : start + _AT_A_TIME] for start in range(0, len(sessions), _AT_A_TIME)]
-        self._parts = [([session.day for session in part], _by_day(part, shape)) for part in parts]
+        self._parts = [([session.day for session in part], _by_day(part, layout)) for part in parts]
 
-    def of(self, link: Link, symbols: Sequence[str]) -> Found:
+    def of(self, connection: Connection, symbols: Sequence[str]) -> Found:
         """Raises `StoreError`."""
         found: dict[tuple[str, date], dict[str, int]] = {}
 
@@ -39,33 +39,36 @@ class Counting:
                     if count:
                         found.setdefault((symbol, day), {})[name] = count
 
-        link.transaction(work)
+        connection.transaction(work)
         return {key: counts_of(by_name) for key, by_name in found.items()}
 
 
 def by_two(
-    work: Callable[[Link, Sequence[str]], Found], link: Link, another: Callable[[], Link], symbols: Sequence[str]
+    work: Callable[[Connection, Sequence[str]], Found],
+    connection: Connection,
+    another: Callable[[], Connection],
+    symbols: Sequence[str],
 ) -> Found:
     """`work`, half of the symbols over a second connection where one can be had."""
-    if len(symbols) < _MANY_SYMBOLS or link.dialect == "sqlite":
-        return work(link, symbols)
+    if len(symbols) < _MANY_SYMBOLS or connection.dialect == "sqlite":
+        return work(connection, symbols)
     half, second = len(symbols) // 2, another()
     try:
         with ThreadPoolExecutor(max_workers=1) as beside:
             rest = beside.submit(work, second, symbols[half:])
-            found = work(link, symbols[:half])
+            found = work(connection, symbols[:half])
     finally:
         second.close()
     try:
         return found | rest.result()
     except StoreError:  # no second connection to be had
-        return found | work(link, symbols[half:])
+        return found | work(connection, symbols[half:])
 
 
-def _by_day(sessions: Sequence[Session], shape: Shape) -> str:
+def _by_day(sessions: Sequence[Session], layout: TableLayout) -> str:
     """Rows of a symbol and interval, a column a day; what lies behind a session's end (16:40 on a CSAT day) is others'."""
     spans = [(datetime.combine(session.day, time()), naive(session.end)) for session in sessions]
-    of_a_day = f"SELECT COUNT(*) FROM stock_minute_prices{shape.hint} WHERE stock_symbol = %s AND minute_interval = %s"
+    of_a_day = f"SELECT COUNT(*) FROM stock_minute_prices{layout.hint} WHERE stock_symbol = %s AND minute_interval = %s"
     return "SELECT " + ", ".join(
         f"({of_a_day} AND timestamp >= '{start}' AND timestamp < '{end}')" for start, end in spans
     )

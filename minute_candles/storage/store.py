@@ -27,19 +27,19 @@ from minute_candles.storage import migrate as schema
 from minute_candles.storage.alert_table import AlertTable as AlertTable
 from minute_candles.storage.codec import Counts as Counts
 from minute_candles.storage.codec import candles_of, keyed, marks, moment_of, naive
-from minute_candles.storage.connection import Link
+from minute_candles.storage.connection import Connection
 from minute_candles.storage.coverage import CoverageRow as CoverageRow
 from minute_candles.storage.coverage import read_coverage
 from minute_candles.storage.day_writer import Day, DayWriter, Rewritten
 from minute_candles.storage.driver import Row, Run, Value
-from minute_candles.storage.layout import NAMES, Shape, look
+from minute_candles.storage.layout import NAMES, TableLayout, inspect
 from minute_candles.storage.minute_columns import Minutes
 from minute_candles.storage.missing_rows import Losses, less
 from minute_candles.storage.mysql import warn_without_extension
+from minute_candles.storage.reader import CandleReader as CandleReader
 from minute_candles.storage.reader import KeptAlert as KeptAlert
 from minute_candles.storage.reader import Last as Last
-from minute_candles.storage.reader import Trace as Trace
-from minute_candles.storage.reader import View as View
+from minute_candles.storage.reader import SparklinePoint as SparklinePoint
 from minute_candles.storage.row_counts import Counting, by_two
 
 log = logging.getLogger(__name__)
@@ -49,22 +49,22 @@ def open_store(database: Database, clock: Clock, *, patience: float = 120.0) -> 
     """Connect; `ConfigError` within seconds where the database cannot be reached with these settings."""
     if database.kind == "mysql":
         warn_without_extension()
-    link = Link(database, clock, patience=patience)
-    link.open()
+    connection = Connection(database, clock, patience=patience)
+    connection.open()
     log.info("✅ 데이터베이스 연결 성공")
-    return Store(link, database, clock)
+    return Store(connection, database, clock)
 
 
-def open_view(database: Database, clock: Clock, *, patience: float = 5.0) -> View:
+def open_reader(database: Database, clock: Clock, *, patience: float = 5.0) -> CandleReader:
     """What a page looks at: SELECT is all it needs, nothing is made or mended. `ConfigError` as in `open_store`."""
     from minute_candles.config.database_url import must_exist
 
     must_exist(database)
     if database.kind == "mysql":
         warn_without_extension()
-    link = Link(database, clock, patience=patience, read_only=True)
-    link.open()
-    return View(link)
+    connection = Connection(database, clock, patience=patience, read_only=True)
+    connection.open()
+    return CandleReader(connection)
 
 
 def open_alerts(database: Database, clock: Clock, *, patience: float = 5.0) -> AlertTable:
@@ -72,7 +72,7 @@ def open_alerts(database: Database, clock: Clock, *, patience: float = 5.0) -> A
     from minute_candles.config.database_url import must_exist
 
     must_exist(database)
-    reader, writer = (Link(database, clock, patience=patience, read_only=reads) for reads in (True, False))
+    reader, writer = (Connection(database, clock, patience=patience, read_only=reads) for reads in (True, False))
     reader.open()
     return AlertTable(reader, writer)
 
@@ -80,17 +80,17 @@ def open_alerts(database: Database, clock: Clock, *, patience: float = 5.0) -> A
 class Store:
     """Minute candles and their coverage. Every method may be called by many threads; one transaction runs at a time."""
 
-    def __init__(self, link: Link, database: Database, clock: Clock) -> None:
-        self._link, self._database, self._clock = link, database, clock
-        self._another = partial(Link, database, clock, patience=0)
-        self._known_shape: Shape | None = None
+    def __init__(self, connection: Connection, database: Database, clock: Clock) -> None:
+        self._connection, self._database, self._clock = connection, database, clock
+        self._another = partial(Connection, database, clock, patience=0)
+        self._known_layout: TableLayout | None = None
         self.listeners: list[Hear] = []
         """Told of every write after its commit, by the thread that wrote."""
 
     def preflight(self, *, dedupe: bool = False, read_only: bool = False) -> list[str]:
         """Make both tables ready or raise `ConfigError`; lines to log. `read_only` changes nothing, only reports."""
-        self._known_shape, lines = schema.prepare(
-            self._link, self._database, self._clock, dedupe=dedupe, read_only=read_only
+        self._known_layout, lines = schema.prepare(
+            self._connection, self._database, self._clock, dedupe=dedupe, read_only=read_only
         )
         return lines
 
@@ -98,25 +98,25 @@ class Store:
         self, symbols: Sequence[str], first: date, last: date, *, status: DayStatus | None = None
     ) -> dict[tuple[str, date], CoverageRow]:
         """The verified symbol-days from `first` to `last`, both included; those of this `status` alone."""
-        layout = self._shape
-        return self._link.transaction(lambda run: read_coverage(run, layout, symbols, first, last, status))
+        layout = self._layout
+        return self._connection.transaction(lambda run: read_coverage(run, layout, symbols, first, last, status))
 
     def counts(self, symbols: Sequence[str], sessions: Sequence[Session]) -> dict[tuple[str, date], Counts]:
         """Rows stored of each symbol-day before `session.end`, from the key alone; days without rows are left out."""
-        if not symbols or not sessions or not self._shape.prices:
+        if not symbols or not sessions or not self._layout.prices:
             return {}
-        return by_two(Counting(self._shape, sessions).of, self._link, self._another, symbols)
+        return by_two(Counting(self._layout, sessions).of, self._connection, self._another, symbols)
 
-    def lost(
+    def missing_rows(
         self, verified: Mapping[tuple[str, date], CoverageRow], sessions: Sequence[Session]
     ) -> dict[tuple[str, date], Counts]:
         """What those symbol-days hold before `session.end` that hold less than was counted (minute_candles/storage/missing_rows.py)."""
-        shape = self._shape
-        if not shape.prices or not sessions:
+        layout = self._layout
+        if not layout.prices or not sessions:
             return {key: (0, 0, 0) for key, one in verified.items() if any(one.counts)}
-        losses = Losses(self._link.dialect, shape, sessions)
+        losses = Losses(self._connection.dialect, layout, sessions)
         symbols = list(dict.fromkeys(symbol for symbol, _ in verified))
-        found = by_two(losses.of, self._link, self._another, symbols)
+        found = by_two(losses.of, self._connection, self._another, symbols)
         return found | less(self.counts(symbols, losses.unusual), verified, losses.unusual)
 
     def rewrite(
@@ -133,54 +133,54 @@ class Store:
         `yields`: a day that the authority has settled since its end is left as it is.
         """
         midnight, stamp = datetime.combine(session.day, time()), naive(now).replace(microsecond=0)
-        day, shape = Day(symbol, midnight, since or midnight, naive(session.end)), self._shape
+        day, layout = Day(symbol, midnight, since or midnight, naive(session.end)), self._layout
 
         def work(run: Run) -> Rewritten:
-            writer = DayWriter(run, self._link.dialect, shape, day)
+            writer = DayWriter(run, self._connection.dialect, layout, day)
             done = writer.make(change, stamp, yields=yields)
             if status is not None and not done.yielded:
                 row = CoverageRow(status, done.counts, tuple(reasons), evidence, adjustment, note)
                 writer.record(row, stamp)
             return done
 
-        done = self._link.transaction(work)
+        done = self._connection.transaction(work)
         for hear in () if done.yielded else self.listeners:
             hear(Stored(symbol, session.day, done.changed, done.erased, status))
         return done.counts
 
     def candles(self, symbol: str, interval: int, first: datetime, last: datetime) -> list[Candle]:
         """The stored candles with `first` ≤ timestamp ≤ `last` (naive KST), ascending."""
-        if not self._shape.prices:
+        if not self._layout.prices:
             return []
         rows = self._read(
-            f"SELECT minute_interval, timestamp, {self._shape.selected} FROM stock_minute_prices{self._shape.hint}"
+            f"SELECT minute_interval, timestamp, {self._layout.selected} FROM stock_minute_prices{self._layout.hint}"
             " WHERE stock_symbol = %s AND minute_interval = %s AND timestamp BETWEEN %s AND %s ORDER BY timestamp",
             symbol, NAMES[interval], first, last,
         )  # fmt: skip
-        return candles_of(dict(keyed(row, self._link.dialect) for row in rows), self._shape)[interval]
+        return candles_of(dict(keyed(row, self._connection.dialect) for row in rows), self._layout)[interval]
 
     def minutes(self) -> Minutes:
         """Reads 1-minute candles in bulk (minute_candles/frames/frames.py)."""
-        return Minutes(self._link, self._shape, self._database)
+        return Minutes(self._connection, self._layout, self._database)
 
     def factors(self, symbol: str) -> list[Factor]:
         """What split-adjusted prices are multiplied by, ascending; [] where KIS was never asked."""
-        return self._link.transaction(lambda run: factors.read(run, self._link.dialect, symbol))
+        return self._connection.transaction(lambda run: factors.read(run, self._connection.dialect, symbol))
 
     def factors_asked(self, symbols: Sequence[str]) -> dict[str, date]:
         """The day (KST) on which KIS was asked for each one's factors, if ever."""
-        return self._link.transaction(lambda run: factors.asked(run, self._link.dialect, symbols))
+        return self._connection.transaction(lambda run: factors.asked(run, self._connection.dialect, symbols))
 
     def keep_factors(self, symbol: str, found: Sequence[Factor], now: datetime) -> None:
         """Replace a symbol's; the table is made when it is missing."""
-        self._link.transaction(lambda run: factors.keep(run, self._link.dialect, symbol, found, naive(now)))
+        self._connection.transaction(lambda run: factors.keep(run, self._connection.dialect, symbol, found, naive(now)))
 
     def spans(self, before: Mapping[str, datetime]) -> dict[str, tuple[datetime, datetime]]:
         """First and last 1-minute candle, before its moment, of each symbol that has any, naive KST."""
         found = {}
-        of = f"FROM stock_minute_prices{self._shape.hint} WHERE stock_symbol = %s AND minute_interval = %s"
+        of = f"FROM stock_minute_prices{self._layout.hint} WHERE stock_symbol = %s AND minute_interval = %s"
         selected = ", ".join(f"(SELECT {end}(timestamp) {of} AND timestamp < %s)" for end in ("MIN", "MAX"))
-        for symbol, moment in before.items() if self._shape.prices else ():
+        for symbol, moment in before.items() if self._layout.prices else ():
             first, last = self._read(f"SELECT {selected}", *(symbol, NAMES[1], moment) * 2)[0]
             if first is not None:
                 found[symbol] = (moment_of(first), moment_of(last))
@@ -188,10 +188,10 @@ class Store:
 
     def turnover_rank(self, symbols: Sequence[str], since: date) -> list[str]:
         """`symbols`, the most traded since then first (KRW, Σ close · volume of 15-minute rows); those without last."""
-        if not symbols or not self._shape.prices:
+        if not symbols or not self._layout.prices:
             return list(symbols)
         turnover: dict[str, Any] = dict(self._read(
-            f"SELECT stock_symbol, SUM(close_price * volume) FROM stock_minute_prices{self._shape.hint}"
+            f"SELECT stock_symbol, SUM(close_price * volume) FROM stock_minute_prices{self._layout.hint}"
             f" WHERE stock_symbol IN ({marks(symbols)}) AND minute_interval = %s AND timestamp >= %s"
             " GROUP BY stock_symbol",
             *symbols, NAMES[15], datetime.combine(since, time()),
@@ -201,27 +201,27 @@ class Store:
     def server(self) -> tuple[str, datetime]:
         """Kind and version of the database, and its clock as naive KST."""
         lite = {"sqlite": "'SQLite ' || sqlite_version(), datetime('now', '+9 hours')"}
-        values = lite.get(self._link.dialect, "VERSION(), NOW()")
+        values = lite.get(self._connection.dialect, "VERSION(), NOW()")
         [(version, now)] = self._read(f"SELECT {values}")
         return str(version), moment_of(now)
 
     def check_rights(self) -> None:
         """Whether rows may be written and removed, without touching one. Raises `StoreError` with what is refused."""
-        tables = (("stock_minute_prices", self._shape.prices), ("stock_minute_coverage", self._shape.coverage))
+        tables = (("stock_minute_prices", self._layout.prices), ("stock_minute_coverage", self._layout.coverage))
         for table in (name for name, stands in tables if stands):
             self._read(f"UPDATE {table} SET stock_symbol = stock_symbol WHERE 1 = 0")
             self._read(f"DELETE FROM {table} WHERE 1 = 0")
 
     def close(self) -> None:
         """Close the connection after the transaction in hand."""
-        if self._link.close():
+        if self._connection.close():
             log.info("🔌 데이터베이스 연결 해제")
 
     @property
-    def _shape(self) -> Shape:
-        if self._known_shape is None:
-            self._known_shape = self._link.transaction(lambda run: look(run, self._link.dialect))
-        return self._known_shape
+    def _layout(self) -> TableLayout:
+        if self._known_layout is None:
+            self._known_layout = self._connection.transaction(lambda run: inspect(run, self._connection.dialect))
+        return self._known_layout
 
     def _read(self, sql: str, *params: Value) -> list[Row]:
-        return self._link.transaction(lambda run: run(sql, *params))
+        return self._connection.transaction(lambda run: run(sql, *params))

@@ -50,7 +50,7 @@ def _of_some(
     coverage = store.coverage(symbols, days[0], days[-1])
     sessions = {day: calendar.session(day) for day in days}
     verified = {key: one for key, one in coverage.items() if one.status in VERIFIED and key[1] in sessions}
-    lost = {} if force else store.lost(verified, list(sessions.values()))
+    lost = {} if force else store.missing_rows(verified, list(sessions.values()))
 
     def why(key: tuple[str, date]) -> str:
         known = coverage.get(key)

@@ -23,7 +23,7 @@ from minute_candles.alerts.state import State
 from minute_candles.config.integrations import Wings
 from minute_candles.config.settings import Settings, demo_settings
 from minute_candles.core.clock import Clock
-from minute_candles.storage.reader import View
+from minute_candles.storage.reader import CandleReader
 from minute_candles.storage.store import AlertTable, Store, open_alerts, open_store
 
 NOON, SYMBOLS = Clock(at=at(12)), ["005930", "000660"]
@@ -58,7 +58,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     counted: Counter[str] = Counter()
     answer = AlertTable.candles
 
-    def counting(self: View, symbol: str, *asked: Any, **named: Any) -> Any:
+    def counting(self: CandleReader, symbol: str, *asked: Any, **named: Any) -> Any:
         found = answer(self, symbol, *asked, **named)
         counted[symbol] += len(found)
         return found

@@ -15,7 +15,7 @@ from updater_tools import wait_until
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
-from minute_candles.storage.store import KeptAlert, Store, View, open_alerts, open_store
+from minute_candles.storage.store import CandleReader, KeptAlert, Store, open_alerts, open_store
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_a_candle_says_what_is_known_of_it(page):
 def test_a_day_that_lost_rows_is_verified_no_more(any_database, any_store):
     """Its coverage row counted 381; the list of days says what `--status` says."""
     filled(any_store)
-    any_store._link.transaction(
+    any_store._connection.transaction(
         lambda run: run(
             "DELETE FROM stock_minute_prices WHERE stock_symbol = '005930' AND minute_interval = 'ONE_MINUTE'"
             " AND timestamp = '2026-11-20 10:15:00'"
@@ -164,13 +164,13 @@ def test_a_candle_stored_between_two_reads_shifts_no_line(lite, monkeypatch):
     """The times are read first, then what feeds the lines: one more candle by then."""
     asked = {"symbol": "005930", "interval": 1, "names": "sma20"}
     wanted = get(lite, "api/indicators", limit=50, **asked).json()
-    real = View.candles
+    real = CandleReader.candles
 
     def older(view, symbol, interval, first, last, limit, **rest):
         found = real(view, symbol, interval, first, last, limit + (limit == 49), **rest)
         return found[:-1] if limit == 49 else found
 
-    monkeypatch.setattr(View, "candles", older)
+    monkeypatch.setattr(CandleReader, "candles", older)
     told = get(lite, "api/indicators", limit=49, **asked).json()
     assert told["times"] == wanted["times"][:-1]
     assert told["lines"]["sma20"] == wanted["lines"]["sma20"][:-1]
@@ -242,15 +242,15 @@ def test_a_reader_never_makes_a_writer_wait(tmp_path, lite):
     """Law 15: a read that is under way takes no lock a SQLite writer needs, and the reader cannot write at all."""
     from minute_candles.core.clock import Clock
     from minute_candles.core.errors import StoreError
-    from minute_candles.storage.store import open_store, open_view
+    from minute_candles.storage.store import open_reader, open_store
 
     database = Database("sqlite", path=tmp_path / "minutes.db")
-    view, store = open_view(database, Clock(), patience=0), open_store(database, Clock(), patience=0)
+    view, store = open_reader(database, Clock(), patience=0), open_store(database, Clock(), patience=0)
     began = time.monotonic()
-    view._link.transaction(lambda run: (run("SELECT 1"), put(store, "035420", minutes(CALENDAR.session(FRIDAY)))))
+    view._connection.transaction(lambda run: (run("SELECT 1"), put(store, "035420", minutes(CALENDAR.session(FRIDAY)))))
     assert time.monotonic() - began < 3
     with pytest.raises(StoreError):
-        view._link.transaction(lambda run: run("DELETE FROM stock_minute_prices"))
+        view._connection.transaction(lambda run: run("DELETE FROM stock_minute_prices"))
     view.close()
     store.close()
 

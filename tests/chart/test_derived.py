@@ -16,7 +16,7 @@ from minute_candles.core.kst import KST
 from minute_candles.market.calendar import Session
 from minute_candles.market.candles import Candle, derive, with_vwap
 from minute_candles.market.intervals import shown
-from minute_candles.storage.store import open_view
+from minute_candles.storage.store import open_reader
 
 SYMBOL = next(iter(NAMES))
 DAYS = CALENDAR.trading_days(date(2026, 10, 26), date(2026, 11, 23))
@@ -52,7 +52,7 @@ def days(any_store) -> dict[date, list[Candle]]:
 
 
 def test_few_rows_say_what_the_minutes_say(any_database, days):
-    view = open_view(any_database, Clock())
+    view = open_reader(any_database, Clock())
     derived = Derived(view, CALENDAR, Clock())
     minutes = [one for ones in days.values() for one in ones]
     for interval in (3, 10, 30, 60, "day"):
@@ -81,7 +81,7 @@ class Watch(Clock):
 
 def test_a_verified_day_is_read_once_until_it_is_written_again(any_database, any_store, days):
     """Every write of ours renews the coverage row; what others wrote behind it is seen within five minutes."""
-    view, clock, session = open_view(any_database, Clock()), Watch(), CALENDAR.session(DAYS[2])
+    view, clock, session = open_reader(any_database, Clock()), Watch(), CALENDAR.session(DAYS[2])
     derived, ones = Derived(view, CALENDAR, clock), days[DAYS[2]]
     reads: list[int] = []
     rows, whole = view.candles, view.days
@@ -116,13 +116,13 @@ def test_a_verified_day_is_read_once_until_it_is_written_again(any_database, any
 
 def test_a_verified_day_that_lost_rows_looks_verified_in_no_interval(any_database, any_store, days):
     lost, now = DAYS[2], datetime(2026, 11, 23, 10, 45, tzinfo=KST)
-    any_store._link.transaction(
+    any_store._connection.transaction(
         lambda run: run(
             "DELETE FROM stock_minute_prices WHERE minute_interval = 'ONE_MINUTE' AND timestamp BETWEEN %s AND %s",
             *(datetime.combine(lost, datetime.min.time()).replace(hour=hour) for hour in (10, 12)),
         )
     )
-    with closing(open_view(any_database, Clock())) as view:
+    with closing(open_reader(any_database, Clock())) as view:
         answers = Answers(view, NAMES, CALENDAR, Clock(at=now))
         for interval in (5, 10, 60, "day"):
             for first in (date(2026, 10, 1), lost):

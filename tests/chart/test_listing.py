@@ -12,26 +12,26 @@ from minute_candles.chart.listing import Listing
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
-from minute_candles.storage.reader import View
-from minute_candles.storage.store import CoverageRow, open_store, open_view
+from minute_candles.storage.reader import CandleReader
+from minute_candles.storage.store import CoverageRow, open_reader, open_store
 
 
 def test_a_table_that_others_filled_is_not_asked_symbol_by_symbol(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without coverage rows nothing is known of any day: one question says so for all."""
-    clock, asked, known = Clock(at=datetime(2026, 11, 23, 16, tzinfo=KST)), [], View.known
+    clock, asked, known = Clock(at=datetime(2026, 11, 23, 16, tzinfo=KST)), [], CandleReader.coverage
     with closing(open_store(database, clock)) as store:
         store.preflight()
         filled(store)
-        store._link.transaction(lambda run: run("DELETE FROM stock_minute_coverage"))
+        store._connection.transaction(lambda run: run("DELETE FROM stock_minute_coverage"))
 
-    def counted(view: View, symbols: Sequence[str], *days: date) -> Mapping[tuple[str, date], CoverageRow]:
+    def counted(view: CandleReader, symbols: Sequence[str], *days: date) -> Mapping[tuple[str, date], CoverageRow]:
         asked.append(symbols)
         return known(view, symbols, *days)
 
-    monkeypatch.setattr(View, "known", counted)
-    with closing(open_view(database, clock)) as view:
+    monkeypatch.setattr(CandleReader, "coverage", counted)
+    with closing(open_reader(database, clock)) as view:
         rows = Listing(view, NAMES, CALENDAR, clock).rows()
     assert {row["symbol"]: row["status"] for row in rows} == {
         "005930": "PROVISIONAL", "000660": "PROVISIONAL", "035420": "MISSING"
@@ -41,12 +41,12 @@ def test_a_table_that_others_filled_is_not_asked_symbol_by_symbol(
 
 def test_a_verified_day_that_lost_rows_is_verified_no_more(database: Database) -> None:
     clock = Clock(at=datetime(2026, 11, 23, 16, tzinfo=KST))
-    with closing(open_store(database, clock)) as store, closing(open_view(database, clock)) as view:
+    with closing(open_store(database, clock)) as store, closing(open_reader(database, clock)) as view:
         store.preflight()
         filled(store)
         listing = Listing(view, NAMES, CALENDAR, clock)
         before = {row["symbol"]: row["status"] for row in listing.rows()}
-        store._link.transaction(
+        store._connection.transaction(
             lambda run: run(
                 "DELETE FROM stock_minute_prices WHERE stock_symbol = '005930' AND minute_interval = 'ONE_MINUTE'"
                 " AND timestamp BETWEEN '2026-11-23 10:00:00' AND '2026-11-23 10:04:00'"

@@ -252,14 +252,14 @@ def test_the_vwap_is_the_one_of_the_indicators_and_ends_with_each_session(page, 
     proven = [one._replace(vwap=one.vwap or Decimal(one.open + 7)) for one in TODAY[:90]]
     put(store, "005930", [proven[0]._replace(vwap=None), *proven[1:60], proven[60]._replace(vwap=None), *proven[61:]])
     told = page.execute_script("""
-        const [{ sessionVwap }, { View }, api] =
+        const [{ sessionVwap }, { CandleReader }, api] =
           await Promise.all(['math', 'view', 'api'].map((name) => import(`/static/${name}.js`)));
         const range = { from: '2026-11-23', to: '2026-11-23' };
         const candles = await api.candles('005930', 1, range);
         const { lines } = await api.indicators('005930', 1, ['vwap'], range);
         const both = await api.candles('005930', 1, { from: '2026-11-20', to: '2026-11-23' });
-        const chart = { candles: both, point: View.prototype.point };
-        const points = View.prototype.points.call(chart, { study: 'vwap', values: both.map(() => 1) });
+        const chart = { candles: both, point: CandleReader.prototype.point };
+        const points = CandleReader.prototype.points.call(chart, { study: 'vwap', values: both.map(() => 1) });
         return { own: sessionVwap(candles), server: lines.vwap, first: sessionVwap(both)[100],
                  ends: points.filter((point) => point.color === 'transparent').map((point) => point.time) };
     """)

@@ -17,7 +17,7 @@ from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
 from minute_candles.redis_feed.publisher import Feed
-from minute_candles.storage.store import Store, open_store, open_view
+from minute_candles.storage.store import Store, open_reader, open_store
 
 ONES = minutes(CALENDAR.session(MONDAY))
 AT = datetime(2026, 11, 23, 10, 0, 5, tzinfo=KST)
@@ -44,7 +44,7 @@ def test_the_running_candle_moves_each_second_and_again_after_redis_was_gone(
     database, store, redis_server: RedisServer
 ):
     clock = Clock(at=AT)
-    feed = Feed(redis_server.url, clock, ["005930"], lambda: open_view(database, clock))
+    feed = Feed(redis_server.url, clock, ["005930"], lambda: open_reader(database, clock))
     store.listeners.append(feed.hear)
     feed.start()
     with browser() as page, serving(database, at=AT) as server:

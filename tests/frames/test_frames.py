@@ -315,7 +315,7 @@ def test_connectorx_that_fails_costs_nothing(
 ) -> None:
     fill(any_store, sim, days=[LAST])
     monkeypatch.setattr("minute_candles.storage.minute_columns._by_connectorx", lambda *_: 1 / 0)
-    minutes = Minutes(any_store._link, any_store._shape, any_database, fast=True)
+    minutes = Minutes(any_store._connection, any_store._layout, any_database, fast=True)
     assert len(minutes.read("005930", LAST, LAST).start) == 381
 
 

@@ -32,7 +32,7 @@ from minute_candles.redis_feed.publisher import Feed
 from minute_candles.redis_feed.serialization import candle_of
 from minute_candles.redis_feed.subscriber import Listener
 from minute_candles.storage.layout import NAMES
-from minute_candles.storage.store import Store, open_store, open_view
+from minute_candles.storage.store import Store, open_reader, open_store
 
 SYMBOLS = ("005930", "000660")
 SESSION = CALENDAR.session(MONDAY)
@@ -54,7 +54,7 @@ def table(tmp_path: Path, day_clock: Clock) -> Iterator[Store]:
 
 @contextmanager
 def feeding(server: RedisServer, table: Store, clock: Clock) -> Iterator[Feed]:
-    feed = Feed(server.url, clock, SYMBOLS, lambda: open_view(table._database, clock))
+    feed = Feed(server.url, clock, SYMBOLS, lambda: open_reader(table._database, clock))
     table.listeners.append(feed.hear)
     feed.start()
     try:
@@ -325,7 +325,7 @@ class TestOutage:
         redis_server.wake()
 
     def test_what_waits_is_bounded_and_what_is_dropped_is_said_once(self, redis_server, table, day_clock, lines):
-        feed = Feed(redis_server.url, day_clock, SYMBOLS, lambda: open_view(table._database, day_clock))
+        feed = Feed(redis_server.url, day_clock, SYMBOLS, lambda: open_reader(table._database, day_clock))
         feed._backlog = Backlog(most=100)
         table.listeners.append(feed.hear)
         redis_server.kill()
@@ -347,7 +347,7 @@ def test_a_table_that_is_away_is_read_later(redis_server, table, day_clock, tmp_
         asked.append(1)
         if len(asked) < 3:
             raise ConfigError("not now")
-        return open_view(table._database, day_clock)
+        return open_reader(table._database, day_clock)
 
     feed = Feed(redis_server.url, day_clock, SYMBOLS, open_later)
     feed.start()
@@ -363,7 +363,7 @@ def test_two_processes_fill_the_same_sets_and_no_candle_is_lost(redis_server, ta
     ones = minutes(SESSION)
     put(table, "005930", ones[:-1])
     updater, backfill = (Writer(redis_link.connect(redis_server.url)) for _ in range(2))
-    view = open_view(table._database, day_clock)
+    view = open_reader(table._database, day_clock)
     news = iter([ones])
 
     def read() -> Any:

@@ -7,7 +7,7 @@ import pytest
 from store_testing import CALENDAR, DAY, SYMBOL, at, full_day
 
 import db
-from minute_candles.storage.store import KeptAlert, open_alerts, open_view
+from minute_candles.storage.store import KeptAlert, open_alerts, open_reader
 
 NOW = datetime(2025, 8, 26, 10, 31, 2)
 ALERT = KeptAlert("급등락", SYMBOL, 1, at(10, 30), "info", "5분 동안 +3.12% · 72,300원", 3.123456789)
@@ -53,7 +53,7 @@ def test_text_beyond_the_column_is_cut_and_odd_letters_arrive(table):
 
 def test_one_who_only_looks_sees_them(table, any_database, clock):
     table.keep([ALERT], NOW)
-    view = open_view(any_database, clock)
+    view = open_reader(any_database, clock)
     assert view.alerts(at(0), at(23), 10) == [ALERT]
     view.close()
 
@@ -82,4 +82,4 @@ def test_a_reader_in_the_middle_holds_no_write_up(table, any_store):
         any_store.rewrite(SYMBOL, session, lambda _: full_day(session), now=session.end, status="COMPLETE")
         return steady.monotonic() - began
 
-    assert table._link.transaction(slowly) < 3
+    assert table._connection.transaction(slowly) < 3

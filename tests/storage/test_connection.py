@@ -39,7 +39,7 @@ def is_whole(store: Store, seed: int) -> bool:
 
 def during(store: Store, statement: str, disturb: Callable[[], object]) -> None:
     """Call `disturb` once, right after the store's first statement that begins so."""
-    driver: Any = store._link._driver
+    driver: Any = store._connection._driver
     run, done = driver.run, []
 
     def disturbed(sql: str, *params: Any) -> Any:
@@ -131,7 +131,7 @@ def test_the_server_restarts_in_the_middle_of_a_transaction(
 
 def test_a_write_that_was_cut_off_leaves_the_old_day_whole(own_server: Server, store: Store) -> None:
     put(store, seed=1)
-    store._link._patience = 0.5
+    store._connection._patience = 0.5
     during(store, "INSERT INTO stock_minute_coverage", own_server.kill)
     with pytest.raises(StoreLost) as caught:
         put(store, seed=2)
@@ -198,7 +198,7 @@ def test_a_stop_gets_through_while_a_lost_server_is_waited_for(own_server: Serve
 
 def test_patience_is_shared_by_all_threads(own_server: Server, store: Store) -> None:
     own_server.kill()
-    store._link._patience = 1
+    store._connection._patience = 1
     began, lost = time.monotonic(), []
 
     def work() -> None:
@@ -226,7 +226,7 @@ def test_a_lock_that_somebody_holds_is_waited_for(
     short_locks: None, server: Server, store: Store, database: Database
 ) -> None:
     put(store)
-    store._link._driver.drop()
+    store._connection._driver.drop()
     with closing(server.connect(database.name, autocommit=False)) as other:
         cursor = other.cursor()
         cursor.execute("SELECT COUNT(*) FROM stock_minute_prices FOR UPDATE")
@@ -242,8 +242,8 @@ def test_a_lock_that_is_never_given_back_is_one_clear_line(
     short_locks: None, server: Server, store: Store, database: Database
 ) -> None:
     put(store)
-    store._link._driver.drop()
-    store._link._patience = 1.5
+    store._connection._driver.drop()
+    store._connection._patience = 1.5
     with closing(server.connect(database.name, autocommit=False)) as other:
         cursor = other.cursor()
         cursor.execute("SELECT COUNT(*) FROM stock_minute_prices FOR UPDATE")
@@ -262,7 +262,7 @@ def test_what_repeating_cannot_help_is_one_clear_line_and_leaves_the_old_day_who
     server: Server, store: Store, database: Database, number: int, word: str
 ) -> None:
     put(store)
-    store._link._patience = 0.3
+    store._connection._patience = 0.3
     refuse = f"SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = {number}, MESSAGE_TEXT = 'as\n told'"
     server.run(
         f"CREATE TRIGGER refuse BEFORE INSERT ON stock_minute_coverage FOR EACH ROW {refuse}", database=database.name

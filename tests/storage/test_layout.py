@@ -136,14 +136,14 @@ def test_dedupe_may_be_interrupted_and_repeated(
     insert(server, database, *(f"2025-08-26 09:{minute:02d}:00" for minute in [*range(30), *range(30)]))
     clock = Clock()
     store = open_store(database, clock)
-    run, deletes = store._link._driver.run, []
+    run, deletes = store._connection._driver.run, []
 
     def counting(sql: str, *params: Any) -> Any:
         deletes.append(sql) if sql.startswith("DELETE FROM stock_minute_prices WHERE id") else None
         clock.stop.set() if len(deletes) == 2 else None
         return run(sql, *params)
 
-    monkeypatch.setattr(store._link._driver, "run", counting)
+    monkeypatch.setattr(store._connection._driver, "run", counting)
     with pytest.raises(Stopped):
         store.preflight(dedupe=True)
     store.close()

@@ -60,7 +60,7 @@ def test_planning_97_symbols_and_30_days_takes_under_two_seconds(server: Server,
     for _ in range(3):
         began, worked = time.monotonic(), time.process_time() + server.worked()
         found = million.coverage(SYMBOLS, sessions[0].day, sessions[-1].day)
-        lost = million.lost(found, sessions)
+        lost = million.missing_rows(found, sessions)
         worked = time.process_time() + server.worked() - worked
         took.append(min(time.monotonic() - began, worked if server.worked() else 99))
     assert len(found) == 97 * 22 and lost == {} and ROWS > 10**6
@@ -74,8 +74,8 @@ def explained(store: Store, sql: str, *params: object) -> str:
 
 
 def test_planning_and_the_rewrite_of_a_day_go_through_the_unique_key(million: Store) -> None:
-    key = million._shape.key
-    driver = million._link._driver
+    key = million._layout.key
+    driver = million._connection._driver
     run, seen = driver.run, []
 
     def listening(sql: str, *params: object) -> object:
@@ -85,7 +85,7 @@ def test_planning_and_the_rewrite_of_a_day_go_through_the_unique_key(million: St
     driver.run = listening  # type: ignore[assignment, method-assign]
     session = CALENDAR.session(DAYS[-1])
     million.counts([SYMBOL], [session])
-    million.lost({(SYMBOL, DAYS[-1]): CoverageRow(DayStatus.COMPLETE, (381, 77, 27))}, [session])
+    million.missing_rows({(SYMBOL, DAYS[-1]): CoverageRow(DayStatus.COMPLETE, (381, 77, 27))}, [session])
     million.rewrite(SYMBOL, session, lambda stored: stored, now=session.end)
     driver.run = run  # type: ignore[method-assign]
     counting = [query for query in seen if "COUNT(*)" in query[0]]
@@ -103,5 +103,5 @@ def test_a_chart_goes_through_the_unique_key(million: Store) -> None:
         plan = explained(
             million, f"SELECT * FROM stock_minute_prices {where}", SYMBOL, NAMES[1], first.isoformat(), last.isoformat()
         )
-        assert f'"key": "{million._shape.key}"' in plan or f'"index_name": "{million._shape.key}"' in plan
+        assert f'"key": "{million._layout.key}"' in plan or f'"index_name": "{million._layout.key}"' in plan
         assert "filesort" not in plan.replace('"using_filesort": false', "")

@@ -61,7 +61,7 @@ def test_every_note_becomes_its_codes_and_every_day_stays_verified(any_database:
     assert [(found[s, DAY].status, found[s, DAY].reasons) for s in SYMBOLS] == [tuple(row[2:]) for row in NOTES]
     assert [row.note for row in found.values()] == [note for _, note, *_ in NOTES]
     verified = {key: row for key, row in found.items() if row.is_verified}
-    assert len(verified) == len(NOTES) - 1 and store.lost(verified, [SESSION]) == {}
+    assert len(verified) == len(NOTES) - 1 and store.missing_rows(verified, [SESSION]) == {}
     assert not any(line for line in store.preflight() if "reasons" in line)
     store.close()
 

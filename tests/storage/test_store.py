@@ -239,7 +239,9 @@ def test_what_a_verified_day_lost_is_seen_of_every_interval_and_nothing_else(any
         for symbol in (SYMBOL, "000660"):
             any_store.rewrite(symbol, session, lambda _, s=session: full_day(s), now=NOW, status="COMPLETE")
     verified = any_store.coverage([SYMBOL, "000660", "999999"], sessions[0].day, sessions[-1].day)
-    assert len(verified) == 20 and any_store.lost(verified, sessions) == {} == any_store.lost({}, sessions)
+    assert len(verified) == 20 and any_store.missing_rows(verified, sessions) == {} == any_store.missing_rows(
+        {}, sessions
+    )
     for symbol, name, when in (
         (SYMBOL, "ONE_MINUTE", "2025-11-11 09:07:00"), ("000660", "FIVE_MINUTES", "2025-11-14 15:30:00"),
         (SYMBOL, "FIFTEEN_MINUTES", "2025-11-13 16:30:00"), (SYMBOL, "ONE_MINUTE", "2025-11-20 09:00:00"),
@@ -253,9 +255,9 @@ def test_what_a_verified_day_lost_is_seen_of_every_interval_and_nothing_else(any
         (SYMBOL, date(2025, 11, 11)): (380, 77, 27), ("000660", date(2025, 11, 14)): (381, 76, 27),
         (SYMBOL, date(2025, 11, 13)): (381, 77, 26), (SYMBOL, date(2025, 11, 20)): (380, 77, 27),
     }  # fmt: skip
-    assert any_store.lost(verified, sessions) == found
+    assert any_store.missing_rows(verified, sessions) == found
     some = {key: one for key, one in verified.items() if key[1] <= date(2025, 11, 13)}
-    assert any_store.lost(some, sessions[:4]) == {key: has for key, has in found.items() if key in some}
+    assert any_store.missing_rows(some, sessions[:4]) == {key: has for key, has in found.items() if key in some}
 
 
 def test_turnover_ranks_the_most_traded_first_and_the_unknown_last_in_their_order(any_store: Store) -> None:
@@ -301,19 +303,19 @@ def test_the_log_tells_of_connecting_and_closing_once(any_database: Database, ca
 
 
 def test_an_upsert_draws_no_warning_from_the_server(store: Store) -> None:
-    link, day, stamp = store._link, Day(SYMBOL, at(0), at(0), at(15, 40)), NOW.replace(tzinfo=None)
+    connection, day, stamp = store._connection, Day(SYMBOL, at(0), at(0), at(15, 40)), NOW.replace(tzinfo=None)
 
     def warnings(run: Run) -> list[Row]:
-        writer = DayWriter(run, link.dialect, store._shape, day)
+        writer = DayWriter(run, connection.dialect, store._layout, day)
         writer._upsert(list(writer._wanted(full_day()).items()), stamp)
         return run("SHOW WARNINGS")
 
     for _ in range(2):
-        assert link.transaction(warnings) == []
+        assert connection.transaction(warnings) == []
     row = (SYMBOL, DAY, 1, 1, 1, "COMPLETE", "EARLY_LABEL", "ab12", None, "메모", stamp)
-    sql = upsert_coverage(link.dialect, f"({', '.join(['%s'] * len(row))})")
+    sql = upsert_coverage(connection.dialect, f"({', '.join(['%s'] * len(row))})")
     for _ in range(2):
-        assert link.transaction(lambda run: [run(sql, *row), run("SHOW WARNINGS")])[1] == []
+        assert connection.transaction(lambda run: [run(sql, *row), run("SHOW WARNINGS")])[1] == []
 
 
 MINUTE = st.integers(0, 30)
