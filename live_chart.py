@@ -28,7 +28,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from minute_candles.chart.hub import Hub
     from minute_candles.chart.server import Address
-    from minute_candles.live.stream.ingest import Hear
     from minute_candles.market.candles import Candle
 
 HERE = Path(__file__).resolve().parent
@@ -79,16 +78,18 @@ def run(
     arguments: argparse.Namespace,
     clock: Clock,
     settings: Settings,
-    beside: "Callable[[Hub], None] | None" = None,
+    collect: Callable[[], None] | None = None,
 ) -> int:
-    """Serve until a stop is asked for. `beside` is handed the hub before the first page is answered."""
+    """Serve until a stop is asked for. The demo collects meanwhile, on a thread."""
     need_packages()
     from minute_candles.chart.answers import Answers
     from minute_candles.chart.files import read_files
     from minute_candles.chart.hub import Hub
+    from minute_candles.chart.running import RunningMinutes
     from minute_candles.chart.server import Address, Page, application, health_of, listening, serve
     from minute_candles.config import holiday_cache as kis_days
     from minute_candles.market.calendar import told_calendar
+    from minute_candles.monitoring import running_file
     from minute_candles.storage.store import open_reader
 
     address = Address(*where(arguments, settings))
@@ -102,12 +103,14 @@ def run(
         closing(open_reader(settings.database, clock)) as watched,  # a long answer holds up nobody who watches
     ):
         calendar = told_calendar(settings.csat_days, kis_days.said(settings, clock.now().date()))
-        hub = Hub(watched, names, calendar, clock)
-        page = Page(Answers(view, names, calendar, clock), hub, files, health_of(settings, clock))
+        running = RunningMinutes(clock)
+        hub = Hub(watched, names, calendar, clock, running)
+        page = Page(Answers(view, names, calendar, clock, running), hub, files, health_of(settings, clock))
         if settings.wings.redis_url:
             listen(settings.wings.redis_url, hub, clock)
-        if beside is not None:
-            Thread(target=beside, args=(hub,), name="beside", daemon=True).start()
+        running_file.follow(settings.log_dir, hub.run_minute, clock)
+        if collect is not None:
+            Thread(target=collect, name="collect", daemon=True).start()
         console.say(f"📈 차트: {address}  (끝내려면 Ctrl-C)")
         open_page(address)
         serve(application(page, hub, settings.wings.chart_password), bound, clock)
@@ -163,11 +166,11 @@ def show_demo(arguments: argparse.Namespace) -> int:
         flags = [*which, f"--from={first}", "--quiet"]
         return fetch_minute_data.run(fetch_minute_data.parser().parse_args(flags), clock, settings)
 
-    def update(clock: Clock, settings: Settings, hear: "Hear") -> int:
-        return realtime_updater.run(realtime_updater.parser().parse_args(which), clock, settings, hear)
+    def update(clock: Clock, settings: Settings) -> int:
+        return realtime_updater.run(realtime_updater.parser().parse_args(which), clock, settings)
 
-    def show(clock: Clock, settings: Settings, beside: "Callable[[demo.Hub], None]") -> int:
-        return run(arguments, clock, settings, beside)
+    def show(clock: Clock, settings: Settings, collect: Callable[[], None]) -> int:
+        return run(arguments, clock, settings, collect)
 
     need_packages()
     from minute_candles.chart.server import Address, listening

@@ -25,14 +25,13 @@ from minute_candles.console import command_line, console
 from minute_candles.console.background import in_background
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import MinuteDataError, SourceError, Stopped, TokenRefused
-from minute_candles.monitoring import status_file
+from minute_candles.monitoring import running_file, status_file
 from minute_candles.monitoring.single_instance import is_running, only_one, stop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from minute_candles.alerts.setup import Setup
     from minute_candles.kis.client import KisClient
-    from minute_candles.live.stream.ingest import Hear
 
 HERE = Path(__file__).resolve().parent
 LOG_FILE = "realtime_updater.log"
@@ -146,11 +145,8 @@ def try_alerts(arguments: argparse.Namespace, clock: Clock) -> int:
     return alert_commands.try_rules(settings, clock, names, arguments.try_alerts)
 
 
-def run(arguments: argparse.Namespace, clock: Clock, settings: Settings, hear: "Hear | None" = None) -> int:
-    """Take the table's lock, then work in the background of a main thread that listens for signals.
-
-    `hear` is told the stream's running minutes, once a second.
-    """
+def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
+    """Take the table's lock, then work in the background of a main thread that listens for signals."""
     from minute_candles.alerts.setup import set_up
 
     names, alerts = symbols_file.choose(arguments.symbols, arguments.symbols_file), set_up(settings)
@@ -162,7 +158,7 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings, hear: "
     with only_one(settings, clock):
         console.on_stop(clock)
         try:
-            return in_background(lambda: serve(arguments, clock, settings, names, alerts, hear), clock)
+            return in_background(lambda: serve(arguments, clock, settings, names, alerts), clock)
         except Stopped:
             _log.info("⏹️ 멈춥니다. 다시 시작하면 빠진 것부터 채웁니다.")
             return 0
@@ -174,7 +170,6 @@ def serve(
     settings: Settings,
     names: Mapping[str, str],
     alerts: "Setup | None",
-    hear: "Hear | None" = None,
 ) -> int:
     """Start up strictly (a mistake in the settings is exit 2), then keep going whatever comes."""
     from minute_candles.alerts.setup import alerting
@@ -199,12 +194,13 @@ def serve(
         with (
             feeding.feeding(settings, clock, store, names) as feed,
             alerting(alerts, settings, clock, store, names) as watch,
+            running_file.writing(settings.log_dir) as running,
         ):
             service = Service(settings, clock, client, store, names)
             if feed:
                 service.feed = feed
                 service.stream.running_listeners.append(feed.hear_running)
-            service.stream.running_listeners += [hear] if hear else []
+            service.stream.running_listeners.append(running.add)
             watch(service)
             return service.once() if arguments.once else service.run()
 

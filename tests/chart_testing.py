@@ -12,6 +12,7 @@ from store_testing import CALENDAR, minutes, windows
 from minute_candles.chart.answers import Answers
 from minute_candles.chart.files import read_files
 from minute_candles.chart.hub import Hub
+from minute_candles.chart.running import RunningMinutes
 from minute_candles.chart.server import Address, Page, application, listening, serve
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
@@ -61,14 +62,15 @@ def serving(
 ) -> Iterator[Server]:
     clock = Clock(at=at)
     with closing(listening(Address("127.0.0.1", port))) as bound, closing(open_reader(database, clock)) as view:
-        hub = Hub(view, names, CALENDAR, clock)
+        running = RunningMinutes(clock)
+        hub = Hub(view, names, CALENDAR, clock, running)
         server = Server(f"http://127.0.0.1:{bound.getsockname()[1]}/", hub, clock)
 
         def health() -> tuple[dict[str, Any], bool]:
             told, healthy = server.health
             return {**told, "now": clock.now().isoformat()}, healthy
 
-        page = Page(Answers(view, names, CALENDAR, clock), hub, read_files(), health)
+        page = Page(Answers(view, names, CALENDAR, clock, running), hub, read_files(), health)
         app = application(page, hub, password)
         thread = threading.Thread(target=serve, args=(app, bound, clock), daemon=True)
         thread.start()

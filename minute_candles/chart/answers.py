@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from minute_candles.chart.derived import Derived
 from minute_candles.chart.listing import Listing
+from minute_candles.chart.running import RunningMinutes
 from minute_candles.chart.serialization import alert_json, candle_json, day_json, statuses
 from minute_candles.core.clock import Clock
 from minute_candles.core.extras import extra
@@ -39,10 +40,17 @@ class Asked(NamedTuple):
 class Answers:
     """Answers as plain data, ready for JSON."""
 
-    def __init__(self, view: CandleReader, names: Mapping[str, str], calendar: TradingCalendar, clock: Clock) -> None:
+    def __init__(
+        self,
+        view: CandleReader,
+        names: Mapping[str, str],
+        calendar: TradingCalendar,
+        clock: Clock,
+        running: RunningMinutes | None = None,
+    ) -> None:
         self._view, self.names, self._calendar, self._clock = view, names, calendar, clock
         self._derived = Derived(view, calendar, clock)
-        self._listing = Listing(view, names, calendar, clock)
+        self._listing = Listing(view, names, calendar, clock, running or RunningMinutes(clock))
 
     def symbols(self) -> list[dict[str, Any]]:
         """The most traded of the last two sessions first."""

@@ -15,7 +15,8 @@ from time import monotonic
 from typing import Any
 
 from minute_candles.chart.board import Board
-from minute_candles.chart.serialization import candle_json, is_running, status_of
+from minute_candles.chart.running import RunningMinutes
+from minute_candles.chart.serialization import candle_json, is_running, status_of, time_text
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import MinuteDataError
 from minute_candles.market.calendar import TradingCalendar, midnight
@@ -26,7 +27,7 @@ from minute_candles.storage.store import CandleReader
 
 Pair = tuple[str, Interval]
 
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = PRICE_SECONDS = 1.0
 MOST_CLIENTS, MOST_PAIRS, MOST_WAITING = 500, 100, 10
 _WHOLE_SECONDS, _BACK = 15.0, timedelta(minutes=5)
 _DAYS_BACK = timedelta(days=7)
@@ -41,6 +42,7 @@ class Client:
 
     def __init__(self) -> None:
         self.pairs: frozenset[Pair] = frozenset()
+        self.wants_prices = False
         self.ready = asyncio.Event()
         self._waiting: dict[object, dict[str, str]] = {}
 
@@ -65,8 +67,16 @@ class Client:
 class Hub:
     """`names`: the symbols one may ask for."""
 
-    def __init__(self, view: CandleReader, names: Mapping[str, str], calendar: TradingCalendar, clock: Clock) -> None:
+    def __init__(
+        self,
+        view: CandleReader,
+        names: Mapping[str, str],
+        calendar: TradingCalendar,
+        clock: Clock,
+        running: RunningMinutes | None = None,
+    ) -> None:
         self._view, self.names, self._calendar, self._clock = view, names, calendar, clock
+        self._running = running or RunningMinutes(clock)
         self.clients: set[Client] = set()
         self._boards: dict[str, Board] = {}
         self._watched: dict[Pair, set[Client]] = {}
@@ -139,13 +149,30 @@ class Hub:
 
     def run_minute(self, symbol: str, minute: Candle) -> None:
         """The running minute of a symbol; from any thread."""
-        if self._loop is not None and not self._loop.is_closed():
+        if symbol in self.names and self._running.add(symbol, minute) and self._loop and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._run_minute, symbol, minute)
 
     def _run_minute(self, symbol: str, minute: Candle) -> None:
         board = self._boards.get(symbol)
         if board is not None and board.run(minute):
             self._tell_all(symbol, board, [minute.timestamp])
+
+    def _send_prices(self) -> None:
+        """Send whoever shows the list the prices that moved since the last call."""
+        moved = self._running.take_moved()
+        clients = [client for client in self.clients if client.wants_prices]
+        if not moved or not clients:
+            return
+        rows = [{"symbol": s, "price": one.close, "time": time_text(one.timestamp)} for s, one in moved.items()]
+        text = _text({"type": "prices", "rows": rows})
+        for client in clients:
+            client.offer("prices", str(monotonic()), text)
+
+    async def run_prices(self) -> None:
+        """Send the prices that moved, once a second, for ever."""
+        while True:
+            await asyncio.sleep(PRICE_SECONDS)
+            self._send_prices()
 
     async def _look(self) -> None:
         symbols = {symbol for symbol, _ in self._watched}

@@ -1,6 +1,6 @@
 """The list of symbols: price, change against the previous session's close, a sparkline; the most traded first.
 
-    listing = Listing(view, names, calendar, clock)
+    listing = Listing(view, names, calendar, clock, running)
     listing.rows()
 
 Every page asks for it, so it is made once a second for all of them. Twice a minute, and when a coverage row has
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
+from minute_candles.chart.running import RunningMinutes
 from minute_candles.chart.serialization import status_of
 from minute_candles.core.clock import Clock
 from minute_candles.market.calendar import TradingCalendar, midnight
@@ -44,8 +45,15 @@ class _Kept(NamedTuple):
 class Listing:
     """Runs on worker threads."""
 
-    def __init__(self, view: CandleReader, names: Mapping[str, str], calendar: TradingCalendar, clock: Clock) -> None:
-        self._view, self._names, self._calendar, self._clock = view, names, calendar, clock
+    def __init__(
+        self,
+        view: CandleReader,
+        names: Mapping[str, str],
+        calendar: TradingCalendar,
+        clock: Clock,
+        running: RunningMinutes,
+    ) -> None:
+        self._view, self._names, self._calendar, self._clock, self._running = view, names, calendar, clock, running
         self._lock = threading.Lock()
         self._rows: list[dict[str, Any]] = []
         self._made = float("-inf")
@@ -95,14 +103,19 @@ class Listing:
         return kept
 
     def _row(self, symbol: str, last: Last, kept: _Kept, traded: int) -> dict[str, Any]:
-        day, price, previous = last.timestamp.date(), last.close, kept.previous[symbol]
+        day, previous = last.timestamp.date(), kept.previous[symbol]
+        moment, price = last.timestamp, last.close
+        if (running := self._running.get(symbol)) and running.timestamp > moment:
+            if running.timestamp.date() > day:
+                previous = price if self._follows(symbol, last, running.timestamp.date()) else None
+            moment, price = running.timestamp, running.close
         known = (kept.known if day >= kept.since else self._view.coverage([symbol], day, day)).get((symbol, day))
         closes = [trace.close for _, trace in sorted(kept.traces.get(symbol, {}).items())]
         return {
             "symbol": symbol, "name": self._names[symbol], "price": price,
             "change_percent": None if previous is None else round((price - previous) * 100 / previous, 2),
             "status": status_of(known, kept.held.get(symbol)), "previous_close": previous,
-            "time": f"{last.timestamp.isoformat()}+09:00", "turnover": traded, "trace": closes[-TRACE:],
+            "time": f"{moment.isoformat()}+09:00", "turnover": traded, "trace": closes[-TRACE:],
         }  # fmt: skip
 
     def _held(self, days: Mapping[str, date], known: Mapping[tuple[str, date], CoverageRow]) -> dict[str, int]:

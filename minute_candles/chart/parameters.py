@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import date
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from starlette.exceptions import HTTPException
 
@@ -55,8 +55,15 @@ def range_of(query: Mapping[str, str]) -> tuple[date, date]:
     return first, last
 
 
-def pairs_of(text: object, names: Mapping[str, str]) -> frozenset[Pair] | None:
-    """Return what `{"subscribe": [["005930", 1], …]}` asks for; None for a heartbeat, `{"beat": true}`."""
+class Subscription(NamedTuple):
+    """What a client wants to receive: candles of these pairs, and (`prices`) the list's prices once a second."""
+
+    pairs: frozenset[Pair]
+    prices: bool = False
+
+
+def subscription_of(text: object, names: Mapping[str, str]) -> Subscription | None:
+    """Return what `{"subscribe": [["005930", 1], …], "prices": true}` asks for; None for `{"beat": true}`."""
     try:
         message = json.loads(text) if isinstance(text, str) else None
     except (ValueError, RecursionError):
@@ -64,11 +71,11 @@ def pairs_of(text: object, names: Mapping[str, str]) -> frozenset[Pair] | None:
     if message == {"beat": True}:
         return None
     listed = message.get("subscribe") if isinstance(message, dict) else None
-    if not isinstance(listed, list):
+    if message is None or not isinstance(listed, list):
         raise ConfigError('{"subscribe": [["005930", 1], …]} 꼴이어야 합니다.')
     if len(listed) > MOST_PAIRS:
         raise ConfigError(f"한 번에 {MOST_PAIRS}개까지 볼 수 있습니다.")
-    return frozenset(_pair(one, names) for one in listed)
+    return Subscription(frozenset(_pair(one, names) for one in listed), message.get("prices") is True)
 
 
 def _pair(one: object, names: Mapping[str, str]) -> Pair:

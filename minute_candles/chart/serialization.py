@@ -23,9 +23,14 @@ class Known(Protocol):
     def minutes(self) -> int: ...
 
 
+def time_text(moment: datetime) -> str:
+    """Return naive KST with its offset."""
+    return f"{moment.isoformat()}+09:00"
+
+
 def candle_json(candle: Candle, status: str) -> dict[str, Any]:
     return {
-        "time": f"{candle.timestamp.isoformat()}+09:00",
+        "time": time_text(candle.timestamp),
         "open": candle.open, "high": candle.high, "low": candle.low, "close": candle.close, "volume": candle.volume,
         "vwap": None if candle.vwap is None else float(candle.vwap), "status": status,
     }  # fmt: skip
@@ -53,7 +58,7 @@ class Fired(Protocol):
 def alert_json(alert: Fired, name: str) -> dict[str, Any]:
     """`time` is the start of the window that fired."""
     return {
-        "time": f"{alert.timestamp.isoformat()}+09:00", "symbol": alert.symbol, "name": name, "rule": alert.rule,
+        "time": time_text(alert.timestamp), "symbol": alert.symbol, "name": name, "rule": alert.rule,
         "interval": alert.interval, "severity": alert.severity, "text": alert.text, "value": alert.value,
     }  # fmt: skip
 

@@ -26,7 +26,7 @@ from minute_candles.chart.answers import Answers
 from minute_candles.chart.files import File
 from minute_candles.chart.guard import Guard
 from minute_candles.chart.hub import Client, Hub
-from minute_candles.chart.parameters import asked_of, interval_of, names_of, pairs_of, range_of, symbol_of
+from minute_candles.chart.parameters import asked_of, interval_of, names_of, range_of, subscription_of, symbol_of
 from minute_candles.config.settings import Settings
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError, MinuteDataError
@@ -122,14 +122,15 @@ class Page:
     def _take(self, client: Client, text: object) -> None:
         """Answer a heartbeat, take over a list of what is wanted, or say in a line what is wrong with it."""
         try:
-            pairs = pairs_of(text, self._hub.names)
+            wanted = subscription_of(text, self._hub.names)
         except ConfigError as error:
             client.offer("error", "", json.dumps({"type": "error", "message": str(error)}, ensure_ascii=False))
             return
-        if pairs is None:
+        if wanted is None:
             client.offer("beat", "", '{"type":"beat"}')
         else:
-            self._hub.subscribe(client, pairs)
+            client.wants_prices = wanted.prices
+            self._hub.subscribe(client, wanted.pairs)
 
     def _file(self, request: Request, name: str) -> Response:
         file = self._files.get(name)
@@ -156,9 +157,10 @@ def application(page: Page, hub: Hub, password: str) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(hub.run())
+        tasks = [asyncio.create_task(hub.run()), asyncio.create_task(hub.run_prices())]
         yield
-        task.cancel()
+        for task in tasks:
+            task.cancel()
 
     routes = [
         Route("/", page.index),

@@ -9,28 +9,30 @@ from pathlib import Path
 _WINDOWS_RETRIES = 50
 
 
-def atomic_write(path: Path, text: str, *, mode: int = 0o644) -> None:
+def atomic_write(path: Path, text: str, *, mode: int = 0o644, durable: bool = True) -> None:
     """Replace `path` (what it points to, if it is a link) by `text` in UTF-8; `mode` holds from the first byte on.
 
+    Not `durable`: what is written anew each second need not survive a power cut, and costs the disk no sync.
     Raises `OSError`; then the old file stands untouched and nothing is left beside it.
     """
     target = os.path.realpath(path)
     folder, name = os.path.split(target)
     temporary = os.path.join(folder, f".{name}.{secrets.token_hex(8)}.tmp")
     try:
-        _write(temporary, text.encode(), mode)
+        _write(temporary, text.encode(), mode, durable=durable)
         _replace(temporary, target)
     finally:
         with contextlib.suppress(OSError):  # it is gone already where all went well
             os.unlink(temporary)
 
 
-def _write(path: str, content: bytes, mode: int) -> None:
+def _write(path: str, content: bytes, mode: int, *, durable: bool) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            os.fsync(file.fileno())
 
 
 def _replace(source: str, target: str) -> None:

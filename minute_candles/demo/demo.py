@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from kis_simulator.simulator import Simulator
 from minute_candles.config import symbols_file
@@ -19,10 +19,7 @@ from minute_candles.config.settings import Settings, demo_settings
 from minute_candles.console import console
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError
-from minute_candles.live.stream.ingest import Hear
 from minute_candles.market.calendar import TradingCalendar
-from minute_candles.market.candles import Candle
-from minute_candles.market.trade_chain import RunningMinute
 from minute_candles.storage.store import open_store
 
 SYMBOLS, SESSIONS = 10, 5
@@ -35,12 +32,6 @@ LIVELY = 40
 CHART_LEAD = timedelta(seconds=15)
 """The chart's demo begins so long before a minute: one that runs is shown once it is heard from its first trade on."""
 _log = logging.getLogger(__name__)
-
-
-class Hub(Protocol):
-    """The page's side of the running minute (minute_candles/chart/hub.py)."""
-
-    def run_minute(self, symbol: str, minute: Candle) -> None: ...
 
 
 def backfill(
@@ -89,14 +80,14 @@ class Doors(NamedTuple):
     """What the chart's demo runs, each a door's own function: the past, the present, the page with what runs beside."""
 
     fill: Callable[[Clock, Settings, date], int]
-    update: Callable[[Clock, Settings, Hear], int]
-    show: Callable[[Clock, Settings, Callable[[Hub], None]], int]
+    update: Callable[[Clock, Settings], int]
+    show: Callable[[Clock, Settings, Callable[[], None]], int]
 
 
 def chart(arguments: argparse.Namespace, folder: Path, doors: Doors) -> int:
     """`live_chart.py --demo`: it is 10:00 of a trading day; the page opens at once, the past fills in behind it.
 
-    The running minutes come as in real life: trades on the simulator's WebSocket, the updater's stream, the page.
+    The running minutes come as in real life: trades on the simulator's WebSocket, the updater's stream, its file.
     """
     folder = emptied(folder)
     calendar = TradingCalendar()
@@ -112,12 +103,12 @@ def chart(arguments: argparse.Namespace, folder: Path, doors: Doors) -> int:
         with closing(open_store(settings.database, clock)) as store:
             store.preflight()
 
-        def beside(hub: Hub) -> None:
+        def collect() -> None:
             Thread(target=doors.fill, args=(clock, settings, first), name="past", daemon=True).start()
-            doors.update(clock, settings, _telling(hub))
+            doors.update(clock, settings)
 
         console.say(f"🎬 시연: 지금이 {start:%Y-%m-%d %H:%M}인 것처럼 시뮬레이터가 움직입니다. 지어낸 값입니다.")
-        return doors.show(clock, settings, beside)
+        return doors.show(clock, settings, collect)
 
 
 def with_alerts(settings: Settings) -> Settings:
@@ -126,16 +117,6 @@ def with_alerts(settings: Settings) -> Settings:
     if not rules.is_file() or any(find_spec(package) is None for package in ("numpy", "talib")):
         return settings
     return replace(settings, wings=replace(settings.wings, alerts_file=rules))
-
-
-def _telling(hub: Hub) -> Hear:
-    """What the stream says of a running minute, to the page; of one it heard from the first trade on."""
-
-    def hear(running: RunningMinute) -> None:
-        if running.is_whole:
-            hub.run_minute(running.symbol, running.candle)
-
-    return hear
 
 
 def fewer_symbols(arguments: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from itertools import pairwise
 
 import pytest
+import requests
 import websockets
 from chart_testing import MONDAY, Server, put, serving
 from store_testing import CALENDAR, minutes
@@ -16,6 +17,7 @@ from websockets.sync.client import connect
 
 from minute_candles.chart.board import Board
 from minute_candles.chart.hub import MOST_CLIENTS, Client, Hub
+from minute_candles.chart.running import RunningMinutes
 from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
 from minute_candles.market.day_status import DayStatus
@@ -314,3 +316,33 @@ def test_a_symbol_nobody_watches_wakes_nobody():
         return hub._wake.is_set()
 
     assert asyncio.run(woken("005930")) and not asyncio.run(woken("000660"))
+
+
+def test_a_page_receives_the_prices_of_the_whole_list_once_a_second(server):
+    with connect(server.ws) as socket, connect(server.ws) as other:
+        socket.send('{"subscribe": [], "prices": true}')
+        ask(other)
+        time.sleep(0.2)
+        minute = ONES[0]._replace(timestamp=datetime(2026, 11, 23, 10, 2), vwap=None)
+        for volume in range(1, 50):
+            for symbol in ("005930", "000660", "999999"):
+                server.hub.run_minute(symbol, minute._replace(volume=volume, close=70_000 + volume))
+        told = hear(socket, 3)
+        rows = sorted((row["symbol"], row["price"], row["time"]) for row in told["rows"])
+        assert rows == [(s, 70_049, "2026-11-23T10:02:00+09:00") for s in ("000660", "005930")]
+        for socket_ in (socket, other):
+            with pytest.raises(TimeoutError):
+                hear(socket_, 1.5)
+    answer = requests.get(server.url + "api/symbols", timeout=5).json()
+    assert {row["symbol"]: row["price"] for row in answer}["000660"] == 70_049
+
+
+def test_a_running_minute_that_comes_twice_or_late_is_no_news():
+    running = RunningMinutes(At())
+    minute = ONES[61]._replace(volume=5)
+    assert running.add("005930", minute)
+    assert not running.add("005930", minute) and not running.add("005930", minute._replace(volume=4))
+    assert running.get("005930") == minute and running.take_moved() == {"005930": minute}
+    old = ONES[0]
+    running.add("000660", old)
+    assert running.get("000660") is None, "whoever sent it is gone"

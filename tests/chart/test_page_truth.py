@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from chart_browser import browser, drawn, errors, wait
@@ -17,6 +19,8 @@ from store_testing import CALENDAR, minutes
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
+from minute_candles.market.trade_chain import RunningMinute
+from minute_candles.monitoring import running_file
 from minute_candles.storage.store import Store, open_store
 
 LAST, TODAY = minutes(CALENDAR.session(FRIDAY)), minutes(CALENDAR.session(MONDAY), 7)
@@ -299,3 +303,20 @@ def test_a_websocket_without_a_heartbeat_is_opened_anew(chromium, opened):
         tunnel.freeze()
         chromium.execute_script("live.received -= 30_000; live.beat()")
         wait(chromium, "ups.join() === 'true,false,true'", 5)
+
+
+def test_the_price_of_the_list_is_the_headers_and_moves_each_second_without_redis(chromium, opened):
+    with opened() as server, TemporaryDirectory() as folder, running_file.writing(Path(folder)) as running:
+        running_file.follow(Path(folder), server.hub.run_minute, server.clock)
+        price = "document.querySelector('[data-symbol=\"{}\"] .price').textContent === '{:,}'"
+        wait(chromium, "document.querySelectorAll('#list button').length === 3")
+        minute = TODAY[0]._replace(timestamp=datetime(2026, 11, 23, 10, 32), vwap=None)
+        for close in range(65_001, 65_004):
+            for symbol in ("005930", "000660"):
+                running.add(RunningMinute(symbol, minute._replace(close=close, volume=close), is_whole=True))
+            wait(chromium, f"document.getElementById('price').textContent === '{close:,}'", 4)
+            assert chromium.execute_script("return " + price.format("005930", close))
+            wait(chromium, price.format("000660", close), 3)
+        time.sleep(5.5)  # the list was polled
+        assert chromium.execute_script("return " + price.format("005930", close))
+        assert errors(chromium) == []

@@ -173,6 +173,7 @@ function redraw() {
 /** @param {any} message */
 function hear(message) {
   if (message.type === "error") return words.complain(new Error(message.message));
+  if (message.type === "prices") return movePrices(message.rows);
   if (message.symbol !== state.symbol) return;
   if (message.type === "day") return refresh();
   freshness.candle();
@@ -183,7 +184,10 @@ function hear(message) {
   if (drawn && candle.time < first) return; // what lies between is not held
   const traded = state.candles.get(candle.time)?.volume !== candle.volume;
   state.candles.set(candle.time, candle);
-  if (words.newest() === candle) words.tellPrice(candle);
+  if (words.newest() === candle) {
+    words.tellPrice(candle);
+    setPrice(state.symbol, candle.close);
+  }
   if (drawn) add(candle, traded);
 }
 
@@ -197,6 +201,25 @@ function add(candle, traded) {
   showEmpty("");
   if (state.hovered == null) tell(null);
   if (!state.days.has(day) && state.newDay !== day) { state.newDay = day; refresh(); }
+}
+
+/** The list's price is the header's. @param {string} symbol @param {number} price */
+function setPrice(symbol, price) {
+  const row = state.rows.get(symbol);
+  if (!row) return;
+  const before = row.previous_close;
+  Object.assign(row, { price, change_percent: before ? ((price - before) * 100) / before : null });
+  list.price(row);
+}
+
+/** Running minutes of the list; the shown symbol has its own candles. @param {{symbol: string, price: number, time: string}[]} moved */
+function movePrices(moved) {
+  for (const { symbol, price, time } of moved) {
+    const row = state.rows.get(symbol);
+    if (!row || symbol === state.symbol || (row.time ?? "") > time) continue;
+    row.time = time;
+    setPrice(symbol, price);
+  }
 }
 
 async function older() {
@@ -216,6 +239,8 @@ async function poll() {
     const rows = await api.symbols();
     state.rows = new Map(rows.map((row) => [row.symbol, row]));
     list.show(rows);
+    const newest = state.range ? null : words.newest();
+    if (newest?.status === "RUNNING") setPrice(state.symbol, newest.close);
     if (rows.length && !state.rows.has(state.symbol)) await show(rows[0].symbol, state.interval);
     mark();
     freshness.poll(state.symbol, state.rows.get(state.symbol)?.time);

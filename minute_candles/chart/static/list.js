@@ -90,6 +90,11 @@ export class List {
     }
   }
 
+  /** The running minute moved it. @param {Row} row */
+  price(row) {
+    this.items.get(row.symbol)?.show(row);
+  }
+
   /** @param {string} symbol */
   mark(symbol) {
     for (const [code, item] of this.items) {

@@ -26,7 +26,7 @@ export class Live {
   }
 
   say() {
-    this.socket?.send(JSON.stringify({ subscribe: this.wanted }));
+    this.socket?.send(JSON.stringify({ subscribe: this.wanted, prices: true }));
   }
 
   connect() {
