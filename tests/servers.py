@@ -61,8 +61,8 @@ class Server:
     def start(self, *options: str) -> None:
         """Start and wait until it answers; `options` are server options for this start only."""
         assert self.command and self.folder, "this server is not ours"
-        log = (self.folder / "server.log").open("ab")
-        self._process = subprocess.Popen([*self.command, f"--port={self.port}", *options], stdout=log, stderr=log)
+        with (self.folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen([*self.command, f"--port={self.port}", *options], stdout=log, stderr=log)
         self._wait_until_ready(self._process)
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes], seconds: float = 60) -> None:

@@ -19,7 +19,7 @@ from truth_tables import SYMBOLS, filled
 
 from kis_simulator.simulator import Simulator
 from minute_candles.config.settings import Database
-from minute_candles.storage.layout import NAMES
+from minute_candles.storage.ddl import NAMES
 from minute_candles.storage.store import Store
 
 PAGE = ROOT / "docs" / "data.md"

@@ -20,9 +20,7 @@ from readme_parts import PAPERS, PARTS, part, text
 
 from kis_simulator.simulator import Simulator
 from minute_candles.config.settings import KEYS
-from minute_candles.storage import adjustment_factors as factors
-from minute_candles.storage import alert_table as alerts
-from minute_candles.storage import migrate as db_schema
+from minute_candles.storage import ddl
 
 TEXT = text()
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX shell")
@@ -81,8 +79,7 @@ def test_the_example_file_shows_the_defaults() -> None:
 
 def test_the_ddl_is_the_one_that_is_run() -> None:
     told = [table for block in blocks("sql") if block.startswith("CREATE TABLE") for table in block.split("\n\n")]
-    later = [f"{ddl.rstrip()} ENGINE=InnoDB DEFAULT CHARSET=utf8mb4" for ddl in (alerts._DDL, factors._DDL)]
-    run = [db_schema._PRICES_DDL, db_schema._COVERAGE_DDL, *(ddl.replace("IF NOT EXISTS ", "") for ddl in later)]
+    run = [ddl.PRICES_DDL, ddl.COVERAGE_DDL, ddl.ALERTS_DDL, ddl.FACTORS_DDL]
     assert [" ".join(table.split()) for table in told] == [" ".join(table.split()) for table in run]
 
 

@@ -4,39 +4,29 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from minute_candles.market.adjustment import Factor
+from minute_candles.storage import ddl
 from minute_candles.storage.codec import day_of, marks, moment_of
+from minute_candles.storage.ddl import FACTORS, PRICES
 from minute_candles.storage.driver import Dialect, Run
-from minute_candles.storage.layout import read_columns
-
-TABLE = "stock_adjustment_factors"
-_DDL = f"""
-CREATE TABLE IF NOT EXISTS {TABLE} (
-    stock_symbol VARCHAR(20) NOT NULL,
-    first_date DATE NOT NULL,
-    last_date DATE NOT NULL,
-    numerator BIGINT NOT NULL,
-    denominator BIGINT NOT NULL,
-    asked_at DATETIME NOT NULL,
-    PRIMARY KEY (stock_symbol, first_date)
-)
-"""
+from minute_candles.storage.layout import read_columns, symbol_collation
 
 
 def keep(run: Run, dialect: Dialect, symbol: str, found: Sequence[Factor], now: datetime) -> None:
     """Replace a symbol's factors: a split changes those of every earlier day. The table is made when it is missing."""
-    if not read_columns(run, dialect, TABLE):
-        run(_DDL if dialect == "sqlite" else f"{_DDL.rstrip()} ENGINE=InnoDB DEFAULT CHARSET=utf8mb4")
-    run(f"DELETE FROM {TABLE} WHERE stock_symbol = %s", symbol)
+    if not read_columns(run, dialect, FACTORS):
+        for statement in ddl.statements(ddl.FACTORS_DDL, dialect, symbol_collation(run, dialect, PRICES)):
+            run(statement)
+    run(f"DELETE FROM {FACTORS} WHERE stock_symbol = %s", symbol)
     for factor in found:
-        run(f"INSERT INTO {TABLE} VALUES (%s, %s, %s, %s, %s, %s)", symbol, *factor, now.replace(microsecond=0))
+        run(f"INSERT INTO {FACTORS} VALUES (%s, %s, %s, %s, %s, %s)", symbol, *factor, now.replace(microsecond=0))
 
 
 def read(run: Run, dialect: Dialect, symbol: str) -> list[Factor]:
     """A symbol's factors, ascending; [] where KIS was never asked."""
-    if not read_columns(run, dialect, TABLE):
+    if not read_columns(run, dialect, FACTORS):
         return []
     rows = run(
-        f"SELECT first_date, last_date, numerator, denominator FROM {TABLE} WHERE stock_symbol = %s"
+        f"SELECT first_date, last_date, numerator, denominator FROM {FACTORS} WHERE stock_symbol = %s"
         " ORDER BY first_date",
         symbol,
     )
@@ -45,10 +35,10 @@ def read(run: Run, dialect: Dialect, symbol: str) -> list[Factor]:
 
 def asked(run: Run, dialect: Dialect, symbols: Sequence[str]) -> dict[str, date]:
     """The day on which KIS was asked about each, if ever: later splits are not in its factors."""
-    if not symbols or not read_columns(run, dialect, TABLE):
+    if not symbols or not read_columns(run, dialect, FACTORS):
         return {}
     rows = run(
-        f"SELECT stock_symbol, MIN(asked_at) FROM {TABLE} WHERE stock_symbol IN ({marks(symbols)})"
+        f"SELECT stock_symbol, MIN(asked_at) FROM {FACTORS} WHERE stock_symbol IN ({marks(symbols)})"
         " GROUP BY stock_symbol",
         *symbols,
     )

@@ -4,30 +4,22 @@ table = db.open_alerts(settings.database, clock)
 new = table.keep(alerts, clock.now())          # those that were not there yet
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 
+from minute_candles.core.errors import StoreError
 from minute_candles.market.candles import Candle
+from minute_candles.storage import ddl
 from minute_candles.storage.connection import Connection
+from minute_candles.storage.ddl import ALERTS, NAMES, PRICES
 from minute_candles.storage.driver import Dialect, Run
-from minute_candles.storage.layout import NAMES, PRICES, read_columns
-from minute_candles.storage.reader import ALERTS, CandleReader, KeptAlert
+from minute_candles.storage.layout import read_columns, symbol_collation
+from minute_candles.storage.reader import CandleReader, KeptAlert
 
 _OLDEST = datetime(2000, 1, 1)
+_log = logging.getLogger(__name__)
 _COLUMNS = "rule_name, stock_symbol, minute_interval, timestamp, severity, message, value, created_at"
-_DDL = f"""
-CREATE TABLE IF NOT EXISTS {ALERTS} (
-    rule_name VARCHAR(60) NOT NULL,
-    stock_symbol VARCHAR(20) NOT NULL,
-    minute_interval VARCHAR(20) NOT NULL,
-    timestamp DATETIME NOT NULL,
-    severity VARCHAR(10) NOT NULL,
-    message VARCHAR(500) NOT NULL,
-    value DOUBLE NOT NULL,
-    created_at DATETIME NOT NULL,
-    PRIMARY KEY (timestamp, stock_symbol, minute_interval, rule_name)
-)
-"""
 
 
 class AlertTable(CandleReader):
@@ -38,13 +30,26 @@ class AlertTable(CandleReader):
 
     def __init__(self, connection: Connection, writer: Connection) -> None:
         super().__init__(connection)
-        self._writer = writer
+        self._writer, self._is_ready = writer, False
 
     def keep(self, alerts: Sequence[KeptAlert], now: datetime) -> list[KeptAlert]:
         """Write those that are not there yet; these. The table is made when it is missing."""
         stamp = now.replace(microsecond=0, tzinfo=None)
-        self._writer.transaction(lambda run: _make_ready(run, self._writer.dialect))
+        if not self._is_ready:
+            self._writer.transaction(lambda run: _make_ready(run, self._writer.dialect))
+            self._compare_names_exactly()
+            self._is_ready = True
         return self._writer.transaction(lambda run: _keep(run, alerts, stamp))
+
+    def _compare_names_exactly(self) -> None:
+        """Alter an older table in which `Gap up` and `gap up` are one rule; without the right, name the SQL."""
+        alter = f"ALTER TABLE {ALERTS} MODIFY {ddl.RULE_NAME}"
+        if self._writer.dialect == "sqlite" or self._writer.transaction(_has_exact_names):
+            return
+        try:
+            self._writer.transaction(lambda run: run(alter), unhurried=True)
+        except StoreError as error:
+            _log.warning("⚠️ 이름이 비슷한 알림 규칙(대소문자, 이모지)이 하나로 섞입니다: %s SQL: %s;", error, alter)
 
     def beside(self, symbol: str, interval: int, heard: Sequence[datetime], most: int) -> list[Candle]:
         """The newest `most` candles until the end of the day of `heard` (starts, ascending) that are not among them.
@@ -84,7 +89,17 @@ class AlertTable(CandleReader):
 
 def _make_ready(run: Run, dialect: Dialect) -> None:
     if not read_columns(run, dialect, ALERTS):
-        run(_DDL if dialect == "sqlite" else f"{_DDL.rstrip()} ENGINE=InnoDB DEFAULT CHARSET=utf8mb4")
+        for statement in ddl.statements(ddl.ALERTS_DDL, dialect, symbol_collation(run, dialect, PRICES)):
+            run(statement)
+
+
+def _has_exact_names(run: Run) -> bool:
+    rows = run(
+        "SELECT COLLATION_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s"
+        " AND COLUMN_NAME = 'rule_name'",
+        ALERTS,
+    )
+    return bool(rows) and str(rows[0][0]).endswith("_bin")
 
 
 def _keep(run: Run, alerts: Sequence[KeptAlert], now: datetime) -> list[KeptAlert]:

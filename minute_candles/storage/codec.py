@@ -11,8 +11,9 @@ from typing import Any
 
 from minute_candles.core.kst import KST
 from minute_candles.market.candles import Candle, Candles
+from minute_candles.storage.ddl import NAMES
 from minute_candles.storage.driver import Dialect, Row, Value
-from minute_candles.storage.layout import NAMES, TableLayout
+from minute_candles.storage.layout import TableLayout
 
 Counts = tuple[int, int, int]
 """Rows of 1, 5 and 15 minutes."""

@@ -16,8 +16,8 @@ from typing import TypeVar
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import StoreError, StoreLost
+from minute_candles.storage.ddl import COVERAGE, PRICES
 from minute_candles.storage.driver import CONNECT_SECONDS, Dialect, Driver, Row, Run, Trouble, Value
-from minute_candles.storage.layout import COVERAGE, PRICES
 from minute_candles.storage.mysql import MySQL
 from minute_candles.storage.sqlite import SQLite
 

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from minute_candles.market.day_status import VERIFIED, DayStatus, Reason
 from minute_candles.storage.codec import Counts, day_of, marks, moment_of
+from minute_candles.storage.ddl import COVERAGE
 from minute_candles.storage.driver import Run, Value
-from minute_candles.storage.layout import CODED_COLUMNS, COVERAGE, TableLayout
+from minute_candles.storage.layout import CODED_COLUMNS, TableLayout
 
 LONGEST_NOTE = 500
 _ADJUSTMENT_STEP = Decimal("1e-12")

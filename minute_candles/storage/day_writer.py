@@ -25,8 +25,9 @@ from minute_candles.storage.codec import (
 )
 from minute_candles.storage.connection import TryAgain
 from minute_candles.storage.coverage import CoverageRow, values_of_coverage
+from minute_candles.storage.ddl import NAMES
 from minute_candles.storage.driver import Dialect, Row, Run
-from minute_candles.storage.layout import NAMES, TableLayout, upsert_coverage, upsert_prices
+from minute_candles.storage.layout import TableLayout, upsert_coverage, upsert_prices
 
 
 class Day(NamedTuple):

@@ -17,7 +17,8 @@ from minute_candles.config.settings import Database
 from minute_candles.core.extras import extra
 from minute_candles.storage.arrow_numbers import numbers_of
 from minute_candles.storage.connection import Connection
-from minute_candles.storage.layout import NAMES, PRICES, TableLayout, read_columns
+from minute_candles.storage.ddl import NAMES, PRICES
+from minute_candles.storage.layout import TableLayout, read_columns
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,8 +12,9 @@ from minute_candles.market.calendar import Session
 from minute_candles.storage.codec import day_of
 from minute_candles.storage.connection import Connection
 from minute_candles.storage.coverage import CoverageRow, missing_rows
+from minute_candles.storage.ddl import NAMES, PRICES
 from minute_candles.storage.driver import Dialect, Run, Value
-from minute_candles.storage.layout import NAMES, PRICES, TableLayout
+from minute_candles.storage.layout import TableLayout
 from minute_candles.storage.row_counts import Found
 
 _COLUMNS = tuple(zip(NAMES.values(), ("count_1min", "count_5min", "count_15min"), strict=True))

@@ -7,8 +7,8 @@ a note and no codes; nothing is asked of KIS.
 from collections import defaultdict
 
 from minute_candles.market.day_status import COMPLETE, UNPROVEN, Reason
+from minute_candles.storage.ddl import COVERAGE
 from minute_candles.storage.driver import Run
-from minute_candles.storage.layout import COVERAGE
 
 _PHRASES: tuple[tuple[str, Reason], ...] = (
     ("이 과거 분봉에는 끝내 없음", Reason.MISSING_AT_SOURCE),

@@ -17,12 +17,12 @@ from minute_candles.market.intervals import told_turnover
 from minute_candles.storage.codec import MINUTES, day_of, marks, moment_of
 from minute_candles.storage.connection import Connection
 from minute_candles.storage.coverage import CoverageRow, read_coverage
+from minute_candles.storage.ddl import ALERTS, NAMES, PRICES
 from minute_candles.storage.driver import Row, Value
-from minute_candles.storage.layout import NAMES, PRICES, TableLayout, inspect, read_columns
+from minute_candles.storage.layout import TableLayout, inspect, read_columns
 
 MOST_AT_ONCE = 100
 """Parts of one UNION; SQLite takes 500."""
-ALERTS = "stock_minute_alerts"
 
 
 class Last(NamedTuple):

@@ -12,8 +12,9 @@ from minute_candles.core.errors import StoreError
 from minute_candles.market.calendar import Session
 from minute_candles.storage.codec import Counts, counts_of, naive
 from minute_candles.storage.connection import Connection
+from minute_candles.storage.ddl import NAMES
 from minute_candles.storage.driver import Run
-from minute_candles.storage.layout import NAMES, TableLayout
+from minute_candles.storage.layout import TableLayout
 
 Found = dict[tuple[str, date], Counts]
 _MANY_SYMBOLS = 20

@@ -24,6 +24,7 @@ from minute_candles.market.day_status import DayStatus, Reason
 from minute_candles.market.write_event import Hear, Stored
 from minute_candles.storage import adjustment_factors as factors
 from minute_candles.storage import migrate as schema
+from minute_candles.storage.advice import Advice, read_advice
 from minute_candles.storage.alert_table import AlertTable as AlertTable
 from minute_candles.storage.codec import Counts as Counts
 from minute_candles.storage.codec import candles_of, keyed, marks, moment_of, naive
@@ -31,8 +32,9 @@ from minute_candles.storage.connection import Connection
 from minute_candles.storage.coverage import CoverageRow as CoverageRow
 from minute_candles.storage.coverage import read_coverage
 from minute_candles.storage.day_writer import Day, DayWriter, Rewritten
+from minute_candles.storage.ddl import NAMES
 from minute_candles.storage.driver import Row, Run, Value
-from minute_candles.storage.layout import NAMES, TableLayout, inspect
+from minute_candles.storage.layout import TableLayout, inspect
 from minute_candles.storage.minute_columns import Minutes
 from minute_candles.storage.missing_rows import Losses, less
 from minute_candles.storage.mysql import warn_without_extension
@@ -205,12 +207,13 @@ class Store:
         [(version, now)] = self._read(f"SELECT {values}")
         return str(version), moment_of(now)
 
-    def check_rights(self) -> None:
-        """Whether rows may be written and removed, without touching one. Raises `StoreError` with what is refused."""
-        tables = (("stock_minute_prices", self._layout.prices), ("stock_minute_coverage", self._layout.coverage))
-        for table in (name for name, stands in tables if stands):
-            self._read(f"UPDATE {table} SET stock_symbol = stock_symbol WHERE 1 = 0")
-            self._read(f"DELETE FROM {table} WHERE 1 = 0")
+    def rehearse_preflight(self) -> None:
+        """Raise the error with which `preflight` would end; nothing is changed."""
+        schema.rehearse(self._connection, self._database, self._clock)
+
+    def advice(self) -> Advice:
+        """Return what would make the server faster: looked up, nothing is changed."""
+        return self._connection.transaction(lambda run: read_advice(run, self._connection.dialect))
 
     def close(self) -> None:
         """Close the connection after the transaction in hand."""

@@ -31,7 +31,7 @@ from minute_candles.redis_feed.backlog import Backlog
 from minute_candles.redis_feed.publisher import Feed
 from minute_candles.redis_feed.serialization import candle_of
 from minute_candles.redis_feed.subscriber import Listener
-from minute_candles.storage.layout import NAMES
+from minute_candles.storage.ddl import NAMES
 from minute_candles.storage.store import Store, open_reader, open_store
 
 SYMBOLS = ("005930", "000660")

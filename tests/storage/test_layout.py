@@ -12,7 +12,7 @@ from store_testing import DAY, HIBERNATE_DDL, LATER, NOW, README_DDL, SESSION, S
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError, Stopped, StoreError
-from minute_candles.storage.migrate import KEY_NAME
+from minute_candles.storage.ddl import ID_KEY_NAME, KEY_NAME
 from minute_candles.storage.store import Store, open_store
 
 KEY_COLUMNS = ["stock_symbol", "minute_interval", "timestamp"]
@@ -74,7 +74,7 @@ def test_our_table_is_the_readmes_with_the_key_and_the_optional_columns(server: 
         "id", "stock_symbol", "timestamp", "minute_interval", "open_price", "high_price", "low_price", "close_price",
         "volume", "price_change", "price_change_percent", "vwap", "tick_count", "created_at", "updated_at",
     ]  # fmt: skip
-    assert unique_keys(server, database) == {"PRIMARY": ["id"], KEY_NAME: KEY_COLUMNS}
+    assert unique_keys(server, database) == {"PRIMARY": KEY_COLUMNS, ID_KEY_NAME: ["id"]}
 
 
 def test_a_database_with_an_old_character_set_still_keeps_korean_notes(server: Server, database: Database) -> None:
@@ -131,7 +131,7 @@ def test_dedupe_keeps_the_newest_row_of_each_and_adds_the_key(server: Server, da
 def test_dedupe_may_be_interrupted_and_repeated(
     server: Server, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("minute_candles.storage.migrate._BATCH", 10)
+    monkeypatch.setattr("minute_candles.storage.duplicates._BATCH", 10)
     server.run(README_DDL, database=database.name)
     insert(server, database, *(f"2025-08-26 09:{minute:02d}:00" for minute in [*range(30), *range(30)]))
     clock = Clock()
@@ -307,7 +307,7 @@ def test_read_only_tells_of_a_missing_key_and_counts_all_the_same(server: Server
 def test_without_the_right_to_create_the_sql_is_named(server: Server, database: Database) -> None:
     with server.account(database, "SELECT, INSERT, UPDATE, DELETE") as account:
         line = complaint(account)
-        assert "CREATE TABLE stock_minute_prices" in line and "UNIQUE KEY" in line
+        assert "CREATE TABLE stock_minute_prices" in line and "PRIMARY KEY" in line
         server.run(line[line.index("CREATE TABLE") :], database=database.name)
         line = complaint(account)
         assert "CREATE TABLE stock_minute_coverage" in line
@@ -360,7 +360,7 @@ def test_many_first_runs_at_once_all_succeed(server: Server, database: Database,
     if ddl:
         server.run(ddl, database=database.name)
     assert race(database) == []
-    assert unique_keys(server, database)[KEY_NAME] == KEY_COLUMNS
+    assert unique_keys(server, database)[KEY_NAME if ddl else "PRIMARY"] == KEY_COLUMNS
 
 
 def test_many_first_runs_at_once_all_succeed_on_sqlite(tmp_path: Any) -> None:
