@@ -48,7 +48,11 @@ def report(settings: Settings, clock: Clock, calendar: TradingCalendar, symbol: 
         console.say(str(finding))
         wrong += finding.mark == WRONG
     console.say(f"\nKIS 호출 {client.calls}번" + (f", 기록: {record}" if record else ""))
-    console.say(f"❌ 고칠 것 {wrong}가지" if wrong else "✅ 시작해도 됩니다: python fetch_minute_data.py --symbols 005930,000660,035420 --days 7")
+    console.say(
+        f"❌ 고칠 것 {wrong}가지"
+        if wrong
+        else "✅ 시작해도 됩니다: python fetch_minute_data.py --symbols 005930,000660,035420 --days 7"
+    )
     return 1 if wrong else 0
 
 
