@@ -9,6 +9,7 @@ from store_testing import CALENDAR, minutes
 from minute_candles.alerts.engine import Engine
 from minute_candles.alerts.history import KEPT
 from minute_candles.alerts.rules import parse
+from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.candles import Candle
 
 DAYS = [CALENDAR.session(datetime(2026, 11, day).date()) for day in (17, 18)]
@@ -67,7 +68,7 @@ def minutes_of(symbols: int) -> list[float]:
     day = [*minutes(DAYS[0]), *minutes(DAYS[1])]
     history, rest = day[:KEPT], day[KEPT:]
     usual = {one.timestamp.time(): 1e6 for one in day}
-    engine = Engine(parse(TWENTY, "twenty").market, {}, lambda *asked: history, lambda *asked: usual)
+    engine = Engine(parse(TWENTY, "twenty").market, {}, lambda *_: history, lambda *_: usual, TradingCalendar())
     names = [f"{number:06}" for number in range(symbols)]
     _hear(engine, names, rest[0])
     return [_hear(engine, names, candle) for candle in rest[1 : 3 if quick() else 12]]
@@ -76,7 +77,7 @@ def minutes_of(symbols: int) -> list[float]:
 def _hear(engine: Engine, names: list[str], candle: Candle) -> float:
     began = time.thread_time()
     for name in names:
-        engine.hear(name, 1, [candle], "PROVISIONAL")
+        engine.judge(name, {1: [candle]}, "PROVISIONAL")
     return (time.thread_time() - began) * 1000
 
 

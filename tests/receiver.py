@@ -1,33 +1,39 @@
-"""A webhook's other end on this machine, real HTTP: it keeps what it gets, refuses, answers 500, or hangs."""
+"""The other end of a webhook, on this machine, over real HTTP: it accepts, refuses, answers late or never."""
 
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+from typing import Any, Self
 
 
 class Receiver:
-    """`mode`: "ok", "500" or "hang"; `got` are the messages that were answered with 200, `asked` all requests.
+    """`mode`: "ok", a status ("500"), "hang" (no answer until it leaves), or "slow" (keeps it, answers after `delay` s).
 
+    `refusals` answers a title with that status instead. `got` are the messages that were kept, `requests` counts all.
     `url` is an address of apprise's, with a secret in it.
     """
 
     SECRET = "s3cret-t0ken"
 
-    def __init__(self, mode: str = "ok", port: int = 0) -> None:
-        self.mode, self.got, self.asked = mode, [], 0  # type: tuple[str, list[dict[str, Any]], int]
-        self._freed = threading.Event()
+    def __init__(self, mode: str = "ok", port: int = 0, delay: float = 0.0) -> None:
+        self.mode, self.delay, self.requests = mode, delay, 0
+        self.got: list[dict[str, Any]] = []
+        self.refusals: dict[str, int] = {}
+        self.released = threading.Event()
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                owner.asked += 1
-                told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                owner.requests += 1
+                message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 if owner.mode == "hang":
-                    owner._freed.wait(60)
-                if owner.mode == "ok":
-                    owner.got.append(told)
-                self.send_response(200 if owner.mode == "ok" else 500)
+                    owner.released.wait(60)
+                status = owner.refusals.get(message["title"]) or (int(owner.mode) if owner.mode.isdigit() else 200)
+                if status == 200 and owner.mode != "hang":
+                    owner.got.append(message)
+                if owner.mode == "slow":
+                    owner.released.wait(owner.delay)
+                self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -44,13 +50,18 @@ class Receiver:
 
     @property
     def titles(self) -> list[str]:
-        return [told["title"] for told in self.got]
+        return [message["title"] for message in self.got]
+
+    def set(self, mode: str) -> None:
+        """Behave otherwise from now on, towards those who wait, too."""
+        self.mode = mode
+        self.released.set()
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._freed.set()
+        self.released.set()
         self._server.shutdown()
         self._server.server_close()

@@ -91,7 +91,7 @@ def test_a_test_alert_tells_what_arrived(make: Make):
         assert ran.code == 1 and ran.out.splitlines() == [
             "✅ 1번 json: 도착했습니다.", "❌ 2번 json: 보내지 못했습니다. 주소와 네트워크를 확인하세요.",
         ]  # fmt: skip
-        assert well.titles == ["📈 알림 시험"] and ill.asked == 1
+        assert well.titles == ["📈 알림 시험"] and ill.requests == 1
         assert Receiver.SECRET not in ran.all and "apprise: " in ran.err
         ill.mode = "ok"
         assert ended(owner.start("--test-alert"), 30).code == 0

@@ -1,14 +1,16 @@
-"""What each kind of rule means, at one closed window: whether it holds there, with the value that people want to see.
+"""What each kind of rule means at one closed window: whether it holds there, with the value that people want to see.
 
-A judge looks back only: at the candle, those before it and, for volume, at what is usual. Pure.
+A condition looks back only: at the candle, those before it and, for volume, at what is usual. Pure.
 """
 
 from collections.abc import Callable, Mapping
 from datetime import time, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from minute_candles.alerts.history import History
 from minute_candles.alerts.rules import Rule
+from minute_candles.core.korean import particle
+from minute_candles.indicators.indicators import label
 from minute_candles.indicators.patterns import found
 from minute_candles.market.intervals import turnover_of
 from minute_candles.market.tick_sizes import lower_limit, upper_limit
@@ -20,21 +22,22 @@ Usual = Mapping[time, float]
 
 
 class Verdict(NamedTuple):
-    """Why a rule fires: the value it is about, and the words."""
+    """Why a rule fires: the value it is about, the words, and the direction, by which its cooldown counts."""
 
     value: float
     text: str
+    direction: Literal["up", "down", ""] = ""
 
 
 def judge(rule: Rule, history: History, index: int, usual: Usual) -> Verdict | None:
-    """The verdict of a rule at the candle `index` of its symbol and interval; None where it does not hold."""
+    """Return the verdict of a rule at the candle `index` of its symbol and interval; None where it does not hold."""
     if rule.kind == "volume_surge":
         return _volume_surge(rule, history, index, usual)
     return _JUDGES[rule.kind](rule, history, index)
 
 
 def _price_change(rule: Rule, history: History, index: int) -> Verdict | None:
-    """Against the last price N minutes before, of the same session; at its beginning against its open."""
+    """Compare with the last price N minutes before, of the same session; at its beginning with its open."""
     minutes, candle = rule.parameters["minutes"], history.candles[index]
     since, first = candle.timestamp - timedelta(minutes=minutes), history.first_of_day(index)
     before = index
@@ -44,7 +47,7 @@ def _price_change(rule: Rule, history: History, index: int) -> Verdict | None:
     percent = 100 * (candle.close - base) / base
     if not _reaches(rule, percent, rule.parameters["percent"]):
         return None
-    return Verdict(percent, f"{minutes}분 동안 {percent:+.2f}%")
+    return Verdict(percent, f"{minutes}분 동안 {percent:+.2f}%", "up" if percent > 0 else "down")
 
 
 def _reaches(rule: Rule, value: float, limit: float) -> bool:
@@ -53,7 +56,7 @@ def _reaches(rule: Rule, value: float, limit: float) -> bool:
 
 
 def _price(rule: Rule, history: History, index: int) -> Verdict | None:
-    """The close comes to a level from the other side, or to the day's limit."""
+    """Hold where the close comes to a level from the other side, or to the day's limit."""
     if index == 0:
         return None
     before, close = history.candles[index - 1].close, history.candles[index].close
@@ -61,9 +64,9 @@ def _price(rule: Rule, history: History, index: int) -> Verdict | None:
         return _limit(rule, history, index, before, close)
     level, direction = rule.parameters["level"], rule.parameters["direction"]
     if before < level <= close and direction != "down":
-        return Verdict(close, f"{level:,}원 위로")
+        return Verdict(close, f"{level:,}원을 상향 돌파", "up")
     if before > level >= close and direction != "up":
-        return Verdict(close, f"{level:,}원 아래로")
+        return Verdict(close, f"{level:,}원을 하향 돌파", "down")
     return None
 
 
@@ -74,9 +77,9 @@ def _limit(rule: Rule, history: History, index: int, before: int, close: int) ->
     base, wanted = history.candles[first - 1].close, rule.parameters["limit"]
     upper, lower = upper_limit(base), lower_limit(base)
     if wanted != "lower" and close == upper and (before != upper or index == first):
-        return Verdict(close, "상한가")
+        return Verdict(close, "상한가", "up")
     if wanted != "upper" and close == lower and (before != lower or index == first):
-        return Verdict(close, "하한가")
+        return Verdict(close, "하한가", "down")
     return None
 
 
@@ -96,7 +99,7 @@ def _turnover(rule: Rule, history: History, index: int) -> Verdict | None:
 
 
 def _cross(rule: Rule, history: History, index: int) -> Verdict | None:
-    """`line` comes from at or below `over` to above it, or the other way round, within a session or over a night."""
+    """Hold where `line` comes from at or below `over` to above it, or the other way round; over a night, too."""
     if index == 0:
         return None
     line, over = rule.parameters["line"], rule.parameters["over"]
@@ -105,10 +108,14 @@ def _cross(rule: Rule, history: History, index: int) -> Verdict | None:
     if old is None or new is None:
         return None
     if old <= 0 < new and rule.parameters["direction"] != "down":
-        return Verdict(new, f"{line} 이 {over} 위로 교차")
+        return Verdict(new, f"{_two_lines(line, over)} 상향 돌파", "up")
     if old >= 0 > new and rule.parameters["direction"] != "up":
-        return Verdict(new, f"{line} 이 {over} 아래로 교차")
+        return Verdict(new, f"{_two_lines(line, over)} 하향 돌파", "down")
     return None
+
+
+def _two_lines(line: str, over: str) -> str:
+    return f"{particle(label(line), '이/가')} {particle(label(over), '을/를')}"
 
 
 def _gap(line: float | None, over: float | None) -> float | None:
@@ -116,16 +123,16 @@ def _gap(line: float | None, over: float | None) -> float | None:
 
 
 def _threshold(rule: Rule, history: History, index: int) -> Verdict | None:
-    """The line enters the range: at the candle before it stood outside, or said nothing."""
+    """Hold where the line enters the range: at the candle before it stood outside, or was not known."""
     line, below, above = (rule.parameters[name] for name in ("line", "below", "above"))
     now = history.values(index).get(line)
     before = history.values(index - 1).get(line) if index else None
     if now is None:
         return None
     if below is not None and now < below and not (before is not None and before < below):
-        return Verdict(now, f"{line} {now:,.2f} < {below:g}")
+        return Verdict(now, f"{label(line)} {now:,.2f}: {below:,g} 아래로", "down")
     if above is not None and now > above and not (before is not None and before > above):
-        return Verdict(now, f"{line} {now:,.2f} > {above:g}")
+        return Verdict(now, f"{label(line)} {now:,.2f}: {above:,g} 위로", "up")
     return None
 
 
@@ -133,18 +140,22 @@ def _pattern(rule: Rule, history: History, index: int) -> Verdict | None:
     candles, direction = history.candles[max(0, index + 1 - PATTERN_CANDLES) : index + 1], rule.parameters["direction"]
     marks = [m for m in found(candles, rule.parameters["patterns"]) if m.timestamp == candles[-1].timestamp]
     marks = [mark for mark in marks if direction in ("both", mark.direction)]
-    return Verdict(len(marks), ", ".join(mark.label for mark in marks)) if marks else None
+    if not marks:
+        return None
+    directions = {mark.direction for mark in marks}
+    one = directions.pop() if len(directions) == 1 else "none"
+    return Verdict(len(marks), ", ".join(mark.label for mark in marks), "" if one == "none" else one)
 
 
 def _gap_at_open(rule: Rule, history: History, index: int) -> Verdict | None:
-    """The session's first open against the close before it."""
+    """Compare the session's first open with the close before it."""
     if index == 0 or history.first_of_day(index) != index:
         return None
     base = history.candles[index - 1].close
     percent = 100 * (history.candles[index].open - base) / base
     if not _reaches(rule, percent, rule.parameters["percent"]):
         return None
-    return Verdict(percent, f"시가가 전일 종가보다 {percent:+.2f}%")
+    return Verdict(percent, f"시가가 전일 종가보다 {percent:+.2f}%", "up" if percent > 0 else "down")
 
 
 _JUDGES: dict[str, Callable[[Rule, History, int], Verdict | None]] = {

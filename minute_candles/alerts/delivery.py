@@ -1,158 +1,113 @@
-"""Alerts on their way to people: an address each, through apprise, in a thread of its own behind a bounded queue.
+"""Messages on their way to people: a worker thread for each address, behind a bounded queue.
 
     delivery = Delivery(addresses_of(settings.wings.alert_urls, folder))
-    delivery.send([note, …])                 # answers at once; to each address one message, a digest
+    delivery.send([note, …])                 # returns at once; each address gets one message, a digest
     delivery.close()
 
-A service that refuses is asked again, 2 → 60 s apart, and told of once; where more waits than the queue holds, the
-oldest goes (told once, too). Addresses are secrets (law 12): they are named by their kind alone.
+A service that is down is tried again, 2 → 60 s apart, and nothing is lost. A message is dropped where it is the message
+that fails: refused for good, sent three times without an answer, or failed while others arrived.
 """
 
 import logging
-import re
 import threading
+import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
 
+from minute_candles.alerts.addresses import Address, Outcome, deliver
 from minute_candles.alerts.digest import Message, Note, digest
-from minute_candles.alerts.rules import SEVERITIES, Severity
-from minute_candles.core.errors import ConfigError
-from minute_candles.core.extras import extra
-from minute_candles.core.redact import Redactor
+from minute_candles.alerts.rules import SEVERITIES
 
 MOST_WAITING = 1000
 """Messages an address may have waiting."""
-Unsent = Mapping[str, Sequence[Message]]
-"""Messages by the name of their address."""
 PAUSES = 2.0, 60.0
 """Seconds before a message is tried again: at first, at most."""
-_LEVELS = {"info": "info", "warning": "warning", "critical": "failure"}
+PATIENCE, MOST_TRIES = 3, 6
+"""Tries before the next message gets a turn, and in all where others arrive."""
+Unsent = Mapping[str, Sequence[Message]]
+"""Messages by the name of their address."""
 _log = logging.getLogger(__name__)
 
 
-class Address(NamedTuple):
-    """Where notes of `least` severity and above go; `name` may be shown, `service` (apprise's) may not."""
-
-    name: str
-    service: Any
-    least: Severity = "info"
-
-
-def addresses_of(urls: Iterable[str], folder: Path | None = None) -> list[Address]:
-    """`critical=mailto://…`: the severity before `=` is the least that goes there. Raises `ConfigError`.
-
-    `folder` is where a service may keep what it is given anew (KakaoTalk's refresh token).
-    """
-    apprise, listed, found = extra("apprise", "알림"), list(urls), []
-    _listen_to_apprise(listed)
-    asset = apprise.AppriseAsset(storage_path=str(folder)) if folder else apprise.AppriseAsset()
-    for number, told in enumerate(listed, 1):
-        marked = re.match(rf"({'|'.join(SEVERITIES)})=", told)
-        url = told[marked.end() :] if marked else told
-        service = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
-        if service is None:
-            raise ConfigError(
-                f"ALERT_URLS 의 {number}번째 주소를 알아볼 수 없습니다. apprise 주소를 쓰세요(예: tgram://토큰/채팅ID)."
-            )
-        name = f"{number}번 {url.partition(':')[0]}"
-        found.append(Address(name, service, marked[1]) if marked else Address(name, service))  # type: ignore[arg-type]
-    return found
-
-
-def _listen_to_apprise(urls: Sequence[str]) -> None:
-    """Apprise's own log shows tokens: what it says comes into ours, at DEBUG, without any part of an address."""
-    log, parts = logging.getLogger("apprise"), [part for url in urls for part in re.split(r"[/?&=:@,;+]+", url)]
-    log.handlers[:] = [_Redacted([*urls, *(part for part in parts if len(part) >= 4)])]
-    log.propagate = False
-
-
-class _Redacted(logging.Handler):
-    def __init__(self, secrets: Iterable[str]) -> None:
-        super().__init__()
-        self._redact = Redactor(secrets)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        _log.debug("apprise: %s", self._redact(record.getMessage()))
-
-
 class Delivery:
-    """A courier for each address."""
+    """The workers of all addresses; `on_change` is called by their threads when a message has left its queue."""
 
     def __init__(self, addresses: Sequence[Address], pauses: tuple[float, float] = PAUSES) -> None:
-        self._couriers = [_Courier(address, pauses) for address in addresses]
-        for courier in self._couriers:
-            courier.start()
+        self.on_change: Callable[[], None] = lambda: None
+        self._workers = [_Worker(address, pauses, self._report_change) for address in addresses]
+        for worker in self._workers:
+            worker.start()
+
+    def _report_change(self) -> None:
+        self.on_change()
 
     def send(self, notes: Sequence[Note]) -> None:
-        """Hand them over; never waits."""
-        for courier in self._couriers:
-            courier.take(notes)
+        """Queue them; never waits."""
+        for worker in self._workers:
+            least = SEVERITIES.index(worker.address.least)
+            if wanted := [note for note in notes if SEVERITIES.index(note.severity) >= least]:
+                worker.queue([digest(wanted)])
 
     def unsent(self) -> Unsent:
-        """What an address that refuses has waiting, by its name; what is on its way to a sound one is not among it."""
-        return {name: some for one in self._couriers if (some := one.unsent()) for name in [one.address.name]}
+        """Return what waits or is on its way: a process that ends now may lose it."""
+        return {worker.address.name: waiting for worker in self._workers if (waiting := worker.unsent())}
 
-    def take_up(self, unsent: Unsent) -> None:
-        """Hand over what an earlier life could not."""
-        for courier in self._couriers:
-            courier.queue(unsent.get(courier.address.name, ()))
+    def resume(self, unsent: Unsent) -> None:
+        """Queue what an earlier process did not deliver."""
+        for worker in self._workers:
+            worker.queue(unsent.get(worker.address.name, ()))
 
     @property
-    def many(self) -> int:
-        """Addresses."""
-        return len(self._couriers)
+    def addresses(self) -> int:
+        """How many there are."""
+        return len(self._workers)
 
     @property
     def waiting(self) -> int:
-        return sum(courier.waiting for courier in self._couriers)
+        """Messages not delivered yet."""
+        return sum(map(len, self.unsent().values()))
 
     def close(self, seconds: float = 3.0) -> None:
-        """Let what waits arrive, as far as that goes in a few seconds and without another try."""
-        for courier in self._couriers:
-            courier.end()
-        for courier in self._couriers:
-            courier.join(seconds)
+        """Let what waits arrive for a few seconds, without further tries; the rest stays in `unsent`."""
+        until = time.monotonic() + seconds
+        for worker in self._workers:
+            worker.end()
+        for worker in self._workers:
+            worker.join(max(0.0, until - time.monotonic()))
 
 
-class _Courier(threading.Thread):
-    def __init__(self, address: Address, pauses: tuple[float, float]) -> None:
+class _Waiting:
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        self.tries = self.unconfirmed = 0
+        self.was_overtaken = False
+        """A later message has arrived, so the service is sound."""
+
+    @property
+    def is_hopeless(self) -> bool:
+        return self.unconfirmed >= PATIENCE or (self.was_overtaken and self.tries >= MOST_TRIES)
+
+
+class _Worker(threading.Thread):
+    def __init__(self, address: Address, pauses: tuple[float, float], on_change: Callable[[], None]) -> None:
         super().__init__(name=f"alerts-{address.name}", daemon=True)
-        self.address, self._pauses = address, pauses
-        self._queue: deque[Message] = deque()
+        self.address, self._pauses, self._on_change = address, pauses, on_change
+        self._queue: deque[_Waiting] = deque()
         self._changed = threading.Condition()
-        self._ended = self._failing = self._overflowed = False
-
-    def take(self, notes: Sequence[Note]) -> None:
-        least = SEVERITIES.index(self.address.least)
-        wanted = [note for note in notes if SEVERITIES.index(note.severity) >= least]
-        if not wanted:
-            return
-        self.queue([digest(wanted)])
+        self._ended = self._failing = self._overflowed = self._tried_first = False
 
     def queue(self, messages: Sequence[Message]) -> None:
         with self._changed:
             for message in messages:
                 if len(self._queue) >= MOST_WAITING:
                     self._queue.popleft()
-                    self._tell_of_overflow()
-                self._queue.append(message)
+                    self._report_overflow()
+                self._queue.append(_Waiting(message))
             self._changed.notify()
 
     def unsent(self) -> list[Message]:
         with self._changed:
-            return list(self._queue) if self._failing else []
-
-    def _tell_of_overflow(self) -> None:
-        if not self._overflowed:
-            self._overflowed = True
-            many, name = MOST_WAITING, self.address.name
-            _log.warning("⚠️ 알림 %s: 밀린 알림이 %d건을 넘어 오래된 것부터 버립니다.", name, many)
-
-    @property
-    def waiting(self) -> int:
-        return len(self._queue)
+            return [waiting.message for waiting in self._queue]
 
     def end(self) -> None:
         with self._changed:
@@ -160,41 +115,68 @@ class _Courier(threading.Thread):
             self._changed.notify()
 
     def run(self) -> None:
+        """Deliver until the end: then what is left gets one try, as long as all goes well."""
         pause, longest = self._pauses
-        while (message := self._next()) is not None:
-            if deliver(self.address, message):
-                self._arrived(message)
+        while (waiting := self._next()) is not None:
+            outcome = deliver(self.address, waiting.message)
+            if outcome is Outcome.ARRIVED:
+                self._arrived(waiting)
                 pause = self._pauses[0]
-                continue
-            if not self._failing:
-                self._failing = True
-                _log.warning("⚠️ 알림 %s: 보내지 못했습니다. 다시 시도합니다.", self.address.name)
-            with self._changed:
-                if self._changed.wait_for(lambda: self._ended, pause):
-                    return
-            pause = min(longest, 2 * pause)
+            elif outcome is Outcome.REFUSED:
+                self._drop(waiting, "받는 곳이 이 내용을 거절했습니다")
+            else:
+                self._failed(waiting, outcome)
+                with self._changed:
+                    if self._changed.wait_for(lambda: self._ended, pause):
+                        return
+                pause = min(longest, 2 * pause)
 
-    def _next(self) -> Message | None:
-        """The oldest waiting message, which stays in the queue until it has arrived; None at the end."""
+    def _next(self) -> _Waiting | None:
+        """Wait for a message, which stays queued until it has arrived; None at the end.
+
+        The oldest; every other time the one behind it, where the oldest has failed often.
+        """
         with self._changed:
             self._changed.wait_for(lambda: bool(self._queue) or self._ended)
-            return self._queue[0] if self._queue else None
+            if not self._queue:
+                return None
+            overtake = self._tried_first and len(self._queue) > 1 and self._queue[0].tries >= PATIENCE
+            self._tried_first = not overtake
+            return self._queue[int(overtake)]
 
-    def _arrived(self, message: Message) -> None:
+    def _arrived(self, waiting: _Waiting) -> None:
+        self._remove(waiting)
         with self._changed:
-            if self._queue and self._queue[0] is message:
-                self._queue.popleft()
-        _log.info("🔔 알림 %s: %s", self.address.name, message.title)
+            if not self._tried_first and self._queue and not self._queue[0].was_overtaken:
+                self._queue[0].was_overtaken, self._queue[0].tries = True, PATIENCE
+        _log.info("🔔 알림 %s: %s", self.address.name, waiting.message.title)
         if self._failing:
             self._failing = self._overflowed = False
             _log.info("✅ 알림 %s: 다시 보냅니다.", self.address.name)
 
+    def _failed(self, waiting: _Waiting, outcome: Outcome) -> None:
+        waiting.tries += 1
+        waiting.unconfirmed += outcome is Outcome.UNCONFIRMED
+        if not self._failing:
+            self._failing = True
+            _log.warning("⚠️ 알림 %s: 보내지 못했습니다. 다시 시도합니다.", self.address.name)
+        if waiting.is_hopeless:
+            unconfirmed = waiting.unconfirmed >= PATIENCE
+            reason = "답이 없습니다(도착했을 수 있습니다)" if unconfirmed else "다른 알림은 가는데 이것만 실패합니다"
+            self._drop(waiting, f"{waiting.tries}번 보냈지만 {reason}")
 
-def deliver(address: Address, message: Message) -> bool:
-    """One try. Whatever a plugin of apprise raises, it has not arrived."""
-    try:
-        told = {"title": message.title, "body": message.body, "notify_type": _LEVELS[message.severity]}
-        return bool(address.service.notify(**told))
-    except Exception as error:  # a plugin's own: none of them may end the thread
-        _log.debug("알림: %s", type(error).__name__)
-        return False
+    def _drop(self, waiting: _Waiting, reason: str) -> None:
+        self._remove(waiting)
+        _log.warning("⚠️ 알림 %s: 버립니다: %s. %s", self.address.name, waiting.message.title, reason)
+
+    def _remove(self, waiting: _Waiting) -> None:
+        with self._changed:
+            if waiting in self._queue:
+                self._queue.remove(waiting)
+        self._on_change()
+
+    def _report_overflow(self) -> None:
+        if not self._overflowed:
+            self._overflowed = True
+            name = self.address.name
+            _log.warning("⚠️ 알림 %s: 밀린 알림이 %d건을 넘어 오래된 것부터 버립니다.", name, MOST_WAITING)

@@ -30,7 +30,7 @@ class History:
         self._values: dict[datetime, Values] = {}
 
     def take(self, candle: Candle) -> None:
-        """A closed candle, in any order; the same window again corrects it."""
+        """Take a closed candle, in any order; the same window again corrects it."""
         if not self.candles or candle.timestamp > self.candles[-1].timestamp:
             self.candles.append(candle)
             if self._lines.open:
@@ -46,26 +46,26 @@ class History:
         self._lines.open, self._values = False, {}
 
     def index(self, timestamp: datetime) -> int:
-        """Where the candle of a window stands, or would."""
+        """Return where the candle of a window stands, or would."""
         last = len(self.candles) - 1
         if last >= 0 and self.candles[last].timestamp == timestamp:
             return last
         return bisect_left(self.candles, timestamp, key=_at)
 
     def values(self, index: int) -> Values:
-        """The lines at a candle, its close as `price`; None where an indicator has not seen enough."""
+        """Return the lines at a candle, its close as `price`; None where an indicator has too few candles."""
         candle = self.candles[index]
         if candle.timestamp not in self._values:
             if index == len(self.candles) - 1:
                 self._remember(candle, self._lines.begin(self.candles))
             else:
                 found = lines([*self._names, "vwap"], self.candles[: index + 1])
-                told = {name: line[-1] for name, line in found.items()}
-                self._remember(candle, {"price": float(candle.close), **told})
+                newest = {name: line[-1] for name, line in found.items()}
+                self._remember(candle, {"price": float(candle.close), **newest})
         return self._values[candle.timestamp]
 
     def first_of_day(self, index: int) -> int:
-        """Where the session of a candle begins."""
+        """Return where the session of a candle begins."""
         midnight = self.candles[index].timestamp.replace(hour=0, minute=0)
         return bisect_left(self.candles, midnight, key=_at)
 
@@ -82,21 +82,22 @@ class _Lines:
         self._names, self._wants_vwap, self.open = names, vwap, False
 
     def begin(self, candles: Sequence[Candle]) -> Values:
-        """Open them on these candles; the values at the last one."""
+        """Open them on these candles; return the values at the last one."""
         self.open, last = True, candles[-1]
         self._running = [Running(name, candles) for name in self._names]
         self._fed: deque[Candle] = deque(candles if self._wants_vwap else ())
         self._vwap = session_vwap(iter(self._fed.popleft, None))
         vwap = [next(self._vwap) for _ in range(len(self._fed))]
-        return self._told(last, [one.value for one in self._running], vwap[-1] if vwap else None)
+        return self._values(last, [one.value for one in self._running], vwap[-1] if vwap else None)
 
     def update(self, candle: Candle) -> Values:
+        """Take the next candle; return the values at it."""
         self._fed.append(candle)
         vwap = next(self._vwap) if self._wants_vwap else None
-        return self._told(candle, [one.update(candle) for one in self._running], vwap)
+        return self._values(candle, [one.update(candle) for one in self._running], vwap)
 
-    def _told(self, candle: Candle, values: Sequence[Mapping[str, float] | None], vwap: float | None) -> Values:
-        told: dict[str, float | None] = {"price": float(candle.close), "vwap": vwap}
+    def _values(self, candle: Candle, values: Sequence[Mapping[str, float] | None], vwap: float | None) -> Values:
+        named: dict[str, float | None] = {"price": float(candle.close), "vwap": vwap}
         for value in values:
-            told |= value or {}
-        return told
+            named |= value or {}
+        return named

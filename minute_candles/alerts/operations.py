@@ -1,60 +1,44 @@
-"""When collection itself is in trouble: what each kind of operations rule means, told when it begins and when it ends.
+"""When collection itself is in trouble: what each kind of operations rule means, reported when it begins and ends.
 
-    watch = Operations(rules.operations)
-    notes = watch.look(Health(now, …))       # every few seconds
+    operations = Operations(rules.operations)
+    notes = operations.check(Health(now, …))       # every few seconds
 
-While it lasts it is told again after each cooldown.
+While it lasts it is reported again after each cooldown.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from minute_candles.alerts.digest import Note
+from minute_candles.alerts.health import AUCTION, Health
 from minute_candles.alerts.rules import Rule
-from minute_candles.market.calendar import Session
+from minute_candles.core.korean import number
 
-AUCTION = timedelta(minutes=10)
-"""Before the close only orders gather: no candle is due."""
-TROUBLES = {"stream_down": "스트림", "clock_skew": "시계", "token": "토큰"}
-"""Kinds that are a trouble of the updater's (minute_candles/monitoring/incidents.py), by its key there."""
-
-
-class Health(NamedTuple):
-    """What is known of the collection: moments aware KST.
-
-    `session` is the one that runs, `newest` when a new minute was stored last, `unsettled` the last closed session
-    while its settle is open, `began` when the updater started, `troubles` key → (since, what).
-    """
-
-    now: datetime
-    began: datetime
-    session: Session | None
-    newest: datetime | None
-    unsettled: Session | None
-    troubles: Mapping[str, tuple[datetime, str]]
-    free_mb: int
+SUBJECT = "수집"
+_INCIDENTS = {"stream_down": "스트림", "clock_skew": "시계", "token": "토큰"}
+"""Kinds that are an incident of the updater's (minute_candles/monitoring/incidents.py), by its key there."""
 
 
 class Operations:
-    """The rules, and which of them stand; `last_fired` (rule → when) is kept over restarts by who owns this."""
+    """The rules, and which of them stand; `last_fired` (rule → when) is kept over restarts by the owner of this."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = rules
         self._standing: set[str] = set()
         self.last_fired: dict[str, datetime] = {}
 
-    def look(self, health: Health) -> list[Note]:
+    def check(self, health: Health) -> list[Note]:
+        """Return what is to be reported now."""
         notes = []
         for rule in self._rules:
-            text = _JUDGES.get(rule.kind, _trouble)(rule, health)
+            text = _CONDITIONS.get(rule.kind, _incident)(rule, health)
             if text is None and rule.name in self._standing:
                 self._standing.discard(rule.name)
-                notes.append(Note(rule.severity, rule.name, "수집", "끝났습니다. 다시 정상입니다."))
+                notes.append(Note(rule.severity, rule.name, SUBJECT, "끝났습니다. 다시 정상입니다."))
             elif text is not None and self._is_due(rule, health.now):
                 self._standing.add(rule.name)
                 self.last_fired[rule.name] = health.now
-                notes.append(Note(rule.severity, rule.name, "수집", text))
+                notes.append(Note(rule.severity, rule.name, SUBJECT, text))
         return notes
 
     def _is_due(self, rule: Rule, now: datetime) -> bool:
@@ -85,15 +69,17 @@ def _settle_open(rule: Rule, health: Health) -> str | None:
 
 def _disk(rule: Rule, health: Health) -> str | None:
     least = rule.parameters["free_mb"]
-    return f"디스크에 {health.free_mb:,}MB 남았습니다({least:,}MB 미만)." if health.free_mb < least else None
+    if health.free_mb >= least:
+        return None
+    return f"디스크에 {number(health.free_mb)}MB 남았습니다({number(least)}MB 미만)."
 
 
-def _trouble(rule: Rule, health: Health) -> str | None:
-    since, text = health.troubles.get(TROUBLES[rule.kind], (health.now, ""))
+def _incident(rule: Rule, health: Health) -> str | None:
+    since, text = health.incidents.get(_INCIDENTS[rule.kind], (health.now, ""))
     return f"{text} ({since:%H:%M}부터)" if text and health.now - since >= _minutes(rule) else None
 
 
-_JUDGES: dict[str, Callable[[Rule, Health], str | None]] = {
+_CONDITIONS: Mapping[str, Callable[[Rule, Health], str | None]] = {
     "no_candle": _no_candle,
     "settle_open": _settle_open,
     "disk": _disk,

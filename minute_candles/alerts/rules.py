@@ -147,7 +147,7 @@ _OF_RULES = _COMMON | {
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule; `symbols` empty = all, `cooldown` counts from the last alert of the rule and symbol."""
+    """One rule; `symbols` empty = all, `cooldown` counts from the last alert of the rule, symbol and direction."""
 
     name: str
     kind: str
@@ -159,7 +159,12 @@ class Rule:
     hours: tuple[time, time] | None = None
 
     def is_about(self, symbol: str) -> bool:
+        """Whether the rule looks at a symbol."""
         return not self.symbols or symbol in self.symbols
+
+    def is_open_at(self, moment: time) -> bool:
+        """Whether a window that starts then may fire."""
+        return self.hours is None or self.hours[0] <= moment <= self.hours[1]
 
 
 class Rules(NamedTuple):

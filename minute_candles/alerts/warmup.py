@@ -1,7 +1,7 @@
 """How many stored candles an engine is opened with: `MOST` a symbol, shared by what the rules of each interval look at.
 
-First every interval gets what its rules need to speak at all; what is left goes to those whose lines remember all they
-have seen (RSI, EMA, MACD, ATR). A rule that gets less is told of, with the candles it will wait for. Pure.
+First every interval gets what its rules need to fire at all; what is left goes to the lines that depend on every candle
+before (RSI, EMA, MACD, ATR). `late` lists the rules that get less, with the candles they wait for. Pure.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,30 +12,30 @@ from minute_candles.alerts.rules import Rule
 from minute_candles.indicators.indicators import NAMES, TABLE, needed, outputs
 
 MOST = 500
-"""Candles a symbol, of all intervals together; RSI and EMA are to be fed about so many (libraries.md)."""
+"""Candles a symbol, of all intervals together; RSI and EMA need about so many to settle."""
 SESSION = 391
 """Minutes of a session, the auction's among them: what its VWAP is made of."""
 EDGES = 2
-"""Every rule looks at the candle before, and tells the change against the last close of the session before."""
+"""Every rule looks at the candle before, and shows the change against the last close of the session before."""
 _OF_LINE = {line: name for name in NAMES for line in outputs(name)}
 _REMEMBERING = frozenset({"EMA", "RSI", "MACD", "ATR"})
 
 
 class Late(NamedTuple):
-    """A rule that does not speak before so many more candles of its interval have closed."""
+    """A rule that does not fire before so many more candles of its interval have closed."""
 
     rule: Rule
     candles: int
 
 
 def indicators_of(rules: Iterable[Rule]) -> set[str]:
-    """The indicators that rules look at."""
+    """Return the indicators that rules look at."""
     lines = {rule.parameters.get(key) for rule in rules for key in ("line", "over")}
     return {_OF_LINE[line] for line in lines if line in _OF_LINE}
 
 
 def least(rule: Rule) -> int:
-    """Candles before the one that is judged, without which the rule says nothing, or something else."""
+    """Return how many candles before the one that is judged a rule needs to be right."""
     names = indicators_of([rule])
     known = [needed(name) for name in names]
     if "vwap" in names:
@@ -48,7 +48,7 @@ def least(rule: Rule) -> int:
 
 
 def shares(rules: Sequence[Rule], most: int = MOST) -> dict[int, int]:
-    """Candles to read by interval, together at most `most`: the smallest wish is met first."""
+    """Return the candles to read by interval, together at most `most`: the smallest need is met first."""
     wanted = {interval: max(map(least, some)) for interval, some in _by_interval(rules).items()}
     found, left = {}, max(0, most)
     for interval in sorted(wanted, key=wanted.__getitem__):
@@ -61,7 +61,7 @@ def shares(rules: Sequence[Rule], most: int = MOST) -> dict[int, int]:
 
 
 def late(rules: Sequence[Rule]) -> list[Late]:
-    """The rules that have to wait after a start."""
+    """Return the rules that have to wait after a start."""
     given = shares(rules)
     return [Late(rule, least(rule) - given[rule.interval]) for rule in rules if least(rule) > given[rule.interval]]
 

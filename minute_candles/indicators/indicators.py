@@ -78,6 +78,20 @@ ALIASES = {"atr": "atr14", "rsi": "rsi14", "ema": "ema20", "sma": "sma20"}
 NAMES = (*TABLE, "vwap")
 
 
+_LABELS = {
+    "price": "종가", "vwap": "VWAP", "macd": "MACD", "macd_signal": "MACD 시그널", "macd_hist": "MACD 오실레이터",
+    "bbands_upper": "볼린저 상단", "bbands_middle": "볼린저 중심", "bbands_lower": "볼린저 하단", "stoch_k": "스토캐스틱 K",
+    "stoch_d": "스토캐스틱 D", "rsi14": "RSI(14)", "atr14": "ATR(14)", "obv": "OBV",
+}  # fmt: skip
+
+
+def label(line: str) -> str:
+    """Return a line's name as people call it: sma20 → "20이평"."""
+    if line.startswith(("sma", "ema")):
+        return f"{line[3:]}{'이평' if line.startswith('sma') else '지수이평'}"
+    return _LABELS[line]
+
+
 def known(name: str) -> str:
     """The table's name of what a user means. Raises `ConfigError` naming what there is."""
     found = ALIASES.get(name, name)

@@ -8,6 +8,7 @@ import pytest
 
 from minute_candles.alerts.engine import Alert, Engine
 from minute_candles.alerts.rules import parse
+from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.candles import Candle, aggregate
 
 OPEN = datetime(2026, 11, 20, 9)
@@ -43,19 +44,17 @@ def shifted(day: Sequence[Candle], since: datetime, by: int) -> list[Candle]:
 
 def engine(rule: str, history: Sequence[Candle] = (), usual: float = 1_000.0) -> Engine:
     known = {time(9 + n // 60, n % 60): usual for n in range(391)}
-    return Engine(parse(rule, "f").market, {SYMBOL: "삼성전자"}, lambda *asked: history, lambda *asked: known)
+    return Engine(
+        parse(rule, "f").market, {SYMBOL: "삼성전자"}, lambda *_: history, lambda *_: known, TradingCalendar()
+    )
 
 
 def fired(rule: str, day: Sequence[Candle], history: Sequence[Candle] = ()) -> list[tuple[time, float]]:
     """Minute by minute; the time and the value of each alert."""
     judges = engine(rule, history)
-    alerts = [alert for one in day for alert in judges.hear(SYMBOL, judges_interval(rule), [one], "PROVISIONAL")]
+    alerts = [alert for one in day for alert in judges.judge(SYMBOL, {1: [one]}, "PROVISIONAL")]
     assert all(alert.symbol == SYMBOL for alert in alerts)
     return [(alert.timestamp.time(), round(alert.value, 2)) for alert in alerts]
-
-
-def judges_interval(rule: str) -> int:
-    return parse(rule, "f").market[0].interval
 
 
 def rule(kind: str, **values: object) -> str:
@@ -179,30 +178,30 @@ def test_only_in_its_hours():
     assert fired(rule("price_change", percent=3, hours="09:00-09:59"), JUMP) == []
 
 
-@pytest.mark.parametrize("how", ["hear", "correct"])
+@pytest.mark.parametrize("how", ["judge", "correct"])
 def test_a_correction_fires_nothing_and_is_remembered(how):
     judges = engine(rule("price_change", percent=3, cooldown=0))
     for one in flat(OPEN):
-        assert judges.hear(SYMBOL, 1, [one], "PROVISIONAL") == []
-    assert not (judges.correct(SYMBOL, 1, JUMP) if how == "correct" else judges.hear(SYMBOL, 1, JUMP, "COMPLETE"))
+        assert judges.judge(SYMBOL, {1: [one]}, "PROVISIONAL") == []
+    assert not (judges.correct(SYMBOL, 1, JUMP) if how == "correct" else judges.judge(SYMBOL, {1: JUMP}, "COMPLETE"))
     next_hour = shifted(flat(at(11), count=5), at(11), 2_200)  # as JUMP left it: 3 % only against what stood before
-    assert [alert for one in next_hour for alert in judges.hear(SYMBOL, 1, [one], "PROVISIONAL")] == []
+    assert [alert for one in next_hour for alert in judges.judge(SYMBOL, {1: [one]}, "PROVISIONAL")] == []
 
 
 def test_an_old_minute_that_changes_first_leaves_no_hole_behind_it():
     """The first that is heard of a symbol is a correction and the newest minute: what stands between is known."""
     judges = engine(rule("price_change", percent=3), [*JUMP, *shifted(flat(at(11), count=1), at(11), 2_200)])
     heard = [JUMP[10], *shifted(flat(at(11), count=2), at(11), 2_200)]
-    assert judges.hear(SYMBOL, 1, heard, "PROVISIONAL") == []
+    assert judges.judge(SYMBOL, {1: heard}, "PROVISIONAL") == []
 
 
 def test_what_was_taken_away_is_read_anew():
     judges = engine(rule("price_change", percent=2.5), JUMP)
-    assert len(judges.hear(SYMBOL, 1, flat(at(11), count=1), None)) == 1  # down from JUMP
+    assert len(judges.judge(SYMBOL, {1: flat(at(11), count=1)}, None)) == 1  # down from JUMP
     judges.forget(SYMBOL)
     judges.last_fired.clear()
     judges._load = lambda *asked: flat(OPEN)
-    assert judges.hear(SYMBOL, 1, flat(at(11, 1), count=1), None) == []
+    assert judges.judge(SYMBOL, {1: flat(at(11, 1), count=1)}, None) == []
 
 
 @pytest.mark.parametrize("cut", [30, 60, 61, 90])
@@ -213,22 +212,22 @@ def test_a_restart_in_the_middle_goes_on_where_it_was(cut):
     ])  # fmt: skip
     history = flat(YESTERDAY, count=381)
     whole = engine(text, history)
-    expected = [key(alert) for one in two_jumps() for alert in whole.hear(SYMBOL, 1, [one], None)]
+    expected = [key(alert) for one in two_jumps() for alert in whole.judge(SYMBOL, {1: [one]}, None)]
     first = engine(text, history)
-    found = [key(alert) for one in two_jumps()[:cut] for alert in first.hear(SYMBOL, 1, [one], None)]
+    found = [key(alert) for one in two_jumps()[:cut] for alert in first.judge(SYMBOL, {1: [one]}, None)]
     second = engine(text, [*history, *two_jumps()[:cut]])
     for (symbol, interval), until in first.judged.items():
-        second.seen(symbol, interval, until)
+        second.resume(symbol, interval, until)
     second.last_fired.update(first.last_fired)
-    found += [key(alert) for one in two_jumps()[cut - 3 :] for alert in second.hear(SYMBOL, 1, [one], None)]
+    found += [key(alert) for one in two_jumps()[cut - 3 :] for alert in second.judge(SYMBOL, {1: [one]}, None)]
     assert found == expected and len(expected) > 3
 
 
 def test_a_page_of_minutes_is_judged_minute_by_minute():
     text = rule("cross", line="price", over="vwap", cooldown=7)
     one_by_one, at_once = engine(text), engine(text)
-    expected = [key(alert) for one in two_jumps() for alert in one_by_one.hear(SYMBOL, 1, [one], None)]
-    assert [key(alert) for alert in at_once.hear(SYMBOL, 1, two_jumps()[::-1], None)] == expected != []
+    expected = [key(alert) for one in two_jumps() for alert in one_by_one.judge(SYMBOL, {1: [one]}, None)]
+    assert [key(alert) for alert in at_once.judge(SYMBOL, {1: two_jumps()[::-1]}, None)] == expected != []
 
 
 def key(alert: Alert) -> tuple[object, ...]:
@@ -237,12 +236,80 @@ def key(alert: Alert) -> tuple[object, ...]:
 
 def test_what_people_read():
     judges = engine(rule("price_change", percent=3, name="급등", severity="warning"), flat(YESTERDAY))
-    [alert] = judges.hear(SYMBOL, 1, JUMP, "PROVISIONAL")
+    [alert] = judges.judge(SYMBOL, {1: JUMP}, "PROVISIONAL")
     assert (alert.name, alert.rule, alert.severity, alert.interval) == ("삼성전자", "급등", "warning", 1)
     assert alert.text == "5분 동안 +3.29% · 72,300원 (전일 대비 +3.29%) · 1,000주 · 10:00 1분봉, 임시"
 
 
-def test_other_symbols_and_intervals_are_not_heard():
+def test_other_symbols_and_intervals_are_not_judged():
     judges = engine(rule("price_change", percent=3, symbols=["000660"], interval=5))
-    assert judges.hear(SYMBOL, 5, aggregate(JUMP, 5), None) == [] == judges.hear("000660", 1, JUMP, None)
-    assert len(judges.hear("000660", 5, aggregate(JUMP, 5), None)) == 1
+    windows = {1: JUMP, 5: aggregate(JUMP, 5)}
+    assert judges.judge(SYMBOL, windows, None) == [] == judges.judge("000660", {1: JUMP}, None)
+    assert len(judges.judge("000660", windows, None)) == 1
+
+
+# --- windows of several minutes ---
+
+LOUD = planted(at(10, 4), bar(at(10, 4), 70_000, 70_000, 50_000), flat(OPEN))
+"""The last minute of the window of ten o'clock is the one that counts."""
+WINDOW = rule("turnover", amount=3_000_000_000, interval=5)
+
+
+def windows(day: Sequence[Candle], until: datetime) -> dict[int, list[Candle]]:
+    """What a write at ten o'clock and some minutes changes."""
+    known = [one for one in day if at(10) <= one.timestamp <= until]
+    return {1: known, 5: aggregate([one._replace(turnover=int(one.vwap * one.volume)) for one in known], 5)}
+
+
+def test_a_window_is_judged_when_its_last_minute_is_known_and_once():
+    judges = engine(WINDOW)
+    early = windows(LOUD, at(10, 3))
+    assert judges.judge(SYMBOL, early, "PROVISIONAL") == []
+    [alert] = judges.judge(SYMBOL, windows(LOUD, at(10, 4)), "PROVISIONAL")
+    assert (alert.timestamp.time(), alert.value) == (time(10), pytest.approx(3.78e9, rel=0.01))
+    assert judges.judge(SYMBOL, windows(LOUD, at(10, 4)), "PROVISIONAL") == []
+
+
+def test_a_window_whose_last_minute_had_no_trade_is_judged_when_a_later_one_is_known():
+    quiet = [
+        one
+        for one in planted(at(10, 2), bar(at(10, 2), 70_000, 70_000, 50_000), flat(OPEN))
+        if one.timestamp != at(10, 4)
+    ]
+    judges = engine(WINDOW)
+    assert judges.judge(SYMBOL, windows(quiet, at(10, 3)), "PROVISIONAL") == []
+    assert len(judges.judge(SYMBOL, {1: [bar(at(10, 5), 70_000, 70_000)]}, "PROVISIONAL")) == 1
+    assert judges.judge(SYMBOL, windows(quiet, at(10, 3)), "PROVISIONAL") == []
+
+
+@pytest.mark.parametrize(("start", "interval", "last"), [((15, 30), 5, (15, 30)), ((15, 15), 15, (15, 19))])
+def test_the_windows_around_the_closing_auction_do_not_wait_for_minutes_that_never_trade(start, interval, last):
+    judges = engine(rule("turnover", amount=1, interval=interval))
+    loud = Candle(at(*start), *[70_000] * 4, 1_000, None, Decimal(70_000))
+    before = {1: [bar(at(*last) - timedelta(minutes=1), 70_000, 70_000)], interval: [loud]}
+    assert judges.judge(SYMBOL, before, None) == []
+    assert len(judges.judge(SYMBOL, {1: [bar(at(*last), 70_000, 70_000)]}, None)) == 1
+
+
+# --- directions ---
+
+
+def test_a_change_of_direction_does_not_wait_for_the_cooldown():
+    """Up, down and up again within half an hour; twice the same way only after the cooldown."""
+    day = shifted(shifted(shifted(flat(OPEN), at(9, 40), 500), at(9, 45), -1_000), at(9, 50), 1_000)
+    text = rule("price", level=70_300, cooldown=30)
+    assert [when for when, _ in fired(text, day)] == [time(9, 40), time(9, 45), time(9, 50)]
+    assert [when for when, _ in fired(text + '\ndirection = "up"', day)] == [time(9, 40)]
+
+
+@pytest.mark.parametrize(
+    ("text", "day", "said"),
+    [
+        (rule("cross", line="sma5", over="sma20", direction="up"), JUMP, "5이평이 20이평을 상향 돌파"),
+        (rule("cross", line="price", over="vwap", direction="down"), DROP, "종가가 VWAP를 하향 돌파"),
+        (rule("threshold", line="rsi14", above=70), JUMP, ": 70 위로"),
+        (rule("price", level=72_000), JUMP, "72,000원을 상향 돌파"),
+    ],
+)
+def test_the_text_is_korean(text, day, said):
+    assert said in engine(text).judge(SYMBOL, {1: day}, "PROVISIONAL")[-1].text

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from updater_tools import FRIDAY, at
 
-from minute_candles.alerts.operations import Health, Operations
+from minute_candles.alerts.health import Health
+from minute_candles.alerts.operations import Operations
 from minute_candles.alerts.rules import parse
 from minute_candles.market.calendar import TradingCalendar
 
@@ -18,7 +19,7 @@ def operations(kind: str, more: str = "") -> Operations:
 
 
 def texts(watch: Operations, health: Health) -> list[str]:
-    return [note.text for note in watch.look(health)]
+    return [note.text for note in watch.check(health)]
 
 
 NOTHING = [
@@ -33,18 +34,18 @@ NOTHING = [
     ("settle_open", WELL._replace(session=None, unsettled=SESSION, now=at(16, 39))),
     ("settle_open", WELL._replace(session=None, unsettled=SESSION, now=at(20), began=at(19, 30))),
     ("disk", WELL),
-    ("stream_down", WELL._replace(troubles={"스트림": (at(9, 56), "끊김")})),
-    ("clock_skew", WELL._replace(troubles={"토큰": (at(9), "거부")})),
-    ("token", WELL._replace(troubles={"시계": (at(9), "2분")})),
+    ("stream_down", WELL._replace(incidents={"스트림": (at(9, 56), "끊김")})),
+    ("clock_skew", WELL._replace(incidents={"토큰": (at(9), "거부")})),
+    ("token", WELL._replace(incidents={"시계": (at(9), "2분")})),
 ]
 WRONG = [
     ("no_candle", WELL._replace(newest=at(9, 55)), "5분 넘게 새 캔들이 없습니다(09:55부터)"),
     ("no_candle", WELL._replace(newest=None, now=at(9, 5)), "(09:00부터)"),
     ("settle_open", WELL._replace(session=None, unsettled=SESSION, now=at(16, 40)), "2026-11-20 마감이 아직"),
     ("disk", WELL._replace(free_mb=499), "499MB 남았습니다(500MB 미만)"),
-    ("stream_down", WELL._replace(troubles={"스트림": (at(9, 55), "끊김")}), "끊김 (09:55부터)"),
-    ("clock_skew", WELL._replace(troubles={"시계": (at(9, 59), "2분 빠름")}), "2분 빠름"),
-    ("token", WELL._replace(troubles={"토큰": (at(9, 59), "거부")}), "거부"),
+    ("stream_down", WELL._replace(incidents={"스트림": (at(9, 55), "끊김")}), "끊김 (09:55부터)"),
+    ("clock_skew", WELL._replace(incidents={"시계": (at(9, 59), "2분 빠름")}), "2분 빠름"),
+    ("token", WELL._replace(incidents={"토큰": (at(9, 59), "거부")}), "거부"),
 ]
 
 
@@ -72,12 +73,12 @@ def later(health: Health, minutes: int) -> Health:
 def test_a_restart_does_not_tell_it_again():
     kind, health, _ = WRONG[3]
     first = operations(kind)
-    first.look(health)
+    first.check(health)
     second = operations(kind)
     second.last_fired.update(first.last_fired)
     assert texts(second, later(health, 5)) == []
 
 
 def test_its_severity_is_the_rules():
-    [note] = operations("disk", 'severity = "critical"\nname = "디스크"').look(WELL._replace(free_mb=1))
+    [note] = operations("disk", 'severity = "critical"\nname = "디스크"').check(WELL._replace(free_mb=1))
     assert (note.severity, note.rule, note.subject) == ("critical", "디스크", "수집")

@@ -18,6 +18,7 @@ from updater_tools import FRIDAY, at, wait_until
 from minute_candles.alerts import state as alert_state
 from minute_candles.alerts import worker as alerts
 from minute_candles.alerts.digest import Message
+from minute_candles.alerts.engine import Alert
 from minute_candles.alerts.setup import alerting, set_up
 from minute_candles.alerts.state import State
 from minute_candles.config.integrations import Wings
@@ -80,7 +81,7 @@ def test_at_most_five_hundred_candles_of_a_symbol_are_read(filled, read, judged)
     store, settings = filled
     if judged is not None:
         until = {(symbol, interval): judged.replace(tzinfo=None) for symbol in SYMBOLS for interval in (1, 5, 15)}
-        alert_state.write(settings.log_dir / alerts.STATE_FILE, State(until, {}, {}))
+        alert_state.write(settings.log_dir / alerts.STATE_FILE, State(until))
     start(store, settings)
     assert set(read) == set(SYMBOLS) and 300 < min(read.values()) <= max(read.values()) <= 500
     with closing(open_alerts(settings.database, NOON)) as table:
@@ -100,7 +101,7 @@ def test_a_rule_that_must_wait_says_so(filled, caplog):
 
 def test_what_a_dead_service_did_not_take_arrives_after_a_restart_once(filled, monkeypatch):
     """The first life ends as by kill -9: what it left in its file is what it had kept before."""
-    monkeypatch.setattr(alerts, "LOOK_EVERY", 0.2)
+    monkeypatch.setattr(alerts, "CHECK_EVERY", 0.2)
     monkeypatch.setattr(alerts, "QUIET", 0.3)
     store, settings = filled
     state, names = settings.log_dir / alerts.STATE_FILE, {"005930": ""}
@@ -119,13 +120,38 @@ def test_what_a_dead_service_did_not_take_arrives_after_a_restart_once(filled, m
     assert len(well.titles) == 1 and "rsi14" in well.got[0]["message"]
 
 
-def test_yesterdays_messages_stay_where_they_are(filled):
+def test_a_stop_with_a_slow_service_keeps_everything_that_waits(filled, caplog):
     store, settings = filled
-    unsent = {"1번 json": [Message("info", "어제", "어제")]}
-    state = State({}, {}, {}, FRIDAY - timedelta(days=1), unsent)
-    alert_state.write(settings.log_dir / alerts.STATE_FILE, state)
+    with Receiver("slow", delay=60) as slow:
+        ill = replace(settings, wings=replace(settings.wings, alert_urls=(slow.url,)))
+        with alerting(set_up(ill), ill, NOON, store, {"005930": ""}):
+            put(store, "005930", [*MORNING[:-1], JUMP])
+    assert "오늘 다시 시작하면 보냅니다" in caplog.text
+    assert [message for message in received(store, settings) if "rsi14" in message]
+
+
+def test_an_alert_that_was_judged_when_the_process_was_killed_arrives_once(filled):
+    """Before its row was written, or behind: the next process cannot know."""
+    store, settings = filled
+    alert = Alert("rsi14 1", "005930", "", 1, JUMP.timestamp, "info", "RSI(14)", 80.0)
+    alert_state.write(settings.log_dir / alerts.STATE_FILE, State(day=FRIDAY, unwritten=[alert]))
+    assert received(store, settings) == ["RSI(14)"] and received(store, settings) == []
+    with closing(open_alerts(settings.database, NOON)) as table:
+        assert len(table.alerts(JUMP.timestamp, JUMP.timestamp, 99)) == 1
+
+
+def received(store: Store, settings: Settings) -> list[str]:
+    """What a new life delivers."""
     with Receiver() as receiver:
         sound = replace(settings, wings=replace(settings.wings, alert_urls=(receiver.url,)))
         with alerting(set_up(sound), sound, NOON, store, {}):
             pass
-    assert receiver.titles == []
+    return [message["message"] for message in receiver.got]
+
+
+def test_yesterdays_messages_stay_where_they_are(filled):
+    store, settings = filled
+    unsent = {"1번 json": [Message("info", "어제", "어제")]}
+    state = State(day=FRIDAY - timedelta(days=1), unsent=unsent)
+    alert_state.write(settings.log_dir / alerts.STATE_FILE, state)
+    assert received(store, settings) == []

@@ -1,20 +1,23 @@
 """The small file of the alerts: whole or none; an old cooldown is not kept for ever."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from minute_candles.alerts.digest import Message
+from minute_candles.alerts.engine import Alert, Fired
 from minute_candles.alerts.state import State, read, write
 from minute_candles.core.kst import KST
 
 WHEN = datetime(2026, 11, 20, 10, 30)
 STATE = State(
     {("005930", 1): WHEN, ("000660", 15): WHEN - timedelta(minutes=15)},
-    {("급등락", "005930"): WHEN - timedelta(days=2)},
+    {("급등락", "005930"): Fired(WHEN - timedelta(days=2), "up")},
     {"disk": datetime(2026, 11, 20, 10, tzinfo=KST)},
     WHEN.date(),
     {"1번 json": [Message("warning", "제목", "첫 줄\n둘째 줄")]},
+    [Alert("급등락", "005930", "삼성전자", 1, WHEN, "info", "5분 동안 +3%", 3.0)],
 )
 
 
@@ -24,21 +27,21 @@ def test_what_is_written_is_read(tmp_path):
 
 
 def test_what_fired_long_ago_is_forgotten(tmp_path):
-    old = {("급등락", "000660"): WHEN - timedelta(days=9)}
-    write(tmp_path / "state.json", STATE._replace(fired={**STATE.fired, **old}))
+    old = {("급등락", "000660"): Fired(WHEN - timedelta(days=9), "up")}
+    write(tmp_path / "state.json", replace(STATE, fired={**STATE.fired, **old}))
     assert read(tmp_path / "state.json") == STATE
 
 
 def test_nothing_yet(tmp_path):
-    write(tmp_path / "state.json", State({}, {}, {}))
-    assert read(tmp_path / "state.json") == State({}, {}, {})
+    write(tmp_path / "state.json", State())
+    assert read(tmp_path / "state.json") == replace(State(), unwritten=[])
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "", "[]", "{", '{"judged": 3}', '{"judged": [["a"]], "fired": [], "told": {}}', "[" * 99_999,
-        '{"judged": [], "fired": [], "told": {}, "unsent": {"1": [["loud", "a", "b"]]}}',
+        "", "[]", "{", '{"judged": 3}', '{"judged": [["a"]], "fired": [], "operations": {}}', "[" * 99_999,
+        '{"judged": [], "fired": [], "operations": {}, "day": null, "unsent": {"1": [["loud", "a", "b"]]}}',
     ],
 )  # fmt: skip
 def test_one_that_cannot_be_read_is_none(tmp_path, text):

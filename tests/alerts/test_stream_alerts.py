@@ -24,7 +24,7 @@ SYMBOLS = {"005930": "brisk", "000660": "brisk"}
 
 @pytest.fixture
 def day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StreamDay]:
-    for name, seconds in (("LOOK_EVERY", 0.1), ("WAKE_EVERY", 0.1), ("QUIET", 0.3)):
+    for name, seconds in (("CHECK_EVERY", 0.1), ("WAKE_EVERY", 0.1), ("QUIET", 0.3)):
         monkeypatch.setattr(alerts, name, seconds)
     made = StreamDay(tmp_path, at(10, 1, 30), SYMBOLS)
     (tmp_path / "alerts.toml").write_text(RULES, encoding="utf-8")

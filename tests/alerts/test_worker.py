@@ -5,6 +5,7 @@ import threading
 import time as steady
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from receiver import Receiver
 from store_testing import candle
 from updater_tools import FRIDAY, FakeDay, at, wait_until
 
+from kis_simulator.faults.server_behaviour import Traps
 from minute_candles.alerts import commands as alert_commands
 from minute_candles.alerts import worker as alerts
 from minute_candles.alerts.setup import alerting, set_up
@@ -78,10 +80,11 @@ def rules(tmp_path: Path) -> Path:
 def make(tmp_path: Path, rules: Path) -> Iterator[Any]:
     made: list[FakeDay] = []
 
-    def make(start: datetime, *urls: str, **changes: Any) -> FakeDay:
+    def make(start: datetime, *urls: str, planting: Any = EVENTS, **changes: Any) -> FakeDay:
         wings = Wings(alerts_file=rules, alert_urls=urls, chart_url="http://127.0.0.1:8765")
         day = FakeDay(tmp_path, start, SYMBOLS, wings=wings, **changes)
-        day.kis.market.day = planted(day.kis, EVENTS)  # type: ignore[assignment, method-assign]
+        if planting:
+            day.kis.market.day = planted(day.kis, planting)  # type: ignore[assignment, method-assign]
         made.append(day)
         return day
 
@@ -130,6 +133,23 @@ def test_each_planted_event_fires_once_at_its_minute_and_nothing_else_does(make,
     assert day.lines("마감 확정 완료") and Receiver.SECRET not in "\n".join(day.lines())
 
 
+def test_a_window_is_judged_as_the_table_has_it_in_the_end(make, rules, monkeypatch):
+    """KIS shows its last minute once a later one has traded."""
+    monkeypatch.setattr(AlertTable, "usual_volume", lambda *_: {time(9, minute): 1.0 for minute in range(60)})
+    rules.write_text('[[rule]]\nkind = "volume_surge"\ntimes = 2\ninterval = 5\ncooldown = 0\n', encoding="utf-8")
+    day = make(at(9, 30), planting=None, kis={"traps": Traps(), "profiles": dict.fromkeys(SYMBOLS, "medium")})
+    day.run(until=at(9, 52))
+    with closing(open_alerts(day.settings.database, Clock())) as table:
+        for symbol in SYMBOLS:
+            fired = {
+                one.timestamp: one for one in table.alerts(EPOCH, datetime(2100, 1, 1), 999) if one.symbol == symbol
+            }
+            stored = table.candles(symbol, 5, EPOCH, datetime(2100, 1, 1), 999)
+            assert len(fired) > 6 and all(
+                f" {one.volume:,}주 " in fired[one.timestamp].text for one in stored if one.timestamp in fired
+            )
+
+
 @pytest.mark.parametrize("pause", shown([at(9, 44), at(9, 50, 30)], at(9, 44)))
 def test_a_restart_in_the_middle_tells_nothing_twice_and_loses_nothing(make, capsys, pause):
     day = make(at(17, day=THURSDAY))
@@ -162,7 +182,7 @@ def test_a_service_that_fails_delays_no_candle(make, mode):
             receiver.__exit__()
         day = make(at(8, 55), receiver.url + "?rto=1&cto=1")
         day.run(until=at(10, 5))
-        receiver._freed.set()
+        receiver.released.set()
     assert len(day.rounds()) >= 60 and all("오류 0" in line for line in day.rounds())
     assert {(rule, symbol) for rule, symbol, _ in kept(day)} == {
         ("price_change", "005930"), ("cross", "035420"), ("pattern", "035720"),
@@ -212,7 +232,7 @@ def test_ninety_seven_hits_in_a_minute_are_one_message(alone, monkeypatch):
 def test_what_the_queue_does_not_hold_is_read_from_the_table(alone, monkeypatch):
     """Held up by a table that does not answer: the writes go on, and nothing is lost."""
     monkeypatch.setattr(alerts, "MOST_WAITING", 3)
-    monkeypatch.setattr(alerts, "LOOK_EVERY", 0.2)
+    monkeypatch.setattr(alerts, "CHECK_EVERY", 0.2)
     store, settings = alone
     free, load = threading.Event(), AlertTable.beside
     monkeypatch.setattr(AlertTable, "beside", lambda *asked: free.wait(20) and load(*asked))
@@ -229,7 +249,7 @@ def test_what_the_queue_does_not_hold_is_read_from_the_table(alone, monkeypatch)
 
 
 def test_a_table_that_did_not_answer_is_asked_again(alone, monkeypatch, caplog):
-    monkeypatch.setattr(alerts, "LOOK_EVERY", 0.2)
+    monkeypatch.setattr(alerts, "CHECK_EVERY", 0.2)
     store, settings = alone
     load, failures = AlertTable.beside, iter([True, True])
 
@@ -262,7 +282,7 @@ def a_moment_each_minute() -> Callable[[datetime], None]:
 
 
 def test_trouble_of_the_collection_is_told_too(make, monkeypatch, rules):
-    monkeypatch.setattr(alerts, "LOOK_EVERY", 0.0)
+    monkeypatch.setattr(alerts, "CHECK_EVERY", 0.0)
     monkeypatch.setattr(alerts, "WAKE_EVERY", 0.01)
     rules.write_text('[[operations]]\nkind = "no_candle"\nseverity = "critical"\ncooldown = 600\n', encoding="utf-8")
     with Receiver() as receiver:

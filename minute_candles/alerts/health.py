@@ -1,0 +1,89 @@
+"""What the operations rules know of the collection: the updater's service, read by a protocol, and its `Health`."""
+
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from minute_candles.market.calendar import Session, TradingCalendar
+
+AUCTION = timedelta(minutes=10)
+"""Before the close only orders gather: no candle is due."""
+_UNKNOWN_SPACE = 2**60
+
+
+class Health(NamedTuple):
+    """State of the collection; moments are aware KST.
+
+    `session` is the one that runs, `newest` when a new minute was stored last, `unsettled` the last closed session
+    that is not settled yet, `began` when the updater started, `incidents` key → (since, what).
+    """
+
+    now: datetime
+    began: datetime
+    session: Session | None
+    newest: datetime | None
+    unsettled: Session | None
+    incidents: Mapping[str, tuple[datetime, str]]
+    free_mb: int
+
+
+class Incidents(Protocol):
+    """The incidents of one part of the service, by key."""
+
+    @property
+    def current(self) -> Mapping[str, tuple[datetime, str]]:
+        """Key → (since, what)."""
+
+
+class Poller(Protocol):
+    """What the operations rules read of the updater's rounds."""
+
+    @property
+    def calendar(self) -> TradingCalendar:
+        """The calendar of today."""
+
+    @property
+    def troubles(self) -> Incidents:
+        """Incidents of the rounds."""
+
+    def now(self) -> datetime:
+        """Aware KST."""
+
+
+class Stream(Protocol):
+    """What the operations rules read of the stream."""
+
+    @property
+    def troubles(self) -> Incidents:
+        """Incidents of the stream."""
+
+
+class Watched(Protocol):
+    """The updater's service, as far as the operations rules read it."""
+
+    @property
+    def updater(self) -> Poller:
+        """The rounds."""
+
+    @property
+    def stream(self) -> Stream:
+        """The stream."""
+
+    @property
+    def settled(self) -> date | None:
+        """The last session that is settled."""
+
+
+def health_of(service: Watched, *, began: datetime, newest: datetime | None, folder: Path) -> Health:
+    """Read the service and the free space of `folder`."""
+    now, calendar, free = service.updater.now(), service.updater.calendar, _UNKNOWN_SPACE
+    upcoming, closed = calendar.next_session(now), calendar.last_closed(now)
+    with suppress(OSError):
+        free = shutil.disk_usage(folder).free
+    session = upcoming if now >= upcoming.open else None
+    unsettled = None if session or service.settled == closed else calendar.session(closed)
+    incidents = {**service.updater.troubles.current, **service.stream.troubles.current}
+    return Health(now, began, session, newest, unsettled, incidents, free // 2**20)
