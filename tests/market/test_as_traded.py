@@ -1,0 +1,165 @@
+"""Days reported adjusted and turned back: 90 real ones, reported both ways, and generated corporate actions over them."""
+
+import csv
+import gzip
+import math
+from collections import defaultdict
+from datetime import datetime
+from typing import NamedTuple
+
+import pytest
+
+import real_days
+from minute_candles.market.as_traded import adjustment_of, turn_back
+from minute_candles.market.daily import DailyCandle
+from places import SHARED
+
+FILE = SHARED / "data" / "kis_adjusted_minutes.csv.gz"
+captured = pytest.mark.skipif(not FILE.exists(), reason="captured rows are not beside this clone")
+PRICES = ("open", "high", "low", "close")
+
+
+class Row(NamedTuple):
+    minute: datetime
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+    turnover: int
+
+
+Day = tuple[list[Row], list[Row]]
+
+
+def read(line: dict[str, str], side: str) -> Row:
+    values = [int(line[f"{field}_{side}"]) for field in (*PRICES, "volume")]
+    return Row(datetime.strptime(line["date"] + line["time"], "%Y%m%d%H%M%S"), *values, int(line["acml_tr_pbmn"]))
+
+
+@pytest.fixture(scope="module")
+def days() -> dict[tuple[str, str], Day]:
+    """By code and date: the rows as traded, and as KIS reported them after the corporate action."""
+    found = defaultdict(lambda: ([], []))
+    with gzip.open(FILE, "rt") as file:
+        for line in csv.DictReader(file):
+            for rows, side in zip(found[line["code"], line["date"]], ("traded", "told_later"), strict=True):
+                rows.append(read(line, side))
+    return dict(found)
+
+
+def daily(rows) -> DailyCandle:
+    return DailyCandle(rows[0].open, max(r.high for r in rows), min(r.low for r in rows), rows[-1].close, 0)
+
+
+def adjusted(rows: list[Row], f: float) -> list[Row]:
+    """What KIS reports of these rows after a corporate action (kis_http.md §6)."""
+
+    def scaled(number: float) -> int:
+        return math.floor(number + 0.5)
+
+    return [
+        row._replace(**{p: scaled(getattr(row, p) * f) for p in PRICES}, volume=scaled(row.volume / f)) for row in rows
+    ]
+
+
+def compare(traded: list[Row], turned: list[Row]) -> tuple[int, int, int]:
+    """Rows with all prices right, with the volume right, and within a tick (1 KRW: the finest) and a share."""
+    pairs = list(zip(traded, turned, strict=True))
+    return (
+        sum(a[1:5] == b[1:5] for a, b in pairs),
+        sum(a.volume == b.volume for a, b in pairs),
+        sum(
+            abs(a.volume - b.volume) <= 1 and all(abs(x - y) <= 1 for x, y in zip(a[1:5], b[1:5], strict=True))
+            for a, b in pairs
+        ),
+    )
+
+
+@captured
+def test_real_adjusted_days_are_recognised_and_turned_back(days) -> None:
+    right = volumes = near = rows = 0
+    for traded, reported in days.values():
+        found = adjustment_of(reported, daily(traded))
+        assert found
+        turned = turn_back(reported, found).rows
+        assert [(row.minute, row.turnover) for row in turned] == [(row.minute, row.turnover) for row in traded]
+        one = compare(traded, turned)
+        right, volumes, near, rows = right + one[0], volumes + one[1], near + one[2], rows + len(traded)
+        cheap = min(row.low for row in traded) < 2_000
+        assert cheap or one[0] == len(traded), "from 2,000 KRW on the grid alone decides"
+    assert rows == 34_023
+    assert right / rows >= 0.974
+    assert volumes / rows >= 0.988
+    assert near / rows >= 0.9997
+
+
+@captured
+def test_genuine_days_are_no_adjusted_ones(days) -> None:
+    for traded, _ in days.values():
+        assert adjustment_of(traded, daily(traded)) is None
+        lossy = traded[52:300]
+        assert adjustment_of(lossy, daily(traded)) is None, "a lost beginning and end are no corporate action"
+    for of_day in real_days.load().values():
+        for day in of_day.values():
+            assert not day.rows or adjustment_of(day.rows, daily(day.rows)) is None
+
+
+@captured
+def test_turnover_says_that_it_is_the_daily_candle_that_is_adjusted(days) -> None:
+    believed = 0
+    for traded, reported in days.values():
+        f = reported[0].open / traded[0].open
+        wrong = DailyCandle(*(round(price / f) for price in daily(traded)[:4]), 0)
+        believed += f < 0.98 and adjustment_of(traded, wrong) is not None
+    assert believed <= 5  # exact splits, whose rows keep the law both ways, and a day of 1 KRW ticks
+
+
+@captured
+@pytest.mark.parametrize(
+    ("f", "prices", "volumes"), [(1 / 50, 0.99, 1), (1 / 5, 0.9, 1), (0.9583, 0.98, 0.999), (5, 0.999, 0.6)]
+)
+def test_generated_actions_are_turned_back(days, f, prices, volumes) -> None:
+    right = exact = rows = 0
+    for (_, date), (traded, _) in days.items():
+        if not date.endswith("2") or traded[0].low * f < 500:  # nobody splits a share to less than its par value
+            continue
+        reported = adjusted(traded, f)
+        found = adjustment_of(reported, daily(traded))
+        assert found
+        assert found.low <= f <= found.high
+        one = compare(traded, turn_back(reported, found).rows)
+        right, exact, rows = right + one[0], exact + one[1], rows + len(traded)
+    assert right / rows >= prices
+    assert exact / rows >= volumes
+
+
+@captured
+def test_an_announced_rate_stands_in_for_a_lost_beginning(days) -> None:
+    traded, reported = days["018880", "20251030"]
+    lossy = [row for row in reported[30:] if row.high < max(each.high for each in reported)]
+    assert adjustment_of(lossy, daily(traded)) is None
+    found = adjustment_of(lossy, daily(traded), rates=[-7.04])
+    assert found
+    assert round(turn_back(lossy, found).factor, 5) == 0.92955
+
+
+def test_nothing_is_known_of_a_day_without_rows_or_candle() -> None:
+    row = Row(datetime(2026, 11, 20, 9), 100, 100, 100, 100, 5, 500)
+    assert adjustment_of([], DailyCandle(100, 100, 100, 100, 5)) is None
+    assert adjustment_of([row], DailyCandle(0, 0, 0, 0, 0)) is None
+
+
+def test_a_share_that_was_rounded_away_comes_back_and_fillers_stay() -> None:
+    start = datetime(2026, 11, 20, 9)
+    sizes = [400, 1, 0, 300]
+    turnover = 0
+    traded = []
+    for n, shares in enumerate(sizes):
+        turnover += 1_000 * shares
+        traded.append(Row(start.replace(minute=n), 1_000, 1_000, 1_000, 1_000, shares, turnover))
+    reported = adjusted(traded, 5)
+    assert [row.volume for row in reported] == [80, 0, 0, 60]
+    found = adjustment_of(reported, daily(traded))
+    assert found
+    assert [row.volume for row in turn_back(reported, found).rows] == sizes
