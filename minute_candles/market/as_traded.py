@@ -49,7 +49,7 @@ _SMOOTH = math.sqrt(2 * math.pi)
 
 
 class _Replaceable(MinuteLike, Protocol):
-    def _replace(self, *, open: int, high: int, low: int, close: int, volume: int) -> Self: ...  # noqa: A002 - its field
+    def _replace(self, *, open: int, high: int, low: int, close: int, volume: int) -> Self: ...
 
 
 Row = TypeVar("Row", bound=_Replaceable)
@@ -59,13 +59,13 @@ class DailyLike(Protocol):
     """The day's unadjusted daily candle in KRW; 0 where it is not known."""
 
     @property
-    def open(self) -> int: ...  # noqa: D102 - fields, described above
+    def open(self) -> int: ...
     @property
-    def high(self) -> int: ...  # noqa: D102
+    def high(self) -> int: ...
     @property
-    def low(self) -> int: ...  # noqa: D102
+    def low(self) -> int: ...
     @property
-    def close(self) -> int: ...  # noqa: D102
+    def close(self) -> int: ...
 
 
 class AsTraded(NamedTuple, Generic[Row]):

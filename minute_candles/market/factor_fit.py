@@ -36,19 +36,19 @@ class MinuteLike(Protocol):
     """A minute as the past TR reports it: naive KST, prices in KRW, shares, turnover of the day so far in KRW."""
 
     @property
-    def minute(self) -> datetime: ...  # noqa: D102 - fields, described above
+    def minute(self) -> datetime: ...
     @property
-    def open(self) -> int: ...  # noqa: D102
+    def open(self) -> int: ...
     @property
-    def high(self) -> int: ...  # noqa: D102
+    def high(self) -> int: ...
     @property
-    def low(self) -> int: ...  # noqa: D102
+    def low(self) -> int: ...
     @property
-    def close(self) -> int: ...  # noqa: D102
+    def close(self) -> int: ...
     @property
-    def volume(self) -> int: ...  # noqa: D102
+    def volume(self) -> int: ...
     @property
-    def turnover(self) -> int: ...  # noqa: D102
+    def turnover(self) -> int: ...
 
 
 class FactorRange(NamedTuple):

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 import pytest
-
 import real_days
+from places import SHARED
+
 from minute_candles.market.as_traded import adjustment_of, turn_back
 from minute_candles.market.daily import DailyCandle
-from places import SHARED
 
 FILE = SHARED / "data" / "kis_adjusted_minutes.csv.gz"
 captured = pytest.mark.skipif(not FILE.exists(), reason="captured rows are not beside this clone")
