@@ -113,7 +113,7 @@ def run(
             Thread(target=collect, name="collect", daemon=True).start()
         console.say(f"📈 차트: {address}  (끝내려면 Ctrl-C)")
         open_page(address)
-        serve(application(page, hub, settings.wings.chart_password), bound, clock)
+        serve(application(page, hub, settings.wings.chart_password, settings.wings.chart_origins), bound, clock)
     return 0
 
 

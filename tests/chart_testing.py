@@ -44,6 +44,7 @@ class Server:
 
     def __init__(self, url: str, hub: Hub, clock: Clock) -> None:
         self.url, self.hub, self.clock = url, hub, clock
+        self.port = int(url.split(":")[2][:-1])
         self.health: tuple[dict[str, Any], bool] = ({"healthy": True, "message": "✅"}, True)
 
     @property
@@ -59,6 +60,7 @@ def serving(
     password: str = "",
     port: int = 0,
     names: Mapping[str, str] = NAMES,
+    origins: tuple[str, ...] = (),
 ) -> Iterator[Server]:
     clock = Clock(at=at)
     with closing(listening(Address("127.0.0.1", port))) as bound, closing(open_reader(database, clock)) as view:
@@ -71,7 +73,7 @@ def serving(
             return {**told, "now": clock.now().isoformat()}, healthy
 
         page = Page(Answers(view, names, CALENDAR, clock, running), hub, read_files(), health)
-        app = application(page, hub, password)
+        app = application(page, hub, password, origins)
         thread = threading.Thread(target=serve, args=(app, bound, clock), daemon=True)
         thread.start()
         try:

@@ -9,8 +9,9 @@ import asyncio
 import json
 import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
+from time import monotonic
 from typing import Any, NamedTuple
 
 import uvicorn
@@ -22,9 +23,10 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from minute_candles.chart.access import AccessControl
 from minute_candles.chart.answers import Answers
+from minute_candles.chart.connections import BACKLOG, AcceptErrors, Connections, protocols
 from minute_candles.chart.files import File
-from minute_candles.chart.guard import Guard
 from minute_candles.chart.hub import Client, Hub
 from minute_candles.chart.parameters import asked_of, interval_of, names_of, range_of, subscription_of, symbol_of
 from minute_candles.config.settings import Settings
@@ -34,6 +36,7 @@ from minute_candles.monitoring import status_file
 from minute_candles.monitoring.single_instance import is_running
 
 LONGEST_MESSAGE = 16 * 1024
+MESSAGE_SECONDS, MESSAGE_BURST = 0.5, 4
 SEND_SECONDS = 20.0
 """A client that takes nothing for so long is gone."""
 _log = logging.getLogger(__name__)
@@ -46,6 +49,19 @@ class Address(NamedTuple):
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}/"
+
+
+class Pace:
+    """How fast a client may send: a few messages at once, then two a second. Meanwhile TCP holds it back."""
+
+    def __init__(self) -> None:
+        self._free_at = monotonic() - MESSAGE_BURST * MESSAGE_SECONDS
+
+    async def wait(self) -> None:
+        """Wait as long as the messages so far have earned."""
+        self._free_at = max(self._free_at, monotonic() - MESSAGE_BURST * MESSAGE_SECONDS) + MESSAGE_SECONDS
+        if (seconds := self._free_at - monotonic()) > 0:
+            await asyncio.sleep(seconds)
 
 
 class Page:
@@ -112,12 +128,11 @@ class Page:
             self._hub.leave(client)
 
     async def _hear(self, socket: WebSocket, client: Client) -> None:
+        pace = Pace()
         with suppress(WebSocketDisconnect):
-            while True:
-                message = await socket.receive()
-                if message["type"] != "websocket.receive":
-                    return
+            while (message := await socket.receive())["type"] == "websocket.receive":
                 self._take(client, message.get("text"))
+                await pace.wait()
 
     def _take(self, client: Client, text: object) -> None:
         """Answer a heartbeat, take over a list of what is wanted, or say in a line what is wrong with it."""
@@ -152,7 +167,7 @@ async def _tell(socket: WebSocket, client: Client) -> None:
                 await asyncio.wait_for(socket.send_text(text), SEND_SECONDS)
 
 
-def application(page: Page, hub: Hub, password: str) -> ASGIApp:
+def application(page: Page, hub: Hub, password: str, origins: Collection[str] = ()) -> ASGIApp:
     """Everything but the socket it listens on."""
 
     @asynccontextmanager
@@ -176,7 +191,7 @@ def application(page: Page, hub: Hub, password: str) -> ASGIApp:
         WebSocketRoute("/ws", page.live),
     ]
     handlers: Any = {HTTPException: _told, MinuteDataError: _troubled}
-    return Guard(Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan), password)
+    return AccessControl(Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan), password, origins)
 
 
 async def _told(_: Request, error: HTTPException) -> Response:
@@ -210,15 +225,15 @@ def listening(address: Address) -> socket.socket:
         raise ConfigError(
             f"{address} 에서 기다릴 수 없습니다 ({error.strerror}). 다른 포트를 쓰세요: --port {address.port + 1}"
         ) from None
-    bound.listen(512)
+    bound.listen(BACKLOG)
     return bound
 
 
 def serve(app: ASGIApp, bound: socket.socket, clock: Clock) -> None:
     """Answer until a stop is asked for through `clock`."""
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, ws="websockets-sansio", proxy_headers=False,
-        ws_max_size=LONGEST_MESSAGE, ws_max_queue=4, ws_per_message_deflate=False, timeout_graceful_shutdown=2,
+        app, log_config=None, access_log=False, server_header=False, proxy_headers=False, ws_max_size=LONGEST_MESSAGE,
+        ws_per_message_deflate=False, timeout_graceful_shutdown=2, **protocols(Connections()),
     )  # fmt: skip
     server = uvicorn.Server(config)
     asyncio.run(_until_stopped(server, bound, clock))
@@ -226,6 +241,7 @@ def serve(app: ASGIApp, bound: socket.socket, clock: Clock) -> None:
 
 async def _until_stopped(server: uvicorn.Server, bound: socket.socket, clock: Clock) -> None:
     """Signals are the door's: it asks through the clock."""
+    asyncio.get_running_loop().set_exception_handler(AcceptErrors())
     serving: Awaitable[None] = asyncio.create_task(server._serve([bound]))
     while not clock.stop.is_set() and not serving.done():  # type: ignore[attr-defined]
         await asyncio.sleep(0.1)

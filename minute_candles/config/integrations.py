@@ -29,6 +29,7 @@ class Wings:
     chart_port: int = 8765
     chart_password: str = field(default="", repr=False)
     chart_url: str = ""
+    chart_origins: tuple[str, ...] = ()
 
     def secrets(self) -> tuple[str, ...]:
         """Passwords and whole alert addresses, with the severity they are for and without."""
@@ -56,6 +57,7 @@ def read_wings(found: Found, here: Path, env: str) -> Wings:
         chart_port=found.whole("CHART_PORT", 8765, 1, 65535),
         chart_password=found.text("CHART_PASSWORD") or "",
         chart_url=_chart_url(found),
+        chart_origins=_chart_origins(found),
     )
 
 
@@ -109,6 +111,16 @@ def _chart_url(found: Found) -> str:
     if parts is None or parts[0] not in {"http", "https"}:
         raise found.wrong("CHART_URL", "http://호스트:포트 형태여야 합니다")
     return text.rstrip("/")
+
+
+def _chart_origins(found: Found) -> tuple[str, ...]:
+    """Return the addresses under which a proxy shows the page, as a browser names them in `Origin`."""
+    origins = [text.rstrip("/").lower() for text in re.split(r"[\s,]+", found.text("CHART_ORIGINS") or "") if text]
+    for text in origins:
+        parts = _parts(text)
+        if parts is None or parts[0] not in {"http", "https"} or "/" in text.partition("://")[2]:
+            raise found.wrong("CHART_ORIGINS", "https://호스트[:포트] 를 쉼표로 나눠 적으세요(경로 없이)")
+    return tuple(origins)
 
 
 def _parts(text: str) -> tuple[str, str] | None:

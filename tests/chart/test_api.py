@@ -299,20 +299,6 @@ def test_own_scripts_and_library_are_light(lite):
     assert sum(len(file.zipped) for file in read_files().values()) <= 150_000
 
 
-def test_a_foreign_name_for_this_computer_is_refused(lite):
-    answer = requests.get(lite.url, headers={"Host": "evil.example"}, timeout=5)
-    assert answer.status_code == 421
-
-
-def test_a_password_is_asked_for(tmp_path, lite):
-    with serving(Database("sqlite", path=tmp_path / "minutes.db"), password="비밀 번호") as page:
-        assert requests.get(page.url, timeout=5).status_code == 401
-        right = (b"who", "비밀 번호".encode())
-        assert requests.get(page.url, auth=right, timeout=5).status_code == 200
-        assert requests.get(page.url, auth=("who", "wrong"), timeout=5).status_code == 401
-        assert requests.get(page.url, headers={"Authorization": "Basic %%%"}, timeout=5).status_code == 401
-
-
 def test_health_is_what_status_says(tmp_path):
     from datetime import timedelta
 

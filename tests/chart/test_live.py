@@ -122,22 +122,6 @@ def test_too_long_a_message_ends_the_line(server):
             hear(socket)
 
 
-def test_another_page_may_not_look(server):
-    for origin in ("http://evil.example", "null", server.url[:-1].replace("127.0.0.1", "localhost")):
-        with pytest.raises(websockets.InvalidStatus), connect(server.ws, origin=origin):
-            pass
-    with connect(server.ws, origin=server.url[:-1]):
-        pass
-
-
-def test_the_password_is_asked_for_here_too(database, store):
-    with serving(database, password="secret") as server:
-        with pytest.raises(websockets.InvalidStatus), connect(server.ws):
-            pass
-        with connect(server.ws, additional_headers={"Authorization": "Basic d2hvOnNlY3JldA=="}):
-            pass
-
-
 def test_fifty_clients_hear_within_two_seconds_and_only_what_they_asked_for(server, store):
     async def all_of_them() -> list[list[dict]]:
         sockets = [await websockets.connect(server.ws) for _ in range(50)]
