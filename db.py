@@ -12,6 +12,7 @@ MySQL or MariaDB by the settings of `.env`, SQLite by `DB_URL=sqlite:///file`. R
 """
 
 from minute_candles.core.errors import IncompleteData, IncompleteWarning, SplitWarning
+from minute_candles.forecast.api import read_forecast
 from minute_candles.frames.api import read_candles, read_coverage
 from minute_candles.storage.store import Store, open_store
 
@@ -23,4 +24,5 @@ __all__ = [
     "open_store",
     "read_candles",
     "read_coverage",
+    "read_forecast",
 ]

@@ -56,9 +56,11 @@ class Judged(NamedTuple):
 
 def judge(target: Target, cases: Cases, first: int = FIRST_JUDGED) -> Judged:
     """Forecast each session from position `first` on by a model of the earlier ones, and measure each case."""
-    parts = [_judged_session(target, cases, session) for session in np.unique(cases.session) if session >= first]
+    sessions = [session for session in np.unique(cases.session) if session >= first and (cases.session < session).any()]
+    parts = [_judged_session(target, cases, session) for session in sessions]
     if not parts:
-        return Judged(*(np.empty(0) for _ in range(3)), np.empty((0, len(BASELINES))), np.empty(0))
+        nothing = np.empty(0)
+        return Judged(nothing, nothing, nothing, np.empty((0, len(BASELINES))), nothing)
     return Judged(*(np.concatenate([part[at] for part in parts]) for at in range(len(Judged._fields))))
 
 
@@ -80,8 +82,10 @@ def _errors(target: Target, forecast: "Matrix", value: "Matrix") -> "Matrix":
     return np.asarray(difference**2 if target.kind is Kind.DIRECTION else np.abs(difference))
 
 
-def evaluation_of(target: Target, judged: Judged) -> Evaluation:
-    """Sum up what was judged. Needs at least two judged sessions."""
+def evaluation_of(target: Target, judged: Judged) -> Evaluation | None:
+    """Sum up what was judged; None where fewer than two sessions had a case (a price that never moves has no direction)."""
+    if len(np.unique(judged.session)) < 2:
+        return None
     best = int(judged.baselines.mean(axis=0).argmin())
     baseline = judged.baselines[:, best]
     low, high = _interval(judged.session, judged.model, baseline)

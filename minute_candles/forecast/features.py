@@ -1,4 +1,4 @@
-"""What is known of a symbol at a minute of the session, and what it is asked to forecast. Pure arrays.
+"""What is known of a symbol at a minute of the session, and what is forecast of it. Pure arrays.
 
 Every feature at minute `t` looks at minutes before `t` of the day and at earlier sessions only; `test_features.py`
 shuffles the future and gets the same numbers to the bit. Logs of volumes are log(shares + 1), ranges log(basis points
@@ -94,7 +94,7 @@ def log_range(panel: "Panel", begin: int, end: int) -> "Matrix":
     low = np.fmin.reduce(panel.low[:, begin:end], axis=1, initial=np.inf)
     empty = ~np.isfinite(high)
     points = np.where(empty, 0.0, (high - low) / np.where(empty, 1.0, low) * 1e4)
-    return np.log(points + 5)
+    return np.asarray(np.log(points + 5))
 
 
 def _move(sums: Sums, begin: int, end: int) -> "Matrix":
@@ -140,20 +140,33 @@ def usual_of(sums: Sums, values: "Matrix") -> "Matrix":
     """Return the mean of `values` over each symbol's last `HISTORY` earlier sessions; NaN where it has none."""
     ordered = values[sums.order]
     finite = np.isfinite(ordered)
-    total = np.concatenate([[0.0], np.cumsum(np.where(finite, ordered, 0.0))])
-    count = np.concatenate([[0], np.cumsum(finite)])
-    end = np.arange(len(ordered))
-    found = count[end] - count[sums.begin]
+    total, count = np.zeros(len(ordered)), np.zeros(len(ordered))
+    position = np.arange(len(ordered))
+    for lag in range(1, HISTORY + 1):  # added up anew for each row: what others did later changes not a bit
+        known = (position - lag >= sums.begin) & finite[position - lag]
+        total += np.where(known, ordered[position - lag], 0.0)
+        count += known
     result = np.full(values.shape, np.nan)
-    result[sums.order] = np.where(found > 0, (total[end] - total[sums.begin]) / np.maximum(found, 1), np.nan)
+    result[sums.order] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     return result
 
 
-def features_of(panel: "Panel", sums: Sums, minute: int) -> dict[str, "NDArray[np.float64]"]:
-    """Return the features of every row at a minute, by name, each of shape (rows,); NaN where one does not exist."""
-    found = {
-        f"volume_{length}": log_volume(sums, minute - length, minute) for length in (1, 3, 5, 15)
-    }
+USUAL = (Target(Kind.VOLUME, 15), Target(Kind.RANGE, 15))
+"""What a symbol's earlier sessions are remembered by: these targets at the same minute, and the day's volume so far."""
+
+
+def usual_at(panel: "Panel", sums: Sums, minute: int) -> "Matrix":
+    """Return what is usual for each row's symbol at this minute, shape (rows, 3); NaN without earlier sessions."""
+    past = [usual_of(sums, target_of(panel, sums, target, minute)) for target in USUAL]
+    return np.column_stack([*past, usual_of(sums, log_volume(sums, 0, minute))])
+
+
+def features_of(panel: "Panel", sums: Sums, minute: int, usual: "Matrix") -> dict[str, "NDArray[np.float64]"]:
+    """Return the features of every row at a minute, by name, each of shape (rows,); NaN where one does not exist.
+
+    `usual`: of `usual_at`, for the running day what the model file remembers.
+    """
+    found = {f"volume_{length}": log_volume(sums, minute - length, minute) for length in (1, 3, 5, 15)}
     found |= {
         "volume_before": log_volume(sums, minute - 30, minute - 15),
         "volume_hour": log_volume(sums, minute - 60, minute, per=min(minute, 60) / 15),
@@ -169,6 +182,11 @@ def features_of(panel: "Panel", sums: Sums, minute: int) -> dict[str, "NDArray[n
         "move_size": np.abs(_move(sums, minute - 15, minute)),
         "price": np.log(sums.price[:, minute]),
         "turnover": np.log(sums.price[:, minute] * (sums.shares[:, minute] + 1)),
+    }
+    found |= {
+        "usual_volume": usual[:, 0],
+        "usual_range": usual[:, 1],
+        "against_usual": log_volume(sums, 0, minute) - usual[:, 2],
     }
     found["market"] = _by_session(panel, found["volume_15"] - found["volume_today"])
     found["market_range"] = _by_session(panel, found["range_15"] - found["range_today"])

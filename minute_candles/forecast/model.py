@@ -19,6 +19,7 @@ from minute_candles.forecast.features import (
     features_of,
     sums_of,
     target_of,
+    usual_at,
 )
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Model(NamedTuple):
 
 def minutes_of(target: Target, last: int) -> range:
     """Return the minutes at which a target is forecast, up to `last` minutes of continuous trading."""
-    step = target.horizon if target.horizon else 15
+    step = target.horizon or 15
     return range(FIRST_MINUTE, last - max(target.horizon, 15) + 1, max(step, STEP))
 
 
@@ -69,15 +70,18 @@ def cases_of(panel: "Panel", targets: Sequence[Target] = TARGETS) -> dict[Target
     sums = sums_of(panel)
     last = int(panel.continuous.max(initial=0))
     minutes = sorted({minute for target in targets for minute in minutes_of(target, last)})
-    features = {minute: _matrix(panel, sums, minute) for minute in minutes}
+    features = {minute: matrix_of(panel, sums, minute, usual_at(panel, sums, minute)) for minute in minutes}
     return {
-        target: _joined([_cases_at(panel, sums, target, minute, features[minute]) for minute in minutes_of(target, last)])
+        target: _joined(
+            [_cases_at(panel, sums, target, minute, features[minute]) for minute in minutes_of(target, last)]
+        )
         for target in targets
     }
 
 
-def _matrix(panel: "Panel", sums: Sums, minute: int) -> "Matrix":
-    return np.column_stack(list(features_of(panel, sums, minute).values()))
+def matrix_of(panel: "Panel", sums: Sums, minute: int, usual: "Matrix") -> "Matrix":
+    """Return the features of every row at a minute, shape (rows, features)."""
+    return np.column_stack(list(features_of(panel, sums, minute, usual).values()))
 
 
 def _cases_at(panel: "Panel", sums: Sums, target: Target, minute: int, features: "Matrix") -> Cases:
@@ -100,7 +104,7 @@ def fit(cases: Cases, chosen: "NDArray[np.bool_]") -> Model:
     count = np.maximum(finite.sum(axis=0), 1)
     center = np.where(finite, features, 0.0).sum(axis=0) / count
     scale = np.sqrt(np.where(finite, (features - center) ** 2, 0.0).sum(axis=0) / count)
-    scale[scale == 0] = 1.0
+    scale[scale < 1e-6] = 1.0  # a feature that never changes
     slots = int((minute.max() - FIRST_MINUTE) // STEP) + 1
     design = _design(features, center, scale, minute, slots)
     penalty = np.full(design.shape[1], PENALTY)
@@ -131,10 +135,4 @@ def predict(model: Model, features: "Matrix", minute: "NDArray[np.int64]") -> "M
     """Return the 10 %, 50 % and 90 % quantiles of each case, shape (cases, 3), in the target's logs."""
     design = _design(features, model.center, model.scale, minute, len(model.times))
     point = design @ np.concatenate([model.coefficients, model.times])
-    return point[:, None] + model.residuals[_third(minute)]
-
-
-def predict_now(model: Model, panel: "Panel", minute: int) -> "Matrix":
-    """Return the quantiles for every row of a panel at a minute of the session, shape (rows, 3)."""
-    features = _matrix(panel, sums_of(panel), minute)
-    return predict(model, features, np.full(len(features), minute))
+    return np.asarray(point[:, None] + model.residuals[_third(minute)])

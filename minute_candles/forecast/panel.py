@@ -49,7 +49,9 @@ class Panel(NamedTuple):
 
 def panel_of(frame: "pd.DataFrame", calendar: "TradingCalendar") -> Panel:
     """Return the panel of a frame of 1-minute candles as `read_candles` answers it for a list of symbols."""
-    stamps = frame.index.get_level_values("timestamp").tz_localize(None)
+    import pandas as pd
+
+    stamps = pd.DatetimeIndex(frame.index.get_level_values("timestamp")).tz_localize(None)
     dates = stamps.normalize()
     symbols = frame.index.get_level_values("symbol").to_numpy(dtype=str)
     days = tuple(moment.date() for moment in dates.unique().sort_values())
