@@ -116,7 +116,7 @@ def show_demo(arguments: argparse.Namespace) -> int:
 
 def show_status(settings: Settings, clock: Clock, *, verbose: bool) -> int:
     status, running = status_file.read(settings.log_dir), is_running(settings)
-    text, healthy = status_file.told(status, clock.now(), running=running, verbose=verbose)
+    text, healthy = status_file.render(status, clock.now(), running=running, verbose=verbose)
     console.say(text)
     return 0 if healthy else 1
 
@@ -199,8 +199,8 @@ def serve(
             service = Service(settings, clock, client, store, names)
             if feed:
                 service.feed = feed
-                service.stream.running_listeners.append(feed.hear_running)
-            service.stream.running_listeners.append(running.add)
+                service.stream.on_running.append(feed.hear_running)
+            service.stream.on_running.append(running.add)
             watch(service)
             return service.once() if arguments.once else service.run()
 

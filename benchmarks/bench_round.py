@@ -13,7 +13,7 @@ from minute_candles.config.symbols_file import USUALLY_ACTIVE
 from minute_candles.core.clock import Clock
 from minute_candles.kis.client import KisClient
 from minute_candles.kis.token import TokenCache
-from minute_candles.live.session import WORKERS, Updater
+from minute_candles.live.session import WORKERS, LiveSession
 from minute_candles.market.calendar import TradingCalendar
 
 RATE, LATENCY = 18.0, 0.2
@@ -51,7 +51,7 @@ def wait_for_round(clock: Clock) -> None:
     time.sleep((begins - now).total_seconds())
 
 
-def rounds(updater: Updater, store: Watched, clock: Clock, count: int) -> list[tuple[float, float, float]]:
+def rounds(updater: LiveSession, store: Watched, clock: Clock, count: int) -> list[tuple[float, float, float]]:
     """Of each round: seconds from its start to the last of the thirty and of all, and the whole lag of the minute."""
     session = updater.calendar.session(START.date())
     updater.begin(session)
@@ -76,7 +76,7 @@ def measure(server: Any, symbols: list[str], count: int) -> list[tuple[float, fl
         mine = settings(simulator.url, database, here)
         client = KisClient.of(mine, TokenCache(mine, clock), clock, urgent=True, connections=WORKERS)
         store = Watched(filled.ready(database), clock)
-        updater = Updater(client, store, TradingCalendar(), clock, symbols, USUALLY_ACTIVE, ACTIVE)  # type: ignore[arg-type]
+        updater = LiveSession(client, store, TradingCalendar(), clock, symbols, USUALLY_ACTIVE, ACTIVE)  # type: ignore[arg-type]
         found = rounds(updater, store, clock, count)
         store.close()
     server.drop(database)

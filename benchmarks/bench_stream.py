@@ -27,9 +27,11 @@ from minute_candles.core.errors import Stopped
 from minute_candles.kis.client import KisClient
 from minute_candles.kis.token import TokenCache
 from minute_candles.live.service import Service, workers_for
-from minute_candles.live.stream.ingest import Stream
+from minute_candles.live.stream.ingest import StreamIngest
+from minute_candles.live.symbol_state import SymbolStates
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.write_event import Stored
+from minute_candles.monitoring.incidents import Incidents
 
 START = datetime(2026, 11, 20, 10, 30, 30, tzinfo=KST)
 FIRST = START.replace(minute=31, second=0)
@@ -79,7 +81,7 @@ def a_day(server: Any, *, env: str, rate: float, minutes: int) -> tuple[list[flo
         lags = Lags(clock, FIRST)
         store.listeners.append(lags.hear)
         service = Service(mine, clock, client, store, dict.fromkeys(THE_97, ""))
-        service.updater.most_active = lambda day, count: streamed[:count]  # type: ignore[method-assign]
+        service.session.most_active = lambda day, count: streamed[:count]  # type: ignore[method-assign]
         calls = run(service, clock, client, minutes=minutes)
         store.close()
     server.drop(database)
@@ -122,18 +124,14 @@ def trades(symbols: list[str], seconds: float) -> Iterator[str]:
 
 
 class Nothing:
-    """An updater, and its visits, that store nothing: the reading alone is measured."""
-
-    beside: Any = None
+    """A writer that stores nothing, and a clock that KIS agrees with: the reading alone is measured."""
 
     def __init__(self, clock: Clock) -> None:
-        self.now, self.calendar, self.taken, self.visits = clock.now, TradingCalendar(), 0, self
+        self.now = self.latest_now = clock.now
+        self.stored = 0
 
-    def most_active(self, day: Any, count: int) -> list[str]:
-        return THE_97[:count]
-
-    def take(self, proven: Any, session: Any) -> bool:
-        self.taken += 1
+    def store_proven(self, state: Any, session: Any, proven: Any) -> bool:
+        self.stored += 1
         return True
 
 
@@ -144,25 +142,25 @@ def busy_minute(seconds: int) -> tuple[float, float, float]:
     with kis(at=BUSY_START, rate=100) as simulator, trades(symbols, seconds) as ws_url, folder() as here:
         mine = settings(simulator.url, ws_url, Database("sqlite", path=here / "x.db"), here, env="real", rate=15)
         mine = replace(mine, wings=replace(mine.wings, stream_symbols=SYMBOLS))
-        updater = Nothing(clock)
-        stream = Stream(mine, clock, updater)  # type: ignore[arg-type]
+        nothing: Any = Nothing(clock)
+        stream = StreamIngest(mine, clock, SymbolStates(), nothing, nothing, Incidents(clock))
         heard: list[Any] = []
-        stream.running_listeners.append(lambda running: heard.append(None))
-        stream.begin(TradingCalendar().session(START.date()))
+        stream.on_running.append(lambda running: heard.append(None))
+        stream.begin(TradingCalendar().session(START.date()), symbols)
         time.sleep(10)
         cpu, wall, memory, before = time.process_time(), time.monotonic(), _peak(), _heard(stream)
         time.sleep(seconds - 12)
         passed, told = time.monotonic() - wall, _heard(stream) - before
         share, grown = (time.process_time() - cpu) / passed, _peak() - memory
         stream.end()
-        assert updater.taken and heard, "no minute was proven, or none ran"
+        assert nothing.stored and heard, "no minute was proven, or none ran"
         return share, grown, told / passed
 
 
-def _heard(stream: Stream) -> int:
+def _heard(stream: StreamIngest) -> int:
     """Trades that the chains hold; a trade is of four shares on average (trades_process.py)."""
-    assert stream._run
-    return sum((chain._volume - 1_000) // 4 for chain in stream._run._chains.values())
+    assert stream._session
+    return sum((one._chain._volume - 1_000) // 4 for one in stream._session.streamed.values())
 
 
 def _peak() -> float:

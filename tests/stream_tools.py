@@ -111,7 +111,7 @@ class StreamDay:
                 alerting(set_up(self.settings), self.settings, self.clock, store, names) as watch,
             ):
                 self.service = Service(self.settings, self.clock, client, store, names)
-                self.service.stream.running_listeners.append(self.heard.append)
+                self.service.stream.on_running.append(self.heard.append)
                 self.service.feed = feed
                 store.listeners.append(self._note_lag)
                 watch(self.service)

@@ -46,7 +46,7 @@ def test_an_hour_in_the_future_brings_nothing_of_the_future_into_the_table(tmp_p
         reading = read_day(client_at(kis, tmp_path, now), "005930", SESSION, now, seen)
     assert [f"{candle.timestamp:%H:%M}" for candle in reading.candles] == [f"15:0{minute}" for minute in range(1, 8)]
     assert all(candle.vwap for candle in reading.candles[1:])
-    assert reading.seen.traded == datetime(2026, 5, 27, 15, 7)
+    assert reading.watermark.traded == datetime(2026, 5, 27, 15, 7)
 
 
 @pytest.mark.parametrize("which", ["b", "c"])

@@ -14,7 +14,7 @@ from real_days import CAPTURED, RealDay, Replay, load
 from updater_tools import FakeClock
 
 from minute_candles.config.settings import Database
-from minute_candles.live.session import Updater
+from minute_candles.live.session import LiveSession
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.candles import INTERVALS, Candle, Row, aggregate, prove
 from minute_candles.storage.store import Store, open_store
@@ -36,7 +36,7 @@ class Rounds:
         self.store: Store = open_store(Database("sqlite", path=folder / f"{day}.db"), self.clock)
         self.store.preflight()
         kis, symbols = self.kis, list(days)
-        self.updater = Updater(kis, self.store, self.calendar, self.clock, symbols, [], 0, workers=2, heals=bool(begin))
+        self.updater = LiveSession(kis, self.store, self.calendar, self.clock, symbols, [], 0, workers=2, heals=bool(begin))
         self.traded = {symbol: set(real.minutes) for symbol, real in days.items()}
         self.late = self.by_page = self.by_turnover = self.by_settle = 0
 
@@ -47,7 +47,7 @@ class Rounds:
             due = [n for n in INTERVALS if self.clock.now().minute % n == 0]
             before = dict(self.kis.pages)
             done = self.updater.round(self.session, due, hurried=False)
-            assert not done.errors, self.updater.troubles.current
+            assert not done.errors, self.updater.incidents.current
             for symbol in self.days:
                 self._count(symbol, waiting[symbol], self.kis.pages[symbol] - before.get(symbol, 0))
             self.clock.jump(self.clock.now() + timedelta(minutes=1))
@@ -78,7 +78,7 @@ class Rounds:
             self.clock.jump(self.clock.now() + timedelta(minutes=1))
             if self.updater.settle(day):
                 return
-        raise AssertionError(self.updater.troubles.current)
+        raise AssertionError(self.updater.incidents.current)
 
     def assert_equal(self) -> int:
         """Table = rows, in all intervals; how many were compared."""

@@ -297,7 +297,7 @@ def test_the_demo_is_a_running_market_until_ctrl_c(tmp_path: Path):
 def test_a_backfill_beside_the_updater_costs_it_less_than_half(make: Make, tmp_path: Path):
     """One token, no call too many, both whole; a round of 30 symbols takes 2 s alone."""
     import fetch_minute_data  # noqa: F401  (compiled before the clock runs)
-    from minute_candles.live.session import Updater
+    from minute_candles.live.session import LiveSession
 
     owner = make(at(9, 25, 20), rate=18, latency=0.05)
     clock = Clock(at=datetime.now(KST) + owner.shift)
@@ -306,7 +306,7 @@ def test_a_backfill_beside_the_updater_costs_it_less_than_half(make: Make, tmp_p
     store.preflight()
     client = client_of(settings, clock, urgent=True)
     symbols = [f"{n:06d}" for n in range(30)]
-    updater = Updater(client, store, TradingCalendar(), clock, symbols, (), 10)
+    updater = LiveSession(client, store, TradingCalendar(), clock, symbols, (), 10)
     session = TradingCalendar().session(FRIDAY)
     updater.begin(session)
     updater.round(session, (1, 5, 15), hurried=False)

@@ -18,7 +18,7 @@ class Health(NamedTuple):
     """State of the collection; moments are aware KST.
 
     `session` is the one that runs, `newest` when a new minute was stored last, `unsettled` the last closed session
-    that is not settled yet, `began` when the updater started, `incidents` key → (since, what).
+    that is not settled yet, `began` when the updater started, `incidents` code → (since, what).
     """
 
     now: datetime
@@ -31,46 +31,33 @@ class Health(NamedTuple):
 
 
 class Incidents(Protocol):
-    """The incidents of one part of the service, by key."""
+    """The incidents of the service."""
 
-    @property
-    def current(self) -> Mapping[str, tuple[datetime, str]]:
-        """Key → (since, what)."""
+    def by_kind(self) -> Mapping[str, tuple[datetime, str]]:
+        """Code → (since, what), of those that concern no single symbol."""
 
 
-class Poller(Protocol):
-    """What the operations rules read of the updater's rounds."""
+class LiveSession(Protocol):
+    """What the operations rules read of the updater's session."""
 
     @property
     def calendar(self) -> TradingCalendar:
         """The calendar of today."""
 
     @property
-    def troubles(self) -> Incidents:
-        """Incidents of the rounds."""
+    def incidents(self) -> Incidents:
+        """The incidents of the rounds and of the stream."""
 
     def now(self) -> datetime:
         """Aware KST."""
-
-
-class Stream(Protocol):
-    """What the operations rules read of the stream."""
-
-    @property
-    def troubles(self) -> Incidents:
-        """Incidents of the stream."""
 
 
 class Watched(Protocol):
     """The updater's service, as far as the operations rules read it."""
 
     @property
-    def updater(self) -> Poller:
-        """The rounds."""
-
-    @property
-    def stream(self) -> Stream:
-        """The stream."""
+    def session(self) -> LiveSession:
+        """The rounds and the stream."""
 
     @property
     def settled(self) -> date | None:
@@ -79,11 +66,11 @@ class Watched(Protocol):
 
 def health_of(service: Watched, *, began: datetime, newest: datetime | None, folder: Path) -> Health:
     """Read the service and the free space of `folder`."""
-    now, calendar, free = service.updater.now(), service.updater.calendar, _UNKNOWN_SPACE
+    now, calendar, free = service.session.now(), service.session.calendar, _UNKNOWN_SPACE
     upcoming, closed = calendar.next_session(now), calendar.last_closed(now)
     with suppress(OSError):
         free = shutil.disk_usage(folder).free
     session = upcoming if now >= upcoming.open else None
     unsettled = None if session or service.settled == closed else calendar.session(closed)
-    incidents = {**service.updater.troubles.current, **service.stream.troubles.current}
+    incidents = service.session.incidents.by_kind()
     return Health(now, began, session, newest, unsettled, incidents, free // 2**20)

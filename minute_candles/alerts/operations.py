@@ -15,8 +15,8 @@ from minute_candles.alerts.rules import Rule
 from minute_candles.core.korean import number
 
 SUBJECT = "수집"
-_INCIDENTS = {"stream_down": "스트림", "clock_skew": "시계", "token": "토큰"}
-"""Kinds that are an incident of the updater's (minute_candles/monitoring/incidents.py), by its key there."""
+_INCIDENTS = {"stream_down": "STREAM", "clock_skew": "CLOCK", "token": "TOKEN"}
+"""Rules that are an incident of the updater (`IncidentKind`, minute_candles/monitoring/incidents.py), by its code."""
 
 
 class Operations:

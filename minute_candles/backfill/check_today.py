@@ -6,12 +6,14 @@ who failed. A minute that was read and has no candle had no trade, or shows only
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from minute_candles.console import console
 from minute_candles.market.calendar import LATE_PRINTS, Session
 from minute_candles.market.day_status import PROVISIONAL
 from minute_candles.market.intraday import floor
+from minute_candles.monitoring.incidents import GENERAL
+from minute_candles.monitoring.status_file import UpdaterState, UpdaterStatus
 from minute_candles.storage.coverage import CoverageRow
 from minute_candles.storage.store import Store
 
@@ -19,8 +21,6 @@ MINUTE = timedelta(minutes=1)
 ON_TIME = 2 * MINUTE
 """A round reads a minute within seconds of its end; one that is two minutes behind waits for its turn, or failed."""
 MOST_LISTED = 20
-OF_ALL = ("KIS", "DB", "토큰", "KIS 분봉", "업데이터")
-"""Troubles that are every symbol's."""
 
 
 class Standing(NamedTuple):
@@ -36,7 +36,7 @@ class Standing(NamedTuple):
 
 
 def standings(
-    store: Store, status: Mapping[str, Any] | None, names: Mapping[str, str], session: Session, now: datetime
+    store: Store, status: UpdaterStatus | None, names: Mapping[str, str], session: Session, now: datetime
 ) -> list[Standing]:
     """Every symbol's; `status` is the updater's last word, None where it does not run."""
     coverage = store.coverage(list(names), session.day, session.day)
@@ -67,27 +67,28 @@ def _minutes(session: Session, now: datetime) -> list[datetime]:
 
 
 def _read_until(
-    known: CoverageRow | None, held: Sequence[datetime], status: Mapping[str, Any] | None, symbol: str, now: datetime
+    known: CoverageRow | None, held: Sequence[datetime], status: UpdaterStatus | None, symbol: str, now: datetime
 ) -> datetime:
     """The minute up to which KIS has been asked. One that never traded leaves no row: the updater has seen that."""
     if known and known.status != PROVISIONAL:
         return datetime.max
     read = floor(known.verified_at) if known and known.verified_at else datetime.min
-    if not known and status and symbol not in status.get("failing", {}) and symbol not in status.get("left", []):
-        heard = datetime.fromisoformat(status["updated_at"]) if status["state"] == "trading" else None
-        read = floor(heard) if heard and not {*status.get("troubles", {})} & {*OF_ALL} else read
+    if status and status.state is UpdaterState.TRADING and not status.incidents.keys() & GENERAL:
+        is_polled = not known and symbol not in status.failing and symbol not in status.left
+        if is_polled or symbol in status.unbroken:
+            read = max(read, floor(status.updated_at))
     return max([read, *(minute + MINUTE for minute in held[-1:])])
 
 
-def _why(symbol: str, status: Mapping[str, Any] | None) -> str:
-    if status is None or status["state"] not in ("trading", "troubled"):
+def _why(symbol: str, status: UpdaterStatus | None) -> str:
+    if status is None or status.state not in (UpdaterState.TRADING, UpdaterState.TROUBLED):
         return "업데이터가 돌고 있지 않음"
-    if failed := status.get("failing", {}).get(symbol):
-        return f"{failed[0][11:16]}부터 실패: {failed[1]}"
-    for key, (since, text) in status.get("troubles", {}).items():
-        if key in OF_ALL:
-            return f"{since[11:16]}부터 {key} 문제: {text}"
-    return "다음 라운드로 미룸" if symbol in status.get("left", []) else "아직 차례가 오지 않음"
+    if failed := status.failing.get(symbol):
+        return f"{failed[0]:%H:%M}부터 실패: {failed[1]}"
+    for incident, ongoing in status.incidents.items():
+        if incident in GENERAL:
+            return f"{ongoing.since:%H:%M}부터 {incident.label} 문제: {ongoing.text}"
+    return "다음 라운드로 미룸" if symbol in status.left else "아직 차례가 오지 않음"
 
 
 def running_text(found: Sequence[Standing], session: Session, now: datetime) -> str:

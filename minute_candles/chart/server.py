@@ -208,8 +208,13 @@ def health_of(settings: Settings, clock: Clock) -> Callable[[], tuple[dict[str, 
 
     def health() -> tuple[dict[str, Any], bool]:
         status = status_file.read(settings.log_dir)
-        text, healthy = status_file.told(status, clock.now(), running=is_running(settings))
-        return {"healthy": healthy, "message": text, "now": clock.now().isoformat(), **(status or {})}, healthy
+        text, healthy = status_file.render(status, clock.now(), running=is_running(settings))
+        return {
+            "healthy": healthy,
+            "message": text,
+            "now": clock.now().isoformat(),
+            **(status.content if status else {}),
+        }, healthy
 
     return health
 

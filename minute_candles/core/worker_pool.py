@@ -16,6 +16,7 @@ GIVE_UP_AFTER = 5
 HOPELESS = (StoreLost, AuthError, ConfigError, NotOffered, Stopped)
 """Errors that every other task would meet too."""
 Task = TypeVar("Task")
+Key = TypeVar("Key")
 USUAL_WORKERS = 8
 SLOW_ANSWER_SECONDS = 0.8
 """KIS usually answers in 0.05–0.6 s (kis_http.md §4); a symbol-day has a little more to do."""
@@ -86,10 +87,10 @@ def _next(done: "SimpleQueue[Outcome]", clock: Clock, until: datetime | None) ->
 
 
 def gather(
-    outcomes: Iterable[Outcome], succeed: Callable[[Outcome], None], name: Callable[[Any], str]
-) -> dict[str, Exception]:
-    """Hand over what was done, collect what failed by name; give up where the tasks not begun would fail alike."""
-    failed: dict[str, Exception] = {}
+    outcomes: Iterable[Outcome], succeed: Callable[[Outcome], None], name: Callable[[Any], Key]
+) -> dict[Key, Exception]:
+    """Hand over what was done, collect what failed by its key; give up where the tasks not begun would fail alike."""
+    failed: dict[Key, Exception] = {}
     silent = 0
     for outcome in outcomes:
         if outcome.error is not None:

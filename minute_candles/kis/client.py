@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
 from minute_candles.config.settings import Settings
+from minute_candles.console.console import duration
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import RateLimited, TokenRefused
 from minute_candles.kis.http import (
@@ -34,7 +35,9 @@ MOST_DAYS = 100
 TRUSTED_SKEW = timedelta(seconds=2)
 """So far the clocks of host and KIS may differ: the `Date` header knows whole seconds."""
 _JUMP = timedelta(seconds=30)
-"""No answer is delayed by so much: this host's clock was set, what was measured before counts no longer."""
+"""No answer is delayed by so much: this host's clock was set, or one server's is wrong."""
+_AGREEING = 3
+"""So many answers in a row must tell of the same jump before it counts."""
 _OUTAGE_SECONDS = 120
 """Every call has failed for this long: more symbols would fail alike."""
 _TOKEN_TRIES = 5
@@ -70,6 +73,7 @@ class KisClient:
         self.calls = 0
         """Requests sent so far, repeats included."""
         self._skews: deque[timedelta] = deque(maxlen=20)
+        self._suspected: list[timedelta] = []
 
     @classmethod
     def of(
@@ -135,7 +139,14 @@ class KisClient:
     @property
     def skew(self) -> timedelta:
         """KIS's clock minus this host's, to a second: the least delayed of the last answers' `Date` headers."""
-        return max(self._skews, default=timedelta(0))
+        first = self._suspected[-1] if self._suspected else timedelta(0)
+        return max(self._skews, default=first)
+
+    @property
+    def suspected_skew(self) -> timedelta | None:
+        """Return the jumped skew that too few answers have confirmed yet, None without one."""
+        with self._lock:
+            return self._suspected[-1] if self._skews and self._suspected else None
 
     def clock_trouble(self) -> str:
         """What is wrong with this host's clock and what to do; "" while it agrees with KIS's."""
@@ -144,7 +155,7 @@ class KisClient:
             return ""
         side = "느립니다" if seconds > 0 else "빠릅니다"
         how = "시간 동기화(NTP)를 켜세요 (예: timedatectl set-ntp true)."
-        return f"이 컴퓨터의 시계가 KIS보다 {abs(seconds):.0f}초 {side}. {how}"
+        return f"이 컴퓨터의 시계가 KIS보다 {duration(abs(seconds))} {side}. {how}"
 
     def token(self) -> str:
         """The token, asked for now: a refused key shows before anything else is done."""
@@ -246,6 +257,19 @@ class KisClient:
             skew = parsedate_to_datetime(date_header) - self._clock.now()
         except (ValueError, TypeError, OverflowError):
             return  # no Date header, or not a date: nothing to compare
-        if abs(skew - self.skew) > _JUMP:
+        with self._lock:
+            self._note_skew(skew)
+
+    def _note_skew(self, skew: timedelta) -> None:
+        """Take a jump of KIS's clock for one only where several answers in a row agree."""
+        if abs(skew - self.skew) <= _JUMP:
+            self._suspected.clear()
+            self._skews.append(skew)
+            return
+        if self._suspected and abs(skew - self._suspected[-1]) > _JUMP:
+            self._suspected.clear()
+        self._suspected.append(skew)
+        if len(self._suspected) >= _AGREEING:
             self._skews.clear()
-        self._skews.append(skew)
+            self._skews.extend(self._suspected)
+            self._suspected.clear()

@@ -40,7 +40,7 @@ _REFUSALS: Mapping[str, tuple[type[Exception], str]] = {
     "EGW02007": (ConfigError, _WRONG_HOST),
     "EGW02006": (NotOffered, _NOT_ON_VTS),
 }
-INSISTS = "KIS가 내준 토큰을 KIS가 거절합니다. 잠시 뒤 다시 실행하세요. 계속되면 앱 키 상태를 확인하세요."
+INSISTS = "KIS가 내준 토큰을 KIS가 거절합니다. 몇 분 뒤에도 계속되면 앱 키 상태를 확인하세요."
 _CODE_WITHIN = re.compile(rb"\b(?:EGW\d{5}|90020000)\b")
 """Error bodies come with unquoted keys, too: no JSON, but a code that must be obeyed (kis_http.md §3)."""
 

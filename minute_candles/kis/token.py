@@ -177,7 +177,7 @@ class TokenCache:
                 except (Transient, RateLimited) as error:  # tried often enough here: the caller must not try it again
                     raise outage(error, self._settings.base_url) from error
         raise TokenRefused(
-            "KIS가 몇 분째 토큰을 내주지 않습니다 (EGW00133). 같은 키를 쓰는 다른 프로그램을 확인하고 다시 실행하세요."
+            "KIS가 몇 분째 토큰을 내주지 않습니다 (EGW00133). 같은 키를 쓰는 다른 프로그램을 확인하세요."
         )
 
     def _keep(self, token: Token) -> Token:

@@ -92,6 +92,7 @@ class KisSocket:
             )
             cut = self._hold(session)
             self._session = None
+            self._ears.on_cut()
             if session.lived >= self._pace.lived:
                 failures, renewed = 0, False
             failures += 1

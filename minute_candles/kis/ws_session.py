@@ -24,6 +24,7 @@ PATH = "/tryitout"
 MOST = 41
 """Registrations of a key, where KIS tells of no lower limit (OPSP0008)."""
 LARGEST_FRAME = 2**23
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,15 @@ class Pace:
 @dataclass
 class Ears:
     """Who listens. `hear` the records of a frame; `each_second` comes each second of a session; `tell` why nothing is
-    heard, at each further try again, and "" when data come; `expects_data` whether silence is a fault now.
+    heard, at each further try again, and "" when data come; `expects_data` whether silence is a fault now; `on_cut`
+    comes at the end of each session.
     """
 
     hear: Callable[[list[list[str]]], None]
     tell: Callable[[str], None] = lambda problem: None
     each_second: Callable[[], None] = lambda: None
     expects_data: Callable[[], bool] = lambda: False
+    on_cut: Callable[[], None] = lambda: None
 
 
 @dataclass
@@ -149,6 +152,8 @@ class SocketSession:
             case Verdict.IN_USE:
                 text = f"같은 키의 다른 WebSocket이 KIS에 연결되어 있습니다 ({said.code})"
                 raise Cut(text, self._pace.in_use)
+            case Verdict.LATER | Verdict.NEVER if self.data_at:
+                _log.debug("an answer without a symbol in a healthy session: %s", said.code)
             case Verdict.LATER | Verdict.NEVER:
                 raise Cut(f"KIS가 요청을 거절합니다 ({said.code})", self._pace.in_use)
 

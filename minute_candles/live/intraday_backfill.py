@@ -1,7 +1,7 @@
-"""A morning that was missed, from the past TR: 120 rows a call and no fillers, where it answers with today's rows.
+"""The missed part of a running day from the past TR, where it answers with today's rows: 120 a call, no fillers.
 
-It is known to do so in session (kis_http.md §6), by one reader. Where it does not, today's TR pages back as ever, and
-after a few such answers nobody is asked any more until the next session.
+One reader saw it do so in session (docs/dev/kis_http.md §6). Where it does not, today's TR pages back, and after a few
+such answers it is not requested any more until the next session.
 """
 
 from collections.abc import Callable
@@ -15,27 +15,27 @@ from minute_candles.market.candles import Row, unexplained_start
 from minute_candles.verification.daily_reference import EMPTY_TRIES
 from minute_candles.verification.day_verdict import Page, read_page
 
-MOST_REFUSALS = 3
+MAX_REFUSALS = 3
 
 
-class Morning:
-    """The past TR in session, for one key. Thread-safe enough: a few refusals more cost a few calls."""
+class IntradayBackfill:
+    """The past TR in session, for one key. Threads may count a refusal too many: that costs a few calls."""
 
     def __init__(self, client: KisClient, *, offered: bool) -> None:
         self._client, self._offered = client, offered
         self._day: date | None = None
         self._refusals, self._has_helped = 0, False
 
-    def of(self, symbol: str, session: Session) -> Heal | None:
-        """What brings this symbol's morning; None where nobody does."""
+    def reader(self, symbol: str, session: Session) -> Heal | None:
+        """Return what reads this symbol's missed rows, None where the past TR does not answer with today's."""
         if self._day != session.day:
             self._day, self._refusals, self._has_helped = session.day, 0, False
-        if not self._offered or self._refusals >= MOST_REFUSALS:
+        if not self._offered or self._refusals >= MAX_REFUSALS:
             return None
-        return self._heal(symbol, session)
+        return self._reader(symbol, session)
 
-    def _heal(self, symbol: str, session: Session) -> Callable[[datetime, datetime], list[Row]]:
-        def heal(last: datetime, back_to: datetime) -> list[Row]:
+    def _reader(self, symbol: str, session: Session) -> Callable[[datetime, datetime], list[Row]]:
+        def read(last: datetime, back_to: datetime) -> list[Row]:
             try:
                 rows = self._rows(symbol, session, last, back_to)
             except NotOffered:
@@ -44,20 +44,20 @@ class Morning:
                 return []
             except Outage:
                 self._refusals += 1
-                raise  # nobody is answered; once somebody is, this TR may still be the one that is not
+                raise
             except SourceError:
-                self._refusals += 1  # a refusal of today's date may come with any code: today's TR is the way then
+                self._refusals += 1  # a refusal of today's date may come with any code
                 return []
             if rows:
                 self._refusals, self._has_helped = 0, True
-            elif not self._has_helped:  # a TR that does tell of today may have nothing before a late first trade
+            elif not self._has_helped:  # before a late first trade there may be nothing
                 self._refusals += 1
             return rows
 
-        return heal
+        return read
 
     def _rows(self, symbol: str, session: Session, last: datetime, back_to: datetime) -> list[Row]:
-        """The rows back to the minute or the day's start; [] where turnover says that an answer kept some back."""
+        """Return the rows back to the minute or the day's start; [] where turnover shows that some are missing."""
         found: dict[datetime, Row] = {}
         rows: list[Row] = []
         while True:
@@ -72,7 +72,7 @@ class Morning:
             last = page.earliest - timedelta(seconds=1)
 
     def _page(self, symbol: str, session: Session, last: datetime, *, deeper: bool) -> Page:
-        """One page; asked again while it is empty where rows must lie `deeper` (law 8)."""
+        """Return one page, requested again while it is empty where rows must lie `deeper` ("Empty is not success")."""
         page = read_page(self._client.past_minutes(symbol, last), session, last)
         for _ in range(EMPTY_TRIES if deeper else 0):
             if page.size:

@@ -1,22 +1,20 @@
-"""What a round is told in one line, how long it may last, and who may spare it a visit."""
+"""What one round did, in one line, and how long it may last."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
 
-from minute_candles.market.candles import INTERVALS, Candle
-from minute_candles.market.intraday import Watermark
+from minute_candles.market.candles import INTERVALS
 
 HAND_OVER = timedelta(seconds=58)
-"""Into the minute: what a round has not begun by then is the next one's, which starts at :03."""
+"""Into the minute: what a round has not begun by then is left to the next one, which starts at :03."""
 LAST_ANSWERS = timedelta(seconds=4)
-"""So long a round waits beyond that for the visits it has begun."""
+"""So long a round waits beyond that for the polls it has begun."""
 
 
 @dataclass
 class Round:
-    """What one round did; `stored` is new candles by interval, `lag` seconds from the minute's end to the last one."""
+    """What one round did; `stored` is new candles by interval, `lag` seconds from the minute's end to the last poll."""
 
     started_at: datetime
     symbols: int = 0
@@ -25,29 +23,28 @@ class Round:
     calls: int = 0
     errors: int = 0
     left: int = 0
+    streamed: int = 0
+    """Symbols that needed no call: the stream keeps them current."""
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Return whether symbols failed or were left over."""
+        return bool(self.errors or self.left)
 
     def line(self, due: Collection[int]) -> str:
-        """The line people `tail -f`."""
-        mark = "⚠️" if self.errors or self.left else "✅"
-        more = "".join(f" · {interval}분봉 {self.stored[interval]}건" for interval in (5, 15) if interval in due)
-        left = f" · {self.left}종목은 다음 라운드로 미룸" if self.left else ""
+        """Return the line that people follow in the log."""
+        polled = bool(self.calls or self.streamed)
+        mark = "⚠️" if self.is_incomplete else "✅" if polled else "ℹ️"
+        more = "".join(f" · {interval}분봉 {self.stored[interval]:,}건" for interval in (5, 15) if interval in due)
+        left = f" · {self.left:,}종목은 다음 라운드로 미룸" if self.left else ""
+        nothing = "" if polled or self.is_incomplete else " · 아직 닫힌 분이 없어 묻지 않음"
         return (
-            f"{mark} {self.started_at:%H:%M} 1분봉 {self.symbols}종목 · {self.stored[1]}건 저장 · 지연 {self.lag:.1f}초"
-            f" · 호출 {self.calls}회 · 오류 {self.errors}{more}{left}"
+            f"{mark} {self.started_at:%H:%M} 1분봉 {self.symbols:,}종목 · {self.stored[1]:,}건 저장 · 지연 {self.lag:.1f}초"
+            f" · 호출 {self.calls:,}회 · 오류 {self.errors:,}{more}{left}{nothing}"
         )
 
 
-class Beside(Protocol):
-    """Who tells of minutes beside the rounds (stream.py)."""
-
-    def spares(self, symbol: str, read: datetime, now: datetime) -> bool:
-        """Whether a symbol that is known up to `read` (naive) needs no visit."""
-
-    def compare(self, symbol: str, candles: Sequence[Candle], seen: Watermark) -> None:
-        """A visit's page and how far the day is seen by it."""
-
-
 def hand_over(started_at: datetime) -> datetime:
-    """Late in the running minute; a round begun after that has the next one."""
+    """Return the deadline of a round: late in the running minute, or in the next one where that has passed."""
     minute = started_at.replace(second=0, microsecond=0)
     return minute + HAND_OVER if started_at < minute + HAND_OVER else minute + HAND_OVER + timedelta(minutes=1)

@@ -1,4 +1,4 @@
-"""What time it is at KIS, where this host runs ahead of it: a minute, and a day, is over when it is over there."""
+"""The clock of KIS where this host runs ahead of it: a minute, and a day, is over when it is over there."""
 
 from datetime import date, datetime, timedelta
 
@@ -6,36 +6,55 @@ from minute_candles.core.clock import Clock
 from minute_candles.core.errors import MinuteDataError
 from minute_candles.kis.client import TRUSTED_SKEW, KisClient
 from minute_candles.market.calendar import TradingCalendar
-from minute_candles.monitoring.incidents import Troubles
+from minute_candles.monitoring.incidents import CLOCK, Incidents, symbol_incident
+
+_CONFIRMATIONS = 3
+"""Further answers that a jump of KIS's clock may need to be believed."""
 
 
-class KisTime:
-    """The clock by which sessions begin and end; a host that disagrees with KIS is told of once."""
+class ServerClock:
+    """The clock by which sessions begin and end; a host that disagrees with KIS is an incident."""
 
-    def __init__(self, client: KisClient, clock: Clock, troubles: Troubles) -> None:
-        self._client, self._clock, self._troubles = client, clock, troubles
+    def __init__(self, client: KisClient, clock: Clock, incidents: Incidents) -> None:
+        self._client, self._clock, self._incidents = client, clock, incidents
 
     def now(self) -> datetime:
-        """Now by KIS's clock where ours is ahead of it."""
-        skew = self._client.skew
-        return self._clock.now() + (skew if skew < -TRUSTED_SKEW / 2 else timedelta(0))
+        """Return KIS's time where this host is ahead of it, else the host's."""
+        return self._clock.now() + _backwards(self._client.skew)
+
+    def cautious_now(self) -> datetime:
+        """Return the earliest time that any answer suggests: no minute after it may be stored."""
+        skew, suspected = self._client.skew, self._client.suspected_skew
+        return self._clock.now() + min(_backwards(skew), _backwards(skew if suspected is None else suspected))
+
+    def latest_now(self) -> datetime:
+        """Return the later one of KIS's time and this host's."""
+        return self._clock.now() + max(self._client.skew, timedelta(0))
 
     def compare(self) -> None:
-        if trouble := self._client.clock_trouble():
-            self._troubles.begin("시계", trouble)
+        """Begin or end the incident of this host's clock."""
+        if problem := self._client.clock_trouble():
+            self._incidents.begin(CLOCK, problem)
         else:
-            self._troubles.end("시계")
+            self._incidents.end(CLOCK)
 
-    def look(self, symbol: str) -> bool:
-        """Ask for the clock in an answer about this symbol; whether one came."""
+    def check(self, symbol: str) -> bool:
+        """Ask KIS for its time with a quote of `symbol`; return whether it answered."""
         try:
             self._client.today_minutes(symbol, self._clock.now())
+            for _ in range(_CONFIRMATIONS):
+                if self._client.suspected_skew is not None:
+                    self._client.today_minutes(symbol, self._clock.now())
         except MinuteDataError as error:
-            self._troubles.note({symbol: error}, any_success=False)
+            self._incidents.judge({symbol_incident(symbol): error}, any_success=False)
             return False
         self.compare()
         return True
 
     def is_over(self, day: date, calendar: TradingCalendar, symbol: str) -> bool:
-        """Whether the day has ended at KIS, too: one that still runs there must not be settled."""
-        return self.look(symbol) and calendar.last_closed(self.now() + TRUSTED_SKEW) >= day
+        """Return whether the day has ended at KIS, too: one that still runs there must not be settled."""
+        return self.check(symbol) and calendar.last_closed(self.now() + TRUSTED_SKEW) >= day
+
+
+def _backwards(skew: timedelta) -> timedelta:
+    return skew if skew < -TRUSTED_SKEW / 2 else timedelta(0)

@@ -1,13 +1,11 @@
-"""The trading day of the updater: rounds over the symbols, and faults that never end it.
+"""The updater's trading day: rounds over the symbols, and faults that never end it.
 
-A round visits every symbol once: page, merge, one transaction (today.py). Whoever is left over by the deadline goes
-first in the next one, and nobody loses anything, because a page reaches back thirty minutes and pages go further where
-they must. What a visit is: visits.py, which takes the stream's proven minutes between the rounds, too. After the close
-the authority replaces what was stored: settle.py.
+A round polls every symbol once. Symbols left over by the deadline come first in the next round; they lose nothing,
+because a page reaches back thirty minutes and further pages are read where they must be. After the close the final
+source replaces what was stored (end_of_day.py).
 """
 
-import logging
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import closing
 from datetime import date, datetime, timedelta
 
@@ -15,28 +13,29 @@ from minute_candles.core.clock import Clock
 from minute_candles.core.errors import MinuteDataError, StoreError
 from minute_candles.core.worker_pool import Outcome, gather, work_through
 from minute_candles.kis.client import KisClient
-from minute_candles.live.end_of_day import LOOK_BACK, Settle
-from minute_candles.live.intraday_backfill import Morning
-from minute_candles.live.poller import Visits
+from minute_candles.live.end_of_day import LOOK_BACK, EndOfDay
+from minute_candles.live.intraday_backfill import IntradayBackfill
+from minute_candles.live.minute_writer import MinuteWriter
+from minute_candles.live.poller import Poller
 from minute_candles.live.round import LAST_ANSWERS, Round, hand_over
-from minute_candles.live.server_clock import KisTime
+from minute_candles.live.server_clock import ServerClock
+from minute_candles.live.symbol_state import SymbolStates
 from minute_candles.live.today_pages import read_until, stored_before
 from minute_candles.market.calendar import Session, TradingCalendar
-from minute_candles.monitoring.incidents import Troubles
-from minute_candles.monitoring.stalled_feed import Silence
-from minute_candles.monitoring.unknown_symbols import Strangers
+from minute_candles.market.intraday import Watermark
+from minute_candles.monitoring.incidents import Incidents, symbol_incident
+from minute_candles.monitoring.stalled_feed import StalledFeedWatch
+from minute_candles.monitoring.unknown_symbols import UnknownSymbols
 from minute_candles.storage.store import Store
 
 WORKERS = 16
-_RUNNING = "장중: 오늘 TR이나 스트림으로 받은 임시 데이터"
-_WITHIN_A_MINUTE = timedelta(seconds=59)
-_log = logging.getLogger(__name__)
 
 
-class Updater:
+class LiveSession:
     """Keeps the table current for `symbols`; every method may be called again after any fault.
 
-    `heals`: a morning that was missed is asked of the past TR, which VTS does not offer.
+    `active`: the usually active symbols, polled first until turnover is measured; `active_count` of them.
+    `heals`: the missed part of a day is read from the past TR, which VTS does not offer.
     """
 
     def __init__(
@@ -52,105 +51,111 @@ class Updater:
         *,
         heals: bool = False,
     ) -> None:
-        self._client, self._store, self._clock = client, store, clock
+        self._client, self._store, self._clock, self.calendar = client, store, clock, calendar
         self._symbols, self._active_count, self._workers = symbols, active_count, workers
-        chosen = frozenset(symbols)
-        self._usual = [symbol for symbol in active if symbol in chosen]
-        self._usual += [symbol for symbol in symbols if symbol not in frozenset(self._usual)]
+        usual = [symbol for symbol in active if symbol in frozenset(symbols)]
+        self._usual = usual + [symbol for symbol in symbols if symbol not in frozenset(usual)]
         self._order = list(self._usual)
         self._round_began: datetime | None = None
         self.failing: dict[str, tuple[datetime, str]] = {}
-        """Symbols whose last visit failed: since when, and why."""
+        """Symbols whose last poll failed: since when, and why."""
         self.left: list[str] = []
-        """Whom the last round left over to the next one."""
-        self.troubles = Troubles(clock)
-        store.listeners.append(self.troubles.written)
-        self._time = KisTime(client, clock, self.troubles)
-        morning = Morning(client, offered=heals)
-        self.visits = Visits(client, store, calendar, clock, morning, self._time, self.troubles)
-        strangers = Strangers(client, clock)
-        self.silence = Silence(client, clock, symbols, self.troubles, strangers)
-        store.listeners.append(self.silence.written)
-        self._settle = Settle(client, store, clock, symbols, workers, self.troubles, self._time, strangers)
+        """Symbols that the last round left over to the next one."""
+        self.incidents, self.states = Incidents(clock), SymbolStates()
+        self.server_clock = ServerClock(client, clock, self.incidents)
+        self.writer = MinuteWriter(store, self.server_clock)
+        backfill = IntradayBackfill(client, offered=heals)
+        self._poller = Poller(client, clock, self.states, self.writer, backfill, self.server_clock)
+        unknown = UnknownSymbols(client, clock)
+        self._feed_watch = StalledFeedWatch(client, clock, symbols, self.incidents, unknown)
+        store.listeners += [self.incidents.on_stored, self._feed_watch.on_stored]
+        self.end_of_day = EndOfDay(
+            client, store, clock, symbols, workers, self.incidents, self.server_clock, unknown
+        )  # fmt: skip
 
     def now(self) -> datetime:
-        """Now by KIS's clock where ours is ahead of it: a minute, and a day, is over when it is over there."""
-        return self._time.now()
-
-    @property
-    def calendar(self) -> TradingCalendar:
-        return self.visits.calendar
-
-    @calendar.setter
-    def calendar(self, calendar: TradingCalendar) -> None:
-        self.visits.calendar = calendar
+        """Return KIS's time where ours is ahead of it: a minute, and a day, is over when it is over there."""
+        return self.server_clock.now()
 
     # --- a session ---
 
     def begin(self, session: Session) -> None:
-        """Take up a session: what is stored of it already, and who is most active. Raises `StoreError`."""
-        with self.troubles.asking_the_store():
+        """Read what is stored of a session already, and who is most active. Raises `StoreError`."""
+        with self.incidents.watching_reads():
             ranked = self._store.turnover_rank(self._usual, session.day - LOOK_BACK)
-            coverage = self._store.coverage(self._symbols, session.day, session.day)
-            counts = self._store.counts(self._symbols, [session])
-            spans = self._store.spans({symbol: read_until(kept) for (symbol, _), kept in coverage.items()})
+            watermarks = self._stored_watermarks(session)
         active = ranked[: self._active_count]
         self._order = active + [symbol for symbol in self._symbols if symbol not in frozenset(active)]
         self._round_began, self.failing, self.left = None, {}, []
-        seen = {}
-        for (symbol, day), kept in coverage.items():
-            if known := stored_before(kept, counts.get((symbol, day)), spans.get(symbol), session):
-                seen[symbol] = known
-        self.visits.begin(seen)
-        self.silence.begin()
+        self.states.begin(watermarks)
+        self._feed_watch.begin()
+
+    def _stored_watermarks(self, session: Session) -> dict[str, Watermark]:
+        coverage = self._store.coverage(self._symbols, session.day, session.day)
+        counts = self._store.counts(self._symbols, [session])
+        spans = self._store.spans({symbol: read_until(kept) for (symbol, _), kept in coverage.items()})
+        found = {
+            symbol: stored_before(kept, counts.get((symbol, day)), spans.get(symbol), session)
+            for (symbol, day), kept in coverage.items()
+        }
+        return {symbol: watermark for symbol, watermark in found.items() if watermark}
 
     def round(self, session: Session, due: Collection[int], *, hurried: bool = True) -> Round:
-        """Visit every symbol once, those left over first, then the active ones.
+        """Poll every symbol once, those left over first, then the active ones.
 
-        `hurried`: whom it has not begun to visit late in the minute it leaves over to the next round.
+        `hurried`: polls not begun late in the minute are left to the next round.
         """
         done = Round(self._clock.now())
         order, calls = self._next_order(), self._client.calls
         self._round_began = done.started_at
         deadline = hand_over(done.started_at) if hurried else None
-        with closing(self._visits(order, session, due, deadline)) as outcomes:
+        with closing(self._polls(order, session, due, deadline)) as outcomes:
             failed = gather(outcomes, lambda outcome: self._count(done, outcome), str)
-        self.troubles.note(failed, any_success=done.symbols > 0)
+        faults = {symbol_incident(symbol): error for symbol, error in failed.items()}
+        self.incidents.judge(faults, any_success=done.symbols > 0)
+        self._note_failures(done, failed)
+        self.left = [symbol for symbol in order if not self._was_polled_since(symbol, done.started_at)]
+        done.left = len(order) - done.symbols - len(failed)
+        done.calls, done.streamed = self._client.calls - calls, len(self.states.unbroken)
+        self.server_clock.compare()
+        if done.symbols:
+            self._feed_watch.check(session, self.states.watermarks, self.now())
+        return done
+
+    def _note_failures(self, done: Round, failed: Mapping[str, Exception]) -> None:
+        done.errors = len(failed)
         for symbol, error in failed.items():
             since, _ = self.failing.get(symbol, (done.started_at, ""))
             self.failing[symbol] = since, str(error)
-        tried = self.visits.tried
-        self.left = [symbol for symbol in order if symbol not in tried or tried[symbol] < done.started_at]
-        done.errors, done.left = len(failed), len(order) - done.symbols - len(failed)
-        done.calls = self._client.calls - calls
-        self._time.compare()
-        if done.symbols:
-            self.silence.look(session, self.visits.seen, self.now())
-        return done
+
+    def _was_polled_since(self, symbol: str, moment: datetime) -> bool:
+        polled_at = self.states.of(symbol).polled_at
+        return polled_at is not None and polled_at >= moment
 
     def _next_order(self) -> list[str]:
-        """Whom the last round did not get to first, the longest waiting before all; then the active ones."""
+        """Return the symbols left over by the last round, the longest waiting first; then the active ones."""
         never = self._clock.now() - timedelta(days=1)
-        waiting = [s for s in self._order if self._round_began and self.visits.tried.get(s, never) < self._round_began]
-        waiting.sort(key=lambda symbol: self.visits.tried.get(symbol, never))
+        began = self._round_began
+        waiting = [symbol for symbol in self._order if began and not self._was_polled_since(symbol, began)]
+        waiting.sort(key=lambda symbol: self.states.of(symbol).polled_at or never)
         return waiting + [symbol for symbol in self._order if symbol not in frozenset(waiting)]
 
-    def _visits(
+    def _polls(
         self, order: Sequence[str], session: Session, due: Collection[int], deadline: datetime | None
     ) -> Generator[Outcome, None, None]:
-        """One token for all, then the workers."""
+        """Get one token for all, then let the workers poll."""
         try:
             self._client.token()
         except MinuteDataError as error:
             yield Outcome(order[0], error=error)
             return
 
-        def visit(symbol: str) -> dict[int, int] | None:
+        def poll(symbol: str) -> dict[int, int] | None:
             in_time = deadline is None or self._clock.now() < deadline
-            return self.visits.visit(symbol, session, due) if in_time else None
+            return self._poller.poll(symbol, session, due) if in_time else None
 
         until = deadline and deadline + LAST_ANSWERS
-        yield from work_through(order, visit, self._workers, self._clock, until=until)
+        yield from work_through(order, poll, self._workers, self._clock, until=until)
 
     def _count(self, done: Round, outcome: Outcome) -> None:
         done.symbols += 1
@@ -159,10 +164,10 @@ class Updater:
             done.stored[interval] += new
         start_of_minute = done.started_at.replace(second=0, microsecond=0)
         done.lag = (self._clock.now() - start_of_minute).total_seconds()
-        self.troubles.end_of(outcome.task)
+        self.incidents.succeed(symbol_incident(outcome.task))
 
     def most_active(self, day: date, count: int) -> list[str]:
-        """Whom to stream on `day`: by turnover of late, by custom where the database does not tell."""
+        """Return the symbols to stream on `day`: by recent turnover, by custom where the database does not answer."""
         try:
             return self._store.turnover_rank(self._usual, day - LOOK_BACK)[:count]
         except StoreError:
@@ -171,20 +176,20 @@ class Updater:
     # --- after the close ---
 
     def settle(self, last: date, until: datetime | None = None) -> bool:
-        """Make the closed days of the week up to `last` equal to the authority; whether nothing is left to do.
+        """Replace the closed days of the week up to `last` by the final source; return whether nothing is left.
 
         Raises `NotOffered` on VTS.
         """
-        whole = self._settle.settle(self.calendar, last, until)
+        whole = self.end_of_day.settle(self.calendar, last, until)
         if whole:
             self.failing, self.left = {}, []
-            self.silence.settled()
+            self._feed_watch.on_settled()
         return whole
 
     def recheck(self, last: date) -> None:
-        """Ask once more about the UNPROVEN days of the week up to `last`. Raises `NotOffered` on VTS."""
-        self._settle.recheck(self.calendar, last)
+        """Request the UNPROVEN days of the week up to `last` once more. Raises `NotOffered` on VTS."""
+        self.end_of_day.recheck(self.calendar, last)
 
-    def look_at_clock(self) -> bool:
-        """Ask for the clock in an answer; whether one came."""
-        return self._time.look(self._symbols[0])
+    def check_clock(self) -> bool:
+        """Ask KIS for its time; return whether it answered."""
+        return self.server_clock.check(self._symbols[0])

@@ -1,32 +1,32 @@
-"""One at a time with a symbol: a round's visit, which may hang in KIS for long, or the stream's write of a moment."""
+"""One writer at a time a symbol: a poll, which may hang in KIS for long, or the stream's short write."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 _PATIENCE = 5.0
-"""Seconds; a write of a moment takes no longer."""
+"""Seconds; a short write takes no longer."""
 
 
-class Turns:
-    """Who is at work on which symbol. Thread-safe."""
+class SymbolLocks:
+    """Which symbols are being written. Thread-safe."""
 
     def __init__(self) -> None:
         self._guard = threading.Condition()
-        self._busy: dict[str, bool] = {}
+        self._held: dict[str, bool] = {}
 
     @contextmanager
-    def alone(self, symbol: str, *, briefly: bool = False) -> Iterator[bool]:
-        """Whether nobody else is at work on the symbol; nobody will be, then. Who is so `briefly` is waited for."""
+    def exclusive(self, symbol: str, *, brief: bool = False) -> Iterator[bool]:
+        """Yield whether the symbol is ours for the block. A `brief` holder is waited for, a poll is not."""
         with self._guard:
-            self._guard.wait_for(lambda: not self._busy.get(symbol), timeout=_PATIENCE)
-            free = symbol not in self._busy
-            if free:
-                self._busy[symbol] = briefly
+            self._guard.wait_for(lambda: not self._held.get(symbol), timeout=_PATIENCE)
+            is_free = symbol not in self._held
+            if is_free:
+                self._held[symbol] = brief
         try:
-            yield free
+            yield is_free
         finally:
-            if free:
+            if is_free:
                 with self._guard:
-                    del self._busy[symbol]
+                    del self._held[symbol]
                     self._guard.notify_all()

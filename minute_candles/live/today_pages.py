@@ -1,10 +1,9 @@
 """One symbol's running day: page today's TR back to what is known.
 
-Today's TR is provisional and full of traps (kis_http.md §5): thirty rows a page, yesterday's rows before the open, a
-filler row for every minute without a trade, the auction's volume doubled, a newest row that shows the minute before,
-and minutes that show only after a later one has traded. Turnover tells of those: where it went up, something traded,
-and the page must reach back to the minute last *seen trading*; where it stands still, nothing did, and one page is
-enough. Only closed minutes leave this room (law 3); the settle after the close puts the authority's instead.
+Today's TR has quirks (docs/dev/kis_http.md §5): thirty rows a page, yesterday's rows before the open, a filler for
+every minute without a trade, the auction's volume doubled, a newest row with the minute before, minutes that show only
+after a later trade. Turnover reveals the last: where it grew, something traded, and the pages must reach back to the
+last minute *seen trading*. Where it stands still, one page is enough. Only closed minutes are returned.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,20 +24,20 @@ _MINUTE = timedelta(minutes=1)
 
 
 def read_until(kept: CoverageRow) -> datetime:
-    """The minute that ran at the last visit: rows from then on, if there are any, somebody else wrote."""
+    """Return the minute that ran at the last write; rows from then on were written by another program."""
     return floor(kept.verified_at) if kept.verified_at else datetime.min
 
 
 def stored_before(
     kept: CoverageRow, held: tuple[int, ...] | None, span: tuple[datetime, datetime] | None, session: Session
 ) -> Watermark | None:
-    """How far a symbol's day is known by what is stored of it: by its coverage, where the table holds all of that.
+    """Return how far a stored day is known: by its coverage, where the table still holds all that it counts.
 
-    `span`: its first and last row before `read_until`.
+    `held`: rows by interval. `span`: first and last 1-minute row before `read_until`, naive KST.
     """
     ended = session.end.replace(tzinfo=None)
     if kept.status != PROVISIONAL and kept.verified_at and kept.verified_at >= ended:
-        return Watermark(ended)  # the authority has told of it
+        return Watermark(ended)  # the final source has replaced it
     whole = all(has >= had for has, had in zip(held or (0, 0, 0), kept.counts, strict=True))
     if not (whole and kept.status == PROVISIONAL and kept.verified_at):
         return None
@@ -46,18 +45,15 @@ def stored_before(
     return Watermark(read_until(kept), last if last.date() == session.day else None)
 
 
-class Reading(NamedTuple):
+class TodayPage(NamedTuple):
+    """Today's closed minutes, oldest first, and how far the day is known with them."""
+
     candles: list[Candle]
-    seen: Watermark
+    watermark: Watermark
 
 
 Heal = Callable[[datetime, datetime], list[Row]]
-"""(aware time, naive minute) → the day's rows at and before the time, back to the minute or the day's start; or []."""
-
-
-def read_today(client: KisClient, symbol: str, session: Session, now: datetime, known: datetime | None) -> list[Candle]:
-    """Today's closed minutes, oldest first, from `known` on (naive; None = from the open) and often some before."""
-    return read_day(client, symbol, session, now, Watermark(known, known) if known else None).candles
+"""(aware time, naive minute) → rows at and before the time, back to the minute or the day's start; or []."""
 
 
 def read_day(
@@ -65,21 +61,21 @@ def read_day(
     symbol: str,
     session: Session,
     now: datetime,
-    seen: Watermark | None,
+    known: Watermark | None,
     heal: Heal | None = None,
-) -> Reading:
-    """Today's closed minutes, oldest first, from what was `seen` on (None = from the open) and often some before.
+) -> TodayPage:
+    """Return today's closed minutes from what is `known` on (None = from the open), and often some before.
 
-    Empty where KIS has nothing of today. Raises `SourceError`. Rows that an answer silently lacks are not looked for:
+    Empty where KIS has nothing of today. Raises `SourceError`. Rows that an answer silently lacks are not searched for:
     the next page overlaps, and the settle compares. `heal` may bring what lies more than a page back.
     """
     closed = min(floor(now), session.end.replace(tzinfo=None))
-    back_to = seen.back_to(session) if seen else None
+    back_to = known.back_to(session) if known else None
     found: dict[datetime, Row] = {}
     rows: list[Row] = []
     last, doubtful = closed - timedelta(seconds=1), False
     while last >= session.open.replace(tzinfo=None):
-        page = _page(client, symbol, session, last, trusting=bool(seen and not seen.turnover and not seen.traded))
+        page = _page(client, symbol, session, last, trusting=bool(known and not known.turnover and not known.traded))
         if page.rows and page.rows[0].minute > last:
             raise SourceError(f"오늘 {last:%H:%M} 이전을 물었는데 그 뒤의 행만 왔습니다.")
         doubtful = doubtful and not page.rows
@@ -87,7 +83,7 @@ def read_day(
         rows = [found[minute] for minute in sorted(found)]
         if not rows or not rows[0].turnover or (back_to and rows[0].minute <= back_to):
             break  # a filler of turnover 0: nothing has traded before it
-        if is_first and _stands_still(rows, seen):
+        if is_first and _stands_still(rows, known):
             break
         if page.starts_day:
             if doubtful or not unexplained_start(rows, session):
@@ -97,26 +93,28 @@ def read_day(
             rows = older + rows
             break
         last = rows[0].minute - timedelta(seconds=1)
-    return Reading(prove(rows, session).candles, _now_seen(rows, closed, seen))
+    return TodayPage(prove(rows, session).candles, _next_watermark(rows, closed, known))
 
 
-def _stands_still(rows: Sequence[Row], seen: Watermark | None) -> bool:
-    """Whether nothing has traded since the last visit, or at all today."""
-    turnover = seen.turnover if seen else 0
+def _stands_still(rows: Sequence[Row], known: Watermark | None) -> bool:
+    """Return whether nothing has traded since the last poll, or at all today."""
+    turnover = known.turnover if known else 0
     return turnover is not None and rows[-1].turnover == turnover
 
 
-def _now_seen(rows: Sequence[Row], closed: datetime, seen: Watermark | None) -> Watermark:
-    traded = [row.minute for row in rows if row.volume]
-    before = seen or Watermark(closed)
-    last = max(traded[-1:] + ([before.traded] if before.traded else []), default=None)
+def _next_watermark(rows: Sequence[Row], closed: datetime, known: Watermark | None) -> Watermark:
+    traded = [row for row in rows if row.volume]
+    before = known or Watermark(closed)
+    last = max([row.minute for row in traded[-1:]] + ([before.traded] if before.traded else []), default=None)
     if not rows:
-        return Watermark(closed, last, before.turnover, before.shown)
-    return Watermark(closed, last, rows[-1].turnover, rows[-1].minute)
+        return before._replace(read=closed, traded=last)
+    total = rows[-1].turnover
+    explained = traded[-1].turnover == total if traded else before.is_explained and before.turnover in (total, None)
+    return Watermark(closed, last, total, rows[-1].minute, explained)
 
 
 def _healed(rows: Sequence[Row], session: Session, heal: Heal, back_to: datetime | None) -> list[Row]:
-    """What came before these rows, from the past TR, where turnover proves that nothing is missing at the seam."""
+    """Return what came before these rows from the past TR, where turnover proves that nothing is missing between."""
     first = rows[0].minute
     start = back_to or session.open.replace(tzinfo=None)
     if first - start <= timedelta(minutes=FULL_PAGE):
@@ -127,16 +125,17 @@ def _healed(rows: Sequence[Row], session: Session, heal: Heal, back_to: datetime
 
 
 class Page(NamedTuple):
+    """The rows of one answer, and whether nothing of today lies before them."""
+
     rows: list[Row]
     starts_day: bool
-    """Whether nothing of today lies before this page."""
 
 
 def _page(client: KisClient, symbol: str, session: Session, last: datetime, *, trusting: bool) -> Page:
-    """One page, asked again once where it is empty (unless `trusting`) or a row of it cannot be true.
+    """Return one page, requested again once where it is empty (unless `trusting`) or holds an impossible row.
 
-    Empty twice it is the day's start: a full page may end exactly there. The caller asks turnover about it. A row that
-    is told as impossible twice alike is left out (law 13).
+    Empty twice it is the day's start: a full page may end exactly there; the caller checks the turnover. A row that is
+    impossible twice alike is left out.
     """
     before: list[str] = []
     for again in (True, False):
@@ -159,7 +158,7 @@ def _starts_day(raws: list[Any], session: Session) -> bool:
 
 
 def _label(raw: Any) -> datetime | None:
-    """None for a row left out because it has none: it tells nothing of where the day starts."""
+    """Return the minute of a row, None for a row without one: it says nothing of where the day starts."""
     try:
         return label(raw)
     except BadRow:

@@ -13,14 +13,16 @@ _MINUTE = timedelta(minutes=1)
 class Watermark(NamedTuple):
     """How far a symbol's day is known; naive KST.
 
-    `read` is the minute that ran at the last visit, `traded` the last minute seen trading, `turnover` the day's so far
+    `read` is the minute that ran at the last poll, `traded` the last minute seen trading, `turnover` the day's so far
     in KRW (None = not known: after a restart), `shown` the newest minute that KIS has shown, as a filler at least.
+    `is_explained`: the minutes up to `traded` explain the turnover; else one of them does not show yet.
     """
 
     read: datetime
     traded: datetime | None = None
     turnover: int | None = None
     shown: datetime | None = None
+    is_explained: bool = True
 
     def back_to(self, session: Session) -> datetime:
         """The minute from which on something may have traded unseen."""
@@ -32,7 +34,7 @@ class Watermark(NamedTuple):
         """Whether nothing traded between what is known and `minute`, `before` which the day's turnover was so much."""
         if self.turnover is None and self.traded is None:
             return minute == session.open.replace(tzinfo=None)
-        return self.turnover == before
+        return self.is_explained and self.turnover == before
 
 
 def merged(

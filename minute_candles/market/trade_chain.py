@@ -13,9 +13,12 @@ from typing import NamedTuple
 
 from minute_candles.market.calendar import Session
 from minute_candles.market.candles import CUT_BELOW, Candle, is_number, with_vwap
+from minute_candles.market.intraday import Watermark
 
 MOST_AHEAD, LONGEST_AHEAD = 500, timedelta(seconds=2)
 """Records ahead of a gap are kept for the one that is missing; then it is lost."""
+MOST_BELOW = 20
+"""So many records in a row below the known volume mean that the known one was absurd: a new chain begins."""
 OFF_HOURS_CLASSES = ("1", "3")
 """MARKET_CLS_CODE of the pre- and the after-market: none of theirs belongs into a minute of the session."""
 _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
@@ -107,13 +110,14 @@ class Chain:
     """One symbol's session; trades go in as they come, proven minutes come out, oldest first."""
 
     def __init__(self, symbol: str, session: Session) -> None:
-        self._symbol = symbol
+        self._symbol, self._session = symbol, session
         self._first, self._end = session.open.replace(tzinfo=None), session.end.replace(tzinfo=None)
         self._midnight = self._first.replace(hour=0, minute=0)
         self._ahead: dict[int, Tick] = {}
         self._volume = self._turnover = -1
-        self._minute = self._latest = datetime.min
-        self._before = -1
+        self._minute = self._latest = self._last_at = datetime.min
+        self._before, self._below, self._is_interrupted = -1, 0, False
+        self._doubtful = (datetime.max, datetime.min)
         self._whole = self._mixed = self._told = False
         self._open = self._high = self._low = self._close = self._traded = self._paid = 0
 
@@ -130,7 +134,7 @@ class Chain:
         if before == self._volume and not self._ahead:
             return self._link(tick)
         if tick.all_volume <= self._volume:
-            return ()  # heard before, or too late
+            return self._skip(tick)
         if self._volume < 0 or tick.is_first:
             self._ahead.clear()
             self._begin(tick)
@@ -149,6 +153,32 @@ class Chain:
             return ()
         return self._closed(self._minute + _MINUTE)
 
+    def interrupt(self) -> None:
+        """Note that records may be lost; the next one that continues the chain shows that none is."""
+        self._is_interrupted = True
+
+    def contradicts(self, minute: datetime) -> bool:
+        """Return whether a stamp behind the chain leaves it open which minute a trade near `minute` belongs to."""
+        first, last = self._doubtful
+        return first <= minute <= last
+
+    def continues(self, known: Watermark) -> bool:
+        """Return whether all trades of the day so far are `known` or in the running minute, which is whole."""
+        if self._is_interrupted or self._ahead or self._volume < 0:
+            return False
+        if known.is_explained and known.turnover == self._turnover:
+            return True
+        is_whole = self._whole and not self._mixed and self._is_in_session()
+        return is_whole and known.leads_to(self._minute, self._before, self._session)
+
+    def _skip(self, tick: Tick) -> Sequence[Proven]:
+        """Ignore a repeated or late record; many in a row show that the known volume was absurd."""
+        self._below += 1
+        if self._below >= MOST_BELOW:
+            self._ahead.clear()
+            self._begin(tick)
+        return ()
+
     def _catch_up(self) -> Sequence[Proven]:
         """Link what waits ahead of a gap; a gap that stays is jumped: a new chain begins behind it."""
         proven: list[Proven] = []
@@ -162,6 +192,8 @@ class Chain:
                     self._begin(tick)
             else:
                 break
+        oldest = self._last_at - LONGEST_AHEAD  # the chain went on without what is older: its volume was absurd
+        self._ahead = {before: tick for before, tick in self._ahead.items() if tick.at >= oldest}
         return proven
 
     def _is_lost(self) -> bool:
@@ -173,7 +205,12 @@ class Chain:
 
     def _link(self, tick: Tick) -> Sequence[Proven]:
         moved = tick.all_turnover - self._turnover
-        if tick.minute < self._minute or not _pays(tick, moved):
+        if tick.minute < self._minute:  # one of the two stamps is wrong: nothing near them is proven
+            self._doubtful = (tick.minute, self._minute)
+            self._latest = max(self._latest, self._minute) + _MINUTE
+            self._begin(tick)
+            return ()
+        if not _pays(tick, moved):
             self._begin(tick)
             return ()
         if tick.minute == self._minute:
@@ -197,6 +234,7 @@ class Chain:
         self._take(tick, moved)
 
     def _take(self, tick: Tick, moved: int) -> None:
+        self._last_at, self._below, self._is_interrupted = tick.at, 0, False
         price = self._close = tick.price
         if price > self._high:
             self._high = price

@@ -1,8 +1,8 @@
-"""Answers that come and say nothing: yesterday's rows, none at all, or fillers while the market trades.
+"""A feed that answers and brings nothing: yesterday's rows, none at all, or fillers while the market trades.
 
 A round that stored nothing is no fault by itself: nobody may have traded. But KIS shows every minute, as a filler where
-nobody did, so a session without a new minute of any symbol for five minutes is KIS's silence, and so are fillers beside
-a daily candle that moves. A market that is halted (circuit breaker) has fillers and a daily candle that stands still.
+nobody did. So five minutes without a new minute of any symbol are a stalled feed, and so are fillers while a daily
+candle grows. In a halted market (circuit breaker) the fillers go on and the daily candle stands still.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,85 +16,93 @@ from minute_candles.market.calendar import LATE_PRINTS, Session
 from minute_candles.market.candles import session_rows
 from minute_candles.market.intraday import Watermark, floor
 from minute_candles.market.write_event import Stored
-from minute_candles.monitoring.incidents import Troubles
-from minute_candles.monitoring.unknown_symbols import Strangers, well_known
+from minute_candles.monitoring.incidents import (
+    DATABASE,
+    KIS,
+    STALLED_FEED,
+    TOKEN,
+    UPDATER,
+    Incident,
+    IncidentKind,
+    Incidents,
+)
+from minute_candles.monitoring.unknown_symbols import UnknownSymbols, well_known
 
-KEY = "KIS 분봉"
 PATIENCE = timedelta(minutes=5)
-ASK_ABOUT_ONE = timedelta(minutes=10)
-"""How often those are asked about that have said nothing since the open."""
-MOST_ASKED = 10
-_ELSE = ("KIS", "DB", "토큰", "업데이터")
-"""Troubles that explain a silence."""
+QUIET_CHECK_EVERY = timedelta(minutes=10)
+"""How often the symbols without any minute since the open are looked into."""
+QUIET_CHECKED_AT_ONCE = 10
+_EXPLANATIONS = frozenset({KIS, DATABASE, TOKEN, UPDATER})
+"""Incidents that explain why nothing is stored."""
 _PAUSE = LATE_PRINTS
 """Before the close orders are collected and nothing trades."""
 
 
-class Silence:
-    """Watches one session's rounds; what it finds is a trouble, told once."""
+class StalledFeedWatch:
+    """Watches the rounds of one session; a stalled feed is an incident."""
 
     def __init__(
-        self, client: KisClient, clock: Clock, symbols: Sequence[str], troubles: Troubles, strangers: Strangers
+        self, client: KisClient, clock: Clock, symbols: Sequence[str], incidents: Incidents, unknown: UnknownSymbols
     ) -> None:
-        self._client, self._clock, self._symbols, self._troubles = client, clock, symbols, troubles
-        self._strangers = strangers
+        self._client, self._clock, self._symbols, self._incidents = client, clock, symbols, incidents
+        self._unknown = unknown
         self.begin()
 
     def begin(self) -> None:
-        """A session begins."""
-        self._written = datetime.min
-        self._speaking: set[str] = set()
-        self._moved: tuple[object, datetime] | None = None
-        self._market_volume, self._suspicious = 0, False
-        self._asked_at = self._witnessed_at = datetime.min.replace(tzinfo=KST)
-        self._asked: dict[str, int] = {}
-        self._volumes: dict[str, int] = {}
-        self._moving: set[str] = set()
+        """Begin a session."""
+        self._last_stored = datetime.min
+        self._has_stored: set[str] = set()
+        self._last_change: tuple[object, datetime] | None = None
+        self._reference_volume, self._is_suspicious = 0, False
+        self._quiet_checked_at = self._reference_checked_at = datetime.min.replace(tzinfo=KST)
+        self._checks: dict[str, int] = {}
+        self._first_volumes: dict[str, int] = {}
+        self._growing: set[str] = set()
 
-    def written(self, stored: Stored) -> None:
-        """Something was committed, by a round or by the stream (`Store.listeners`)."""
+    def on_stored(self, stored: Stored) -> None:
+        """Note a commit of a round or of the stream (`Store.listeners`)."""
         if minutes := stored.candles.get(1):
-            self._written = max(self._written, minutes[-1].timestamp)
-            self._speaking.add(stored.symbol)
+            self._last_stored = max(self._last_stored, minutes[-1].timestamp)
+            self._has_stored.add(stored.symbol)
 
-    def look(self, session: Session, seen: Mapping[str, Watermark], now: datetime) -> None:
-        """After a round that was answered: has anybody told anything? Who could not be stored tells nothing of KIS."""
-        troubles = self._troubles.current.keys()
-        seen = {symbol: one for symbol, one in seen.items() if symbol not in troubles}
-        if troubles & _ELSE or not seen:
-            self._moved = None
+    def check(self, session: Session, watermarks: Mapping[str, Watermark], now: datetime) -> None:
+        """Look at a round that was answered. A symbol that fails says nothing of the feed."""
+        current = self._incidents.current.keys()
+        failing = {incident.symbol for incident in current if incident.kind is IncidentKind.SYMBOL}
+        watermarks = {symbol: watermark for symbol, watermark in watermarks.items() if symbol not in failing}
+        if current & _EXPLANATIONS or not watermarks:
+            self._last_change = None
             return
         opened = session.open.replace(tzinfo=None)
-        newest = max([self._newest(seen), opened - timedelta(minutes=1)])
-        silent_since = newest + timedelta(minutes=1)
-        is_heard = floor(now) - silent_since < PATIENCE
-        if is_heard and not self._is_stuck(session, seen, now):
-            self._troubles.end(KEY)
+        silent_since = max(self._newest(watermarks) + timedelta(minutes=1), opened)
+        is_alive = floor(now) - silent_since < PATIENCE
+        if is_alive and not self._is_stuck(session, watermarks, now):
+            self._incidents.end(STALLED_FEED)
         if not session.open + PATIENCE <= now < session.close - _PAUSE:
             return
-        if not is_heard:
-            self._tell_silence(session, silent_since.replace(tzinfo=session.open.tzinfo), now)
-        elif KEY not in self._troubles.current:
-            self._ask_about_the_quiet(session, seen, now)
+        if not is_alive:
+            self._report_silence(session, silent_since.replace(tzinfo=session.open.tzinfo), now)
+        elif STALLED_FEED not in self._incidents.current:
+            self._check_quiet_symbols(session, watermarks, now)
 
-    def settled(self) -> None:
-        """The authority has told what was not shown."""
-        for key in self._troubles.current:
-            if key.endswith(" 분봉"):
-                self._troubles.end(key)
+    def on_settled(self) -> None:
+        """End every stall: the final source has brought what was not shown."""
+        for incident in self._incidents.current:
+            if incident.kind is IncidentKind.STALLED_FEED:
+                self._incidents.end(incident)
 
-    def _newest(self, seen: Mapping[str, Watermark]) -> datetime:
-        return max([self._written, *(one.shown for one in seen.values() if one.shown)])
+    def _newest(self, watermarks: Mapping[str, Watermark]) -> datetime:
+        return max([self._last_stored, *(mark.shown for mark in watermarks.values() if mark.shown)])
 
-    def _tell_silence(self, session: Session, since: datetime, now: datetime) -> None:
-        if now - self._witnessed_at < PATIENCE:
+    def _report_silence(self, session: Session, since: datetime, now: datetime) -> None:
+        if now - self._reference_checked_at < PATIENCE:
             return
-        self._witnessed_at = now
+        self._reference_checked_at = now
         if self._shows(well_known("", frozenset(self._symbols)), session, now):
-            return  # KIS tells of the market: it is our symbols, or the stream, that have nothing
+            return  # KIS shows the market: only our symbols, or the stream, bring nothing
         minutes = (now - since).total_seconds() // 60
         text = f"{minutes:.0f}분째 어느 종목도 새 분봉이 없습니다. 계속 다시 묻고, 마감 뒤 과거 분봉으로 채웁니다."
-        self._troubles.begin(KEY, text, since=since)
+        self._incidents.begin(STALLED_FEED, text, since=since)
 
     def _shows(self, symbol: str, session: Session, now: datetime) -> bool:
         try:
@@ -105,57 +113,57 @@ class Silence:
             return False
         return any(floor(now) - row.minute <= PATIENCE for row in rows)
 
-    def _is_stuck(self, session: Session, seen: Mapping[str, Watermark], now: datetime) -> bool:
-        """Whether everything shown stands still for minutes while the daily candle of the most active moves.
+    def _is_stuck(self, session: Session, watermarks: Mapping[str, Watermark], now: datetime) -> bool:
+        """Return whether all that is shown stands still while the daily candle of the most traded symbol grows.
 
-        A trade may fall between a look at the minutes and one at the daily candle: the next round decides.
+        A trade may fall between the two answers: the next round decides.
         """
-        told = (sum(one.turnover or 0 for one in seen.values()), self._written)
-        if self._moved is None or self._moved[0] != told:
-            self._moved, self._market_volume, self._suspicious = (told, now), 0, False
+        shown = (sum(mark.turnover or 0 for mark in watermarks.values()), self._last_stored)
+        if self._last_change is None or self._last_change[0] != shown:
+            self._last_change, self._reference_volume, self._is_suspicious = (shown, now), 0, False
             return False
-        since = self._moved[1]
+        since = self._last_change[1]
         if now - since < PATIENCE or not session.open + PATIENCE <= now < session.close - _PAUSE:
-            return KEY in self._troubles.current
-        if self._suspicious:
+            return STALLED_FEED in self._incidents.current
+        if self._is_suspicious:
             text = "새 분봉이 모두 거래 없음인데 일봉 거래량은 늘고 있습니다. 마감 뒤 과거 분봉으로 채웁니다."
-            self._troubles.begin(KEY, text, since=since)
+            self._incidents.begin(STALLED_FEED, text, since=since)
             return True
-        volume = self._volume(max(seen, key=lambda symbol: seen[symbol].turnover or 0), session)
-        self._suspicious = 0 < self._market_volume < volume
-        self._market_volume = volume
-        return KEY in self._troubles.current
+        volume = self._volume(max(watermarks, key=lambda symbol: watermarks[symbol].turnover or 0), session)
+        self._is_suspicious = 0 < self._reference_volume < volume
+        self._reference_volume = volume
+        return STALLED_FEED in self._incidents.current
 
     def _volume(self, symbol: str, session: Session) -> int:
-        daily = (self._strangers.daily(symbol) or {}).get(session.day)
+        daily = (self._unknown.daily(symbol) or {}).get(session.day)
         return daily.volume if daily else 0
 
-    def _ask_about_the_quiet(self, session: Session, seen: Mapping[str, Watermark], now: datetime) -> None:
-        """Who has said nothing since the open: unknown to KIS, without a trade, or kept back by it?"""
-        if now - max(self._asked_at, session.open) < ASK_ABOUT_ONE:
+    def _check_quiet_symbols(self, session: Session, watermarks: Mapping[str, Watermark], now: datetime) -> None:
+        """Look into symbols without a minute since the open: unknown to KIS, without a trade, or kept back by it."""
+        if now - max(self._quiet_checked_at, session.open) < QUIET_CHECK_EVERY:
             return
-        self._asked_at = now
-        quiet = [one for one in self._symbols if _is_quiet(seen.get(one)) and one not in self._troubles.current]
-        quiet = [one for one in quiet if one not in self._speaking and not self._strangers.know(one)]
-        for symbol in sorted(quiet, key=lambda one: self._asked.get(one, 0))[:MOST_ASKED]:
-            self._asked[symbol] = self._asked.get(symbol, 0) + 1
-            self._ask_about(symbol, session)
-        for key in self._troubles.current:
-            if key.endswith(" 분봉") and key != KEY and key.split()[0] not in quiet:
-                self._troubles.end(key)
+        self._quiet_checked_at = now
+        quiet = [symbol for symbol in self._symbols if self._is_quiet(symbol, watermarks.get(symbol))]
+        for symbol in sorted(quiet, key=lambda symbol: self._checks.get(symbol, 0))[:QUIET_CHECKED_AT_ONCE]:
+            self._checks[symbol] = self._checks.get(symbol, 0) + 1
+            self._check_quiet(symbol, session)
+        for incident in self._incidents.current:
+            if incident.kind is IncidentKind.STALLED_FEED and incident.symbol and incident.symbol not in quiet:
+                self._incidents.end(incident)
 
-    def _ask_about(self, symbol: str, session: Session) -> None:
-        """Named once the volume has gone up between two looks and a later one still shows no minute."""
-        if symbol in self._moving:
+    def _is_quiet(self, symbol: str, watermark: Watermark | None) -> bool:
+        if symbol in self._has_stored or symbol in self._unknown:
+            return False
+        return watermark is not None and watermark.traded is None and not watermark.turnover
+
+    def _check_quiet(self, symbol: str, session: Session) -> None:
+        """Begin the incident once the volume grew between two checks and a later one still shows no minute."""
+        if symbol in self._growing:
             text = "개장 뒤 분봉이 하나도 없는데 일봉 거래량은 늘고 있습니다. 마감 뒤 과거 분봉으로 채웁니다."
-            self._troubles.begin(f"{symbol} 분봉", text)
+            self._incidents.begin(Incident(IncidentKind.STALLED_FEED, symbol), text)
             return
         volume = self._volume(symbol, session)
-        if not volume and self._strangers.is_one(symbol):
+        if not volume and self._unknown.check(symbol):
             return
-        if volume > self._volumes.setdefault(symbol, volume):
-            self._moving.add(symbol)
-
-
-def _is_quiet(seen: Watermark | None) -> bool:
-    return seen is not None and seen.traded is None and not seen.turnover
+        if volume > self._first_volumes.setdefault(symbol, volume):
+            self._growing.add(symbol)

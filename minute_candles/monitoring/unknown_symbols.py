@@ -1,6 +1,7 @@
-"""Codes that KIS does not know: delisted, or mistyped in the list. Named once a day, and left out of the day's work.
+"""Codes that KIS does not know: delisted, or mistyped. Named once a day, and left out of the day's work.
 
-An empty answer proves nothing (law 8): it is asked twice, and a symbol that everybody knows must be answered meanwhile.
+An empty answer proves nothing ("Empty is not success"): it is requested twice, and a symbol that always trades must be
+answered meanwhile.
 """
 
 import logging
@@ -19,40 +20,40 @@ _WHAT_TO_DO = "상장폐지됐거나 잘못된 코드면 종목 파일(symbols.c
 _log = logging.getLogger(__name__)
 
 
-class Strangers:
-    """Who is a stranger today. Thread-safe enough: at worst one is asked about twice."""
+class UnknownSymbols:
+    """The symbols that KIS does not know today. Two threads may ask about the same symbol at once."""
 
     def __init__(self, client: KisClient, clock: Clock) -> None:
         self._client, self._clock = client, clock
-        self._found: dict[str, date] = {}
-        self._alive: dict[str, date] = {}
+        self._unknown: dict[str, date] = {}
+        self._listed: dict[str, date] = {}
 
-    def know(self, symbol: str) -> bool:
-        """Whether the symbol was found to be one today."""
-        return self._found.get(symbol) == self._clock.now().date()
+    def __contains__(self, symbol: str) -> bool:
+        """Return whether the symbol was found to be unknown today."""
+        return self._unknown.get(symbol) == self._clock.now().date()
 
-    def is_one(self, symbol: str) -> bool:
-        """Whether KIS knows others and not this one; named the first time."""
+    def check(self, symbol: str) -> bool:
+        """Return whether KIS knows other symbols and not this one; log it the first time."""
         today = self._clock.now().date()
-        if self.know(symbol) or self._alive.get(symbol) == today:
-            return self.know(symbol)
-        told = self.daily(symbol)
-        if told and today - max(told) < GONE_AFTER:
-            self._alive[symbol] = today
+        if symbol in self or self._listed.get(symbol) == today:
+            return symbol in self
+        first = self.daily(symbol)
+        if first and today - max(first) < GONE_AFTER:
+            self._listed[symbol] = today
             return False
-        again = self.daily(symbol)
-        if told is None or again is None or not self.daily(well_known(symbol)):
+        second = self.daily(symbol)
+        if first is None or second is None or not self.daily(well_known(symbol)):
             return False
-        newest = max({**told, **again}, default=None)
+        newest = max({**first, **second}, default=None)
         if newest and today - newest < GONE_AFTER:
             return False
         why = f"마지막 일봉이 {newest}입니다" if newest else "KIS에 분봉도 일봉도 없습니다"
         _log.warning("⚠️ %s: %s. %s", symbol, why, _WHAT_TO_DO)
-        self._found[symbol] = today
+        self._unknown[symbol] = today
         return True
 
     def daily(self, symbol: str) -> DailyAnswer | None:
-        """The symbol's last daily candles; None where KIS cannot be asked."""
+        """Return the symbol's last daily candles, None where KIS does not answer."""
         today = self._clock.now().date()
         try:
             return parse_daily(self._client.daily(symbol, today - LOOK_BACK, today), strict=False)
@@ -64,6 +65,6 @@ class Strangers:
 
 
 def well_known(symbol: str, others: frozenset[str] = frozenset()) -> str:
-    """A symbol that trades every minute, another one than this and, where possible, than the others."""
-    usual = [one for one in USUALLY_ACTIVE if one != symbol]
-    return next((one for one in usual if one not in others), usual[0])
+    """Return a symbol that trades every minute: not this one and, where possible, none of the others."""
+    usual = [candidate for candidate in USUALLY_ACTIVE if candidate != symbol]
+    return next((candidate for candidate in usual if candidate not in others), usual[0])

@@ -73,7 +73,7 @@ class SQLite:
         if code == sqlite3.SQLITE_READONLY:
             return Trouble("fatal", f"{path}에 쓸 수 없습니다 {mark}. 파일과 폴더의 권한을 확인하세요.")
         if code == sqlite3.SQLITE_FULL:
-            return Trouble("fatal", f"디스크가 가득 찼습니다: {path} {mark}. 공간을 비우고 다시 실행하세요.")
+            return Trouble("fatal", f"디스크가 가득 찼습니다: {path} {mark}. 공간을 비우세요.")
         return Trouble("fatal", f"SQLite 파일 {path}에 문제가 있습니다 {mark}: {one_line(error)}")
 
     def refusal(self, error: sqlite3.Error) -> MinuteDataError:

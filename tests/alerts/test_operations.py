@@ -34,18 +34,18 @@ NOTHING = [
     ("settle_open", WELL._replace(session=None, unsettled=SESSION, now=at(16, 39))),
     ("settle_open", WELL._replace(session=None, unsettled=SESSION, now=at(20), began=at(19, 30))),
     ("disk", WELL),
-    ("stream_down", WELL._replace(incidents={"스트림": (at(9, 56), "끊김")})),
-    ("clock_skew", WELL._replace(incidents={"토큰": (at(9), "거부")})),
-    ("token", WELL._replace(incidents={"시계": (at(9), "2분")})),
+    ("stream_down", WELL._replace(incidents={"STREAM": (at(9, 56), "끊김")})),
+    ("clock_skew", WELL._replace(incidents={"TOKEN": (at(9), "거부")})),
+    ("token", WELL._replace(incidents={"CLOCK": (at(9), "2분")})),
 ]
 WRONG = [
     ("no_candle", WELL._replace(newest=at(9, 55)), "5분 넘게 새 캔들이 없습니다(09:55부터)"),
     ("no_candle", WELL._replace(newest=None, now=at(9, 5)), "(09:00부터)"),
     ("settle_open", WELL._replace(session=None, unsettled=SESSION, now=at(16, 40)), "2026-11-20 마감이 아직"),
     ("disk", WELL._replace(free_mb=499), "499MB 남았습니다(500MB 미만)"),
-    ("stream_down", WELL._replace(incidents={"스트림": (at(9, 55), "끊김")}), "끊김 (09:55부터)"),
-    ("clock_skew", WELL._replace(incidents={"시계": (at(9, 59), "2분 빠름")}), "2분 빠름"),
-    ("token", WELL._replace(incidents={"토큰": (at(9, 59), "거부")}), "거부"),
+    ("stream_down", WELL._replace(incidents={"STREAM": (at(9, 55), "끊김")}), "끊김 (09:55부터)"),
+    ("clock_skew", WELL._replace(incidents={"CLOCK": (at(9, 59), "2분 빠름")}), "2분 빠름"),
+    ("token", WELL._replace(incidents={"TOKEN": (at(9, 59), "거부")}), "거부"),
 ]
 
 

@@ -16,7 +16,6 @@ from minute_candles.backfill.request import wanted
 from minute_candles.core.clock import Clock
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.monitoring import status_file
-from minute_candles.monitoring.incidents import Troubles
 from minute_candles.monitoring.single_instance import only_one
 from minute_candles.storage.store import open_store
 
@@ -106,7 +105,7 @@ def states(day: FakeDay, *moments: datetime) -> dict[str, bool]:
 
     def look(moment: datetime) -> Callable[[], None]:
         def act() -> None:
-            found[f"{moment:%H:%M}"] = status_file.told(status_file.read(day.folder), day.clock.now())[1]
+            found[f"{moment:%H:%M}"] = status_file.render(status_file.read(day.folder), day.clock.now())[1]
 
         return act
 
@@ -325,7 +324,7 @@ def test_check_of_the_running_day_says_who_lacks_what_and_why(make: Make, capsys
     assert ill == 1 and "4종목 가운데 3종목" in failing
     [row] = [line for line in failing.splitlines() if line.startswith("000660")]
     assert "10:10~10:30" in row.replace("10:09~10:30", "10:10~10:30") and "10:11부터 실패: " in row
-    status = status_file.told(status_file.read(day.folder), day.clock.now(), verbose=True)[0]
+    status = status_file.render(status_file.read(day.folder), day.clock.now(), verbose=True)[0]
     assert "   실패: 000660 10:11부터 · " in status and "미룬 종목 없음" in status
     failed = [level for _, level, line in day.log if "오류 1" in line]
     assert failed[0] == "WARNING" and set(failed[1:]) == {"INFO"}
@@ -346,7 +345,7 @@ def test_the_last_minute_before_the_pause_is_nobodys_fault_until_the_auction(
         with only_one(day.settings, day.clock):
             code = fetch_minute_data.check(store, want, [], day.settings, now)
         store.close()
-        well = status_file.told(status_file.read(day.folder), now)[1]
+        well = status_file.render(status_file.read(day.folder), now)[1]
         told[f"{now:%H:%M}"] = (code, capsys.readouterr().out, well)
 
     for moment in (at(15, 21, 30), at(15, 29, 30), at(15, 32, 30)):
@@ -370,26 +369,6 @@ def test_check_of_a_day_without_an_updater_says_so(make: Make, capsys: pytest.Ca
     said = capsys.readouterr().out
     assert "~10:59" in said and "업데이터가 돌고 있지 않음" in said
 
-
-# --- words ---
-
-
-@pytest.mark.parametrize(
-    ("said", "told"),
-    [
-        (
-            "KIS가 토큰을 거절합니다. 잠시 뒤 다시 실행하세요. 계속되면 확인하세요.",
-            "거절합니다. 스스로 다시 시도합니다. 계속되면",
-        ),
-        ("디스크가 가득 찼습니다. 공간을 비우고 다시 실행하세요.", "공간을 비우세요. 스스로 다시 시도합니다."),
-        ("같은 키를 쓰는 프로그램을 확인하고 다시 실행하세요.", "확인하세요. 스스로 다시 시도합니다."),
-    ],
-)
-def test_an_updater_tells_nobody_to_run_it_again(said: str, told: str) -> None:
-    troubles = Troubles(Clock())
-    troubles.begin("KIS", said)
-    [(_, text)] = troubles.current.values()
-    assert told in text and "다시 실행하세요" not in text
 
 
 def test_once_before_the_open_says_why_it_does_nothing(make: Make) -> None:

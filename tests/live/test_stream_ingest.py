@@ -16,10 +16,9 @@ from stream_tools import StreamDay, at
 from ticks_testing import session
 from updater_tools import FRIDAY, FakeClock, wait_until
 
-import minute_candles.live.stream.ingest as module
 from minute_candles.config.settings import Database
-from minute_candles.live.session import Updater
-from minute_candles.live.stream.rest_cross_check import EVERY, Comparison
+from minute_candles.live.session import LiveSession
+from minute_candles.live.stream.rest_cross_check import EVERY, RestCrossCheck
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.candles import Candle
 from minute_candles.market.intraday import Watermark
@@ -159,45 +158,31 @@ def proven(minute: int, price: int = 70_000) -> Proven:
     return Proven("005930", candle, candle.timestamp + timedelta(minutes=1), 0, 3 * price)
 
 
-def test_a_streamed_symbol_is_due_every_25_minutes_each_in_its_own_turn() -> None:
-    symbols = [f"{number:06}" for number in range(50)]
-    comparison = Comparison(symbols)
+def test_a_streamed_symbol_is_due_every_25_minutes_spread_over_the_minutes() -> None:
     now = at(10, 0, 5)
-    for symbol in symbols:
-        comparison.visited(symbol, now, [])
+    checks = [RestCrossCheck(f"{number:06}", number) for number in range(50)]
 
-    def first_due(symbol: str) -> int:
-        return next(number for number in range(60) if comparison.is_due(symbol, now + timedelta(minutes=number)))
+    def first_due(check: RestCrossCheck) -> int:
+        check.on_page([], now)
+        return next(number for number in range(60) if check.is_due(now + timedelta(minutes=number)))
 
-    due = {symbol: first_due(symbol) for symbol in symbols}
-    assert set(due.values()) == set(range(1, EVERY + 1)), "two a minute, not fifty at once"
-    for minutes in range(1, 26):
-        when = now + timedelta(minutes=minutes)
-        for symbol in [one for one in symbols if due[one] == minutes]:
-            comparison.visited(symbol, when, [])
-            assert not comparison.is_due(symbol, when + timedelta(minutes=24))
-            assert comparison.is_due(symbol, when + timedelta(minutes=25))
+    due = [first_due(check) for check in checks]
+    assert sorted(due) == sorted([*range(1, EVERY + 1)] * 2), "two a minute, not fifty at once"
+    when = now + timedelta(minutes=due[0])
+    checks[0].on_page([], when)
+    assert not checks[0].is_due(when + timedelta(minutes=24)) and checks[0].is_due(when + timedelta(minutes=25))
 
 
-def test_what_differs_is_told_once_and_the_symbol_is_the_rounds_from_then_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_difference_is_logged_once_and_the_symbol_is_polled_from_then_on(caplog: pytest.LogCaptureFixture) -> None:
     logging.getLogger("minute_candles").propagate = True
-    comparison = Comparison(["005930"])
-    comparison.say(proven(0))
-    comparison.visited("005930", at(10, 1, 5), [proven(0).candle, proven(0, 5)[1]._replace(turnover=None)])
-    assert comparison.is_believed("005930"), "equal; and what turnover does not prove contradicts nobody"
+    check = RestCrossCheck("005930", 0)
+    check.on_proven(proven(0)._replace(through=datetime(2026, 11, 20, 10, 4)))
+    check.on_page([proven(0).candle, proven(0, 5)[1]._replace(turnover=None), proven(5).candle], at(10, 5))
+    assert check.is_trusted, "equal, unproven by turnover, or not streamed"
     for _ in range(2):
-        comparison.visited("005930", at(10, 1, 5), [proven(0, 71_000).candle])
-    assert not comparison.is_believed("005930")
-    assert caplog.text.count("스트림과 REST가 다릅니다") == 1 and "70000/70000" in caplog.text
-
-
-def test_a_minute_that_the_stream_held_for_empty_is_a_difference_too() -> None:
-    comparison = Comparison(["005930"])
-    comparison.say(proven(0)._replace(through=datetime(2026, 11, 20, 10, 4)))
-    comparison.visited("005930", at(10, 5), [proven(5).candle])
-    assert comparison.is_believed("005930")
-    comparison.visited("005930", at(10, 5), [proven(2).candle])
-    assert not comparison.is_believed("005930")
+        check.on_page([proven(2).candle], at(10, 5))  # the stream held it for empty
+    assert not check.is_trusted
+    assert caplog.text.count("스트림과 REST가 다릅니다 (스트림 거래 없음, REST 70000/70000") == 1
 
 
 def test_rest_wins_where_both_differ_and_the_minutes_after_come_by_rounds(
@@ -222,13 +207,13 @@ def test_rest_wins_where_both_differ_and_the_minutes_after_come_by_rounds(
 
 
 @pytest.fixture
-def updater(tmp_path: Path) -> Iterator[Updater]:
-    """An updater that knows 005930 up to 10:00 and 900 KRW, at 10:03:30; nobody asks KIS here."""
+def live(tmp_path: Path) -> Iterator[LiveSession]:
+    """A session that knows 005930 up to 10:00 and 900 KRW, at 10:03:30; nobody asks KIS here."""
     clock = FakeClock(at(10, 3, 30))
     store = open_store(Database("sqlite", path=tmp_path / "minutes.db"), clock)
     store.preflight()
-    made = Updater(SimpleNamespace(skew=timedelta(0)), store, TradingCalendar(), clock, ["005930"], [], 1)  # type: ignore[arg-type]
-    made.visits.seen["005930"] = Watermark(datetime(2026, 11, 20, 10), datetime(2026, 11, 20, 9, 58), 900)
+    made = LiveSession(SimpleNamespace(skew=timedelta(0), suspected_skew=None), store, TradingCalendar(), clock, ["005930"], [], 1)  # type: ignore[arg-type]
+    made.states.of("005930").watermark = Watermark(datetime(2026, 11, 20, 10), datetime(2026, 11, 20, 9, 58), 900)
     yield made
     store.close()
 
@@ -238,11 +223,13 @@ def following(minute: int, before: int) -> Proven:
     return one._replace(before=before, turnover=before + (one.candle.turnover or 0))
 
 
-def taken(updater: Updater, one: Proven) -> tuple[bool, Watermark, int]:
+def store_proven(live: LiveSession, one: Proven) -> tuple[bool, Watermark, int]:
     """Whether it was stored, how far the day is known then, and how many minutes its coverage counts."""
-    said = updater.visits.take(one, session())
-    day = updater._store.coverage(["005930"], FRIDAY, FRIDAY).get(("005930", FRIDAY))
-    return said, updater.visits.seen["005930"], day.counts[0] if day else 0
+    state = live.states.of("005930")
+    stored = live.writer.store_proven(state, session(), one)
+    day = live._store.coverage(["005930"], FRIDAY, FRIDAY).get(("005930", FRIDAY))
+    assert state.watermark
+    return stored, state.watermark, day.counts[0] if day else 0
 
 
 @pytest.mark.parametrize(
@@ -250,48 +237,37 @@ def taken(updater: Updater, one: Proven) -> tuple[bool, Watermark, int]:
     [
         (0, 900, True, 1, 1),  # the next minute, nothing between
         (2, 900, True, 3, 1),  # nobody traded at 10:00 and 10:01: the turnover says so
-        (2, 901, True, 0, 0),  # somebody did: the minute alone, and the round comes
-        (-1, 900, True, 0, 1),  # REST has been asked about 09:59 and did not show it yet
+        (2, 901, True, 0, 0),  # somebody did: the minute alone, and the round polls
+        (-1, 900, True, 0, 1),  # REST was asked about 09:59 and did not show it yet
         (-1, 300, False, 0, 0),  # REST knows more than that: it wins
     ],
 )
 def test_a_day_is_known_further_only_where_turnover_leads_on(
-    updater: Updater, minute: int, before: int, stored: bool, read: int, counted: int
+    live: LiveSession, minute: int, before: int, stored: bool, read: int, counted: int
 ) -> None:
     one = following(minute % 60, before)
     if minute < 0:
         at_nine = datetime(2026, 11, 20, 9, 60 + minute)
         one = one._replace(candle=one.candle._replace(timestamp=at_nine), through=at_nine + timedelta(minutes=1))
-    said, seen, count = taken(updater, one)
-    assert (said, seen.read.minute, count) == (stored, read, counted)
-    assert bool(updater._store.candles("005930", 1, at_ten(-60), at_ten(60))) == stored
+    said, known, count = store_proven(live, one)
+    assert (said, known.read.minute, count) == (stored, read, counted)
+    assert bool(live._store.candles("005930", 1, at_ten(-60), at_ten(60))) == stored
 
 
 def at_ten(minutes: int) -> datetime:
     return datetime(2026, 11, 20, 10) + timedelta(minutes=minutes)
 
 
-def test_what_a_stream_wrote_alone_is_not_taken_for_the_whole_day_after_a_restart(updater: Updater) -> None:
-    updater.visits.take(following(2, 901), session())
-    updater.begin(session())
-    assert "005930" not in updater.visits.seen
-    updater.visits.seen["005930"] = Watermark(at_ten(2), at_ten(-2), 901)
-    updater.visits.take(following(2, 901), session())
-    updater.begin(session())
-    assert updater.visits.seen["005930"].read == at_ten(3), "known to the minute that it was proven to, not to now"
-
-
-# --- hand-over ---
-
-
-def test_a_writer_that_stands_still_costs_the_oldest_and_no_memory() -> None:
-    run = object.__new__(module._Run)
-    run._comparison = Comparison(["005930"])
-    run._queue = module.Queue(module._WAITING)
-    for number in range(3 * module._WAITING):
-        run._hand_over(proven(number % 60)._replace(turnover=number))
-    assert run._queue.qsize() == module._WAITING
-    assert run._queue.get_nowait().turnover == 2 * module._WAITING
+def test_what_a_stream_wrote_alone_is_not_taken_for_the_whole_day_after_a_restart(live: LiveSession) -> None:
+    store_proven(live, following(2, 901))
+    live.begin(session())
+    state = live.states.of("005930")
+    assert state.watermark is None
+    state.watermark = Watermark(at_ten(2), at_ten(-2), 901)
+    store_proven(live, following(2, 901))
+    live.begin(session())
+    known = live.states.of("005930").watermark
+    assert known and known.read == at_ten(3), "known to the minute that it was proven to, not to now"
 
 
 # --- days full of faults ---

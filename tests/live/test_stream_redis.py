@@ -48,7 +48,7 @@ def lags(day: StreamDay, since: datetime, until: datetime) -> list[float]:
 
 
 def status_of(day: StreamDay) -> str:
-    text, healthy = status_file.told(status_file.read(day.folder), day.clock.now())
+    text, healthy = status_file.render(status_file.read(day.folder), day.clock.now())
     assert healthy, text
     return text
 

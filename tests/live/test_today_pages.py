@@ -15,8 +15,8 @@ from kis_simulator.simulator import Simulator
 from minute_candles.core.errors import BadRow, SourceError
 from minute_candles.core.kst import KST
 from minute_candles.kis.http import Transient
-from minute_candles.live.intraday_backfill import Morning
-from minute_candles.live.today_pages import read_day, read_today
+from minute_candles.live.intraday_backfill import IntradayBackfill
+from minute_candles.live.today_pages import read_day
 from minute_candles.market.candles import Candle, Candles, aggregate
 from minute_candles.market.intraday import Watermark, floor, merged
 
@@ -49,8 +49,12 @@ def minutes(first: str, count: int, price: int = 1000, volume: int = 10, before:
     return trading([(hour, price, volume) for hour in hours], before=before)
 
 
+def candles_of(client: Any, symbol: str, moment: datetime, known: datetime | None) -> list[Candle]:
+    return read_day(client, symbol, SESSION, moment, Watermark(known, known) if known else None).candles
+
+
 def read(client: Any, moment: datetime, known: datetime | None = None) -> list[datetime]:
-    return [candle.timestamp for candle in read_today(client, "005930", SESSION, moment, known)]
+    return [candle.timestamp for candle in candles_of(client, "005930", moment, known)]
 
 
 # --- paging ---
@@ -164,7 +168,7 @@ def test_against_the_simulated_kis_at_every_hour(hour: int, tmp_path: Any):
         for symbol in ("005930", "373220"):
             client = Pages()
             client.today_minutes = lambda symbol, last: sim.answers.today(symbol, f"{last:%H%M%S}", sim.now())  # type: ignore[method-assign]
-            found = read_today(client, symbol, SESSION, clock.now(), None)  # type: ignore[arg-type]
+            found = candles_of(client, symbol, clock.now(), None)  # type: ignore[arg-type]
             truth = sim.truth_now(symbol)
             assert [(*candle[:6], candle.turnover) for candle in found[1:]] == [tuple(candle) for candle in truth[1:]]
             assert [candle[:6] for candle in found[:1]] == [candle[:6] for candle in truth[:1]]
@@ -307,32 +311,32 @@ def test_a_symbol_without_a_trade_costs_one_page_and_stays_at_one():
     client = Pages(day_of(until="1200"))
     first = read_day(client, "005930", SESSION, now(11, 30), None)
     assert first == ([], Watermark(naive(11, 30), None, 0, naive(11, 29))) and len(client.asked) == 1
-    assert read_day(client, "005930", SESSION, now(11, 31), first.seen).candles == []
+    assert read_day(client, "005930", SESSION, now(11, 31), first.watermark).candles == []
     assert len(client.asked) == 2
 
 
 def test_a_symbol_of_which_kis_says_nothing_is_asked_twice_once():
     client = Pages()
-    seen = read_day(client, "005930", SESSION, now(11, 30), None).seen
+    seen = read_day(client, "005930", SESSION, now(11, 30), None).watermark
     read_day(client, "005930", SESSION, now(11, 31), seen)
     assert client.asked == ["11:29:59", "11:29:59", "11:30:59"]
 
 
 def test_answers_that_said_nothing_are_no_knowledge_of_the_minutes_before():
     """KIS answers with yesterday's rows from the open on; once it tells of today, the page goes back to the open."""
-    seen = read_day(Pages(), "005930", SESSION, now(9, 40), None).seen
-    assert seen == (naive(9, 40), None, None, None)
+    seen = read_day(Pages(), "005930", SESSION, now(9, 40), None).watermark
+    assert seen == Watermark(naive(9, 40))
     client = Pages(day_of(*((f"09{minute:02}", 5) for minute in range(60)), until="0959"))
     assert len(read_day(client, "005930", SESSION, now(9, 50), seen).candles) == 50
 
 
 def test_a_lull_costs_one_page_a_visit_however_long():
     client = Pages(day_of(("0910", 5), ("0911", 5), until="1200"))
-    seen = read_day(client, "005930", SESSION, now(10, 0), None).seen
-    assert seen == (naive(10, 0), naive(9, 11), 10_000, naive(9, 59))
+    seen = read_day(client, "005930", SESSION, now(10, 0), None).watermark
+    assert seen == Watermark(naive(10, 0), naive(9, 11), 10_000, naive(9, 59))
     client.asked.clear()
     for minute in range(1, 40):
-        seen = read_day(client, "005930", SESSION, now(10, minute), seen).seen
+        seen = read_day(client, "005930", SESSION, now(10, minute), seen).watermark
     assert len(client.asked) == 39 and seen.traded == naive(9, 11)
 
 
@@ -342,18 +346,18 @@ def test_a_minute_that_shows_late_is_fetched_when_the_next_one_trades():
     quiet = Pages(day_of(*trades[:2], until="1029", hidden=["0911"]))
     reading = read_day(quiet, "005930", SESSION, now(10, 20), None)
     assert [c.timestamp for c in reading.candles] == [naive(9, 10)]
-    assert reading.seen == (naive(10, 20), naive(9, 10), 12_000, naive(10, 19))
+    assert reading.watermark == Watermark(naive(10, 20), naive(9, 10), 12_000, naive(10, 19), is_explained=False)
     awake = Pages(day_of(*trades, until="1031"))
-    reading = read_day(awake, "005930", SESSION, now(10, 31), reading.seen)
+    reading = read_day(awake, "005930", SESSION, now(10, 31), reading.watermark)
     found = [(candle.timestamp, candle.volume) for candle in reading.candles]
     assert found == [(naive(9, 10), 5), (naive(9, 11), 7), (naive(10, 30), 3)]
-    assert reading.candles[-2].turnover == 7_000 and reading.seen.turnover == 15_000
+    assert reading.candles[-2].turnover == 7_000 and reading.watermark.turnover == 15_000
 
 
 def test_turnover_that_went_up_over_a_filler_is_paged_for_at_once_and_then_no_more():
     client = Pages(day_of(("0910", 5), ("1005", 7), until="1100", hidden=["1005"]))
-    seen = read_day(Pages(day_of(("0910", 5), until="0959")), "005930", SESSION, now(10, 0), None).seen
-    seen = read_day(client, "005930", SESSION, now(10, 10), seen).seen
+    seen = read_day(Pages(day_of(("0910", 5), until="0959")), "005930", SESSION, now(10, 0), None).watermark
+    seen = read_day(client, "005930", SESSION, now(10, 10), seen).watermark
     assert len(client.asked) == 2, "back to 09:10"
     read_day(client, "005930", SESSION, now(10, 11), seen)
     assert len(client.asked) == 3
@@ -365,7 +369,7 @@ def test_the_last_minute_before_the_auction_shows_with_it():
     reading = read_day(before, "005930", SESSION, now(15, 29), Watermark(naive(15, 18)))
     assert reading.candles[-1].timestamp == naive(15, 18)
     after = Pages(day_of(*trades, until="1531"))
-    reading = read_day(after, "005930", SESSION, now(15, 32), reading.seen)
+    reading = read_day(after, "005930", SESSION, now(15, 32), reading.watermark)
     assert [(c.timestamp, c.turnover) for c in reading.candles[-2:]] == [
         (naive(15, 19), 7_000),
         (naive(15, 30), 100_000),
@@ -388,7 +392,7 @@ def test_a_row_without_a_label_is_left_out_of_a_full_page():
     assert len(read(Pages(script=[page, page]), now(9, 30))) == 29
 
 
-# --- a morning from the past TR ---
+# --- a backfill from the past TR ---
 
 
 class Past(Pages):
@@ -403,11 +407,11 @@ class Past(Pages):
 
 
 def healed(client: Past, moment: datetime, seen: Watermark | None = None) -> list[datetime]:
-    heal = Morning(client, offered=True).of("005930", SESSION)  # type: ignore[arg-type]
+    heal = IntradayBackfill(client, offered=True).reader("005930", SESSION)  # type: ignore[arg-type]
     return [c.timestamp for c in read_day(client, "005930", SESSION, moment, seen, heal).candles]  # type: ignore[arg-type]
 
 
-def test_a_morning_is_healed_from_the_past_tr_in_a_third_of_the_calls():
+def test_a_backfill_is_healed_from_the_past_tr_in_a_third_of_the_calls():
     client = Past(minutes("0900", 240))
     client.past = client.rows
     assert len(healed(client, now(13, 0))) == 240
@@ -442,9 +446,9 @@ def test_a_past_tr_that_refuses_today_fails_no_visit_and_is_not_asked_for_long(e
             raise error
 
     client = Refusing(minutes("0900", 240))
-    morning = Morning(client, offered=True)  # type: ignore[arg-type]
+    backfill = IntradayBackfill(client, offered=True)  # type: ignore[arg-type]
     for _ in range(5):
-        heal = morning.of("005930", SESSION)
+        heal = backfill.reader("005930", SESSION)
         assert len(read_day(client, "005930", SESSION, now(13, 0), None, heal).candles) == 240  # type: ignore[arg-type]
     assert client.asked.count("past") == 3
 
@@ -465,21 +469,21 @@ def test_an_empty_second_page_is_no_start_of_the_day(empties: int):
 def test_a_past_tr_that_has_told_of_today_may_have_nothing_before_a_late_first_trade():
     early, late = Past(minutes("0900", 240)), Past(minutes("1231", 29, before=7_000_000))
     early.past = early.rows
-    morning = Morning(early, offered=True)  # type: ignore[arg-type]
-    read_day(early, "005930", SESSION, now(13, 0), None, morning.of("005930", SESSION))  # type: ignore[arg-type]
+    backfill = IntradayBackfill(early, offered=True)  # type: ignore[arg-type]
+    read_day(early, "005930", SESSION, now(13, 0), None, backfill.reader("005930", SESSION))  # type: ignore[arg-type]
     early.past = late.rows
     for _ in range(4):
-        heal = morning.of("000660", SESSION)
+        heal = backfill.reader("000660", SESSION)
         assert heal is not None and heal(now(12, 30), naive(9, 0)) == []
-    assert morning.of("000660", SESSION) is not None
+    assert backfill.reader("000660", SESSION) is not None
 
 
 def test_after_three_answers_without_today_nobody_is_asked_any_more_that_day():
     client = Past(minutes("0900", 240))
-    morning = Morning(client, offered=True)  # type: ignore[arg-type]
+    backfill = IntradayBackfill(client, offered=True)  # type: ignore[arg-type]
     for _ in range(5):
-        heal = morning.of("005930", SESSION)
+        heal = backfill.reader("005930", SESSION)
         read_day(client, "005930", SESSION, now(13, 0), None, heal)  # type: ignore[arg-type]
     assert sum(asked.startswith("past") for asked in client.asked) == 3
-    assert morning.of("005930", session(date(2026, 11, 19))) is not None
-    assert Morning(client, offered=False).of("005930", SESSION) is None  # type: ignore[arg-type]
+    assert backfill.reader("005930", session(date(2026, 11, 19))) is not None
+    assert IntradayBackfill(client, offered=False).reader("005930", SESSION) is None  # type: ignore[arg-type]

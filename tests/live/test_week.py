@@ -84,7 +84,7 @@ def test_a_week_with_a_fault_a_day(week: FakeDay) -> None:
 
     def look() -> None:
         now = week.clock.now()
-        seen[now] = status_file.told(status_file.read(week.folder), now)[1]
+        seen[now] = status_file.render(status_file.read(week.folder), now)[1]
         week.clock.plan(now + MINUTE, look)
 
     week.clock.plan(at(8, 52, 40, day=MONDAY), look)

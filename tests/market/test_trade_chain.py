@@ -184,7 +184,7 @@ def test_a_time_that_goes_back_over_a_minute_breaks_the_chain() -> None:
     trades = minute_of_trades(4)
     ticks = ticks_of(trades)
     ticks[6] = ticks[6]._replace(at=at(10, 0, 59), minute=at(10, 0))
-    assert [candle.timestamp for candle in candles(ticks)] == [at(10, 0), at(10, 2)]
+    assert [candle.timestamp for candle in candles(ticks)] == [at(10, 0)], "the trade may be the first of 10:02"
 
 
 def test_half_tick_prices_count_exactly_and_a_cheap_one_that_is_printed_cut_by_its_turnover() -> None:

@@ -10,18 +10,24 @@ import pytest
 
 from minute_candles.core.kst import KST
 from minute_candles.monitoring import status_file
+from minute_candles.monitoring.incidents import DATABASE, KIS, Incident, Ongoing
+from minute_candles.monitoring.status_file import UpdaterState
 
 NOW = datetime(2026, 11, 20, 10, 31, 10, tzinfo=KST)
 LINE = "✅ 10:31 1분봉 97종목 · 97건 저장 · 지연 5.8초 · 호출 97회 · 오류 0"
 
 
 def write(folder: Path, state: str = "trading", late: float = -60, **more: Any) -> None:
-    known = {"pid": 4711, "last_round": LINE, "troubles": {}}
-    status_file.write(folder, state, NOW, NOW - timedelta(seconds=late), **(known | more))
+    known = {"pid": 4711, "last_round": LINE}
+    status_file.write(folder, UpdaterState(state), NOW, NOW - timedelta(seconds=late), **(known | more))
+
+
+def lasting(incident: Incident, minutes: float, text: str) -> dict[str, Any]:
+    return status_file.incidents_json({incident: Ongoing(NOW - timedelta(minutes=minutes), text)})
 
 
 def told(folder: Path, now: datetime = NOW) -> tuple[str, bool]:
-    return status_file.told(status_file.read(folder), now)
+    return status_file.render(status_file.read(folder), now)
 
 
 def test_a_healthy_updater(tmp_path: Path):
@@ -32,7 +38,7 @@ def test_a_healthy_updater(tmp_path: Path):
 
 
 def test_the_first_minutes_of_a_trouble_are_not_called_well(tmp_path: Path):
-    write(tmp_path, troubles={"DB": ((NOW - timedelta(minutes=1)).isoformat(), "연결이 끊어졌습니다.")})
+    write(tmp_path, **lasting(DATABASE, 1, "연결이 끊어졌습니다."))
     text, healthy = told(tmp_path)
     assert healthy and text.startswith("⚠️ 문제 해결 중")
 
@@ -59,8 +65,7 @@ def test_one_that_waits_says_for_what(tmp_path: Path):
 
 @pytest.mark.parametrize(("minutes", "healthy"), [(2, True), (3, False), (90, False)])
 def test_a_trouble_is_told_and_counts_when_it_lasts(tmp_path: Path, minutes: int, healthy: bool):
-    since = (NOW - timedelta(minutes=minutes)).isoformat()
-    write(tmp_path, troubles={"KIS": (since, "KIS 서버에 연결할 수 없습니다.")})
+    write(tmp_path, **lasting(KIS, minutes, "KIS 서버에 연결할 수 없습니다."))
     text, is_healthy = told(tmp_path)
     assert is_healthy is healthy
     assert "⚠️ KIS: KIS 서버에 연결할 수 없습니다." in text
@@ -68,8 +73,8 @@ def test_a_trouble_is_told_and_counts_when_it_lasts(tmp_path: Path, minutes: int
 
 @pytest.mark.parametrize("state, well", [("trading", False), ("settling", False), ("once", True)])
 def test_a_process_that_was_killed_is_not_well_however_fresh_its_word(tmp_path: Path, state: str, well: bool):
-    status_file.write(tmp_path, state, NOW, NOW + timedelta(hours=1), pid=7)
-    text, healthy = status_file.told(status_file.read(tmp_path), NOW, running=False)
+    status_file.write(tmp_path, UpdaterState(state), NOW, NOW + timedelta(hours=1), pid=7)
+    text, healthy = status_file.render(status_file.read(tmp_path), NOW, running=False)
     assert healthy is well and ("그 프로세스가 없습니다" in text) is not well
 
 
@@ -81,7 +86,7 @@ def test_there_is_none(tmp_path: Path):
 @pytest.mark.parametrize(
     "content",
     ["", "{", "[]", "null", '"x"', "{}", '{"state": "trading"}', '{"state": 1, "updated_at": 2, "expect_by": 3}',
-     '{"state": "trading", "updated_at": "2026-11-20T10:00:00", "expect_by": "2026-11-20T10:00", "troubles": {"a": 1}}',
+     '{"state": "trading", "updated_at": "2026-11-20T10:00:00", "expect_by": "2026-11-20T10:00", "incidents": {"a": 1}}',
      '{"state": [], "updated_at": "2026-11-20T10:00:00", "expect_by": "2026-11-20T10:00:00"}',
      "[" * 100_000],
 )  # fmt: skip
@@ -115,7 +120,7 @@ def test_it_is_written_whole_or_not_at_all(tmp_path: Path):
 def test_times_are_kst_whatever_zone_they_came_in(tmp_path: Path):
     from datetime import UTC
 
-    status_file.write(tmp_path, "trading", NOW.astimezone(UTC), NOW.astimezone(UTC) + timedelta(minutes=1))
+    status_file.write(tmp_path, UpdaterState.TRADING, NOW.astimezone(UTC), NOW.astimezone(UTC) + timedelta(minutes=1))
     kept = json.loads((tmp_path / status_file.FILE).read_text(encoding="utf-8"))
     assert kept["updated_at"] == "2026-11-20T10:31:10+09:00"
 
