@@ -1,7 +1,7 @@
 """`realtime_updater_running.json`: the minutes that run, from the updater to pages on the same host, once a second.
 
     with running_file.writing(settings.log_dir, clock) as running:      # the updater
-        stream.running_listeners.append(running.add)
+        stream.on_running.append(running.add)
     running_file.follow(settings.log_dir, on_minute, clock)             # a page: a thread of its own
 
 The rule "Readers hold nobody up": `add` only keeps the newest candle, a thread of the writer's own replaces the file.

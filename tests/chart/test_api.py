@@ -313,7 +313,7 @@ def test_health_is_what_status_says(tmp_path):
     status, healthy = health_of(settings, clock)()
     assert healthy and status["state"] == "once" and json.dumps(status)
     status_file.write(tmp_path, "trading", clock.now(), clock.now() - timedelta(seconds=2))
-    assert status_file.told(status_file.read(tmp_path), clock.now())[1], "two hosts' clocks differ"
+    assert status_file.render(status_file.read(tmp_path), clock.now())[1], "two hosts' clocks differ"
 
 
 def test_the_page_asks_for_the_state_and_monitors_for_the_health(lite):
