@@ -36,7 +36,9 @@ class Rounds:
         self.store: Store = open_store(Database("sqlite", path=folder / f"{day}.db"), self.clock)
         self.store.preflight()
         kis, symbols = self.kis, list(days)
-        self.updater = LiveSession(kis, self.store, self.calendar, self.clock, symbols, [], 0, workers=2, heals=bool(begin))
+        self.updater = LiveSession(
+            kis, self.store, self.calendar, self.clock, symbols, [], 0, workers=2, heals=bool(begin)
+        )
         self.traded = {symbol: set(real.minutes) for symbol, real in days.items()}
         self.late = self.by_page = self.by_turnover = self.by_settle = 0
 

@@ -13,7 +13,6 @@ from updater_tools import FRIDAY, FakeDay, assert_provisional, at
 import fetch_minute_data
 from kis_simulator.faults.server_behaviour import Traps
 from minute_candles.backfill.request import wanted
-from minute_candles.core.clock import Clock
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.monitoring import status_file
 from minute_candles.monitoring.single_instance import only_one
@@ -368,7 +367,6 @@ def test_check_of_a_day_without_an_updater_says_so(make: Make, capsys: pytest.Ca
     store.close()
     said = capsys.readouterr().out
     assert "~10:59" in said and "업데이터가 돌고 있지 않음" in said
-
 
 
 def test_once_before_the_open_says_why_it_does_nothing(make: Make) -> None:

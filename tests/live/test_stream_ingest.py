@@ -212,7 +212,9 @@ def live(tmp_path: Path) -> Iterator[LiveSession]:
     clock = FakeClock(at(10, 3, 30))
     store = open_store(Database("sqlite", path=tmp_path / "minutes.db"), clock)
     store.preflight()
-    made = LiveSession(SimpleNamespace(skew=timedelta(0), suspected_skew=None), store, TradingCalendar(), clock, ["005930"], [], 1)  # type: ignore[arg-type]
+    made = LiveSession(
+        SimpleNamespace(skew=timedelta(0), suspected_skew=None), store, TradingCalendar(), clock, ["005930"], [], 1
+    )  # type: ignore[arg-type]
     made.states.of("005930").watermark = Watermark(datetime(2026, 11, 20, 10), datetime(2026, 11, 20, 9, 58), 900)
     yield made
     store.close()
