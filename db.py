@@ -1,8 +1,8 @@
 """Minute candles in the database: read them into pandas, or open the store that the scripts write to.
 
     from db import read_candles
-    frame = read_candles(["005930", "000660"], "5min", "2026-11-02", "2026-11-20")
-    print(frame.loc["005930"].between_time("09:00", "09:30"))
+    frame = read_candles("005930", "5min", "2026-11-02", "2026-11-20")
+    print(frame.between_time("09:00", "09:30"))
 
     from db import open_store
     store = open_store(settings.database, clock)
@@ -13,7 +13,7 @@ MySQL or MariaDB by the settings of `.env`, SQLite by `DB_URL=sqlite:///file`. R
 
 from minute_candles.core.errors import IncompleteData, IncompleteWarning, SplitWarning
 from minute_candles.forecast.api import read_forecast
-from minute_candles.frames.api import read_candles, read_coverage
+from minute_candles.frames.api import list_stored, read_candles, read_coverage
 from minute_candles.storage.store import Store, open_store
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "IncompleteWarning",
     "SplitWarning",
     "Store",
+    "list_stored",
     "open_store",
     "read_candles",
     "read_coverage",

@@ -16,7 +16,6 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
 
 from minute_candles.config import settings as user_settings
 from minute_candles.config import symbols_file
@@ -24,13 +23,12 @@ from minute_candles.config.settings import Settings
 from minute_candles.console import command_line, console
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError, MinuteDataError, Stopped
-from minute_candles.market.intervals import SHOWN, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from minute_candles.export.dataset import Format
-    from minute_candles.export.export import Order, Told
-    from minute_candles.export.staging import Workshop
+    from minute_candles.export.request import ExportRequest, ExportResult
+    from minute_candles.export.staging import Staging
+    from minute_candles.export.target import Target
     from minute_candles.storage.store import Store
 
 HERE = Path(__file__).resolve().parent
@@ -48,6 +46,7 @@ _EXAMPLES = """\
 
 
 def parser() -> argparse.ArgumentParser:
+    """Return the flags, in Korean."""
     made = command_line.Parser(
         "export_candles.py",
         "저장된 캔들을 Parquet이나 CSV로 내보냅니다. KIS 키가 필요 없습니다(--adjusted 말고는).",
@@ -55,28 +54,23 @@ def parser() -> argparse.ArgumentParser:
     )
     what = made.add_argument_group("무엇을")
     command_line.add_range(what, "오늘")
-    what.add_argument("--interval", metavar="I", default="1", help=f"봉 간격: {', '.join(map(str, SHOWN))} (기본 1)")
+    what.add_argument(
+        "--interval", metavar="I", default="1", help="봉 간격: 1, 3, 5, 10, 15, 30, 60, day, week, month 등 (기본 1)"
+    )
     adjusting = "수정주가: 액면분할 등을 오늘의 주식 수로 맞춤 (KIS에 물음: 키 필요, 100일마다 종목당 2번)"
     what.add_argument("--adjusted", action="store_true", help=adjusting)
     how = made.add_argument_group("어떻게")
     how.add_argument("--format", choices=["parquet", "csv"], help="형식 (기본 parquet; --out 이 .csv 로 끝나면 csv)")
     where = "폴더(기본 export), .parquet·.csv 파일, 또는 - (CSV를 표준 출력으로)"
     how.add_argument("--out", metavar="PATH", default="export", help=where)
-    how.add_argument("--force", action="store_true", help="바뀌지 않은 파일도 다시 쓰기")
+    how.add_argument("--excel", action="store_true", help="CSV의 종목코드를 Excel이 글자로 읽는 꼴로")
+    how.add_argument("--force", action="store_true", help="바뀌지 않은 파일도, 내보내기가 쓰지 않은 파일도 다시 쓰기")
     command_line.add_talk(how, "경고와 결과만")
     return made
 
 
-class Target(NamedTuple):
-    """Where to: a folder, one file, or standard output (`path` None)."""
-
-    kind: "Format"
-    path: Path | None
-    is_file: bool
-
-
 def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
-    """Run from the command line; answers the exit code."""
+    """Run from the command line; return the exit code."""
     console.prepare_streams()
     arguments = parser().parse_args(argv)
     clock = clock or Clock()
@@ -91,141 +85,154 @@ def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
         return error.exit_code
 
 
-def target_of(out: str, kind: "Format | None") -> Target:
-    """Raises `ConfigError`."""
-    if not out:
-        raise ConfigError("--out 이 비어 있습니다. 폴더나 파일의 이름을 쓰세요.")
-    if out == "-":
-        return Target(_agreed("csv", kind, out), None, True)
-    path = Path(out)
-    for suffix, meant in ((".parquet", "parquet"), (".csv", "csv")):
-        if path.suffix.lower() == suffix and not path.is_dir():
-            return Target(_agreed(meant, kind, out), path, True)  # type: ignore[arg-type]
-    if path.exists() and not path.is_dir():
-        raise ConfigError(f"--out {out} 은 폴더가 아닙니다. 폴더나 .parquet, .csv 로 끝나는 파일을 쓰세요.")
-    return Target(kind or "parquet", path, False)
-
-
-def _agreed(meant: "Format", kind: "Format | None", out: str) -> "Format":
-    if kind not in (None, meant):
-        raise ConfigError(f"--out {out} 과 --format {kind} 이 서로 다릅니다.")
-    return meant
-
-
-def order_of(arguments: argparse.Namespace, settings: Settings, clock: Clock) -> "Order":
-    """What the user asked for, checked. Raises `ConfigError`."""
+def request_of(arguments: argparse.Namespace, settings: Settings, clock: Clock) -> "ExportRequest":
+    """Return what the user asks for, checked. Raises `ConfigError`."""
     from minute_candles.config import holiday_cache as kis_days
-    from minute_candles.export.export import Order
-    from minute_candles.frames.request import day_of, range_of
+    from minute_candles.config.universe import Universe
+    from minute_candles.export.request import ExportRequest
+    from minute_candles.frames.intervals import parse_interval
+    from minute_candles.frames.range import parse_day, parse_range
     from minute_candles.market.calendar import told_calendar
 
     days, first, last = arguments.days, arguments.first, arguments.last
     if days is not None and (first, last) != (None, None):
         raise ConfigError("--days 와 --from/--to 는 함께 쓸 수 없습니다.")
-    names = symbols_file.choose(arguments.symbols, arguments.symbols_file)
-    today = clock.now().date()
-    until = day_of("--to", last, today)
-    count = command_line.whole("--days", "30" if days is None else days, MOST_DAYS)
-    since = day_of("--from", first, until - timedelta(days=count - 1))
-    calendar = told_calendar(settings.csat_days, kis_days.said(settings, clock.now().date()))
-    asked = range_of(since, until, calendar, clock.now(), ("--from", "--to"))
-    return Order(list(names), parse(arguments.interval), asked, arguments.force, arguments.adjusted)
+    interval = parse_interval(arguments.interval)
+    if arguments.adjusted and interval in ("week", "month"):
+        raise ConfigError("--adjusted 는 주봉·월봉과 함께 쓸 수 없습니다. --interval day 를 쓰세요.")
+    lists = Universe.of(settings, clock)
+    names = symbols_file.choose(arguments.symbols, arguments.symbols_file, lists, takes_names=True)
+    now = clock.now()
+    until = parse_day("--to", last, now.date())
+    if days is not None:
+        first = until - timedelta(days=command_line.whole("--days", days, MOST_DAYS) - 1)
+    calendar = told_calendar(settings.csat_days, kis_days.said(settings, now.date()))
+    asked = parse_range(first, until, calendar, now, interval=interval, names=("--from", "--to"))
+    return ExportRequest(list(names), interval, asked, arguments.force, arguments.adjusted, arguments.excel)
 
 
 def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
-    """The whole job for these settings. Raises `MinuteDataError` for what the user has to mend."""
+    """Do the whole job for these settings. Raises `MinuteDataError` for what the user has to mend."""
     from minute_candles.config.database_url import must_exist
     from minute_candles.core.extras import extra
+    from minute_candles.export.target import check_file, target_of
     from minute_candles.storage.store import open_store
 
-    target, order = target_of(arguments.out, arguments.format), order_of(arguments, settings, clock)
-    extra("pyarrow", "Parquet·CSV 내보내기")
+    target = target_of(arguments.out, arguments.format)
+    if arguments.excel and target.kind != "csv":
+        raise ConfigError("--excel 은 CSV에만 씁니다: --format csv 나 .csv 로 끝나는 --out 과 함께 쓰세요.")
     console.setup_logging(None, clock, settings.secrets(), verbose=arguments.verbose, quiet=arguments.quiet)
+    request = request_of(arguments, settings, clock)
+    extra(
+        "pyarrow" if target.kind == "parquet" else "numpy",
+        "Parquet 내보내기" if target.kind == "parquet" else "내보내기",
+    )
+    check_file(target, force=request.force)
     must_exist(settings.database)
-    with at_work(target, order) as shop, closing(open_store(settings.database, clock, patience=_PATIENCE)) as store:
-        if order.adjusted:
-            order = ask_for_factors(settings, clock, store, order, target, quiet=arguments.quiet)
-        progress = console.Progress(order.steps(), "📦 내보내기", clock, quiet=arguments.quiet)
-        with progress:
+    with staged(target, request) as stage, closing(open_store(settings.database, clock, patience=_PATIENCE)) as store:
+        if request.adjusted:
+            request = ask_for_factors(settings, clock, store, request, target, quiet=arguments.quiet)
+        with console.Progress(request.steps(), "📦 내보내기", clock, quiet=arguments.quiet) as progress:
 
-            def done() -> None:
+            def on_year() -> None:
                 progress.advance()
                 clock.check()
 
-            told = export(store, order, target, shop, done)
-    return summary(told, order, target)
+            result = export(store, request, target, stage, on_year)
+    return summary(result, request, target)
 
 
 @contextmanager
-def at_work(target: Target, order: "Order") -> "Iterator[Workshop | None]":
-    """Alone at the target, which takes such files. Raises `ConfigError`."""
-    from minute_candles.export.dataset import check
-    from minute_candles.export.staging import workshop
+def staged(target: "Target", request: "ExportRequest") -> "Iterator[Staging | None]":
+    """Yield the staging directory, alone at a target that takes such files. Raises `ConfigError`."""
+    from minute_candles.export.dataset import check_folder
+    from minute_candles.export.staging import staging
 
     if target.path is None:
         yield None
         return
-    with workshop(target.path) as shop:
+    with staging(target.path) as stage:
         if not target.is_file:
-            check(target.path, target.kind, order.interval, order.about().prices, order.symbols, force=order.force)
-        yield shop
+            prices, symbols = request.about().prices, request.symbols
+            check_folder(target.path, target.kind, request.interval, prices, symbols, force=request.force)
+        yield stage
 
 
 def ask_for_factors(
-    settings: Settings, clock: Clock, store: "Store", order: "Order", target: Target, *, quiet: bool
-) -> "Order":
-    """The order with the days that are adjusted anew, and with whom cannot be adjusted."""
+    settings: Settings, clock: Clock, store: "Store", request: "ExportRequest", target: "Target", *, quiet: bool
+) -> "ExportRequest":
+    """Return the request with the days that are adjusted anew, and with whom cannot be adjusted."""
     from minute_candles.export.adjustment_request import refresh
-    from minute_candles.export.export import with_earlier
+    from minute_candles.export.dataset import migrate
+    from minute_candles.export.request import with_earlier_days
     from minute_candles.kis.client import KisClient
     from minute_candles.kis.token import TokenCache
     from minute_candles.redis_feed.setup import shared_by
 
     if target.path is not None and not target.is_file and target.kind == "parquet":
-        order = with_earlier(order, store, target.path)
-    spans = {symbol: order.span(symbol) for symbol in order.symbols if symbol not in order.refused}
+        migrate(target.path)
+        request = with_earlier_days(request, store, target.path)
+    spans = {symbol: request.span(symbol) for symbol in request.symbols if symbol not in request.refused}
     shared = shared_by(settings)
     client = KisClient.of(settings, TokenCache(settings, clock, shared), clock, shared=shared)
     with console.Progress(len(spans), "📐 수정계수", clock, quiet=quiet) as progress:
         failed = refresh(client, store, spans, clock.now(), done=progress.advance)
-    return replace(order, refused={**order.refused, **failed})
+    return replace(request, refused={**request.refused, **failed})
 
 
-def export(store: "Store", order: "Order", target: Target, shop: "Workshop | None", done: Callable[[], None]) -> "Told":
-    from minute_candles.export.export import to_file, to_folder, to_stream
+def export(
+    store: "Store", request: "ExportRequest", target: "Target", stage: "Staging | None", on_year: Callable[[], None]
+) -> "ExportResult":
+    """Write the candles to the target. Raises `MinuteDataError`."""
+    from minute_candles.export.writer import to_file, to_folder, to_stream
 
-    if target.path is None or shop is None:
-        return to_stream(store, order, sys.stdout.buffer, done=done)
+    if target.path is None or stage is None:
+        return to_stream(store, request, sys.stdout.buffer, on_year=on_year)
     write = to_file if target.is_file else to_folder
-    return write(store, order, target.kind, target.path, shop, done=done)
+    return write(store, request, target.kind, target.path, stage, on_year=on_year)
 
 
-def summary(told: "Told", order: "Order", target: Target) -> int:
-    """What was written and what is doubtful; to stderr where stdout carries the candles."""
-    from minute_candles.frames.day_states import told as named
-
+def summary(result: "ExportResult", request: "ExportRequest", target: "Target") -> int:
+    """Say what was written and what is doubtful, to stderr where stdout carries the candles; return the exit code."""
     stream = sys.stderr if target.path is None else sys.stdout
-    span = f"{order.asked.first} ~ {order.asked.last}"
-    if told.cut:
-        console.say(f"ℹ️ 읽는 쪽이 먼저 닫아 {console.number(told.rows)}개 캔들까지만 썼습니다.", stream=stream)
-    elif told.rows:
-        counts = f"{console.number(told.rows)}개 캔들, 파일 {told.written}개 씀, {told.unchanged}개 그대로"
+    span = f"{request.asked.first} ~ {request.asked.last}"
+    if result.is_closed:
+        console.say(f"ℹ️ 읽는 쪽이 먼저 닫아 {console.number(result.rows)}개 캔들까지만 썼습니다.", stream=stream)
+    elif result.rows:
+        written = f"파일 {console.number(result.written)}개 씀, {console.number(result.unchanged)}개 그대로"
+        counts = f"{console.number(result.rows)}개 캔들, {written}"
         console.say(f"✅ 내보내기: {target.path or '표준 출력'} ({span}, {counts})", stream=stream)
-    elif not told.refused:
-        console.complain(f"{span} 에 저장된 캔들이 없습니다. 먼저 채우세요: python fetch_minute_data.py")
-    if told.kept:
-        named_days = f"{', '.join(told.kept[:12])}{' …' if len(told.kept) > 12 else ''}"
-        console.say(f"ℹ️ 테이블에 없어 전에 내보낸 것을 그대로 둔 {len(told.kept)}건: {named_days}", stream=sys.stderr)
-    if told.splits:
-        console.say(f"ℹ️ 수정된 분할·병합: {', '.join(told.splits)}", stream=stream)
-    if told.empty and told.rows:
-        console.say(f"⚠️ 캔들이 하나도 없는 종목: {', '.join(told.empty)}", stream=stream)
-    for reason in told.refused.values():
-        console.say(f"⚠️ 수정주가로 쓰지 못한 종목: {reason}", stream=stream)
-    if told.doubtful:
-        where = stream if told.rows else sys.stderr
-        console.say(f"⚠️ 빠졌거나 확인되지 않은 {len(told.doubtful)}종목일: {named(told.doubtful)}", stream=where)
-    return 1 if told.doubtful or told.refused or not told.rows else 0
+    elif not result.refused:
+        console.complain(f"{span} 에 저장된 캔들이 없습니다.")
+    if result.kept:
+        days = f"{', '.join(result.kept[:12])}{' …' if len(result.kept) > 12 else ''}"
+        console.say(f"ℹ️ 테이블에 없어 전에 내보낸 것을 그대로 둔 {len(result.kept)}건: {days}", stream=sys.stderr)
+    for line in remarks(result, request):
+        console.say(line, stream=stream if result.rows else sys.stderr)
+    return 1 if result.doubtful or result.refused or not result.rows else 0
+
+
+def remarks(result: "ExportResult", request: "ExportRequest") -> "Iterator[str]":
+    """Yield in Korean what the files lack, and what helps."""
+    from minute_candles.frames.folding import fold_days, remedy
+
+    if result.moved:
+        yield f"ℹ️ 옛 형식(symbol=…)의 파일 {console.number(result.moved)}개를 새 이름으로 옮겼습니다."
+    if result.splits:
+        yield f"ℹ️ 수정된 분할·병합: {', '.join(result.splits)}"
+    if result.empty and result.rows:
+        yield f"⚠️ 캔들이 하나도 없는 종목: {', '.join(result.empty)}"
+    if result.cut:
+        yield f"⚠️ 범위가 잘라 뺀 봉: {', '.join(map(str, sorted(result.cut)))}"
+    for line in request.asked.oddities():
+        yield f"⚠️ {line}"
+    for reason in result.refused.values():
+        yield f"⚠️ 수정주가로 쓰지 못한 종목: {reason}"
+    if result.doubtful:
+        count, folded = console.number(len(result.doubtful)), fold_days(result.doubtful, request.asked.calendar)
+        yield f"⚠️ 빠졌거나 확인되지 않은 {count}종목일: {folded}"
+        if helps := remedy(result.doubtful, request.asked):
+            yield f"   {helps}"
 
 
 if __name__ == "__main__":

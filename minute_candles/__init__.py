@@ -9,10 +9,10 @@ Layers, imports go down only: `backfill`, `live`, `doctor`, `chart`, `demo` → 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from minute_candles.frames.api import read_candles, read_coverage
+    from minute_candles.frames.api import list_stored, read_candles, read_coverage
     from minute_candles.storage.store import open_store
 
-__all__ = ["open_store", "read_candles", "read_coverage"]
+__all__ = ["list_stored", "open_store", "read_candles", "read_coverage"]
 
 
 def __getattr__(name: str) -> object:

@@ -1,4 +1,4 @@
-"""Asks KIS for what split-adjusted prices are adjusted by: two daily answers a symbol for every hundred days.
+"""Ask KIS for what split-adjusted prices are adjusted by: two daily answers a symbol for every hundred days.
 
 A split changes the factors of every earlier day, so they are asked for anew each time, those that are known of other
 days, too: one symbol, one basis. Today's candles still move from
@@ -20,7 +20,7 @@ def refresh(
     client: KisClient, store: Store, spans: Mapping[str, tuple[date, date]], now: datetime,
     *, done: Callable[[], None] = lambda: None,
 ) -> dict[str, str]:  # fmt: skip
-    """Keep the factors of each symbol's days, first and last; answers whom KIS did not tell them of, and why.
+    """Store the factors of each symbol's days, first and last; answers whom KIS did not tell them of, and why.
 
     A symbol whose answers hold no daily rows has none afterwards. Raises `Outage` where KIS is away for all of them.
     """

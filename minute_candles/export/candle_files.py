@@ -5,37 +5,43 @@ vwap, status; turnover and vwap are null where unproven. CSV: the same columns, 
 """
 
 import hashlib
-import io
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple
 
 from minute_candles.core.extras import extra
 from minute_candles.frames.day_states import STATUSES
-from minute_candles.frames.frames import Part
-from minute_candles.market.intervals import Interval
-from minute_candles.storage.arrow_numbers import WHAT, array_of, codes_of, numbers_of
+from minute_candles.frames.intervals import FrameInterval
+from minute_candles.frames.symbol_candles import SymbolCandles
 from minute_candles.storage.minute_columns import MINUTE, UNPROVEN
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa  # type: ignore[import-untyped]
+    from numpy.typing import NDArray
 
+WHAT = "Parquet 내보내기"
 VERSION = "1"
 """Of this format; it goes up when columns change."""
 BOM = b"\xef\xbb\xbf"
 """Without it Excel takes UTF-8 for something else."""
 UTC_AHEAD = 9 * 60 * MINUTE
 """Seoul is nine hours ahead of UTC, without summer time since 1988."""
+COLUMNS = ("symbol", "timestamp", "open", "high", "low", "close", "volume", "turnover", "vwap", "status")
+CSV_HEADER = (",".join(COLUMNS) + "\n").encode()
+_LINES_AT_ONCE = 20_000
 
 
 class About(NamedTuple):
     """What a file says of itself."""
 
-    interval: Interval
+    interval: FrameInterval
     created: datetime
     prices: Literal["unadjusted", "adjusted"] = "unadjusted"
 
     def metadata(self, content: str) -> dict[bytes, bytes]:
+        """Return the key-value metadata of a Parquet file; `content` is the fingerprint of its rows."""
         said = {
             "source": "KIS Open API, stock_minute_prices",
             "interval": str(self.interval),
@@ -49,56 +55,70 @@ class About(NamedTuple):
 
 
 def schema(*, adjusted: bool = False) -> "pa.Schema":
-    """`symbol` is a dictionary of text: as pandas takes the folders' names, so that both agree."""
+    """Return the columns of a Parquet file; texts are dictionaries."""
     pa: Any = extra("pyarrow", WHAT)
     price = pa.float64() if adjusted else pa.int64()
-    whole = [(name, price) for name in ("open", "high", "low", "close")]
-    whole += [(name, pa.int64()) for name in ("volume", "turnover")]
     text = pa.dictionary(pa.int32(), pa.string())
-    times = pa.timestamp("us", "Asia/Seoul")
-    found: pa.Schema = pa.schema(
-        [("symbol", text), ("timestamp", times), *whole, ("vwap", pa.float64()), ("status", text)]
-    )
+    kinds = (text, pa.timestamp("us", "Asia/Seoul"), *[price] * 4, pa.int64(), pa.int64(), pa.float64(), text)
+    found: pa.Schema = pa.schema(list(zip(COLUMNS, kinds, strict=True)))
     return found
 
 
-def table_of(part: Part) -> "pa.Table":
-    """The candles of one symbol."""
+def table_of(candles: SymbolCandles) -> "pa.Table":
+    """Return the candles of one symbol as an Arrow table."""
     pa: Any = extra("pyarrow", WHAT)
     import numpy as np
 
-    columns, unproven, made = part.columns, part.columns.vwap == UNPROVEN, schema(adjusted=part.ratio is not None)
-    price = made.field("open").type
-    start = array_of(columns.start - UTC_AHEAD, made.field("timestamp").type)
-    prices = [array_of(column, price) for column in part.prices()]
-    whole = [array_of(part.volume(), pa.int64()), array_of(columns.turnover, pa.int64(), unproven)]
-    vwap = array_of(part.vwap(), pa.float64(), unproven)
-    symbol, status = codes_of(np.zeros(len(unproven)), [part.symbol]), codes_of(part.status, STATUSES)
-    table: pa.Table = pa.Table.from_arrays([symbol, start, *prices, *whole, vwap, status], schema=made)
+    columns, made = candles.columns, schema(adjusted=candles.ratio is not None)
+    unproven = columns.vwap == UNPROVEN
+    symbol = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(unproven), np.int32)), pa.array([candles.symbol]))
+    words = pa.array([str(status) for status in STATUSES])
+    status = pa.DictionaryArray.from_arrays(pa.array(candles.status.astype(np.int32)), words)
+    numbers = [
+        pa.array(columns.start - UTC_AHEAD).cast(made.field("timestamp").type),
+        *[pa.array(price) for price in candles.prices()],
+        pa.array(candles.volume()),
+        pa.array(columns.turnover, mask=unproven),
+        pa.array(candles.vwap(), mask=unproven),
+    ]
+    table: pa.Table = pa.Table.from_arrays([symbol, *numbers, status], schema=made)
     return table
 
 
+def starts_of(table: "pa.Table") -> "NDArray[np.int64]":
+    """Return the starts of a table's candles, naive KST in µs."""
+    pa: Any = extra("pyarrow", WHAT)
+    starts: NDArray[np.int64] = table["timestamp"].cast(pa.int64()).to_numpy()
+    return starts + UTC_AHEAD
+
+
 class Fingerprint:
-    """Of rows: two exports of the same candles have the same, whatever else changed."""
+    """A digest of rows: two exports of the same candles have the same, whatever else changed."""
 
     def __init__(self) -> None:
         self._digest = hashlib.blake2b(VERSION.encode(), digest_size=16)
 
     def add(self, table: "pa.Table") -> None:
+        """Add the rows of a table."""
         pa: Any = extra("pyarrow", WHAT)
         for column in table.columns:
+            numbers = column
             if pa.types.is_dictionary(column.type):
                 coded = column.cast(pa.string()).combine_chunks().dictionary_encode()
                 self._digest.update(repr(coded.dictionary.to_pylist()).encode())
-                column = coded.indices
-            self._digest.update(numbers_of(column, missing=UNPROVEN).tobytes())
+                numbers = coded.indices
+            elif pa.types.is_timestamp(column.type):
+                numbers = column.cast(pa.int64())
+            self._digest.update(numbers.fill_null(UNPROVEN).to_numpy(zero_copy_only=False).tobytes()
+                                if isinstance(numbers, pa.Array) else numbers.fill_null(UNPROVEN).to_numpy().tobytes())  # fmt: skip
 
-    def told(self) -> str:
+    def hexdigest(self) -> str:
+        """Return the digest as text."""
         return self._digest.hexdigest()
 
 
 def said_by(path: Path, name: str) -> str | None:
-    """What a Parquet file of ours says of itself (`content`: its fingerprint); None where there is no such file."""
+    """Return what a Parquet file of ours says of itself (`content`: its fingerprint); None where there is no such file."""
     pq: Any = extra("pyarrow.parquet", WHAT)
     try:
         metadata = pq.read_metadata(path).metadata or {}
@@ -116,40 +136,62 @@ class ParquetFile:
         self._writer = pq.ParquetWriter(path, schema(adjusted=about.prices == "adjusted"), compression="zstd")
 
     def add(self, table: "pa.Table") -> None:
+        """Write the rows of a table."""
         if table.num_rows:
             self._fingerprint.add(table)
             self._writer.write_table(table)
 
     def close(self) -> str:
-        """The fingerprint of all that was added."""
-        content = self._fingerprint.told()
+        """Finish the file; return the fingerprint of all its rows."""
+        content = self._fingerprint.hexdigest()
         self._writer.add_key_value_metadata(self._about.metadata(content))
         self._writer.close()
         return content
 
 
-class CsvFile:
-    """CSV for people and for Excel: a header, a row a candle, the KST wall clock, an empty field where unproven."""
+class CsvForm(NamedTuple):
+    """How a CSV is written: with a byte order mark, and codes as `="005930"` for Excel, which eats zeros else."""
 
-    def __init__(self, sink: IO[bytes], *, with_bom: bool) -> None:
-        self._sink, self.rows = sink, 0
-        if with_bom:
+    has_bom: bool = True
+    is_excel: bool = False
+
+
+class CsvFile:
+    """CSV for people and programs: a header, a row a candle, the KST wall clock, an empty field where unproven."""
+
+    def __init__(self, sink: IO[bytes], form: CsvForm) -> None:
+        self._sink, self._form, self.rows = sink, form, 0
+        if form.has_bom:
             sink.write(BOM)
 
-    def add(self, table: "pa.Table") -> None:
-        if not table.num_rows:
+    def add(self, candles: SymbolCandles) -> None:
+        """Write the candles of a symbol."""
+        if not len(candles.status):
             return
-        pa: Any = extra("pyarrow", WHAT)
-        csv: Any = extra("pyarrow.csv", WHAT)
-        compute: Any = extra("pyarrow.compute", WHAT)
-        wall = compute.strftime(table["timestamp"].cast(pa.timestamp("s", "Asia/Seoul")), format="%Y-%m-%d %H:%M:%S")
-        plain = table.set_column(1, "timestamp", wall)
-        for number, name in ((0, "symbol"), (9, "status")):
-            plain = plain.set_column(number, name, table[name].cast(pa.string()))
-        options = csv.WriteOptions(include_header=False, quoting_style="none")
         if not self.rows:
-            self._sink.write((",".join(plain.column_names) + "\n").encode())
-        self.rows += table.num_rows
-        text = io.BytesIO()
-        csv.write_csv(plain, text, options)
-        self._sink.write(text.getbuffer())
+            self._sink.write(CSV_HEADER)
+        self.rows += len(candles.status)
+        code = f'"=""{candles.symbol}"""' if self._form.is_excel else candles.symbol
+        for lines in _csv_lines(candles, code):
+            self._sink.write("".join(lines).encode())
+
+
+def _csv_lines(candles: SymbolCandles, code: str) -> Iterator[list[str]]:
+    """Yield the lines of the candles, some thousand at a time."""
+    import numpy as np
+
+    columns, words = candles.columns, [f",{status}\n" for status in STATUSES]
+    volume, vwap, prices = candles.volume(), candles.vwap(), candles.prices()
+    proven = columns.vwap != UNPROVEN
+    times = np.datetime_as_string(columns.start.astype("datetime64[us]"), unit="s")
+    is_whole = candles.ratio is None
+    for begin in range(0, len(times), _LINES_AT_ONCE):
+        part = slice(begin, begin + _LINES_AT_ONCE)
+        numbers = [
+            column[part].tolist() for column in (*prices, volume, columns.turnover, vwap, proven, candles.status)
+        ]
+        yield [
+            f"{code},{when[:10]} {when[11:]},{o},{h},{low},{c},{shares},"
+            + ((f"{krw},{mean:.2f}" if is_whole else f"{krw},{mean!r}") if is_proven else ",") + words[status]
+            for when, o, h, low, c, shares, krw, mean, is_proven, status in zip(times[part].tolist(), *numbers, strict=True)
+        ]  # fmt: skip

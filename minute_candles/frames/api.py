@@ -1,74 +1,234 @@
-"""Reading stored candles into pandas: `read_candles` and `read_coverage`, the public names of `db.py`."""
+"""Reading stored candles into frames: the public names of `minute_candles` and `db.py`.
 
-from collections.abc import Sequence
+from minute_candles import list_stored, read_candles, read_coverage
+"""
+
+import warnings
+from collections.abc import Iterable, Sequence
 from datetime import date
+from typing import Literal, TypedDict, Unpack, overload
 
 from minute_candles.config.settings import Settings
 from minute_candles.core.clock import Clock
+from minute_candles.core.errors import ConfigError
+from minute_candles.core.extras import extra
 from minute_candles.storage.store import open_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    import polars as pl
+
+    Moment = date | str | np.datetime64 | None
+
+    from minute_candles.frames.day_states import DayState
+    from minute_candles.frames.range import Range
+    from minute_candles.frames.symbol_candles import SymbolCandles
+
+Symbols = str | int | Iterable[str | int]
+Fill = Literal["gaps", "previous"]
+_FILLS = (None, "gaps", "previous")
 
 
+class Options(TypedDict, total=False):
+    """The keywords of `read_candles` that both engines take."""
+
+    tz: str | None
+    fill: Fill | None
+    names: bool
+    adjusted: bool
+    strict: bool
+    settings: Settings | None
+    clock: Clock | None
+
+
+@overload
 def read_candles(
-    symbols: str | Sequence[str],
-    interval: int | str = "5min",
-    start: date | str | None = None,
-    end: date | str | None = None,
+    symbols: Symbols,
+    interval: int | str = ...,
+    start: "Moment" = ...,
+    end: "Moment" = ...,
     *,
-    settings: Settings | None = None,
+    engine: Literal["pandas"] = ...,
+    **options: Unpack[Options],
+) -> "pd.DataFrame": ...
+@overload
+def read_candles(
+    symbols: Symbols,
+    interval: int | str = ...,
+    start: "Moment" = ...,
+    end: "Moment" = ...,
+    *,
+    engine: Literal["polars"],
+    **options: Unpack[Options],
+) -> "pl.DataFrame": ...
+def read_candles(
+    symbols: Symbols,
+    interval: int | str = "5min",
+    start: "Moment" = None,
+    end: "Moment" = None,
+    *,
+    engine: Literal["pandas", "polars"] = "pandas",
+    tz: str | None = "Asia/Seoul",
+    fill: Fill | None = None,
+    names: bool = False,
     adjusted: bool = False,
     strict: bool = False,
+    settings: Settings | None = None,
     clock: Clock | None = None,
-) -> "pd.DataFrame":
-    """Candles of 1, 3, 5, 10, 15, 30, 60 minutes ("5min", "5", 5) or "day" of whole days, both included.
+) -> "pd.DataFrame | pl.DataFrame":
+    """Return the candles of one symbol or many, from `start` to `end`, as a frame.
 
-        from db import read_candles
-        frame = read_candles(["005930", "000660"], "5min", "2026-11-02", "2026-11-20")
-        print(frame.loc["005930"].between_time("09:00", "09:30"))
+        from minute_candles import read_candles
+        samsung = read_candles("005930", "5min", "2026-11-19", "2026-11-20")
+        print(samsung.between_time("09:00", "09:30"))
+        both = read_candles(["005930", "삼성전자", "000660.KS"], "1h", "2026-11-19", "2026-11-20 15:00", names=True)
+        print(both.loc["000660"])
 
-    Index (symbol, timestamp as Asia/Seoul: the window's start): the symbols in the order asked for, the rows of each
-    ascending. Columns: open, high, low, close (int64, KRW), volume (int64, shares), turnover (float64, KRW), vwap
-    (float64, KRW), status (category: what is known of the day) and proven (bool: whether turnover proves the candle;
-    else turnover and vwap are NaN). The table keeps a minute's VWAP to 0.01 KRW and no turnover: turnover is
-    round(vwap × volume), exact to 0.005 KRW × volume a minute, a derived VWAP to 0.01 KRW.
+    Symbols: "005930", 5930, "005930.KS", a Korean name, "@kospi200" and its like, "all" (whatever is stored), or a list
+    of them. One symbol by itself gives a frame by timestamp; a list, a universe or "all" one by (symbol, timestamp), the
+    symbols in the given order. A timestamp is the start of its window.
 
-    Without `start` thirty days up to `end`, without `end` up to today. `settings`: those of `.env`; no KIS key is
-    needed. Warns (`IncompleteWarning`) and names the days that are missing, unproven or provisional; `strict` raises
-    `IncompleteData` instead. `adjusted`: prices (float64) and volumes as if today's shares had always been, by the
-    factors that `export_candles.py --adjusted` asked KIS for on the day in `frame.attrs["adjusted_to"]`, by symbol;
-    `IncompleteData` where they are unknown, `SplitWarning` for a split since the range began, or where one may be.
-    Raises `ConfigError` for what cannot be asked or read, `StoreError` for a lost database.
+    Interval: 5, "5m", "5min", "5T", "1h", "60m", "1d", "week", "1mo": minutes that divide a day, floored from midnight,
+    or whole sessions. A week is labelled by its Monday, a month by its first; those that the range cuts are left out.
+
+    Range: `date`, ISO text, `datetime`, `pandas.Timestamp` or `numpy.datetime64`; naive means KST, others are converted.
+    A time of day counts to the minute: a window belongs to the range where it begins at or after `start` and ends at or
+    before `end`. A value without a time, or at midnight, is the whole day, both included. Without `start` thirty days up
+    to `end`, without `end` up to today.
+
+    Columns: open, high, low, close (int64, KRW; float64 where adjusted or filled), volume (int64, shares), turnover and
+    vwap (float64, KRW), status (category: what is known of the day) and proven (bool: whether turnover proves the candle;
+    else turnover and vwap are NaN). Turnover is round(vwap × volume), exact to 0.005 KRW × volume a minute.
+
+    `tz`: a zone, or None for naive KST. `fill`: "gaps" adds the windows of each session that had no trade (prices NaN,
+    volume 0), "previous" gives them the close before; a missing day stays missing. `names` adds the Korean name.
+    `engine`: "polars" gives columns symbol and timestamp, null where unproven. `adjusted`: as if today's shares had
+    always been, by the factors that `export_candles.py --adjusted` has fetched; `frame.attrs["adjusted_to"]` tells of
+    which day. `settings`: those of `.env`; no KIS key is needed.
+
+    Warns (`IncompleteWarning`) of days that are missing, unproven or provisional, with the command that helps, and of a
+    range in the future, without a trading day, or that cuts a window; `strict` raises `IncompleteData` instead. Warns
+    (`SplitWarning`) of a split in an adjusted range. Raises `ConfigError` for what cannot be asked or read,
+    `IncompleteData` for unknown factors, `StoreError` for a lost database.
     """
-    from minute_candles.frames import request as reading
-    from minute_candles.market.intervals import parse
+    from minute_candles.frames.intervals import parse_interval
+    from minute_candles.frames.request import Reader
 
-    wanted, shown = reading.symbols_of(symbols), parse(interval)
-    with reading.opened(open_store, settings, clock, start, end) as (store, asked):
-        from minute_candles.frames.frames import candles_frame
+    shown = parse_interval(interval)
+    _check_options(engine, fill)
+    reader = Reader.of(settings, clock)
+    request, asked = reader.symbols_of(symbols), reader.range_of(start, end, shown)
+    with reader.opened(open_store) as store:
+        from minute_candles.frames.adjusted import adjusted_candles
+        from minute_candles.frames.symbol_candles import read_all
 
-        return candles_frame(store, wanted, shown, asked, adjusted=adjusted, strict=strict)
+        chosen = store.symbols() if request.symbols is None else request.symbols
+        _check_any(chosen)
+        found = list(read_all(store, chosen, shown, asked, fill))
+        if adjusted:
+            found = [adjusted_candles(one, store.factors(one.symbol), asked.first, shown) for one in found]
+        adjusted_to = store.factors_asked(chosen) if adjusted else None
+    _warn_of_candles(found, asked, strict=strict)
+    if adjusted_to is not None:
+        _warn_of_splits(found, adjusted_to, asked)
+    named = reader.names() if names else None
+    if engine == "polars":
+        from minute_candles.frames.polars_frame import polars_frame
+
+        return polars_frame(found, tz=tz, names=named)
+    from minute_candles.frames.pandas_frame import pandas_frame
+
+    frame = pandas_frame(found, tz=tz, is_flat=request.is_single, names=named)
+    if adjusted_to is not None:  # as text: pandas writes attributes into a Parquet file as JSON
+        frame.attrs["adjusted_to"] = {symbol: day.isoformat() for symbol, day in adjusted_to.items()}
+    return frame
 
 
 def read_coverage(
-    symbols: str | Sequence[str],
-    start: date | str | None = None,
-    end: date | str | None = None,
+    symbols: Symbols,
+    start: "Moment" = None,
+    end: "Moment" = None,
     *,
     settings: Settings | None = None,
     clock: Clock | None = None,
 ) -> "pd.DataFrame":
-    """What is known of each symbol-day: index (symbol, date); arguments and errors as in `read_candles`.
+    """Return what is known of each symbol-day: index (symbol, date); arguments and errors as in `read_candles`.
 
     Columns: count_1min, count_5min, count_15min (int64, rows in the table now), status (COMPLETE, NO_TRADES, UNPROVEN,
     PROVISIONAL, or MISSING for a closed trading day without rows), note (the reason, Korean), verified_at (Asia/Seoul).
     """
-    from minute_candles.frames import request as reading
+    from minute_candles.frames.request import Reader
 
-    wanted = reading.symbols_of(symbols)
-    with reading.opened(open_store, settings, clock, start, end) as (store, asked):
-        from minute_candles.frames.frames import coverage_frame
+    extra("pandas", "DataFrame으로 읽기")
+    reader = Reader.of(settings, clock)
+    request, asked = reader.symbols_of(symbols), reader.range_of(start, end)
+    with reader.opened(open_store) as store:
+        from minute_candles.frames.coverage import coverage_frame
 
-        return coverage_frame(store, wanted, asked)
+        return coverage_frame(store, store.symbols() if request.symbols is None else request.symbols, asked)
+
+
+def list_stored(*, settings: Settings | None = None, clock: Clock | None = None) -> "pd.DataFrame":
+    """Return what the table holds, a line a symbol: name, first and last candle, days by state, rows of 1 minute.
+
+        from minute_candles import list_stored
+        print(list_stored()[["name", "first", "last", "complete", "missing"]])
+
+    Index symbol; columns name (str), first, last (Asia/Seoul), complete, no_trades, unproven, provisional, missing
+    (int64, days from the first candle to today) and rows (int64). It counts every day: seconds for a full table.
+    """
+    from minute_candles.frames.request import Reader
+
+    extra("pandas", "DataFrame으로 읽기")
+    reader = Reader.of(settings, clock)
+    with reader.opened(open_store) as store:
+        from minute_candles.frames.coverage import stored_frame
+
+        return stored_frame(store, reader.range_of(None, None), reader.names())
+
+
+def _check_options(engine: str, fill: str | None) -> None:
+    """Raise `ConfigError` for an engine or a fill that does not exist, or is not installed."""
+    if engine not in ("pandas", "polars"):
+        raise ConfigError(f"engine {str(engine)[:20]!r} 은 없습니다. 'pandas' 나 'polars' 를 쓰세요.")
+    if fill not in _FILLS:
+        raise ConfigError(f"fill {str(fill)[:20]!r} 은 없습니다. 'gaps', 'previous', None 가운데 고르세요.")
+    extra("numpy", "DataFrame으로 읽기")
+    extra(engine, "DataFrame으로 읽기")
+
+
+def _check_any(symbols: Sequence[str]) -> None:
+    if not symbols:
+        raise ConfigError("종목코드가 하나도 없습니다. 저장된 종목이 없으면 먼저 채우세요: python fetch_minute_data.py")
+
+
+def _warn_of_candles(found: "Sequence[SymbolCandles]", asked: "Range", *, strict: bool) -> None:
+    """Warn of whatever the frame lacks. Raises `IncompleteData` where `strict`."""
+    from minute_candles.core.errors import IncompleteData, IncompleteWarning
+    from minute_candles.frames.folding import fold_days, remedy
+
+    doubtful: list[DayState] = [state for one in found for state in one.states if state.is_doubtful]
+    lines = asked.oddities()
+    if cut := sorted({label for one in found for label in one.cut}):
+        lines.append(f"범위가 자른 봉은 뺐습니다: {', '.join(map(str, cut))}")
+    if doubtful:
+        lines.append(fold_days(doubtful, asked.calendar))
+    if not lines:
+        return
+    text = "; ".join(lines)
+    if strict:
+        raise IncompleteData(f"빠졌거나 확인되지 않은 날이 있습니다: {text}")
+    help_ = f" ({', '.join(filter(None, ['모두 보기: read_coverage', remedy(doubtful, asked)]))})" if doubtful else ""
+    warnings.warn(f"{text}{help_}", IncompleteWarning, stacklevel=3)
+
+
+def _warn_of_splits(found: "Sequence[SymbolCandles]", adjusted_to: "dict[str, date]", asked: "Range") -> None:
+    from minute_candles.core.errors import SplitWarning
+    from minute_candles.frames.adjusted import outdated_factors
+
+    if split := [text for one in found for text in one.splits]:
+        warnings.warn(f"수정주가: {', '.join(split)}", SplitWarning, stacklevel=3)
+    if outdated := outdated_factors(adjusted_to, asked):
+        warnings.warn(outdated, SplitWarning, stacklevel=3)

@@ -1,10 +1,9 @@
-"""What a notebook asks `db.py` for, checked before a database is opened, and the table opened for reading only."""
+"""What a notebook asks for, checked before a database is opened, and the table opened for reading only."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from minute_candles.config import holiday_cache as kis_days
 from minute_candles.config import settings as user_settings
@@ -12,21 +11,23 @@ from minute_candles.config import symbols_file
 from minute_candles.config.database_url import must_exist
 from minute_candles.config.project import PROJECT_FOLDER
 from minute_candles.config.settings import Database, Settings
+from minute_candles.config.universe import Universe, known_names
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError
-from minute_candles.core.extras import extra
-from minute_candles.core.kst import KST
-from minute_candles.frames.frames import Range
-from minute_candles.market.calendar import TradingCalendar, told_calendar
+from minute_candles.frames.intervals import FrameInterval
+from minute_candles.frames.range import Range, parse_range
+from minute_candles.market.calendar import told_calendar
 
-DEFAULT_DAYS = 30
-FIRST_YEAR, LAST_YEAR = 1956, 2100
-"""The exchange opened in 1956."""
+ALL = "all"
 _PATIENCE = 10.0
 
 
 class Closable(Protocol):
-    def close(self) -> None: ...
+    """A store that can be closed."""
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
 
 
 T = TypeVar("T", bound=Closable)
@@ -34,71 +35,66 @@ T_co = TypeVar("T_co", bound=Closable, covariant=True)
 
 
 class Open(Protocol[T_co]):
-    """`db.open_store`."""
+    """Opens a store (`storage.store.open_store`)."""
 
     def __call__(self, database: Database, clock: Clock, *, patience: float) -> T_co: ...
 
 
-def symbols_of(symbols: str | Sequence[str]) -> list[str]:
-    """Split "005930,000660", or a list of such, into codes; each once. Raises `ConfigError`."""
-    try:
-        listed = symbols if isinstance(symbols, str) else ",".join(map(str, symbols))
-    except TypeError:
-        raise ConfigError(f"종목코드 {str(symbols)[:20]!r} 를 읽을 수 없습니다(예: '005930' 이나 그 목록).") from None
-    return list(symbols_file.choose(listed, None))
+class SymbolRequest(NamedTuple):
+    """The symbols of a call; `symbols` is None for all that are stored; `is_single` where one was given by itself."""
+
+    symbols: list[str] | None
+    is_single: bool = False
 
 
-def day_of(name: str, value: date | str | None, otherwise: date) -> date:
-    """A date from a date, a moment or "2026-11-20". Raises `ConfigError`."""
-    if value is None:
-        return otherwise
-    try:
-        day = _date_of(value)
-    except (ValueError, TypeError):
-        raise ConfigError(f"{name} {str(value)[:20]!r} 은 날짜가 아닙니다. YYYY-MM-DD 로 적으세요.") from None
-    if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise ConfigError(f"{name} {day} 은 {FIRST_YEAR}년과 {LAST_YEAR}년 사이가 아닙니다.")
-    return day
+class Reader(NamedTuple):
+    """The settings and the clock of a call, and the names that they know."""
+
+    settings: Settings
+    clock: Clock
+
+    @classmethod
+    def of(cls, settings: Settings | None, clock: Clock | None) -> "Reader":
+        """Return the reader of these settings, those of `.env` where None."""
+        return cls(settings or user_settings.load(os.environ, PROJECT_FOLDER, needs_key=False), clock or Clock())
+
+    def names(self) -> Mapping[str, str]:
+        """Return the Korean name of every symbol that is known here."""
+        return known_names(self.settings.log_dir, symbols_file.default_symbols())
+
+    def symbols_of(self, symbols: object) -> SymbolRequest:
+        """Return the symbols that "005930", 5930, "005930.KS", "삼성전자", "@kospi200", "all" or a list of such mean.
+
+        Raises `ConfigError`.
+        """
+        if isinstance(symbols, str) and symbols.strip().lower() == ALL:
+            return SymbolRequest(None)
+        if not isinstance(symbols, Iterable) and not _is_number(symbols):
+            raise ConfigError(f"종목코드 {str(symbols)[:20]!r} 를 읽을 수 없습니다(예: '005930' 이나 그 목록).")
+        is_one = isinstance(symbols, str) or not isinstance(symbols, Iterable)
+        words = [symbols] if is_one else list(symbols)  # type: ignore[call-overload]
+        listed = ",".join(f"{word:06}" if _is_number(word) else str(word) for word in words)
+        universe = Universe.of(self.settings, self.clock)
+        found = list(symbols_file.choose(listed, None, universe, takes_names=True))
+        return SymbolRequest(found, is_one and len(found) == 1 and "@" not in listed)
+
+    def range_of(self, start: object, end: object, interval: FrameInterval = 1) -> Range:
+        """Return the range in the calendar of these settings. Raises `ConfigError`."""
+        now = self.clock.now()
+        calendar = told_calendar(self.settings.csat_days, kis_days.said(self.settings, now.date()))
+        return parse_range(start, end, calendar, now, interval=interval)
+
+    @contextmanager
+    def opened(self, open_store: Open[T]) -> Iterator[T]:
+        """Open the store of the settings, and close it afterwards. Raises `ConfigError` where there is none."""
+        must_exist(self.settings.database)
+        store = open_store(self.settings.database, self.clock, patience=_PATIENCE)
+        try:
+            yield store
+        finally:
+            store.close()
 
 
-def _date_of(value: date | str) -> date:
-    if isinstance(value, datetime):
-        return (value.astimezone(KST) if value.tzinfo else value).date()
-    return value if isinstance(value, date) else date.fromisoformat(value)
-
-
-def range_of(
-    start: date | str | None,
-    end: date | str | None,
-    calendar: TradingCalendar,
-    now: datetime,
-    names: tuple[str, str] = ("start", "end"),
-) -> Range:
-    """Raises `ConfigError`, which calls the two by their `names`."""
-    last = day_of(names[1], end, now.astimezone(KST).date())
-    first = day_of(names[0], start, last - timedelta(days=DEFAULT_DAYS - 1))
-    if first > last:
-        raise ConfigError(f"{names[0]} {first} 이 {names[1]} {last} 보다 늦습니다.")
-    return Range(first, last, calendar, now)
-
-
-@contextmanager
-def opened(
-    open_store: Open[T],
-    settings: Settings | None,
-    clock: Clock | None,
-    start: date | str | None,
-    end: date | str | None,
-) -> Iterator[tuple[T, Range]]:
-    """The store of the settings (`.env`'s where None), closed afterwards, and the range asked for."""
-    extra("pandas", "DataFrame으로 읽기")
-    clock = clock or Clock()
-    settings = settings or user_settings.load(os.environ, PROJECT_FOLDER, needs_key=False)
-    calendar = told_calendar(settings.csat_days, kis_days.said(settings, clock.now().date()))
-    asked = range_of(start, end, calendar, clock.now())
-    must_exist(settings.database)
-    store = open_store(settings.database, clock, patience=_PATIENCE)
-    try:
-        yield store, asked
-    finally:
-        store.close()
+def _is_number(value: object) -> bool:
+    """Return whether it is a whole number of Python or numpy."""
+    return hasattr(value, "__index__") and not isinstance(value, bool)

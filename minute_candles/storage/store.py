@@ -163,7 +163,7 @@ class Store:
 
     def minutes(self) -> Minutes:
         """Reads 1-minute candles in bulk (minute_candles/frames/frames.py)."""
-        return Minutes(self._connection, self._layout, self._database)
+        return Minutes(self._connection, self._layout)
 
     def factors(self, symbol: str) -> list[Factor]:
         """What split-adjusted prices are multiplied by, ascending; [] where KIS was never asked."""
@@ -176,6 +176,14 @@ class Store:
     def keep_factors(self, symbol: str, found: Sequence[Factor], now: datetime) -> None:
         """Replace a symbol's; the table is made when it is missing."""
         self._connection.transaction(lambda run: factors.keep(run, self._connection.dialect, symbol, found, naive(now)))
+
+    def symbols(self) -> list[str]:
+        """Return every symbol that has a candle, ascending: a jump through the key for each."""
+        if not self._layout.prices:
+            return []
+        return sorted(
+            row[0] for row in self._read(f"SELECT DISTINCT stock_symbol FROM stock_minute_prices{self._layout.hint}")
+        )
 
     def spans(self, before: Mapping[str, datetime]) -> dict[str, tuple[datetime, datetime]]:
         """First and last 1-minute candle, before its moment, of each symbol that has any, naive KST."""

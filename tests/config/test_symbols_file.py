@@ -70,6 +70,18 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
         symbols_file.read(tmp_path / "mine.csv")
 
 
-def test_a_padded_code_is_not_guessed_on_the_command_line() -> None:
+def test_zeros_are_put_back_on_the_command_line_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    assert symbols_file.choose("5930,005930.KS,A005930,Q500001", None) == SAMSUNG | {"Q500001": ""}
+    assert len(caplog.messages) == 1 and "5930 → 005930" in caplog.text
+
+
+@pytest.mark.parametrize("word", ["KOSDAQ", "삼성전자", "", "@kospi"])
+def test_what_is_no_code_is_refused_on_the_command_line(word: str) -> None:
+    """A name is taken by who only reads, a universe where there are lists."""
     with pytest.raises(ConfigError, match="종목코드가 아닙니다"):
-        symbols_file.choose("5930", None)
+        symbols_file.choose(word, None)
+
+
+def test_a_bad_line_is_named_and_the_list_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert symbols_file.read(saved(tmp_path, "005930,삼성전자\nKOSDAQ\n003490,대한항공\n")) == BOTH
+    assert len(caplog.messages) == 1 and "mine.csv 2번째 줄" in caplog.text

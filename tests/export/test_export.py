@@ -18,20 +18,20 @@ from urllib.parse import urlsplit
 import duckdb
 import pandas as pd
 import polars as pl
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 from backfill_tools import CSAT, EVENING, LAST, Ran, User, execute, simulator, url_of
 from places import ROOT
-from truth_tables import SYMBOLS, assert_same, filled, settings_of, stored_by_other_hours, truth
+from truth_tables import SYMBOLS, assert_same, filled, settings_of, truth
 
 import db
 import export_candles
 from kis_simulator.simulator import Simulator
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
-from minute_candles.core.errors import IncompleteData
+from minute_candles.core.errors import IncompleteData, SplitWarning
 from minute_candles.core.kst import KST
-from minute_candles.frames.frames import SplitWarning
 from minute_candles.market.intervals import SHOWN
 
 RANGE = ["--from", str(CSAT), "--to", str(LAST), "--symbols", ",".join(SYMBOLS)]
@@ -92,26 +92,64 @@ def test_files_of_every_interval_equal_the_truth(
         assert set(frame["status"]) == {"COMPLETE"}
 
 
-def test_everybody_reads_the_folder_as_one_data_set(light: Database, export: Export, tmp_path: Path) -> None:
-    for interval in ("5", "day"):
+READERS = {
+    "pandas": lambda folder: pd.read_parquet(folder),
+    "polars": lambda folder: pl.read_parquet(folder).to_pandas(),
+    "duckdb": lambda folder: duckdb.sql(f"SELECT * FROM '{folder}/**/*.parquet'").df(),
+    "dask": lambda folder: pytest.importorskip("dask.dataframe").read_parquet(folder).compute(),
+    "pyarrow": lambda folder: ds.dataset(folder, partitioning="hive").to_table().to_pandas(),
+    "datafusion": lambda folder: _by_datafusion(folder),
+    "spark": lambda folder: _by_spark(folder),
+}
+READ = ["symbol", "timestamp", "open", "high", "low", "close", "volume", "turnover", "vwap", "status"]
+
+
+def _by_datafusion(folder: str) -> pd.DataFrame:
+    session = pytest.importorskip("datafusion").SessionContext()
+    session.register_parquet("candles", folder)
+    return session.sql("SELECT * FROM candles").to_pandas()
+
+
+def _by_spark(folder: str) -> pd.DataFrame:
+    session = pytest.importorskip("pyspark.sql").SparkSession.builder.master("local[1]").getOrCreate()
+    return session.read.parquet(folder).toPandas()
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_everybody_reads_the_folder_as_one_data_set(
+    light: Database, export: Export, tmp_path: Path, reader: str
+) -> None:
+    """Codes stay text, each row comes once, and the columns are those of the file, whichever reader looks."""
+    for interval in ("5m", "day"):
         assert export(light, "--interval", interval)[0] == 0
     folder = tmp_path / "export"
-    files = sorted(str(path.relative_to(folder)) for path in folder.rglob("interval=5/**/*.parquet"))
-    assert files == [
-        f"interval=5/symbol={name}" for name in ("000660/2026.parquet", "005930/2026.parquet", "none/empty.parquet")
+    assert sorted(str(path.relative_to(folder)) for path in folder.rglob("interval=5/*")) == [
+        f"interval=5/{symbol}_2026.parquet" for symbol in sorted(SYMBOLS)
     ]
-    by_pandas = pd.read_parquet(folder)
-    by_polars = pl.read_parquet(folder)
-    [(count, fewest, kinds)] = duckdb.sql(
-        f"SELECT count(*), min(symbol), count(DISTINCT interval) FROM '{folder}/**/*.parquet'"
-    ).fetchall()
-    assert len(by_pandas) == len(by_polars) == count == 4 * 77 + 4
-    assert set(by_pandas["symbol"]) == set(by_polars["symbol"]) == set(SYMBOLS) and fewest == "000660" and kinds == 2
-    assert list(by_pandas.columns[:10]) == (
-        ["symbol", "timestamp", "open", "high", "low", "close", "volume", "turnover", "vwap", "status"]
-    )
-    assert str(by_pandas["timestamp"].dtype) == "datetime64[us, Asia/Seoul]"
-    assert by_polars["timestamp"].dtype == pl.Datetime("us", "Asia/Seoul")
+    alone = READERS[reader](str(folder / "interval=5"))
+    assert list(alone.columns[:10]) == READ and set(map(str, alone["symbol"])) == set(SYMBOLS)
+    assert len(alone) == len(alone.drop_duplicates(["symbol", "timestamp"])) == 4 * 77
+    assert str(pd.to_datetime(alone["timestamp"]).dt.tz_convert("Asia/Seoul").min()) == "2026-11-19 10:00:00+09:00"
+    if reader != "datafusion":  # it takes the interval out of the folders' names by SQL alone
+        whole = READERS[reader](str(folder))
+        assert len(whole) == 4 * 77 + 4 and set(map(str, whole["interval"])) == {"5", "day"}
+
+
+def test_a_folder_of_the_older_form_is_moved(light: Database, export: Export, tmp_path: Path) -> None:
+    """symbol=005930/2026.parquet: Dask and DataFusion refuse it; nothing is read anew for it."""
+    assert export(light)[0] == 0
+    data_set, before = tmp_path / "export" / "interval=1", by_day(tmp_path)
+    for symbol in (*SYMBOLS, "none"):
+        (data_set / f"symbol={symbol}").mkdir()
+        name = "empty.parquet" if symbol == "none" else "2026.parquet"
+        now = data_set / f"{symbol}_2026.parquet"
+        if now.exists():
+            now.rename(data_set / f"symbol={symbol}" / name)
+        else:
+            (data_set / f"symbol={symbol}" / name).write_bytes(b"")
+    code, out, _ = export(light, asked=["--from", str(LAST), "--to", str(LAST), "--symbols", "005930"])
+    assert code == 0 and "파일 2개를 새 이름으로" in out and by_day(tmp_path) == before
+    assert sorted(path.name for path in data_set.iterdir()) == ["000660_2026.parquet", "005930_2026.parquet"]
 
 
 def test_a_parquet_file_says_what_it_is(light: Database, export: Export, tmp_path: Path) -> None:
@@ -156,7 +194,7 @@ def test_standard_output_carries_candles_alone(light: Database, export: Export) 
 
 def test_only_what_changed_is_written_again(light: Database, export: Export, tmp_path: Path) -> None:
     export(light)
-    files = {symbol: tmp_path / "export" / "interval=1" / f"symbol={symbol}" / "2026.parquet" for symbol in SYMBOLS}
+    files = {symbol: tmp_path / "export" / "interval=1" / f"{symbol}_2026.parquet" for symbol in SYMBOLS}
     before = {symbol: file.stat().st_mtime_ns for symbol, file in files.items()}
     assert "파일 0개 씀, 2개 그대로" in export(light)[1]
     sql = "UPDATE stock_minute_prices SET volume = volume + 1 WHERE stock_symbol = '000660' AND timestamp = %s"
@@ -177,7 +215,7 @@ def test_a_shorter_range_leaves_the_other_days_in_the_folder(light: Database, ex
     code, _, _ = export(light, asked=["--from", str(LAST), "--to", str(LAST), "--symbols", "005930"])
     assert code == 1  # the day has lost rows since it was verified
     assert counted(tmp_path / "export") == {**before, ("005930", LAST): 360}
-    file = pd.read_parquet(tmp_path / "export" / "interval=1" / "symbol=005930" / "2026.parquet")
+    file = pd.read_parquet(tmp_path / "export" / "interval=1" / "005930_2026.parquet")
     assert file["timestamp"].is_monotonic_increasing
 
 
@@ -188,7 +226,7 @@ def test_a_year_is_a_file(sim: Simulator, export: Export, tmp_path: Path) -> Non
     asked = ["--from", str(days[0]), "--to", str(days[1]), "--symbols", "005930", "--interval", "15"]
     assert export(database, asked=asked)[0] == 0 and export(database, "--out", "both.csv", asked=asked)[0] == 0
     for year, day in zip((2025, 2026), days, strict=True):
-        frame = pd.read_parquet(tmp_path / "export" / "interval=15" / "symbol=005930" / f"{year}.parquet")
+        frame = pd.read_parquet(tmp_path / "export" / "interval=15" / f"005930_{year}.parquet")
         assert_same(plain(frame, "005930"), list(truth(sim, "005930", 15, [day])))
     assert len(pd.read_csv(tmp_path / "both.csv")) == len(list(truth(sim, "005930", 15, days)))
 
@@ -209,7 +247,11 @@ def test_doubtful_days_are_named_and_exit_1(light: Database, export: Export) -> 
     )
     code, out, _ = export(light, asked=["--from", "2026-11-18", "--to", str(LAST), "--symbols", "005930,000660"])
     assert code == 1
-    for said in ("005930 2026-11-18 빠짐", "005930 2026-11-19 증명 안 됨: 시가가 다릅니다", "000660 2026-11-20 잠정"):
+    for said in (
+        "005930 2026-11-18 빠짐",
+        "005930 2026-11-19~11-20 증명 안 됨: 시가가 다릅니다 · 2종목일",
+        "000660 2026-11-20 잠정",
+    ):
         assert said in out
 
 
@@ -217,7 +259,7 @@ def test_nothing_in_the_range_is_exit_1_and_no_file(light: Database, export: Exp
     asked = ["--symbols", "035420", "--days", "3"]
     for out in ("export", "a.csv", "a.parquet", "-"):
         code, _, err = export(light, "--out", out, asked=asked)
-        assert code == 1 and "저장된 캔들이 없습니다" in err and "035420 2026-11-19 빠짐" in err
+        assert code == 1 and "저장된 캔들이 없습니다" in err and "035420 2026-11-18~11-20 빠짐 · 3종목일" in err
     assert [path for path in tmp_path.rglob("*") if path.suffix in {".csv", ".parquet", ".tmp"}] == []
 
 
@@ -484,8 +526,8 @@ def test_a_killed_export_leaves_whole_files_only(light: Database, export: Export
 _HOLDING = """\
 import sys
 from pathlib import Path
-from minute_candles.export.staging import workshop
-with workshop(Path(sys.argv[1])):
+from minute_candles.export.staging import staging
+with staging(Path(sys.argv[1])):
     print("ready", flush=True)
     sys.stdin.read()
 """
@@ -539,14 +581,6 @@ def test_without_pyarrow_one_line_says_what_to_install(light: Database, tmp_path
     assert done.returncode == 2 and "requirements-extra.txt" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
-def test_a_day_that_was_stored_by_other_hours_is_named(light: Database, export: Export) -> None:
-    store = db.open_store(light, Clock())
-    stored_by_other_hours(store, "005930")
-    store.close()
-    code, said, _ = export(light, asked=["--from", f"{LAST}", "--to", f"{LAST}", "--symbols", "000660,005930"])
-    assert code == 1 and f"005930 {LAST} 잠정" in said and f"000660 {LAST}" not in said
-
-
 def by_day(folder: Path) -> dict[str, int]:
     frame = pd.read_parquet(folder / "export" / "interval=1")
     return {str(day): int(n) for day, n in frame.groupby(frame["timestamp"].dt.date).size().items()}
@@ -594,7 +628,7 @@ def no_trades(database: Database, coverage: str, prices: str) -> None:
 
 def test_somebody_else_s_file_is_not_replaced(light: Database, export: Export, tmp_path: Path) -> None:
     assert export(light)[0] == 0
-    path = tmp_path / "export" / "interval=1" / "symbol=005930" / "2026.parquet"
+    path = tmp_path / "export" / "interval=1" / "005930_2026.parquet"
     pd.read_parquet(path).to_parquet(path)
     kept, before = path.read_bytes(), by_day(tmp_path)
     code, _, err = export(light, asked=["--from", f"{LAST}", "--symbols", "005930"])

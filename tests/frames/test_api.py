@@ -1,0 +1,308 @@
+"""Frames of every interval equal what the simulator traded, on every database; what is doubtful is named, not hidden."""
+
+import inspect
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from backfill_tools import CSAT, EVENING, LAST, simulator
+from places import ROOT
+from store_testing import rows as sql
+from truth_tables import (
+    CALENDAR,
+    DAYS,
+    SYMBOLS,
+    assert_same,
+    fill,
+    filled,
+    settings_of,
+    stored_by_other_hours,
+    true_minutes,
+    truth,
+)
+
+import db
+from kis_simulator.simulator import Simulator
+from minute_candles.config.settings import Database, Settings
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import ConfigError, IncompleteData, IncompleteWarning
+from minute_candles.core.kst import KST
+from minute_candles.market.adjustment import Factor
+from minute_candles.market.candles import derive
+from minute_candles.market.day_status import DayStatus
+from minute_candles.market.intervals import SHOWN
+
+FLOATS = ["turnover", "vwap"]
+FOREIGN = (
+    "INSERT INTO stock_minute_prices (stock_symbol, timestamp, minute_interval, open_price, high_price, low_price,"
+    " close_price, volume) VALUES ('005930', '{}', 'ONE_MINUTE', 1, 1, 1, 1, 7)"
+)
+"""A row of another program."""
+
+
+@pytest.fixture(scope="module")
+def sim() -> Iterator[Simulator]:
+    with simulator() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shared(sim: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A SQLite file that no test writes to."""
+    folder = tmp_path_factory.mktemp("shared")
+    database = Database("sqlite", path=folder / "shared.sqlite3")
+    filled(database, sim)
+    return settings_of(database, folder)
+
+
+@pytest.fixture
+def light(sim: Simulator, tmp_path: Path) -> Settings:
+    """The same, to be changed."""
+    database = Database("sqlite", path=tmp_path / "light.sqlite3")
+    filled(database, sim)
+    return settings_of(database, tmp_path)
+
+
+def read(settings: Settings, symbols: Any = tuple(SYMBOLS), interval: Any = 1, **more: Any) -> Any:
+    asked = {"start": CSAT, "end": LAST, "clock": Clock(at=EVENING), "settings": settings}
+    return db.read_candles(symbols, interval, **{**asked, **more})
+
+
+def change(settings: Settings, *statements: str) -> None:
+    with closing(db.open_store(settings.database, Clock())) as store:
+        for statement in statements:
+            sql(store, statement)
+
+
+def plain(frame: pd.DataFrame, symbol: str) -> list[tuple[Any, ...]]:
+    """Rows of a frame as the truth writes them: naive KST, None for NaN."""
+    mine = frame.loc[symbol].astype(dict.fromkeys(FLOATS, object))
+    mine = mine.where(mine.notna(), None)
+    return [
+        (when.to_pydatetime().replace(tzinfo=None), *map(int, row[:5]), *row[5:7])
+        for when, row in zip(mine.index, mine.itertuples(index=False), strict=True)
+    ]
+
+
+def test_frames_of_every_interval_equal_the_truth(any_database: Database, sim: Simulator, tmp_path: Path) -> None:
+    filled(any_database, sim)
+    for interval in (*SHOWN, 2, 120):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            frame = read(settings_of(any_database, tmp_path), interval=interval)
+        for symbol in SYMBOLS:
+            assert_same(plain(frame, symbol), list(truth(sim, symbol, interval)))  # type: ignore[arg-type]
+        assert set(frame["status"]) == {"COMPLETE"} and (frame["proven"] == frame["vwap"].notna()).all()
+
+
+def test_a_frame_has_the_promised_shape_with_and_without_candles(shared: Settings) -> None:
+    frame = read(shared, interval="5min")
+    assert list(frame.index.names) == ["symbol", "timestamp"] and frame.index.is_unique
+    assert str(frame.index.levels[1].dtype).endswith("Asia/Seoul]") and frame.index.is_monotonic_increasing is False
+    assert list(frame.index.get_level_values("symbol").unique()) == SYMBOLS
+    assert {name: str(kind) for name, kind in frame.dtypes.items()} == {
+        **dict.fromkeys(("open", "high", "low", "close", "volume"), "int64"),
+        "turnover": "float64", "vwap": "float64", "status": "category", "proven": "bool",
+    }  # fmt: skip
+    assert all(str(kind) != "object" for kind in frame.reset_index().dtypes)
+    with pytest.warns(IncompleteWarning):
+        empty = read(shared, symbols=["035420"])
+    assert len(empty) == 0 and (empty.dtypes.astype(str) == frame.dtypes.astype(str)).all()
+    assert str(empty.reset_index()["timestamp"].dtype) == str(frame.reset_index()["timestamp"].dtype)
+
+
+@pytest.mark.parametrize("function", [db.read_candles, db.list_stored])
+def test_the_examples_of_the_docstrings_run(function: Any, shared: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = inspect.cleandoc(function.__doc__ or "").splitlines()  # Python 3.13 has cleaned it already
+    example = [line.strip() for line in lines if line.startswith("    ")]
+    assert example[0].startswith("from minute_candles import")
+    monkeypatch.setattr("minute_candles.config.settings.load", lambda *_, **__: shared)
+    monkeypatch.setattr("minute_candles.frames.api.Clock", lambda: Clock(at=EVENING), raising=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        exec("\n".join(example), {})
+
+
+def test_what_is_doubtful_is_named_with_what_helps(light: Settings) -> None:
+    change(
+        light,
+        "UPDATE stock_minute_coverage SET status = 'UNPROVEN', note = '일봉 시가와 다릅니다'"
+        " WHERE stock_symbol = '005930' AND trade_date = '2026-11-20'",
+        "DELETE FROM stock_minute_coverage WHERE stock_symbol = '000660' AND trade_date = '2026-11-20'",
+    )
+    with pytest.warns(IncompleteWarning) as warned:
+        frame = read(light, start=date(2026, 11, 16))
+    text = str(warned[0].message)
+    for said in (
+        "005930 2026-11-16~11-18 빠짐 · 3종목일", "005930 2026-11-20 증명 안 됨: 일봉 시가와 다릅니다",
+        "000660 2026-11-20 잠정", "채우기: python fetch_minute_data.py,", "python fetch_minute_data.py --recheck",
+    ):  # fmt: skip
+        assert said in text
+    statuses = {(s, t.date()): v for (s, t), v in frame["status"].items()}
+    assert statuses["005930", LAST] == "UNPROVEN" and statuses["000660", LAST] == "PROVISIONAL"
+    assert statuses["005930", CSAT] == "COMPLETE"
+    with pytest.raises(IncompleteData, match="2026-11-16"):
+        read(light, start=date(2026, 11, 16), strict=True)
+
+
+def test_a_verified_day_that_lost_rows_is_provisional(
+    any_store: db.Store, any_database: Database, sim: Simulator, tmp_path: Path
+) -> None:
+    fill(any_store, sim)
+    gone = "minute_interval = 'ONE_MINUTE' AND stock_symbol = '005930' AND timestamp = '2026-11-20 10:00:00'"
+    sql(any_store, f"DELETE FROM stock_minute_prices WHERE {gone} OR minute_interval = 'FIVE_MINUTES'")
+    sql(any_store, FOREIGN.format("2026-11-20 17:00:00"))
+    settings = settings_of(any_database, tmp_path)
+    with pytest.warns(IncompleteWarning, match="005930 2026-11-20 잠정"):
+        frame = read(settings, "005930", 30)
+    assert not frame.loc["2026-11-20", "proven"].any(), "a window that may lack a minute is not proven"
+    assert frame.loc["2026-11-19", "proven"].iloc[1:].all()
+    with pytest.warns(IncompleteWarning):
+        assert read(settings, "005930", "day")["low"].iloc[-1] > 1, "rows after the session are others'"
+    known = db.read_coverage("005930", LAST, LAST, settings=settings, clock=Clock(at=EVENING))
+    assert list(known["status"]) == ["PROVISIONAL"]
+    assert known["note"].iloc[0] == "확인할 때보다 1분봉 1건, 5분봉 77건이 적습니다"
+
+
+def test_a_running_day_without_a_row_is_doubtful(shared: Settings) -> None:
+    monday = Clock(at=datetime(2026, 11, 23, 14, tzinfo=KST))
+    with pytest.raises(IncompleteData, match="2026-11-23 잠정"):
+        read(shared, start=LAST, end=date(2026, 11, 23), clock=monday, strict=True)
+    known = db.read_coverage("005930", "2026-11-23", "2026-11-23", settings=shared, clock=monday)
+    assert list(known["status"]) == ["PROVISIONAL"]
+
+
+def test_a_day_that_was_stored_by_other_hours_is_provisional(light: Settings) -> None:
+    """The calendar's hours are others now: the next run collects the day again, until then it is not verified."""
+    with closing(db.open_store(light.database, Clock())) as store:
+        stored_by_other_hours(store, "000660")
+    with pytest.warns(IncompleteWarning):
+        frame = read(light, start=LAST)
+    known = db.read_coverage(SYMBOLS, LAST, LAST, clock=Clock(at=EVENING), settings=light)["status"]
+    assert list(known) == ["COMPLETE", "PROVISIONAL"]
+    assert [set(frame.loc[symbol]["status"]) for symbol in SYMBOLS] == [{"COMPLETE"}, {"PROVISIONAL"}]
+
+
+def test_coverage_names_every_day_that_a_frame_does(light: Settings) -> None:
+    """Rows of a Saturday; and a range of years, of which SQLite cannot count each day in one statement."""
+    saturday, clock = date(2026, 11, 21), Clock(at=EVENING + timedelta(days=1))
+    change(light, FOREIGN.format("2026-11-21 12:00:00"))
+    known = db.read_coverage("005930", date(2018, 1, 2), saturday, settings=light, clock=clock)
+    assert known["status"].iloc[-1] == "PROVISIONAL" and known.index[-1][1].date() == saturday
+    assert list(known["count_1min"].tail(3)) == [381, 381, 1] and len(known) > 2_000
+    with pytest.warns(IncompleteWarning, match=f"005930 {saturday} 잠정"):
+        assert len(read(light, "005930", start=saturday, end=saturday, clock=clock)) == 1
+
+
+def test_adjusted_frames_are_floats_and_say_to_which_day_s_shares(light: Settings) -> None:
+    with closing(db.open_store(light.database, Clock())) as store:
+        store.keep_factors("005930", [Factor(CSAT, LAST, 1, 5)], EVENING)
+        store.keep_factors("000660", [Factor(CSAT, CSAT, 1, 1)], EVENING)
+        store.keep_factors("035420", [Factor(CSAT, LAST, 1, 5)], EVENING)
+    assert read(light, "005930", adjusted=True).attrs == {"adjusted_to": {"005930": "2026-11-20"}}
+    assert read(light).attrs == {}
+    with pytest.warns(IncompleteWarning):
+        assert str(read(light, "035420", adjusted=True)["open"].dtype) == "float64", "without a candle, too"
+    with pytest.raises(IncompleteData, match="000660 2026-11-20의 수정계수를.*--from 2026-11-19 "):
+        read(light, adjusted=True)
+
+
+def test_a_window_that_runs_is_left_out(light: Settings) -> None:
+    clock = Clock(at=datetime(2026, 11, 20, 10, 32, 30, tzinfo=KST))
+    frame = read(light, "005930", 30, start=LAST, clock=clock)
+    assert f"{frame.index[-1]:%H:%M}" == "10:00"
+    assert len(read(light, "005930", "day", start=LAST, clock=clock)) == 0
+    change(light, "UPDATE stock_minute_coverage SET status = 'PROVISIONAL', verified_at = '2026-11-20 10:25:08'")
+    for interval, last in ((1, "10:31"), (10, "10:10"), (5, "10:20")):
+        with pytest.warns(IncompleteWarning):
+            frame = read(light, "005930", interval, start=LAST, clock=clock)
+        assert f"{frame.index[-1]:%H:%M}" == last, "a window is over once the symbol was polled after it"
+
+
+def test_coverage_tells_each_day(light: Settings) -> None:
+    """And an unproven day without any row: KIS reported it, twice alike, and nothing of that can be stored."""
+    clock, day = Clock(at=EVENING), date(2026, 11, 17)
+    with closing(db.open_store(light.database, clock)) as store:
+        store.rewrite(
+            "005930", CALENDAR.session(day), lambda _: {}, now=EVENING, status=DayStatus.UNPROVEN, note="15:30 행"
+        )
+    frame = db.read_coverage(SYMBOLS, "2026-11-17", LAST, settings=light, clock=clock)
+    assert list(frame.loc["005930"]["status"]) == ["UNPROVEN", "MISSING", "COMPLETE", "COMPLETE"]
+    assert list(frame.loc["005930"]["count_1min"]) == [0, 0, 381, 381]
+    assert all(str(kind) != "object" for kind in frame.reset_index().dtypes)
+    assert frame["verified_at"].iloc[2] == pd.Timestamp(EVENING)
+    with pytest.warns(IncompleteWarning, match="2026-11-17 증명 안 됨: 15:30 행"):
+        assert len(read(light, "005930", "day", start=day)) == 2
+
+
+def test_what_is_stored_is_listed_by_symbol(light: Settings) -> None:
+    """A Friday that lost its coverage row, and a Monday that nobody has fetched."""
+    change(light, "DELETE FROM stock_minute_coverage WHERE stock_symbol = '000660' AND trade_date = '2026-11-20'")
+    stored = db.list_stored(settings=light, clock=Clock(at=EVENING + timedelta(days=3)))
+    assert list(stored.index) == sorted(SYMBOLS) and list(stored["name"]) == ["SK하이닉스", "삼성전자"]
+    line = stored.loc["000660"]
+    assert stored.loc["005930", "rows"] == 2 * 381
+    assert (line["complete"], line["provisional"], line["unproven"], line["missing"]) == (1, 1, 0, 1)
+    assert str(line["first"]) == "2026-11-19 10:00:00+09:00"
+    assert all(str(kind) != "object" for kind in stored.dtypes)
+
+
+def test_rows_that_are_no_candles_are_passed_over(any_store: db.Store, sim: Simulator) -> None:
+    fill(any_store, sim, days=[LAST])
+    when = "timestamp = '2026-11-20 09:05:00'"
+    sql(any_store, f"UPDATE stock_minute_prices SET high_price = high_price + 0.5 WHERE {when}")
+    minutes = any_store.minutes().read("005930", LAST, LAST)
+    expected = any_store.candles("005930", 1, datetime(2026, 11, 20), datetime(2026, 11, 20, 23))
+    assert [int(volume) for volume in minutes.volume] == [candle.volume for candle in expected]
+    assert len(minutes.start) == 380
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"symbols": "삼성전"}, "혹시: 삼성전"), ({"symbols": []}, "종목코드"), ({"symbols": "KOSDAQ"}, "종목코드"),
+        ({"symbols": None}, "종목코드"), ({"symbols": True}, "종목코드"), ({"symbols": "@nasdaq"}, "@kospi200"),
+        ({"interval": 7}, "봉 간격"), ({"interval": "m"}, "봉 간격"), ({"interval": "5M"}, "봉 간격"),
+        ({"interval": 0}, "봉 간격"), ({"interval": "2d"}, "봉 간격"), ({"engine": "spark"}, "engine"),
+        ({"start": "어제"}, "start"), ({"start": LAST, "end": CSAT}, "늦습니다"), ({"start": pd.NaT}, "start"),
+        ({"end": "9999-12-31"}, "9999-12-31"), ({"fill": "zero"}, "fill"),
+        ({"start": "2026-11-20 10:00", "end": "2026-11-20 09:00"}, "늦습니다"),
+    ],
+)  # fmt: skip
+def test_bad_questions_are_one_line_before_any_work(tmp_path: Path, wrong: dict[str, Any], said: str) -> None:
+    nowhere = settings_of(Database("mysql", "127.0.0.1", 9, "nobody", "", "none"), tmp_path)
+    with pytest.raises(ConfigError, match=said) as refused:
+        read(nowhere, **wrong)
+    assert "\n" not in str(refused.value)
+
+
+def test_reading_makes_no_sqlite_file(tmp_path: Path) -> None:
+    path = tmp_path / "none.sqlite3"
+    with pytest.raises(ConfigError, match="SQLite 파일이 없습니다"):
+        read(settings_of(Database("sqlite", path=path), tmp_path))
+    assert not path.exists()
+
+
+def test_without_pandas_one_line_says_what_to_install() -> None:
+    """And importing loads nothing heavy."""
+    code = (
+        "import sys, db; print(sorted({'pandas', 'numpy', 'pyarrow', 'polars'} & set(sys.modules)))\n"
+        "sys.modules.update(dict.fromkeys(['pandas', 'numpy', 'pyarrow', 'polars']))\n"
+        "from minute_candles.core.errors import ConfigError\n"
+        "try: db.read_candles('005930')\n"
+        "except ConfigError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+    loaded, line = done.stdout.splitlines()
+    assert done.stderr == "" and loaded == "[]" and "pip install -r requirements" in line
+
+
+def test_the_truth_is_what_was_filled(sim: Simulator) -> None:
+    assert derive(true_minutes(sim, SYMBOLS[0], DAYS[1]))[15][0].volume == next(truth(sim, SYMBOLS[0], 15, DAYS[1:]))[5]
