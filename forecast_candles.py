@@ -91,12 +91,12 @@ def evaluate(arguments: argparse.Namespace, names: Mapping[str, str], clock: Clo
     """Print how good each target's forecasts would have been."""
     from minute_candles.forecast import service, wording
     from minute_candles.forecast.api import calendar_of
-    from minute_candles.frames.request import day_of
+    from minute_candles.frames.range import parse_day
 
     calendar = calendar_of(settings, clock)
     closed = calendar.last_closed(clock.now())
-    last = day_of("--to", arguments.last, closed)
-    first = day_of("--from", arguments.first, last - timedelta(days=100))
+    last = parse_day("--to", arguments.last, closed)
+    first = parse_day("--from", arguments.first, last - timedelta(days=100))
     if first > last:
         raise ConfigError(f"--from {first} 이 --to {last} 보다 늦습니다.")
     panel = service.training_panel(list(names), first, last, settings, clock, calendar)
