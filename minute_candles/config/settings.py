@@ -68,6 +68,7 @@ KEYS = (
     Key("CHART_HOST", "127.0.0.1", "차트 서버 주소. 이 컴퓨터가 아니면 CHART_PASSWORD 가 필요합니다"),
     Key("CHART_PORT", "8765", "차트 서버 포트"),
     Key("CHART_PASSWORD", "(없음)", "차트 비밀번호(사용자 이름은 아무것이나)"),
+    Key("CHART_ORIGINS", "(없음)", "프록시가 차트를 보여 주는 주소, 쉼표로 여럿. 예: https://chart.example.com"),
     Key("CHART_URL", "(없음)", "알림에 붙일 차트 주소. 예: http://127.0.0.1:8765"),
 )
 

@@ -1,5 +1,7 @@
 """Who may look: this computer, whoever knows the password, and a proxy that is named."""
 
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +11,9 @@ import pytest
 import requests
 import websockets
 from chart_testing import Server, serving
+from places import ROOT
+from servers import free_port
+from updater_tools import wait_until
 from websockets.sync.client import connect
 
 from minute_candles.config.settings import Database
@@ -94,3 +99,38 @@ def test_a_proxy_that_is_named_may_show_the_page(locked):
         pass
     with pytest.raises(websockets.InvalidStatus), connect(locked.ws, origin="https://chart.example"):
         pass
+
+
+def test_the_snippet_of_the_docs_shows_the_page_below_a_path(tmp_path, locked):
+    if not shutil.which("nginx"):
+        pytest.skip("nginx is not installed")
+    snippet = (ROOT / "docs" / "chart.md").read_text(encoding="utf-8").split("```nginx\n")[1].split("```")[0]
+    port, temp = free_port(), "".join(f"{kind}_temp_path {tmp_path}/{kind};" for kind in KINDS)
+    snippet = snippet.replace("8765", str(locked.port))
+    config = tmp_path / "nginx.conf"
+    config.write_text(
+        f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/errors; events {{}}"
+        f"http {{ access_log off; {temp} server {{ listen 127.0.0.1:{port}; {snippet} }} }}"
+    )
+    with subprocess.Popen([shutil.which("nginx"), "-c", str(config)]) as proxy:
+        try:
+            url = f"http://127.0.0.1:{port}/chart/"
+            wait_until(lambda: is_answered(url), 10)
+            for path in ("", "static/app.js", "api/symbols"):
+                assert requests.get(url + path, auth=RIGHT, timeout=5).status_code == 200
+            login = {"Authorization": "Basic d2hvOuu5hOuwgCDrsojtmLg="}
+            with connect(f"ws{url[4:]}ws", origin=url[:-7], additional_headers=login) as line:
+                line.send('{"beat": true}')
+                assert line.recv(timeout=5) == '{"type":"beat"}'
+        finally:
+            proxy.terminate()
+
+
+KINDS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+
+
+def is_answered(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=2).status_code == 401
+    except requests.ConnectionError:
+        return False

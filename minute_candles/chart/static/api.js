@@ -6,13 +6,16 @@ import { seconds } from "./format.js";
 /** @typedef {import("./slots.js").Day} Day */
 /** @typedef {{symbol: string, name: string, price: number | null, change_percent: number | null, status: string, previous_close: number | null, time: string | null, turnover: number, trace: number[]}} Row */
 
+/** Below the page, wherever a proxy shows it; without the password that may stand in its address. @param {string} path */
+export const addressOf = (path) => new URL(path, location.origin + location.pathname);
+
 export class NoAnswer extends Error {}
 
 /** @param {string} path @param {Record<string, string | number>} [query] @returns {Promise<any>} */
 async function get(path, query = {}) {
   const text = new URLSearchParams(Object.entries(query).map(([key, value]) => [key, String(value)]));
   const asked = { credentials: /** @type {RequestCredentials} */ ("same-origin"), signal: AbortSignal.timeout(30_000) };
-  const answer = await fetch(`${path}?${text}`, asked).catch(() => { throw new NoAnswer("차트 서버가 답하지 않습니다."); });
+  const answer = await fetch(`${addressOf(path)}?${text}`, asked).catch(() => { throw new NoAnswer("차트 서버가 답하지 않습니다."); });
   if (!answer.ok) throw new Error((await answer.text()) || `HTTP ${answer.status}`);
   return answer.json();
 }

@@ -1,6 +1,8 @@
 /** The WebSocket: one list of what is wanted, sent again after every reconnection; 1 → 15 s between attempts.
  * A heartbeat shows that both directions work: a line that is cut without a word (sleep, NAT) is opened anew. */
 
+import { addressOf } from "./api.js";
+
 const BEAT = 8_000; // ms between two heartbeats
 const SILENT = 20_000; // ms without a message after which the line is dead
 const LASTED = 60_000; // ms after which a connection was a good one: the next pause is short again
@@ -32,7 +34,7 @@ export class Live {
   connect() {
     if (this.socket && this.socket.readyState <= WebSocket.OPEN) return;
     clearTimeout(this.timer);
-    const address = new URL("ws", location.href);
+    const address = addressOf("ws");
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
     const socket = (this.socket = new WebSocket(address));
     let opened = Infinity;
