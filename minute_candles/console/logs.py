@@ -107,11 +107,12 @@ class _LogFile(RotatingFileHandler):
         super().emit(record)
 
     def doRollover(self) -> None:
-        """Windows does not rename a file another process holds open: then it just grows."""
+        """Rotate; where the rename fails (Windows, an open file) grow by a tenth and try again."""
         try:
             super().doRollover()
+            self.maxBytes = LOG_BYTES
         except OSError:
-            self.maxBytes = 0
+            self.maxBytes = _size(self.baseFilename) + LOG_BYTES // 10
 
     def handleError(self, record: logging.LogRecord) -> None:
         self._drop_stream()
@@ -136,6 +137,12 @@ class _LogFile(RotatingFileHandler):
         if stream:
             with contextlib.suppress(OSError, ValueError):
                 stream.close()
+
+
+def _size(path: str) -> int:
+    with contextlib.suppress(OSError):
+        return os.path.getsize(path)
+    return 0
 
 
 class _Terminal(logging.Handler):

@@ -318,6 +318,11 @@ def test_a_rotation_that_fails_loses_no_line(start, monkeypatch):
     for n in range(20):
         log.info("line %02d", n)
     assert [f"line {n:02d}" in start.text() for n in range(20)] == [True] * 20
+    monkeypatch.undo()
+    monkeypatch.setattr(logs, "LOG_BYTES", 200)
+    log.info("line 20")
+    assert start.path.with_name(start.path.name + ".1").exists(), "it rotates again once the file may be renamed"
+    assert start.text().count("line") == 1
 
 
 # Secrets

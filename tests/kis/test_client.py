@@ -4,7 +4,8 @@ import contextlib
 import logging
 import threading
 import time
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -163,6 +164,16 @@ class TestRequest:
             client = make(sim.url)
             client.past_minutes("005930", LAST)
         assert client.skew == pytest.approx(timedelta(seconds=90), abs=timedelta(seconds=1))
+
+    def test_a_jump_of_the_clock_counts_when_three_answers_agree(self, make, clock):
+        client, day = make("http://127.0.0.1:1"), timedelta(days=1)
+        told = lambda skew: client._compare_clocks(format_datetime((clock.now() + skew).astimezone(UTC), usegmt=True))  # noqa: E731
+        for skew in (timedelta(0), timedelta(0), -day, timedelta(0), -day, -day):
+            told(skew)
+            assert abs(client.skew) < timedelta(seconds=2)
+        assert client.suspected_skew == pytest.approx(-day, abs=timedelta(seconds=1))
+        told(-day)
+        assert client.skew == pytest.approx(-day, abs=timedelta(seconds=1)) and client.suspected_skew is None
 
     @pytest.mark.parametrize(
         "header", ["", "yesterday", "Mon, 99 Nov 2026 99:99:99 GMT", "0", "Fri, 20 Nov 2026 +99999999999"]

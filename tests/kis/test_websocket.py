@@ -25,7 +25,8 @@ from minute_candles.core.errors import ConfigError
 from minute_candles.core.kst import KST
 from minute_candles.kis.approval import Approval
 from minute_candles.kis.websocket import REAL, VTS, KisSocket
-from minute_candles.kis.ws_session import Ears, Pace
+from minute_candles.kis.ws_frames import Answer, Verdict
+from minute_candles.kis.ws_session import Cut, Ears, Known, Pace, SocketSession
 
 QUICK = Pace(gap=0, first=0.05, most=0.4, in_use=0.4, silence=20, lived=0.3, retry=0.2, look=0.02)
 SILENT = replace(QUICK, silence=0.8)
@@ -253,6 +254,15 @@ def test_a_slot_that_lingers_after_a_cut_is_waited_for(here: Here) -> None:
     wait_until(lambda: "OPSP8996" in here.codes())
     here.hears_again()
     assert here.told[-1] == ""
+
+
+def test_a_stray_refusal_without_a_symbol_does_not_cut_a_session_with_data() -> None:
+    session = SocketSession("ws://127.0.0.1:1", ["000001"], Known(), Clock(), Ears(lambda records: None), QUICK)
+    stray = Answer(Verdict.LATER, "OPSP0007", "")
+    with pytest.raises(Cut):
+        session._judge(stray)
+    session.data_at = 1.0
+    session._judge(stray)
 
 
 def test_two_processes_of_one_key_do_not_both_connect(here: Here) -> None:

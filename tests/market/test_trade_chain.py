@@ -13,6 +13,7 @@ from ticks_testing import FRIDAY, Trade, captured, record, records_of, session, 
 from kis_simulator.exchange.market import Market
 from kis_simulator.exchange.ticks import Tape, TickForm
 from minute_candles.market.candles import Candle
+from minute_candles.market.intraday import Watermark
 from minute_candles.market.trade_chain import Chain, Proven, Tick, read_tick
 
 TEN = 10 * 3600
@@ -185,6 +186,42 @@ def test_a_time_that_goes_back_over_a_minute_breaks_the_chain() -> None:
     ticks = ticks_of(trades)
     ticks[6] = ticks[6]._replace(at=at(10, 0, 59), minute=at(10, 0))
     assert [candle.timestamp for candle in candles(ticks)] == [at(10, 0)], "the trade may be the first of 10:02"
+
+
+def test_a_stamp_behind_the_chain_contradicts_what_was_proven_between() -> None:
+    """A trade of 10:01 stamped 10:02:10 proves 10:01 too early; the next one at 10:01 takes that back."""
+    ticks, chain = ticks_of(minute_of_trades(4)), Chain("005930", session())
+    ticks[6] = ticks[6]._replace(at=at(10, 2, 10), minute=at(10, 2))
+    early = [one.candle.timestamp for one in proven(ticks[:7], chain)]
+    assert early == [at(10, 0), at(10, 1)] and not chain.contradicts(at(10, 1))
+    assert at(10, 2) not in [one.candle.timestamp for one in proven(ticks[7:], chain)]
+    assert chain.contradicts(at(10, 1)) and not chain.contradicts(at(10, 0))
+
+
+@pytest.mark.parametrize("place", [0, 20], ids=["the first record", "in the middle"])
+def test_an_absurd_volume_costs_minutes_and_not_the_day(place: int) -> None:
+    ticks = ticks_of(minute_of_trades(40))
+    ticks[place] = ticks[place]._replace(all_volume=9 * 10**12)
+    found = candles(ticks)
+    true = true_minutes(minute_of_trades(40))
+    assert all(true[candle.timestamp] == candle for candle in found)
+    assert [candle.timestamp for candle in found][-20:] == [at(10, minute) for minute in range(19, 39)]
+
+
+def test_a_chain_continues_while_no_record_is_lost_and_its_past_is_known() -> None:
+    ticks, chain = ticks_of(minute_of_trades(3)), Chain("005930", session())
+    minutes = proven(ticks, chain)
+    known = Watermark(at(10, 2), at(10, 1), minutes[-1].turnover)
+    assert chain.continues(known), "all before the running minute is known, and that one from its first trade on"
+    assert not chain.continues(known._replace(turnover=known.turnover - 1)), "something before it is not"
+    assert not chain.continues(known._replace(is_explained=False)), "KIS does not show one of the minutes yet"
+    chain.interrupt()
+    assert not chain.continues(known), "the connection was cut"
+    last = ticks[-1]
+    chain.add(last._replace(
+        volume=2, all_volume=last.all_volume + 2, all_turnover=last.all_turnover + 2 * last.price, at=at(10, 2, 59),
+    ))  # fmt: skip
+    assert chain.continues(known), "the next trade shows that none was lost"
 
 
 def test_half_tick_prices_count_exactly_and_a_cheap_one_that_is_printed_cut_by_its_turnover() -> None:
