@@ -84,6 +84,7 @@ def run(
     need_packages()
     from minute_candles.chart.answers import Answers
     from minute_candles.chart.files import read_files
+    from minute_candles.chart.forecast import ForecastAnswers
     from minute_candles.chart.hub import Hub
     from minute_candles.chart.running import RunningMinutes
     from minute_candles.chart.server import Address, Page, application, health_of, listening, serve
@@ -105,7 +106,9 @@ def run(
         calendar = told_calendar(settings.csat_days, kis_days.said(settings, clock.now().date()))
         running = RunningMinutes(clock)
         hub = Hub(watched, names, calendar, clock, running)
-        page = Page(Answers(view, names, calendar, clock, running), hub, files, health_of(settings, clock))
+        forecasts = ForecastAnswers(view, names, calendar, clock, settings.log_dir)
+        answers = Answers(view, names, calendar, clock, running)
+        page = Page(answers, hub, files, health_of(settings, clock), forecasts)
         if settings.wings.redis_url:
             listen(settings.wings.redis_url, hub, clock)
         running_file.follow(settings.log_dir, hub.run_minute, clock)

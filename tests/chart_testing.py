@@ -5,12 +5,14 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 from store_testing import CALENDAR, minutes, windows
 
 from minute_candles.chart.answers import Answers
 from minute_candles.chart.files import read_files
+from minute_candles.chart.forecast import ForecastAnswers
 from minute_candles.chart.hub import Hub
 from minute_candles.chart.running import RunningMinutes
 from minute_candles.chart.server import Address, Page, application, listening, serve
@@ -61,6 +63,7 @@ def serving(
     port: int = 0,
     names: Mapping[str, str] = NAMES,
     origins: tuple[str, ...] = (),
+    folder: Path = Path("no folder"),
 ) -> Iterator[Server]:
     clock = Clock(at=at)
     with closing(listening(Address("127.0.0.1", port))) as bound, closing(open_reader(database, clock)) as view:
@@ -72,7 +75,8 @@ def serving(
             told, healthy = server.health
             return {**told, "now": clock.now().isoformat()}, healthy
 
-        page = Page(Answers(view, names, CALENDAR, clock, running), hub, read_files(), health)
+        forecasts = ForecastAnswers(view, names, CALENDAR, clock, folder)
+        page = Page(Answers(view, names, CALENDAR, clock, running), hub, read_files(), health, forecasts)
         app = application(page, hub, password, origins)
         thread = threading.Thread(target=serve, args=(app, bound, clock), daemon=True)
         thread.start()

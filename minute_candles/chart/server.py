@@ -27,6 +27,7 @@ from minute_candles.chart.access import AccessControl
 from minute_candles.chart.answers import Answers
 from minute_candles.chart.connections import BACKLOG, AcceptErrors, Connections, protocols
 from minute_candles.chart.files import File
+from minute_candles.chart.forecast import ForecastAnswers
 from minute_candles.chart.hub import Client, Hub
 from minute_candles.chart.parameters import asked_of, interval_of, names_of, range_of, subscription_of, symbol_of
 from minute_candles.config.settings import Settings
@@ -68,9 +69,15 @@ class Page:
     """The handlers: one a path. Those that read the table run on worker threads, files come from memory."""
 
     def __init__(
-        self, answers: Answers, hub: Hub, files: Mapping[str, File], health: Callable[[], tuple[dict[str, Any], bool]]
+        self,
+        answers: Answers,
+        hub: Hub,
+        files: Mapping[str, File],
+        health: Callable[[], tuple[dict[str, Any], bool]],
+        forecasts: ForecastAnswers,
     ) -> None:
         self._answers, self._hub, self._files, self._health = answers, hub, files, health
+        self._forecasts = forecasts
 
     async def index(self, request: Request) -> Response:
         return self._file(request, "index.html")
@@ -103,6 +110,10 @@ class Page:
         query = request.query_params
         first, last = range_of(query)
         return JSONResponse(self._answers.days(symbol_of(query, self._answers.names), first, last))
+
+    def forecast(self, request: Request) -> Response:
+        """Answer what is forecast of a symbol, only where it has skill."""
+        return JSONResponse(self._forecasts.forecast(symbol_of(request.query_params, self._answers.names)))
 
     def health(self, request: Request) -> Response:
         status, healthy = self._health()
@@ -186,6 +197,7 @@ def application(page: Page, hub: Hub, password: str, origins: Collection[str] = 
         Route("/api/patterns", page.patterns),
         Route("/api/alerts", page.alerts),
         Route("/api/days", page.days),
+        Route("/api/forecast", page.forecast),
         Route("/api/state", page.state),
         Route("/health", page.health),
         WebSocketRoute("/ws", page.live),
