@@ -26,60 +26,98 @@ class Database:
     password: str = field(default="", repr=False)
     name: str = ""
     path: Path | None = None
+    ssl_ca: Path | None = None
+    """The CA that the server's certificate is verified by."""
+
+    def addresses(self) -> list[tuple[str, int]]:
+        """Return the servers that `host` names (`a,b:3307,[::1]`), in the order in which they are tried."""
+        found = []
+        for part in self.host.split(","):
+            host, port = split_port(part)
+            found.append((host, int(port or self.port)))
+        return found
+
+    def places(self) -> list[str]:
+        """Return the same as host:port, to be shown."""
+        return [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.addresses()]
 
     def describe(self) -> str:
         """The address without the password."""
         if self.path is not None:
             return f"sqlite:///{self.path}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"mysql://{self.user}@{host}:{self.port}/{self.name}"
+        return f"mysql://{self.user}@{','.join(self.places())}/{self.name}"
+
+
+def split_port(text: str) -> tuple[str, str | None]:
+    """Return host and port of `host`, `host:port`, `[::1]:port` or a bare IPv6 address."""
+    if is_host(text):
+        return text, None
+    found = re.fullmatch(r"(\[.*\]|[^:]*)(?::(.*))?", text, re.DOTALL)
+    return (found[1].strip("[]"), found[2]) if found else (text, None)
+
+
+def _check_hosts(found: Found, key: str, text: str) -> None:
+    for part in text.split(","):
+        host, port = split_port(part)
+        if not is_host(host):
+            raise found.wrong(key, "호스트가 없거나 잘못되었습니다(여러 서버는 쉼표로: a,b:3307)")
+        if port is not None and not is_whole(port, 1, 65535):
+            raise found.wrong(key, "포트는 1~65535 사이의 숫자여야 합니다")
+
+
+def _ssl_ca(found: Found, here: Path) -> Path | None:
+    text = found.text("DB_SSL_CA")
+    if text is None:
+        return None
+    path = rooted(here, text)
+    if not path.is_file():
+        raise found.wrong("DB_SSL_CA", "그런 파일이 없습니다(서버의 인증서를 확인할 CA, PEM)")
+    return path
 
 
 def read_database(found: Found, here: Path) -> Database:
     """The database the user named; `here` is the folder of the scripts. Raises `ConfigError`."""
     url = found.text("DB_URL")
     if url is None:
-        return _by_keys(found)
+        return _by_keys(found, here)
     scheme, separator, rest = url.partition("://")
     if separator and scheme.lower() in {"mysql", "mariadb"}:
-        return _mysql_url(found, rest)
+        return _mysql_url(found, rest, here)
     if separator and scheme.lower() == "sqlite":
         return _sqlite_url(found, rest, here)
     raise found.wrong("DB_URL", "mysql://사용자:비밀번호@호스트:포트/이름 또는 sqlite:///파일 형태여야 합니다")
 
 
-def _by_keys(found: Found) -> Database:
+def _by_keys(found: Found, here: Path) -> Database:
     host = found.text("DB_HOST") or "localhost"
     user = found.text("DB_USER") or "hanazoom_user"
     name = found.text("DB_NAME") or "hanazoom"
-    if not is_host(host):
+    if "," not in host and not is_host(host):
         raise found.wrong("DB_HOST", "호스트 이름이나 주소만 쓰세요(포트는 DB_PORT)")
+    _check_hosts(found, "DB_HOST", host)
     for key, text in (("DB_USER", user), ("DB_NAME", name)):
         if not text.isprintable():
             raise found.wrong(key, "보이지 않는 문자가 섞여 있습니다")
-    return Database("mysql", host, found.whole("DB_PORT", 3306, 1, 65535), user, found.password() or "", name)
+    port, secret = found.whole("DB_PORT", 3306, 1, 65535), found.password() or ""
+    return Database("mysql", host, port, user, secret, name, ssl_ca=_ssl_ca(found, here))
 
 
-def _mysql_url(found: Found, rest: str) -> Database:
+def _mysql_url(found: Found, rest: str, here: Path) -> Database:
     """`user:password@host:port/name`; the password may hold any character, encoded or not: the last `@` ends it."""
     userinfo, _, place = rest.rpartition("@")
     user, _, password = (_decoded(part) for part in userinfo.partition(":"))
     address, _, name = place.partition("/")
-    host, port = re.fullmatch(r"(\[.*\]|[^:]*)(?::(.*))?", address, re.DOTALL).groups()  # type: ignore[union-attr]
-    host = host.strip("[]")
     if "?" in place or "#" in place:
         raise found.wrong("DB_URL", "? 뒤의 옵션은 쓸 수 없습니다")
     if not user or not user.isprintable():
         raise found.wrong("DB_URL", "사용자가 없습니다(mysql://사용자:비밀번호@호스트:포트/이름)")
-    if not is_host(host):
-        raise found.wrong("DB_URL", "호스트가 없거나 잘못되었습니다(mysql://사용자:비밀번호@호스트:포트/이름)")
-    if port is not None and not is_whole(port, 1, 65535):
-        raise found.wrong("DB_URL", "포트는 1~65535 사이의 숫자여야 합니다")
+    _check_hosts(found, "DB_URL", address)
     if not name or "/" in name or not _decoded(name).isprintable():
         raise found.wrong(
             "DB_URL", "데이터베이스 이름이 없거나 잘못되었습니다(mysql://사용자:비밀번호@호스트:포트/이름)"
         )
-    return Database("mysql", host, int(port or 3306), user, password, _decoded(name))
+    host, port = split_port(address) if "," not in address else (address, None)
+    return Database("mysql", host, int(port or 3306), user, password, _decoded(name), ssl_ca=_ssl_ca(found, here))
 
 
 def _sqlite_url(found: Found, rest: str, here: Path) -> Database:

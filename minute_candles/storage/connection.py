@@ -17,7 +17,20 @@ from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import StoreError, StoreLost
 from minute_candles.storage.ddl import COVERAGE, PRICES
-from minute_candles.storage.driver import CONNECT_SECONDS, Dialect, Driver, Row, Run, Trouble, Value
+from minute_candles.storage.driver import (
+    AWAY,
+    CONNECT_SECONDS,
+    REFUSED,
+    WAITING,
+    Dialect,
+    Driver,
+    Failure,
+    Problem,
+    Row,
+    Run,
+    Value,
+)
+from minute_candles.storage.messages import running_line, start_error
 from minute_candles.storage.mysql import MySQL
 from minute_candles.storage.sqlite import SQLite
 
@@ -25,8 +38,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_LONGEST_PAUSE = {"lost": 5.0, "refused": 5.0, "locked": 0.5, "disturbed": 0.0}
-_AWAY = ("lost", "refused")
+_AT_FIRST = {Problem.CROWDED, Problem.LOCKED, Problem.READ_ONLY}
+"""What is waited out for a few seconds when a run begins: READ_ONLY is met with several hosts only."""
 _WRITES = ("INSERT", "UPDATE", "DELETE")
 _PROBES = tuple(f"UPDATE {table} SET stock_symbol = stock_symbol WHERE FALSE" for table in (PRICES, COVERAGE))
 """Touch no row; a server that is read-only, or an account that may not write, refuses them."""
@@ -46,16 +59,24 @@ class Connection:
     """
 
     def __init__(self, database: Database, clock: Clock, *, patience: float = 120.0, read_only: bool = False) -> None:
-        self._driver: Driver = SQLite(database, read_only) if database.kind == "sqlite" else MySQL(database)
+        kind = SQLite if database.kind == "sqlite" else MySQL
+        self._driver: Driver = kind(database, read_only=read_only)
+        self._database = database
         self._clock = clock
         self._patience = patience
         self._lock = Lock()
         self._lost_since: float | None = None
-        self._has_written = self._refused = False
+        self._has_written = self._was_refused = False
         self._closed = False
 
     @property
+    def errors(self) -> type[Exception]:
+        """The driver's exceptions."""
+        return self._driver.errors
+
+    @property
     def dialect(self) -> Dialect:
+        """How statements are written for this server."""
         return self._driver.dialect
 
     def open(self) -> None:
@@ -66,10 +87,14 @@ class Connection:
                 try:
                     return self._driver.connect(unhurried=False)
                 except self._driver.errors as error:
-                    trouble = self._driver.judge(error)
-                    if trouble.kind != "locked" or self._clock.time() > deadline:
-                        raise self._driver.refusal(error) from None
+                    failure = self._driver.judge(error)
+                    if failure.problem not in _AT_FIRST or self._clock.time() > deadline:
+                        raise start_error(failure, self._database) from None
                 self._clock.sleep(0.5)
+
+    def judge(self, error: Exception) -> Failure:
+        """Return what an error of this connection (`errors`) means."""
+        return self._driver.judge(error)
 
     def transaction(self, work: Callable[[Run], T], *, unhurried: bool = False) -> T:
         """Run `work` in one transaction and commit; whatever it raises rolls back.
@@ -81,13 +106,13 @@ class Connection:
             began, pause, guarded = self._clock.time(), 0.05, False
             while True:
                 try:
-                    return self._attempt(work, unhurried, guarded)
-                except _Failed as failed:
-                    trouble = failed.trouble
-                self._give_up_or_wait(trouble, began, min(pause, _LONGEST_PAUSE.get(trouble.kind, 0.0)))
-                pause, guarded = pause * 2, guarded or trouble.kind == "disturbed"
+                    return self._attempt(work, unhurried=unhurried, guarded=guarded)
+                except _AttemptFailed as failed:
+                    failure, is_final = failed.failure, failed.is_final
+                self._give_up_or_wait(failure, began, pause, is_final=is_final)
+                pause, guarded = pause * 2, guarded or failure.problem is Problem.DISTURBED
 
-    def _attempt(self, work: Callable[[Run], T], unhurried: bool, guarded: bool) -> T:
+    def _attempt(self, work: Callable[[Run], T], *, unhurried: bool, guarded: bool) -> T:
         if self._closed:
             raise StoreError("데이터베이스 연결이 이미 닫혔습니다.")
         driver, writes = self._driver, False
@@ -98,57 +123,69 @@ class Connection:
             return driver.run(sql, *params)
 
         try:
-            self._connect(unhurried)
-            driver.begin(guarded)
-            for probe in _PROBES if self._refused else ():
+            self._connect(unhurried=unhurried)
+            driver.begin(guarded=guarded)
+            for probe in _PROBES if self._was_refused else ():
                 driver.run(probe)
             result = work(run)
             driver.commit()
         except TryAgain as error:
             self._roll_back()
-            raise _Failed(Trouble("fatal" if guarded else "disturbed", str(error))) from None
+            raise _AttemptFailed(Failure(Problem.DISTURBED, detail=str(error)), is_final=guarded) from None
         except driver.errors as error:
-            raise _Failed(self._after(driver.judge(error))) from None
+            failure = driver.judge(error)
+            raise _AttemptFailed(failure, is_final=self._note_failure(failure)) from None
         except BaseException:
             self._roll_back()
             raise
         self._has_written = self._has_written or writes
-        self._found()
+        self._note_success()
         return result
 
-    def _connect(self, unhurried: bool) -> None:
+    def _connect(self, *, unhurried: bool) -> None:
         if self._lost_since is not None:
             self._clock.check()
-        if not self._driver.connected(unhurried):
-            self._driver.connect(unhurried)
+        if not self._driver.connected(unhurried=unhurried):
+            self._driver.connect(unhurried=unhurried)
 
-    def _found(self) -> None:
+    def _note_success(self) -> None:
         if self._lost_since is not None:
             log.info("✅ 데이터베이스 재연결 성공")
-        self._lost_since, self._refused = None, False
+        self._lost_since, self._was_refused = None, False
 
-    def _after(self, trouble: Trouble) -> Trouble:
-        if trouble.kind == "refused" and not self._has_written:
-            trouble = Trouble("fatal", trouble.line)
-        self._refused = self._refused or trouble.kind == "refused"
-        if trouble.kind in _AWAY:
-            self._driver.drop()
-            if self._lost_since is None:
-                self._lost_since = self._clock.time()
-                log.warning("⚠️ %s 다시 연결합니다.", trouble.line)
-        else:
+    def _note_failure(self, failure: Failure) -> bool:
+        """Roll back, or drop a connection that is of no use; return whether repeating cannot help."""
+        if not self._may_heal(failure.problem):
             self._roll_back()
-        return trouble
+            return True
+        self._was_refused = self._was_refused or failure.problem in REFUSED
+        if failure.problem in WAITING:
+            self._roll_back()
+            return False
+        self._driver.drop()
+        if self._lost_since is None:
+            self._lost_since = self._clock.time()
+            log.warning("⚠️ %s 다시 연결합니다.", running_line(failure, self._database))
+        return False
 
-    def _give_up_or_wait(self, trouble: Trouble, began: float, pause: float) -> None:
-        if trouble.kind == "fatal" or self._closed:
-            raise StoreError(trouble.line)
-        since = self._lost_since if trouble.kind in _AWAY and self._lost_since is not None else began
+    def _may_heal(self, problem: Problem) -> bool:
+        if problem in REFUSED:
+            could = self._has_written or (problem is Problem.READ_ONLY and self._driver.has_alternatives)
+            return could and self.dialect != "sqlite"
+        return problem in AWAY or problem in WAITING
+
+    def _give_up_or_wait(self, failure: Failure, began: float, pause: float, *, is_final: bool) -> None:
+        line = running_line(failure, self._database)
+        if is_final or self._closed:
+            raise StoreError(line)
+        is_away = failure.problem in AWAY | REFUSED
+        since = self._lost_since if is_away and self._lost_since is not None else began
         waited = self._clock.time() - since
         if waited >= self._patience:
-            kind = StoreLost if trouble.kind in _AWAY else StoreError
-            raise kind(f"{trouble.line} {waited:.0f}초 동안 되풀이했습니다. 서버를 확인하세요.")
-        self._clock.sleep(min(pause, self._patience - waited))
+            kind = StoreLost if is_away else StoreError
+            raise kind(f"{line} {waited:.0f}초 동안 되풀이했습니다. 서버를 확인하세요.")
+        longest = 5.0 if is_away else 0.5 if failure.problem in WAITING else 0.0
+        self._clock.sleep(min(pause, longest, self._patience - waited))
 
     def _roll_back(self) -> None:
         try:
@@ -164,6 +201,6 @@ class Connection:
         return was_open
 
 
-class _Failed(Exception):
-    def __init__(self, trouble: Trouble) -> None:
-        self.trouble = trouble
+class _AttemptFailed(Exception):
+    def __init__(self, failure: Failure, *, is_final: bool) -> None:
+        self.failure, self.is_final = failure, is_final

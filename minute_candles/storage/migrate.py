@@ -8,15 +8,13 @@ that does not reach (each node of a cluster has its own) a table that is there a
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import mysql.connector
-
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError
 from minute_candles.storage import ddl
 from minute_candles.storage.connection import Connection
 from minute_candles.storage.ddl import COVERAGE, KEY, KEY_NAME, PRICES
-from minute_candles.storage.driver import Dialect, Run
+from minute_candles.storage.driver import Dialect, Problem, Run
 from minute_candles.storage.duplicates import count_duplicates, duplicates_by_symbol, remove_duplicates
 from minute_candles.storage.layout import (
     CODED_COLUMNS,
@@ -31,11 +29,9 @@ from minute_candles.storage.note_migration import translate_notes
 from minute_candles.storage.table_checks import check_coverage, check_prices
 
 _MOST_NAMED = 20
-_DENIED = {1044, 1142, 1143, 1227}
-_ALREADY_MADE = {1050, 1060, 1061}
-"""Table, column or key exists."""
-_HARMLESS = {1054, 1146, 1364, 1423, *_ALREADY_MADE}
-"""What a probe ends with where the right is there: no such table, column or default, or one that exists."""
+_DENIED = {Problem.DENIED, Problem.NO_DATABASE}
+_HARMLESS = {Problem.ALREADY_MADE, Problem.INVALID}
+"""What a probe ends with where the right is there: no such table or column, or one that exists."""
 _RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
 STANDS = f"✅ {PRICES} 테이블이 존재합니다."
 
@@ -134,8 +130,8 @@ class _Preflight:
             with self._naming_the_sql(statement):
                 try:
                     run(statement)
-                except mysql.connector.Error as error:
-                    if error.errno not in _ALREADY_MADE:
+                except self._connection.errors as error:
+                    if self._connection.judge(error).problem is not Problem.ALREADY_MADE:
                         raise
 
     def _check_rights(self, run: Run) -> None:
@@ -178,8 +174,8 @@ class _Preflight:
     def _probe(self, run: Run, statement: str) -> None:
         try:
             run(statement)
-        except mysql.connector.Error as error:
-            if error.errno not in _HARMLESS:
+        except self._connection.errors as error:
+            if self._connection.judge(error).problem not in _HARMLESS:
                 raise
 
     def _account(self, run: Run) -> str:
@@ -212,11 +208,12 @@ class _Preflight:
         """A missing right becomes a `ConfigError` with the statement that somebody with rights has to run."""
         try:
             yield
-        except mysql.connector.Error as error:
-            if error.errno not in _DENIED:
+        except self._connection.errors as error:
+            failure = self._connection.judge(error)
+            if failure.problem not in _DENIED:
                 raise
             raise ConfigError(
-                f"{self._database.user} 계정에 필요한 권한이 없습니다 [{type(error).__name__} {error.errno}]. "
+                f"{self._database.user} 계정에 필요한 권한이 없습니다 {failure.mark}. "
                 f"권한이 있는 계정으로 다음 SQL을 실행하세요: {' '.join(sql.split())};"
             ) from None
 

@@ -8,59 +8,93 @@ from typing import Any
 import mysql.connector
 
 from minute_candles.config.settings import Database
-from minute_candles.core.errors import ConfigError, MinuteDataError, StoreError
 from minute_candles.storage.driver import (
+    AWAY,
     CONNECT_SECONDS,
     LOCK_SECONDS,
     READ_SECONDS,
     Dialect,
+    Failure,
     Row,
-    Trouble,
     Value,
     one_line,
 )
-from minute_candles.storage.mysql_errors import BROKEN, CROWDED, MEANINGS, NOT_PRIMARY, READ_ONLY, UNREACHABLE
+from minute_candles.storage.mysql_errors import problem_of
 
 _SQL_MODE = "STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+_READ_ONLY = 1290
 _log = logging.getLogger(__name__)
 
 
 class MySQL:
-    """MySQL 8+ and MariaDB 10.11+ through mysql-connector-python."""
+    """One connection to the first of `DB_HOST` that answers; of several only a writable one is kept.
+
+    `read_only`: the connection only reads, any server will do.
+    """
 
     errors: type[Exception] = mysql.connector.Error
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, read_only: bool = False) -> None:
         self.dialect: Dialect = "values"
-        self._database = database
+        self._database, self._places = database, database.addresses()
+        self.has_alternatives = len(self._places) > 1
+        self._must_write = self.has_alternatives and not read_only
         self._connection: Any = None
         self._cursor: Any = None
         self._unhurried = False
 
-    def connect(self, unhurried: bool) -> None:
+    def connect(self, *, unhurried: bool) -> None:
+        """Try the servers in turn, the one that served last first; raises the error that says most."""
         self.drop()
-        self._connection = mysql.connector.connect(**self._arguments(unhurried))
+        failed: list[mysql.connector.Error] = []
+        for place in list(self._places):
+            try:
+                self._open(place, unhurried=unhurried)
+            except mysql.connector.Error as error:
+                self.drop()
+                failed.append(error)
+            else:
+                self._places.remove(place)
+                self._places.insert(0, place)
+                return
+        raise next((error for error in failed if self.judge(error).problem not in AWAY), failed[0])
+
+    def _open(self, place: tuple[str, int], *, unhurried: bool) -> None:
+        self._connection = mysql.connector.connect(**self._arguments(place, unhurried=unhurried))
         self._unhurried = unhurried
         self._cursor = self._connection.cursor()
-        self.run("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        isolation = "REPEATABLE READ" if self._logs_statements() else "READ COMMITTED"
+        self.run(f"SET SESSION TRANSACTION ISOLATION LEVEL {isolation}")
         self.run(f"SET SESSION innodb_lock_wait_timeout = {LOCK_SECONDS}, SESSION lock_wait_timeout = {LOCK_SECONDS}")
         self.dialect = _mysql_dialect(str(self.run("SELECT VERSION()")[0][0]))
+        if self._must_write and int(self.run("SELECT @@GLOBAL.read_only")[0][0]):
+            raise mysql.connector.Error(msg="read-only", errno=_READ_ONLY)
 
-    def _arguments(self, unhurried: bool) -> dict[str, Any]:
+    def _arguments(self, place: tuple[str, int], *, unhurried: bool) -> dict[str, Any]:
         """MariaDB has no utf8mb4_0900_ai_ci, the connector's default."""
         database = self._database
+        secure = {"ssl_ca": str(database.ssl_ca), "ssl_verify_cert": True} if database.ssl_ca else {}
         return {
-            "host": database.host, "port": database.port, "user": database.user, "password": database.password,
+            "host": place[0], "port": place[1], "user": database.user, "password": database.password,
             "database": database.name, "charset": "utf8mb4", "collation": "utf8mb4_general_ci", "autocommit": False,
             "time_zone": "+09:00", "sql_mode": _SQL_MODE, "connection_timeout": CONNECT_SECONDS,
-            "read_timeout": None if unhurried else READ_SECONDS, "write_timeout": READ_SECONDS,
+            "read_timeout": None if unhurried else READ_SECONDS, "write_timeout": READ_SECONDS, **secure,
         }  # fmt: skip
 
-    def connected(self, unhurried: bool) -> bool:
+    def _logs_statements(self) -> bool:
+        """A server that logs statements, not rows, refuses READ COMMITTED (1665)."""
+        try:
+            [(logs, how)] = self.run("SELECT @@log_bin, @@binlog_format")
+        except mysql.connector.Error:  # a version without the variable logs rows
+            return False
+        return bool(logs) and how == "STATEMENT"
+
+    def connected(self, *, unhurried: bool) -> bool:
+        """Return whether there is a connection of this kind."""
         return self._connection is not None and self._unhurried == unhurried
 
-    def begin(self, guarded: bool) -> None:
-        """The first statement begins the transaction; `guarded`: no other writer can insert where it has read to write.
+    def begin(self, *, guarded: bool) -> None:
+        """Begin by the first statement; `guarded`: no other writer can insert where it has read to write.
 
         Not from the start: on an empty table two writers would guard the same gap against each other.
         """
@@ -68,7 +102,7 @@ class MySQL:
             self.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
     def run(self, sql: str, *params: Value) -> list[Row]:
-        """One cursor for all statements: the connector pings the server for every new one.
+        """Run a statement on the one cursor: the connector pings the server for every new one.
 
         A whole day's INSERT goes past it: a cursor searches all of its text for a change of the delimiter.
         """
@@ -80,56 +114,27 @@ class MySQL:
         return rows
 
     def commit(self) -> None:
-        """As a statement: the connector's own commit() raises what is no `mysql.connector.Error` on a lost server."""
+        """Commit by a statement: the connector's commit() raises what is no `mysql.connector.Error` on a lost server."""
         self.run("COMMIT")
 
     def rollback(self) -> None:
+        """Undo the transaction."""
         if self._connection is not None:
             self.run("ROLLBACK")
 
     def drop(self) -> None:
+        """Close without a word to the server where it is gone."""
         connection, self._connection, self._cursor = self._connection, None, None
         if connection is not None:
             with suppress(mysql.connector.Error, OSError):
                 connection.close()
 
-    def judge(self, error: mysql.connector.Error) -> Trouble:
-        mark = _mark(error)
-        for numbers, kind, line in MEANINGS:
-            says_so = numbers is READ_ONLY and NOT_PRIMARY.search(error.msg or "")
-            if error.errno in numbers or says_so:
-                return Trouble(kind, line.format(mark=mark, user=self._database.user))
-        return Trouble("fatal", f"데이터베이스가 문장을 거부했습니다 {mark}: {one_line(error.msg)}")
-
-    def refusal(self, error: mysql.connector.Error) -> MinuteDataError:
-        """Why the first connection failed, with the settings to look at."""
-        number, mark, where = error.errno, _mark(error), self._database
-        if number in CROWDED:
-            return StoreError(f"{self.judge(error).line} 잠시 뒤 다시 실행하세요.")
-        if number == 2005:
-            line = f"데이터베이스 호스트를 찾을 수 없습니다: {where.host} {mark}. DB_HOST(또는 DB_URL)를 확인하세요."
-        elif number in UNREACHABLE | BROKEN:
-            line = f"데이터베이스 서버 {where.host}:{where.port}에 연결할 수 없습니다 {mark}. "
-            line += "서버가 켜져 있는지, DB_HOST와 DB_PORT(또는 DB_URL)가 맞는지 확인하세요."
-        elif number in {1045, 1698}:
-            line = f"데이터베이스가 {where.user} 계정의 로그인을 거부했습니다 {mark}. "
-            line += "DB_USER와 DB_PASSWORD(또는 DB_URL)를 확인하세요."
-        elif number in {1044, 1049}:
-            line = f"{where.name} 데이터베이스가 없거나 {where.user} 계정에 권한이 없습니다 {mark}. "
-            line += (
-                "DB_NAME(또는 DB_URL)을 확인하거나, 관리자 계정으로 만드세요: "
-                f"CREATE DATABASE IF NOT EXISTS `{where.name}` CHARACTER SET utf8mb4; "
-                f"CREATE USER IF NOT EXISTS '{where.user}'@'%' IDENTIFIED BY '비밀번호'; "
-                f"GRANT ALL ON `{where.name}`.* TO '{where.user}'@'%';"
-            )
-        else:
-            line = f"데이터베이스에 연결할 수 없습니다 {mark}: {one_line(error.msg)} "
-            line += "DB_HOST, DB_PORT, DB_USER, DB_PASSWORD(또는 DB_URL)를 확인하세요."
-        return ConfigError(line)
-
-
-def _mark(error: mysql.connector.Error) -> str:
-    return f"[{type(error).__name__} {error.errno}]"
+    def judge(self, error: mysql.connector.Error) -> Failure:
+        """Return what an error means; `account` is how the server names who was refused."""
+        message = str(error.msg or "")
+        named = re.search(r"'[^']*'@'[^']*'", message)
+        mark = f"[{type(error).__name__} {error.errno}]"
+        return Failure(problem_of(error.errno, message), mark, one_line(message), named[0] if named else "")
 
 
 def _mysql_dialect(version: str) -> Dialect:

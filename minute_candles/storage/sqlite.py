@@ -6,23 +6,32 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from minute_candles.config.settings import Database
-from minute_candles.core.errors import ConfigError, MinuteDataError
-from minute_candles.storage.driver import LOCK_SECONDS, Dialect, Row, Trouble, Value, one_line
+from minute_candles.core.errors import ConfigError
+from minute_candles.storage.driver import LOCK_SECONDS, Dialect, Failure, Problem, Row, Value, one_line
+
+_PROBLEMS = {
+    sqlite3.SQLITE_BUSY: Problem.LOCKED,
+    sqlite3.SQLITE_LOCKED: Problem.LOCKED,
+    sqlite3.SQLITE_READONLY: Problem.READ_ONLY,
+    sqlite3.SQLITE_FULL: Problem.FULL,
+}
 
 
 class SQLite:
-    """The embedded default: a file, WAL, one writer at a time."""
+    """A connection to the file. `read_only`: no writer waits for it, and the file stays as it is."""
 
     errors: type[Exception] = sqlite3.Error
     dialect: Dialect = "sqlite"
+    has_alternatives = False
 
-    def __init__(self, database: Database, read_only: bool = False) -> None:
+    def __init__(self, database: Database, *, read_only: bool = False) -> None:
         assert database.path is not None
         self._read_only = read_only
         self._path = database.path
         self._connection: sqlite3.Connection | None = None
 
-    def connect(self, unhurried: bool) -> None:
+    def connect(self, *, unhurried: bool) -> None:
+        """Open the file; its folder is made where it is missing. Raises `ConfigError`."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -41,43 +50,39 @@ class SQLite:
             raise
         self._connection = connection
 
-    def connected(self, unhurried: bool) -> bool:
+    def connected(self, *, unhurried: bool) -> bool:
+        """Return whether the file is open."""
         return self._connection is not None
 
-    def begin(self, guarded: bool) -> None:
-        """Nobody else writes from here on, but where we only read."""
+    def begin(self, *, guarded: bool) -> None:
+        """Keep other writers out from here on, but where we only read."""
         self.run("BEGIN" if self._read_only else "BEGIN IMMEDIATE")
 
     def run(self, sql: str, *params: Value) -> list[Row]:
+        """Run a statement; its rows."""
         assert self._connection is not None
         return self._connection.execute(sql.replace("%s", "?"), [_as_text(value) for value in params]).fetchall()
 
     def commit(self) -> None:
+        """Commit the transaction."""
         self.run("COMMIT")
 
     def rollback(self) -> None:
+        """Undo the transaction, if there is one."""
         if self._connection is not None and self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
     def drop(self) -> None:
+        """Close the file."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(sqlite3.Error):
                 connection.close()
 
-    def judge(self, error: sqlite3.Error) -> Trouble:
-        code, path = _sqlite_code(error), self._path
-        mark = f"[{type(error).__name__} {code}]"
-        if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-            return Trouble("locked", f"다른 프로세스가 잠그고 있는 파일입니다: {path} {mark}.")
-        if code == sqlite3.SQLITE_READONLY:
-            return Trouble("fatal", f"{path}에 쓸 수 없습니다 {mark}. 파일과 폴더의 권한을 확인하세요.")
-        if code == sqlite3.SQLITE_FULL:
-            return Trouble("fatal", f"디스크가 가득 찼습니다: {path} {mark}. 공간을 비우세요.")
-        return Trouble("fatal", f"SQLite 파일 {path}에 문제가 있습니다 {mark}: {one_line(error)}")
-
-    def refusal(self, error: sqlite3.Error) -> MinuteDataError:
-        return ConfigError(f"{self.judge(error).line} DB_URL을 확인하세요.")
+    def judge(self, error: sqlite3.Error) -> Failure:
+        """Return what an error means."""
+        code = _sqlite_code(error)
+        return Failure(_PROBLEMS.get(code, Problem.NOT_A_DATABASE), f"[{type(error).__name__} {code}]", one_line(error))
 
 
 def _sqlite_code(error: sqlite3.Error) -> int:
