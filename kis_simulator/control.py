@@ -10,6 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from kis_simulator.auth import path_name
+from kis_simulator.faults.corporate_actions import CorporateAction
 from kis_simulator.faults.faults import Fault
 from kis_simulator.faults.inconsistencies import Surprise
 from kis_simulator.http import Reply
@@ -55,7 +56,7 @@ def stats(simulator: "Simulator") -> dict[str, Any]:
     }
 
 
-def _told(fault: Fault | Surprise) -> dict[str, Any]:
+def _told(fault: Fault | Surprise | CorporateAction) -> dict[str, Any]:
     """A fault as JSON, without what it remembers."""
     return {name: value for name, value in asdict(fault).items() if name not in ("told", "moments")}
 

@@ -3,7 +3,6 @@
 Pure: market and moment in, `output1`/`output2` out, as KIS's strings. Moments are naive KST.
 """
 
-import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
@@ -24,9 +23,6 @@ NAMES = {
 }  # fmt: skip
 
 
-_DAILY_PRICES = ("stck_clpr", "stck_oprc", "stck_hgpr", "stck_lwpr")
-
-
 def _all_of_it(day: date) -> int:
     """Of every day all that there is."""
     return WHOLE_DAY
@@ -34,14 +30,13 @@ def _all_of_it(day: date) -> int:
 
 class Answers:
     """The quotation TRs over one market; `history` = trading days kept, `past_today` = "closed" or "empty";
-    `traps` = KIS's habits; `splits` = by symbol the first days of new shares, and how many one became.
+    `traps` = KIS's habits.
     """
 
     def __init__(
         self, market: Market, *, history: int = 250, past_today: str = "closed", traps: Traps | None = None
     ) -> None:
         self.market, self.calendar, self.traps = market, market.calendar, traps or Traps()
-        self.splits: dict[str, list[tuple[date, float]]] = {}
         self._history, self._past_today = history, past_today
         self._today = Today(market, self.traps)
         self._quote_at = lru_cache(maxsize=4096)(self._quote)
@@ -109,17 +104,6 @@ class Answers:
                 break
             answer += self._daily_row(symbol, at, now, shown(at))
         return answer
-
-    def adjusted(self, symbol: str, rows: list[Answer]) -> list[Answer]:
-        """Daily rows with `FID_ORG_ADJ_PRC` 0: prices before a split as if its shares had always been."""
-        found = []
-        for row in rows:
-            ratio = math.prod(
-                into for day, into in self.splits.get(symbol, ()) if row["stck_bsop_date"] < f"{day:%Y%m%d}"
-            )
-            prices = {name: str(round(int(row[name]) / ratio)) for name in _DAILY_PRICES}
-            found.append({**row, **prices, "acml_vol": str(round(int(row["acml_vol"]) * ratio))})
-        return found
 
     def _daily_row(self, symbol: str, day: date, now: datetime, shown: int) -> list[Answer]:
         market = self.market.day(symbol, day)

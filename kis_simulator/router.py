@@ -26,7 +26,8 @@ from kis_simulator.auth import (
 from kis_simulator.endpoints import Answers
 from kis_simulator.exchange.day import WHOLE_DAY
 from kis_simulator.exchange.market import Market, TruthCandle
-from kis_simulator.faults import faults
+from kis_simulator.faults import corporate_actions, faults
+from kis_simulator.faults.corporate_actions import CorporateAction
 from kis_simulator.faults.faults import Fault
 from kis_simulator.faults.inconsistencies import Surprise, unproven_minutes
 from kis_simulator.faults.server_behaviour import Traps
@@ -85,6 +86,7 @@ class Desk:
         self.stream = Stream(self)
         self.faults: list[Fault] = []
         self.surprises: list[Surprise] = []
+        self.actions: list[CorporateAction] = []
         self.is_down, self._answered = False, 0
         self._limit = CallLimit()
         self._lock = threading.Lock()
@@ -227,9 +229,12 @@ class Desk:
             rows = self.answers.today(symbol, params["FID_INPUT_HOUR_1"], now)
         elif name == "past":
             rows = self.answers.past(symbol, days[0], params["FID_INPUT_HOUR_1"], now, shown)
+            rows = corporate_actions.adjusted(self.actions, symbol, rows, now)
         else:
             rows = self.answers.daily(symbol, *days, now, shown)
-            rows = self.answers.adjusted(symbol, rows) if params.get("FID_ORG_ADJ_PRC") == "0" else rows
+            rows = corporate_actions.announced(self.actions, symbol, rows)
+            if params.get("FID_ORG_ADJ_PRC") == "0":
+                rows = corporate_actions.adjusted(self.actions, symbol, rows, now)
         for surprise in self.surprises:
             rows = surprise.spoil(name, symbol, rows, self.market)
         return rows

@@ -25,6 +25,7 @@ from kis_simulator.call_log import REMEMBERED, Request
 from kis_simulator.control import PREFIX, control
 from kis_simulator.exchange.calendar import LATE_MINUTES
 from kis_simulator.exchange.market import TruthCandle
+from kis_simulator.faults.corporate_actions import FACTORS, CorporateAction
 from kis_simulator.faults.faults import Fault
 from kis_simulator.faults.inconsistencies import SURPRISES, Surprise
 from kis_simulator.http import Call, LoopbackServer, Reply
@@ -123,10 +124,13 @@ class Simulator(Desk):
 
     # --- what tests do to it ---
 
-    def add_fault(self, kind: str, **options: Any) -> Fault | Surprise:
+    def add_fault(self, kind: str, **options: Any) -> Fault | Surprise | CorporateAction:
         """From now on calls meet this fault, or these symbol-days this surprise; options are the fields of either."""
         options = {"seed": self.seed, **options}
         with self._lock:
+            if kind in FACTORS:
+                self.actions.append(CorporateAction(kind, **options))
+                return self.actions[-1]
             if kind in SURPRISES:
                 self.surprises.append(Surprise(kind, **options))
                 return self.surprises[-1]
@@ -134,14 +138,15 @@ class Simulator(Desk):
             return self.faults[-1]
 
     @property
-    def all_faults(self) -> list[Fault | Surprise]:
+    def all_faults(self) -> list[Fault | Surprise | CorporateAction]:
         """What calls meet from now on."""
-        return [*self.faults, *self.surprises]
+        return [*self.faults, *self.surprises, *self.actions]
 
     def clear_faults(self) -> None:
         with self._lock:
             self.faults.clear()
             self.surprises.clear()
+            self.actions.clear()
 
     def down(self, is_down: bool = True) -> None:
         """Maintenance: every call is reset until `down(False)`."""

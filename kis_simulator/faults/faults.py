@@ -112,7 +112,7 @@ def parse(spec: str) -> dict[str, Any]:
     kind, _, options = spec.partition(":")
     pairs = dict(option.split("=", 1) for option in options.split(",") if option)
     types: dict[str, Callable[[str], Any]] = {
-        "rate": float, "times": int, "after": int, "status": int, "seconds": float, "share": float,
+        "rate": float, "times": int, "after": int, "status": int, "seconds": float, "share": float, "factor": float,
         "persistent": _is_yes, "unquoted": _is_yes, "once": _is_yes,
     }  # fmt: skip
     return {"kind": kind, **{name: types.get(name, str)(text) for name, text in pairs.items()}}
