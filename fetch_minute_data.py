@@ -60,7 +60,9 @@ def parser() -> argparse.ArgumentParser:
     command_line.add_range(made.add_argument_group("무엇을"), "마감된 마지막 거래일")
     how = made.add_argument_group("어떻게")
     mode = how.add_mutually_exclusive_group()
-    mode.add_argument("--check", action="store_true", help="빠진 것을 표로 보이기만 (KIS 호출·저장 없음)")
+    mode.add_argument(
+        "--check", action="store_true", help="빠진 것을 보이기만, 전부는 --verbose (호출·저장 없음)"
+    )
     mode.add_argument("--dry-run", action="store_true", help="받을 양과 걸릴 시간만 보이기 (KIS 호출·저장 없음)")
     mode.add_argument("--doctor", action="store_true", help="첫 실행 점검: KIS·DB·이 컴퓨터를 2분 안에 (저장 없음)")
     mode.add_argument("--demo", action="store_true", help="내장 시뮬레이터와 SQLite로 시연 (키·MySQL 불필요)")
@@ -109,7 +111,9 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
         return examine(arguments, clock, settings, calendar)
     if arguments.dedupe and arguments.check:
         raise ConfigError("--dedupe 와 --check 는 함께 쓸 수 없습니다. 지울 것을 먼저 보려면: --dedupe --dry-run")
-    want = wanted(arguments, calendar, clock.now())
+    from minute_candles.config.universe import Universe
+
+    want = wanted(arguments, calendar, clock.now(), Universe.of(settings, clock))
     reads_only = arguments.check or arguments.dry_run
     log_file = None if reads_only else settings.log_dir / LOG_FILE
     quiet = arguments.quiet or reads_only
@@ -131,7 +135,7 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
         missing = plan(store, calendar, list(want.names), want.days, **again)
         clock.check()
         if arguments.check:
-            return check(store, want, missing, settings, clock.now())
+            return check(store, want, missing, settings, clock.now(), calendar, whole=arguments.verbose)
         if arguments.dry_run:
             return dry_run(want, missing, calendar, settings.rate_limit)
         return backfill(settings, clock, calendar, store, want, missing, quiet=quiet)
@@ -142,7 +146,10 @@ def examine(arguments: argparse.Namespace, clock: Clock, settings: Settings, cal
 
     if not arguments.doctor:
         raise ConfigError("--record 는 --doctor 와 함께 씁니다.")
-    symbol = next(iter(symbols_file.choose(arguments.symbols, arguments.symbols_file)))
+    from minute_candles.config.universe import Universe
+
+    lists = Universe.of(settings, clock)
+    symbol = next(iter(symbols_file.choose(arguments.symbols, arguments.symbols_file, lists)))
     console.setup_logging(None, clock, settings.secrets(), verbose=arguments.verbose, quiet=True)
     return doctor.report(settings, clock, calendar, symbol, arguments.record and Path(arguments.record))
 
@@ -171,10 +178,17 @@ def opened(database: Database, clock: Clock, stack: ExitStack, *, read_only: boo
     return store
 
 
-def check(store: "Store", want: "Wanted", missing: Sequence["SymbolDay"], settings: Settings, now: datetime) -> int:
+def check(
+    store: "Store", want: "Wanted", missing: Sequence["SymbolDay"], settings: Settings, now: datetime,
+    calendar: TradingCalendar, *, whole: bool,
+) -> int:  # fmt: skip
     """`--check`: a table of what is there and what is not; exit 1 where something is missing."""
     running = check_running(store, want, settings, now) if want.running else 0
-    return max(running, check_closed(store, want, missing)) if want.days or not want.running else running
+    return (
+        max(running, check_closed(store, want, missing, calendar, whole=whole))
+        if want.days or not want.running
+        else running
+    )
 
 
 def check_running(store: "Store", want: "Wanted", settings: Settings, now: datetime) -> int:
@@ -189,16 +203,24 @@ def check_running(store: "Store", want: "Wanted", settings: Settings, now: datet
     return 1 if any(one.missing for one in found) else 0
 
 
-def check_closed(store: "Store", want: "Wanted", missing: Sequence["SymbolDay"]) -> int:
-    from minute_candles.backfill.report import check_table
+def check_closed(
+    store: "Store", want: "Wanted", missing: Sequence["SymbolDay"], calendar: TradingCalendar, *, whole: bool
+) -> int:
+    """Print the symbols with problems, all of them where `whole`; exit 1 where something is missing."""
+    from minute_candles.backfill.report import check_table, problems_first
     from minute_candles.verification.plan import unproven
 
     if not want.days:
         console.say(want.nothing_traded)
         return 0
     symbols = list(want.names)
-    spans = store.spans(dict.fromkeys(symbols, datetime.max))
-    console.say(check_table(want.names, want.days, missing, spans, unproven(store, symbols, want.days)))
+    doubtful = unproven(store, symbols, want.days)
+    shown, remark = problems_first(want.names, missing, doubtful, calendar, whole=whole)
+    if shown:
+        spans = store.spans(dict.fromkeys(shown, datetime.max))
+        console.say(check_table(shown, want.days, missing, spans, doubtful, by_day=len(want.names) == 1))
+    if remark:
+        console.say(f"\n{remark}" if shown else remark)
     total = console.number(len(want.names) * len(want.days))
     if missing:
         lost = console.number(len(missing))

@@ -78,7 +78,10 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: "Settings") -> in
     """Do what the flags say. Raises `MinuteDataError`."""
     if (arguments.first or arguments.last or arguments.plot) and not arguments.evaluate:
         raise ConfigError("--from, --to, --plot 은 --evaluate 와 함께 씁니다.")
-    names = symbols_file.choose(arguments.symbols, arguments.symbols_file)
+    from minute_candles.config.universe import Universe
+
+    lists = Universe.of(settings, clock)
+    names = symbols_file.choose(arguments.symbols, arguments.symbols_file, lists, takes_names=True)
     console.setup_logging(None, clock, settings.secrets(), verbose=arguments.verbose, quiet=not arguments.verbose)
     if arguments.evaluate:
         return evaluate(arguments, names, clock, settings)

@@ -94,7 +94,11 @@ def run(
     from minute_candles.storage.store import open_reader
 
     address = Address(*where(arguments, settings))
-    names, files = symbols_file.choose(arguments.symbols, arguments.symbols_file), read_files()
+    from minute_candles.config.universe import Universe
+
+    lists = Universe.of(settings, clock)
+    names = symbols_file.choose(arguments.symbols, arguments.symbols_file, lists, takes_names=True)
+    files = read_files()
     console.setup_logging(None, clock, settings.secrets())
     console.on_stop(clock)
     bound = listening(address)

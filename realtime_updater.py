@@ -141,15 +141,20 @@ def try_alerts(arguments: argparse.Namespace, clock: Clock) -> int:
     console.setup_logging(None, clock, settings.secrets(), verbose=arguments.verbose, quiet=not arguments.verbose)
     if arguments.test_alert:
         return alert_commands.send_test(settings, clock)
-    names = symbols_file.choose(arguments.symbols, arguments.symbols_file)
+    from minute_candles.config.universe import Universe
+
+    lists = Universe.of(settings, clock)
+    names = symbols_file.choose(arguments.symbols, arguments.symbols_file, lists, takes_names=True)
     return alert_commands.try_rules(settings, clock, names, arguments.try_alerts)
 
 
 def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     """Take the table's lock, then work in the background of a main thread that listens for signals."""
     from minute_candles.alerts.setup import set_up
+    from minute_candles.config.universe import Universe
 
-    names, alerts = symbols_file.choose(arguments.symbols, arguments.symbols_file), set_up(settings)
+    lists = Universe.of(settings, clock)
+    names, alerts = symbols_file.choose(arguments.symbols, arguments.symbols_file, lists), set_up(settings)
     talk = {"verbose": arguments.verbose, "quiet": arguments.quiet}
     console.setup_logging(settings.log_dir / LOG_FILE, clock, settings.secrets(), **talk)
     if arguments.once and (opens := status_file.nothing_until(settings, names, clock.now())):

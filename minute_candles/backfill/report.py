@@ -9,7 +9,10 @@ from typing import Any
 
 from minute_candles.console import console
 from minute_candles.core import files
+from minute_candles.frames.day_states import DayState
+from minute_candles.frames.folding import fold_days
 from minute_candles.market.calendar import TradingCalendar
+from minute_candles.market.day_status import DayStatus
 from minute_candles.verification.plan import SymbolDay
 
 RESULT_FILE = "minute_data_collection_results.json"
@@ -109,7 +112,7 @@ def forecast(missing: Sequence[SymbolDay], calendar: TradingCalendar, rate: floa
     days = console.number(len(missing))
     return (
         f"📋 받을 것: {days}종목일, {console.number(calls)}회 호출, {console.duration(calls / rate)}"
-        f" (초당 {rate:g}회 기준)\n"
+        f" (키 하나로 초당 {rate:g}회 기준)\n"
         "   아무것도 저장하지 않았습니다. --dry-run 없이 실행하면 받습니다."
     )
 
@@ -127,6 +130,8 @@ def check_table(
     missing: Sequence[SymbolDay],
     spans: Mapping[str, tuple[datetime, datetime]],
     unproven: Sequence[SymbolDay] = (),
+    *,
+    by_day: bool | None = None,
 ) -> str:
     """`--check`: by symbol, days complete and missing, first and last candle, reasons; by day for one symbol.
 
@@ -134,12 +139,39 @@ def check_table(
     """
     count = console.number(len(unproven))
     more = f"\n\n❓ {count}종목일은 KIS가 말한 대로 저장했지만 증명되지 않았습니다 (다시 묻기: --recheck)."
-    if len(names) == 1:
+    if len(names) == 1 and by_day is not False:
         symbol, name = next(iter(names.items()))
         table = _check_by_day(f"{symbol} {name}".strip(), days, missing, unproven)
     else:
         table = _check_by_symbol(names, days, missing, spans, unproven)
     return table + more if unproven else table
+
+
+def problems_first(
+    names: Mapping[str, str],
+    missing: Sequence[SymbolDay],
+    unproven: Sequence[SymbolDay],
+    calendar: TradingCalendar,
+    *,
+    whole: bool,
+) -> tuple[dict[str, str], str]:
+    """Return the symbols that the check table shows, those that lack days first, and what is said of the others."""
+    if whole or len(names) == 1:
+        return dict(names), ""
+    lacking, doubtful = ({task.symbol for task in tasks} for tasks in (missing, unproven))
+    problems = [symbol for symbol in names if symbol in lacking]
+    problems += [symbol for symbol in names if symbol in doubtful - lacking]
+    shown = {symbol: names[symbol] for symbol in problems[:MOST_LISTED]}
+    lines = []
+    if len(problems) > len(shown):
+        gone = [DayState(task.symbol, task.day, DayStatus.MISSING) for task in missing]
+        folded = f": {fold_days(gone, calendar)}" if gone else ""
+        lines.append(f"… 외 {console.number(len(problems) - len(shown))}종목{folded}")
+    if rest := len(names) - len(problems):
+        lines.append(f"✅ {console.number(rest)}종목은 모두 있습니다.")
+    if len(shown) < len(names):
+        lines.append("전부 보기: --check --verbose")
+    return shown, "\n".join(lines)
 
 
 def _check_by_symbol(

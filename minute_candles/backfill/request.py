@@ -39,9 +39,11 @@ class Wanted(NamedTuple):
         return f"📅 {self.first} ~ {self.last} 가운데 {days}" + (" + 오늘 장" if self.running else "")
 
 
-def wanted(arguments: argparse.Namespace, calendar: TradingCalendar, now: datetime) -> Wanted:
+def wanted(
+    arguments: argparse.Namespace, calendar: TradingCalendar, now: datetime, lists: symbols_file.Lists | None = None
+) -> Wanted:
     """Raises `ConfigError`."""
-    names = symbols_file.choose(arguments.symbols, arguments.symbols_file)
+    names = symbols_file.choose(arguments.symbols, arguments.symbols_file, lists)
     workers = command_line.whole("--workers", arguments.workers, 64)
     closed = calendar.last_closed(now)
     first, last = date_range(arguments, closed, now.date())

@@ -7,7 +7,6 @@ in front and a tail of fixed width behind it. They need no key and cost no call 
 import io
 import json
 import logging
-import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -149,7 +148,7 @@ class Universe:
             return listings
         try:
             found = [one for market in Market for one in parse_master(_fetched(self._site, market), market)]
-        except (OSError, zipfile.BadZipFile, ValueError) as error:
+        except (OSError, ValueError) as error:
             if not listings:
                 raise ConfigError(
                     f"종목 목록을 받을 수 없습니다({type(error).__name__}): {self._site}. 잠시 뒤에 다시 하거나 "
@@ -166,16 +165,19 @@ class Universe:
 
 
 def _fetched(site: str, market: Market) -> bytes:
-    """Return the master file of a market. Raises `OSError`, `BadZipFile` or `ValueError`."""
-    import requests  # 60 ms: only where a universe is asked for
+    """Return the master file of a market. Raises `OSError` or `ValueError`."""
+    import zipfile  # like requests 60 ms: only where a universe is asked for
+
+    import requests
 
     answer = requests.get(site + _PATH.format(market=market), timeout=_TIMEOUT)
     answer.raise_for_status()
-    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
-        member = archive.infolist()[0]
-        if member.file_size > _MOST_BYTES:
-            raise ValueError(f"{member.file_size} bytes")
-        raw = archive.read(member)
+    try:
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+            member = archive.infolist()[0]
+            raw = archive.read(member) if member.file_size <= _MOST_BYTES else b""
+    except (zipfile.BadZipFile, IndexError) as error:
+        raise ValueError("no archive") from error
     if not parse_master(raw, market):
         raise ValueError("no listing")
     return raw

@@ -46,7 +46,11 @@ Group = argparse._ArgumentGroup
 def add_symbols(group: Group) -> None:
     """Which symbols: `arguments.symbols` or `arguments.symbols_file`."""
     which = group.add_mutually_exclusive_group()
-    which.add_argument("--symbols", metavar="A,B", help="종목코드를 쉼표로 (기본: symbols.csv의 97개)")
+    which.add_argument(
+        "--symbols",
+        metavar="A,B",
+        help="종목코드, @kospi200 @etf @all 등 (기본: symbols.csv의 97개)",
+    )
     which.add_argument("--symbols-file", metavar="F", help="종목 파일: 한 줄에 종목코드[,이름]")
 
 
