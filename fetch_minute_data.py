@@ -60,9 +60,7 @@ def parser() -> argparse.ArgumentParser:
     command_line.add_range(made.add_argument_group("무엇을"), "마감된 마지막 거래일")
     how = made.add_argument_group("어떻게")
     mode = how.add_mutually_exclusive_group()
-    mode.add_argument(
-        "--check", action="store_true", help="빠진 것을 보이기만, 전부는 --verbose (호출·저장 없음)"
-    )
+    mode.add_argument("--check", action="store_true", help="빠진 것을 보이기만, 전부는 --verbose (호출·저장 없음)")
     mode.add_argument("--dry-run", action="store_true", help="받을 양과 걸릴 시간만 보이기 (KIS 호출·저장 없음)")
     mode.add_argument("--doctor", action="store_true", help="첫 실행 점검: KIS·DB·이 컴퓨터를 2분 안에 (저장 없음)")
     mode.add_argument("--demo", action="store_true", help="내장 시뮬레이터와 SQLite로 시연 (키·MySQL 불필요)")
