@@ -18,6 +18,9 @@ from typing import Any, NamedTuple
 
 from places import SHARED
 
+from minute_candles.kis.parse import daily_rows, minute_rows
+from minute_candles.market.rows import DailyRows, MinuteRows
+
 CAPTURED = SHARED / "data" / "kis_minutes_2025-10-31_2025-11-28.csv.gz"
 MINUTE = timedelta(minutes=1)
 OPEN, LAST_TRADE, AUCTION, END = (900, 1519, 1530, 1539)
@@ -107,7 +110,7 @@ class Replay:
     def clock_trouble(self) -> str:
         return ""
 
-    def today_minutes(self, symbol: str, last: datetime) -> list[Raw]:
+    def today_minutes(self, symbol: str, last: datetime) -> MinuteRows:
         self.calls += 1
         self.pages[symbol] += 1
         day = self._days[symbol]
@@ -120,7 +123,7 @@ class Replay:
         while len(found) < 30 and minute.hour * 100 + minute.minute >= OPEN:
             found.append(_row(shown[minute], doubled=True) if minute in shown else self._filler(closed, shown, minute))
             minute -= MINUTE
-        return found
+        return minute_rows(found)
 
     def _filler(self, closed: list[Traded], shown: dict[datetime, Traded], minute: datetime) -> Raw:
         """At the last shown price; the turnover of a minute that does not show stands in the fillers after it."""
@@ -130,12 +133,12 @@ class Replay:
         turnover = closed[before - 1].turnover if before else 0
         return _row(Traded(minute, price, price, price, price, 0, turnover))
 
-    def past_minutes(self, symbol: str, last: datetime) -> list[Raw]:
+    def past_minutes(self, symbol: str, last: datetime) -> MinuteRows:
         self.calls += 1
         until = min(last, self._now()).replace(tzinfo=None)
-        return [_row(row) for row in self._days[symbol].rows[::-1] if row.minute <= until][:120]
+        return minute_rows([_row(row) for row in self._days[symbol].rows[::-1] if row.minute <= until][:120])
 
-    def daily(self, symbol: str, first: date, last: date) -> list[Raw]:
+    def daily(self, symbol: str, first: date, last: date) -> DailyRows:
         self.calls += 1
         rows = self._days[symbol].rows
         numbers = {
@@ -143,7 +146,8 @@ class Replay:
             "stck_lwpr": min(row.low for row in rows), "stck_clpr": rows[-1].close,
             "acml_vol": sum(row.volume for row in rows),
         }  # fmt: skip
-        return [{"stck_bsop_date": f"{rows[0].minute:%Y%m%d}", **{name: str(value) for name, value in numbers.items()}}]
+        texts = {name: str(value) for name, value in numbers.items()}
+        return daily_rows([{"stck_bsop_date": f"{rows[0].minute:%Y%m%d}", **texts}])
 
 
 def _row(row: Traded, *, doubled: bool = False) -> Raw:

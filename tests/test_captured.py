@@ -14,9 +14,8 @@ from minute_candles.core.kst import KST
 from minute_candles.kis.client import KisClient
 from minute_candles.live.today_pages import read_day
 from minute_candles.market.calendar import TradingCalendar
-from minute_candles.market.daily import parse_daily
+from minute_candles.market.daily import daily_by_date
 from minute_candles.market.intraday import Watermark
-from minute_candles.monitoring.holidays import parse_open_days
 
 DATA = SHARED / "data"
 pytestmark = pytest.mark.skipif(not (DATA / "kis_holidays.json").exists(), reason=f"{DATA} is not here")
@@ -60,7 +59,7 @@ def test_a_daily_candle_asked_in_session_is_read_as_it_is(tmp_path: Path) -> Non
     rows = captured("kis_daily_in_session.json")["output2"]
     with server("kis_daily_in_session.json") as kis:
         client = client_at(kis, tmp_path, datetime(2026, 5, 27, 15, 10, tzinfo=KST))
-        told = parse_daily(client.daily("005930", date(2026, 5, 1), DAY))
+        told = daily_by_date(client.daily("005930", date(2026, 5, 1), DAY))
     assert len(told) == len(rows) == 10
     today = told[DAY]
     assert today and today.low <= today.open <= today.high and today.volume == int(rows[0]["acml_vol"])
@@ -70,6 +69,6 @@ def test_a_daily_candle_asked_in_session_is_read_as_it_is(tmp_path: Path) -> Non
 def test_the_holidays_kis_told_are_those_of_the_calendar(tmp_path: Path) -> None:
     with server("kis_holidays.json") as kis:
         client = client_at(kis, tmp_path, datetime(2026, 10, 8, 9, tzinfo=KST))
-        opened = parse_open_days(client.holidays(date(2026, 10, 8)))
+        opened = dict(client.holidays(date(2026, 10, 8)))
     assert len(opened) == 5 and opened[date(2026, 10, 9)] is False
     assert all(TradingCalendar().is_trading_day(day) == is_open for day, is_open in opened.items())

@@ -112,6 +112,6 @@ def test_windows_are_five_and_three(client):
 
 
 def test_without_its_witnesses_the_auction_alone_is_not_corrected(client):
-    alone = [row for row in client.today_minutes("005930", SESSION.end) if row["stck_cntg_hour"] == "153000"]
+    alone = [row for row in client.today_minutes("005930", SESSION.end) if row.minute == datetime(2025, 8, 26, 15, 30)]
     only = prove(session_rows(alone, SESSION, fillers=True), SESSION).candles[0]
     assert (only.volume, only.vwap) == (5_901_378, None)

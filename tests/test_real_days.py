@@ -16,7 +16,8 @@ from updater_tools import FakeClock
 from minute_candles.config.settings import Database
 from minute_candles.live.session import LiveSession
 from minute_candles.market.calendar import TradingCalendar
-from minute_candles.market.candles import INTERVALS, Candle, Row, aggregate, prove
+from minute_candles.market.candles import INTERVALS, Candle, aggregate, prove
+from minute_candles.market.rows import MinuteRow
 from minute_candles.storage.store import Store, open_store
 
 pytestmark = pytest.mark.skipif(not CAPTURED.exists(), reason=f"{CAPTURED} is not here")
@@ -169,7 +170,7 @@ def test_of_single_lost_rows_turnover_misses_one_in_three_hundred_at_most(
     for day, symbols in days.items():
         session = TradingCalendar().session(day)
         for real in symbols.values():
-            rows = [Row(*row[:7]) for row in real.rows]
+            rows = [MinuteRow(*row[:7]) for row in real.rows]
             known = set(prove(rows, session).doubts)
             for at in dice.sample(range(1, len(rows) - 1), 4 if len(rows) > 10 else 0):
                 lost += 1

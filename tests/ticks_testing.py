@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from places import SHARED
 
+from minute_candles.kis.parse import trade_tick
 from minute_candles.market.calendar import Session, TradingCalendar
 from minute_candles.market.candles import Candle, with_vwap
-from minute_candles.market.trade_chain import Tick, read_tick
+from minute_candles.market.rows import TradeTick
 
 FRIDAY = date(2026, 11, 20)
 FRAMES = SHARED / "data" / "kis_websocket_frames.txt"
@@ -63,8 +64,8 @@ def clock(second: int) -> str:
     return f"{second // 3600:02}{second // 60 % 60:02}{second % 60:02}"
 
 
-def ticks_of(trades: Sequence[Trade], *, before: tuple[int, int] = (0, 0)) -> list[Tick]:
-    told = [read_tick(record(trade, trades[:at], before=before)) for at, trade in enumerate(trades)]
+def ticks_of(trades: Sequence[Trade], *, before: tuple[int, int] = (0, 0)) -> list[TradeTick]:
+    told = [trade_tick(record(trade, trades[:at], before=before)) for at, trade in enumerate(trades)]
     return [tick for tick in told if tick]
 
 

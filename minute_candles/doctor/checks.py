@@ -18,10 +18,11 @@ from minute_candles.core.errors import AuthError, ConfigError, MinuteDataError, 
 from minute_candles.core.kst import KST
 from minute_candles.doctor import row_checks as rows
 from minute_candles.doctor.stream_check import visit
-from minute_candles.kis.client import KisClient
+from minute_candles.kis.client import MOST_DAYS, KisClient
 from minute_candles.kis.recorder import Recorder
 from minute_candles.kis.token import TokenCache
 from minute_candles.market.calendar import Session, TradingCalendar, differing
+from minute_candles.market.rows import DailyRows, MinuteRow, MinuteRows
 from minute_candles.monitoring.holidays import TooDifferent, open_days
 from minute_candles.redis_feed import setup as feeding
 from minute_candles.storage.advice import Advice
@@ -96,7 +97,7 @@ class Doctor:
     ) -> None:
         self._settings, self._clock, self._calendar, self._client = settings, clock, calendar, client
         self._symbol, self._over_limit, self._refused = symbol, 0, False
-        self._today: list[Any] = []
+        self._today: list[MinuteRow] = []
         client.listen(self._hear)
 
     def examine(self) -> Iterator[Finding]:
@@ -166,42 +167,43 @@ class Doctor:
     def _today_minutes(self) -> Iterator[Finding]:
         """§5"""
         now = self._now()
-        self._today = self._client.today_minutes(self._symbol, now)
-        yield self._shape("오늘 분봉", self._today, rows.MINUTE, most=30)
-        told = rows.days(self._today)
+        answer = self._client.today_minutes(self._symbol, now)
+        self._today = rows.legible(answer)
+        yield self._minute_shape("오늘 분봉", answer, most=30)
+        told = rows.days(answer)
         if told and told != {now.date()}:
             before = FINE if max(told) < now.date() and not _is_open(self._calendar, now) else DIFFERENT
             yield Finding(before, "오늘 분봉의 날짜", f"{max(told)}의 행이 왔습니다. 날짜를 보고 골라 씁니다.")
-        fillers = sum(rows.volume(row) == 0 for row in self._today)
+        fillers = sum(row.volume == 0 for row in self._today)
         yield Finding(FINE, "채움 행", f"{len(self._today)}행 가운데 {fillers}행. 캔들로 저장하지 않습니다.")
-        if extra := rows.beyond(self._today, now):
+        if extra := rows.beyond(answer, now):
             yield Finding(DIFFERENT, "앞선 행", f"지금보다 뒤의 행 {extra}개. 끝나지 않은 분은 저장하지 않습니다.")
 
     def _past_minutes(self) -> Iterator[Finding]:
         """§6"""
         session = self._calendar.session(self._calendar.last_closed(self._now()))
         found = self._client.past_minutes(self._symbol, session.end - timedelta(minutes=1))
-        yield self._shape("과거 분봉", found, rows.MINUTE, most=120)
-        mine = [row for row in found if rows.day(row) == session.day]
+        yield self._minute_shape("과거 분봉", found, most=120)
+        mine = [row for row in rows.legible(found) if row.minute.date() == session.day]
         if not mine:
             yield Finding(DIFFERENT, "과거 분봉의 날짜", f"{session.day}의 행이 없습니다. 거래정지일 수 있습니다.")
             return
         wrong = rows.unproven(mine)
         mark = FINE if not wrong else DIFFERENT
         yield Finding(mark, "거래대금 증명", f"이웃한 {len(mine) - 1}쌍 가운데 {wrong}쌍이 어긋납니다.")
-        fillers = sum(rows.volume(row) == 0 for row in mine)
+        fillers = sum(row.volume == 0 for row in mine)
         yield Finding(DIFFERENT if fillers else FINE, "과거 분봉의 채움 행", f"{fillers}행 (있어도 저장하지 않습니다)")
         yield from self._auction(mine, session)
 
-    def _auction(self, past: Sequence[Any], session: Session) -> Iterator[Finding]:
+    def _auction(self, past: Sequence[MinuteRow], session: Session) -> Iterator[Finding]:
         """§5: today's TR tells the closing auction's volume doubled."""
         if session.day != self._now().date():
             return
-        known = {rows.when(row): rows.volume(row) for row in past}
+        known = {row.minute: row.volume for row in past}
         told = self._client.today_minutes(self._symbol, session.end - timedelta(minutes=1))
-        for row in told:
-            twice, once = rows.volume(row), known.get(rows.when(row))
-            if rows.when(row) >= f"{session.close:%Y%m%d%H%M%S}" and twice and once:
+        for row in rows.legible(told):
+            twice, once = row.volume, known.get(row.minute)
+            if row.minute >= session.close.replace(tzinfo=None) and twice and once:
                 right = "두 배로 왔습니다(알려진 버릇)" if twice == 2 * once else "두 배가 아닙니다"
                 mark = FINE if twice == 2 * once else DIFFERENT
                 yield Finding(mark, "종가 단일가", f"오늘 TR의 거래량이 {right}. 거래대금이 증명할 때만 고칩니다.")
@@ -213,13 +215,14 @@ class Doctor:
             told = "지금은 장중이 아니라 볼 수 없습니다. 장중에 다시 실행해 보세요."
             yield Finding(DIFFERENT, "장중 과거 분봉", told)
             return
-        found = [row for row in self._client.past_minutes(self._symbol, now) if rows.day(row) == now.date()]
+        answer = self._client.past_minutes(self._symbol, now)
+        found = [row for row in rows.legible(answer) if row.minute.date() == now.date()]
         if not found:
             yield Finding(DIFFERENT, "장중 과거 분봉", "오늘의 행이 없습니다. 오늘 TR로 채웁니다(호출이 더 듭니다).")
             return
         yield Finding(FINE, "장중 과거 분봉", f"오늘의 {len(found)}행. 빠진 아침은 이것으로 채웁니다.")
-        known = {rows.when(row) for row in found if rows.volume(row)}
-        late = sum(rows.volume(row) == 0 and rows.when(row) in known for row in self._today)
+        known = {row.minute for row in found if row.volume}
+        late = sum(row.volume == 0 and row.minute in known for row in self._today)
         yield Finding(
             FINE if not late else DIFFERENT, "늦게 보이는 분", f"{late}개. 거래대금을 보고 다음 쪽에서 메웁니다."
         )
@@ -229,13 +232,13 @@ class Doctor:
         now = self._now()
         first = now.date() - timedelta(days=14)
         found = self._client.daily(self._symbol, first, now.date())
-        yield self._shape("일봉", found, rows.DAILY, most=100)
-        has_today = now.date() in rows.days(found)
+        yield self._daily_shape("일봉", found)
+        has_today = any(row.day == now.date() for row in found)
         if self._calendar.is_trading_day(now.date()):
             word = "오늘 것도 있습니다(16시부터는 시간외가 섞입니다)" if has_today else "오늘 것은 아직 없습니다"
             yield Finding(FINE, "오늘의 일봉", f"{word}. 오늘의 종가는 다음 날 다시 봅니다.")
         adjusted = self._client.daily(self._symbol, first, now.date() - timedelta(days=1), adjusted=True)
-        yield self._shape("수정주가 일봉", adjusted, rows.DAILY, most=100)
+        yield self._daily_shape("수정주가 일봉", adjusted)
 
     def _holidays(self) -> Iterator[Finding]:
         """§8: at most once a day, so an answer that the updater has had today is looked at instead."""
@@ -275,13 +278,20 @@ class Doctor:
                 FINE, "호출 한도", f"설정 초당 {self._settings.rate_limit:g}회, 잰 것 {rate:.1f}회, 거절 없음"
             )
 
-    def _shape(self, what: str, found: Sequence[Any], fields: Sequence[str], *, most: int) -> Finding:
-        if not found:
+    def _minute_shape(self, what: str, answer: MinuteRows, *, most: int) -> Finding:
+        in_order = len(answer) <= most and rows.newest_first([row.minute for row in answer])
+        return self._shape(what, len(answer), rows.odd_minutes(answer), in_order=in_order)
+
+    def _daily_shape(self, what: str, answer: DailyRows) -> Finding:
+        in_order = len(answer) <= MOST_DAYS and rows.newest_first([row.day for row in answer])
+        return self._shape(what, len(answer), rows.odd_days(answer), in_order=in_order)
+
+    def _shape(self, what: str, count: int, odd: str, *, in_order: bool) -> Finding:
+        if not count:
             return Finding(DIFFERENT, what, f"{self._symbol}의 답이 비었습니다. 다시 물어 확인하고, 지어내지 않습니다.")
-        if odd := rows.odd_fields(found, fields):
+        if odd:
             return Finding(WRONG, what, f"답의 모양이 다릅니다: {odd}. --record 파일과 함께 알려 주세요.")
-        mark = FINE if len(found) <= most and rows.newest_first(found) else DIFFERENT
-        return Finding(mark, what, f"{len(found)}행, 모양이 예상과 같습니다.")
+        return Finding(FINE if in_order else DIFFERENT, what, f"{count}행, 모양이 예상과 같습니다.")
 
     def _now(self) -> datetime:
         return self._clock.now().astimezone(KST)

@@ -24,7 +24,9 @@ def visit(settings: Settings, clock: Clock, symbol: str, *, in_session: bool) ->
         why = "KIS_WS_URL이 없어" if settings.wings.stream_symbols else "STREAM_SYMBOLS=0이라"
         return False, f"{why} 보지 않았습니다. 매분 REST로만 갱신합니다."
     heard, problems = threading.Event(), list[str]()
-    ears = Ears(lambda records: heard.set(), lambda problem: problems.append(problem) if problem else None)
+    ears = Ears(
+        lambda ticks: heard.set() if ticks else None, lambda problem: problems.append(problem) if problem else None
+    )
     try:
         extra("websockets", "실시간 스트림")
         socket = KisSocket(settings, Approval(settings, clock), clock, ears)

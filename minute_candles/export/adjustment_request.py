@@ -12,7 +12,7 @@ from minute_candles.core.errors import Outage, SourceError
 from minute_candles.core.kst import KST
 from minute_candles.kis.client import KisClient
 from minute_candles.market.adjustment import Factor, factors
-from minute_candles.market.daily import parse_daily
+from minute_candles.market.daily import daily_by_date
 from minute_candles.storage.store import Store
 
 
@@ -42,6 +42,6 @@ def _asked(client: KisClient, symbol: str, first: date, last: date, today: date)
     until = min(last, today - timedelta(days=1))
     found = [Factor(today, today, 1, 1)] if last >= today else []
     if first <= until:
-        raw, adjusted = (parse_daily(client.daily(symbol, first, until, adjusted=way)) for way in (False, True))
+        raw, adjusted = (daily_by_date(client.daily(symbol, first, until, adjusted=way)) for way in (False, True))
         found = [*factors(raw, adjusted, first, until), *found]
     return found

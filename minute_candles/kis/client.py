@@ -1,6 +1,6 @@
-"""The only room that asks KIS for quotes: paced, retried, typed errors; answers raw rows as KIS sent them.
+"""KIS's quotation endpoints for one key: paced, retried, typed errors, typed rows.
 
-Sources: kis_http.md §3 (errors), §4 (limits), §5–§8 (endpoints). What the rows mean is told in candles.py.
+Sources: docs/dev/kis_http.md §3 (errors), §4 (limits), §5–§8 (endpoints).
 """
 
 import logging
@@ -15,6 +15,7 @@ from minute_candles.config.settings import Settings
 from minute_candles.console.console import duration
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import RateLimited, TokenRefused
+from minute_candles.kis import parse
 from minute_candles.kis.http import (
     INSISTS,
     TokenExpired,
@@ -28,6 +29,7 @@ from minute_candles.kis.http import (
 )
 from minute_candles.kis.shared_call_limiter import Limiter, limiter_of
 from minute_candles.kis.shared_state import Shared
+from minute_candles.market.rows import DailyRows, HolidayRow, MinuteRows, Quote
 
 _QUOTES = "/uapi/domestic-stock/v1/quotations"
 MOST_DAYS = 100
@@ -41,6 +43,8 @@ _AGREEING = 3
 _OUTAGE_SECONDS = 120
 """Every call has failed for this long: more symbols would fail alike."""
 _TOKEN_TRIES = 5
+Body = dict[str, Any]
+"""A JSON object as KIS sent it."""
 _log = logging.getLogger(__name__)
 
 
@@ -88,9 +92,9 @@ class KisClient:
         """Hand every answer (a `requests.Response`) to `hear`, too, before it is judged."""
         self._session.hooks["response"].append(lambda answer, **_: hear(answer))
 
-    def past_minutes(self, symbol: str, last: datetime) -> list[Any]:
+    def past_minutes(self, symbol: str, last: datetime) -> MinuteRows:
         """≤ 120 one-minute rows at and before `last` (KST), newest first; they may run into earlier days (§6)."""
-        return self._rows(
+        body = self._body(
             "inquire-time-dailychartprice",
             "FHKST03010230",
             FID_COND_MRKT_DIV_CODE="J",
@@ -100,10 +104,14 @@ class KisClient:
             FID_PW_DATA_INCU_YN="N",
             FID_FAKE_TICK_INCU_YN="",
         )
+        return parse.minute_rows(body["output2"])
 
-    def today_minutes(self, symbol: str, last: datetime) -> list[Any]:
+    def today_minutes(self, symbol: str, last: datetime) -> MinuteRows:
         """≤ 30 one-minute rows of today at and before `last` (KST), newest first; never ask beyond now (§5)."""
-        return self._rows(
+        return parse.minute_rows(self._today_body(symbol, last)["output2"])
+
+    def _today_body(self, symbol: str, last: datetime) -> Body:
+        return self._body(
             "inquire-time-itemchartprice",
             "FHKST03010200",
             FID_ETC_CLS_CODE="",
@@ -113,12 +121,12 @@ class KisClient:
             FID_PW_DATA_INCU_YN="N",
         )
 
-    def daily(self, symbol: str, first: date, last: date, *, adjusted: bool = False) -> list[Any]:
+    def daily(self, symbol: str, first: date, last: date, *, adjusted: bool = False) -> DailyRows:
         """Daily rows from `first` to `last`, unadjusted unless told, a call for every hundred days (§7)."""
-        rows: list[Any] = []
+        rows: DailyRows = []
         while first <= last:
             until = min(last, first + timedelta(days=MOST_DAYS - 1))
-            rows += self._rows(
+            body = self._body(
                 "inquire-daily-itemchartprice",
                 "FHKST03010100",
                 FID_COND_MRKT_DIV_CODE="J",
@@ -128,13 +136,19 @@ class KisClient:
                 FID_PERIOD_DIV_CODE="D",
                 FID_ORG_ADJ_PRC="0" if adjusted else "1",
             )
+            rows += parse.daily_rows(body["output2"])
             first = until + timedelta(days=1)
         return rows
 
-    def holidays(self, first: date) -> list[Any]:
-        """About thirty days from `first`: `bass_dt`, `opnd_yn`; real keys only, at most once a day (§8)."""
+    def holidays(self, first: date) -> list[HolidayRow]:
+        """About thirty days from `first`; real keys only, at most once a day (§8)."""
         day = f"{first:%Y%m%d}"
-        return self._rows("chk-holiday", "CTCA0903R", field="output", BASS_DT=day, CTX_AREA_FK="", CTX_AREA_NK="")
+        body = self._body("chk-holiday", "CTCA0903R", field="output", BASS_DT=day, CTX_AREA_FK="", CTX_AREA_NK="")
+        return parse.holiday_rows(body["output"])
+
+    def quote(self, symbol: str, now: datetime) -> Quote | None:
+        """The symbol's live quote, which comes with today's minutes; None where KIS sends none (§5)."""
+        return parse.quote(self._today_body(symbol, now).get("output1"))
 
     @property
     def skew(self) -> timedelta:
@@ -161,15 +175,14 @@ class KisClient:
         """The token, asked for now: a refused key shows before anything else is done."""
         return self._token.get()
 
-    def _rows(self, path: str, tr_id: str, *, field: str = "output2", **params: str) -> list[Any]:
-        """The answer's rows. Raises `SourceError` (this call failed), `Outage`, or a refusal of the key."""
+    def _body(self, path: str, tr_id: str, *, field: str = "output2", **params: str) -> Body:
+        """An answer with the list `field`. Raises `SourceError` (this call failed), `Outage`, or a refusal of the key."""
 
-        def call() -> list[Any]:
+        def call() -> Body:
             body = self._with_token(path, tr_id, params)
-            rows = body.get(field)
-            if not isinstance(rows, list):
+            if not isinstance(body.get(field), list):
                 raise Transient(f"KIS의 답에 {field} 목록이 없습니다.")
-            return [row for row in rows if row != {}]  # padding
+            return body
 
         began = self._clock.time()
         try:
@@ -192,7 +205,7 @@ class KisClient:
             return self._answered_at <= began
         return self._clock.time() - self._failing_since > _OUTAGE_SECONDS
 
-    def _with_token(self, path: str, tr_id: str, params: dict[str, str]) -> dict[str, Any]:
+    def _with_token(self, path: str, tr_id: str, params: dict[str, str]) -> Body:
         """One paced call; an expired token is renewed and the call repeated.
 
         One that stays refused, though it was just issued, is waited for once more: somebody may have revoked it (§3).
@@ -217,7 +230,7 @@ class KisClient:
             news, self._refused = refused != self._refused, refused
         _log.log(logging.INFO if news else logging.DEBUG, "🔑 %s 토큰을 갱신합니다.", error)
 
-    def _send(self, path: str, tr_id: str, params: dict[str, str], token: str) -> dict[str, Any]:
+    def _send(self, path: str, tr_id: str, params: dict[str, str], token: str) -> Body:
         self._limiter.wait()
         with self._lock:
             self.calls += 1

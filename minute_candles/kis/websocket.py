@@ -23,6 +23,7 @@ from minute_candles.core.errors import MinuteDataError, Stopped
 from minute_candles.core.extras import extra
 from minute_candles.kis.approval import Approval
 from minute_candles.kis.ws_session import Cut, Ears, Known, Pace, SocketSession
+from minute_candles.market.rows import TradeTick
 
 REAL, VTS = Pace(), Pace(gap=0.5)
 _STOPPED = "중지 요청을 받았습니다."
@@ -126,10 +127,10 @@ class KisSocket:
             return Cut(f"예상하지 못한 오류 {type(error).__name__}")
         raise Stopped(_STOPPED)
 
-    def _hear(self, records: list[list[str]]) -> None:
+    def _hear(self, ticks: list[TradeTick]) -> None:
         if self._lost:
             self._tell("")
-        self._pass_on(records)
+        self._pass_on(ticks)
 
     def _tell(self, problem: str) -> None:
         self._lost = bool(problem)

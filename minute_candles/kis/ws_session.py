@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 from minute_candles.config.addresses import is_loopback
 from minute_candles.core.clock import Clock
 from minute_candles.kis import ws_frames as frames
+from minute_candles.kis.parse import trade_tick
 from minute_candles.kis.ws_frames import Answer, Verdict
+from minute_candles.market.rows import TradeTick
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -46,12 +48,12 @@ class Pace:
 
 @dataclass
 class Ears:
-    """Who listens. `hear` the records of a frame; `each_second` comes each second of a session; `tell` why nothing is
+    """Who listens. `hear` the trades of a frame; `each_second` comes each second of a session; `tell` why nothing is
     heard, at each further try again, and "" when data come; `expects_data` whether silence is a fault now; `on_cut`
     comes at the end of each session.
     """
 
-    hear: Callable[[list[list[str]]], None]
+    hear: Callable[[list[TradeTick]], None]
     tell: Callable[[str], None] = lambda problem: None
     each_second: Callable[[], None] = lambda: None
     expects_data: Callable[[], bool] = lambda: False
@@ -125,7 +127,7 @@ class SocketSession:
             self._heard_at = self._clock.time()
             if records := frames.records(text):
                 self.data_at = self._heard_at
-                self._ears.hear(records)
+                self._ears.hear([tick for record in records if (tick := trade_tick(record))])
             elif said := frames.answer(text):
                 if said.verdict is Verdict.PINGPONG:
                     await socket.send(text)

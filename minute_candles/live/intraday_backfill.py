@@ -11,7 +11,8 @@ from minute_candles.core.errors import BadRow, NotOffered, Outage, SourceError
 from minute_candles.kis.client import KisClient
 from minute_candles.live.today_pages import Heal
 from minute_candles.market.calendar import Session
-from minute_candles.market.candles import Row, unexplained_start
+from minute_candles.market.candles import unexplained_start
+from minute_candles.market.rows import MinuteRow
 from minute_candles.verification.daily_reference import EMPTY_TRIES
 from minute_candles.verification.day_verdict import Page, read_page
 
@@ -34,8 +35,8 @@ class IntradayBackfill:
             return None
         return self._reader(symbol, session)
 
-    def _reader(self, symbol: str, session: Session) -> Callable[[datetime, datetime], list[Row]]:
-        def read(last: datetime, back_to: datetime) -> list[Row]:
+    def _reader(self, symbol: str, session: Session) -> Callable[[datetime, datetime], list[MinuteRow]]:
+        def read(last: datetime, back_to: datetime) -> list[MinuteRow]:
             try:
                 rows = self._rows(symbol, session, last, back_to)
             except NotOffered:
@@ -56,10 +57,10 @@ class IntradayBackfill:
 
         return read
 
-    def _rows(self, symbol: str, session: Session, last: datetime, back_to: datetime) -> list[Row]:
+    def _rows(self, symbol: str, session: Session, last: datetime, back_to: datetime) -> list[MinuteRow]:
         """Return the rows back to the minute or the day's start; [] where turnover shows that some are missing."""
-        found: dict[datetime, Row] = {}
-        rows: list[Row] = []
+        found: dict[datetime, MinuteRow] = {}
+        rows: list[MinuteRow] = []
         while True:
             deeper = bool(rows) and unexplained_start(rows, session)
             page = self._page(symbol, session, last, deeper=deeper)

@@ -8,14 +8,16 @@ last minute *seen trading*. Where it stands still, one page is enough. Only clos
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from minute_candles.core.errors import BadRow, SourceError
 from minute_candles.kis.client import KisClient
 from minute_candles.market.calendar import Session
-from minute_candles.market.candles import Candle, Row, label, prove, session_rows, unexplained_start
+from minute_candles.market.candles import Candle, prove, session_rows, unexplained_start
 from minute_candles.market.day_status import PROVISIONAL
 from minute_candles.market.intraday import Watermark, floor
+from minute_candles.market.reject_text import reject_text
+from minute_candles.market.rows import MinuteRow, MinuteRows, Reject
 from minute_candles.storage.coverage import CoverageRow
 
 FULL_PAGE = 30
@@ -52,7 +54,7 @@ class TodayPage(NamedTuple):
     watermark: Watermark
 
 
-Heal = Callable[[datetime, datetime], list[Row]]
+Heal = Callable[[datetime, datetime], list[MinuteRow]]
 """(aware time, naive minute) → rows at and before the time, back to the minute or the day's start; or []."""
 
 
@@ -71,8 +73,8 @@ def read_day(
     """
     closed = min(floor(now), session.end.replace(tzinfo=None))
     back_to = known.back_to(session) if known else None
-    found: dict[datetime, Row] = {}
-    rows: list[Row] = []
+    found: dict[datetime, MinuteRow] = {}
+    rows: list[MinuteRow] = []
     last, doubtful = closed - timedelta(seconds=1), False
     while last >= session.open.replace(tzinfo=None):
         page = _page(client, symbol, session, last, trusting=bool(known and not known.turnover and not known.traded))
@@ -96,13 +98,13 @@ def read_day(
     return TodayPage(prove(rows, session).candles, _next_watermark(rows, closed, known))
 
 
-def _stands_still(rows: Sequence[Row], known: Watermark | None) -> bool:
+def _stands_still(rows: Sequence[MinuteRow], known: Watermark | None) -> bool:
     """Return whether nothing has traded since the last poll, or at all today."""
     turnover = known.turnover if known else 0
     return turnover is not None and rows[-1].turnover == turnover
 
 
-def _next_watermark(rows: Sequence[Row], closed: datetime, known: Watermark | None) -> Watermark:
+def _next_watermark(rows: Sequence[MinuteRow], closed: datetime, known: Watermark | None) -> Watermark:
     traded = [row for row in rows if row.volume]
     before = known or Watermark(closed)
     last = max([row.minute for row in traded[-1:]] + ([before.traded] if before.traded else []), default=None)
@@ -113,7 +115,7 @@ def _next_watermark(rows: Sequence[Row], closed: datetime, known: Watermark | No
     return Watermark(closed, last, total, rows[-1].minute, explained)
 
 
-def _healed(rows: Sequence[Row], session: Session, heal: Heal, back_to: datetime | None) -> list[Row]:
+def _healed(rows: Sequence[MinuteRow], session: Session, heal: Heal, back_to: datetime | None) -> list[MinuteRow]:
     """Return what came before these rows from the past TR, where turnover proves that nothing is missing between."""
     first = rows[0].minute
     start = back_to or session.open.replace(tzinfo=None)
@@ -127,7 +129,7 @@ def _healed(rows: Sequence[Row], session: Session, heal: Heal, back_to: datetime
 class Page(NamedTuple):
     """The rows of one answer, and whether nothing of today lies before them."""
 
-    rows: list[Row]
+    rows: list[MinuteRow]
     starts_day: bool
 
 
@@ -137,29 +139,22 @@ def _page(client: KisClient, symbol: str, session: Session, last: datetime, *, t
     Empty twice it is the day's start: a full page may end exactly there; the caller checks the turnover. A row that is
     impossible twice alike is left out.
     """
-    before: list[str] = []
+    before: list[Reject] = []
     for again in (True, False):
-        raws = client.today_minutes(symbol, last)
-        lost: list[str] = []
-        rows = session_rows(raws, session, fillers=True, lost=lost)
+        answer = client.today_minutes(symbol, last)
+        lost: list[Reject] = []
+        rows = session_rows(answer, session, fillers=True, rejects=lost)
         if not lost or (lost == before and any(row.close for row in rows)):
-            if raws or trusting:
-                return Page(rows, _starts_day(raws, session))
+            if answer or trusting:
+                return Page(rows, _starts_day(answer, session))
         elif not again:
-            raise BadRow(lost[0])
+            raise BadRow(reject_text(lost[0]))
         before = lost
     return Page([], True)
 
 
-def _starts_day(raws: list[Any], session: Session) -> bool:
-    labels = [minute for minute in map(_label, raws) if minute is None or minute.date() == session.day]
+def _starts_day(answer: MinuteRows, session: Session) -> bool:
+    """Return whether nothing lies before; a rejected row without a minute says nothing of where the day starts."""
+    labels = [row.minute for row in answer if row.minute is None or row.minute.date() == session.day]
     first = session.first_label.replace(tzinfo=None)
-    return len(labels) < len(raws) or len(raws) < FULL_PAGE or min(filter(None, labels)) <= first
-
-
-def _label(raw: Any) -> datetime | None:
-    """Return the minute of a row, None for a row without one: it says nothing of where the day starts."""
-    try:
-        return label(raw)
-    except BadRow:
-        return None
+    return len(labels) < len(answer) or len(answer) < FULL_PAGE or min(filter(None, labels)) <= first

@@ -12,7 +12,8 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import NamedTuple
 
-from minute_candles.market.daily import DailyAnswer, DailyCandle
+from minute_candles.market.daily import DailyAnswer
+from minute_candles.market.rows import DailyRow
 
 
 class Factor(NamedTuple):
@@ -59,9 +60,9 @@ def factors(raw: DailyAnswer, adjusted: DailyAnswer, first: date, last: date) ->
     return [Factor(start, end, ratio.numerator, ratio.denominator) for start, end, ratio in spans]
 
 
-def _band(raw: DailyCandle, adjusted: DailyCandle) -> _Band | None:
+def _band(raw: DailyRow, adjusted: DailyRow) -> _Band | None:
     """Where the factor lies, whichever way KIS rounds to whole KRW."""
-    pairs = [(told, price) for told, price in zip(adjusted[:4], raw[:4], strict=True) if price > 0]
+    pairs = [(told, price) for told, price in zip(adjusted.prices, raw.prices, strict=True) if price > 0]
     if not pairs:
         return None
     low = max(Fraction(max(told - 1, 0), price) for told, price in pairs)

@@ -1,7 +1,7 @@
-"""From KIS's raw rows to true candles: parse → filter → validate → prove by turnover → aggregate. Pure: no I/O.
+"""From rows of minutes to true candles: filter → prove by turnover → aggregate. Pure: no I/O.
 
-Prices are whole KRW, volumes whole shares, times naive KST (the table's DATETIME). Every row of `output2` carries
-`acml_tr_pbmn`, the day's turnover so far; between two consecutive rows it moves by at least low·volume and at most
+Prices are whole KRW, volumes whole shares, times naive KST (the table's DATETIME). Every row carries
+the day's turnover so far; between two consecutive rows it moves by at least low·volume and at most
 high·volume (491,665 of 492,860 captured pairs, kis_http.md §6). That one fact shows missing rows and wrong volumes,
 corrects the doubled closing auction, and gives the exact VWAP.
 """
@@ -10,20 +10,18 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import groupby
-from typing import Any, NamedTuple, TypeGuard
+from typing import NamedTuple
 
 from minute_candles.core.errors import BadRow
 from minute_candles.core.kst import KST
 from minute_candles.market.calendar import Session
+from minute_candles.market.reject_text import reject_text
+from minute_candles.market.rows import MinuteRow, Reject, RejectedRow, RowFault
 
 INTERVALS = (1, 5, 15)
 CUT_BELOW = 5_000
 """KRW; below it the price of a mid-point trade (4,217.5) is printed cut to an integer."""
 _CENT = Decimal("0.01")
-_MOST_DIGITS = 18
-"""A BIGINT holds every number of so many digits."""
-_ABSURD_PRICE = 10**10
-"""KRW; the dearest Korean share ever traded stood at a thousandth of it."""
 
 
 class Candle(NamedTuple):
@@ -56,22 +54,6 @@ Candles = dict[int, list[Candle]]
 """Candles of one symbol, by interval in minutes."""
 
 
-class Row(NamedTuple):
-    """One validated minute as KIS sent it; `turnover` is the day's so far, KRW. Volume 0 marks a filler row.
-
-    Prices of 0 stand for a row that was left out; `illegible`: its numbers are none, else they cannot be.
-    """
-
-    minute: datetime
-    open: int
-    high: int
-    low: int
-    close: int
-    volume: int
-    turnover: int
-    illegible: bool = False
-
-
 class Proof(NamedTuple):
     """Candles, and the minutes at which turnover says that a row is missing or a volume is wrong.
 
@@ -84,105 +66,51 @@ class Proof(NamedTuple):
     surplus: list[datetime]
 
 
-def label(raw: object) -> datetime:
-    """The minute a raw row is labelled with, naive KST; seconds are floored, off-grid ones (…11) happen (§6)."""
-    if not isinstance(raw, dict):
-        raise BadRow("행이 JSON 객체가 아닙니다.")
-    day, hour = raw.get("stck_bsop_date"), raw.get("stck_cntg_hour")
-    if not (is_number(day) and is_number(hour) and len(day) == 8 and len(hour) == 6 and hour < "24"):
-        raise BadRow("행의 날짜나 시각이 없거나 숫자가 아닙니다.")
-    try:
-        moment = datetime.fromisoformat(f"{day}T{hour}")
-    except ValueError as error:
-        raise BadRow("행의 날짜나 시각이 있을 수 없는 값입니다.") from error
-    return moment.replace(second=0) if moment.second else moment
-
-
-def is_number(value: object) -> TypeGuard[str]:
-    """Whether it is a whole number ≥ 0 as KIS writes one: a string of ASCII digits, not too long for a BIGINT.
-
-    A JSON number is none: KIS never sends one, so whatever sends it is not to be believed.
-    """
-    return isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS
-
-
 def session_rows(
-    raws: Iterable[object], session: Session, *, fillers: bool = False, lost: list[str] | None = None
-) -> list[Row]:
-    """The session's rows, oldest first: filtered first, then validated (law 4).
+    rows: Iterable[MinuteRow | RejectedRow], session: Session, *, fillers: bool = False,
+    rejects: list[Reject] | None = None,
+) -> list[MinuteRow]:  # fmt: skip
+    """The session's rows, oldest first: rows outside the session are filtered, then rejects count (law 4).
 
     Other dates, times outside the session and minutes without a trade go; with `fillers` the latter stay, as witnesses
-    of the turnover before the closing auction. Raises `BadRow` for a row that cannot be true; with `lost` it is left
-    out and named there instead (law 13).
+    of the turnover before the closing auction. Raises `BadRow` for a rejected row; with `rejects` it is left out and
+    named there instead (law 13).
     """
     first, end = session.first_label.replace(tzinfo=None), session.end.replace(tzinfo=None)
-    found: dict[datetime, Row] = {}
-    for raw in raws:
-        try:
-            minute = label(raw)
-            if first <= minute < end:
-                _take(found, raw, minute, fillers=fillers)
-        except BadRow as error:
-            if lost is None:
-                raise
-            lost.append(str(error))
-            _keep_turnover(found, raw, first, end)
+    found: dict[datetime, MinuteRow] = {}
+    for row in rows:
+        if row.minute is None or first <= row.minute < end:
+            reject = _take(found, row, fillers=fillers)
+            if reject and rejects is None:
+                raise BadRow(reject_text(reject))
+            if reject and rejects is not None:
+                rejects.append(reject)
     return [found[minute] for minute in sorted(found)]
 
 
-def _take(found: dict[datetime, Row], raw: Any, minute: datetime, *, fillers: bool) -> None:
-    """Put one row where it belongs. Raises `BadRow`."""
-    if _number(raw, "cntg_vol", minute) == 0:
-        if fillers and minute not in found:
-            found[minute] = _parse(raw, minute)
-        return
-    row = _validated(_parse(raw, minute))
-    known = found.get(minute)
-    if known and known.volume and known != row:
-        raise BadRow(f"{minute:%H:%M} 행이 서로 다른 값으로 두 번 왔습니다.")
-    found[minute] = row
+def _take(found: dict[datetime, MinuteRow], row: MinuteRow | RejectedRow, *, fillers: bool) -> Reject | None:
+    """Put one row where it belongs; return why it is rejected."""
+    is_filler = row.volume == 0
+    if is_filler and (not fillers or row.minute in found):
+        return None
+    if isinstance(row, RejectedRow):
+        _keep_turnover(found, row)
+        return row.reject
+    known = found.get(row.minute)
+    if not is_filler and known and known.volume and known != row:
+        return Reject(RowFault.CONFLICT, row.minute)
+    found[row.minute] = row
+    return None
 
 
-def _keep_turnover(found: dict[datetime, Row], raw: object, first: datetime, end: datetime) -> None:
+def _keep_turnover(found: dict[datetime, MinuteRow], row: RejectedRow) -> None:
     """A row that cannot be a candle may still know the day's turnover: a witness for the row behind it."""
-    try:
-        minute = label(raw)
-        assert isinstance(raw, dict)  # else it had no label
-        turnover = _number(raw, "acml_tr_pbmn", minute)
-    except BadRow:
-        return
-    if first <= minute < end:
-        found.setdefault(minute, Row(minute, 0, 0, 0, 0, 0, turnover, not _is_legible(raw, minute)))
+    if row.minute is not None and row.turnover is not None:
+        illegible = row.reject.code is RowFault.NOT_A_NUMBER
+        found.setdefault(row.minute, MinuteRow(row.minute, 0, 0, 0, 0, 0, row.turnover, illegible))
 
 
-def _is_legible(raw: dict[str, Any], minute: datetime) -> bool:
-    try:
-        _parse(raw, minute)
-    except BadRow:
-        return False
-    return True
-
-
-def _number(raw: dict[str, Any], field: str, minute: datetime) -> int:
-    value = raw.get(field)
-    if not is_number(value):
-        raise BadRow(f"{minute:%H:%M} 행의 {field} 값이 없거나 0 이상의 정수가 아닙니다.")
-    return int(value)
-
-
-def _parse(raw: dict[str, Any], minute: datetime) -> Row:
-    fields = ("stck_oprc", "stck_hgpr", "stck_lwpr", "stck_prpr", "cntg_vol", "acml_tr_pbmn")
-    opened, high, low, close, volume, turnover = (_number(raw, field, minute) for field in fields)
-    return Row(minute, opened, high, low, close, volume, turnover)
-
-
-def _validated(row: Row) -> Row:
-    if 0 < row.low <= row.open <= row.high < _ABSURD_PRICE and row.low <= row.close <= row.high:
-        return row
-    raise BadRow(f"{row.minute:%H:%M} 행의 가격이 있을 수 없는 값입니다 (0 < 저가 ≤ 시가·종가 ≤ 고가).")
-
-
-def prove(rows: Sequence[Row], session: Session) -> Proof:
+def prove(rows: Sequence[MinuteRow], session: Session) -> Proof:
     """Check consecutive rows (oldest first) against turnover, halve a doubled auction, give each minute its turnover.
 
     The first row stands on nothing before it: nothing is corrected there and its turnover stays None (law 7).
@@ -190,11 +118,11 @@ def prove(rows: Sequence[Row], session: Session) -> Proof:
     candles: list[Candle] = []
     doubts: list[datetime] = []
     surplus: list[datetime] = []
-    before: Row | None = None
+    before: MinuteRow | None = None
     for sent in rows:
         moved = sent.turnover - before.turnover if before else None
         row = without_doubled_auction(sent, moved, session)
-        proven = moved is not None and _explains(row, moved)
+        proven = moved is not None and explains(row, moved)
         is_witness = not row.close  # of a row that was left out
         if not proven and not is_witness and (moved is not None or row.turnover < row.low * row.volume):
             doubts.append(row.minute)
@@ -206,8 +134,8 @@ def prove(rows: Sequence[Row], session: Session) -> Proof:
     return Proof(candles, doubts, surplus)
 
 
-def without_doubled_auction(row: Row, moved: int | None, session: Session) -> Row:
-    """The closing auction's `cntg_vol` comes exactly doubled from today's TR (94 of 94 symbols, kis_http.md §5).
+def without_doubled_auction(row: MinuteRow, moved: int | None, session: Session) -> MinuteRow:
+    """The closing auction's volume comes exactly doubled from today's TR (94 of 94 symbols, kis_http.md §5).
 
     Corrected only where turnover proves it: it moved by exactly price × half the volume; or, as the day's first trade
     after fillers, its turnover (off-hours trades included) does not pay for the volume told, and does for half of it.
@@ -221,7 +149,7 @@ def without_doubled_auction(row: Row, moved: int | None, session: Session) -> Ro
     return row._replace(volume=row.volume // 2) if moved == half or is_unpaid else row
 
 
-def unexplained_start(rows: Sequence[Row], session: Session) -> bool:
+def unexplained_start(rows: Sequence[MinuteRow], session: Session) -> bool:
     """Whether turnover was made before the first row that the row itself does not explain.
 
     Off-hours trades before the open do that; so does a missing beginning. A row at the open cannot miss one.
@@ -230,13 +158,13 @@ def unexplained_start(rows: Sequence[Row], session: Session) -> bool:
     return first.minute > session.open.replace(tzinfo=None) and not _is_in_range(first, first.turnover)
 
 
-def _explains(row: Row, moved: int) -> bool:
-    """Half-tick prices are printed cut to an integer where half a tick is 2.5 or 0.5 KRW (kis_http.md §6)."""
+def explains(row: MinuteRow, moved: int) -> bool:
+    """Whether this much turnover fits the row; half-tick prices are printed cut to an integer where half a tick is 2.5 or 0.5 KRW (kis_http.md §6)."""
     cut = row.high < CUT_BELOW and row.low * row.volume <= moved < (row.high + 1) * row.volume
     return cut or _is_in_range(row, moved)
 
 
-def _is_in_range(row: Row, moved: int) -> bool:
+def _is_in_range(row: MinuteRow, moved: int) -> bool:
     return row.low * row.volume <= moved <= row.high * row.volume
 
 

@@ -1,77 +1,42 @@
-"""A symbol's daily candles as KIS tells them: the second source, against which minutes are checked (kis_http.md §7)."""
+"""A symbol's daily candles: the second source, against which minutes are checked (docs/dev/kis_http.md §7). Pure."""
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Any, NamedTuple
 
 from minute_candles.core.errors import BadRow
-from minute_candles.market.candles import is_number
+from minute_candles.market.reject_text import rejected_day_text
+from minute_candles.market.rows import DailyRow, RejectedDay, RowFault
 
-MOST_SPAN = 100
-"""No day's high is so many times its low: the limits allow 1.9, 6.7 on the day of a listing. Else it bounds nothing."""
-
-
-class DailyCandle(NamedTuple):
-    """A symbol's day from the daily TR: KRW, shares. `volume` includes off-hours trades: an upper bound (§7)."""
-
-    open: int
-    high: int
-    low: int
-    close: int
-    volume: int
+DailyAnswer = dict[date, DailyRow | None]
+"""A symbol's daily candles by date; None for a day whose row is rejected."""
 
 
-DailyAnswer = dict[date, DailyCandle | None]
-"""A symbol's daily candles as KIS told them at one time; None for a row that has a date and cannot be read."""
+def daily_by_date(rows: Iterable[DailyRow | RejectedDay], *, strict: bool = True) -> DailyAnswer:
+    """Daily rows by date. Raises `BadRow` for a rejected one, or one that came twice with different values.
 
-
-def parse_daily(raws: Iterable[object], *, strict: bool = True) -> DailyAnswer:
-    """Daily rows by date. Raises `BadRow` for one that cannot be read, or that came twice with different values.
-
-    Not `strict`: such a row stands for a day that KIS cannot tell; one without a date tells of none and is left out,
-    unless no row has one: that is no answer, and a `BadRow`.
+    Not `strict`: such a row leaves its day as None; one without a date is left out. Where no row has a date the answer
+    is none: `BadRow`.
     """
     found: DailyAnswer = {}
-    undated: BadRow | None = None
-    for raw in raws:
-        try:
-            day = _date(raw)
-        except BadRow as error:
+    undated: RejectedDay | None = None
+    for row in rows:
+        if isinstance(row, RejectedDay) and (strict or row.day is None):
             if strict:
-                raise
-            undated = error
+                raise BadRow(rejected_day_text(row))
+            undated = row
             continue
-        try:
-            candle = _candle(raw)
-        except BadRow:
+        candle = None if isinstance(row, RejectedDay) else row
+        day = row.day
+        assert day is not None  # those without one are dealt with above
+        if _differs(found.setdefault(day, candle), candle):
             if strict:
-                raise
-            candle = None
-        if found.setdefault(day, candle) != candle:
-            if strict:
-                raise BadRow(f"{day} 일봉이 서로 다른 값으로 두 번 왔습니다.")
+                raise BadRow(rejected_day_text(RejectedDay(RowFault.CONFLICT, day)))
             found[day] = None
     if undated and not found:
-        raise undated
+        raise BadRow(rejected_day_text(undated))
     return found
 
 
-def _date(raw: object) -> date:
-    text = raw.get("stck_bsop_date") if isinstance(raw, dict) else None
-    if not is_number(text) or len(text) != 8:
-        raise BadRow("일봉 행의 날짜가 없거나 숫자가 아닙니다.")
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise BadRow("일봉 행의 날짜가 있을 수 없는 값입니다.") from error
-
-
-def _candle(raw: Any) -> DailyCandle | None:
-    texts = [raw.get(field) for field in ("stck_oprc", "stck_hgpr", "stck_lwpr", "stck_clpr", "acml_vol")]
-    numbers = [int(text) for text in texts if is_number(text)]
-    if len(numbers) < len(texts):
-        raise BadRow("일봉 행에 없거나 0 이상의 정수가 아닌 값이 있습니다.")
-    candle = DailyCandle(*numbers)
-    if candle.high > MOST_SPAN * candle.low > 0:
-        raise BadRow("일봉의 고가가 저가의 몇백 배입니다.")
-    return candle
+def _differs(known: DailyRow | None, row: DailyRow | None) -> bool:
+    """Whether prices or volume differ; the turnover of a running day may move between two rows."""
+    return (known and known[:6]) != (row and row[:6])

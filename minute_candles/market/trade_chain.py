@@ -8,37 +8,18 @@ swapped records all show, and where one does, the minute is left to REST.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import NamedTuple
 
 from minute_candles.market.calendar import Session
-from minute_candles.market.candles import CUT_BELOW, Candle, is_number, with_vwap
+from minute_candles.market.candles import CUT_BELOW, Candle, with_vwap
 from minute_candles.market.intraday import Watermark
+from minute_candles.market.rows import TradeTick
 
 MOST_AHEAD, LONGEST_AHEAD = 500, timedelta(seconds=2)
 """Records ahead of a gap are kept for the one that is missing; then it is lost."""
 MOST_BELOW = 20
 """So many records in a row below the known volume mean that the known one was absurd: a new chain begins."""
-OFF_HOURS_CLASSES = ("1", "3")
-"""MARKET_CLS_CODE of the pre- and the after-market: none of theirs belongs into a minute of the session."""
 _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
-
-
-class Tick(NamedTuple):
-    """One execution; `at` naive KST, KRW and shares, `all_volume`/`all_turnover` the day's with it.
-
-    `is_first` = nothing was traded before it in the session: the opening cross.
-    """
-
-    symbol: str
-    at: datetime
-    minute: datetime
-    price: int
-    volume: int
-    all_volume: int
-    all_turnover: int
-    is_first: bool
-    is_off_hours: bool
 
 
 class RunningMinute(NamedTuple):
@@ -63,49 +44,6 @@ class Proven(NamedTuple):
     turnover: int
 
 
-def read_tick(fields: Sequence[str]) -> Tick | None:
-    """A record of H0STCNT0, as wide as it may be; None where it cannot be one.
-
-    Fields by index (kis_websocket.md §1): fields may be empty, more may be appended, bytes may have been undecodable.
-    """
-    if len(fields) < 46:
-        return None
-    price, volume, all_volume, all_turnover = fields[2], fields[12], fields[13], fields[14]
-    clock, day = fields[1], fields[33]
-    numbers = (price, volume, all_volume, all_turnover, clock, day)
-    if not all(map(is_number, numbers)) or len(clock) != 6 or len(day) != 8:
-        return None
-    try:
-        minute, second = _minute(day, clock[:4]), int(clock[4:])
-        at = minute.replace(second=second)
-    except ValueError:
-        return None
-    shares, total = int(volume), int(all_volume)
-    if not (int(price) > 0 and 0 < shares <= total):
-        return None
-    market_class = fields[46] if len(fields) > 46 else ""
-    return Tick(
-        fields[0], at, minute, int(price), shares, total, int(all_turnover),
-        _is_first(fields, shares == total), market_class in OFF_HOURS_CLASSES,
-    )  # fmt: skip
-
-
-def _is_first(fields: Sequence[str], is_alone: bool) -> bool:
-    """The day's first trade: by its own price alone the open, high, low and average, and no other execution counted.
-
-    The opening cross is counted neither as bought nor as sold; off-hours trades before it are in the day's volume.
-    """
-    price = fields[2]
-    if not (price == fields[7] == fields[8] == fields[9] and fields[24] == fields[1]):
-        return False
-    return fields[6] == f"{price}.00" and (is_alone or fields[15] == fields[16] == "0")
-
-
-@lru_cache(maxsize=1024)
-def _minute(day: str, hour: str) -> datetime:
-    return datetime.strptime(day + hour, "%Y%m%d%H%M")
-
-
 class Chain:
     """One symbol's session; trades go in as they come, proven minutes come out, oldest first."""
 
@@ -113,7 +51,7 @@ class Chain:
         self._symbol, self._session = symbol, session
         self._first, self._end = session.open.replace(tzinfo=None), session.end.replace(tzinfo=None)
         self._midnight = self._first.replace(hour=0, minute=0)
-        self._ahead: dict[int, Tick] = {}
+        self._ahead: dict[int, TradeTick] = {}
         self._volume = self._turnover = -1
         self._minute = self._latest = self._last_at = datetime.min
         self._before, self._below, self._is_interrupted = -1, 0, False
@@ -126,7 +64,7 @@ class Chain:
         """The minute of the last trade that the chain holds."""
         return RunningMinute(self._symbol, self._candle(), self._whole) if self._is_in_session() else None
 
-    def add(self, tick: Tick) -> Sequence[Proven]:
+    def add(self, tick: TradeTick) -> Sequence[Proven]:
         """The next record as it comes; the minutes that are proven now."""
         before = tick.all_volume - tick.volume
         if not self._midnight <= tick.minute < self._midnight + _DAY:
@@ -171,7 +109,7 @@ class Chain:
         is_whole = self._whole and not self._mixed and self._is_in_session()
         return is_whole and known.leads_to(self._minute, self._before, self._session)
 
-    def _skip(self, tick: Tick) -> Sequence[Proven]:
+    def _skip(self, tick: TradeTick) -> Sequence[Proven]:
         """Ignore a repeated or late record; many in a row show that the known volume was absurd."""
         self._below += 1
         if self._below >= MOST_BELOW:
@@ -203,7 +141,7 @@ class Chain:
         moments = [tick.at for tick in self._ahead.values()]
         return max(moments) - min(moments) > LONGEST_AHEAD
 
-    def _link(self, tick: Tick) -> Sequence[Proven]:
+    def _link(self, tick: TradeTick) -> Sequence[Proven]:
         moved = tick.all_turnover - self._turnover
         if tick.minute < self._minute:  # one of the two stamps is wrong: nothing near them is proven
             self._doubtful = (tick.minute, self._minute)
@@ -220,11 +158,11 @@ class Chain:
         self._open_minute(tick, moved, is_whole=True)
         return proven
 
-    def _begin(self, tick: Tick) -> None:
+    def _begin(self, tick: TradeTick) -> None:
         """A new chain: the minute it begins in is not known from its first trade on, but for the day's first."""
         self._open_minute(tick, tick.price * tick.volume, is_whole=tick.is_first)
 
-    def _open_minute(self, tick: Tick, moved: int, *, is_whole: bool) -> None:
+    def _open_minute(self, tick: TradeTick, moved: int, *, is_whole: bool) -> None:
         """`_before` is the day's turnover when the minute's first known trade came."""
         self._whole, self._mixed = is_whole and tick.minute > self._latest, False
         self._latest = max(self._latest, tick.minute)
@@ -233,7 +171,7 @@ class Chain:
         self._traded = self._paid = 0
         self._take(tick, moved)
 
-    def _take(self, tick: Tick, moved: int) -> None:
+    def _take(self, tick: TradeTick, moved: int) -> None:
         self._last_at, self._below, self._is_interrupted = tick.at, 0, False
         price = self._close = tick.price
         if price > self._high:
@@ -259,7 +197,7 @@ class Chain:
         return with_vwap(ohlcv, self._paid)
 
 
-def _pays(tick: Tick, moved: int) -> bool:
+def _pays(tick: TradeTick, moved: int) -> bool:
     """Whether this execution explains how the turnover moved; a cheap half-tick price is printed cut (§6)."""
     paid = tick.price * tick.volume
     return moved == paid or (tick.price < CUT_BELOW and paid < moved < paid + tick.volume)

@@ -1,6 +1,6 @@
 """KIS's own calendar (chk-holiday) against the package `holidays`: asked once a day, remembered in a file, it wins.
 
-kis_http.md §8: real keys only, at most once a day; `opnd_yn` is the field to trust. But a day on which they disagree is
+kis_http.md §8: real keys only, at most once a day; KIS says whether it opens. But a day on which they disagree is
 decided by the market itself: whether a symbol that always trades does so a minute after the open.
 """
 
@@ -85,7 +85,7 @@ class HolidayCheck:
     def _trades(self, session: Session, now: datetime) -> bool | None:
         """Whether the market trades today; None where nobody answers."""
         try:
-            return bool(session_rows(self._client.today_minutes(USUALLY_ACTIVE[0], now), session, lost=[]))
+            return bool(session_rows(self._client.today_minutes(USUALLY_ACTIVE[0], now), session, rejects=[]))
         except Stopped:
             raise
         except MinuteDataError as error:
@@ -126,22 +126,10 @@ def open_days(client: KisClient, memory: Path, today: date, plain: TradingCalend
     asked, opened = remembered(memory, today)
     if asked == today:
         return opened
-    told = parse_open_days(client.holidays(today))
+    told = {row.day: row.is_open for row in client.holidays(today)}
     if len(doubted := differing(plain, told)) > MOST_CORRECTIONS:
         line = f"KIS의 휴장일 답이 내장 달력과 {len(doubted)}일이나 달라 믿지 않습니다. 내장 달력을 씁니다."
         raise TooDifferent(line)
     opened = {day: is_open for day, is_open in opened.items() if day < today} | told
     remember(memory, today, opened)
     return opened
-
-
-def parse_open_days(raws: Iterable[object]) -> dict[date, bool]:
-    """Date → whether the exchange opens; rows that cannot be read say nothing."""
-    found = {}
-    for raw in raws:
-        if isinstance(raw, dict) and raw.get("opnd_yn") in ("Y", "N"):
-            try:
-                found[datetime.strptime(str(raw.get("bass_dt")), "%Y%m%d").date()] = raw["opnd_yn"] == "Y"
-            except ValueError:
-                continue
-    return found

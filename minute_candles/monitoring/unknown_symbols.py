@@ -11,7 +11,7 @@ from minute_candles.config.symbols_file import USUALLY_ACTIVE
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import MinuteDataError, Stopped
 from minute_candles.kis.client import KisClient
-from minute_candles.market.daily import DailyAnswer, parse_daily
+from minute_candles.market.daily import DailyAnswer, daily_by_date
 
 LOOK_BACK = timedelta(days=30)
 GONE_AFTER = timedelta(days=14)
@@ -56,7 +56,7 @@ class UnknownSymbols:
         """Return the symbol's last daily candles, None where KIS does not answer."""
         today = self._clock.now().date()
         try:
-            return parse_daily(self._client.daily(symbol, today - LOOK_BACK, today), strict=False)
+            return daily_by_date(self._client.daily(symbol, today - LOOK_BACK, today), strict=False)
         except Stopped:
             raise
         except MinuteDataError as error:

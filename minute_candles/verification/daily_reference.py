@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 from minute_candles.core.errors import BadRow
 from minute_candles.kis.client import MOST_DAYS, KisClient
-from minute_candles.market.daily import DailyAnswer, parse_daily
+from minute_candles.market.daily import DailyAnswer, daily_by_date
 
 EMPTY_TRIES = 4
 """How often an empty answer is asked for before it is taken for one; empty is not success."""
@@ -68,7 +68,7 @@ class DailyCandles:
         for attempt in range(EMPTY_TRIES):
             is_last = attempt == EMPTY_TRIES - 1
             try:
-                rows = parse_daily(self._client.daily(symbol, first, last), strict=not is_last)
+                rows = daily_by_date(self._client.daily(symbol, first, last), strict=not is_last)
             except BadRow:
                 if is_last:
                     raise

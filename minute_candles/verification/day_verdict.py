@@ -9,14 +9,16 @@ import hashlib
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from minute_candles.core.errors import BadRow, SourceError
 from minute_candles.market.calendar import CSAT_DAYS, Session
-from minute_candles.market.candles import Candle, Row, label, prove, session_rows, unexplained_start
-from minute_candles.market.daily import DailyAnswer, DailyCandle
+from minute_candles.market.candles import Candle, prove, session_rows, unexplained_start
+from minute_candles.market.daily import DailyAnswer
 from minute_candles.market.day_notes import reason_text, says_csat_hours
 from minute_candles.market.day_status import COMPLETE, UNPROVEN, DayStatus, Reason
+from minute_candles.market.reject_text import reject_text
+from minute_candles.market.rows import DailyRow, MinuteRow, MinuteRows, Reject
 
 FULL_PAGE = 120
 """Rows of a full answer of the past TR; a shorter one has nothing behind it (kis_http.md §6)."""
@@ -31,7 +33,7 @@ class BadDay(SourceError):
 class Minutes(NamedTuple):
     """A day's rows, oldest first."""
 
-    rows: list[Row]
+    rows: list[MinuteRow]
     whole: bool = False
     """Whether all came in one full page that runs into an earlier day: nothing is left out of it."""
     doubts: tuple[str, ...] = ()
@@ -64,7 +66,7 @@ class Verdict(NamedTuple):
 
 
 class Page(NamedTuple):
-    rows: list[Row]
+    rows: list[MinuteRow]
     size: int
     starts_day: bool
     """Whether nothing of the day lies before this page."""
@@ -75,42 +77,32 @@ class Page(NamedTuple):
     """A full page, newest first, that runs from this day into an earlier one: nothing is left out at the seam."""
 
 
-def read_page(raws: list[Any], session: Session, last: datetime, lost: list[str] | None = None) -> Page:
+def read_page(answer: MinuteRows, session: Session, last: datetime, rejects: list[Reject] | None = None) -> Page:
     """Sort out one answer of the past TR asked for rows at and before `last`. Raises `BadRow`.
 
-    The start is proven by a row at the open, a row of an earlier day, or a page of 1–119 rows (law 8). With `lost`,
+    The start is proven by a row at the open, a row of an earlier day, or a page of 1–119 rows (law 8). With `rejects`,
     rows that cannot be true are left out and named there.
     """
-    rows = session_rows(raws, session, lost=lost)
-    labels = _labels(raws, strict=lost is None)
+    rows = session_rows(answer, session, rejects=rejects)
+    labels = [row.minute for row in answer if row.minute]
     todays = [minute for minute in labels if minute.date() == session.day]
     spilled = any(minute.date() < session.day for minute in labels)
-    if raws and not todays and not spilled:
-        raise BadRow(f"{session.day} 이전을 물었는데 그 뒤 날짜의 행만 왔습니다." if labels else lost_all(lost))
+    if answer and not todays and not spilled:
+        texts = [reject_text(reject) for reject in rejects or []]
+        raise BadRow(f"{session.day} 이전을 물었는데 그 뒤 날짜의 행만 왔습니다." if labels else lost_all(texts))
     earliest = min(todays, default=last.replace(tzinfo=None)).replace(tzinfo=last.tzinfo)
     if earliest > last:
         raise BadRow(f"{last:%H:%M} 이전을 물었는데 그 뒤 시각의 행만 왔습니다.")
-    starts = earliest <= session.first_label or spilled or len(raws) < FULL_PAGE
+    starts = earliest <= session.first_label or spilled or len(answer) < FULL_PAGE
     ordered = all(newer > older for newer, older in pairwise(labels))
-    seamless = bool(todays) and spilled and ordered and len(raws) >= FULL_PAGE and not lost
+    seamless = bool(todays) and spilled and ordered and len(answer) >= FULL_PAGE and not rejects
     early = any(session.before_ten[0] <= minute <= session.before_ten[1] for minute in todays)
-    return Page(rows, len(raws), starts, earliest, early, seamless)
+    return Page(rows, len(answer), starts, earliest, early, seamless)
 
 
-def lost_all(lost: Sequence[str] | None) -> str:
+def lost_all(doubts: Sequence[str]) -> str:
     """Why an answer without a single readable row is none."""
-    return lost[0] if lost else "읽을 수 있는 행이 없습니다."
-
-
-def _labels(raws: Sequence[object], *, strict: bool) -> list[datetime]:
-    found = []
-    for raw in raws:
-        try:
-            found.append(label(raw))
-        except BadRow:
-            if strict:
-                raise
-    return found
+    return doubts[0] if doubts else "읽을 수 있는 행이 없습니다."
 
 
 def check_day(minutes: Minutes, session: Session, told: DailyAnswer, *, is_fresh: bool = False) -> Verdict:
@@ -214,14 +206,14 @@ def _turnover_doubts(
     return (text,), f"{doubts[0]:%H:%M} 거래대금이 거래량보다 많음: 장내 대량·바스켓 체결로 봄"
 
 
-def _gaps(rows: Sequence[Row]) -> list[tuple[datetime, datetime]]:
+def _gaps(rows: Sequence[MinuteRow]) -> list[tuple[datetime, datetime]]:
     """The minutes before and after one or more without a row; the pause before the auction is none."""
     minutes = [row.minute for row in rows]
     pause = (minutes[-1] - timedelta(minutes=11), minutes[-1])
     return [pair for pair in pairwise(minutes) if pair[1] - pair[0] > timedelta(minutes=1) and pair != pause]
 
 
-def _odd_start(rows: Sequence[Row], session: Session) -> str:
+def _odd_start(rows: Sequence[MinuteRow], session: Session) -> str:
     """Off-hours trades before the open are a few percent of a day; more may be minutes that an answer kept back."""
     before = rows[0].turnover - rows[0].close * rows[0].volume
     if not unexplained_start(rows, session) or not rows[-1].turnover or before * 20 < rows[-1].turnover:
@@ -229,7 +221,7 @@ def _odd_start(rows: Sequence[Row], session: Session) -> str:
     return f"첫 봉({rows[0].minute:%H:%M}) 이전 거래대금이 하루의 {100 * before // rows[-1].turnover}%"
 
 
-def _odd_volume(candles: Sequence[Candle], daily: DailyCandle | None) -> str:
+def _odd_volume(candles: Sequence[Candle], daily: DailyRow | None) -> str:
     """Off-hours trades are a tenth of a day at most times: more than half may be minutes that an answer kept back.
 
     A tighter bound finds no more: single lost rows that turnover does not see (3 of 2,448 on real days) hold at most
@@ -248,7 +240,7 @@ def has_auction(candles: Sequence[Candle], session: Session) -> bool:
     return bool(candles) and candles[-1].timestamp >= min(closed, closed - (opened - candles[0].timestamp))
 
 
-def _odd_end(last: Candle, daily: DailyCandle | None) -> str:
+def _odd_end(last: Candle, daily: DailyRow | None) -> str:
     """A day without an auction that ends at another price than the daily candle lacks a row, maybe."""
     if daily is None or last.close == daily.close:
         return ""

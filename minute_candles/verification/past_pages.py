@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from minute_candles.core.errors import BadRow
 from minute_candles.kis.client import KisClient
 from minute_candles.market.calendar import Session
-from minute_candles.market.candles import Row, unexplained_start
+from minute_candles.market.candles import unexplained_start
+from minute_candles.market.reject_text import reject_text
+from minute_candles.market.rows import MinuteRow, Reject
 from minute_candles.verification.daily_reference import EMPTY_TRIES
 from minute_candles.verification.day_verdict import MOST_NAMED, Minutes, Page, read_page
 
@@ -19,7 +21,7 @@ class DayPages:
 
     def fetch(self, symbol: str, session: Session) -> Minutes:
         """The day's rows. Raises `BadRow` for an answer that is none."""
-        found: dict[datetime, Row] = {}
+        found: dict[datetime, MinuteRow] = {}
         last, deeper, pages, early = session.end - timedelta(seconds=1), False, 0, False
         doubted: datetime | None = None
         doubts: list[str] = []
@@ -48,10 +50,10 @@ class DayPages:
         """
         empty = bad = 0
         while True:
-            lost: list[str] = []
-            raws = self._client.past_minutes(symbol, last)
+            lost: list[Reject] = []
+            answer = self._client.past_minutes(symbol, last)
             try:
-                page = read_page(raws, session, last, lost)
+                page = read_page(answer, session, last, lost)
             except BadRow:
                 bad += 1
                 if bad > 1:
@@ -61,19 +63,19 @@ class DayPages:
                 bad += 1
                 continue
             if page.size or not deeper or empty == EMPTY_TRIES:
-                doubts += lost
+                doubts += [reject_text(reject) for reject in lost]
                 return page
             empty += 1
 
 
-def merge(found: dict[datetime, Row], rows: Iterable[Row], doubts: list[str]) -> None:
+def merge(found: dict[datetime, MinuteRow], rows: Iterable[MinuteRow], doubts: list[str]) -> None:
     """Lay rows beside those found already; one that came with another value before stays as it was, and is named."""
     for row in rows:
         if found.setdefault(row.minute, row) != row:
             doubts.append(f"{row.minute:%H:%M} 행이 페이지마다 다른 값으로 왔습니다.")
 
 
-def in_order(found: Mapping[datetime, Row]) -> list[Row]:
+def in_order(found: Mapping[datetime, MinuteRow]) -> list[MinuteRow]:
     return [found[minute] for minute in sorted(found)]
 
 

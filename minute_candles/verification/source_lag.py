@@ -11,7 +11,8 @@ from minute_candles.core.errors import SourceError
 from minute_candles.core.kst import KST
 from minute_candles.kis.client import KisClient
 from minute_candles.market.calendar import Session
-from minute_candles.market.candles import Row, session_rows
+from minute_candles.market.candles import session_rows
+from minute_candles.market.rows import MinuteRow
 from minute_candles.verification.missing_minutes import Lack
 
 MORNING = time(7, 30)
@@ -43,7 +44,7 @@ class Lateness:
         """Until the next morning KIS may be late with a day."""
         return self._clock.now() < datetime.combine(session.day + timedelta(days=1), MORNING, KST)
 
-    def check(self, symbol: str, session: Session, rows: Sequence[Row], *, untraded: bool = False) -> None:
+    def check(self, symbol: str, session: Session, rows: Sequence[MinuteRow], *, untraded: bool = False) -> None:
         """Raises `Late` where today's TR tells of trades behind the last row of the authority, or of nothing at all.
 
         KIS has a filler row for every minute without a trade: an answer without a row of the day is a glitch, and
@@ -73,15 +74,15 @@ class Lateness:
                 raise Late(f"과거 분봉에 빠진 {known}이 있는 것으로 보입니다. {AGAIN}")
             last = live[0].minute.replace(tzinfo=KST) - timedelta(seconds=1)
 
-    def _live(self, symbol: str, session: Session, last: datetime) -> list[Row]:
+    def _live(self, symbol: str, session: Session, last: datetime) -> list[MinuteRow]:
         """The day's rows of one answer of today's TR, fillers included; asked again once where there is none."""
         for _ in range(2):
-            if live := session_rows(self._client.today_minutes(symbol, last), session, fillers=True, lost=[]):
+            if live := session_rows(self._client.today_minutes(symbol, last), session, fillers=True, rejects=[]):
                 break
         return live
 
 
-def _is_behind(rows: Sequence[Row], live: Row, session: Session) -> bool:
+def _is_behind(rows: Sequence[MinuteRow], live: MinuteRow, session: Session) -> bool:
     """Whether today's TR shows a trade behind the last of these rows: as volume, or as turnover that went up.
 
     Before the day's first trade a filler's turnover is 0, whatever was traded before the open (kis_http.md §5).

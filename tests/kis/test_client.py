@@ -37,6 +37,8 @@ from minute_candles.core.errors import (
 from minute_candles.core.kst import KST
 from minute_candles.kis import http as kis_http
 from minute_candles.kis.http import Transient
+from minute_candles.kis.parse import minute_rows
+from minute_candles.market.rows import RejectedDay, RowFault
 
 LAST = datetime(2026, 11, 18, 15, 39, 59, tzinfo=KST)
 PATH = "/uapi/domestic-stock/v1/quotations/"
@@ -136,12 +138,14 @@ class TestRequest:
 
     def test_a_long_span_of_daily_candles_is_whole(self, sim, client):
         rows = client.daily("005930", date(2026, 3, 1), WEDNESDAY)
-        days = [row["stck_bsop_date"] for row in rows]
+        days = [row.day for row in rows]
         assert len(days) == len(set(days)) > 170
         assert all(call.params["FID_INPUT_DATE_1"] <= call.params["FID_INPUT_DATE_2"] for call in data_calls(sim))
 
-    def test_rows_come_as_kis_sent_them(self, sim, client):
-        assert client.past_minutes("005930", LAST) == sim.answers.past("005930", WEDNESDAY, "153959", sim.now())
+    def test_rows_come_in_the_order_kis_sent_them(self, sim, client):
+        assert client.past_minutes("005930", LAST) == minute_rows(
+            sim.answers.past("005930", WEDNESDAY, "153959", sim.now())
+        )
 
     def test_connections_are_kept_alive(self, sim, client):
         for _ in range(20):
@@ -487,7 +491,9 @@ class TestPassingFault:
 
     def test_empty_objects_are_padding_and_no_rows(self, make):
         with Scripted(said(OK.replace(b"[]", b'[{},{"stck_bsop_date":"20261118"},{}]'))) as server:
-            assert make(server.url).daily("005930", WEDNESDAY, WEDNESDAY) == [{"stck_bsop_date": "20261118"}]
+            assert make(server.url).daily("005930", WEDNESDAY, WEDNESDAY) == [
+                RejectedDay(RowFault.NOT_A_NUMBER, WEDNESDAY, "open")
+            ]
 
     def test_is_told_in_the_log_once_it_lasts(self, sim, client, caplog):
         sim.add_fault("egw00316", times=5, path="past")

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 
 import filelock
 import pytest
 from kis_testing import settings_for
+from ticks_testing import Trade, record
 from updater_tools import wait_until
 
 from kis_simulator.exchange.ticks import frame
@@ -27,6 +28,7 @@ from minute_candles.kis.approval import Approval
 from minute_candles.kis.websocket import REAL, VTS, KisSocket
 from minute_candles.kis.ws_frames import Answer, Verdict
 from minute_candles.kis.ws_session import Cut, Ears, Known, Pace, SocketSession
+from minute_candles.market.rows import TradeTick
 
 QUICK = Pace(gap=0, first=0.05, most=0.4, in_use=0.4, silence=20, lived=0.3, retry=0.2, look=0.02)
 SILENT = replace(QUICK, silence=0.8)
@@ -51,15 +53,15 @@ class Here:
         base = settings_for(self.sim.url, folder)
         self.settings: Settings = replace(base, wings=Wings(ws_url=self.sim.ws_url))
         self.told: list[str] = []
-        self.records: list[list[str]] = []
+        self.ticks: list[TradeTick] = []
         self.seconds = 0
         self.expects = False
         self._running: list[tuple[KisSocket, Thread]] = []
 
-    def open(self, *symbols: str, pace: Pace = QUICK, hear: Callable[[list[list[str]]], None] | None = None,
+    def open(self, *symbols: str, pace: Pace = QUICK, hear: Callable[[list[TradeTick]], None] | None = None,
              settings: Settings | None = None) -> KisSocket:  # fmt: skip
         clock, known = Clock(), settings or self.settings
-        ears = Ears(hear or self.records.extend, self.told.append, self._second, lambda: self.expects)
+        ears = Ears(hear or self.ticks.extend, self.told.append, self._second, lambda: self.expects)
         socket = KisSocket(known, Approval(known, clock), clock, ears, pace)
         thread = Thread(target=socket.run, args=(symbols or ("000001", "000002"),), daemon=True)
         thread.start()
@@ -70,12 +72,12 @@ class Here:
         self.seconds += 1
 
     def heard(self, symbol: str = "") -> int:
-        return sum(symbol in fields[0] for fields in self.records)
+        return sum(symbol in tick.symbol for tick in self.ticks)
 
     def hears_again(self) -> None:
         """More data come from now on."""
-        before = len(self.records)
-        wait_until(lambda: len(self.records) > before)
+        before = len(self.ticks)
+        wait_until(lambda: len(self.ticks) > before)
 
     def codes(self) -> list[str]:
         return [message["code"] for message in self.stream.messages]
@@ -101,7 +103,7 @@ def here(tmp_path: Path) -> Iterator[Here]:
 def test_trades_of_the_registered_symbols_come_and_no_word_is_said(here: Here) -> None:
     socket = here.open("000001", "000002")
     wait_until(lambda: here.heard("000001") > 3 and here.heard("000002") > 3)
-    assert {fields[0] for fields in here.records} == {"000001", "000002"} and socket.registered == 2
+    assert {tick.symbol for tick in here.ticks} == {"000001", "000002"} and socket.registered == 2
     assert here.codes() == ["OPSP0000"] * 2 and here.told == [] and here.seconds
     assert here.stream.connects == socket.connects == 1
 
@@ -154,20 +156,19 @@ def test_no_protocol_ping_is_sent_which_kis_would_answer_with_a_cut(here: Here) 
 def test_undecodable_bytes_cost_their_frame_and_not_the_socket(here: Here) -> None:
     here.sim.add_fault("ws_garbled", rate=0.5)
     here.open(*SYMBOLS[:20])
-    wait_until(lambda: len(here.records) > 50)
+    wait_until(lambda: len(here.ticks) > 50)
     assert here.stream.connects == 1 and here.told == []
 
 
 def test_a_frame_of_a_megabyte_is_read(here: Here) -> None:
     socket = here.open("000001")
     here.hears_again()
-    record = here.records[-1]
-    big = frame("H0STCNT0", [record] * 5000).encode()
+    big = frame("H0STCNT0", [record(Trade(36_000, 70_000, 5), [])] * 5000).encode()
     assert len(big) > 2**20
     loop, listener = here.stream._loop, here.stream.listeners[0]
     assert loop
     asyncio.run_coroutine_threadsafe(here.stream.teller.send(listener, big), loop).result(5)
-    wait_until(lambda: len(here.records) >= 5000)
+    wait_until(lambda: len(here.ticks) >= 5000)
     assert socket.connects == 1
 
 
@@ -347,9 +348,9 @@ def test_kis_away_is_waited_for(here: Here) -> None:
 def test_a_fault_of_who_hears_ends_no_thread(here: Here, caplog: pytest.LogCaptureFixture) -> None:
     logging.getLogger("minute_candles").propagate = True
 
-    def stumble(records: list[list[str]]) -> None:
-        is_first = not here.records
-        here.records.extend(records)
+    def stumble(ticks: list[TradeTick]) -> None:
+        is_first = not here.ticks
+        here.ticks.extend(ticks)
         if is_first:
             raise KeyError("x")
 
@@ -384,4 +385,4 @@ def test_without_the_package_it_is_said_in_a_line(here: Here, monkeypatch: pytes
 def test_the_moment_is_kst(here: Here) -> None:
     here.open("000001")
     here.hears_again()
-    assert here.records[0][33] == "20261120" and Clock().now().tzinfo is KST
+    assert here.ticks[0].at.date() == date(2026, 11, 20) and Clock().now().tzinfo is KST

@@ -15,10 +15,12 @@ from kis_simulator.simulator import Simulator
 from minute_candles.core.errors import BadRow, SourceError
 from minute_candles.core.kst import KST
 from minute_candles.kis.http import Transient
+from minute_candles.kis.parse import minute_rows
 from minute_candles.live.intraday_backfill import IntradayBackfill
 from minute_candles.live.today_pages import read_day
 from minute_candles.market.candles import Candle, Candles, aggregate
 from minute_candles.market.intraday import Watermark, floor, merged
+from minute_candles.market.rows import MinuteRows
 
 SESSION = session()
 DAY = SESSION.day
@@ -35,11 +37,11 @@ class Pages:
     def __init__(self, rows: Sequence[dict[str, str]] = (), *, script: Sequence[Sequence[dict[str, str]]] = ()) -> None:
         self.rows, self.script, self.asked = list(rows), list(script), []
 
-    def today_minutes(self, symbol: str, last: datetime) -> list[Any]:
+    def today_minutes(self, symbol: str, last: datetime) -> MinuteRows:
         self.asked.append(f"{last:%H:%M:%S}")
         if self.script:
-            return list(self.script.pop(0))
-        return [row for row in self.rows if row["stck_cntg_hour"] <= f"{last:%H%M%S}"][:30]
+            return minute_rows(self.script.pop(0))
+        return minute_rows([row for row in self.rows if row["stck_cntg_hour"] <= f"{last:%H%M%S}"][:30])
 
 
 def minutes(first: str, count: int, price: int = 1000, volume: int = 10, before: int = 0) -> list[dict[str, str]]:
@@ -143,9 +145,9 @@ def test_a_short_page_that_turnover_calls_incomplete_is_followed_further_and_fur
     dice = Random(1)
     client = Pages()
 
-    def lacking(symbol: str, last: datetime) -> list[Any]:
+    def lacking(symbol: str, last: datetime) -> MinuteRows:
         page = [row for row in whole if row["stck_cntg_hour"] <= f"{last:%H%M%S}"][:30]
-        return [row for row in page if row is not page[dice.randrange(3, 25)]] if len(page) > 25 else page
+        return minute_rows([row for row in page if row is not page[dice.randrange(3, 25)]] if len(page) > 25 else page)
 
     client.today_minutes = lacking  # type: ignore[method-assign]
     found = read(client, now(11, 0))
@@ -167,7 +169,7 @@ def test_against_the_simulated_kis_at_every_hour(hour: int, tmp_path: Any):
     with Simulator(now=clock.now, rate=1e9, profiles=profiles, traps=prompt) as sim:
         for symbol in ("005930", "373220"):
             client = Pages()
-            client.today_minutes = lambda symbol, last: sim.answers.today(symbol, f"{last:%H%M%S}", sim.now())  # type: ignore[method-assign]
+            client.today_minutes = lambda symbol, last: minute_rows(sim.answers.today(symbol, f"{last:%H%M%S}", sim.now()))  # type: ignore[method-assign]
             found = candles_of(client, symbol, clock.now(), None)  # type: ignore[arg-type]
             truth = sim.truth_now(symbol)
             assert [(*candle[:6], candle.turnover) for candle in found[1:]] == [tuple(candle) for candle in truth[1:]]
@@ -400,10 +402,10 @@ class Past(Pages):
 
     past: Sequence[dict[str, str]] = ()
 
-    def past_minutes(self, symbol: str, last: datetime) -> list[Any]:
+    def past_minutes(self, symbol: str, last: datetime) -> MinuteRows:
         self.asked.append(f"past {last:%H:%M:%S}")
         mine = [r for r in self.past if r["stck_bsop_date"] < "20261118" or r["stck_cntg_hour"] <= f"{last:%H%M%S}"]
-        return [row for row in mine if row["cntg_vol"] != "0"][:120]
+        return minute_rows([row for row in mine if row["cntg_vol"] != "0"][:120])
 
 
 def healed(client: Past, moment: datetime, seen: Watermark | None = None) -> list[datetime]:
@@ -441,7 +443,7 @@ def test_a_short_gap_is_a_page_of_todays_tr():
 @pytest.mark.parametrize("error", [SourceError("OPSQ2001"), Transient("no answer")])
 def test_a_past_tr_that_refuses_today_fails_no_visit_and_is_not_asked_for_long(error: SourceError):
     class Refusing(Past):
-        def past_minutes(self, symbol: str, last: datetime) -> list[Any]:
+        def past_minutes(self, symbol: str, last: datetime) -> MinuteRows:
             self.asked.append("past")
             raise error
 
@@ -456,7 +458,7 @@ def test_a_past_tr_that_refuses_today_fails_no_visit_and_is_not_asked_for_long(e
 @pytest.mark.parametrize("empties", [1, 100])
 def test_an_empty_second_page_is_no_start_of_the_day(empties: int):
     class Gap(Past):
-        def past_minutes(self, symbol: str, last: datetime) -> list[Any]:
+        def past_minutes(self, symbol: str, last: datetime) -> MinuteRows:
             rows = super().past_minutes(symbol, last)
             return [] if 1 < sum(asked.startswith("past") for asked in self.asked) < 2 + empties else rows
 

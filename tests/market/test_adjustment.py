@@ -10,14 +10,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from minute_candles.market.adjustment import Factor, factors, simplest, splits
-from minute_candles.market.daily import DailyAnswer, DailyCandle
+from minute_candles.market.daily import DailyAnswer
+from minute_candles.market.rows import DailyRow
 
 FIRST, LAST = date(2026, 10, 1), date(2026, 11, 20)
 
 
-def told(price: int, rounding: Callable[[Fraction], int], ratio: Fraction) -> DailyCandle:
+def told(price: int, rounding: Callable[[Fraction], int], ratio: Fraction) -> DailyRow:
     prices = [rounding(Fraction(each) * ratio) for each in (price, price + price // 50, price - price // 50, price)]
-    return DailyCandle(*prices, 1000)
+    return DailyRow(FIRST, *prices, 1000)
 
 
 def both(
@@ -49,7 +50,7 @@ def test_a_split_is_found_on_its_day_whatever_the_rounding(rounding: Callable[[F
 def test_days_that_kis_cannot_tell_are_passed_over() -> None:
     whole, other = both([Fraction(1, 5)] * 5 + [Fraction(1)] * 5)
     other[FIRST + timedelta(days=2)] = None
-    whole[FIRST + timedelta(days=3)] = DailyCandle(0, 0, 0, 0, 0)
+    whole[FIRST + timedelta(days=3)] = DailyRow(FIRST, 0, 0, 0, 0, 0)
     assert [one.ratio for one in factors(whole, other, FIRST, LAST)] == [Fraction(1, 5), 1]
     assert factors({}, other, FIRST, LAST) == []
 

@@ -12,9 +12,11 @@ from ticks_testing import FRIDAY, Trade, captured, record, records_of, session, 
 
 from kis_simulator.exchange.market import Market
 from kis_simulator.exchange.ticks import Tape, TickForm
+from minute_candles.kis.parse import trade_tick
 from minute_candles.market.candles import Candle
 from minute_candles.market.intraday import Watermark
-from minute_candles.market.trade_chain import Chain, Proven, Tick, read_tick
+from minute_candles.market.rows import TradeTick
+from minute_candles.market.trade_chain import Chain, Proven
 
 TEN = 10 * 3600
 
@@ -23,12 +25,12 @@ def at(hour: int, minute: int, second: int = 0, day: date = FRIDAY) -> datetime:
     return datetime(day.year, day.month, day.day, hour, minute, second)
 
 
-def proven(ticks: Iterable[Tick], chain: Chain | None = None) -> list[Proven]:
+def proven(ticks: Iterable[TradeTick], chain: Chain | None = None) -> list[Proven]:
     chain = chain or Chain("005930", session())
     return [one for tick in ticks for one in chain.add(tick)]
 
 
-def candles(ticks: Iterable[Tick]) -> list[Candle]:
+def candles(ticks: Iterable[TradeTick]) -> list[Candle]:
     return [one.candle for one in proven(ticks)]
 
 
@@ -50,7 +52,7 @@ def test_every_captured_record_is_a_tick_of_its_symbol_time_price_and_totals(fra
     records = records_of(frame)
     assert len(records) == count
     for fields in records:
-        tick = read_tick(fields)
+        tick = trade_tick(fields)
         assert tick and not tick.is_off_hours
         assert (tick.symbol, f"{tick.at:%Y%m%d%H%M%S}") == (fields[0], fields[33] + fields[1])
         numbers = [int(fields[index]) for index in (2, 12, 13, 14)]
@@ -61,13 +63,13 @@ def test_every_captured_record_is_a_tick_of_its_symbol_time_price_and_totals(fra
 def test_consecutive_captured_records_hold_the_chain_in_and_across_frames() -> None:
     linked = 0
     for frame in captured("0|H0STCNT0|"):
-        linked += all_linked([tick for fields in records_of(frame) if (tick := read_tick(fields))])
-    singles = [read_tick(records_of(frame)[0]) for frame in captured("0|H0STCNT0|001|000660^103925")]
+        linked += all_linked([tick for fields in records_of(frame) if (tick := trade_tick(fields))])
+    singles = [trade_tick(records_of(frame)[0]) for frame in captured("0|H0STCNT0|001|000660^103925")]
     linked += all_linked([tick for tick in singles if tick])
     assert linked >= 15
 
 
-def all_linked(ticks: list[Tick]) -> int:
+def all_linked(ticks: list[TradeTick]) -> int:
     """So many pairs follow each other, in the law as in a `Chain`."""
     for before, after in pairwise(ticks):
         assert after.all_volume - before.all_volume == after.volume
@@ -82,7 +84,7 @@ def all_linked(ticks: list[Tick]) -> int:
 def test_the_captured_opening_cross_is_a_whole_minutes_beginning_without_the_off_hours_trades() -> None:
     (fields,) = records_of(captured("0|H0STCNT0|001|005930^090018^272000")[0])
     chain = Chain("005930", session(date(2026, 9, 8)))
-    tick = read_tick(fields)
+    tick = trade_tick(fields)
     assert tick and not chain.add(tick)
     running = chain.running
     assert running and running.is_whole
@@ -94,7 +96,7 @@ def test_the_captured_opening_cross_is_a_whole_minutes_beginning_without_the_off
 @pytest.mark.parametrize("frame", [line for line in captured("0|") if not line.startswith("0|H0STCNT0")])
 def test_a_record_of_another_tr_is_no_tick(frame: str) -> None:
     fields = records_of(frame)[0]
-    assert len(fields) != 46 or fields[12] == "64" or read_tick(fields[:45]) is None
+    assert len(fields) != 46 or fields[12] == "64" or trade_tick(fields[:45]) is None
 
 
 # --- records ---
@@ -102,8 +104,8 @@ def test_a_record_of_another_tr_is_no_tick(frame: str) -> None:
 
 @pytest.mark.parametrize("width", [46, 47, 48])
 def test_a_record_may_be_of_any_width_from_46_fields_on(width: int) -> None:
-    tick = read_tick(record(Trade(TEN, 70_000, 5), [Trade(TEN - 60, 70_000, 5)], width=width))
-    assert tick == Tick("005930", at(10, 0), at(10, 0), 70_000, 5, 10, 700_000, False, False)
+    tick = trade_tick(record(Trade(TEN, 70_000, 5), [Trade(TEN - 60, 70_000, 5)], width=width))
+    assert tick == TradeTick("005930", at(10, 0), at(10, 0), 70_000, 5, 10, 700_000, False, False)
 
 
 @pytest.mark.parametrize(
@@ -114,12 +116,12 @@ def test_a_record_may_be_of_any_width_from_46_fields_on(width: int) -> None:
 def test_a_record_that_cannot_be_one_is_passed_over(index: int, value: str) -> None:
     fields = record(Trade(TEN, 70_000, 5), [])
     fields[index] = value
-    assert read_tick(fields) is None and read_tick(fields[:20]) is None
+    assert trade_tick(fields) is None and trade_tick(fields[:20]) is None
 
 
 @pytest.mark.parametrize("market_class", ["1", "2", "3", "5", ""])
 def test_pre_and_after_market_trades_are_off_hours_the_closing_cross_never(market_class: str) -> None:
-    tick = read_tick(record(Trade(TEN, 70_000, 5), [], market_class=market_class))
+    tick = trade_tick(record(Trade(TEN, 70_000, 5), [], market_class=market_class))
     assert tick and tick.is_off_hours == (market_class in ("1", "3"))
 
 
@@ -366,7 +368,7 @@ def test_a_whole_simulated_day_is_proven_but_for_its_end(profile: str, split: in
     market = Market(3, FRIDAY, profiles={"005930": profile})
     day = market.day("005930", FRIDAY)
     tape = Tape("005930", day, 70_000, TickForm(split=split))
-    found = candles(tick for number in range(len(tape)) if (tick := read_tick(tape.record(number))))
+    found = candles(tick for number in range(len(tape)) if (tick := trade_tick(tape.record(number))))
     true = [candle for candle in market.truth("005930", FRIDAY) if candle.timestamp < at(15, 40)]
     assert len(found) >= len(true) - 1
     assert [candle[:6] for candle in found] == [tuple(candle)[:6] for candle in true[: len(found)]]

@@ -3,7 +3,6 @@
 import logging
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from kis_testing import FakeClock
@@ -13,8 +12,10 @@ from minute_candles.config import holiday_cache as kis_days
 from minute_candles.config import settings as user_settings
 from minute_candles.core.errors import SourceError, Stopped
 from minute_candles.core.kst import KST
+from minute_candles.kis.parse import holiday_rows
 from minute_candles.market.calendar import told_calendar
-from minute_candles.monitoring.holidays import HolidayCheck, parse_open_days
+from minute_candles.market.rows import HolidayRow
+from minute_candles.monitoring.holidays import HolidayCheck
 
 FRIDAY, SATURDAY, MONDAY = date(2026, 11, 20), date(2026, 11, 21), date(2026, 11, 23)
 KEYS = {"KIS_APP_KEY": "a" * 36, "KIS_APP_SECRET": "b" * 180, "DB_URL": "sqlite:///x.db"}
@@ -28,18 +29,13 @@ class Kis:
         self.wrong, self.asked = wrong, 0
         self.error: Exception | None = None
 
-    def holidays(self, first: date) -> list[Any]:
+    def holidays(self, first: date) -> list[HolidayRow]:
         self.asked += 1
         if self.error:
             raise self.error
         days = [first + timedelta(days=n) for n in range(30)]
         return [
-            {
-                "bass_dt": f"{day:%Y%m%d}",
-                "opnd_yn": self.wrong.get(f"d{day:%Y%m%d}", "Y" if day.weekday() < 5 else "N"),
-                "tr_day_yn": "Y",
-            }
-            for day in days
+            HolidayRow(day, self.wrong.get(f"d{day:%Y%m%d}", "Y" if day.weekday() < 5 else "N") == "Y") for day in days
         ]
 
 
@@ -153,12 +149,12 @@ def test_rows_that_cannot_be_read_say_nothing():
         {"bass_dt": "20261120", "opnd_yn": "?"},
         {"bass_dt": "20261123", "opnd_yn": "N"},
     ]
-    assert parse_open_days(rows) == {MONDAY: False}
+    assert holiday_rows(rows) == [(MONDAY, False)]
 
 
 def test_the_simulated_kis_agrees_with_the_package(clock: FakeClock):
     with Simulator(now=clock.now) as sim:
-        told = parse_open_days(sim.answers.open_days(FRIDAY))
+        told = dict(holiday_rows(sim.answers.open_days(FRIDAY)))
     plain = HolidayCheck(None, clock, Path(), ()).calendar  # type: ignore[arg-type]
     assert told == {day: plain.is_trading_day(day) for day in told}
     assert len(told) == 30

@@ -14,6 +14,7 @@ from kis_testing import CSAT, FRIDAY, WEDNESDAY, FakeClock, Listening, client_of
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import BadRow, SourceError, Stopped
 from minute_candles.core.worker_pool import work_through
+from minute_candles.kis.parse import minute_rows
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.day_status import COMPLETE, NO_TRADES, PROVISIONAL
 from minute_candles.storage.coverage import CoverageRow
@@ -711,7 +712,7 @@ class TestSeam:
             for at in labels
         ]
         raws = change([row | prices for row in rows])
-        return read_page(raws, self.SESSION, self.SESSION.end - timedelta(seconds=1))
+        return read_page(minute_rows(raws), self.SESSION, self.SESSION.end - timedelta(seconds=1))
 
     def test_a_full_page_newest_first_is_seamless(self):
         assert self.page().seamless and self.page().starts_day

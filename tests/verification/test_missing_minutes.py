@@ -5,7 +5,8 @@ from datetime import date, datetime
 import pytest
 
 from minute_candles.market.calendar import TradingCalendar
-from minute_candles.market.candles import Candle, Row, with_vwap
+from minute_candles.market.candles import Candle, with_vwap
+from minute_candles.market.rows import MinuteRow
 from minute_candles.verification.day_verdict import Minutes, Verdict, check_day
 from minute_candles.verification.missing_minutes import Lack, lacking, proven_minutes
 
@@ -23,9 +24,9 @@ def mine(moment: datetime, price: int = 100, volume: int = 1, *, proven: bool = 
 
 def told(*rows: tuple[datetime, int, int], auction: bool = True) -> Verdict:
     """The authority's day: low 100, high 110; (minute, volume, turnover of the day so far)."""
-    found = [Row(minute, 105, 110, 100, 105, volume, turnover) for minute, volume, turnover in rows]
+    found = [MinuteRow(minute, 105, 110, 100, 105, volume, turnover) for minute, volume, turnover in rows]
     if auction:
-        found.append(Row(at(15, 30), 100, 100, 100, 100, 5, found[-1].turnover + 500))
+        found.append(MinuteRow(at(15, 30), 100, 100, 100, 100, 5, found[-1].turnover + 500))
     return check_day(Minutes(found), SESSION, {})
 
 

@@ -27,7 +27,8 @@ from minute_candles.live.server_clock import ServerClock
 from minute_candles.live.stream.streamed_symbol import StreamedSymbol
 from minute_candles.live.symbol_state import SymbolStates
 from minute_candles.market.calendar import LATE_PRINTS, Session
-from minute_candles.market.trade_chain import Proven, RunningMinute, Tick, read_tick
+from minute_candles.market.rows import TradeTick
+from minute_candles.market.trade_chain import Proven, RunningMinute
 from minute_candles.monitoring.incidents import DATABASE, STREAM, STREAM_WRITER, Incidents
 from minute_candles.monitoring.status_file import StreamStatus
 
@@ -131,7 +132,7 @@ class IngestSession:
         from minute_candles.kis.ws_session import Ears
 
         settings, clock = self._stream.settings, self._stream.clock
-        ears = Ears(self._on_records, self._on_problem, self._on_second, self._expects_data, self._on_cut)
+        ears = Ears(self._on_ticks, self._on_problem, self._on_second, self._expects_data, self._on_cut)
         return KisSocket(settings, Approval(settings, clock), clock, ears)
 
     def end(self) -> None:
@@ -149,14 +150,13 @@ class IngestSession:
 
     # --- the socket's thread ---
 
-    def _on_records(self, records: list[list[str]]) -> None:
+    def _on_ticks(self, ticks: list[TradeTick]) -> None:
         latest = (self._stream.server_clock.latest_now() + MOST_AHEAD).replace(tzinfo=None)
-        for fields in records:
-            tick = read_tick(fields)
-            if tick and tick.symbol in self.streamed and tick.at <= latest:
+        for tick in ticks:
+            if tick.symbol in self.streamed and tick.at <= latest:
                 self._add(tick)
 
-    def _add(self, tick: Tick) -> None:
+    def _add(self, tick: TradeTick) -> None:
         self._moved.add(tick.symbol)
         for proven in self.streamed[tick.symbol].add(tick):
             self._enqueue(proven)
