@@ -154,7 +154,7 @@ def test_the_only_minute_without_a_row_is_a_doubt_though_its_turnover_looks_like
 def test_a_day_without_a_readable_row_has_not_come(user: User, kis: Changing) -> None:
     kis.change = lambda name, row: {**row, "cntg_vol": "많음"} if name == "past" else row
     ran = user.run(*ONLY)
-    assert ran.code == 1 and "cntg_vol" in ran.out
+    assert ran.code == 1 and "거래량 값이" in ran.out
     assert statuses(user) == {} and stored_rows(user.database, "005930") == []
 
 
