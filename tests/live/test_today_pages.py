@@ -169,7 +169,9 @@ def test_against_the_simulated_kis_at_every_hour(hour: int, tmp_path: Any):
     with Simulator(now=clock.now, rate=1e9, profiles=profiles, traps=prompt) as sim:
         for symbol in ("005930", "373220"):
             client = Pages()
-            client.today_minutes = lambda symbol, last: minute_rows(sim.answers.today(symbol, f"{last:%H%M%S}", sim.now()))  # type: ignore[method-assign]
+            client.today_minutes = lambda symbol, last: minute_rows(
+                sim.answers.today(symbol, f"{last:%H%M%S}", sim.now())
+            )  # type: ignore[method-assign]
             found = candles_of(client, symbol, clock.now(), None)  # type: ignore[arg-type]
             truth = sim.truth_now(symbol)
             assert [(*candle[:6], candle.turnover) for candle in found[1:]] == [tuple(candle) for candle in truth[1:]]

@@ -8,7 +8,8 @@ from minute_candles.live.stream.rest_cross_check import RestCrossCheck
 from minute_candles.market.calendar import Session
 from minute_candles.market.candles import Candle
 from minute_candles.market.intraday import Watermark, floor
-from minute_candles.market.trade_chain import Chain, Proven, RunningMinute, Tick
+from minute_candles.market.rows import TradeTick
+from minute_candles.market.trade_chain import Chain, Proven, RunningMinute
 
 _MINUTE = timedelta(minutes=1)
 
@@ -28,7 +29,7 @@ class StreamedSymbol:
         with self._lock:
             return self._chain.running
 
-    def add(self, tick: Tick) -> Sequence[Proven]:
+    def add(self, tick: TradeTick) -> Sequence[Proven]:
         """Take the next trade; return the minutes that it proves, none while REST contradicts the stream."""
         with self._lock:
             return self._accepted(self._chain.add(tick))
