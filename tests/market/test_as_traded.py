@@ -4,7 +4,7 @@ import csv
 import gzip
 import math
 from collections import defaultdict
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 import pytest
@@ -12,7 +12,7 @@ import real_days
 from places import SHARED
 
 from minute_candles.market.as_traded import adjustment_of, turn_back
-from minute_candles.market.daily import DailyCandle
+from minute_candles.market.rows import DailyRow
 
 FILE = SHARED / "data" / "kis_adjusted_minutes.csv.gz"
 captured = pytest.mark.skipif(not FILE.exists(), reason="captured rows are not beside this clone")
@@ -48,8 +48,10 @@ def days() -> dict[tuple[str, str], Day]:
     return dict(found)
 
 
-def daily(rows) -> DailyCandle:
-    return DailyCandle(rows[0].open, max(r.high for r in rows), min(r.low for r in rows), rows[-1].close, 0)
+def daily(rows) -> DailyRow:
+    return DailyRow(
+        date(2026, 11, 20), rows[0].open, max(r.high for r in rows), min(r.low for r in rows), rows[-1].close, 0
+    )
 
 
 def adjusted(rows: list[Row], f: float) -> list[Row]:
@@ -110,7 +112,7 @@ def test_turnover_says_that_it_is_the_daily_candle_that_is_adjusted(days) -> Non
     believed = 0
     for traded, reported in days.values():
         f = reported[0].open / traded[0].open
-        wrong = DailyCandle(*(round(price / f) for price in daily(traded)[:4]), 0)
+        wrong = DailyRow(date(2026, 11, 20), *(round(price / f) for price in daily(traded).prices), 0)
         believed += f < 0.98 and adjustment_of(traded, wrong) is not None
     assert believed <= 5  # exact splits, whose rows keep the law both ways, and a day of 1 KRW ticks
 
@@ -121,8 +123,8 @@ def test_turnover_says_that_it_is_the_daily_candle_that_is_adjusted(days) -> Non
 )
 def test_generated_actions_are_turned_back(days, f, prices, volumes) -> None:
     right = exact = rows = 0
-    for (_, date), (traded, _) in days.items():
-        if not date.endswith("2") or traded[0].low * f < 500:  # nobody splits a share to less than its par value
+    for (_, day), (traded, _) in days.items():
+        if not day.endswith("2") or traded[0].low * f < 500:  # nobody splits a share to less than its par value
             continue
         reported = adjusted(traded, f)
         found = adjustment_of(reported, daily(traded))
@@ -146,8 +148,8 @@ def test_an_announced_rate_stands_in_for_a_lost_beginning(days) -> None:
 
 def test_nothing_is_known_of_a_day_without_rows_or_candle() -> None:
     row = Row(datetime(2026, 11, 20, 9), 100, 100, 100, 100, 5, 500)
-    assert adjustment_of([], DailyCandle(100, 100, 100, 100, 5)) is None
-    assert adjustment_of([row], DailyCandle(0, 0, 0, 0, 0)) is None
+    assert adjustment_of([], DailyRow(date(2026, 11, 20), 100, 100, 100, 100, 5)) is None
+    assert adjustment_of([row], DailyRow(date(2026, 11, 20), 0, 0, 0, 0, 0)) is None
 
 
 def test_a_share_that_was_rounded_away_comes_back_and_fillers_stay() -> None:
