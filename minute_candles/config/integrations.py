@@ -30,6 +30,8 @@ class Wings:
     chart_password: str = field(default="", repr=False)
     chart_url: str = ""
     chart_origins: tuple[str, ...] = ()
+    forecast: bool = False
+    """Whether the updater trains the forecast after a whole settle."""
 
     def secrets(self) -> tuple[str, ...]:
         """Passwords and whole alert addresses, with the severity they are for and without."""
@@ -58,6 +60,7 @@ def read_wings(found: Found, here: Path, env: str) -> Wings:
         chart_password=found.text("CHART_PASSWORD") or "",
         chart_url=_chart_url(found),
         chart_origins=_chart_origins(found),
+        forecast=found.whole("FORECAST", 0, 0, 1) == 1,
     )
 
 

@@ -70,6 +70,7 @@ KEYS = (
     Key("CHART_PORT", "8765", "차트 서버 포트"),
     Key("CHART_PASSWORD", "(없음)", "차트 비밀번호(사용자 이름은 아무것이나)"),
     Key("CHART_ORIGINS", "(없음)", "프록시가 차트를 보여 주는 주소, 쉼표로 여럿. 예: https://chart.example.com"),
+    Key("FORECAST", "0", "1이면 마감 확정이 끝난 뒤 업데이터가 예측 모델을 다시 학습합니다(docs/forecast.md)"),
     Key("CHART_URL", "(없음)", "알림에 붙일 차트 주소. 예: http://127.0.0.1:8765"),
 )
 

@@ -14,6 +14,7 @@ from minute_candles.config.settings import Settings
 from minute_candles.config.symbols_file import USUALLY_ACTIVE
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import NotOffered, Stopped, StoreError
+from minute_candles.forecast.background import BackgroundTraining
 from minute_candles.kis.client import KisClient
 from minute_candles.live.round import Round
 from minute_candles.live.schedule import RoundSchedule
@@ -62,6 +63,7 @@ class Service:
         )
         session.end_of_day.on_progress = self._report_settling
         self.feed: Feed | None = None
+        self._training = BackgroundTraining(list(names)) if settings.wings.forecast else None
         self.holder = ""
         """Who holds the lease of a standby, for `--status`."""
         self._rechecked: date | None = None
@@ -84,6 +86,8 @@ class Service:
                     self._outlive(error)
         finally:
             self.stream.end()
+            if self._training:
+                self._training.end()
             self._report(UpdaterState.STOPPED, self._clock.now())
 
     def _outlive(self, error: Exception) -> None:
@@ -175,11 +179,15 @@ class Service:
                 self._report(UpdaterState.SETTLING, self._clock.now() + timedelta(hours=1))
                 if self._settle(session.open - QUIET_BEFORE_OPEN):
                     self.settled = closed
+                    if self._training:
+                        self._training.start()
                     continue
                 self._recheck(closed, now)  # one day that does not settle holds no other up
                 step, pause = pause, min(2 * pause, timedelta(minutes=30))
             else:
                 self._recheck(closed, now)
+                if self._training:
+                    self._training.report_end()
                 self._report(
                     UpdaterState.WAITING, self._clock.now() + 2 * STEP, next=f"{session.open:%Y-%m-%d %H:%M} 개장"
                 )
