@@ -135,7 +135,7 @@ def open_page(address: "Address") -> None:
 
 def listen(url: str, hub: "Hub", clock: Clock) -> None:
     """Redis wakes the page and brings the running minute; the table stays the truth."""
-    from minute_candles.redis_feed.serialization import RUNNING
+    from minute_candles.redis_feed.keys import RUNNING
     from minute_candles.redis_feed.subscriber import Listener
 
     def hear(channel: str, symbol: str, candle: "Candle") -> None:

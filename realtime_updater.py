@@ -204,7 +204,7 @@ def serve(
             service = Service(settings, clock, client, store, names)
             if feed:
                 service.feed = feed
-                service.stream.on_running.append(feed.hear_running)
+                service.stream.on_running.append(feed.on_running)
             service.stream.on_running.append(running.add)
             watch(service)
             return service.once() if arguments.once else service.run()

@@ -47,7 +47,7 @@ def lags(store: Store, feed: Feed, url: str, clock: Clock) -> tuple[list[float],
 
     def hear(stored: Any) -> None:
         began = time.perf_counter()
-        feed.hear(stored)
+        feed.on_write(stored)
         waited.append(time.perf_counter() - began)
         for candle in stored.candles[1]:
             committed[stored.symbol, candle.timestamp.isoformat()] = began

@@ -18,12 +18,13 @@ PROGRAM = shutil.which("redis-server")
 
 
 class RedisServer:
-    """Not started yet; `options` are the server's own, `password` that of its default user."""
+    """Not started yet; `options` are the server's own, `password` that of its default user, `conf` a Sentinel's file."""
 
-    def __init__(self, *options: str, password: str = "") -> None:
+    def __init__(self, *options: str, password: str = "", conf: Path | None = None) -> None:
         if PROGRAM is None:
             pytest.skip("redis-server is not installed (.ci/redis)")
         self.port, self.password, self.options = free_port(), password, options
+        self._first = [str(conf), "--sentinel"] if conf else []
         self.folder = Path(tempfile.mkdtemp(prefix="minute-redis-"))
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -33,7 +34,8 @@ class RedisServer:
         return f"redis://{password}127.0.0.1:{self.port}/0"
 
     def start(self, *options: str) -> "RedisServer":
-        where = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", ""]
+        where = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
+        where = [*self._first, *where] if self._first else [*where, "--save", ""]
         secret = ["--requirepass", self.password] if self.password else []
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 from minute_candles.chart.derived import Derived
 from minute_candles.chart.listing import Listing
 from minute_candles.chart.running import RunningMinutes
-from minute_candles.chart.serialization import alert_json, candle_json, day_json, statuses
+from minute_candles.chart.serialization import alert_json, day_json, statuses
 from minute_candles.core.clock import Clock
 from minute_candles.core.extras import extra
 from minute_candles.market.calendar import TradingCalendar, midnight
+from minute_candles.market.candle_json import page_json
 from minute_candles.market.candles import INTERVALS, Candle
 from minute_candles.market.intervals import Interval, shown
 from minute_candles.storage.store import CandleReader
@@ -66,7 +67,7 @@ class Answers:
             "symbol": symbol,
             "name": self.names.get(symbol, ""),
             "interval": interval,
-            "candles": [candle_json(candle, status) for candle, status in zip(candles, told, strict=True)],
+            "candles": [page_json(candle, status) for candle, status in zip(candles, told, strict=True)],
         }
 
     def _held(self, symbol: str, interval: Interval, days: Sequence[date], known: Iterable[date]) -> dict[date, int]:

@@ -16,10 +16,11 @@ from typing import Any
 
 from minute_candles.chart.board import Board
 from minute_candles.chart.running import RunningMinutes
-from minute_candles.chart.serialization import candle_json, is_running, status_of, time_text
+from minute_candles.chart.serialization import is_running, status_of
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import MinuteDataError
 from minute_candles.market.calendar import TradingCalendar, midnight
+from minute_candles.market.candle_json import page_json, time_text
 from minute_candles.market.candles import Candle
 from minute_candles.market.intervals import Interval
 from minute_candles.storage.coverage import CoverageRow
@@ -259,7 +260,7 @@ class Hub:
                 board.running is not None and candle.timestamp <= board.running.timestamp == touched[-1]
             )
             (board.open.add if running else board.open.discard)((interval, candle.timestamp))
-            data = candle_json(candle, "RUNNING" if running else board.status)
+            data = page_json(candle, "RUNNING" if running else board.status)
             text = _text({"type": "candle", "symbol": symbol, "interval": interval, **data})
             late += [client for client in clients if not client.offer((symbol, interval), data["time"], text)]
         if late:

@@ -6,10 +6,11 @@ from typing import Any, Protocol
 
 from minute_candles.core.kst import KST
 from minute_candles.market.calendar import Session, TradingCalendar
+from minute_candles.market.candle_json import status_of as of_a_day
+from minute_candles.market.candle_json import time_text
 from minute_candles.market.candles import Candle
 from minute_candles.market.day_status import VERIFIED, still_stands
 from minute_candles.market.intervals import Interval, window_minutes
-from minute_candles.redis_feed.serialization import status_of as of_a_day
 
 
 class Known(Protocol):
@@ -21,19 +22,6 @@ class Known(Protocol):
     def note(self) -> str | None: ...
     @property
     def minutes(self) -> int: ...
-
-
-def time_text(moment: datetime) -> str:
-    """Return naive KST with its offset."""
-    return f"{moment.isoformat()}+09:00"
-
-
-def candle_json(candle: Candle, status: str) -> dict[str, Any]:
-    return {
-        "time": time_text(candle.timestamp),
-        "open": candle.open, "high": candle.high, "low": candle.low, "close": candle.close, "volume": candle.volume,
-        "vwap": None if candle.vwap is None else float(candle.vwap), "status": status,
-    }  # fmt: skip
 
 
 class Fired(Protocol):

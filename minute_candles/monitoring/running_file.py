@@ -18,9 +18,9 @@ from pathlib import Path
 from minute_candles.core import files
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import Stopped
+from minute_candles.market.candle_json import RUNNING, candle_of, table_text
 from minute_candles.market.candles import Candle
 from minute_candles.market.trade_chain import RunningMinute
-from minute_candles.redis_feed.serialization import candle_of, written
 
 FILE = "realtime_updater_running.json"
 WRITE_SECONDS, READ_SECONDS = 1.0, 0.5
@@ -74,7 +74,7 @@ class Writer:
             minutes, changed, self._changed = dict(self._minutes), self._changed, False
         if not changed:
             return
-        candles = (written(symbol, 1, candle, "RUNNING") for symbol, candle in minutes.items())
+        candles = (table_text(symbol, 1, candle, RUNNING) for symbol, candle in minutes.items())
         files.atomic_write(self._path, f'{{"candles":[{",".join(candles)}]}}\n', durable=False)
         if self._failing:
             _log.info("✅ %s 을 다시 씁니다.", FILE)

@@ -1,4 +1,4 @@
-"""The hand-over to Redis: whoever writes candles puts them here and goes on; the feed's thread takes them (law 15).
+"""The hand-over to Redis: whoever writes candles puts them here and goes on; the feed's thread takes them.
 
 Bounded: where Redis takes nothing for long, the oldest are dropped and their symbols marked, to be read from the table
 again. Of running minutes only the newest of each symbol is kept.
@@ -31,6 +31,7 @@ class Backlog:
         """Set when there is something to do."""
 
     def add(self, stored: Stored) -> None:
+        """Take a write."""
         with self._lock:
             self._stored.append(stored)
             self._held += _size(stored)
@@ -38,7 +39,7 @@ class Backlog:
         self.something.set()
 
     def take(self, most: int) -> list[Stored]:
-        """The oldest, about `most` candles of them; at least one write if any waits."""
+        """Return the oldest, about `most` candles of them; at least one write if any waits."""
         taken: list[Stored] = []
         with self._lock:
             enough = self._held - most
@@ -49,7 +50,7 @@ class Backlog:
         return taken
 
     def put_back(self, taken: list[Stored]) -> None:
-        """What could not be told, in its old place."""
+        """Take back what could not be published, in its old place."""
         with self._lock:
             self._stored.extendleft(reversed(taken))
             self._held += sum(map(_size, taken))
@@ -65,13 +66,13 @@ class Backlog:
                 _log.warning("⚠️ Redis가 받지 못해 기다리던 캔들을 오래된 것부터 버립니다. 테이블에는 모두 있습니다.")
 
     def mark(self, symbols: Iterable[str]) -> None:
-        """The sets of these symbols are to be read from the table."""
+        """Note that the sets of these symbols are to be filled from the table."""
         with self._lock:
             self._stale.update(dict.fromkeys(symbols))
         self.something.set()
 
     def marked(self) -> str | None:
-        """One symbol whose sets are to be read, no longer marked then."""
+        """Return one symbol whose sets are to be filled, no longer marked then."""
         with self._lock:
             symbol = next(iter(self._stale), None)
             if symbol is not None:
@@ -79,20 +80,22 @@ class Backlog:
             return symbol
 
     def run(self, symbol: str, minute: Candle) -> None:
+        """Take a running minute."""
         with self._lock:
             self._running[symbol] = minute
 
     def running(self) -> dict[str, Candle]:
-        """The running minutes that changed since they were asked for last."""
+        """Return the running minutes that changed since the last call."""
         with self._lock:
             found, self._running = self._running, {}
         return found
 
     def __len__(self) -> int:
-        """Candles that wait."""
+        """Return how many candles wait."""
         return self._held
 
     def __bool__(self) -> bool:
+        """Whether anything waits."""
         return bool(self._stored or self._stale)
 
 

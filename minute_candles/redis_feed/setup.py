@@ -1,32 +1,37 @@
-"""Who wires the jobs to Redis, where the user has one: the updater tells as it stores, the backfill once at its end.
+"""Redis where the user has one: the updater publishes as it stores, the backfill fills the sets once at its end.
 
 Nothing here is imported, and nothing happens, without `REDIS_URL`.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
 
 from minute_candles.config.settings import Settings
 from minute_candles.core.clock import Clock
+from minute_candles.core.errors import MinuteDataError
 from minute_candles.market.write_event import Stored
 from minute_candles.storage.store import Store, open_reader
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from minute_candles.redis_feed.publisher import Feed
     from minute_candles.redis_feed.shared_state import Scripts
 
+_log = logging.getLogger(__name__)
+
 
 def check(settings: Settings) -> None:
-    """A Redis that refuses us is a mistake in the settings now (`ConfigError`); one that is away is waited for."""
+    """Raise `ConfigError` for a Redis that refuses us; wait for one that is away."""
     if url := settings.wings.redis_url:
-        from minute_candles.redis_feed import connection as redis_link
+        from minute_candles.redis_feed import connection
 
-        redis_link.check(url)
+        connection.check(url)
 
 
 def shared_by(settings: Settings) -> "Scripts | None":
-    """Where several hosts share the key's token and call budget (`KIS_SHARED=redis`); None: the files suffice."""
+    """Return where several hosts share the key's token and call budget (`KIS_SHARED=redis`); None: files suffice."""
     if settings.wings.shared != "redis":
         return None
     from minute_candles.redis_feed.shared_state import Scripts
@@ -36,14 +41,14 @@ def shared_by(settings: Settings) -> "Scripts | None":
 
 @contextmanager
 def feeding(settings: Settings, clock: Clock, store: Store, symbols: Iterable[str]) -> "Iterator[Feed | None]":
-    """The updater's: each candle after its commit, on a thread of the feed's own (law 15)."""
+    """Publish each candle of the updater after its commit, on a thread of the feed's own."""
     if not settings.wings.redis_url:
         yield None
         return
     from minute_candles.redis_feed.publisher import Feed
 
     feed = Feed(settings.wings.redis_url, clock, symbols, lambda: open_reader(settings.database, clock))
-    store.listeners.append(feed.hear)
+    store.listeners.append(feed.on_write)
     feed.start()
     try:
         yield feed
@@ -53,20 +58,39 @@ def feeding(settings: Settings, clock: Clock, store: Store, symbols: Iterable[st
 
 @contextmanager
 def caught_up(settings: Settings, clock: Clock, store: Store) -> Iterator[None]:
-    """The backfill's: the past changes no feed but the sets of the newest candles, read again at the end."""
+    """Fill the sets that the backfill touched at its end; stream and channel publish no past."""
     if not settings.wings.redis_url:
         yield
         return
-    from minute_candles.redis_feed.catch_up import catch_up
-
     touched: dict[str, None] = {}
 
-    def hear(stored: Stored) -> None:
+    def on_write(stored: Stored) -> None:
         if stored.erased or stored.status or any(stored.candles.values()):
             touched[stored.symbol] = None
 
-    store.listeners.append(hear)
+    store.listeners.append(on_write)
     try:
         yield
     finally:
-        catch_up(settings.wings.redis_url, clock, touched, lambda: open_reader(settings.database, clock))
+        _fill(settings, clock, touched)
+
+
+def _fill(settings: Settings, clock: Clock, symbols: Iterable[str]) -> None:
+    """A Redis (or a table) that is away costs a line: the updater fills the sets when it starts."""
+    from minute_candles.redis_feed import connection
+    from minute_candles.redis_feed.recent import recent
+    from minute_candles.redis_feed.writer import Writer
+
+    redis = connection.library()
+    try:
+        with (
+            connection.connect(settings.wings.redis_url) as client,
+            closing(open_reader(settings.database, clock)) as table,
+        ):
+            writer = Writer(client)
+            for symbol in symbols:
+                writer.refill(symbol, partial(recent, table, symbol, clock.now()))
+    except (redis.RedisError, OSError) as error:
+        _log.warning("⚠️ Redis의 최근 캔들을 새로 채우지 못했습니다: %s.", connection.describe(error))
+    except MinuteDataError as error:
+        _log.warning("⚠️ Redis의 최근 캔들을 새로 채우지 못했습니다: %s", error)

@@ -1,37 +1,38 @@
-"""Hear what is told through Redis (design.md, "The feed"): candles that were stored, minutes that run.
+"""Receive what is published through Redis (docs/redis.md): candles that were stored, minutes that run.
 
-    Thread(target=Listener(url, hear, clock).run, daemon=True).start()
+    Thread(target=Listener(url, on_candle, clock).run, daemon=True).start()
 
-Redis only wakes: who needs truth asks the table. A Redis that is gone costs a warning when it begins and a line when it
-ends (law 15), and is asked again, 1 → 30 s apart.
+Redis only wakes: the table is the truth. A Redis that is gone costs a warning when it begins and a line when it ends
+("Readers hold nobody up"), and is tried again, 1 → 30 s apart.
 """
 
-import json
 import logging
 from collections.abc import Callable
 
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import Stopped
-from minute_candles.core.extras import extra
+from minute_candles.market.candle_json import NAMES, parse_table_text
 from minute_candles.market.candles import Candle
-from minute_candles.redis_feed.serialization import CANDLES, RUNNING, candle_of
+from minute_candles.redis_feed import connection
+from minute_candles.redis_feed.keys import CANDLES, RUNNING
 
 LONGEST_PAUSE = 30.0
 _log = logging.getLogger(__name__)
 
-Hear = Callable[[str, str, Candle], None]
-"""Channel, symbol, candle."""
+OnCandle = Callable[[str, str, Candle], None]
+"""Called with channel, symbol and 1-minute candle."""
 
 
 class Listener:
-    """One subscription to both channels."""
+    """One subscription to both channels. Raises `ConfigError` for an address that is none."""
 
-    def __init__(self, url: str, hear: Hear, clock: Clock) -> None:
-        self._redis, self._url, self._hear, self._clock = extra("redis", "Redis 알림"), url, hear, clock
+    def __init__(self, url: str, on_candle: OnCandle, clock: Clock) -> None:
+        self._redis, self._on_candle, self._clock = connection.library(), on_candle, clock
+        self._client = connection.connect_to_listen(url)
         self._lost = False
 
     def run(self) -> None:
-        """Until a stop is asked for."""
+        """Listen until a stop is requested."""
         pause = 1.0
         try:
             while True:
@@ -43,14 +44,10 @@ class Listener:
                 self._clock.sleep(pause)
                 pause = min(LONGEST_PAUSE, pause * 2)
         except Stopped:
-            return
+            self._client.close()
 
     def _listen(self) -> None:
-        """A blocked read has no timeout: between two candles a night may pass; a dead server ends it by keepalive."""
-        client = self._redis.Redis.from_url(
-            self._url, socket_connect_timeout=2, socket_timeout=None, socket_keepalive=True, decode_responses=True
-        )
-        with client, client.pubsub(ignore_subscribe_messages=True) as channels:
+        with self._client.pubsub(ignore_subscribe_messages=True) as channels:
             channels.subscribe(CANDLES, RUNNING)
             while True:
                 self._clock.check()
@@ -59,16 +56,17 @@ class Listener:
                     self._lost = False
                     _log.info("✅ Redis: 다시 듣습니다.")
                 if message is not None:
-                    self._tell(message["channel"], message["data"])
+                    self._receive(message["channel"], message["data"])
 
-    def _tell(self, channel: str, text: str) -> None:
-        """What is no candle of a minute is passed over."""
+    def _receive(self, channel: str, text: str) -> None:
+        """Hand a 1-minute candle over; pass over anything else."""
         try:
-            told = json.loads(text)
-            if told["minute_interval"] == "ONE_MINUTE":
-                self._hear(channel, str(told["stock_symbol"]), candle_of(told))
-        except (ValueError, KeyError, TypeError):
-            _log.debug("Redis: 읽을 수 없는 소식을 건너뜁니다.")
+            symbol, interval, candle = parse_table_text(text)
+        except ValueError:
+            _log.debug("Redis: a message that is no candle")
+            return
+        if interval == NAMES[1]:
+            self._on_candle(channel, symbol, candle)
 
     def _lose(self, name: str) -> None:
         if not self._lost:

@@ -1,19 +1,23 @@
-"""What is written to Redis, command by command (design.md, "The feed"): set, stream and channel in one MULTI.
+"""What is written to Redis, command by command (docs/redis.md): set, stream and channel in one MULTI.
 
-Every method may raise redis-py's `RedisError` or `OSError`; told again, nothing but a doubled stream entry comes of it.
+Every method may raise redis-py's `RedisError` or `OSError`; repeated, it doubles a stream entry at most.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from minute_candles.market.candle_json import NAMES, status_of, table_text
+from minute_candles.market.candle_json import RUNNING as RUNS
 from minute_candles.market.candles import Candle
 from minute_candles.market.write_event import Stored
-from minute_candles.redis_feed import serialization as wire
+from minute_candles.redis_feed.keys import CANDLES, RECENT, RUNNING, STREAM, recent_key, running_key, score, symbol_of
 
 STREAM_LENGTH = 100_000
 RUNNING_SECONDS = 120
 Recent = Mapping[int, Sequence[tuple[Candle, str]]]
 """The newest candles of a symbol, by interval, each with its status."""
+_log = logging.getLogger(__name__)
 
 
 class Writer:
@@ -24,45 +28,47 @@ class Writer:
         self._sizes: dict[str, int] = {}
         self._connection: int | None = None
 
-    def tell(self, news: Iterable[Stored]) -> None:
-        """Candles that were stored, in the order in which they were."""
+    def publish(self, news: Iterable[Stored]) -> None:
+        """Write candles that were stored, in their order."""
         keys: dict[str, None] = {}
         with self._client.pipeline(transaction=True) as multi:
             for stored in news:
-                status = wire.status_of(stored.status)
+                status = status_of(stored.status)
                 for interval, candles in stored.candles.items():
                     for candle in candles:
-                        keys[wire.recent_key(stored.symbol, interval)] = None
-                        _tell(multi, stored.symbol, interval, candle, status)
+                        keys[recent_key(stored.symbol, interval)] = None
+                        _publish(multi, stored.symbol, interval, candle, status)
             for key in keys:
-                multi.zremrangebyrank(key, 0, -wire.RECENT - 1)
+                multi.zremrangebyrank(key, 0, -RECENT - 1)
                 multi.zcard(key)
             answers = multi.execute()
         sizes = answers[len(answers) - 2 * len(keys) + 1 :: 2] if keys else []
-        self._sizes.update(zip(keys, sizes, strict=True))
+        for key, size in zip(keys, sizes, strict=True):
+            self._sizes[key] = max(size, self._sizes.get(key, 0))  # one that shrank has lost some
 
-    def run(self, minutes: Mapping[str, Candle]) -> None:
-        """Running minutes by symbol."""
+    def publish_running(self, minutes: Mapping[str, Candle]) -> None:
+        """Write running minutes by symbol."""
         with self._client.pipeline(transaction=True) as multi:
             for symbol, minute in minutes.items():
-                text = wire.written(symbol, 1, minute, "RUNNING")
-                multi.set(wire.running_key(symbol), text, ex=RUNNING_SECONDS)
-                multi.publish(wire.RUNNING, text)
+                text = table_text(symbol, 1, minute, RUNS)
+                multi.set(running_key(symbol), text, ex=RUNNING_SECONDS)
+                multi.publish(RUNNING, text)
             multi.execute()
 
     def refill(self, symbol: str, read: Callable[[], Recent]) -> None:
-        """Make a symbol's sets equal to the table, and tell nobody.
+        """Make a symbol's sets equal to the table; publish nothing.
 
-        Watched before the table is read: who tells of a newer candle meanwhile, in this process or in another, wins.
+        Watched before the table is read: a newer candle that is published meanwhile, by any process, wins.
         """
-        keys = {interval: wire.recent_key(symbol, interval) for interval in wire.NAMES}
+        keys = {interval: recent_key(symbol, interval) for interval in NAMES}
+        self.clear_foreign(dict.fromkeys(keys.values(), "zset"))
 
         def fill(multi: Any) -> None:
             recent = read()
             multi.multi()
             for interval, key in keys.items():
                 members = {
-                    wire.written(symbol, interval, candle, status): wire.score(candle)
+                    table_text(symbol, interval, candle, status): score(candle)
                     for candle, status in recent.get(interval, ())
                 }
                 self._sizes[key] = len(members)
@@ -72,28 +78,48 @@ class Writer:
 
         self._client.transaction(fill, *keys.values())
 
-    def lost(self) -> list[str] | None:
-        """The sets that are smaller than they were left; None where nobody knows, for the connection is a new one.
+    def clear_foreign(self, types: Mapping[str, str]) -> list[str]:
+        """Delete and name those keys of ours that hold something else than their type; return them."""
+        with self._client.pipeline(transaction=False) as request:
+            for key in types:
+                request.type(key)
+            found = dict(zip(types, request.execute(), strict=True))
+        foreign = [key for key in types if found[key] not in (types[key], "none")]
+        for key in foreign:
+            _log.warning("⚠️ Redis의 키 %s 에 다른 프로그램의 값(%s)이 있어 지우고 새로 씁니다.", key, found[key])
+            self._client.delete(key)
+        return foreign
+
+    def rewrite_foreign(self, symbols: Iterable[str]) -> list[str] | None:
+        """Clear the stream and the sets of these symbols where they hold another type.
+
+        Return the symbols whose sets are to be filled again; None where every key is what it should be.
+        """
+        sets = [recent_key(symbol, interval) for symbol in symbols for interval in NAMES]
+        foreign = self.clear_foreign({STREAM: "stream", **dict.fromkeys(sets, "zset")})
+        return [symbol_of(key) for key in foreign if key != STREAM] if foreign else None
+
+    def lost(self) -> set[str] | None:
+        """Return the symbols whose sets are smaller than they were left; None on a new connection: nobody knows.
 
         A Redis that was restarted may hold sets of an hour ago, or none; a flushed or an evicting one lacks some.
         """
         sizes = dict(self._sizes)
-        with self._client.pipeline(transaction=False) as asked:
-            asked.client_id()
+        with self._client.pipeline(transaction=False) as request:
+            request.client_id()
             for key in sizes:
-                asked.zcard(key)
-            connection, *found = asked.execute()
+                request.zcard(key)
+            connection, *found = request.execute()
         known, self._connection = self._connection, connection
         if known != connection:
             return None
-        return [key for key, had, has in zip(sizes, sizes.values(), found, strict=True) if has < had]
+        return {symbol_of(key) for key, had, has in zip(sizes, sizes.values(), found, strict=True) if has < had}
 
 
-def _tell(multi: Any, symbol: str, interval: int, candle: Candle, status: str) -> None:
-    """Set, stream and channel; what the set held of this window goes."""
-    text, key = wire.written(symbol, interval, candle, status), wire.recent_key(symbol, interval)
-    score = wire.score(candle)
-    multi.zremrangebyscore(key, score, score)
-    multi.zadd(key, {text: score})
-    multi.xadd(wire.STREAM, {"candle": text}, maxlen=STREAM_LENGTH, approximate=True)
-    multi.publish(wire.CANDLES, text)
+def _publish(multi: Any, symbol: str, interval: int, candle: Candle, status: str) -> None:
+    """Write set, stream and channel; replace what the set held of this window."""
+    text, key, start = table_text(symbol, interval, candle, status), recent_key(symbol, interval), score(candle)
+    multi.zremrangebyscore(key, start, start)
+    multi.zadd(key, {text: start})
+    multi.xadd(STREAM, {"candle": text}, maxlen=STREAM_LENGTH, approximate=True)
+    multi.publish(CANDLES, text)

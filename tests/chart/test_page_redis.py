@@ -36,7 +36,7 @@ def store(database: Database) -> Iterator[Store]:
 def moved(feed: Feed, number: int) -> str:
     """The running minute after another trade; its price as it is shown."""
     close = RUNNING.low + number
-    feed.run_minute("005930", RUNNING._replace(close=close, volume=100 + number))
+    feed.publish_running("005930", RUNNING._replace(close=close, volume=100 + number))
     return f"{close:,}"
 
 
@@ -45,7 +45,7 @@ def test_the_running_candle_moves_each_second_and_again_after_redis_was_gone(
 ):
     clock = Clock(at=AT)
     feed = Feed(redis_server.url, clock, ["005930"], lambda: open_reader(database, clock))
-    store.listeners.append(feed.hear)
+    store.listeners.append(feed.on_write)
     feed.start()
     with browser() as page, serving(database, at=AT) as server:
         listen(redis_server.url, server.hub, server.clock)
@@ -68,7 +68,7 @@ def test_the_running_candle_moves_each_second_and_again_after_redis_was_gone(
         deadline = time.monotonic() + 20
         while page.execute_script(f"return {PRICE}") != f"{again.close:,}":
             assert time.monotonic() < deadline
-            feed.run_minute("005930", again)
+            feed.publish_running("005930", again)
             time.sleep(0.5)
         assert errors(page) == []
     feed.close()

@@ -25,7 +25,7 @@ MINUTE, SPEED = timedelta(minutes=1), 40
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServer]:
     """The feed's own times as fast as the day's."""
     monkeypatch.setattr("minute_candles.redis_feed.publisher.LONGEST_PAUSE", 1.0)
-    monkeypatch.setattr("minute_candles.redis_feed.publisher.LOOK_SECONDS", 0.5)
+    monkeypatch.setattr("minute_candles.redis_feed.publisher.CHECK_SECONDS", 0.5)
     with RedisServer() as server:
         yield server
 

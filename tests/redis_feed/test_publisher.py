@@ -23,13 +23,12 @@ from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError
 from minute_candles.core.kst import KST
+from minute_candles.market import candle_json
 from minute_candles.market.candles import Candle
 from minute_candles.market.write_event import Stored
-from minute_candles.redis_feed import connection as redis_link
-from minute_candles.redis_feed import serialization as wire
+from minute_candles.redis_feed import connection, keys
 from minute_candles.redis_feed.backlog import Backlog
 from minute_candles.redis_feed.publisher import Feed
-from minute_candles.redis_feed.serialization import candle_of
 from minute_candles.redis_feed.subscriber import Listener
 from minute_candles.storage.ddl import NAMES
 from minute_candles.storage.store import Store, open_reader, open_store
@@ -55,13 +54,13 @@ def table(tmp_path: Path, day_clock: Clock) -> Iterator[Store]:
 @contextmanager
 def feeding(server: RedisServer, table: Store, clock: Clock) -> Iterator[Feed]:
     feed = Feed(server.url, clock, SYMBOLS, lambda: open_reader(table._database, clock))
-    table.listeners.append(feed.hear)
+    table.listeners.append(feed.on_write)
     feed.start()
     try:
         yield feed
     finally:
         feed.close()
-        table.listeners.remove(feed.hear)
+        table.listeners.remove(feed.on_write)
 
 
 def shown(symbol: str, interval: str, candle: Candle, status: str) -> dict[str, Any]:
@@ -92,24 +91,24 @@ def _epoch(text: str) -> int:
 
 
 def test_its_names_are_the_tables() -> None:
-    assert wire.NAMES == NAMES
+    assert candle_json.NAMES == NAMES
 
 
 def test_the_page_shows_the_keys_and_a_candle_as_they_are() -> None:
     page = (ROOT / "docs" / "redis.md").read_text(encoding="utf-8")
     text = page.split("```json\n")[1].split("\n```")[0]
     told = json.loads(text)
-    one = candle_of(told)._replace(vwap=Decimal(str(told["vwap"])))
-    assert wire.written(told["stock_symbol"], 1, one, told["status"]) == text
-    named = {wire.recent_key("{종목}", 1).replace(NAMES[1], "{간격}"), wire.running_key("{종목}"), wire.STREAM}
-    assert all(f"`{name}`" in page for name in named | {wire.CANDLES, wire.RUNNING})
-    assert wire.recent_key("005930", 1) in page and wire.running_key("005930") in page
+    one = candle_json.candle_of(told)._replace(vwap=Decimal(str(told["vwap"])))
+    assert candle_json.table_text(told["stock_symbol"], 1, one, told["status"]) == text
+    named = {keys.recent_key("{종목}", 1).replace(NAMES[1], "{간격}"), keys.running_key("{종목}"), keys.STREAM}
+    assert all(f"`{name}`" in page for name in named | {keys.CANDLES, keys.RUNNING})
+    assert keys.recent_key("005930", 1) in page and keys.running_key("005930") in page
 
 
 def test_a_missing_package_is_told_with_the_command_that_installs_it(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(ConfigError, match="requirements-extra.txt"):
-        redis_link.check("redis://127.0.0.1:1/0")
+        connection.check("redis://127.0.0.1:1/0")
 
 
 def test_the_sets_are_filled_from_the_table_when_it_starts(redis_server, table, day_clock):
@@ -173,7 +172,7 @@ def test_a_running_minute_is_told_once_a_second_at_most_and_expires(redis_server
         channel.get_message(timeout=1)
         began = time.monotonic()
         for volume in range(250):
-            feed.run_minute("005930", candle(datetime(2026, 11, 23, 10, 31), volume=volume, vwap="70010.25"))
+            feed.publish_running("005930", candle(datetime(2026, 11, 23, 10, 31), volume=volume, vwap="70010.25"))
             time.sleep(0.01)
         wait_until(lambda: json.loads(reader.get("minute_candles:running:005930"))["volume"] == 249)
         last = candle(datetime(2026, 11, 23, 10, 31), volume=249, vwap="70010.25")
@@ -198,11 +197,11 @@ def test_the_charts_listener_hears_what_the_feed_tells(redis_server, table, day_
     with redis_server.client() as client, feeding(redis_server, table, day_clock) as feed:
         wait_until(lambda: client.pubsub_numsub("minute_candles:running")[0][1] == 1)
         put(table, "005930", ones)
-        feed.run_minute("000660", running)
+        feed.publish_running("000660", running)
         wait_until(lambda: len(heard) == 2)
     clock.stop.set()
     thread.join(5)
-    wanted = [(wire.CANDLES, "005930", ones[0]), (wire.RUNNING, "000660", running)]
+    wanted = [(keys.CANDLES, "005930", ones[0]), (keys.RUNNING, "000660", running)]
     assert sorted(heard) == [(channel, symbol, one._replace(vwap=None)) for channel, symbol, one in wanted]
 
 
@@ -212,7 +211,7 @@ class TestOutage:
     @pytest.fixture(autouse=True)
     def quick(self, monkeypatch):
         monkeypatch.setattr("minute_candles.redis_feed.publisher.LONGEST_PAUSE", 1.0)
-        monkeypatch.setattr("minute_candles.redis_feed.publisher.LOOK_SECONDS", 0.5)
+        monkeypatch.setattr("minute_candles.redis_feed.publisher.CHECK_SECONDS", 0.5)
 
     @pytest.fixture
     def lines(self, caplog):
@@ -276,6 +275,45 @@ class TestOutage:
             wait_until(lambda: whole(redis_server, table))
         assert lines() == []
 
+    @pytest.mark.parametrize("key", ["recent:005930:FIVE_MINUTES", "stream"])
+    def test_a_key_of_another_type(self, key, redis_server, table, day_clock, lines):
+        """Somebody's own program wrote there: ours again, and named; the feed goes on."""
+        with feeding(redis_server, table, day_clock), redis_server.client() as other:
+            put(table, "005930", minutes(SESSION)[:3])
+            wait_until(lambda: whole(redis_server, table))
+            other.set(f"minute_candles:{key}", "foreign")
+            put(table, "005930", minutes(SESSION)[:20])
+            wait_until(lambda: other.type(f"minute_candles:{key}") in ("zset", "stream"))
+            wait_until(lambda: whole(redis_server, table))
+            wait_until(lambda: bool(redis_server.streamed()))
+        assert len(lines()) == 1 and f"minute_candles:{key}" in lines()[0]
+
+    def test_one_that_evicts_is_reported_once_and_left_alone(self, table, day_clock, lines, monkeypatch):
+        """Sets that do not fit were read from the table again and again, 33 times a second."""
+        day = minutes(SESSION)
+        reads = []
+
+        class Many:
+            def candles(self, symbol: str, interval: int, *_: Any) -> list[Candle]:
+                reads.append(symbol)
+                return day
+
+            def coverage(self, *_: Any) -> dict[Any, Any]:
+                return {}
+
+            def close(self) -> None:
+                pass
+
+        with RedisServer("--maxmemory", "3mb", "--maxmemory-policy", "allkeys-lru") as server:
+            symbols = [f"{number:06}" for number in range(60)]
+            feed = Feed(server.url, day_clock, symbols, Many)
+            feed.start()
+            wait_until(lambda: len(lines()) == 1, 20)
+            before = len(reads)
+            time.sleep(3)
+            feed.close()
+        assert len(reads) == before and len(lines()) == 1 and "allkeys-lru" in lines()[0]
+
     def test_hanging(self, redis_server, table, day_clock, lines):
         with feeding(redis_server, table, day_clock):
             wait_until(lambda: whole(redis_server, table))
@@ -327,7 +365,7 @@ class TestOutage:
     def test_what_waits_is_bounded_and_what_is_dropped_is_said_once(self, redis_server, table, day_clock, lines):
         feed = Feed(redis_server.url, day_clock, SYMBOLS, lambda: open_reader(table._database, day_clock))
         feed._backlog = Backlog(most=100)
-        table.listeners.append(feed.hear)
+        table.listeners.append(feed.on_write)
         redis_server.kill()
         feed.start()
         self.store_a_day(table)
@@ -339,7 +377,7 @@ class TestOutage:
 
 
 def test_a_table_that_is_away_is_read_later(redis_server, table, day_clock, tmp_path, monkeypatch):
-    monkeypatch.setattr("minute_candles.redis_feed.publisher.LOOK_SECONDS", 0.3)
+    monkeypatch.setattr("minute_candles.redis_feed.publisher.CHECK_SECONDS", 0.3)
     put(table, "005930", minutes(SESSION))
     asked = []
 
@@ -362,7 +400,7 @@ def test_two_processes_fill_the_same_sets_and_no_candle_is_lost(redis_server, ta
 
     ones = minutes(SESSION)
     put(table, "005930", ones[:-1])
-    updater, backfill = (Writer(redis_link.connect(redis_server.url)) for _ in range(2))
+    updater, backfill = (Writer(connection.connect(redis_server.url)) for _ in range(2))
     view = open_reader(table._database, day_clock)
     news = iter([ones])
 
@@ -370,7 +408,7 @@ def test_two_processes_fill_the_same_sets_and_no_candle_is_lost(redis_server, ta
         found = recent(view, "005930", day_clock.now())
         if (later := next(news, None)) is not None:  # between the reading and the writing
             put(table, "005930", later)
-            updater.tell([Stored("005930", MONDAY, {1: later[-1:]}, 0, "PROVISIONAL")])
+            updater.publish([Stored("005930", MONDAY, {1: later[-1:]}, 0, "PROVISIONAL")])
         return found
 
     backfill.refill("005930", read)
@@ -381,27 +419,38 @@ def test_two_processes_fill_the_same_sets_and_no_candle_is_lost(redis_server, ta
 class TestCheck:
     def test_a_wrong_password_is_told_without_it(self):
         with RedisServer(password="right password") as server:
-            redis_link.check(server.url)
+            connection.check(server.url)
             server.password = "wr0ng/pass"
             with pytest.raises(ConfigError, match="REDIS_URL") as caught:
-                redis_link.check(server.url)
+                connection.check(server.url)
             assert "wr0ng" not in str(caught.value)
 
     def test_no_password_where_one_is_wanted_and_one_where_none_is(self, redis_server):
         with pytest.raises(ConfigError, match="REDIS_URL"):
-            redis_link.check(redis_server.url.replace("//", "//:secret@"))
+            connection.check(redis_server.url.replace("//", "//:secret@"))
         with redis_server.client() as other:
             other.config_set("requirepass", "x")
         with pytest.raises(ConfigError, match="REDIS_URL"):
-            redis_link.check(redis_server.url)
+            connection.check(redis_server.url)
+
+    @pytest.mark.parametrize("wrong", ["/0?foo=1", "/abc", "/0?db=x", "/0/1"])
+    def test_an_address_with_what_redis_py_does_not_know(self, wrong, redis_server):
+        for use in (connection.check, lambda url: Listener(url, lambda *_: None, Clock())):
+            with pytest.raises(ConfigError, match="REDIS_URL"):
+                use(redis_server.url.replace("/0", wrong))
+
+    def test_a_sentinel(self, tmp_path):
+        (tmp_path / "sentinel.conf").write_text("", encoding="utf-8")
+        with RedisServer(conf=tmp_path / "sentinel.conf") as server, pytest.raises(ConfigError, match="Sentinel"):
+            connection.check(server.url)
 
     def test_a_database_that_is_not_there(self, redis_server):
         with pytest.raises(ConfigError, match="REDIS_URL"):
-            redis_link.check(redis_server.url.replace("/0", "/999"))
+            connection.check(redis_server.url.replace("/0", "/999"))
 
     def test_one_that_is_away_may_come(self, redis_server):
         redis_server.kill()
-        redis_link.check(redis_server.url)
+        connection.check(redis_server.url)
 
 
 def test_a_write_is_handed_over_in_microseconds():
@@ -434,5 +483,5 @@ def test_threads_hand_over_at_once_and_nothing_is_lost():
 
 
 def test_a_vwap_is_a_json_number_with_its_two_decimals():
-    text = wire.written("005930", 1, candle(datetime(2026, 11, 23, 9), vwap="70012.35"), "COMPLETE")
+    text = candle_json.table_text("005930", 1, candle(datetime(2026, 11, 23, 9), vwap="70012.35"), "COMPLETE")
     assert json.loads(text, parse_float=Decimal)["vwap"] == Decimal("70012.35")

@@ -11,7 +11,7 @@ from datetime import datetime
 import pytest
 
 from minute_candles.core.clock import Clock
-from minute_candles.redis_feed.serialization import CANDLES, RUNNING
+from minute_candles.redis_feed.keys import CANDLES, RUNNING
 from minute_candles.redis_feed.subscriber import Listener
 
 TOLD = {
@@ -69,10 +69,14 @@ def test_it_hears_and_survives_a_restart(port):
         server.wait(5)
         time.sleep(0.5)
         server = started(port)
+        published(port, heard, CANDLES, json.dumps(TOLD))
         import redis
 
         with redis.Redis(port=port) as client:
-            for nonsense in ("x", "{}", "[]", json.dumps(TOLD | {"minute_interval": "FIVE_MINUTES"})):
+            whole = json.dumps(TOLD)
+            infinite, huge = whole.replace("9,", "Infinity,"), whole.replace("9,", f"{'9' * 9_999},")
+            five = json.dumps(TOLD | {"minute_interval": "FIVE_MINUTES"})
+            for nonsense in ("x", "{}", "[]", five, infinite, huge, "[" * 100_000):
                 client.publish(CANDLES, nonsense)
         published(port, heard, CANDLES, json.dumps(TOLD))
         assert {told[0] for told in heard} == {RUNNING, CANDLES}
