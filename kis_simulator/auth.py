@@ -148,7 +148,8 @@ def check_call(tr: Tr, headers: Mapping[str, str], params: Mapping[str, str]) ->
 def _is_sound(name: str, value: str) -> bool:
     """Whether a parameter has the form KIS takes."""
     if name == "FID_INPUT_ISCD":
-        return len(value) == 6 and value.isascii() and value.isalnum()
+        is_etn = len(value) == 7 and value[0] == "Q" and value[1:].isdigit()
+        return value.isascii() and (is_etn or (len(value) == 6 and value.isalnum()))
     if name == "FID_INPUT_HOUR_1":
         return not value or (len(value) == 6 and value.isdigit() and value[2] < "6" and value[4] < "6" and value < "24")
     if name in ("FID_INPUT_DATE_1", "FID_INPUT_DATE_2", "BASS_DT"):

@@ -19,6 +19,7 @@ class Request(NamedTuple):
     status: int
     code: str
     fault: str = ""
+    key: str = ""
 
 
 def busiest_second(requests: Iterable[Request]) -> int:

@@ -32,6 +32,7 @@ def control(simulator: "Simulator", path: str, body: dict[str, Any]) -> Reply:
         "down": lambda body: simulator.down(body.get("down", True)),
         "revoke": lambda _: simulator.revoke_tokens(),
         "expire": lambda _: simulator.expire_tokens(),
+        "expire_approvals": lambda _: simulator.stream.registrar.expire(),
     }
     action = actions.get(path.removeprefix(PREFIX))
     if not action:
@@ -50,6 +51,7 @@ def stats(simulator: "Simulator") -> dict[str, Any]:
         "calls": Counter(path_name(request.path) for request in requests),
         "codes": Counter(request.code for request in requests),
         "busiest_second": simulator.busiest_second(),
+        "keys": Counter(request.key for request in requests),
         "tokens_issued": simulator.tokens.issued,
         "down": simulator.is_down,
         "faults": [_told(fault) for fault in simulator.all_faults],

@@ -11,16 +11,13 @@ from functools import cache, lru_cache
 from kis_simulator.exchange.calendar import AFTER_MARKET_END
 from kis_simulator.exchange.day import WHOLE_DAY, MarketDay, Row
 from kis_simulator.exchange.market import Market
+from kis_simulator.exchange.names import NAMES
 from kis_simulator.exchange.trading import base_price
 from kis_simulator.faults.server_behaviour import Traps
 from kis_simulator.today_minutes import Today
 
 Answer = dict[str, str]
 TODAY_LIMIT, PAST_LIMIT, DAILY_LIMIT = 30, 120, 100
-NAMES = {
-    "005930": "삼성전자", "000660": "SK하이닉스", "035420": "NAVER", "035720": "카카오", "051910": "LG화학",
-    "006400": "삼성SDI", "033780": "KT&G", "005380": "현대차", "069500": "KODEX 200", "373220": "LG에너지솔루션",
-}  # fmt: skip
 
 
 def _all_of_it(day: date) -> int:

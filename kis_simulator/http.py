@@ -1,5 +1,6 @@
 """HTTP on loopback for the simulated KIS: kept-alive connections, one write an answer, and answers that go wrong."""
 
+import itertools
 import json
 import os
 import socket
@@ -8,12 +9,15 @@ import struct
 import sys
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
+
+HUGE = 64 * 1024 * 1024
+"""Bytes that a huge answer has beyond its own."""
 
 
 class Call(NamedTuple):
@@ -23,6 +27,11 @@ class Call(NamedTuple):
     path: str
     headers: dict[str, str]
     params: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Return the app key of the caller: in a header, or in the body of a request for a token."""
+        return str(self.headers.get("appkey") or self.params.get("appkey") or "")
 
 
 class Reply(NamedTuple):
@@ -109,21 +118,36 @@ class _Handler(BaseHTTPRequestHandler):
             body = body.replace(b'"rt_cd": ', b"rt_cd:", 1)
         if reply.wire == "truncated":
             body = body[: len(body) // 2]
+        if reply.wire == "huge":
+            body += b" " * HUGE
         if reply.wire == "non_json":
             body = "<html><body>시스템 점검 중입니다.</body></html>".encode()
+        if reply.wire in ("drip", "endless"):
+            return self._drip(reply, body)
         sent = self._head(reply, len(body)) + body
         self.wfile.write(sent[: len(sent) - len(body) // 2 - 1] if reply.wire == "reset_amid" else sent)
         if reply.wire == "reset_amid":
             self._reset()
         return None
 
-    def _head(self, reply: Reply, length: int) -> bytes:
+    def _drip(self, reply: Reply, body: bytes) -> None:
+        """Send a byte every so many seconds, or blanks behind the answer for ever, until the caller goes."""
+        endless = reply.wire == "endless"
+        self.wfile.write(self._head(reply, None if endless else len(body)) + (body if endless else b""))
+        for piece in itertools.repeat(b" " * 1024) if endless else (body[at : at + 1] for at in range(len(body))):
+            if self.server.stopping.wait(0.001 if endless else reply.seconds):
+                break
+            self.wfile.write(piece)
+        self.close_connection = True
+
+    def _head(self, reply: Reply, length: int | None) -> bytes:
+        off = timedelta(seconds=reply.seconds if reply.wire == "wrong_date" else 0)
         kind = "text/html; charset=utf-8" if reply.wire == "non_json" else "application/json; charset=utf-8"
         lines = (
             f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}",
-            f"Date: {format_datetime(self.server.now().astimezone(UTC), usegmt=True)}",
+            f"Date: {format_datetime((self.server.now() + off).astimezone(UTC), usegmt=True)}",
             f"Content-Type: {kind}",
-            f"Content-Length: {length}",
+            "Connection: close" if length is None else f"Content-Length: {length}",
             *(f"{name}: {value}" for name, value in reply.headers),
         )
         return "\r\n".join((*lines, "", "")).encode("ascii")

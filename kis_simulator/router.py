@@ -26,6 +26,7 @@ from kis_simulator.auth import (
 from kis_simulator.endpoints import Answers
 from kis_simulator.exchange.day import WHOLE_DAY
 from kis_simulator.exchange.market import Market, TruthCandle
+from kis_simulator.exchange.master_files import master_file
 from kis_simulator.faults import corporate_actions, faults
 from kis_simulator.faults.corporate_actions import CorporateAction
 from kis_simulator.faults.faults import Fault
@@ -117,10 +118,12 @@ class Desk:
     def _judged(self, name: str, call: Call, arrival: float) -> Reply:
         if self.is_down:
             return Reply(0, None, wire="reset", fault="down")
+        if call.method == "GET" and (packed := master_file(call.path)):
+            return Reply(200, packed)
         if not name or (call.method == "POST") != (name in KEY_NAMES):
             return Reply(404, None)
         try:
-            if name not in KEY_NAMES and self._limit.is_over(call.headers.get("appkey", ""), arrival, self.rate):
+            if name not in KEY_NAMES and self._limit.is_over(call.key, arrival, self.rate):
                 raise Refusal("EGW00201")
             return self._answer(name, call)
         except Refusal as refusal:
@@ -129,7 +132,7 @@ class Desk:
 
     def _answer(self, name: str, call: Call) -> Reply:
         """A call within the limit: struck by a fault, or answered, and then perhaps spoilt."""
-        fault = self._strike(name, call.params, (*faults.WIRE, *faults.CODES))
+        fault = self._strike(name, call.params, (*faults.WIRE, *faults.CODES), call.key)
         if fault and fault.kind in faults.CODES:
             code, message, status = faults.code(fault.kind, on_data=name not in KEY_NAMES)
             reply = self._error(name, code, message, fault.status or status)._replace(fault=fault.kind)
@@ -141,7 +144,7 @@ class Desk:
         content = self._key(name, call.params) if name in KEY_NAMES else self._data(TRS[call.path], call)
         if fault:
             return Reply(200, content, fault.kind, fault.kind, fault.seconds)
-        return self._spoilt(name, call.params, content)
+        return self._spoilt(name, call, content)
 
     def _error(self, name: str, code: str, message: str, status: int) -> Reply:
         if name in KEY_NAMES:
@@ -149,21 +152,21 @@ class Desk:
         content = {"rt_cd": "1", "msg1": message, "msg_cd": code}
         return Reply(status, content, wire="unquoted" if self.traps.unquoted else "")
 
-    def _strike(self, name: str, params: dict[str, str], kinds: Sequence[str]) -> Fault | None:
+    def _strike(self, name: str, params: dict[str, str], kinds: Sequence[str], key: str) -> Fault | None:
         """The first fault of these kinds that strikes this call."""
         symbol, days = params.get("FID_INPUT_ISCD"), self._days(name, params)
-        fitting = (fault for fault in self.faults if fault.kind in kinds and fault.matches(name, symbol, days))
+        fitting = (fault for fault in self.faults if fault.kind in kinds and fault.matches(name, symbol, days, key))
         return next((fault for fault in fitting if fault.strikes()), None)
 
-    def _spoilt(self, name: str, params: dict[str, str], content: dict[str, Any]) -> Reply:
+    def _spoilt(self, name: str, call: Call, content: dict[str, Any]) -> Reply:
         """A successful answer, after the fault of family ROWS that strikes it if any."""
         field, kinds = ("output", faults.HOLIDAY_ROWS) if name == "holiday" else ("output2", tuple(faults.ROWS))
-        fault = self._strike(name, params, kinds) if content.get(field) else None
+        fault = self._strike(name, call.params, kinds, call.key) if content.get(field) else None
         if not fault:
             return Reply(200, content)
         rows = content[field]
         if fault.kind == "wrong_day":
-            rows = self._session_before(name, params)
+            rows = self._session_before(name, call.params)
         return Reply(200, {**content, field: fault.spoil(rows)}, fault=fault.kind)
 
     def _session_before(self, name: str, params: dict[str, str]) -> list[dict[str, str]]:

@@ -105,9 +105,9 @@ class Simulator(Desk):
         """How many calls came: all, or those of one TR (past, today, daily, holiday, token)."""
         return sum(name in (None, path_name(request.path)) for request in self.requests)
 
-    def busiest_second(self) -> int:
-        """The most data calls that came within any one second."""
-        return record.busiest_second(self.requests)
+    def busiest_second(self, key: str | None = None) -> int:
+        """Return the most data calls that came within any one second, all or those of one app key."""
+        return record.busiest_second(request for request in self.requests if key in (None, request.key))
 
     def shortest_gap(self) -> float:
         """The least time in seconds between two data calls."""
@@ -176,7 +176,7 @@ class Simulator(Desk):
             tr_id, params = call.headers.get("tr_id", ""), {**call.params}
             for secret in ("appsecret", "secretkey"):
                 params.pop(secret, "")
-            self._requests.append(Request(arrival, call.path, tr_id, params, status, reply.code, reply.fault))
+            self._requests.append(Request(arrival, call.path, tr_id, params, status, reply.code, reply.fault, call.key))
         self._pause(self.latency + (self.jitter and self._random() * self.jitter))
         return reply
 

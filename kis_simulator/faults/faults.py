@@ -14,17 +14,21 @@ from typing import Any
 
 Rows = list[Any]
 
-WIRE = ("reset", "reset_amid", "truncated", "hang", "non_json")
+WIRE = ("reset", "reset_amid", "truncated", "hang", "non_json", "drip", "endless", "huge", "wrong_date")
+"""`drip` sends a byte every `seconds`, `endless` never ends its body, `huge` sends 64 MB, `wrong_date` is off by `seconds`."""
 CODES: dict[str, tuple[str, str, int]] = {
     "http500_empty": ("", "", 500),
     "egw00103": ("EGW00103", "유효하지 않은 AppKey입니다.", 403),
     "egw00105": ("EGW00105", "유효하지 않은 AppSecret입니다.", 403),
     "egw00121": ("EGW00121", "유효하지 않은 token 입니다.", 500),
+    "egw00122": ("EGW00122", "token을 찾을 수 없습니다.", 500),
     "egw00123": ("EGW00123", "기간이 만료된 token 입니다.", 500),
     "egw00133": ("EGW00133", "접근토큰 발급 잠시 후 다시 시도하세요(1분당 1회)", 403),
     "egw00201": ("EGW00201", "초당 거래건수를 초과하였습니다.", 500),
     "egw00202": ("EGW00202", "GW라우팅 중 오류가 발생했습니다.", 500),
     "egw00203": ("EGW00203", "OPS라우팅 중 오류가 발생했습니다.", 500),
+    "egw00206": ("EGW00206", "해당 API 사용 권한이 없습니다.", 403),
+    "egw00207": ("EGW00207", "등록되지 않은 IP 입니다.", 403),
     "egw00215": ("EGW00215", "일시적인 오류가 발생했습니다.", 500),
     "egw00300": ("EGW00300", "Gateway 오류가 발생했습니다.", 500),
     "egw00304": ("EGW00304", "고객식별키가 유효하지 않습니다.", 500),
@@ -39,6 +43,9 @@ STREAM = {
     "ws_doubled": "a frame comes twice",
     "ws_swapped": "a frame comes after the next one",
     "ws_garbled": "a frame holds bytes that are no UTF-8",
+    "ws_stray": "an error without a symbol comes unasked",
+    "ws_hour": "a record has an hour that is none",
+    "ws_absurd": "a record has an absurd volume of the day",
     "ws_cut": "a connection ends without a close frame when it is `seconds` old",
     "ws_stall": "nothing at all is sent for `seconds`, and nothing later of that time",
     "ws_mute": "registered with success, and no data",
@@ -67,6 +74,7 @@ class Fault:
     times: int | None = None
     path: str = "*"
     symbol: str | None = None
+    key: str | None = None
     day: date | None = None
     after: int = 0
     status: int | None = None
@@ -85,9 +93,9 @@ class Fault:
         if isinstance(self.day, str):
             self.day = date.fromisoformat(self.day)
 
-    def matches(self, path: str, symbol: str | None, days: tuple[date, date] | None) -> bool:
-        """Whether a call is one this fault may strike; `days` = first and last day it asks for."""
-        here = self.path in ("*", path) and self.symbol in (None, symbol)
+    def matches(self, path: str, symbol: str | None, days: tuple[date, date] | None, key: str = "") -> bool:
+        """Whether a call is one this fault may strike; `days` = first and last day it asks for, `key` = the app key."""
+        here = self.path in ("*", path) and self.symbol in (None, symbol) and self.key in (None, key)
         return here and (self.day is None or (days is not None and days[0] <= self.day <= days[1]))
 
     def strikes(self) -> bool:

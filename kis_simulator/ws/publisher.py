@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from kis_simulator.exchange.ticks import Tape, TickForm, frame
 from kis_simulator.faults.faults import Fault
-from kis_simulator.ws.subscriptions import TICKS, Rules, Session
+from kis_simulator.ws.subscriptions import TICKS, Rules, Session, said
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
 
     from kis_simulator.router import Desk
 
+SPOILT_FIELDS = (("ws_hour", 1, "9Z1500"), ("ws_absurd", 13, "9" * 30))
 MOST_RECORDS = 14
 """Records a frame holds at most."""
 
@@ -114,7 +115,7 @@ class Teller:
             return
         listener.held_since.pop(symbol, None)
         listener.told[symbol] = (tape.day.day, count)
-        if self.strike(("ws_mute",), symbol):
+        if self.strike(("ws_mute",), symbol, listener.key):
             return
         for start in range(told, count, MOST_RECORDS):
             records = [self._record(tape, number) for number in range(start, min(start + MOST_RECORDS, count))]
@@ -131,22 +132,27 @@ class Teller:
 
     async def _tell_records(self, listener: Listener, symbol: str, records: list[list[str]]) -> None:
         """One frame, after what faults make of it."""
-        kept = [record for record in records if not self.strike(("ws_lost",), symbol)]
+        kept = [record for record in records if not self.strike(("ws_lost",), symbol, listener.key)]
         if not kept:
             return
+        if self.strike(("ws_stray",), symbol, listener.key):
+            await self.send(listener, json.dumps(said("OPSP8993", "(null)", "")).encode())
+        for kind, index, value in SPOILT_FIELDS:
+            if self.strike((kind,), symbol, listener.key):
+                kept[0][index] = value
         self.records += len(kept)
         data = frame(TICKS, kept).encode()
-        if self.strike(("ws_garbled",), symbol):
+        if self.strike(("ws_garbled",), symbol, listener.key):
             data = data[: len(data) // 2] + b"\xb0\xff\xa1" + data[len(data) // 2 + 3 :]
-        if stall := self.strike(("ws_stall",), symbol):
+        if stall := self.strike(("ws_stall",), symbol, listener.key):
             listener.stalled_until = time.monotonic() + stall.seconds
-        if self.strike(("ws_swapped",), symbol):
+        if self.strike(("ws_swapped",), symbol, listener.key):
             listener.swapped.append(data)
             return
         for one in (data, *listener.swapped):
             await self.send(listener, one)
         listener.swapped.clear()
-        if self.strike(("ws_doubled",), symbol):
+        if self.strike(("ws_doubled",), symbol, listener.key):
             await self.send(listener, data)
 
     async def _ping(self, listener: Listener, now: float) -> None:
@@ -169,8 +175,10 @@ class Teller:
             tape = self._tapes[symbol] = Tape(symbol, market.day(symbol, now.date()), before, self.form)
         return tape, _second(now)
 
-    def strike(self, kinds: tuple[str, ...], symbol: str | None = None) -> Fault | None:
-        fitting = (fault for fault in self.desk.faults if fault.kind in kinds and fault.matches("ws", symbol, None))
+    def strike(self, kinds: tuple[str, ...], symbol: str | None = None, key: str = "") -> Fault | None:
+        fitting = (
+            fault for fault in self.desk.faults if fault.kind in kinds and fault.matches("ws", symbol, None, key)
+        )
         return next((fault for fault in fitting if fault.strikes()), None)
 
 

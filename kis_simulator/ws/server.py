@@ -145,7 +145,7 @@ class Stream:
         if '"PINGPONG"' in text:
             listener.unanswered_since = 0.0
             return
-        refusal = self.teller.strike(STREAM_CODES)
+        refusal = self.teller.strike(STREAM_CODES, key=listener.key)
         code = refusal.kind.upper() if refusal else ""
         answer = self.registrar.answer(listener, text, self.desk.now(), time.monotonic(), code)
         code = answer["body"]["msg_cd"]

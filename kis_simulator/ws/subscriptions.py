@@ -10,7 +10,6 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-KEY_LIFE = timedelta(hours=24)
 TICKS = "H0STCNT0"
 SILENT = ("H0STASP0", "H0STANC0", "H0STMKO0", "H0STOUP0", "H0STOAC0", "H0UNCNT0", "H0NXCNT0")
 """TRs that are registered with success and never send anything here."""
@@ -26,6 +25,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "OPSP0011": ("1", "invalid approval : NOT FOUND"),
     "OPSP8991": ("1", "invalid tr_id "),
     "OPSP8992": ("1", "invalid tr_key "),
+    "OPSP8993": ("1", "JSON PARSING ERROR : invalid"),
     "OPSP8996": ("9", "ALREADY IN USE appkey"),
     "OPSP8997": ("9", "JSON PARSING ERROR : tr_type not found"),
     "OPSP8998": ("9", "JSON PARSING ERROR : custtype not found"),
@@ -42,11 +42,14 @@ WORDS: dict[str, tuple[str, str]] = {
 
 @dataclass
 class Rules:
-    """`limit` = registrations of a key; `linger` = seconds a slot stays taken after an abnormal end; `uuid_told` =
+    """`limit` = registrations of a key; `approval_life` = seconds an approval key is valid, and with `judges_always` it is
+    looked at with every registration, not only the first; `linger` = seconds a slot stays taken after an abnormal end; `uuid_told` =
     OPSP0011 names the key instead of saying NOT FOUND.
     """
 
     limit: int = 41
+    approval_life: float = 86_400.0
+    judges_always: bool = False
     linger: float = 15.0
     uuid_told: bool = False
 
@@ -75,7 +78,7 @@ class Registrar:
         """A new approval key of an app key; those before it live on until they are a day old."""
         self.approvals_issued += 1
         approval = str(UUID(int=self._dice.getrandbits(128), version=4))
-        self._approvals[approval] = (key, now + KEY_LIFE)
+        self._approvals[approval] = (key, now + timedelta(seconds=self.rules.approval_life))
         return approval
 
     def expire(self) -> None:
@@ -108,11 +111,13 @@ class Registrar:
 
     def _admit(self, session: Session, approval: str, now: datetime, clock: float) -> None:
         """The key is judged at the first registration, not by the handshake."""
-        if session.key:
+        if session.key and not self.rules.judges_always:
             return
         key, expiry = self._approvals.get(approval, ("", now))
         if now >= expiry:
             raise Refused("OPSP0011", f"invalid approval : {approval}" if self.rules.uuid_told else "")
+        if session.key:
+            return
         if key in self._slots or clock < self._taken_until.get(key, clock):
             raise Refused("OPSP8996")
         session.key, self._slots[key] = key, session

@@ -81,6 +81,7 @@ def simplest(low: Fraction, high: Fraction) -> Fraction:
 
 
 def splits(found: Sequence[Factor]) -> Iterable[tuple[date, Fraction]]:
-    """The days on which the factor changes, and how many shares one became: 50 for a 50-for-1 split."""
+    """Yield the days on which the factor changes, and how many shares one became: 50 for a 50-for-1 split."""
     for before, after in itertools.pairwise(found):
-        yield after.first, after.ratio / before.ratio
+        if after.ratio != before.ratio:
+            yield after.first, after.ratio / before.ratio

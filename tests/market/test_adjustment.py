@@ -47,6 +47,11 @@ def test_a_split_is_found_on_its_day_whatever_the_rounding(rounding: Callable[[F
     assert list(splits(found)) == [(day, Fraction(into))]
 
 
+def test_equal_factors_are_no_split() -> None:
+    """Today has a factor of its own: a range that includes it named a split of every symbol."""
+    assert list(splits([Factor(FIRST, LAST, 1, 1), Factor(LAST, LAST, 1, 1)])) == []
+
+
 def test_days_that_kis_cannot_tell_are_passed_over() -> None:
     whole, other = both([Fraction(1, 5)] * 5 + [Fraction(1)] * 5)
     other[FIRST + timedelta(days=2)] = None
