@@ -95,19 +95,25 @@ def test_links_lead_somewhere() -> None:
         assert (PAGE.parent / target).exists(), target
 
 
-def test_the_notebook_runs(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "pictures"), [("first_look", 2), ("volume_profile", 2)])
+def test_a_notebook_runs_and_is_kept_with_its_outputs(
+    user: User, monkeypatch: pytest.MonkeyPatch, name: str, pictures: int
+) -> None:
     copy_project(user.folder / "again")
     (user.folder / "again" / "examples").mkdir()
-    notebook = nbformat.read(ROOT / "examples" / "first_look.ipynb", as_version=4)
-    assert all(not cell.get("outputs") for cell in notebook.cells), "the notebook is kept without its outputs"
-    choice = next(cell for cell in notebook.cells if "START, END" in cell.source and cell.cell_type == "code")
-    choice.source = choice.source.replace("None, None", '"2026-11-19", "2026-11-20"')
-    for name in [name for name in os.environ if name.startswith(("KIS_", "DB_"))]:
-        monkeypatch.delenv(name)
+    notebook = nbformat.read(ROOT / "examples" / f"{name}.ipynb", as_version=4)
+    assert shown_pictures(notebook) == pictures, "as it is kept"
+    choice = next(cell for cell in notebook.cells if cell.cell_type == "code" and "START, END = " in cell.source)
+    choice.source = 'SYMBOL, START, END = "005930", "2026-11-19", "2026-11-20"'
+    for key in [key for key in os.environ if key.startswith(("KIS_", "DB_"))]:
+        monkeypatch.delenv(key)
     monkeypatch.setenv("DB_URL", user.database)
     where = {"metadata": {"path": str(user.folder / "again" / "examples")}}
     NotebookClient(notebook, timeout=60, kernel_name="python3", resources=where).execute()
+    assert shown_pictures(notebook) == pictures and "2026-11-20" in str(notebook.cells)
+
+
+def shown_pictures(notebook: nbformat.NotebookNode) -> int:
     shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    assert sum("image/png" in output.get("data", {}) for output in shown) == 2
     assert not [output for output in shown if output.output_type == "error" or output.get("name") == "stderr"]
-    assert pd.Timestamp("2026-11-20").strftime("%Y-%m-%d") in str(shown)
+    return sum("image/png" in output.get("data", {}) for output in shown)

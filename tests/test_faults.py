@@ -959,7 +959,7 @@ def test_a_symbols_file_with_sql_in_it_is_refused(operator: Operator, kis: Simul
         "１２３４５６",
         "005930\x00",
     ):
-        file.write_text(f"005930\n{line}\n", encoding="utf-8")
+        file.write_text(f"{line}\n", encoding="utf-8")
         for script in ("fetch_minute_data", "realtime_updater"):
             sees("bad_symbols", ended(operator.start("--symbols-file", str(file), script=script)), most_lines=1)
     assert kis.requests == [] and execute(operator.database, "SHOW TABLES") == []
