@@ -36,7 +36,8 @@ def captured() -> dict[object, Cases]:
             rows[day, symbol] = [
                 (int((r.minute - opened).total_seconds()) // 60, *map(float, r[1:6])) for r in real.rows
             ]
-    return cases_of(service.learnable(panel_of_rows(rows, lengths)), [VOLUME, RANGE])
+    panel = service.learnable(panel_of_rows(rows, lengths))
+    return {target: cases_of(panel, target) for target in (VOLUME, RANGE)}
 
 
 def boosting_error(cases: Cases) -> float:

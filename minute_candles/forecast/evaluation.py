@@ -12,11 +12,15 @@ from minute_candles.forecast.features import BASELINES, Kind, Target
 from minute_candles.forecast.model import Cases, fit, predict
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from minute_candles.forecast.panel import Matrix
 
 FIRST_JUDGED = 8
 """Sessions that are learnt from before the first one is judged."""
 NEEDED = FIRST_JUDGED + 2
+BLOCK, LONG = 5, 12
+"""Sessions one model serves, where more than `LONG` are judged."""
 SEED, SAMPLES = 20261130, 2000
 
 
@@ -47,33 +51,38 @@ class Evaluation(NamedTuple):
 class Judged(NamedTuple):
     """Errors of each case of an evaluation."""
 
-    minute: "Matrix"
-    session: "Matrix"
+    minute: "NDArray[np.int64]"
+    session: "NDArray[np.int64]"
     model: "Matrix"
     baselines: "Matrix"
-    inside: "Matrix"
+    inside: "NDArray[np.bool_]"
 
 
 def judge(target: Target, cases: Cases, first: int = FIRST_JUDGED) -> Judged:
-    """Forecast each session from position `first` on by a model of the earlier ones, and measure each case."""
-    sessions = [session for session in np.unique(cases.session) if session >= first and (cases.session < session).any()]
-    parts = [_judged_session(target, cases, session) for session in sessions]
+    """Forecast the sessions from position `first` on by models of the sessions before them, and measure each case.
+
+    A model serves `BLOCK` sessions of a long range, one of a short range.
+    """
+    last = int(cases.session.max(initial=-1))
+    block = BLOCK if last + 1 - first > LONG else 1
+    starts = [start for start in range(first, last + 1, block) if (cases.session < start).any()]
+    parts = [_judged_block(target, cases, start, start + block) for start in starts]
     if not parts:
-        nothing = np.empty(0)
-        return Judged(nothing, nothing, nothing, np.empty((0, len(BASELINES))), nothing)
+        none, number = np.empty(0, dtype=np.int64), np.empty(0)
+        return Judged(none, none, number, np.empty((0, len(BASELINES))), none.astype(bool))
     return Judged(*(np.concatenate([part[at] for part in parts]) for at in range(len(Judged._fields))))
 
 
-def _judged_session(target: Target, cases: Cases, session: int) -> Judged:
-    here = cases.session == session
-    model = fit(cases, cases.session < session)
+def _judged_block(target: Target, cases: Cases, start: int, end: int) -> Judged:
+    earlier, here = cases.session < start, (cases.session >= start) & (cases.session < end)
+    model = fit(cases, earlier)
     value, minute = cases.value[here], cases.minute[here]
     quantiles = predict(model, cases.features[here], minute)
     inside = (quantiles[:, 0] <= value) & (value <= quantiles[:, 2])
     point, baselines = quantiles[:, 1], cases.baselines[here]
     if target.kind is Kind.DIRECTION:
         point = np.clip(quantiles.mean(axis=1) - model.residuals.mean(), 0, 1)
-        baselines = np.full(baselines.shape, cases.value[cases.session < session].mean())
+        baselines = np.full(baselines.shape, cases.value[earlier].mean())
     return Judged(minute, cases.session[here], _errors(target, point, value), _errors(target, baselines, value), inside)
 
 
@@ -96,7 +105,7 @@ def evaluation_of(target: Target, judged: Judged) -> Evaluation | None:
     return Evaluation(target, cases, sessions, error, BASELINES[best], reference, skill, low, high, inside)
 
 
-def _interval(session: "Matrix", model: "Matrix", baseline: "Matrix") -> tuple[float, float]:
+def _interval(session: "NDArray[np.int64]", model: "Matrix", baseline: "Matrix") -> tuple[float, float]:
     """Return the 95 % interval of the skill by resampling sessions, with a fixed seed."""
     _, code = np.unique(session, return_inverse=True)
     ours, theirs = np.bincount(code, model), np.bincount(code, baseline)

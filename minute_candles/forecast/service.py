@@ -86,17 +86,15 @@ def learnable(panel: Panel) -> Panel:
 
 def evaluate(panel: Panel, targets: Sequence[Target] = TARGETS) -> dict[Target, tuple[Evaluation, Judged]]:
     """Walk forward over the panel's sessions, from the ninth on."""
-    cases = cases_of(panel, targets)
-    judged = {target: judge(target, cases[target]) for target in targets}
+    judged = {target: judge(target, cases_of(panel, target)) for target in targets}
     found = {target: (evaluation_of(target, errors), errors) for target, errors in judged.items()}
     return {target: (evaluation, errors) for target, (evaluation, errors) in found.items() if evaluation}
 
 
 def train(panel: Panel, now: datetime) -> ModelFile:
     """Fit every target to all sessions of the panel, judge each by walking forward over its last third."""
-    cases = cases_of(panel)
     first = max(FIRST_JUDGED, len(panel.days) - max(len(panel.days) // 3, 2))
-    found = {target: _trained(target, cases[target], first) for target in TARGETS}
+    found = {target: _trained(target, cases_of(panel, target), first) for target in TARGETS}
     targets = {target: trained for target, trained in found.items() if trained}
     return ModelFile(now.astimezone(KST), panel.days[0], panel.days[-1], len(panel.days), targets, _usual(panel))
 

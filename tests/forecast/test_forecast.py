@@ -97,7 +97,7 @@ def test_too_few_days_say_how_many_are_needed() -> None:
 def test_a_symbol_without_history_is_forecast_all_the_same() -> None:
     panel = market()
     strange = panel._replace(symbols=np.array([f"X{n:05}" for n in range(len(panel.symbols))]))
-    assert np.isfinite(cases_of(strange, [VOLUME])[VOLUME].baselines).all()
+    assert np.isfinite(cases_of(strange, VOLUME).baselines).all()
     service.train(strange, NOW)
 
 
