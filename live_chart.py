@@ -26,7 +26,7 @@ from minute_candles.core.errors import ConfigError, MinuteDataError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from minute_candles.chart.hub import Hub
+    from minute_candles.chart.broadcast import Broadcaster
     from minute_candles.chart.server import Address
     from minute_candles.market.candles import Candle
 
@@ -42,6 +42,7 @@ _EXAMPLES = """\
 
 
 def parser() -> argparse.ArgumentParser:
+    """Return the flags."""
     made = command_line.Parser(
         "live_chart.py", "저장된 캔들을 브라우저에서 실시간 차트로 봅니다. 읽기만 합니다.", _EXAMPLES
     )
@@ -54,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
-    """Run from the command line; answers the exit code."""
+    """Run from the command line; return the exit code."""
     console.prepare_streams()
     arguments = parser().parse_args(argv)
     try:
@@ -67,7 +68,7 @@ def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
 
 
 def need_packages() -> None:
-    """Raises `ConfigError` where one is missing."""
+    """Raise `ConfigError` where a package is missing."""
     from minute_candles.core.extras import extra
 
     for package in ("starlette", "uvicorn", "websockets"):
@@ -82,20 +83,20 @@ def run(
 ) -> int:
     """Serve until a stop is asked for. The demo collects meanwhile, on a thread."""
     need_packages()
-    from minute_candles.chart.answers import Answers
+    from minute_candles.chart.broadcast import Broadcaster
     from minute_candles.chart.files import read_files
     from minute_candles.chart.forecast import ForecastAnswers
-    from minute_candles.chart.hub import Hub
+    from minute_candles.chart.handlers import Handlers
+    from minute_candles.chart.queries import Queries
     from minute_candles.chart.running import RunningMinutes
-    from minute_candles.chart.server import Address, Page, application, health_of, listening, serve
+    from minute_candles.chart.server import Address, application, health_of, listening, serve
     from minute_candles.config import holiday_cache as kis_days
+    from minute_candles.config.universe import Universe
     from minute_candles.market.calendar import told_calendar
     from minute_candles.monitoring import running_file
     from minute_candles.storage.store import open_reader
 
     address = Address(*where(arguments, settings))
-    from minute_candles.config.universe import Universe
-
     lists = Universe.of(settings, clock)
     names = symbols_file.choose(arguments.symbols, arguments.symbols_file, lists, takes_names=True)
     files = read_files()
@@ -104,28 +105,29 @@ def run(
     bound = listening(address)
     with (
         closing(bound),
-        closing(open_reader(settings.database, clock)) as view,
+        closing(open_reader(settings.database, clock)) as reader,
         closing(open_reader(settings.database, clock)) as watched,  # a long answer holds up nobody who watches
     ):
         calendar = told_calendar(settings.csat_days, kis_days.said(settings, clock.now().date()))
         running = RunningMinutes(clock)
-        hub = Hub(watched, names, calendar, clock, running)
-        forecasts = ForecastAnswers(view, names, calendar, clock, settings.log_dir)
-        answers = Answers(view, names, calendar, clock, running)
-        page = Page(answers, hub, files, health_of(settings, clock), forecasts)
+        broadcaster = Broadcaster(watched, names, calendar, clock, running)
+        queries = Queries(reader, names, calendar, clock, running)
+        forecasts = ForecastAnswers(reader, names, calendar, clock, settings.log_dir)
+        handlers = Handlers(queries, broadcaster, files, health_of(settings, clock), forecasts)
         if settings.wings.redis_url:
-            listen(settings.wings.redis_url, hub, clock)
-        running_file.follow(settings.log_dir, hub.run_minute, clock)
+            listen(settings.wings.redis_url, broadcaster, clock)
+        running_file.follow(settings.log_dir, broadcaster.run_minute, clock)
         if collect is not None:
             Thread(target=collect, name="collect", daemon=True).start()
         console.say(f"📈 차트: {address}  (끝내려면 Ctrl-C)")
         open_page(address)
-        serve(application(page, hub, settings.wings.chart_password, settings.wings.chart_origins), bound, clock)
+        password, origins = settings.wings.chart_password, settings.wings.chart_origins
+        serve(application(handlers, broadcaster, password, origins), bound, clock)
     return 0
 
 
 def open_page(address: "Address") -> None:
-    """In the browser of who sits there: a terminal, a screen, and an address of this computer."""
+    """Open the page where somebody sits: a terminal, a screen, and an address of this computer."""
     import webbrowser
 
     has_screen = sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
@@ -133,22 +135,22 @@ def open_page(address: "Address") -> None:
         Thread(target=webbrowser.open, args=(str(address),), name="browser", daemon=True).start()
 
 
-def listen(url: str, hub: "Hub", clock: Clock) -> None:
-    """Redis wakes the page and brings the running minute; the table stays the truth."""
+def listen(url: str, broadcaster: "Broadcaster", clock: Clock) -> None:
+    """Let Redis wake the page and bring the running minute; the table stays the truth."""
     from minute_candles.redis_feed.keys import RUNNING
     from minute_candles.redis_feed.subscriber import Listener
 
-    def hear(channel: str, symbol: str, candle: "Candle") -> None:
+    def on_candle(channel: str, symbol: str, candle: "Candle") -> None:
         if channel == RUNNING:
-            hub.run_minute(symbol, candle)
+            broadcaster.run_minute(symbol, candle)
         else:
-            hub.wake(symbol)
+            broadcaster.wake(symbol)
 
-    Thread(target=Listener(url, hear, clock).run, name="redis", daemon=True).start()
+    Thread(target=Listener(url, on_candle, clock).run, name="redis", daemon=True).start()
 
 
 def where(arguments: argparse.Namespace, settings: Settings) -> tuple[str, int]:
-    """Host and port, the flags before the settings. Raises `ConfigError`: another host needs a password."""
+    """Return host and port, the flags before the settings. Raises `ConfigError`: another host needs a password."""
     wings = settings.wings
     host = arguments.host or wings.chart_host
     if not is_host(host):
@@ -160,6 +162,7 @@ def where(arguments: argparse.Namespace, settings: Settings) -> tuple[str, int]:
 
 
 def show_demo(arguments: argparse.Namespace) -> int:
+    """Run the simulator, the two scripts and the page together; return the exit code."""
     import fetch_minute_data
     import realtime_updater
     from minute_candles.demo import demo

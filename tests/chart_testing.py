@@ -10,12 +10,13 @@ from typing import Any
 
 from store_testing import CALENDAR, minutes, windows
 
-from minute_candles.chart.answers import Answers
+from minute_candles.chart.broadcast import Broadcaster
 from minute_candles.chart.files import read_files
 from minute_candles.chart.forecast import ForecastAnswers
-from minute_candles.chart.hub import Hub
+from minute_candles.chart.handlers import Handlers
+from minute_candles.chart.queries import Queries
 from minute_candles.chart.running import RunningMinutes
-from minute_candles.chart.server import Address, Page, application, listening, serve
+from minute_candles.chart.server import Address, application, listening, serve
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
@@ -42,10 +43,10 @@ def put(store: Store, symbol: str, ones: list[Candle], status: str = "PROVISIONA
 
 
 class Server:
-    """A running chart server; `hub` hears running minutes."""
+    """A running chart server; `broadcaster` takes running minutes."""
 
-    def __init__(self, url: str, hub: Hub, clock: Clock) -> None:
-        self.url, self.hub, self.clock = url, hub, clock
+    def __init__(self, url: str, broadcaster: Broadcaster, clock: Clock) -> None:
+        self.url, self.broadcaster, self.clock = url, broadcaster, clock
         self.port = int(url.split(":")[2][:-1])
         self.health: tuple[dict[str, Any], bool] = ({"healthy": True, "message": "✅"}, True)
 
@@ -68,16 +69,18 @@ def serving(
     clock = Clock(at=at)
     with closing(listening(Address("127.0.0.1", port))) as bound, closing(open_reader(database, clock)) as view:
         running = RunningMinutes(clock)
-        hub = Hub(view, names, CALENDAR, clock, running)
-        server = Server(f"http://127.0.0.1:{bound.getsockname()[1]}/", hub, clock)
+        broadcaster = Broadcaster(view, names, CALENDAR, clock, running)
+        server = Server(f"http://127.0.0.1:{bound.getsockname()[1]}/", broadcaster, clock)
 
         def health() -> tuple[dict[str, Any], bool]:
             told, healthy = server.health
             return {**told, "now": clock.now().isoformat()}, healthy
 
-        forecasts = ForecastAnswers(view, names, CALENDAR, clock, folder)
-        page = Page(Answers(view, names, CALENDAR, clock, running), hub, read_files(), health, forecasts)
-        app = application(page, hub, password, origins)
+        queries = Queries(view, names, CALENDAR, clock, running)
+        handlers = Handlers(
+            queries, broadcaster, read_files(), health, ForecastAnswers(view, names, CALENDAR, clock, folder)
+        )
+        app = application(handlers, broadcaster, password, origins)
         thread = threading.Thread(target=serve, args=(app, bound, clock), daemon=True)
         thread.start()
         try:

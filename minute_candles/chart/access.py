@@ -48,15 +48,16 @@ class AccessControl:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
+        refusal = None if scope["type"] == "lifespan" else await self._refusal(scope, Headers(scope=scope))
         if scope["type"] == "lifespan":
-            return await self._app(scope, receive, send)
-        refusal = await self._refusal(scope, Headers(scope=scope))
-        if refusal is None:
-            return await self._app(scope, receive, _with_headers(send))
-        if scope["type"] == "websocket":
+            await self._app(scope, receive, send)
+        elif refusal is None:
+            await self._app(scope, receive, _with_headers(send))
+        elif scope["type"] == "websocket":
             await receive()
-            return await send({"type": "websocket.close", "code": 1008})
-        await refusal(scope, receive, _with_headers(send))
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await refusal(scope, receive, _with_headers(send))
 
     async def _refusal(self, scope: Scope, headers: Headers) -> PlainTextResponse | None:
         refusal = await self._unknown(scope, headers) if self._password else self._foreign(headers)

@@ -144,6 +144,7 @@ class _WebSocket(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        """Take in what came, and read as much of it as may wait."""
         self._unread += data
         self._read()
 

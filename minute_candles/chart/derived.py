@@ -1,15 +1,17 @@
 """The candles of an interval that is not stored, from the fewest rows of the table that say the same.
 
-    Derived(view, calendar, clock).candles("005930", 30, since, until, limit=400)
+    Derived(reader, calendar, clock).candles("005930", 30, since, until, limit=400)
 
-A verified day's 5- and 15-minute rows follow from its minutes and were written with them in one transaction (laws 2
-and 5), and windows floored from midnight nest. So of a verified day 10 minutes are folded from the 5-minute rows, 30
-and 60 from the 15-minute ones, and the day by the server (`CandleReader.days`). Any other day (today, provisional, unknown to
-the coverage table) is folded from its minutes. Prices, volumes and what is proven are equal either way; a VWAP may
-differ by 0.01 KRW, as minute_candles/market/intervals.py tells.
+A verified day's 5- and 15-minute rows follow from its minutes and were written with them in one transaction, and
+windows floored from midnight nest. So of a verified day 10 minutes are folded from the 5-minute rows, 30 and 60 from
+the 15-minute ones, and the day by the server (`CandleReader.days`). Any other day (today, provisional, without a
+coverage row) is folded from its minutes. Prices, volumes and what is proven are equal either way; a VWAP may differ by
+0.01 KRW, as minute_candles/market/intervals.py explains.
 
-A verified day is read once: what was folded of it is kept while its coverage row stays the same, every write of ours
-renews that; and five minutes at the most, in case others wrote into the table.
+A verified day is read once: what was folded of it is kept while its coverage row stays the same (every write of ours
+renews that), and five minutes at most, in case others wrote into the table. Measured over 250 days in SQLite, 400
+candles: 70–100 ms without it and 8 ms with it for days, 27 and 1 ms for 60 minutes, 13 and 0.4 ms for 3 minutes; a page
+asks three times for the same ones (candles, lines, patterns).
 """
 
 from collections import OrderedDict, defaultdict
@@ -37,7 +39,7 @@ _ALL = 1_000_000
 
 
 class _Folded(NamedTuple):
-    """A verified day's candles, what was known of it then, when that was, and how many minutes it held."""
+    """A verified day: its coverage row, when it was folded, its candles, and how many minutes it held."""
 
     known: CoverageRow
     at: float
@@ -48,13 +50,13 @@ class _Folded(NamedTuple):
 class Derived:
     """Runs on worker threads."""
 
-    def __init__(self, view: CandleReader, calendar: TradingCalendar, clock: Clock) -> None:
-        self._view, self._calendar, self._clock = view, calendar, clock
+    def __init__(self, reader: CandleReader, calendar: TradingCalendar, clock: Clock) -> None:
+        self._reader, self._calendar, self._clock = reader, calendar, clock
         self._kept: OrderedDict[tuple[str, Interval], dict[date, _Folded]] = OrderedDict()
         self._lock = Lock()
 
     def candles(self, symbol: str, interval: Interval, since: datetime, until: datetime, limit: int) -> list[Candle]:
-        """The newest `limit` with `since` ≤ timestamp ≤ `until` (naive KST, whole days), ascending."""
+        """Return the newest `limit` with `since` ≤ timestamp ≤ `until` (naive KST, whole days), ascending."""
         found: list[Candle] = []
         while len(found) < limit and (newest := self._newest(symbol, until)) and newest >= since.date():
             first = max(since.date(), self._back(newest, interval, limit - len(found)))
@@ -63,21 +65,21 @@ class Derived:
         return found[-limit:]
 
     def held(self, symbol: str, interval: Interval) -> dict[date, int]:
-        """How many 1-minute rows the verified days held when they were folded."""
+        """Return how many 1-minute rows the verified days held when they were folded."""
         with self._lock:
             return {day: one.held for day, one in self._kept.get((symbol, interval), {}).items()}
 
     def _newest(self, symbol: str, until: datetime) -> date | None:
-        last = self._view.last_before([(symbol, until + _A_SECOND)]).get(symbol)
+        last = self._reader.last_before([(symbol, until + _A_SECOND)]).get(symbol)
         return last and last.timestamp.date()
 
     def _back(self, newest: date, interval: Interval, windows: int) -> date:
-        """Where so many windows begin that end with `newest`, if every day is full and the newest has just begun."""
+        """Return the day where so many windows begin that end with `newest`, if every day is full."""
         days = min(_MOST_DAYS, windows // _WINDOWS_A_DAY[interval] + 2)
         return (self._calendar.trading_days(newest - (days * 3 // 2 + 14) * _ONE_DAY, newest) or [newest])[-days:][0]
 
     def _whole_days(self, symbol: str, interval: Interval, first: date, last: date) -> list[Candle]:
-        known = {day: row for (_, day), row in self._view.coverage([symbol], first, last).items()}
+        known = {day: row for (_, day), row in self._reader.coverage([symbol], first, last).items()}
         verified = {day: row for day, row in known.items() if row.status in VERIFIED}
         found = [one for folded in self._folded(symbol, interval, verified) for one in folded.candles]
         for begin, end in self._others(verified, first, last):
@@ -85,7 +87,7 @@ class Derived:
         return sorted(found)
 
     def _folded(self, symbol: str, interval: Interval, verified: dict[date, CoverageRow]) -> list[_Folded]:
-        """What is kept of these days; of the others it is made, all of them by one question."""
+        """Return these days as they are kept; those that are not are read by one statement."""
         now = self._clock.time()
         with self._lock:
             kept = dict(self._kept.get((symbol, interval), {}))
@@ -97,7 +99,7 @@ class Derived:
             days: dict[date, list[Candle]] = defaultdict(list)
             for one in self._of_verified(symbol, interval, min(stale), max(stale)):
                 days[one.timestamp.date()].append(one)
-            held = self._view.held(symbol, midnight(min(stale)), midnight(max(stale) + _ONE_DAY) - _A_SECOND)
+            held = self._reader.held(symbol, midnight(min(stale)), midnight(max(stale) + _ONE_DAY) - _A_SECOND)
             kept |= {day: _Folded(verified[day], now, days[day], held.get(day, 0)) for day in stale}
             self._keep((symbol, interval), kept)
         return [kept[day] for day in verified]
@@ -112,14 +114,14 @@ class Derived:
 
     def _of_verified(self, symbol: str, interval: Interval, first: date, last: date) -> list[Candle]:
         if interval == "day":
-            return shown(self._view.days(symbol, midnight(first), midnight(last + _ONE_DAY) - _A_SECOND), interval)
+            return shown(self._reader.days(symbol, midnight(first), midnight(last + _ONE_DAY) - _A_SECOND), interval)
         return shown(self._rows(symbol, _ROWS[interval], first, last), interval)
 
     def _rows(self, symbol: str, stored: int, first: date, last: date) -> list[Candle]:
-        return self._view.candles(symbol, stored, midnight(first), midnight(last + _ONE_DAY) - _A_SECOND, _ALL)
+        return self._reader.candles(symbol, stored, midnight(first), midnight(last + _ONE_DAY) - _A_SECOND, _ALL)
 
     def _others(self, verified: Collection[date], first: date, last: date) -> Iterator[tuple[date, date]]:
-        """The stretches between the verified days, both ends included, that hold a trading day."""
+        """Yield the stretches between the verified days, both ends included, that hold a trading day."""
         begin = first
         for day in [*sorted(verified), last + _ONE_DAY]:
             if begin < day and self._calendar.trading_days(begin, day - _ONE_DAY):

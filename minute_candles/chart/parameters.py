@@ -3,13 +3,14 @@
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from starlette.exceptions import HTTPException
 
-from minute_candles.chart.answers import Asked
-from minute_candles.chart.hub import MOST_PAIRS, Pair
+from minute_candles.chart.queries import CandleRange
+from minute_candles.chart.subscribers import MOST_PAIRS, Pair
 from minute_candles.core.errors import ConfigError
 from minute_candles.market.intervals import Interval, parse
 
@@ -18,7 +19,7 @@ MOST_NAMES = 20
 
 
 def symbol_of(query: Mapping[str, str], names: Mapping[str, str]) -> str:
-    """Raises 404 for one that is not shown here."""
+    """Return the symbol. Raises 404 for one that is not shown here."""
     symbol = query.get("symbol")
     if not symbol:
         raise ConfigError("symbol 이 없습니다.")
@@ -28,20 +29,22 @@ def symbol_of(query: Mapping[str, str], names: Mapping[str, str]) -> str:
 
 
 def interval_of(query: Mapping[str, str]) -> Interval:
+    """Return the interval, 1 where none is named."""
     return parse(query.get("interval", "1")[:20])
 
 
-def asked_of(query: Mapping[str, str]) -> Asked:
+def candle_range_of(query: Mapping[str, str]) -> CandleRange:
+    """Return which candles are wanted: all of a range, or the newest."""
     first, last = _date(query, "from"), _date(query, "to")
     if first and last and first > last:
         raise ConfigError(f"from {first} 이 to {last} 보다 늦습니다.")
     if "limit" in query:
-        return Asked(first, last, _limit(query["limit"]))
-    return Asked(first, last, MOST_IN_RANGE if first else DEFAULT_CANDLES)
+        return CandleRange(first, last, _limit(query["limit"]))
+    return CandleRange(first, last, MOST_IN_RANGE if first else DEFAULT_CANDLES)
 
 
 def names_of(query: Mapping[str, str]) -> list[str]:
-    """Indicators by name; which ones there are is known to minute_candles/indicators/indicators.py."""
+    """Return indicators by name; minute_candles/indicators/indicators.py knows which ones there are."""
     names = [name for name in query.get("names", "").split(",") if name]
     if not names or len(names) > MOST_NAMES:
         raise ConfigError(f"names 에 지표를 쉼표로 {MOST_NAMES}개까지 적으세요. 예: names=sma20,rsi14,macd,bbands")
@@ -49,6 +52,7 @@ def names_of(query: Mapping[str, str]) -> list[str]:
 
 
 def range_of(query: Mapping[str, str]) -> tuple[date, date]:
+    """Return the first and the last day of a range."""
     first, last = _date(query, "from"), _date(query, "to")
     if first is None or last is None or first > last:
         raise ConfigError("from 과 to 에 날짜(YYYY-MM-DD)를 차례로 적으세요.")
@@ -90,19 +94,17 @@ def _date(query: Mapping[str, str], name: str) -> date | None:
     text = query.get(name)
     if text is None:
         return None
-    try:
-        if not re.fullmatch(r"[12]\d{3}-\d\d-\d\d", text, re.ASCII):
-            raise ValueError
-        return date.fromisoformat(text)
-    except ValueError:
-        _refuse(name, text, "날짜(YYYY-MM-DD)여야 합니다")
+    with suppress(ValueError):
+        if re.fullmatch(r"[12]\d{3}-\d\d-\d\d", text, re.ASCII):
+            return date.fromisoformat(text)
+    raise _wrong(name, text, "날짜(YYYY-MM-DD)여야 합니다")
 
 
 def _limit(text: str) -> int:
     if re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) and 1 <= int(text) <= MOST_CANDLES:
         return int(text)
-    _refuse("limit", text, f"1부터 {MOST_CANDLES}까지의 정수여야 합니다")
+    raise _wrong("limit", text, f"1부터 {MOST_CANDLES}까지의 정수여야 합니다")
 
 
-def _refuse(name: str, text: str, reason: str) -> NoReturn:
-    raise ConfigError(f"{name} {text[:20]!r} 은 {reason}.")
+def _wrong(name: str, text: str, reason: str) -> ConfigError:
+    return ConfigError(f"{name} {text[:20]!r} 은 {reason}.")

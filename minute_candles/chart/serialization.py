@@ -1,8 +1,7 @@
-"""A candle as the page receives it: the contract's names, KST with its offset, and what is known of its day. Pure."""
+"""What the page receives of a day and an alert, and the status of each candle. Pure."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, Protocol
 
 from minute_candles.core.kst import KST
 from minute_candles.market.calendar import Session, TradingCalendar
@@ -11,48 +10,22 @@ from minute_candles.market.candle_json import time_text
 from minute_candles.market.candles import Candle
 from minute_candles.market.day_status import VERIFIED, still_stands
 from minute_candles.market.intervals import Interval, window_minutes
+from minute_candles.storage.store import CoverageRow, KeptAlert
+
+Json = dict[str, object]
+"""An object of an answer; which names it has is the contract's."""
 
 
-class Known(Protocol):
-    """A row of the coverage table."""
-
-    @property
-    def status(self) -> str: ...
-    @property
-    def note(self) -> str | None: ...
-    @property
-    def minutes(self) -> int: ...
-
-
-class Fired(Protocol):
-    """A row of the table of alerts."""
-
-    @property
-    def rule(self) -> str: ...
-    @property
-    def symbol(self) -> str: ...
-    @property
-    def interval(self) -> int: ...
-    @property
-    def timestamp(self) -> datetime: ...
-    @property
-    def severity(self) -> str: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def value(self) -> float: ...
-
-
-def alert_json(alert: Fired, name: str) -> dict[str, Any]:
-    """`time` is the start of the window that fired."""
+def alert_json(alert: KeptAlert, name: str) -> Json:
+    """Return an alert that fired; `time` is the start of its window."""
     return {
         "time": time_text(alert.timestamp), "symbol": alert.symbol, "name": name, "rule": alert.rule,
         "interval": alert.interval, "severity": alert.severity, "text": alert.text, "value": alert.value,
     }  # fmt: skip
 
 
-def status_of(known: Known | None, held: int | None = None) -> str:
-    """COMPLETE, UNPROVEN or PROVISIONAL: what the coverage row of its day says of a stored candle.
+def status_of(known: CoverageRow | None, held: int | None = None) -> str:
+    """Return what the coverage row of its day says of a stored candle: COMPLETE, UNPROVEN or PROVISIONAL.
 
     `held`: the 1-minute rows of that day, where they were counted: fewer than were verified are verified no more.
     """
@@ -63,12 +36,15 @@ def status_of(known: Known | None, held: int | None = None) -> str:
 def statuses(
     candles: Sequence[Candle],
     interval: Interval,
-    known: Mapping[date, Known],
+    known: Mapping[date, CoverageRow],
     calendar: TradingCalendar,
     now: datetime,
     held: Mapping[date, int] | None = None,
 ) -> list[str]:
-    """One a candle; RUNNING where its window is not over. `held`: 1-minute rows by day, where they were counted."""
+    """Return one status a candle; RUNNING where its window is not over.
+
+    `held`: 1-minute rows by day, where they were counted.
+    """
     today = now.date()
     by_day = {day: status_of(row, None if held is None else held.get(day)) for day, row in known.items()}
     return [
@@ -80,14 +56,17 @@ def statuses(
 
 
 def is_running(start: datetime, interval: Interval, calendar: TradingCalendar, now: datetime) -> bool:
-    """Whether the window from `start` (naive KST) is not over; ten minutes after the close every one is (law 3)."""
+    """Return whether the window from `start` (naive KST) is not over: "Closed candles only".
+
+    Ten minutes after the close every window is over.
+    """
     if now >= start.replace(tzinfo=KST) + timedelta(minutes=window_minutes(interval)):
         return False
     return not (calendar.is_trading_day(start.date()) and now >= calendar.session(start.date()).end)
 
 
-def day_json(session: Session, known: Known | None, held: int, now: datetime) -> dict[str, Any]:
-    """What is known of a trading day, and when it trades; MISSING: closed, and not a row."""
+def day_json(session: Session, known: CoverageRow | None, held: int, now: datetime) -> Json:
+    """Return what is known of a trading day, and when it trades; MISSING: closed, and not a row."""
     stands = known is not None and still_stands(known.status, known.minutes, held)
     status, note = known.status if known and stands else "PROVISIONAL", known.note if known else None
     if known and known.status in VERIFIED and not stands:

@@ -83,7 +83,7 @@ class Writer:
 
 @contextmanager
 def writing(folder: Path) -> Iterator[Writer]:
-    """A writer that runs as long as the block."""
+    """Yield a writer that runs as long as the block."""
     writer = Writer(folder)
     writer.start()
     try:

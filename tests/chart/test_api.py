@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 
@@ -288,9 +289,9 @@ def raw(page: Server, path: str) -> int:
     """A path as it is: requests would tidy it."""
     import http.client
 
-    connection = http.client.HTTPConnection(page.url[7:-1], timeout=5)
-    connection.request("GET", path)
-    return connection.getresponse().status
+    with closing(http.client.HTTPConnection(page.url[7:-1], timeout=5)) as connection:
+        connection.request("GET", path)
+        return connection.getresponse().status
 
 
 def test_own_scripts_and_library_are_light(lite):

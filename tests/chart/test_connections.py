@@ -124,7 +124,7 @@ def test_a_broken_frame_ends_its_connection_without_a_traceback(server, caplog, 
         line.sendall(frame)
         while line.recv(4096):
             pass
-    wait_until(lambda: not server.hub.clients, 3)
+    wait_until(lambda: not server.broadcaster.subscribers.all, 3)
     assert not [record for record in caplog.records if record.exc_info or record.levelname == "ERROR"]
 
 

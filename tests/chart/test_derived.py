@@ -9,8 +9,9 @@ import pytest
 from chart_testing import NAMES
 from store_testing import CALENDAR
 
-from minute_candles.chart.answers import Answers, Asked
 from minute_candles.chart.derived import KEPT_SECONDS, Derived
+from minute_candles.chart.queries import CandleRange, Queries
+from minute_candles.chart.running import RunningMinutes
 from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
 from minute_candles.market.calendar import Session
@@ -123,11 +124,12 @@ def test_a_verified_day_that_lost_rows_looks_verified_in_no_interval(any_databas
         )
     )
     with closing(open_reader(any_database, Clock())) as view:
-        answers = Answers(view, NAMES, CALENDAR, Clock(at=now))
+        clock = Clock(at=now)
+        queries = Queries(view, NAMES, CALENDAR, clock, RunningMinutes(clock))
         for interval in (5, 10, 60, "day"):
             for first in (date(2026, 10, 1), lost):
-                candles = answers.candles(SYMBOL, interval, Asked(first, DAYS[3], 5_000))["candles"]
+                candles = queries.candles(SYMBOL, interval, CandleRange(first, DAYS[3], 5_000))["candles"]
                 told = {one["time"][:10]: one["status"] for one in candles}
                 assert told[f"{lost}"] == "PROVISIONAL" and told[f"{DAYS[3]}"] in ("COMPLETE", "UNPROVEN"), interval
-        told = answers.candles(SYMBOL, "day", Asked(None, None, 400))["candles"]
+        told = queries.candles(SYMBOL, "day", CandleRange(None, None, 400))["candles"]
         assert [one["status"] for one in told if one["time"].startswith(f"{lost}")] == ["PROVISIONAL"]

@@ -9,6 +9,7 @@ from chart_testing import NAMES, filled
 from store_testing import CALENDAR
 
 from minute_candles.chart.listing import Listing
+from minute_candles.chart.running import RunningMinutes
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
@@ -32,7 +33,7 @@ def test_a_table_that_others_filled_is_not_asked_symbol_by_symbol(
 
     monkeypatch.setattr(CandleReader, "coverage", counted)
     with closing(open_reader(database, clock)) as view:
-        rows = Listing(view, NAMES, CALENDAR, clock).rows()
+        rows = Listing(view, NAMES, CALENDAR, clock, RunningMinutes(clock)).rows()
     assert {row["symbol"]: row["status"] for row in rows} == {
         "005930": "PROVISIONAL", "000660": "PROVISIONAL", "035420": "MISSING"
     }  # fmt: skip
@@ -44,7 +45,7 @@ def test_a_verified_day_that_lost_rows_is_verified_no_more(database: Database) -
     with closing(open_store(database, clock)) as store, closing(open_reader(database, clock)) as view:
         store.preflight()
         filled(store)
-        listing = Listing(view, NAMES, CALENDAR, clock)
+        listing = Listing(view, NAMES, CALENDAR, clock, RunningMinutes(clock))
         before = {row["symbol"]: row["status"] for row in listing.rows()}
         store._connection.transaction(
             lambda run: run(
@@ -52,5 +53,7 @@ def test_a_verified_day_that_lost_rows_is_verified_no_more(database: Database) -
                 " AND timestamp BETWEEN '2026-11-23 10:00:00' AND '2026-11-23 10:04:00'"
             )
         )
-        after = {row["symbol"]: row["status"] for row in Listing(view, NAMES, CALENDAR, clock).rows()}
+        after = {
+            row["symbol"]: row["status"] for row in Listing(view, NAMES, CALENDAR, clock, RunningMinutes(clock)).rows()
+        }
     assert before["005930"] == "UNPROVEN" and after == {**before, "005930": "PROVISIONAL"}

@@ -15,9 +15,12 @@ from chart_testing import MONDAY, Server, put, serving
 from store_testing import CALENDAR, minutes
 from websockets.sync.client import connect
 
-from minute_candles.chart.board import Board
-from minute_candles.chart.hub import MOST_CLIENTS, Client, Hub
+from minute_candles.chart import broadcast
+from minute_candles.chart.broadcast import Broadcaster
+from minute_candles.chart.day_reader import DayRows
 from minute_candles.chart.running import RunningMinutes
+from minute_candles.chart.subscribers import MOST_SUBSCRIBERS, Subscriber
+from minute_candles.chart.symbol_day import SymbolDay
 from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
 from minute_candles.market.day_status import DayStatus
@@ -80,14 +83,14 @@ def test_a_running_minute_moves_every_window_above_it(server):
         ask(socket, ["005930", 1], ["005930", 5])
         hear(socket), hear(socket)
         at = datetime(2026, 11, 23, 10, 2)
-        server.hub.run_minute("005930", ONES[0]._replace(timestamp=at, close=77_777, vwap=None))
+        server.broadcaster.run_minute("005930", ONES[0]._replace(timestamp=at, close=77_777, vwap=None))
         told = {m["interval"]: m for m in (hear(socket), hear(socket))}
         assert {m["status"] for m in told.values()} == {"RUNNING"}
         assert told[5]["time"].startswith("2026-11-23T10:00") and told[5]["close"] == told[1]["close"] == 77_777
 
 
 def test_a_settled_day_is_told(database, store, monkeypatch):
-    monkeypatch.setattr("minute_candles.chart.hub._WHOLE_SECONDS", 0.5)
+    monkeypatch.setattr("minute_candles.chart.broadcast.WHOLE_SECONDS", 0.5)
     with serving(database, at=datetime(2026, 11, 23, 16, tzinfo=KST)) as server, connect(server.ws) as socket:
         ask(socket, ["005930", 1])
         hear(socket)
@@ -144,7 +147,7 @@ def test_fifty_clients_hear_within_two_seconds_and_only_what_they_asked_for(serv
 
 
 def test_who_never_reads_keeps_the_newest_few_only():
-    client = Client()
+    client = Subscriber()
     for number in range(10_000):
         client.offer(("005930", 1), str(number % 500), "x" * 200)
     assert len(client.take()) == 10
@@ -152,14 +155,14 @@ def test_who_never_reads_keeps_the_newest_few_only():
 
 
 def test_there_is_room_for_five_hundred(database, store):
-    hub = Hub(None, {}, CALENDAR, Clock())
-    assert all(hub.enter() for _ in range(MOST_CLIENTS))
-    assert hub.enter() is None
+    broadcaster = Broadcaster(None, {}, CALENDAR, Clock(), RunningMinutes(Clock()))
+    assert all(broadcaster.subscribers.join() for _ in range(MOST_SUBSCRIBERS))
+    assert broadcaster.subscribers.join() is None
 
 
 def test_a_quiet_table_costs_one_statement_a_second(server):
     reads: list[object] = []
-    view = server.hub._view
+    view = server.broadcaster._reader
     real = view.minutes_of
     view.minutes_of = lambda symbols, since: (reads.append(list(symbols)), real(symbols, since))[1]
     with ExitStack() as stack:
@@ -175,7 +178,7 @@ def test_a_quiet_table_costs_one_statement_a_second(server):
 
 def test_a_round_that_wakes_all_the_time_costs_one_statement_a_second(server, monkeypatch):
     reads: list[float] = []
-    view = server.hub._view
+    view = server.broadcaster._reader
     real = view.minutes_of
     with connect(server.ws) as socket:
         ask(socket, ["005930", 1])
@@ -183,11 +186,11 @@ def test_a_round_that_wakes_all_the_time_costs_one_statement_a_second(server, mo
         view.minutes_of = lambda *asked: (reads.append(time.monotonic()), real(*asked))[1]
         until = time.monotonic() + 3.2
         while time.monotonic() < until:
-            server.hub.wake("005930")
+            server.broadcaster.wake("005930")
             time.sleep(0.02)
         view.minutes_of = real
-        monkeypatch.setattr("minute_candles.chart.hub.LOOK_SECONDS", 9.0)
-        server.hub.wake("005930")
+        monkeypatch.setattr("minute_candles.chart.broadcast.READ_SECONDS", 9.0)
+        server.broadcaster.wake("005930")
         began = time.monotonic()
         ask(socket, ["005930", 1], ["000660", 1])
         while hear(socket)["symbol"] != "000660":
@@ -202,37 +205,41 @@ def test_more_new_minutes_than_wait_are_told_as_a_day_to_read_anew(server, store
         ask(socket, ["000660", 1])
         hear(socket)
         put(store, "000660", [one._replace(volume=one.volume + 1) for one in ONES[:20]] + ONES[20:60])
-        server.hub._whole_at = float("-inf")
+        server.broadcaster._whole_at = float("-inf")
         told = [hear(socket) for _ in range(11)]
     assert [m["type"] for m in told] == ["candle"] * 10 + ["day"]
 
 
 def test_the_last_minutes_alone_never_become_a_day():
     """A symbol that was left and chosen again while a look read its newest minutes: the next look reads the day."""
-    hub = Hub(None, {}, CALENDAR, Clock())
-    client = hub.enter()
-    hub.subscribe(client, frozenset({("005930", "day")}))
-    hub._take("005930", ONES[55:60], {}, whole=False)
+    broadcaster = Broadcaster(None, {}, CALENDAR, Clock(), RunningMinutes(Clock()))
+    client = broadcaster.subscribers.join()
+    broadcaster.subscribe(client, frozenset({("005930", "day")}))
+    broadcaster._update("005930", DayRows(ONES[55:60], {}), whole=False)
     assert client.take() == []
-    hub._take("005930", ONES[:60], {}, whole=True)
+    broadcaster._update("005930", DayRows(ONES[:60], {}), whole=True)
     assert json.loads(client.take()[0])["open"] == ONES[0].open
 
 
 def test_a_running_minute_never_closes_a_window_that_holds_a_newer_one():
-    board = Board()
-    board.take(ONES[:2], whole=True)
-    board.run(ONES[2]._replace(close=77_777))
-    board.take(ONES[3:4])
-    assert board.windows(5, [ONES[3].timestamp])[0].close == ONES[3].close
+    day = SymbolDay()
+    day.update(ONES[:2], whole=True)
+    day.run(ONES[2]._replace(close=77_777))
+    day.update(ONES[3:4])
+    assert day.windows(5, [ONES[3].timestamp])[0].close == ONES[3].close
 
 
 def test_a_day_that_lost_rows_is_verified_no_more():
-    hub = Hub(None, {}, CALENDAR, Clock())
-    client = hub.enter()
-    hub.subscribe(client, frozenset({("005930", 1)}))
-    hub._take("005930", ONES[:60], {MONDAY: CoverageRow(DayStatus.COMPLETE, (60, 12, 4))}, whole=True)
+    broadcaster = Broadcaster(None, {}, CALENDAR, Clock(), RunningMinutes(Clock()))
+    client = broadcaster.subscribers.join()
+    broadcaster.subscribe(client, frozenset({("005930", 1)}))
+    broadcaster._update(
+        "005930", DayRows(ONES[:60], {MONDAY: CoverageRow(DayStatus.COMPLETE, (60, 12, 4))}), whole=True
+    )
     assert json.loads(client.take()[0])["status"] == "COMPLETE"
-    hub._take("005930", ONES[:59], {MONDAY: CoverageRow(DayStatus.COMPLETE, (60, 12, 4))}, whole=True)
+    broadcaster._update(
+        "005930", DayRows(ONES[:59], {MONDAY: CoverageRow(DayStatus.COMPLETE, (60, 12, 4))}), whole=True
+    )
     assert json.loads(client.take()[0])["status"] == "PROVISIONAL"
 
 
@@ -247,23 +254,23 @@ class At(Clock):
 
 def test_a_window_that_ends_without_a_trade_is_told_once_more():
     clock = At()
-    hub = Hub(None, {}, CALENDAR, clock)
-    client = hub.enter()
-    hub.subscribe(client, frozenset({("005930", 5), ("005930", 60)}))
-    hub._take("005930", ONES[:61], {}, whole=True)
+    broadcaster = Broadcaster(None, {}, CALENDAR, clock, RunningMinutes(clock))
+    client = broadcaster.subscribers.join()
+    broadcaster.subscribe(client, frozenset({("005930", 5), ("005930", 60)}))
+    broadcaster._update("005930", DayRows(ONES[:61], {}), whole=True)
     assert {json.loads(text)["status"] for text in client.take()} == {"RUNNING"}
-    hub._tell_ended()
+    broadcaster._send_ended()
     assert client.take() == [], "they run still"
     clock.moment = datetime(2026, 11, 23, 10, 5, 1, tzinfo=KST)
-    hub._tell_ended()
+    broadcaster._send_ended()
     [told] = map(json.loads, client.take())
     assert (told["interval"], told["time"][11:16], told["status"]) == (5, "10:00", "PROVISIONAL")
-    hub._tell_ended()
+    broadcaster._send_ended()
     assert client.take() == []
 
 
 def test_a_day_settled_the_next_morning_is_told(database, store, monkeypatch):
-    monkeypatch.setattr("minute_candles.chart.hub._WHOLE_SECONDS", 0.5)
+    monkeypatch.setattr("minute_candles.chart.broadcast.WHOLE_SECONDS", 0.5)
     friday = minutes(CALENDAR.session(FRIDAY))
     put(store, "005930", friday)
     with serving(database, at=datetime(2026, 11, 23, 10, 2, tzinfo=KST)) as server, connect(server.ws) as socket:
@@ -273,8 +280,8 @@ def test_a_day_settled_the_next_morning_is_told(database, store, monkeypatch):
         assert hear(socket) == {"type": "day", "symbol": "005930", "day": f"{FRIDAY}", "status": "COMPLETE"}
 
 
-def test_whatever_goes_wrong_the_next_look_is_another_try(server, store, caplog):
-    real, broken = server.hub._read, []
+def test_whatever_goes_wrong_the_next_read_is_another_try(server, store, caplog, monkeypatch):
+    real, broken = broadcast.read_days, []
 
     def read(*asked):
         if not broken:
@@ -282,7 +289,7 @@ def test_whatever_goes_wrong_the_next_look_is_another_try(server, store, caplog)
             raise ValueError("secret")
         return real(*asked)
 
-    server.hub._read = read
+    monkeypatch.setattr(broadcast, "read_days", read)
     with connect(server.ws) as socket:
         ask(socket, ["005930", 1])
         assert hear(socket)["type"] == "candle"
@@ -291,13 +298,13 @@ def test_whatever_goes_wrong_the_next_look_is_another_try(server, store, caplog)
 
 def test_a_symbol_nobody_watches_wakes_nobody():
     async def woken(symbol: str) -> bool:
-        hub = Hub(None, {}, CALENDAR, Clock())
-        hub._loop = asyncio.get_running_loop()
-        hub.subscribe(hub.enter(), frozenset({("005930", 1)}))
-        hub._wake.clear()
-        hub.wake(symbol)
+        broadcaster = Broadcaster(None, {}, CALENDAR, Clock(), RunningMinutes(Clock()))
+        broadcaster._loop = asyncio.get_running_loop()
+        broadcaster.subscribe(broadcaster.subscribers.join(), frozenset({("005930", 1)}))
+        broadcaster._wake.clear()
+        broadcaster.wake(symbol)
         await asyncio.sleep(0)
-        return hub._wake.is_set()
+        return broadcaster._wake.is_set()
 
     assert asyncio.run(woken("005930")) and not asyncio.run(woken("000660"))
 
@@ -310,7 +317,7 @@ def test_a_page_receives_the_prices_of_the_whole_list_once_a_second(server):
         minute = ONES[0]._replace(timestamp=datetime(2026, 11, 23, 10, 2), vwap=None)
         for volume in range(1, 50):
             for symbol in ("005930", "000660", "999999"):
-                server.hub.run_minute(symbol, minute._replace(volume=volume, close=70_000 + volume))
+                server.broadcaster.run_minute(symbol, minute._replace(volume=volume, close=70_000 + volume))
         told = hear(socket, 3)
         rows = sorted((row["symbol"], row["price"], row["time"]) for row in told["rows"])
         assert rows == [(s, 70_049, "2026-11-23T10:02:00+09:00") for s in ("000660", "005930")]

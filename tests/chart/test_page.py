@@ -109,7 +109,7 @@ def test_a_stored_candle_and_a_running_one_arrive(page, store):
     wait(page, "document.getElementById('numbers').textContent.includes('10:30')", 4)
     wait(page, f"document.getElementById('price').textContent === '{close}'", 4)
     running = TODAY[0]._replace(timestamp=datetime(2026, 11, 23, 10, 31), close=65_432, vwap=None)
-    page.server.hub.run_minute("005930", running)
+    page.server.broadcaster.run_minute("005930", running)
     wait(page, "document.getElementById('price').textContent === '65,432'", 3)
     assert "진행 중" in page.find_element(By.ID, "numbers").text
 
@@ -303,7 +303,9 @@ def test_what_is_seen_stands_in_the_address_and_opens_again(page):
     wait(page, f"{READY} === '005930 1'")
     time.sleep(0.6)
     assert page.current_url == sent
-    page.server.hub.run_minute("005930", TODAY[0]._replace(timestamp=datetime(2026, 11, 23, 10, 31), close=65_432))
+    page.server.broadcaster.run_minute(
+        "005930", TODAY[0]._replace(timestamp=datetime(2026, 11, 23, 10, 31), close=65_432)
+    )
     wait(page, "document.getElementById('price').textContent === '65,432'", 5)
     assert page.current_url == sent
     click(page, "#latest")

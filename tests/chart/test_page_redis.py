@@ -48,7 +48,7 @@ def test_the_running_candle_moves_each_second_and_again_after_redis_was_gone(
     store.listeners.append(feed.on_write)
     feed.start()
     with browser() as page, serving(database, at=AT) as server:
-        listen(redis_server.url, server.hub, server.clock)
+        listen(redis_server.url, server.broadcaster, server.clock)
         page.get(f"{server.url}?symbol=005930&interval=5")
         wait(page, f"{PRICE} === '{ONES[59].close:,}'")
         took = []

@@ -223,7 +223,9 @@ def test_nothing_is_drawn_of_a_new_symbol_before_its_candles_came(chromium, open
             chromium.find_element(By.CSS_SELECTOR, '[data-symbol="000660"]').click()
             wait(chromium, f"document.getElementById('code').textContent === '000660' && !{EMPTY}.hidden", 5)
             time.sleep(1.2)  # the hub has looked
-            server.hub.run_minute("000660", TODAY[0]._replace(timestamp=datetime(2026, 11, 23, 10, 32), close=65_432))
+            server.broadcaster.run_minute(
+                "000660", TODAY[0]._replace(timestamp=datetime(2026, 11, 23, 10, 32), close=65_432)
+            )
             wait(chromium, "document.getElementById('price').textContent === '65,432'", 3)
             assert (drawn(chromium), chromium.find_element(By.ID, "numbers").text) == (0, "")
         finally:
@@ -284,7 +286,7 @@ def test_a_websocket_that_only_looks_open_is_opened_anew_where_the_list_knows_mo
         running = TODAY[0]._replace(timestamp=datetime(2026, 11, 23, 10, 32), close=65_432, vwap=None)
         wait(chromium, "document.getElementById('state').dataset.state === 'live'", 12)
         time.sleep(1.2)  # the hub has looked
-        server.hub.run_minute("005930", running)
+        server.broadcaster.run_minute("005930", running)
         wait(chromium, "document.getElementById('price').textContent === '65,432'", 5)
 
 
@@ -307,7 +309,7 @@ def test_a_websocket_without_a_heartbeat_is_opened_anew(chromium, opened):
 
 def test_the_price_of_the_list_is_the_headers_and_moves_each_second_without_redis(chromium, opened):
     with opened() as server, TemporaryDirectory() as folder, running_file.writing(Path(folder)) as running:
-        running_file.follow(Path(folder), server.hub.run_minute, server.clock)
+        running_file.follow(Path(folder), server.broadcaster.run_minute, server.clock)
         price = "document.querySelector('[data-symbol=\"{}\"] .price').textContent === '{:,}'"
         wait(chromium, "document.querySelectorAll('#list button').length === 3")
         minute = TODAY[0]._replace(timestamp=datetime(2026, 11, 23, 10, 32), vwap=None)

@@ -3,45 +3,52 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
-from minute_candles.chart.serialization import Known, is_running
+from minute_candles.chart.serialization import is_running
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.candles import Candle, window
 from minute_candles.market.intervals import Interval, shown, window_minutes
+from minute_candles.storage.store import CoverageRow
 
 
-class Board:
-    """`day` is the date of the newest minute; `status` that of its coverage row."""
+class SymbolDay:
+    """`day`: the date of the newest minute; `status`: that of its coverage row."""
 
     def __init__(self) -> None:
+        """Begin without a minute."""
         self.day: date | None = None
         self.status = "PROVISIONAL"
         self.minutes: dict[datetime, Candle] = {}
         self.running: Candle | None = None
         self.open: set[tuple[Interval, datetime]] = set()
-        """Windows that were told as running."""
-        self.earlier: Mapping[date, Known] = {}
+        """Windows that were sent as running."""
+        self.earlier: Mapping[date, CoverageRow] = {}
         """The coverage rows of the days before."""
 
     def newest(self) -> datetime | None:
+        """Return the start of the newest stored minute."""
         return max(self.minutes, default=None)
 
-    def take(self, minutes: Sequence[Candle], *, whole: bool = False) -> tuple[list[datetime], bool]:
-        """Which minutes are new or changed, and whether any is gone. `whole`: these are all of the day."""
+    def last(self) -> datetime | None:
+        """Return the start of the newest minute, the running one included."""
+        return self.running.timestamp if self.running else self.newest()
+
+    def update(self, minutes: Sequence[Candle], *, whole: bool = False) -> tuple[list[datetime], bool]:
+        """Return which minutes are new or changed, and whether any is gone. `whole`: these are all of the day."""
         day = max((one.timestamp.date() for one in minutes), default=self.day)
         if day != self.day:
             self.day, self.minutes, self.running = day, {}, None
             self.open.clear()
-        told = {one.timestamp: one for one in minutes if one.timestamp.date() == day}
-        changed = [at for at, one in told.items() if self.minutes.get(at) != one]
-        gone = whole and any(at not in told for at in self.minutes)
-        self.minutes = told if whole else self.minutes | told
+        read = {one.timestamp: one for one in minutes if one.timestamp.date() == day}
+        changed = [at for at, one in read.items() if self.minutes.get(at) != one]
+        gone = whole and any(at not in read for at in self.minutes)
+        self.minutes = read if whole else self.minutes | read
         newest = self.newest()
         if self.running is not None and newest is not None and self.running.timestamp <= newest:
             self.running = None
         return changed, gone
 
     def run(self, minute: Candle) -> bool:
-        """The running minute; False where it is older than what is stored."""
+        """Take over the running minute; return False where it is older than what is stored."""
         newest = self.newest()
         if newest is not None and minute.timestamp <= newest:
             return False
@@ -50,32 +57,28 @@ class Board:
         self.running = minute
         return True
 
+    def update_earlier(self, earlier: Mapping[date, CoverageRow]) -> list[date]:
+        """Return which of the days before have another coverage row now, oldest first."""
+        before, self.earlier = self.earlier, earlier
+        return sorted(day for day, row in earlier.items() if day in before and before[day] != row)
+
     def windows(self, interval: Interval, touched: Iterable[datetime]) -> list[Candle]:
-        """The candles of `interval` that hold one of these minutes, ascending."""
+        """Return the candles of `interval` that hold one of these minutes, ascending."""
         length = window_minutes(interval)
         starts = sorted({window(at, length) for at in touched})
         return [candle for start in starts for candle in shown(self._inside(start, length), interval)]
 
-    def learn(self, earlier: Mapping[date, Known]) -> list[date]:
-        """Which of the days before are known better now than they were, oldest first."""
-        before, self.earlier = self.earlier, earlier
-        return sorted(day for day, row in earlier.items() if day in before and before[day] != row)
-
     def ended(self, interval: Interval, calendar: TradingCalendar, now: datetime) -> list[datetime]:
-        """Windows that were told as running and run no more, ascending; from then on they count as told."""
+        """Return the windows that were sent as running and run no more, ascending; each is returned once."""
         still = self.running and window(self.running.timestamp, window_minutes(interval))
-        told = [start for one, start in self.open if one == interval]
-        over = sorted(start for start in told if start != still and not is_running(start, interval, calendar, now))
+        sent = [start for one, start in self.open if one == interval]
+        over = sorted(start for start in sent if start != still and not is_running(start, interval, calendar, now))
         self.open.difference_update((interval, start) for start in over)
         return over
 
-    def last(self) -> datetime | None:
-        """The newest minute, the running one too."""
-        return self.running.timestamp if self.running else self.newest()
-
     def _inside(self, start: datetime, length: int) -> list[Candle]:
         end = start + timedelta(minutes=length)
-        inside = [one for at, one in sorted(self.minutes.items()) if start <= at < end]
+        inside = sorted(one for at, one in self.minutes.items() if start <= at < end)
         if self.running is not None and start <= self.running.timestamp < end:
             inside.append(self.running)
         return inside
