@@ -63,7 +63,7 @@ def test_a_mistake_is_one_line_and_two_before_anything_else(make: Make):
     for flags in ([], ["--try-alerts", "2026-11-20"]):
         ran = ended(owner.start(*flags), 20)
         assert ran.code == 2 and ran.err.count("\n") == 1
-        assert "alerts.toml 3번째 줄: percent 은 0.01~1000 사이의 숫자여야 합니다." in ran.err
+        assert "alerts.toml 1번째 [[rule]]: percent는 0.01~1000 사이의 숫자여야 합니다." in ran.err
     assert not owner.sim.requests and not owner.logs.exists()
     assert not (owner.folder / "minutes.db").exists()
 

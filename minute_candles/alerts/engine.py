@@ -63,6 +63,7 @@ class Engine:
             interval: sorted(indicators_of(rule for rule in rules if rule.interval == interval))
             for interval in self.intervals
         }
+        self._rules_of: dict[str, list[Rule]] = {}
         self._histories: dict[tuple[str, int], History] = {}
         self._judged: dict[tuple[str, int], datetime] = {}
         self._waiting: dict[tuple[str, int], set[datetime]] = {}
@@ -95,7 +96,9 @@ class Engine:
 
     def rules_of(self, symbol: str) -> list[Rule]:
         """Return the rules that are about a symbol."""
-        return [rule for rule in self._rules if rule.is_about(symbol)]
+        if symbol not in self._rules_of:
+            self._rules_of[symbol] = [rule for rule in self._rules if rule.is_about(symbol)]
+        return self._rules_of[symbol]
 
     def correct(self, symbol: str, interval: int, candles: Sequence[Candle]) -> None:
         """Remember what is stored now; judge nothing."""

@@ -1,8 +1,8 @@
-"""`alerts.toml`: what people want to be told, read strictly: every mistake names its line and what is allowed.
+"""`alerts.toml`, read strictly: every mistake is one line that names the rule and what is allowed.
 
     rules = read(Path("alerts.toml"))          # Rules(market=[Rule(kind="price_change", …)], operations=[…])
 
-Rules have a kind and named parameters, no language of their own. What each kind means is told in judges.py.
+Rules have a kind and named parameters, no language of their own. What each kind means stands in conditions.py.
 """
 
 import re
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from minute_candles.core.errors import ConfigError
+from minute_candles.core.korean import particle
 from minute_candles.indicators.indicators import NAMES as INDICATORS
 from minute_candles.indicators.indicators import outputs
 from minute_candles.indicators.patterns import NAMES as PATTERNS
@@ -25,7 +26,7 @@ LINES = ("price", *(line for name in INDICATORS if name != "obv" for line in out
 INTERVALS = (1, 5, 15)
 
 
-class Wrong(Exception):
+class WrongValueError(Exception):
     """What a value must be, in Korean."""
 
 
@@ -43,7 +44,7 @@ class Parameter(NamedTuple):
 def _number(low: float, high: float) -> Check:
     def check(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise Wrong(f"{low:g}~{high:g} 사이의 숫자여야 합니다")
+            raise WrongValueError(f"{low:g}~{high:g} 사이의 숫자여야 합니다")
         return float(value)
 
     return check
@@ -52,7 +53,7 @@ def _number(low: float, high: float) -> Check:
 def _whole(low: int, high: int) -> Check:
     def check(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise Wrong(f"{low:,}~{high:,} 사이의 정수여야 합니다")
+            raise WrongValueError(f"{low:,}~{high:,} 사이의 정수여야 합니다")
         return value
 
     return check
@@ -61,7 +62,7 @@ def _whole(low: int, high: int) -> Check:
 def _one_of(*allowed: Any) -> Check:
     def check(value: Any) -> Any:
         if isinstance(value, bool) or value not in allowed:
-            raise Wrong(f"{', '.join(map(str, allowed))} 가운데 하나여야 합니다")
+            raise WrongValueError(f"{', '.join(map(str, allowed))} 가운데 하나여야 합니다")
         return value
 
     return check
@@ -71,7 +72,7 @@ def _some_of(allowed: Sequence[str]) -> Check:
     def check(value: Any) -> tuple[str, ...]:
         listed = [value] if isinstance(value, str) else value
         if not isinstance(listed, list) or not listed or any(item not in allowed for item in listed):
-            raise Wrong(f"{', '.join(allowed)} 가운데 하나 이상이어야 합니다")
+            raise WrongValueError(f"{', '.join(allowed)} 가운데 하나 이상이어야 합니다")
         return tuple(dict.fromkeys(listed))
 
     return check
@@ -85,7 +86,7 @@ def _symbols(value: Any) -> frozenset[str]:
         and all(isinstance(s, str) and re.fullmatch(r"[0-9A-Z]{6}", s) for s in listed)
     )
     if not good:
-        raise Wrong('종목코드 6자리의 목록이어야 합니다(예: ["005930", "000660"])')
+        raise WrongValueError('종목코드 6자리의 목록이어야 합니다(예: ["005930", "000660"])')
     return frozenset(listed)
 
 
@@ -94,13 +95,13 @@ def _hours(value: Any) -> tuple[time, time]:
         re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", value) if isinstance(value, str) else None
     )
     if not found or found[1] + found[2] >= found[3] + found[4]:
-        raise Wrong('"09:00-15:30" 처럼 시작-끝 시각이어야 합니다')
+        raise WrongValueError('"09:00-15:30" 처럼 시작-끝 시각이어야 합니다')
     return time(int(found[1]), int(found[2])), time(int(found[3]), int(found[4]))
 
 
 def _name(value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > 60 or not value.isprintable():
-        raise Wrong("1~60자의 이름이어야 합니다")
+        raise WrongValueError("1~60자의 이름이어야 합니다")
     return value.strip()
 
 
@@ -168,12 +169,14 @@ class Rule:
 
 
 class Rules(NamedTuple):
+    """The rules of a file: over candles, and over the collection itself."""
+
     market: list[Rule]
     operations: list[Rule]
 
 
 def read(path: Path) -> Rules:
-    """The rules of a file. Raises `ConfigError`: one line with the place in the file and what is allowed there."""
+    """Return the rules of a file. Raises `ConfigError`: one line with the place in the file and what is allowed there."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
@@ -184,111 +187,82 @@ def read(path: Path) -> Rules:
 
 
 def parse(text: str, file: str) -> Rules:
+    """Return the rules of a text; `file` is named in errors. Raises `ConfigError`."""
+    tables = _tables(text, file)
+    for table in tables:
+        if table not in ("rule", "operations") or not _is_list_of_tables(tables[table]):
+            raise ConfigError(f"{file}: {table[:20]!r} 은 모릅니다. [[rule]] 이나 [[operations]] 로 쓰세요.")
+    market = [_Table(file, "rule", n, values) for n, values in enumerate(tables.get("rule", ()), 1)]
+    operations = [_Table(file, "operations", n, values) for n, values in enumerate(tables.get("operations", ()), 1)]
+    rules = Rules([one.market_rule() for one in market], [one.operations_rule() for one in operations])
+    places: dict[str, _Table] = {}
+    for place, rule in zip([*market, *operations], [*rules.market, *rules.operations], strict=True):
+        if rule.name in places:
+            raise place.wrong(f"이름이 {places[rule.name].place} 과 같습니다. name 을 따로 지으세요")
+        places[rule.name] = place
+    return rules
+
+
+def _tables(text: str, file: str) -> dict[str, Any]:
     try:
-        told = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        at = re.search(r"at line (\d+)", str(error))
-        where = at[1] if at else max(1, len(text.splitlines()))  # "at end of document"
         raise ConfigError(
-            f"{file} {where}번째 줄: TOML로 읽을 수 없습니다. 글자는 따옴표로 감싸고, 값은 이름 = 값 으로 쓰세요."
+            f"{file}: TOML로 읽을 수 없습니다. 글자는 따옴표로 감싸고, 값은 이름 = 값 으로 쓰세요. ({error})"
         ) from None
-    paper = _Paper(text, file)
-    for table in told:
-        if table not in ("rule", "operations") or not _is_list_of_tables(told[table]):
-            raise paper.wrong(
-                paper.line_of(table), f"{table[:20]!r} 은 모릅니다. [[rule]] 이나 [[operations]] 로 쓰세요"
-            )
-    rules = [_rule(paper, n, values) for n, values in enumerate(told.get("rule", ()))]
-    operations = [_operation(paper, n, values) for n, values in enumerate(told.get("operations", ()))]
-    _check_names(paper, [*rules, *operations])
-    return Rules([rule for _, rule in rules], [rule for _, rule in operations])
+    except RecursionError:
+        raise ConfigError(f"{file}: TOML로 읽을 수 없습니다. 괄호가 너무 깊습니다.") from None
 
 
 def _is_list_of_tables(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
-class _Paper:
-    """Where things stand in the file: tomllib does not tell."""
+class _Table:
+    """One `[[rule]]` or `[[operations]]` of the file, the `n`-th of its kind."""
 
-    def __init__(self, text: str, file: str) -> None:
-        self._lines, self._file = text.splitlines(), file
+    def __init__(self, file: str, header: str, n: int, values: dict[str, Any]) -> None:
+        self._file, self._values = file, values
+        name = values.get("name")
+        self.place = f"{n}번째 [[{header}]]" + (f" {name[:20]!r}" if isinstance(name, str) and name else "")
 
-    def line_of(self, key: str, after: int = 0) -> int:
-        """The line (from 1) that sets or opens `key`, from the line `after` on, within its table."""
-        for number, line in enumerate(self._lines[after:], after + 1):
-            if number > after + 1 and after and re.match(r"\s*\[", line):
-                break
-            if re.match(rf"""\s*(\[+\s*)?["']?{re.escape(key)}["']?\s*[\].=]""", line):
-                return number
-        return after or 1
+    def wrong(self, reason: str) -> ConfigError:
+        """Return the error that names this table."""
+        return ConfigError(f"{self._file} {self.place}: {reason}.")
 
-    def header(self, table: str, n: int) -> int:
-        """The line of the n-th `[[table]]`; of an inline list the line that opens it."""
-        heads = [number for number, line in enumerate(self._lines, 1) if re.match(rf"\s*\[\[\s*{table}\s*\]\]", line)]
-        return heads[n] if n < len(heads) else self.line_of(table)
+    def market_rule(self) -> Rule:
+        """Return it as a rule over candles. Raises `ConfigError`."""
+        rule = self._rule(KINDS, _OF_RULES)
+        either = EITHER.get(rule.kind, ())
+        if either and sum(rule.parameters[name] is not None for name in either) != 1:
+            raise self.wrong(f"{rule.kind} 규칙에는 {particle(either[0], '과/와')} {either[1]} 가운데 하나만 쓰세요")
+        if rule.kind == "cross" and rule.parameters["line"] == rule.parameters["over"]:
+            raise self.wrong("line 과 over 가 같습니다")
+        return rule
 
-    def wrong(self, line: int, reason: str) -> ConfigError:
-        return ConfigError(f"{self._file} {line}번째 줄: {reason}.")
+    def operations_rule(self) -> Rule:
+        """Return it as a rule over the collection. Raises `ConfigError`."""
+        return self._rule(OPERATIONS, _COMMON)
 
+    def _rule(self, kinds: Mapping[str, dict[str, Parameter]], common: Mapping[str, Parameter]) -> Rule:
+        kind = self._values.get("kind")
+        if not isinstance(kind, str) or kind not in kinds:
+            raise self.wrong(f"kind 는 {', '.join(kinds)} 가운데 하나여야 합니다")
+        known = {**common, **kinds[kind]}
+        for key in self._values.keys() - {"kind", *known}:
+            raise self.wrong(f"{kind} 규칙에 {key[:20]!r} 은 없습니다. 쓸 수 있는 것: {', '.join(known)}")
+        values = {name: self._value(name, parameter) for name, parameter in known.items()}
+        shared = {name: values[name] for name in common if name not in ("name", "cooldown")}
+        parameters = {name: values[name] for name in kinds[kind]}
+        cooldown = timedelta(minutes=values["cooldown"])
+        return Rule(name=values["name"] or kind, kind=kind, parameters=parameters, cooldown=cooldown, **shared)
 
-def _rule(paper: _Paper, n: int, values: dict[str, Any]) -> tuple[int, Rule]:
-    line = paper.header("rule", n)
-    kind, common, own = _checked(paper, line, values, KINDS, _OF_RULES)
-    if (either := EITHER.get(kind)) and sum(own[name] is not None for name in either) != 1:
-        raise paper.wrong(line, f"{kind} 규칙에는 {' 와 '.join(either)} 가운데 하나만 쓰세요")
-    if kind == "cross" and own["line"] == own["over"]:
-        raise paper.wrong(paper.line_of("over", line), "line 과 over 가 같습니다")
-    return line, _made(kind, common, own)
-
-
-def _operation(paper: _Paper, n: int, values: dict[str, Any]) -> tuple[int, Rule]:
-    line = paper.header("operations", n)
-    kind, common, own = _checked(paper, line, values, OPERATIONS, _COMMON)
-    return line, _made(kind, common, own)
-
-
-def _made(kind: str, common: dict[str, Any], own: dict[str, Any]) -> Rule:
-    name, cooldown = common.pop("name") or kind, timedelta(minutes=common.pop("cooldown"))
-    return Rule(name=name, kind=kind, parameters=own, cooldown=cooldown, **common)
-
-
-def _checked(
-    paper: _Paper, line: int, values: dict[str, Any], kinds: Mapping[str, dict[str, Parameter]],
-    common: Mapping[str, Parameter],
-) -> tuple[str, dict[str, Any], dict[str, Any]]:  # fmt: skip
-    kind = values.get("kind")
-    if not isinstance(kind, str) or kind not in kinds:
-        where = paper.line_of("kind", line) if "kind" in values else line
-        raise paper.wrong(where, f"kind 는 {', '.join(kinds)} 가운데 하나여야 합니다")
-    known = {**common, **kinds[kind]}
-    for key in values.keys() - {"kind"}:
-        if key not in known:
-            allowed = ", ".join(known)
-            raise paper.wrong(
-                paper.line_of(key, line), f"{kind} 규칙에 {key[:20]!r} 은 없습니다. 쓸 수 있는 것: {allowed}"
-            )
-    found = {name: _value(paper, line, values, name, parameter) for name, parameter in known.items()}
-    return kind, {name: found[name] for name in common}, {name: found[name] for name in kinds[kind]}
-
-
-def _value(paper: _Paper, line: int, values: dict[str, Any], name: str, parameter: Parameter) -> Any:
-    if name not in values:
-        if parameter.default is _NEEDED:
-            raise paper.wrong(line, f"{values['kind']} 규칙에 {name} 이 없습니다")
-        return parameter.default
-    try:
-        return parameter.check(values[name])
-    except Wrong as wrong:
-        raise paper.wrong(paper.line_of(name, line), f"{name} 은 {wrong}") from None
-
-
-def _check_names(paper: _Paper, rules: Sequence[tuple[int, Rule]]) -> None:
-    """A name is what cooldowns and the chart know a rule by."""
-    seen: dict[str, int] = {}
-    for line, rule in rules:
-        if rule.name in seen:
-            raise paper.wrong(
-                line, f"이름 {rule.name!r} 이 {seen[rule.name]}번째 줄의 규칙과 같습니다. name 을 따로 지으세요"
-            )
-        seen[rule.name] = line
+    def _value(self, name: str, parameter: Parameter) -> Any:
+        if name not in self._values:
+            if parameter.default is _NEEDED:
+                raise self.wrong(f"{particle(name, '이/가')} 없습니다")
+            return parameter.default
+        try:
+            return parameter.check(self._values[name])
+        except WrongValueError as wrong:
+            raise self.wrong(f"{particle(name, '은/는')} {wrong}") from None
