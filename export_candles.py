@@ -76,7 +76,9 @@ def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
     clock = clock or Clock()
     console.on_stop(clock)
     try:
-        return run(arguments, clock, user_settings.load(os.environ, HERE, needs_key=arguments.adjusted))
+        settings = user_settings.load(os.environ, HERE, needs_key=arguments.adjusted)
+        clock.start_at(settings.clock_at)
+        return run(arguments, clock, settings)
     except Stopped:
         console.complain("중단했습니다. 이미 쓴 파일은 온전하니 다시 실행하면 이어집니다.")
         return Stopped.exit_code

@@ -81,7 +81,11 @@ def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
     clock = clock or Clock()
     console.on_stop(clock)
     try:
-        return show_demo(arguments, clock) if arguments.demo else run(arguments, clock, load_settings())
+        if arguments.demo:
+            return show_demo(arguments, clock)
+        settings = load_settings()
+        clock.start_at(settings.clock_at)
+        return run(arguments, clock, settings)
     except MinuteDataError as error:
         console.complain(explained(error))
         return error.exit_code

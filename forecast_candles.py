@@ -65,7 +65,9 @@ def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
     clock = clock or Clock()
     console.on_stop(clock)
     try:
-        return run(arguments, clock, user_settings.load(os.environ, HERE, needs_key=False))
+        settings = user_settings.load(os.environ, HERE, needs_key=False)
+        clock.start_at(settings.clock_at)
+        return run(arguments, clock, settings)
     except Stopped:
         console.complain("중단했습니다. 먼저 있던 모델 파일은 그대로입니다.")
         return Stopped.exit_code

@@ -29,7 +29,9 @@ def main() -> int:
     command_line.Parser("kis_token.py", about, _EXIT_CODES).parse_args()
     clock = Clock()
     try:
-        token, line = TokenCache(user_settings.load(os.environ, Path(__file__).resolve().parent), clock).state()
+        settings = user_settings.load(os.environ, Path(__file__).resolve().parent)
+        clock.start_at(settings.clock_at)
+        token, line = TokenCache(settings, clock).state()
     except MinuteDataError as error:
         console.complain(str(error))
         return error.exit_code

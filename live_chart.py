@@ -61,7 +61,8 @@ def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
     try:
         if arguments.demo:
             return show_demo(arguments)
-        return run(arguments, clock or Clock(), user_settings.load(os.environ, HERE, needs_key=False))
+        settings = user_settings.load(os.environ, HERE, needs_key=False)
+        return run(arguments, clock or Clock(at=settings.clock_at), settings)
     except MinuteDataError as error:
         console.complain(str(error))
         return error.exit_code

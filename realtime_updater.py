@@ -84,11 +84,12 @@ def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
         if arguments.test_alert or arguments.try_alerts is not None:
             return try_alerts(arguments, clock or Clock())
         settings = with_flags(user_settings.load(os.environ, HERE), arguments)
+        clock = clock or Clock(at=settings.clock_at)
         if arguments.status:
-            return show_status(settings, clock or Clock(), verbose=arguments.verbose)
+            return show_status(settings, clock, verbose=arguments.verbose)
         if arguments.stop:
             return end(settings)
-        return run(arguments, clock or Clock(), settings)
+        return run(arguments, clock, settings)
     except MinuteDataError as error:
         console.complain(str(error))
         return error.exit_code

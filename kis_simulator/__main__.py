@@ -86,6 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace")
     print(f"KIS 모의 서버: {url} ({args.env}, 초당 {rate:g}건, 서버 시각 {simulator.now():%Y-%m-%d %H:%M}, 끝 Ctrl-C)")
     lines = [f"KIS_ENV={args.env}", f"KIS_BASE_URL={url}", "KIS_APP_KEY=demo", "KIS_APP_SECRET=demo"]
+    if args.at:
+        lines.append(f"CLOCK_AT={args.at.isoformat()}")
     if simulator.ws_url:
         lines.append(f"KIS_WS_URL={simulator.ws_url}")
     else:

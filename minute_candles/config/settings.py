@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple
@@ -19,6 +19,7 @@ from minute_candles.config.database_url import Database, read_database
 from minute_candles.config.env_files import BACKEND, Found, is_plain, rooted, sources
 from minute_candles.config.integrations import Wings, read_wings
 from minute_candles.core.errors import ConfigError
+from minute_candles.core.kst import KST
 
 __all__ = ["KEYS", "Database", "Key", "Settings", "demo_settings", "load"]
 
@@ -72,6 +73,7 @@ KEYS = (
     Key("CHART_ORIGINS", "(없음)", "프록시가 차트를 보여 주는 주소, 쉼표로 여럿. 예: https://chart.example.com"),
     Key("FORECAST", "0", "1이면 마감 확정이 끝난 뒤 업데이터가 예측 모델을 다시 학습합니다(docs/forecast.md)"),
     Key("CHART_URL", "(없음)", "알림에 붙일 차트 주소. 예: http://127.0.0.1:8765"),
+    Key("CLOCK_AT", "(없음)", "스크립트의 시계가 시작할 시각(KST). 시뮬레이터용: KIS_BASE_URL이 이 컴퓨터일 때만"),
 )
 
 
@@ -93,6 +95,7 @@ class Settings:
     every: Mapping[int, int] = field(default_factory=lambda: DEFAULT_EVERY)
     active: int = DEFAULT_ACTIVE
     wings: Wings = field(default_factory=Wings)
+    clock_at: datetime | None = None
     warnings: tuple[str, ...] = ()
 
     def secrets(self) -> tuple[str, ...]:
@@ -115,13 +118,14 @@ def load(environ: Mapping[str, str], here: Path, *, needs_key: bool = True) -> S
     _require(found, here, ("KIS_APP_KEY", "KIS_APP_SECRET") if needs_key else ())
     env = _environment(found)
     rate, warnings = _rate_limit(found, env)
+    base_url = _base_url(found, env)
     return Settings(
         app_key=found.secret("KIS_APP_KEY"),
         app_secret=found.secret("KIS_APP_SECRET"),
         account_code=found.secret("KIS_ACCOUNT_CODE"),
         product_code=found.secret("KIS_PRODUCT_CODE"),
         env=env,
-        base_url=_base_url(found, env),
+        base_url=base_url,
         rate_limit=rate,
         token_file=_token_file(found, here),
         database=read_database(found, here),
@@ -130,6 +134,7 @@ def load(environ: Mapping[str, str], here: Path, *, needs_key: bool = True) -> S
         every={n: found.whole(f"EVERY_{n}MIN", default, 1, 60 * n) for n, default in DEFAULT_EVERY.items()},
         active=found.whole("ACTIVE_SYMBOLS", DEFAULT_ACTIVE, 0, 10_000),
         wings=read_wings(found, here, env),
+        clock_at=_clock_at(found, base_url),
         warnings=warnings,
     )
 
@@ -217,6 +222,20 @@ def _token_file(found: Found, here: Path) -> Path:
     if path.is_dir():
         raise ConfigError(f"토큰 파일 자리에 폴더가 있습니다: {path}. KIS_TOKEN_FILE 에 파일 이름까지 쓰세요.")
     return path
+
+
+def _clock_at(found: Found, base_url: str) -> datetime | None:
+    """Return when the clock starts, aware KST; only a simulator on this host may be asked at a made-up time."""
+    text = found.text("CLOCK_AT")
+    if text is None:
+        return None
+    if not is_loopback(urlsplit(base_url).hostname or ""):
+        raise found.wrong("CLOCK_AT", "KIS_BASE_URL 이 이 컴퓨터(127.0.0.1)의 시뮬레이터일 때만 쓸 수 있습니다")
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise found.wrong("CLOCK_AT", "2026-11-20T10:00 처럼 쓰세요") from None
+    return moment.astimezone(KST) if moment.tzinfo else moment.replace(tzinfo=KST)
 
 
 def _csat_days(found: Found) -> frozenset[date]:

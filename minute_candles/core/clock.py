@@ -17,7 +17,13 @@ class Clock:
 
     def __init__(self, at: datetime | None = None) -> None:
         self.stop = threading.Event()
-        self._shift = at - datetime.now(KST) if at else timedelta(0)
+        self._shift = timedelta(0)
+        self.start_at(at)
+
+    def start_at(self, moment: datetime | None) -> None:
+        """Let it be this moment (aware) now; None leaves the clock as it is."""
+        if moment:
+            self._shift = moment - datetime.now(KST)
 
     def now(self) -> datetime:
         """Aware KST, to the microsecond."""

@@ -30,7 +30,7 @@ CSAT, NEW_YEAR = date(2026, 11, 19), date(2026, 1, 2)
 OFTEN = {1: 1, 5: 5, 15: 15}
 SELDOM = {1: 5, 5: 5, 15: 15}
 """A round every five minutes: a day in a fifth of the time."""
-KEYS = ("egw00103", "egw00105", "egw00133", "egw00304", "egw02004", "egw02006", "egw02007")
+KEYS = ("egw00103", "egw00105", "egw00133", "egw00206", "egw00207", "egw00304", "egw02004", "egw02006", "egw02007")
 """Answers that refuse the key: they end a round, and are tested by themselves."""
 Make = Callable[..., FakeDay]
 
