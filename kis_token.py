@@ -15,7 +15,8 @@ from minute_candles.config import settings as user_settings
 from minute_candles.console import command_line, console
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import MinuteDataError
-from minute_candles.kis.token import Token, TokenCache
+from minute_candles.kis.token import TokenCache
+from minute_candles.kis.token_file import Token
 
 __all__ = ["Token", "TokenCache"]
 

@@ -40,6 +40,9 @@ class FakeClock(Clock):
     def time(self) -> float:
         return self._now.timestamp()
 
+    def monotonic(self) -> float:
+        return self._now.timestamp()
+
     def sleep(self, seconds: float) -> None:
         if self.stop.is_set():
             raise Stopped("중지 요청을 받았습니다.")

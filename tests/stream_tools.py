@@ -51,6 +51,9 @@ class FastClock(Clock):
     def time(self) -> float:
         return self.now().timestamp()
 
+    def monotonic(self) -> float:
+        return self.time()
+
     def sleep(self, seconds: float) -> None:
         if self.stop.wait(max(0.0, seconds / self.speed)):
             raise Stopped("중지 요청을 받았습니다.")

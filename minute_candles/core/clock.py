@@ -33,6 +33,10 @@ class Clock:
         """Seconds since the epoch on this clock; the processes of one host agree on it (call pacing)."""
         return time.time() + self._shift.total_seconds()
 
+    def monotonic(self) -> float:
+        """Seconds that only grow, whoever sets the host's clock: for how long something has lasted."""
+        return time.monotonic()
+
     def sleep(self, seconds: float) -> None:
         """Sleep; raises `Stopped` as soon as a stop is asked for, also when it already was.
 

@@ -9,8 +9,10 @@ from pathlib import Path
 _WINDOWS_RETRIES = 50
 
 
-def atomic_write(path: Path, text: str, *, mode: int = 0o644, durable: bool = True) -> None:
+def atomic_write(path: Path, text: str, *, mode: int = 0o644, group: int | None = None, durable: bool = True) -> None:
     """Replace `path` (what it points to, if it is a link) by `text` in UTF-8; `mode` holds from the first byte on.
+
+    `group`: the group it belongs to, where the system knows groups and the user is in it.
 
     Not `durable`: what is written anew each second need not survive a power cut, and costs the disk no sync.
     Raises `OSError`; then the old file stands untouched and nothing is left beside it.
@@ -20,6 +22,8 @@ def atomic_write(path: Path, text: str, *, mode: int = 0o644, durable: bool = Tr
     temporary = os.path.join(folder, f".{name}.{secrets.token_hex(8)}.tmp")
     try:
         _write(temporary, text.encode(), mode, durable=durable)
+        if group is not None and hasattr(os, "chown"):
+            _give_to(group, temporary, mode)
         _replace(temporary, target)
     finally:
         with contextlib.suppress(OSError):  # it is gone already where all went well
@@ -33,6 +37,15 @@ def _write(path: str, content: bytes, mode: int, *, durable: bool) -> None:
         file.flush()
         if durable:
             os.fsync(file.fileno())
+
+
+def _give_to(group: int, path: str, mode: int) -> None:
+    """Hand it to the group with exactly this mode; whoever is not in that group keeps it for the owner alone."""
+    try:
+        os.chown(path, -1, group)
+    except OSError:
+        mode &= 0o700
+    os.chmod(path, mode)
 
 
 def _replace(source: str, target: str) -> None:

@@ -7,7 +7,8 @@ says of it may quote it: its words are not passed on.
 from minute_candles.config.settings import Settings
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import SourceError
-from minute_candles.kis.http import exchange, new_session
+from minute_candles.kis.http import exchange
+from minute_candles.kis.transport import new_session
 
 LIFE = 23 * 3600.0
 """Seconds a key is used for a new session; one that runs needs no other."""

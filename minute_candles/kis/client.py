@@ -16,19 +16,12 @@ from minute_candles.console.console import duration
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import RateLimited, TokenRefused
 from minute_candles.kis import parse
-from minute_candles.kis.http import (
-    INSISTS,
-    TokenExpired,
-    Transient,
-    Unreachable,
-    Waiting,
-    exchange,
-    new_session,
-    outage,
-    patiently,
-)
+from minute_candles.kis.error_text import TOKEN_REFUSED
+from minute_candles.kis.http import TokenExpired, Transient, Unreachable, exchange
+from minute_candles.kis.patience import Waiting, outage, patiently
 from minute_candles.kis.shared_call_limiter import Limiter, limiter_of
 from minute_candles.kis.shared_state import Shared
+from minute_candles.kis.transport import new_session
 from minute_candles.market.rows import DailyRows, HolidayRow, MinuteRows, Quote
 
 _QUOTES = "/uapi/domestic-stock/v1/quotations"
@@ -73,6 +66,7 @@ class KisClient:
         self._settings, self._token, self._limiter, self._clock = settings, token, limiter, clock
         self._session = new_session(settings.base_url, connections)
         self._lock, self._waiting, self._refused = threading.Lock(), Waiting(), ""
+        self._has_guessed = False
         self._answered_at, self._failing_since = float("-inf"), float("inf")
         self.calls = 0
         """Requests sent so far, repeats included."""
@@ -215,6 +209,9 @@ class KisClient:
             try:
                 return self._send(path, tr_id, params, token)
             except TokenExpired as error:
+                if not error.is_certain and self._has_guessed:
+                    raise Transient(str(error)) from error
+                self._has_guessed = not error.is_certain
                 self._tell_of_token(token, error)
                 refused = token
                 if left > 1:
@@ -222,7 +219,7 @@ class KisClient:
                     self._clock.sleep(1.0 if token == refused else 0.0)
                 elif left == 1:
                     token = self._token.reissue(refused=refused)
-        raise TokenRefused(INSISTS)
+        raise TokenRefused(TOKEN_REFUSED)
 
     def _tell_of_token(self, refused: str, error: TokenExpired) -> None:
         """Once a token, however many threads hold it."""
@@ -250,6 +247,7 @@ class KisClient:
             self._failing_since = min(self._failing_since, self._clock.time())
             raise
         self._answered_at, self._failing_since = self._clock.time(), float("inf")
+        self._has_guessed = False
         self._waiting.end()
         self._compare_clocks(date_header)
         return body

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from minute_candles.config.settings import Settings
 from minute_candles.core.clock import Clock
+from minute_candles.kis.key_lock import WaitNotice
 from minute_candles.kis.shared_state import Shared, shared_name
 
 TURN_SECONDS = 90.0
@@ -40,8 +41,9 @@ class SharedToken:
     def turn(self) -> Iterator[None]:
         """One host at a time; who waits longer than any turn goes on."""
         mine, until = secrets.token_hex(8), self._clock.time() + TURN_SECONDS
-        wanted = self._shared is not None
+        wanted, notice = self._shared is not None, WaitNotice(self._clock, "다른 컴퓨터가 토큰을 받는 중이라")
         while wanted and self._taken_by_another(mine) and self._clock.time() < until:
+            notice.look()
             self._clock.sleep(0.2)
         try:
             yield

@@ -138,8 +138,8 @@ class KisSocket:
 
     def _rest(self, seconds: float) -> None:
         """Raises `Stopped`."""
-        until = self._clock.time() + seconds
-        while (left := until - self._clock.time()) > 0:
+        until = self._clock.monotonic() + seconds
+        while (left := until - self._clock.monotonic()) > 0:
             self._check(min(left, self._pace.look / 10))
 
     def _check(self, seconds: float = 0.0) -> None:

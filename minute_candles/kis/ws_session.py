@@ -83,7 +83,7 @@ class SocketSession:
     def __init__(self, url: str, symbols: Sequence[str], known: Known, clock: Clock, ears: Ears, pace: Pace) -> None:
         self._url = url if urlsplit(url).path.strip("/") else url + PATH
         self._symbols, self._known, self._clock, self._ears, self._pace = symbols, known, clock, ears, pace
-        self.began = self._heard_at = clock.time()
+        self.began = self._heard_at = clock.monotonic()
         self.data_at = 0.0
         self.registered: set[str] = set()
         self._later: dict[str, float] = {}
@@ -114,7 +114,7 @@ class SocketSession:
             self._url, ping_interval=None, compression=None, close_timeout=1, open_timeout=10, max_size=LARGEST_FRAME,
             proxy=None if is_loopback(urlsplit(self._url).hostname or "") else True, logger=_nobody(),
         ) as socket:  # fmt: skip
-            self.began = self._heard_at = self._clock.time()
+            self.began = self._heard_at = self._clock.monotonic()
             try:
                 await _until_one_ends(self._read(socket), self._register(socket, key), self._watch(), self._over.wait())
             finally:
@@ -124,7 +124,7 @@ class SocketSession:
         """Bytes, decoded with replacement: a strict client answers undecodable ones with a close KIS never heeds."""
         while True:
             text = (await socket.recv(decode=False)).decode(errors="replace")
-            self._heard_at = self._clock.time()
+            self._heard_at = self._clock.monotonic()
             if records := frames.records(text):
                 self.data_at = self._heard_at
                 self._ears.hear([tick for record in records if (tick := trade_tick(record))])
@@ -146,7 +146,7 @@ class SocketSession:
                 if not self.registered:
                     raise Cut(f"KIS가 등록을 하나도 받지 않습니다 ({said.code})", self._pace.in_use)
             case Verdict.LATER if symbol:
-                self._later[symbol] = self._clock.time() + self._pace.retry
+                self._later[symbol] = self._clock.monotonic() + self._pace.retry
             case Verdict.NEVER if symbol:
                 self._known.refused.add(symbol)
             case Verdict.BAD_KEY:
@@ -166,7 +166,7 @@ class SocketSession:
                 await self._ask(socket, key, symbol)
         while True:
             await asyncio.sleep(self._pace.look)
-            now = self._clock.time()
+            now = self._clock.monotonic()
             for symbol in [symbol for symbol, due in self._later.items() if due <= now]:
                 del self._later[symbol]
                 await self._ask(socket, key, symbol)
@@ -181,7 +181,7 @@ class SocketSession:
         expected_since, silence = self.began, self._pace.silence
         while True:
             await asyncio.sleep(self._pace.look)
-            now = self._clock.time()
+            now = self._clock.monotonic()
             if not self._ears.expects_data():
                 expected_since = now
             self._ears.each_second()

@@ -38,11 +38,16 @@ from minute_candles.core.kst import KST
 from minute_candles.kis import http as kis_http
 from minute_candles.kis.http import Transient
 from minute_candles.kis.parse import minute_rows
+from minute_candles.kis.transport import new_session
 from minute_candles.market.rows import RejectedDay, RowFault
 
 LAST = datetime(2026, 11, 18, 15, 39, 59, tzinfo=KST)
 PATH = "/uapi/domestic-stock/v1/quotations/"
 OK = b'{"rt_cd":"0","msg_cd":"MCA00000","msg1":"ok","output1":{},"output2":[]}'
+
+
+def refusal(code: str, text: str) -> bytes:
+    return said(f'{{"rt_cd":"1","msg_cd":"{code}","msg1":"{text}"}}'.encode(), "500 Internal Server Error")
 
 
 @pytest.fixture
@@ -206,7 +211,7 @@ class TestSurroundings:
 
         (tmp_path / "netrc").write_text("machine openapi.koreainvestment.com login me password netrc-password\n")
         monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-        session = kis_http.new_session("https://openapi.koreainvestment.com:9443", 2)
+        session = new_session("https://openapi.koreainvestment.com:9443", 2)
         url = "https://openapi.koreainvestment.com:9443/x"
         request = session.prepare_request(requests.Request("GET", url, headers={"authorization": "Bearer t"}))
         assert request.headers["authorization"] == "Bearer t"
@@ -264,6 +269,29 @@ class TestRefusal:
         with pytest.raises(ConfigError, match="KIS_BASE_URL"):
             make(f"{sim.url}/nowhere").past_minutes("005930", LAST)
 
+    @pytest.mark.parametrize(
+        ("code", "what"), [("EGW00206", "apiportal"), ("EGW00207", "IP"), ("EGW00303", "IP"), ("EGW00004", "apiportal")]
+    )
+    def test_what_is_set_on_the_portal_stops_at_once(self, make, code, what):
+        with Scripted(refusal(code, "x")) as server:
+            client = make(server.url)
+            with pytest.raises(AuthError, match=what) as caught:
+                client.past_minutes("005930", LAST)
+            assert code in str(caught.value) and caught.value.exit_code == 2 and client.calls == 1
+
+    def test_a_request_that_kis_refuses_fails_this_symbol_at_once(self, make):
+        with Scripted(refusal("OPSQ2002", "ERROR INVALID INPUT")) as server:
+            client = make(server.url)
+            with pytest.raises(SourceError):
+                client.past_minutes("005930", LAST)
+            assert client.calls == 1
+
+    def test_control_characters_in_kis_words_reach_no_log(self, make):
+        with Scripted(refusal("EGW00001", "a\\n2026 - ERROR - forged\\u001b[31m")) as server:
+            with pytest.raises(SourceError) as caught:
+                make(server.url).past_minutes("005930", LAST)
+            assert str(caught.value).isprintable()
+
     def test_a_404_with_a_body_is_worth_another_try(self, make):
         with Scripted(said(b"<html>", "404 Not Found"), said(OK)) as server:
             assert make(server.url).past_minutes("005930", LAST) == []
@@ -281,6 +309,22 @@ class TestToken:
         sim.add_fault(code, times=1, status=status, path="past")
         assert client.past_minutes("005930", LAST)
         assert sim.calls("token") == 2 and client.calls == 3
+
+    @pytest.mark.parametrize(
+        ("code", "text"), [("EGW00122", "token을 찾을 수 없습니다"), ("EGW00999", "Token revoked"), ("", "토큰 오류")]
+    )
+    def test_that_kis_no_longer_knows_is_renewed(self, make, code, text):
+        with Scripted(refusal(code, text), said(OK)) as server:
+            client = make(server.url)
+            assert client.past_minutes("005930", LAST) == []
+            assert client.calls == 2
+
+    def test_of_an_unknown_code_is_renewed_once(self, make):
+        with Scripted(refusal("EGW00999", "token")) as server:
+            client = make(server.url)
+            with pytest.raises(Transient):
+                client.past_minutes("005930", LAST)
+            assert 6 <= client.calls <= 10
 
     def test_that_ran_out_unseen_is_renewed(self, sim, client, clock):
         client.past_minutes("005930", LAST)
@@ -425,7 +469,7 @@ class TestPassingFault:
         assert not isinstance(caught.value, Outage) and 6 <= client.calls <= 9 and sum(clock.slept) < 90
 
     def test_hang_is_bounded_by_the_timeout(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(kis_http, "TIMEOUT_SECONDS", 0.2)
+        monkeypatch.setattr(kis_http, "READ_SECONDS", 0.2)
         clock = Clock()
         with Listening(clock) as sim:
             sim.add_fault("hang", times=1, seconds=20, path="past")

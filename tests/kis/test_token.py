@@ -452,3 +452,34 @@ class TestCommandLine:
         token = cache.get()
         kept, line = cache.state()
         assert kept.value == token and token not in line and "24시간 0분 남음" in line
+
+
+@pytest.mark.parametrize("where", ["a dangling link", "a full folder"])
+def test_eight_threads_get_one_token_where_it_cannot_be_saved(sim, tmp_path, clock, caplog, monkeypatch, where):
+    cache = TokenCache(settings_for(sim.url, tmp_path), clock)
+    if where == "a dangling link":
+        (tmp_path / "kis_rest_token.json").symlink_to(tmp_path / "nowhere" / "token.json")
+    else:
+        monkeypatch.setattr("minute_candles.core.files.atomic_write", _full)
+    with caplog.at_level(logging.WARNING):
+        threads = [threading.Thread(target=cache.get) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+    assert sim.calls("token") == 1 and len(caplog.records) == 1
+
+
+def _full(*_: object, **__: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+@pytest.mark.parametrize(("mode", "kept"), [(0o640, 0o640), (0o600, 0o600), (0o644, 0o600), (0o660, 0o600)])
+def test_a_file_keeps_its_mode_where_it_is_no_wider_than_0640(sim, tmp_path, clock, mode, kept):
+    """A backend of the same group reads it."""
+    file = tmp_path / "kis_rest_token.json"
+    file.write_text("{}")
+    file.chmod(mode)
+    TokenCache(settings_for(sim.url, tmp_path), clock).get()
+    assert file.stat().st_mode & 0o777 == kept
