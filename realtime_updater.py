@@ -1,22 +1,24 @@
 """Keep the present: every minute of a session its closed candles, after the close the authority's, for weeks on end.
 
-    nohup python realtime_updater.py > updater.log 2>&1 &      then: tail -f updater.log
-    python realtime_updater.py --status                        exit 0 healthy, 1 stale or failing
-    python realtime_updater.py --once --quiet                  one round and out, for cron
-    python realtime_updater.py --stop                          ends it, on every system
+    nohup python realtime_updater.py >/dev/null 2>updater.err &   then: tail -F realtime_updater.log
+    python realtime_updater.py --status                           exit 0 healthy, 1 stale or failing
+    python realtime_updater.py --once --quiet                     one round, for cron
+    python realtime_updater.py --standby                          take over when another host's updater dies
+    python realtime_updater.py --stop                             end it, on every system
 
-Started at any time it heals what is missing of today, looks back a week after the close, sleeps to the next session.
-What its days are is told in minute_candles/live/service.py, what a round is in minute_candles/live/session.py; here is the command line.
+Started at any time it heals what is missing of today, settles the last week after the close, sleeps to the next
+session. Its days: minute_candles/live/service.py; a round: minute_candles/live/session.py. Here is the command line.
 """
 
 import argparse
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from minute_candles.config import settings as user_settings
 from minute_candles.config import symbols_file
@@ -26,31 +28,40 @@ from minute_candles.console.background import in_background
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import MinuteDataError, SourceError, Stopped, TokenRefused
 from minute_candles.monitoring import running_file, status_file
+from minute_candles.monitoring.lease import LeaseLost, lease_of, tenure, wait_for_lease
 from minute_candles.monitoring.single_instance import is_running, only_one, stop
+from minute_candles.monitoring.status_file import UpdaterState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from minute_candles.alerts.setup import Setup
     from minute_candles.kis.client import KisClient
+    from minute_candles.monitoring.lease import Lease, Tenure
+    from minute_candles.storage.store import Store
 
 HERE = Path(__file__).resolve().parent
 LOG_FILE = "realtime_updater.log"
 PATIENCE = 5.0
 """Seconds a transaction waits for a lost database; the next round waits again."""
+STANDBY_PATIENCE = timedelta(minutes=3)
+"""A waiting standby reports itself each minute."""
 _log = logging.getLogger("minute_candles.scripts")
 _EXAMPLES = """\
 예:
-  python realtime_updater.py --demo                       키·DB 없이 먼저 보기
-  nohup python realtime_updater.py > updater.log 2>&1 &   뒤에서 계속
-  python realtime_updater.py --status                     잘 돌고 있는지
-  python realtime_updater.py --once --quiet               한 라운드만 (cron용)
-  python realtime_updater.py --stop                       실행 중인 것을 멈추기
+  python realtime_updater.py --demo                                 키·DB 없이 먼저 보기
+  nohup python realtime_updater.py --quiet >/dev/null 2>updater.err &   뒤에서 계속
+  tail -F realtime_updater.log                                      기록 보기
+  python realtime_updater.py --status                               잘 돌고 있는지
+  python realtime_updater.py --once --quiet                         한 라운드만 (cron용)
+  python realtime_updater.py --standby                              다른 서버가 죽으면 이어받기
+  python realtime_updater.py --stop                                 실행 중인 것을 멈추기
 
 종료 코드: 0 정상 · 1 --once·--stop 실패, --status 이상 · 2 설정 오류
 """
 
 
 def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     made = command_line.Parser(
         "realtime_updater.py",
         "장중 매분 KIS의 1·5·15분봉을 stock_minute_prices 테이블에 저장합니다.",
@@ -65,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
     how = made.add_argument_group("어떻게")
     mode = how.add_mutually_exclusive_group()
     mode.add_argument("--once", action="store_true", help="한 라운드만 (오늘 빠진 것 포함) 하고 끝내기")
+    mode.add_argument("--standby", action="store_true", help="다른 서버의 업데이터가 멈추면 이어받기 (REDIS_URL 필요)")
     mode.add_argument("--status", action="store_true", help="실행 중인 업데이터의 상태 보기 (0 정상, 1 이상)")
     mode.add_argument("--stop", action="store_true", help="실행 중인 업데이터를 멈추기 (어느 운영체제에서나)")
     mode.add_argument("--test-alert", action="store_true", help="ALERT_URLS 의 주소마다 시험 알림을 하나씩 보내기")
@@ -75,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
-    """Run from the command line; answers the exit code."""
+    """Run from the command line; return the exit code."""
     console.prepare_streams()
     arguments = parser().parse_args(argv)
     try:
@@ -96,7 +108,7 @@ def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
 
 
 def with_flags(settings: Settings, arguments: argparse.Namespace) -> Settings:
-    """The settings with the flags laid over them. Raises `ConfigError`."""
+    """Return the settings with the flags laid over them. Raises `ConfigError`."""
     every = dict(settings.every)
     for interval in every:
         if (text := getattr(arguments, f"every{interval}")) is not None:
@@ -107,6 +119,7 @@ def with_flags(settings: Settings, arguments: argparse.Namespace) -> Settings:
 
 
 def show_demo(arguments: argparse.Namespace) -> int:
+    """Run `--demo`: an updater against the simulator."""
     from minute_candles.demo import demo
 
     def run_demo(clock: Clock, settings: Settings) -> int:
@@ -116,6 +129,7 @@ def show_demo(arguments: argparse.Namespace) -> int:
 
 
 def show_status(settings: Settings, clock: Clock, *, verbose: bool) -> int:
+    """Print `--status`; return 0 where all is well."""
     status, running = status_file.read(settings.log_dir), is_running(settings)
     text, healthy = status_file.render(status, clock.now(), running=running, verbose=verbose)
     console.say(text)
@@ -123,7 +137,7 @@ def show_status(settings: Settings, clock: Clock, *, verbose: bool) -> int:
 
 
 def end(settings: Settings) -> int:
-    """`--stop`: the running updater finishes the transaction in hand and ends with 0."""
+    """Run `--stop`: the running updater finishes the transaction in hand and ends with 0."""
     if not is_running(settings):
         console.say("ℹ️ 실행 중인 업데이터가 없습니다.")
         return 0
@@ -135,7 +149,7 @@ def end(settings: Settings) -> int:
 
 
 def try_alerts(arguments: argparse.Namespace, clock: Clock) -> int:
-    """`--test-alert`, `--try-alerts`: neither needs a KIS key."""
+    """Run `--test-alert` or `--try-alerts`: neither needs a KIS key."""
     from minute_candles.alerts import commands as alert_commands
 
     settings = user_settings.load(os.environ, HERE, needs_key=False)
@@ -150,7 +164,7 @@ def try_alerts(arguments: argparse.Namespace, clock: Clock) -> int:
 
 
 def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
-    """Take the table's lock, then work in the background of a main thread that listens for signals."""
+    """Take the table's lock, then work in the background of a main thread that waits for signals."""
     from minute_candles.alerts.setup import set_up
     from minute_candles.config.universe import Universe
 
@@ -161,58 +175,114 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     if arguments.once and (opens := status_file.nothing_until(settings, names, clock.now())):
         _log.info(status_file.nothing_line(opens))
         return 0
-    with only_one(settings, clock):
-        console.on_stop(clock)
+    console.on_stop(clock)
+    start = Start(arguments, clock, settings, names, alerts)
+    try:
+        with only_one(settings, clock, waits=arguments.standby):
+            return in_background(lambda: serve(start), clock)
+    except Stopped:
+        _log.info("⏹️ 멈춥니다. 다시 시작하면 빠진 것부터 채웁니다.")
+        return 0
+
+
+class Start(NamedTuple):
+    """What the user asked for."""
+
+    arguments: argparse.Namespace
+    clock: Clock
+    settings: Settings
+    names: Mapping[str, str]
+    alerts: "Setup | None"
+
+
+def serve(start: Start) -> int:
+    """Start up strictly (a mistake in the settings is exit 2), then keep going through any fault.
+
+    A standby that took over and lost the lease again waits for it again.
+    """
+    _log.info("✅ KIS 환경변수 로드 완료")
+    for line in start.settings.warnings:
+        _log.warning(line)
+    if start.arguments.standby and not start.settings.wings.redis_url:
+        _log.warning("⚠️ REDIS_URL 이 없어, 같은 LOG_DIR 을 쓰는 업데이터가 멈출 때만 이어받습니다.")
+    while True:
         try:
-            return in_background(lambda: serve(arguments, clock, settings, names, alerts), clock)
-        except Stopped:
-            _log.info("⏹️ 멈춥니다. 다시 시작하면 빠진 것부터 채웁니다.")
-            return 0
+            return serve_tenure(start)
+        except LeaseLost:
+            if not start.arguments.standby:
+                return 0
 
 
-def serve(
-    arguments: argparse.Namespace,
-    clock: Clock,
-    settings: Settings,
-    names: Mapping[str, str],
-    alerts: "Setup | None",
-) -> int:
-    """Start up strictly (a mistake in the settings is exit 2), then keep going whatever comes."""
-    from minute_candles.alerts.setup import alerting
+def serve_tenure(start: Start) -> int:
+    """Prepare everything, wait for the lease as a standby, then update. Raises `LeaseLost`, `Stopped`."""
     from minute_candles.kis.client import KisClient
     from minute_candles.kis.token import TokenCache
-    from minute_candles.live.service import Service, workers_for
+    from minute_candles.live.service import workers_for
     from minute_candles.redis_feed import setup as feeding
     from minute_candles.storage.store import open_store
 
-    _log.info("✅ KIS 환경변수 로드 완료")
-    for line in settings.warnings:
-        _log.warning(line)
+    arguments, clock, settings, names, _ = start
     feeding.check(settings)
     with closing(open_store(settings.database, clock, patience=PATIENCE)) as store:
         for line in store.preflight():
             _log.info(line)
-        workers = workers_for(settings.rate_limit)
         shared = feeding.shared_by(settings)
-        token = TokenCache(settings, clock, shared)
+        token, workers = TokenCache(settings, clock, shared), workers_for(settings.rate_limit)
         client = KisClient.of(settings, token, clock, urgent=True, connections=workers, shared=shared)
         check_key(client, next(iter(names)), clock.now())
-        with (
-            feeding.feeding(settings, clock, store, names) as feed,
-            alerting(alerts, settings, clock, store, names) as watch,
-            running_file.writing(settings.log_dir) as running,
-        ):
-            service = Service(settings, clock, client, store, names)
-            if feed:
-                service.feed = feed
-                service.stream.on_running.append(feed.on_running)
-            service.stream.on_running.append(running.add)
-            watch(service)
-            return service.once() if arguments.once else service.run()
+        with lease_of(settings, offered=not arguments.once) as lease:
+            if lease and arguments.standby:
+                wait_as_standby(start, lease)
+            with tenure(lease, clock) as held:
+                try:
+                    return update(start, held, client, store)
+                except Stopped as stopped:
+                    raise LeaseLost(str(stopped)) if held.is_lost else stopped from None
+
+
+def wait_as_standby(start: Start, lease: "Lease") -> None:
+    """Wait until no other host holds the lease, and say so in the status file. Raises `Stopped`."""
+    reported = ""
+
+    def report(holder: str) -> None:
+        nonlocal reported
+        now = start.clock.now()
+        if f"{now:%H:%M} {holder}" == reported:
+            return
+        if not reported.endswith(f" {holder}"):
+            _log.info("💤 대기합니다. 지금 갱신하는 서버: %s", holder or "확인하는 중")
+        reported = f"{now:%H:%M} {holder}"
+        with suppress(OSError):
+            more = {"pid": os.getpid(), "holder": holder}
+            status_file.write(start.settings.log_dir, UpdaterState.STANDBY, now, now + STANDBY_PATIENCE, **more)
+
+    wait_for_lease(lease, start.clock, report)
+    _log.info("🔁 갱신을 이어받습니다.")
+
+
+def update(start: Start, held: "Tenure", client: "KisClient", store: "Store") -> int:
+    """Run the service with the feed, the alerts and the file of running minutes beside it."""
+    from minute_candles.alerts.setup import alerting
+    from minute_candles.live.service import Service
+    from minute_candles.redis_feed import setup as feeding
+
+    arguments, _, settings, names, alerts = start
+    with (
+        feeding.feeding(settings, held.clock, store, names) as feed,
+        alerting(alerts, settings, held.clock, store, names) as watch,
+        running_file.writing(settings.log_dir) as running,
+    ):
+        service = Service(settings, held.clock, client, store, names, held)
+        if feed:
+            service.feed = feed
+            service.stream.on_running.append(feed.on_running)
+        service.stream.on_running.append(running.add)
+        watch(service)
+        return service.once() if arguments.once else service.run()
 
 
 def check_key(client: "KisClient", symbol: str, now: datetime) -> None:
-    """One quote. A refused key is a mistake in the settings now; any other fault of KIS is waited out later."""
+    """Request one quote. A refused key is a mistake in the settings; any other fault of KIS is waited out later."""
     try:
         client.today_minutes(symbol, now)
     except (TokenRefused, SourceError) as error:

@@ -44,9 +44,9 @@ NOT_HERE = {
     "python -m pip install -r requirements.txt": "the Makefile does the same, .ci/run runs it",
 }
 BACKGROUND = {
-    "nohup python realtime_updater.py > updater.log 2>&1 &",
-    "tail -f updater.log",
-    "kill $(cat realtime_updater-*.pid)",
+    "nohup python realtime_updater.py --quiet >/dev/null 2>updater.err &",
+    "tail -F realtime_updater.log",
+    "python realtime_updater.py --stop",
 }
 SERVERS = {
     "make chart", "python live_chart.py", "python live_chart.py --demo", "python -m kis_simulator --port 9443",
@@ -301,9 +301,10 @@ def _read_as_told(user: User) -> None:
 
 @posix
 def test_the_updater_runs_in_the_background_as_told(user: User) -> None:
-    start, _, stop = (next(c for c in COMMANDS if c.startswith(word)) for word in ("nohup", "tail", "kill"))
+    start, log_name, stop = (next(c for c in COMMANDS if word in c) for word in ("nohup", "tail", "--stop"))
     shell(user, f"{start}\nsleep 0.1")
-    log = user.project / "updater.log"
+    log = user.project / log_name.split()[-1]
+    until(log.exists)
     try:
         until(lambda: "데이터베이스 연결 성공" in log.read_text(encoding="utf-8"))
         until(lambda: shell(user, "python realtime_updater.py --status").returncode == 0, 60)

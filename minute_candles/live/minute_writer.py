@@ -1,6 +1,6 @@
 """Store minutes of a running day, with the windows that follow; for the poller and for the stream alike."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 from minute_candles.core.kst import KST
@@ -22,6 +22,8 @@ class MinuteWriter:
 
     def __init__(self, store: Store, server_clock: ServerClock) -> None:
         self._store, self._server_clock = store, server_clock
+        self.fence: Callable[[], None] = lambda: None
+        """Called before a write; raises `Stopped` where another host has taken over."""
 
     def store_page(
         self, state: SymbolState, session: Session, candles: Sequence[Candle], watermark: Watermark,
@@ -62,6 +64,7 @@ class MinuteWriter:
         now: datetime, is_known: bool,
     ) -> dict[int, int]:  # fmt: skip
         """Write minutes from `first` on. `is_known`: the day is, up to `now`, and its coverage row says so."""
+        self.fence()
         new: dict[int, int] = {}
         since = _since(state, first, due)
 

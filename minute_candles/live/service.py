@@ -24,6 +24,7 @@ from minute_candles.market.calendar import Session
 from minute_candles.monitoring import status_file
 from minute_candles.monitoring.holidays import HolidayCheck
 from minute_candles.monitoring.incidents import STALLED_FEED, STATUS_FILE, STREAM, UPDATER
+from minute_candles.monitoring.lease import Tenure
 from minute_candles.monitoring.status_file import UpdaterState
 from minute_candles.storage.store import Store
 
@@ -49,9 +50,10 @@ class Service:
     """The days: trade, settle, sleep, again. A fault in one of them is logged and the loop goes on."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, client: KisClient, store: Store, names: Mapping[str, str]
-    ) -> None:
-        self._settings, self._clock, self._names = settings, clock, names
+        self, settings: Settings, clock: Clock, client: KisClient, store: Store, names: Mapping[str, str],
+        tenure: Tenure | None = None,
+    ) -> None:  # fmt: skip
+        self._settings, self._clock, self._names, self._tenure = settings, clock, names, tenure
         active, workers = USUALLY_ACTIVE, workers_for(settings.rate_limit)
         self._holidays = HolidayCheck(client, clock, settings.log_dir / HOLIDAY_FILE, settings.csat_days)
         self.session = session = LiveSession(
@@ -62,10 +64,10 @@ class Service:
             settings, clock, session.states, session.writer, session.server_clock, session.incidents
         )
         session.end_of_day.on_progress = self._report_settling
+        if tenure:
+            session.writer.fence = tenure.check
         self.feed: Feed | None = None
         self._training = BackgroundTraining(list(names)) if settings.wings.forecast else None
-        self.holder = ""
-        """Who holds the lease of a standby, for `--status`."""
         self._rechecked: date | None = None
         self.settled: date | None = None
         self._not_offered: date | None = None
@@ -255,7 +257,11 @@ class Service:
         current = {incident: ongoing for incident, ongoing in live.incidents.current.items() if incident != STREAM}
         failing = {symbol: (since.isoformat(timespec="seconds"), why) for symbol, (since, why) in live.failing.items()}
         more |= {"pid": os.getpid(), "last_round": self._last_round, "left": live.left, "failing": failing}
-        more |= {"stream": self.stream.status(), "unbroken": live.states.unbroken, "holder": self.holder}
+        more |= {
+            "stream": self.stream.status(),
+            "unbroken": live.states.unbroken,
+            "holder": self._tenure.holder if self._tenure else "",
+        }
         more |= {"redis": self.feed.status() if self.feed else None, **status_file.incidents_json(current)}
         try:
             status_file.write(self._settings.log_dir, state, self._clock.now(), expect_by, **more)

@@ -1,9 +1,10 @@
-"""One updater a table: a lock file, beside it the pid of who holds it, and how to ask that one to stop.
+"""One updater a table: a lock file, beside it the pid of its holder, and how to ask that process to stop.
 
-A stop is asked for by removing the pid file, which the running one looks at: signals are not to be had on Windows.
+A stop is requested by removing the pid file, which the running process watches: Windows has no signals.
 """
 
 import hashlib
+import logging
 import os
 import threading
 import time
@@ -15,20 +16,21 @@ from minute_candles.config.settings import Settings
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError
 
+_log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5
-"""How often the running one looks whether it is asked to stop."""
+"""How often the running process checks whether it is to stop."""
 STOPPED_WITHIN = 60.0
-"""The longest that a transaction in hand is waited for."""
+"""So long a transaction in hand may take."""
 
 
 def lock_file(settings: Settings) -> Path:
-    """One a table."""
+    """Return the lock file of this table."""
     mark = hashlib.sha256(settings.database.describe().encode()).hexdigest()[:8]
     return settings.log_dir / f"realtime_updater-{mark}.lock"
 
 
 def is_running(settings: Settings) -> bool:
-    """Whether a process holds the table's lock; one that was killed cannot say that it is gone: its pid is removed."""
+    """Return whether a process holds the table's lock; the pid file of a killed one is removed."""
     import filelock
 
     if not lock_file(settings).exists():
@@ -53,20 +55,27 @@ def stop(settings: Settings) -> bool:
 
 
 @contextmanager
-def only_one(settings: Settings, clock: Clock) -> Iterator[None]:
-    """Hold the lock of this table; `clock.stop` is set when `stop` asks. Raises `ConfigError` naming who holds it."""
+def only_one(settings: Settings, clock: Clock, *, waits: bool = False) -> Iterator[None]:
+    """Hold the lock of this table; `clock.stop` is set when `stop` asks.
+
+    `waits`: wait until its holder is gone; else raise `ConfigError` naming the holder. Raises `Stopped`.
+    """
     import filelock
 
     lock, pid_file, done = filelock.FileLock(lock_file(settings), timeout=0), _pid_file(settings), threading.Event()
-    try:
-        lock.acquire()
-    except filelock.Timeout:
-        with suppress(OSError):
-            pid = pid_file.read_text(encoding="utf-8").strip()
-            raise ConfigError(f"이미 실행 중입니다 (pid {pid}). 멈추려면: python realtime_updater.py --stop") from None
-        raise ConfigError("이미 실행 중입니다.") from None
-    except OSError as error:
-        raise ConfigError(f"LOG_DIR에 쓸 수 없습니다 ({error.strerror}): {settings.log_dir}") from error
+    is_waiting = False
+    while not lock.is_locked:
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            if not waits:
+                raise ConfigError(_running_text(pid_file)) from None
+            if not is_waiting:
+                is_waiting = True
+                _log.info("💤 %s 그것이 끝나면 이어받습니다.", _running_text(pid_file))
+            clock.sleep(LOOK_SECONDS)
+        except OSError as error:
+            raise ConfigError(f"LOG_DIR에 쓸 수 없습니다 ({error.strerror}): {settings.log_dir}") from error
     try:
         with suppress(OSError):
             pid_file.write_text(f"{os.getpid()}\n", encoding="utf-8")
@@ -78,13 +87,21 @@ def only_one(settings: Settings, clock: Clock) -> Iterator[None]:
         lock.release()
 
 
+def _running_text(pid_file: Path) -> str:
+    with suppress(OSError):
+        pid = pid_file.read_text(encoding="utf-8").strip()
+        return f"이미 실행 중입니다 (pid {pid}). 멈추려면: python realtime_updater.py --stop"
+    return "이미 실행 중입니다."
+
+
 def _listen(pid_file: Path, clock: Clock, done: threading.Event) -> None:
     """Ask for a stop once the pid file is gone; a folder that cannot be looked into says nothing."""
     while not done.wait(LOOK_SECONDS):
         try:
             pid_file.stat()
         except FileNotFoundError:
-            return clock.stop.set()
+            clock.stop.set()
+            return
         except OSError:
             continue
 

@@ -1,0 +1,107 @@
+"""The lease of a standby on a real Redis: one holder, a restart of Redis, a holder that sleeps."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from redis_testing import RedisServer
+from updater_tools import wait_until
+
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import Stopped
+from minute_candles.monitoring import lease as module
+from minute_candles.monitoring.lease import Holding, Lease, LeaseLost, tenure, wait_for_lease
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in {"LEASE_SECONDS": 0.6, "RENEW_SECONDS": 0.05, "GRACE_SECONDS": 0.3}.items():
+        monkeypatch.setattr(module, name, seconds)
+
+
+@pytest.fixture
+def make(redis_server: RedisServer) -> Iterator[Any]:
+    made: list[Lease] = []
+
+    def make(place: str) -> Lease:
+        made.append(Lease(redis_server.url, "hanazoom", place))
+        return made[-1]
+
+    yield make
+    for lease in made:
+        lease.close()
+
+
+def taken_over(lease: Lease) -> list[str]:
+    """Wait for the lease; return the holders that were seen meanwhile."""
+    seen: list[str] = []
+    wait_for_lease(lease, Clock(), seen.append)
+    return seen
+
+
+def test_one_holds_it_and_names_itself_and_a_release_frees_it(make: Any) -> None:
+    first, second = make("/a"), make("/b")
+    assert first.take() is Holding.OURS and second.take() is Holding.OTHER
+    assert second.holder_text == first.holder_text.removesuffix(" (이 프로세스)")
+    first.release()
+    assert second.take() is Holding.OURS and first.look() is Holding.OTHER
+
+
+def test_a_lease_of_a_killed_process_of_the_same_folder_is_taken_at_once(make: Any) -> None:
+    assert make("/a").take() is Holding.OURS
+    assert make("/a").take() is Holding.OURS
+
+
+def test_a_standby_takes_over_when_the_holder_no_longer_renews(make: Any) -> None:
+    first, second = make("/a"), make("/b")
+    first.take()
+    seen = taken_over(second)
+    assert first.holder_text.removesuffix(" (이 프로세스)") in seen and second.holding is Holding.OURS
+    time.sleep(0.7)
+    second.take()
+    with pytest.raises(LeaseLost):
+        first.check()  # it wakes
+
+
+def test_a_holder_keeps_its_tenure_while_redis_is_away_and_when_it_comes_back_empty(
+    make: Any, redis_server: RedisServer
+) -> None:
+    clock, first, second = Clock(), make("/a"), make("/b")
+    with tenure(first, clock) as held:
+        wait_until(lambda: first.holding is Holding.OURS)
+        redis_server.kill()
+        wait_until(lambda: first.holding is Holding.UNKNOWN)
+        held.check()
+        assert second.look() is Holding.UNKNOWN and not held.is_lost
+        redis_server.start()
+        wait_until(lambda: first.holding is Holding.OURS)
+        assert second.take() is Holding.OTHER and not held.clock.stop.is_set()
+    assert second.take() is Holding.OURS, "a clean end hands it over"
+
+
+def test_a_tenure_ends_when_another_holds_the_lease_and_with_its_process(make: Any, redis_server: RedisServer) -> None:
+    clock, first = Clock(), make("/a")
+    with tenure(first, clock) as held:
+        wait_until(lambda: first.holding is Holding.OURS)
+        redis_server.client().set(first.name, "other-host:1234:77:x")
+        wait_until(held.clock.stop.is_set)
+        assert held.is_lost and not clock.stop.is_set() and held.holder == "other-host pid 77"
+    with tenure(make("/a"), clock) as held:
+        assert not held.clock.stop.is_set(), "who never held it works beside the other"
+        clock.stop.set()
+        wait_until(held.clock.stop.is_set)
+
+
+def test_a_standby_can_be_stopped(make: Any) -> None:
+    make("/a").take()
+    clock = Clock()
+    clock.stop.set()
+    with pytest.raises(Stopped):
+        wait_for_lease(make("/b"), clock, lambda holder: None)
