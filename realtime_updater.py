@@ -48,13 +48,15 @@ STANDBY_PATIENCE = timedelta(minutes=3)
 _log = logging.getLogger("minute_candles.scripts")
 _EXAMPLES = """\
 예:
-  python realtime_updater.py --demo                                 키·DB 없이 먼저 보기
-  nohup python realtime_updater.py --quiet >/dev/null 2>updater.err &   뒤에서 계속
-  tail -F realtime_updater.log                                      기록 보기
-  python realtime_updater.py --status                               잘 돌고 있는지
-  python realtime_updater.py --once --quiet                         한 라운드만 (cron용)
-  python realtime_updater.py --standby                              다른 서버가 죽으면 이어받기
-  python realtime_updater.py --stop                                 실행 중인 것을 멈추기
+  python realtime_updater.py --demo           키·DB 없이 먼저 보기
+  python realtime_updater.py --status         잘 돌고 있는지
+  python realtime_updater.py --once --quiet   한 라운드만 (cron용)
+  python realtime_updater.py --standby        다른 서버가 죽으면 이어받기
+  python realtime_updater.py --stop           실행 중인 것을 멈추기
+
+뒤에서 계속:
+  nohup python realtime_updater.py --quiet >/dev/null 2>updater.err &
+  tail -F realtime_updater.log                기록 보기
 
 종료 코드: 0 정상 · 1 --once·--stop 실패, --status 이상 · 2 설정 오류
 """
