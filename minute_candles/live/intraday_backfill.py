@@ -14,7 +14,7 @@ from minute_candles.market.calendar import Session
 from minute_candles.market.candles import unexplained_start
 from minute_candles.market.rows import MinuteRow
 from minute_candles.verification.daily_reference import EMPTY_TRIES
-from minute_candles.verification.day_verdict import Page, read_page
+from minute_candles.verification.past_pages import Page, read_page
 
 MAX_REFUSALS = 3
 

@@ -1,6 +1,11 @@
 """What is known of a symbol-day, as codes; `market/day_notes.py` renders them in Korean. Pure."""
 
+from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
+
+from minute_candles.market.rows import Reject
 
 
 class DayStatus(StrEnum):
@@ -69,6 +74,32 @@ class Reason(StrEnum):
     """The table holds fewer rows than were counted when the day was verified."""
     OTHER_HOURS = "OTHER_HOURS"
     """The calendar's hours of the day are others now than those the day was judged by."""
+
+
+CONTRADICTIONS = frozenset({
+    Reason.ADJUSTED_SOURCE, Reason.TURNOVER_MISMATCH, Reason.MISSING_AT_SOURCE, Reason.UNEXPECTED_HOURS,
+    Reason.UNPROVEN_START, Reason.DAILY_MISMATCH, Reason.DAILY_MISSING, Reason.DAILY_UNREADABLE,
+    Reason.VOLUME_SHORT, Reason.INVALID_ROWS, Reason.CONFLICTING_ROWS,
+})  # fmt: skip
+"""Reasons that forbid COMPLETE."""
+
+
+class Finding(NamedTuple):
+    """A reason with its facts. `market/day_notes.py` says what the numbers of each reason are and renders them."""
+
+    reason: Reason
+    minutes: tuple[datetime, ...] = ()
+    """Naive KST."""
+    numbers: tuple[int | Decimal, ...] = ()
+    aspect: str = ""
+    """Which part of the daily candle a DAILY_MISMATCH is about: open, range, volume."""
+    rejects: tuple[Reject, ...] = ()
+
+    @property
+    def contradicts(self) -> bool:
+        """Whether the day cannot be COMPLETE with it."""
+        return self.reason in CONTRADICTIONS
+
 
 
 COMPLETE, NO_TRADES, UNPROVEN = DayStatus.COMPLETE, DayStatus.NO_TRADES, DayStatus.UNPROVEN

@@ -1,271 +1,247 @@
-"""The shared heart: collect one symbol-day: fetch → check → store in one transaction.
+"""Collect one symbol-day: fetch → check → store in one transaction, from the final source, the past TR.
 
-The unit is the symbol-day (law 2). The past TR is the authority; what makes its answer believed is told in past_day.py,
-here is what is asked again, and when: doubt costs a mark, never the data (law 13), and what the session itself had
-proven is not taken away by an authority that is late (law 6).
+What an answer must show is in `day_verdict.py`; here is what is requested again, and when. Rules "A symbol-day is one
+transaction", "Doubt costs a mark, never the data", "The final source has the last word", "As traded".
 """
 
 import logging
-import threading
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
 
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import BadRow, SourceError
 from minute_candles.kis.client import TRUSTED_SKEW, KisClient
-from minute_candles.market.calendar import Session, TradingCalendar, contradict_hours, with_csat_end
+from minute_candles.market.calendar import Session, TradingCalendar, with_csat_end
 from minute_candles.market.candles import Candles, derive
 from minute_candles.market.daily import DailyAnswer
-from minute_candles.market.day_notes import hours_advice, reason_text, says_csat_hours
-from minute_candles.market.day_status import COMPLETE, NO_TRADES, PROVISIONAL, UNPROVEN, Reason
-from minute_candles.storage.coverage import LONGEST_NOTE, CoverageRow
+from minute_candles.market.day_notes import finding_text, hours_advice, note_of
+from minute_candles.market.day_status import PROVISIONAL, DayStatus, Finding, Reason
+from minute_candles.storage.coverage import CoverageRow
 from minute_candles.storage.store import Counts, Store
+from minute_candles.verification.answer_history import AnswerHistory
+from minute_candles.verification.as_traded_days import stored_as_traded, turned_back, with_missing_minutes
 from minute_candles.verification.daily_reference import EMPTY_TRIES, DailyCandles
 from minute_candles.verification.day_verdict import (
     BadDay,
     Minutes,
     Verdict,
-    believed,
+    accepted,
     check_day,
     digest,
     has_auction,
-    note_of_hours,
-    with_hours,
+    nothing_traded,
 )
-from minute_candles.verification.missing_minutes import Lack, lacking, proven_minutes
-from minute_candles.verification.past_pages import DayPages, in_order, merge
+from minute_candles.verification.missing_minutes import MissingMinutes, missing_minutes, proven_minutes
+from minute_candles.verification.past_pages import DayPages, conflict_findings, in_order, merge
 from minute_candles.verification.plan import SymbolDay
-from minute_candles.verification.source_lag import AGAIN, Lacking, Late, Lateness
+from minute_candles.verification.source_lag import AGAIN, Late, ProvenMinutesMissing, SourceLag
 
-NOTHING = "nothing but volume"
-ODD_HOURS = reason_text(Reason.UNEXPECTED_HOURS)
-LACKS = "이 과거 분봉에는 끝내 없음"
+_TIMES_ACCEPTED = 2
+"""So often a doubtful answer must have come before it is accepted."""
 _log = logging.getLogger(__name__)
 
 
-class Memory:
-    """What KIS told of doubtful days, across passes and collectors: believed once it tells the same again (law 13).
+class _Coverage(NamedTuple):
+    """What the coverage row says."""
 
-    Thread-safe as far as a symbol-day is one thread's at a time.
-    """
+    status: DayStatus
+    reasons: tuple[Reason, ...]
+    evidence: str | None
+    adjustment: Decimal | None
+    note: str | None
 
-    def __init__(self) -> None:
-        self._told: dict[tuple[str, date], tuple[str, int]] = {}
-        self._doubted: dict[tuple[str, date], DailyAnswer] = {}
-        self._advised: set[date] = set()
-        self._guard = threading.Lock()
 
-    def heard(self, symbol: str, day: date, told: str) -> int:
-        """How often KIS has told this of the day, and nothing else in between."""
-        last, times = self._told.get((symbol, day), ("", 0))
-        return times if last == told else 0
+class _Look(NamedTuple):
+    """One look at a day: the verdict, and what it was made of."""
 
-    def keep(self, symbol: str, day: date, told: str) -> None:
-        self._told[symbol, day] = (told, self.heard(symbol, day, told) + 1)
-
-    def doubt(self, symbol: str, day: date, answer: DailyAnswer | None) -> None:
-        """Keep in mind which daily answer contradicts, so that it is not taken for a newer one."""
-        if answer is not None:
-            self._doubted[symbol, day] = answer
-
-    def doubted(self, symbol: str, day: date) -> DailyAnswer | None:
-        return self._doubted.get((symbol, day))
-
-    def is_first_advice(self, day: date) -> bool:
-        """Return whether the day's hours were not warned of before; from then on they were."""
-        with self._guard:
-            is_first = day not in self._advised
-            self._advised.add(day)
-        return is_first
-
-    def forget(self, symbol: str, day: date) -> None:
-        self._told.pop((symbol, day), None)
-        self._doubted.pop((symbol, day), None)
+    verdict: Verdict
+    minutes: Minutes
+    dailies: DailyAnswer
 
 
 class Collector:
-    """Collects symbol-days of the past from the authority. Thread-safe: workers share it.
+    """Collects symbol-days of the past from the final source. Thread-safe: workers share it.
 
-    `memory` remembers, across collectors, what was told of doubtful days. `asks_today`: of a day that is over since
-    today, today's TR may be asked whether the authority has caught up.
+    `history` remembers, across collectors, what was reported of doubtful days. `asks_today`: of a day that is over
+    since today, today's TR may be asked whether the final source has caught up.
     """
 
     def __init__(
-        self,
-        client: KisClient,
-        store: Store,
-        calendar: TradingCalendar,
-        clock: Clock,
-        span: tuple[date, date],
-        memory: Memory | None = None,
-        *,
-        asks_today: bool = False,
-    ) -> None:
-        self._lateness = Lateness(client, clock, asks=asks_today)
+        self, client: KisClient, store: Store, calendar: TradingCalendar, clock: Clock, span: tuple[date, date],
+        history: AnswerHistory | None = None, *, asks_today: bool = False,
+    ) -> None:  # fmt: skip
+        self._lag = SourceLag(client, clock, asks=asks_today)
         self._client, self._store, self._calendar, self._clock = client, store, calendar, clock
-        self._memory = memory or Memory()
+        self._history = history or AnswerHistory()
         self._daily = DailyCandles(client, *span, clock.now().date())
         self._pages = DayPages(client)
 
     def collect(self, task: SymbolDay) -> Counts:
-        """Fetch, check and store one closed symbol-day; answers the stored rows per interval.
+        """Fetch, check and store one closed symbol-day; return the stored rows per interval.
 
-        Raises `SourceError` with the reason where the day cannot be believed (yet); nothing is changed then.
+        Raises `SourceError` with the reason where the day cannot be accepted (yet); nothing is changed then.
         """
         symbol, session = task.symbol, self._calendar.session(task.day)
         known = self._store.coverage([symbol], task.day, task.day).get((symbol, task.day))
         verdict = self._judge(symbol, session, known)
-        self._lateness.check_gaps(symbol, session, verdict.gaps)
-        if known and known.note and LACKS in known.note and self._is_stored(symbol, session, verdict):
-            note = with_hours(known.note, session)
-            verdict = verdict._replace(status=UNPROVEN, note=note)  # it still lacks what was given up
+        self._lag.check_gaps(symbol, session, verdict.gaps)
+        if known and _still_misses(known, verdict):
+            verdict = verdict.having(Finding(Reason.MISSING_AT_SOURCE))
         try:
-            stored = self._write(symbol, session, verdict, known)
-        except Lacking as error:
-            verdict = self._believe_lacking(symbol, session, verdict, error.lack)
-            stored = self._write(symbol, session, verdict, None)
-        self._memory.forget(symbol, session.day)
-        if ODD_HOURS in (verdict.note or "") and self._memory.is_first_advice(session.day):
+            stored = self._write(symbol, session, verdict, known, takes_proven=False)
+        except ProvenMinutesMissing as error:
+            verdict = self._accept_missing(symbol, session, verdict, error.missing)
+            stored = self._write(symbol, session, verdict, known, takes_proven=True)
+        self._history.forget(symbol, session.day)
+        if Reason.UNEXPECTED_HOURS in verdict.reasons and self._history.is_first_advice(session.day):
             _log.warning("⚠️ %s", hours_advice(session))
         return stored
 
-    def _write(self, symbol: str, session: Session, verdict: Verdict, known: CoverageRow | None) -> Counts:
-        """One transaction. Raises `Lacking` where it would take away minutes that were proven."""
-        wanted = derive(verdict.candles)
+    def _write(
+        self, symbol: str, session: Session, verdict: Verdict, known: CoverageRow | None, *, takes_proven: bool
+    ) -> Counts:
+        """Write the day in one transaction. Raises `ProvenMinutesMissing` unless it `takes_proven` minutes away."""
 
         def change(stored: Candles) -> Candles:
-            proven = proven_minutes(stored[1], session, provisional=known.status == PROVISIONAL) if known else {}
-            if (lack := lacking(proven, verdict, session)).minutes:
-                raise Lacking(lack)
+            if verdict.adjustment is not None:
+                return with_missing_minutes(stored, verdict.candles, verdict.reported)
+            if known is None or takes_proven:
+                return derive(verdict.candles)
+            proven = proven_minutes(stored[1], session, provisional=known.status == PROVISIONAL)
+            if (missing := missing_minutes(proven, verdict, session)).minutes:
+                raise ProvenMinutesMissing(missing)
             kept = [proven[minute] for minute in proven.keys() & verdict.unreadable]
-            return derive(sorted([*verdict.candles, *kept])) if kept else wanted
+            return derive(sorted([*verdict.candles, *kept]))
 
-        status, note = verdict.status, verdict.note
-        reach = with_csat_end(session) if known and says_csat_hours(known.note) else session  # rows of other hours go
-        return self._store.rewrite(symbol, reach, change, now=self._clock.now(), status=status, note=note)
+        judged_by_csat = known is not None and Reason.CSAT_HOURS in known.reasons
+        reach = with_csat_end(session) if judged_by_csat else session  # rows of other hours go
+        row = self._coverage(symbol, session, verdict, known)
+        return self._store.rewrite(symbol, reach, change, now=self._clock.now(), **row._asdict())
 
-    def _believe_lacking(self, symbol: str, session: Session, verdict: Verdict, lack: Lack) -> Verdict:
-        """A settle never takes away what was proven: who lacks it is late, until it lacks it the next morning, too.
+    def _coverage(self, symbol: str, session: Session, verdict: Verdict, known: CoverageRow | None) -> _Coverage:
+        """Return what the coverage row is to say: as it was where an adjusted answer adds no minute to the day."""
+        if known and known.is_verified and verdict.adjustment is not None:
+            day = self._store.candles(symbol, 1, *_span(session))
+            kept = {candle.timestamp for candle in stored_as_traded(day, verdict.candles, verdict.reported)}
+            if {candle.timestamp for candle in verdict.candles} <= kept and len(kept) == len(day):
+                return _Coverage(known.status, known.reasons, known.evidence, known.adjustment, known.note)
+        row = _Coverage(verdict.status, verdict.reasons, verdict.evidence, verdict.adjustment, verdict.note)
+        if known and (known.status, known.reasons, known.evidence) == row[:3]:
+            return row._replace(note=known.note)  # it may hold facts that were known then
+        return row
 
-        Then it is believed: without a mark where its own turnover goes on without those minutes, which anybody may have
-        written, else UNPROVEN.
+    def _accept_missing(self, symbol: str, session: Session, verdict: Verdict, missing: MissingMinutes) -> Verdict:
+        """Accept that the final source lacks minutes that were proven: not before it lacks them the next morning, too.
+
+        Without a mark where its own turnover goes on without those minutes, which anybody may have written.
         """
-        count, minutes = len(lack.minutes), f"{len(lack.minutes)}분({lack.minutes[0]:%H:%M} 등)"
-        why = f"장중에 거래대금으로 확인한 {minutes}이 과거 분봉에 없습니다."
-        told = digest("lacking", lack.minutes, verdict.candles)
-        if self._lateness.is_fresh(session) or not verdict.candles:
+        count, first = len(missing.minutes), missing.minutes[0]
+        why = f"장중에 거래대금으로 확인한 {count}분({first:%H:%M} 등)이 과거 분봉에 없습니다."
+        evidence = digest("missing", missing.minutes, verdict.candles)
+        if self._lag.is_fresh(session) or not verdict.candles:
             raise Late(f"{why} {AGAIN}")
-        if not self._memory.heard(symbol, session.day, told):
-            self._memory.keep(symbol, session.day, told)
-            raise BadDay(f"{why} 조금 뒤에 다시 묻습니다.")
-        if lack.closed:
-            gone = f"과거 분봉에 없는 {minutes}을 뺌: 거래대금이 그것 없이 이어짐"
-            return verdict._replace(note=" · ".join(filter(None, (gone, verdict.note))))
-        note = " · ".join(filter(None, (f"장중에 확인한 {count}분{LACKS}", verdict.note)))
-        return verdict._replace(status=UNPROVEN, note=note)
+        if not self._history.times(symbol, session.day, evidence):
+            self._history.add(symbol, session.day, evidence)
+            raise BadDay([Finding(Reason.MISSING_AT_SOURCE, numbers=(count,))])
+        if missing.closed:
+            return verdict.having(Finding(Reason.DROPPED_MINUTES, (first,), (count,)))
+        return verdict.having(Finding(Reason.MISSING_AT_SOURCE, numbers=(count,)))
 
     def _judge(self, symbol: str, session: Session, known: CoverageRow | None) -> Verdict:
-        """Believe a day; a contradiction is asked again, of whoever took part in it, at once and once more later.
+        """Judge a day. A contradiction is requested again from all that take part, at once and once more later.
 
-        Raises `BadDay` until KIS has told the same at both times (law 13).
+        Raises `BadDay` until KIS has reported the same at both times.
         """
         self._clock.check()
         self._daily.prefetch(symbol)
-        day = session.day
-        first = self._look(symbol, session, doubted=self._memory.doubted(symbol, day))
-        if not first.doubts or self._is_told_again(symbol, session, first, known):
-            return believed(first) if first.doubts else first
-        _log.debug("%s %s 다시 받습니다: %s", symbol, day, first.doubts)
-        again = self._look(symbol, session, doubted=first.doubted)
-        if not again.doubts:
-            return again
-        if again.deal and again.told == first.told:
-            return again._replace(note=again.deal, doubts=())
-        if self._is_told_again(symbol, session, again, known):
-            return believed(again)
-        raise BadDay(" · ".join(again.doubts))
+        doubted = self._history.contradicted(symbol, session.day)
+        for _ in range(2):
+            look = self._look(symbol, session, doubted)
+            verdict, doubted = look.verdict, look.verdict.contradicted
+            if not verdict.contradictions:
+                return verdict
+            if self._is_reported_again(symbol, session.day, verdict, known):
+                return turned_back(verdict, look.minutes, session, look.dailies) or accepted(verdict)
+            _log.debug("%s %s 다시 받습니다: %s", symbol, session.day, verdict.reasons)
+        raise BadDay(verdict.contradictions)
 
-    def _is_told_again(self, symbol: str, session: Session, verdict: Verdict, known: CoverageRow | None) -> bool:
-        """Whether KIS tells this for the third time, not in one go; or as it did when the day was stored UNPROVEN."""
-        heard = self._memory.heard(symbol, session.day, verdict.told)
-        self._memory.keep(symbol, session.day, verdict.told)
-        self._memory.doubt(symbol, session.day, verdict.doubted)
-        if heard >= 2:
-            return True
-        note = believed(verdict).note or ""
-        if known is None or known.status != UNPROVEN or known.note != note[:LONGEST_NOTE]:
-            return False
-        return self._is_stored(symbol, session, verdict)
+    def _is_reported_again(self, symbol: str, day: date, verdict: Verdict, known: CoverageRow | None) -> bool:
+        """Return whether KIS reports this for the third time, not in one go; or as it did when the day was stored."""
+        times = self._history.times(symbol, day, verdict.evidence)
+        self._history.add(symbol, day, verdict.evidence)
+        self._history.keep_contradicted(symbol, day, verdict.contradicted)
+        return times >= _TIMES_ACCEPTED or (known is not None and known.evidence == verdict.evidence)
 
-    def _is_stored(self, symbol: str, session: Session, verdict: Verdict) -> bool:
-        midnight, end = (moment.replace(tzinfo=None) for moment in (session.open.replace(hour=0), session.end))
-        stored = self._store.candles(symbol, 1, midnight, end - timedelta(seconds=1))
-        return [candle[:6] for candle in stored] == [candle[:6] for candle in verdict.candles]
+    def _look(self, symbol: str, session: Session, doubted: DailyAnswer | None) -> _Look:
+        """Fetch and check a day. Empty is not success: it is requested again, then the daily candle decides.
 
-    def _look(self, symbol: str, session: Session, *, doubted: DailyAnswer | None = None) -> Verdict:
-        """Fetch and check a day. Empty is not success: it is asked again, then the daily candle is (law 8).
-
-        `doubted` is a daily answer that the minutes contradicted. Volume without minutes fails at first and is
-        believed, with a note, when a later try brings nothing either: KIS may answer empty for minutes on end.
+        `doubted` is a daily answer that the minutes contradicted: a newer one is used.
         """
         for attempt in range(EMPTY_TRIES):
             minutes = self._pages.fetch(symbol, session)
             self._check_closed(session)
-            told = self._daily.get(symbol, instead_of=doubted)
-            minutes = _with_hours(minutes, session)
+            dailies = self._daily.get(symbol, instead_of=doubted)
             if minutes.rows:
-                return self._checked(symbol, session, minutes, told)
-            if minutes.doubts:
-                raise BadRow(minutes.doubts[0])
-            daily, is_told = told.get(session.day), session.day in told
-            if attempt and told and not (daily.volume if daily else is_told):
-                self._lateness.check(symbol, session, [], untraded=daily is not None)
-                return Verdict([], NO_TRADES, note_of_hours(session))
+                return _Look(self._checked(symbol, session, minutes, dailies), minutes, dailies)
+            if minutes.findings:
+                raise BadRow(note_of(minutes.findings))
+            daily, is_listed = dailies.get(session.day), session.day in dailies
+            if attempt and dailies and not (daily.volume if daily else is_listed):
+                self._lag.check(symbol, session, [], untraded=daily is not None)
+                return _Look(nothing_traded(session), minutes, dailies)
             self._clock.sleep(attempt)
-        if not daily and is_told:
-            self._lateness.check(symbol, session, [])
-            why = "분봉이 비어 있고 일봉의 이 날을 읽을 수 없어 거래가 없었는지 알 수 없습니다."
-            note = note_of_hours(session)
-            return Verdict([], COMPLETE, note, doubts=(why,), doubted=told, told=digest(why))
-        if not daily:
-            raise NothingAtAll("분봉도 일봉도 비어 있어 거래가 없었는지 확인할 수 없습니다. 종목코드를 확인하세요.")
-        return self._nothing_but_volume(symbol, session, daily.volume)
+        return _Look(self._without_minutes(symbol, session, dailies), minutes, dailies)
 
-    def _nothing_but_volume(self, symbol: str, session: Session, volume: int) -> Verdict:
-        why = f"일봉 거래량은 {volume:,}주인데 분봉이 계속 비어 있음"
-        self._lateness.check(symbol, session, [])
-        if not self._memory.heard(symbol, session.day, NOTHING):
-            self._memory.keep(symbol, session.day, NOTHING)
-            raise SourceError(f"{why}. 조금 뒤에 다시 묻습니다.")
-        _log.warning("⚠️ %s %s: %s. NO_TRADES로 적습니다. 의심되면 --force 로 받으세요.", symbol, session.day, why)
-        return Verdict([], NO_TRADES, " · ".join(filter(None, (note_of_hours(session), why))))
+    def _without_minutes(self, symbol: str, session: Session, dailies: DailyAnswer) -> Verdict:
+        """Judge a day whose minutes stay empty though its daily candle does not say that nothing traded.
+
+        Volume without minutes fails at first and is accepted when a later try brings nothing either: KIS may answer
+        empty for minutes on end.
+        """
+        daily = dailies.get(session.day)
+        if daily is None and session.day not in dailies:
+            raise NothingAtAll("분봉도 일봉도 비어 있어 거래가 없었는지 확인할 수 없습니다. 종목코드를 확인하세요.")
+        self._lag.check(symbol, session, [])
+        if daily is None:
+            return nothing_traded(session, Finding(Reason.DAILY_UNREADABLE))._replace(contradicted=dailies)
+        finding = Finding(Reason.EMPTY_WITH_VOLUME, numbers=(daily.volume,))
+        verdict = nothing_traded(session, finding)
+        if not self._history.times(symbol, session.day, verdict.evidence):
+            self._history.add(symbol, session.day, verdict.evidence)
+            raise SourceError(f"{finding_text(finding)}. 조금 뒤에 다시 묻습니다.")
+        why = "NO_TRADES로 적습니다. 의심되면 --force 로 받으세요."
+        _log.warning("⚠️ %s %s: %s. %s", symbol, session.day, finding_text(finding), why)
+        return verdict
 
     def _check_closed(self, session: Session) -> None:
-        """The answers bring KIS's clock: a day that still runs there is not settled by a host ahead of it (law 3)."""
+        """Raise where KIS's clock says that the day still runs: a host ahead of it does not settle the day."""
         if self._clock.now() + self._client.skew + TRUSTED_SKEW < session.end:
             why = f"KIS에서는 {session.day} 장이 아직 마감되지 않았습니다."
             raise SourceError(f"{why} {self._client.clock_trouble()}".strip())
 
-    def _checked(self, symbol: str, session: Session, minutes: Minutes, told: DailyAnswer) -> Verdict:
-        """Prove a day. One that is odd is looked at once more, which may add rows and never takes any away."""
-        fresh = self._lateness.is_fresh(session)
-        verdict = check_day(minutes, session, told, is_fresh=fresh)
+    def _checked(self, symbol: str, session: Session, minutes: Minutes, dailies: DailyAnswer) -> Verdict:
+        """Prove a day. One that is odd is fetched once more, which may add rows and never takes any away."""
+        fresh = self._lag.is_fresh(session)
+        verdict = check_day(minutes, session, dailies, is_fresh=fresh)
         if not has_auction(verdict.candles, session):
-            self._lateness.check(symbol, session, minutes.rows)
-        if not verdict.odd:
+            self._lag.check(symbol, session, minutes.rows)
+        if not verdict.second_look:
             return verdict
-        _log.debug("%s %s 한 번 더 봅니다: %s", symbol, session.day, verdict.odd)
         again = self._pages.fetch(symbol, session)
-        found, doubts = {row.minute: row for row in minutes.rows}, [*again.doubts]
-        merge(found, again.rows, doubts)
-        return check_day(Minutes(in_order(found), doubts=tuple(doubts)), session, told, is_fresh=fresh)
+        found = {row.minute: row for row in minutes.rows}
+        findings = (*again.findings, *conflict_findings(merge(found, again.rows)))
+        return check_day(Minutes(in_order(found), findings=findings), session, dailies, is_fresh=fresh)
 
 
-def _with_hours(minutes: Minutes, session: Session) -> Minutes:
-    """Add a doubt where the rows contradict the announced hours; a row that was left out tells no hours."""
-    traded = [row.minute for row in minutes.rows if row.close]
-    if not contradict_hours(traded, session, before_ten=minutes.before_ten):
-        return minutes
-    return minutes._replace(doubts=(*minutes.doubts, ODD_HOURS))
+def _still_misses(known: CoverageRow, verdict: Verdict) -> bool:
+    """Return whether the day lacks the minutes that it was stored without, as it was reported then."""
+    return Reason.MISSING_AT_SOURCE in known.reasons and known.evidence in (None, verdict.evidence)
+
+
+def _span(session: Session) -> tuple[datetime, datetime]:
+    """Return the first and the last label of a session, naive KST."""
+    return session.first_label.replace(tzinfo=None), session.end.replace(tzinfo=None) - timedelta(seconds=1)
 
 
 class NothingAtAll(SourceError):

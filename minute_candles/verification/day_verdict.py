@@ -1,238 +1,197 @@
-"""What a day of the past TR must show to be believed: a proven start, a chain of turnover, the daily candle. Pure.
+"""What a day of the past TR must show to be COMPLETE: a proven start, a chain of turnover, the daily candle. Pure.
 
-The start is proven by a page (law 8), the minutes by their turnover (law 7), the whole by the daily candle as second
-source. What contradicts is a doubt of the verdict: it is asked again, and believed with a mark where KIS tells the same
-again (law 13). What is only odd is believed, and tells that a second look is worth its call.
+A finding that contradicts makes the day UNPROVEN once KIS has reported the same again (rule "Doubt costs a mark, never
+the data"). What is only odd is worth a second look.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
 from minute_candles.core.errors import BadRow, SourceError
-from minute_candles.market.calendar import CSAT_DAYS, Session
-from minute_candles.market.candles import Candle, prove, session_rows, unexplained_start
+from minute_candles.market.calendar import Session, contradict_hours
+from minute_candles.market.candles import Candle, prove, unexplained_start
 from minute_candles.market.daily import DailyAnswer
-from minute_candles.market.day_notes import reason_text, says_csat_hours
-from minute_candles.market.day_status import COMPLETE, UNPROVEN, DayStatus, Reason
-from minute_candles.market.reject_text import reject_text
-from minute_candles.market.rows import DailyRow, MinuteRow, MinuteRows, Reject
+from minute_candles.market.day_notes import note_of
+from minute_candles.market.day_status import COMPLETE, NO_TRADES, UNPROVEN, DayStatus, Finding, Reason
+from minute_candles.market.rows import DailyRow, MinuteRow
 
-FULL_PAGE = 120
-"""Rows of a full answer of the past TR; a shorter one has nothing behind it (kis_http.md §6)."""
-MOST_NAMED = 3
-"""So many minutes or rows of a kind are named in a note."""
+MOST_BEFORE_START = Decimal("0.4")
+"""Percent of a day's turnover: genuine days leave at most 0.32 unexplained before a first row behind the open, days
+that had lost their beginning 0.43 and more (docs/dev/kis_http.md §6)."""
+AFTER_MARKET_SINCE = date(2026, 9, 14)
+"""From this day on the daily volume includes the after-market: 7-9 % more than the session, not 1-2 %."""
+MOST_OFF_HOURS = (12, 25)
+"""Percent of the daily volume that off-hours trades may hold, before and since then."""
 
 
 class BadDay(SourceError):
-    """KIS's answers about the day contradict each other: asked again later before they are believed."""
+    """KIS's answers about the day contradict each other: asked again later before they are accepted."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        super().__init__(note_of(findings) or "")
 
 
 class Minutes(NamedTuple):
-    """A day's rows, oldest first."""
+    """A day's rows, oldest first, and what their pages leave in doubt."""
 
     rows: list[MinuteRow]
     whole: bool = False
     """Whether all came in one full page that runs into an earlier day: nothing is left out of it."""
-    doubts: tuple[str, ...] = ()
-    """What the pages themselves leave in doubt: rows left out because they cannot be true, a start that is unproven."""
+    findings: tuple[Finding, ...] = ()
     before_ten: bool = False
     """Whether a row, left out or not, is labelled in the hour before ten."""
 
 
 class Verdict(NamedTuple):
-    """What a symbol-day turned out to be; `odd` tells why a second look is worth its call, "" where nothing is.
-
-    `doubts` are the contradictions. `deal` is the note of a day whose only doubt is a deal outside the book. `doubted`
-    is the daily answer among those that contradict. `told` is the same where KIS told the same.
-    """
+    """What a symbol-day turned out to be, and why."""
 
     candles: list[Candle]
     status: DayStatus
-    note: str | None
-    odd: str = ""
-    doubts: tuple[str, ...] = ()
-    deal: str = ""
-    doubted: DailyAnswer | None = None
-    told: str = ""
+    findings: tuple[Finding, ...] = ()
+    evidence: str = ""
+    """A digest of what KIS reported: equal where it reported the same."""
+    second_look: bool = False
+    """Whether something is odd, and contradicts nothing: another answer may add rows."""
+    contradicted: DailyAnswer | None = None
+    """The daily answer, where it is among what contradicts."""
     unreadable: frozenset[datetime] = frozenset()
     """Minutes whose row cannot be a candle; naive KST."""
     started_at: int = 0
     """The day's turnover, KRW, with its first row."""
     gaps: tuple[tuple[datetime, datetime], ...] = ()
     """Between these minutes there is no row, and more turnover than the later one explains; naive KST."""
+    adjustment: Decimal | None = None
+    """The factor of an adjusted source, whose rows are `reported`."""
+    reported: tuple[MinuteRow, ...] = ()
 
+    @property
+    def contradictions(self) -> tuple[Finding, ...]:
+        """The findings that forbid COMPLETE."""
+        return tuple(finding for finding in self.findings if finding.contradicts)
 
-class Page(NamedTuple):
-    rows: list[MinuteRow]
-    size: int
-    starts_day: bool
-    """Whether nothing of the day lies before this page."""
-    earliest: datetime
-    """Aware KST label of the day's earliest row here; the request's own time where there is none."""
-    before_ten: bool = False
-    seamless: bool = False
-    """A full page, newest first, that runs from this day into an earlier one: nothing is left out at the seam."""
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """The codes, contradictions first, each once."""
+        ordered = sorted(self.findings, key=lambda finding: not finding.contradicts)
+        return tuple(dict.fromkeys(finding.reason for finding in ordered))
 
+    @property
+    def note(self) -> str | None:
+        """The findings in Korean, for people."""
+        return note_of(self.findings)
 
-def read_page(answer: MinuteRows, session: Session, last: datetime, rejects: list[Reject] | None = None) -> Page:
-    """Sort out one answer of the past TR asked for rows at and before `last`. Raises `BadRow`.
-
-    The start is proven by a row at the open, a row of an earlier day, or a page of 1–119 rows (law 8). With `rejects`,
-    rows that cannot be true are left out and named there.
-    """
-    rows = session_rows(answer, session, rejects=rejects)
-    labels = [row.minute for row in answer if row.minute]
-    todays = [minute for minute in labels if minute.date() == session.day]
-    spilled = any(minute.date() < session.day for minute in labels)
-    if answer and not todays and not spilled:
-        texts = [reject_text(reject) for reject in rejects or []]
-        raise BadRow(f"{session.day} 이전을 물었는데 그 뒤 날짜의 행만 왔습니다." if labels else lost_all(texts))
-    earliest = min(todays, default=last.replace(tzinfo=None)).replace(tzinfo=last.tzinfo)
-    if earliest > last:
-        raise BadRow(f"{last:%H:%M} 이전을 물었는데 그 뒤 시각의 행만 왔습니다.")
-    starts = earliest <= session.first_label or spilled or len(answer) < FULL_PAGE
-    ordered = all(newer > older for newer, older in pairwise(labels))
-    seamless = bool(todays) and spilled and ordered and len(answer) >= FULL_PAGE and not rejects
-    early = any(session.before_ten[0] <= minute <= session.before_ten[1] for minute in todays)
-    return Page(rows, len(answer), starts, earliest, early, seamless)
-
-
-def lost_all(doubts: Sequence[str]) -> str:
-    """Why an answer without a single readable row is none."""
-    return doubts[0] if doubts else "읽을 수 있는 행이 없습니다."
-
-
-def check_day(minutes: Minutes, session: Session, told: DailyAnswer, *, is_fresh: bool = False) -> Verdict:
-    """Prove a day by its turnover and by the daily candle; what contradicts stands in `doubts`.
-
-    What is odd but possible is believed, with a note where the reader should know. `is_fresh`: the daily candle's close
-    may be the after-market's still, and is not compared (kis_http.md §7).
-    """
-    rows, daily = minutes.rows, told.get(session.day)
-    proof = prove(rows, session)
-    candles, gaps = proof.candles, _gaps(rows)
-    turnover, deal = _turnover_doubts(proof.doubts, proof.surplus, gaps, session)
-    if not candles:
-        return _without_candles(minutes, session)
-    by_daily = _daily_doubts(candles, session.day, told)
-    doubts = (*minutes.doubts, *turnover, *by_daily)
-    notes = []
-    if candles[0].timestamp < session.open.replace(tzinfo=None):
-        notes.append(f"첫 봉 라벨이 개장 1분 전({candles[0].timestamp:%H:%M})")
-    if not told:
-        notes.append("일봉이 비어 있어 대조하지 못함")
-    notes += filter(None, (note_of_hours(session),))
-    start, auction = _odd_start(rows, session), has_auction(candles, session)
-    end = "" if auction or is_fresh else _odd_end(candles[-1], daily)
-    doubtful = start or ("" if auction else "종가 단일가 봉이 없음")
-    odd = end or ("" if minutes.whole else doubtful or _odd_volume(candles, daily))
-    notes += filter(None, (start, end))
-    return Verdict(
-        candles,
-        COMPLETE,
-        " · ".join(notes) or None,
-        "" if doubts else odd,
-        doubts,
-        " · ".join([deal, *notes]) if deal and doubts == turnover else "",
-        told if by_daily else None,
-        digest(rows, doubts) if doubts else "",
-        frozenset(row.minute for row in rows if not row.close),
-        rows[0].turnover,
-        tuple((before, at) for before, at in gaps if at in proof.surplus),
-    )
-
-
-def _without_candles(minutes: Minutes, session: Session) -> Verdict:
-    """A day whose every row cannot be: told alike it is stored as told, without one.
-
-    Raises `BadRow` where numbers cannot even be read: such a day has not come. That is no trade that KIS tells oddly,
-    it is a language that nobody here speaks, and the same on every day.
-    """
-    if not minutes.doubts or any(row.illegible for row in minutes.rows):
-        raise BadRow(lost_all(minutes.doubts))
-    unreadable = frozenset(row.minute for row in minutes.rows)
-    told = digest(minutes.rows, minutes.doubts)
-    return Verdict([], COMPLETE, note_of_hours(session), doubts=minutes.doubts, told=told, unreadable=unreadable)
-
-
-def note_of_hours(session: Session) -> str | None:
-    """What every note of a day says that ran late: the plan looks for it."""
-    return reason_text(Reason.CSAT_HOURS) if session.csat and session.day not in CSAT_DAYS else None
-
-
-def with_hours(note: str, session: Session) -> str:
-    """A note that is kept though the day's hours may be others now."""
-    kept = [part for part in note.split(" · ") if not says_csat_hours(part)]
-    return " · ".join(filter(None, (note_of_hours(session), *kept)))
-
-
-def believed(verdict: Verdict) -> Verdict:
-    """The day as KIS tells it again and again: stored, with the reason as its note."""
-    parts = [*verdict.doubts, *filter(None, (verdict.note or "").split(" · "))]
-    parts.sort(key=lambda part: not says_csat_hours(part))  # first: the plan looks for it, and a long note is cut
-    return verdict._replace(status=UNPROVEN, note=" · ".join(parts), doubts=(), odd="")
+    def having(self, *findings: Finding) -> "Verdict":
+        """Return the verdict with more findings; one that contradicts makes it UNPROVEN."""
+        doubtful = any(finding.contradicts for finding in findings)
+        return self._replace(findings=(*findings, *self.findings), status=UNPROVEN if doubtful else self.status)
 
 
 def digest(*what: object) -> str:
-    """Equal where KIS told the same: two tellings are kept as this, not as rows."""
+    """Return a digest of what KIS reported: two answers are compared by it."""
     return hashlib.sha256(repr(what).encode()).hexdigest()
 
 
-def _turnover_doubts(
-    doubts: Sequence[datetime], surplus: Sequence[datetime], gaps: Sequence[tuple[datetime, datetime]], session: Session
-) -> tuple[tuple[str, ...], str]:
-    """The doubt, and the note instead of it where it can be a deal outside the book.
+def accepted(verdict: Verdict) -> Verdict:
+    """Return the day as KIS reports it again and again: to be stored UNPROVEN, with its reasons."""
+    return verdict._replace(status=UNPROVEN, second_look=False)
 
-    More turnover than the minute explains, alone of its kind, is one; unless it follows the only stretch of continuous
-    trading without a row. There a row that is missing explains it just as well, and captured answers know only that
-    case: 13 such pairs span minutes the reader lacked, not one is a deal (kis_http.md §6). Calling the day COMPLETE
-    would hide a lost minute for good; UNPROVEN stores the same candles and is asked again (laws 4 and 13). The same
-    holds for an auction after more than its pause without a row, whatever other lulls there are: the last minutes
-    before it are what an authority that lags lacks, and fillers before it what late rows leave.
+
+def check_day(minutes: Minutes, session: Session, dailies: DailyAnswer, *, is_fresh: bool = False) -> Verdict:
+    """Prove a day by its turnover and by the daily candle.
+
+    `is_fresh`: the daily candle's close may be the after-market's still, and is not compared (kis_http.md §7).
     """
-    if not doubts:
-        return (), ""
-    named = ", ".join(f"{minute:%H:%M}" for minute in doubts[:MOST_NAMED])
-    more = " …" if len(doubts) > MOST_NAMED else ""
-    text = f"거래대금이 맞지 않는 분이 있습니다 ({named}{more}): 빠졌거나 틀린 행"
-    after_gaps = [at for _, at in gaps]
-    lost_the_end = doubts[0] in after_gaps and doubts[0] >= session.close.replace(tzinfo=None)
-    alone = len(doubts) == 1 and list(surplus) == list(doubts)
-    if not alone or lost_the_end or after_gaps == [doubts[0]]:
-        return (text,), ""
-    return (text,), f"{doubts[0]:%H:%M} 거래대금이 거래량보다 많음: 장내 대량·바스켓 체결로 봄"
+    rows, daily = minutes.rows, dailies.get(session.day)
+    proof = prove(rows, session)
+    if not proof.candles:
+        return _without_candles(minutes, session)
+    by_daily = _daily_findings(proof.candles, session.day, dailies)
+    turnover = [Finding(Reason.TURNOVER_MISMATCH, tuple(proof.doubts))] if proof.doubts else []
+    start = _start_findings(rows, session, daily)
+    contradictions = (*minutes.findings, *_hours_findings(minutes, session), *turnover, *start, *by_daily)
+    auction = has_auction(proof.candles, session)
+    end = () if auction or is_fresh else _end_findings(proof.candles[-1], daily)
+    is_odd = bool(end) or (not minutes.whole and (not auction or _is_volume_odd(proof.candles, daily)))
+    return Verdict(
+        proof.candles,
+        COMPLETE,
+        (*contradictions, *_remarks(proof.candles[0], session, dailies), *end),
+        digest(rows, contradictions),
+        is_odd and not contradictions,
+        dailies if by_daily else None,
+        frozenset(row.minute for row in rows if not row.close),
+        rows[0].turnover,
+        tuple((before, at) for before, at in gaps_of(rows) if at in proof.surplus),
+    )
 
 
-def _gaps(rows: Sequence[MinuteRow]) -> list[tuple[datetime, datetime]]:
-    """The minutes before and after one or more without a row; the pause before the auction is none."""
+def nothing_traded(session: Session, *findings: Finding) -> Verdict:
+    """Return the verdict of a day without a row: NO_TRADES, or a contradiction where the findings hold one.
+
+    Its evidence is the findings' reasons alone: the daily volume of a day may grow with off-hours trades.
+    """
+    status = COMPLETE if any(finding.contradicts for finding in findings) else NO_TRADES
+    evidence = digest([], [finding.reason for finding in findings])
+    return Verdict([], status, (*findings, *hours_remark(session)), evidence)
+
+
+def hours_remark(session: Session) -> tuple[Finding, ...]:
+    """Return what every day says that is judged by 10:00-16:30: the plan compares it with the calendar."""
+    return (Finding(Reason.CSAT_HOURS),) if session.csat else ()
+
+
+def _without_candles(minutes: Minutes, session: Session) -> Verdict:
+    """Return the verdict of a day of which every row is left out.
+
+    Raises `BadRow` where numbers cannot even be read: such a day has not come.
+    """
+    if not minutes.findings or any(row.illegible for row in minutes.rows):
+        raise BadRow(note_of(minutes.findings) or "읽을 수 있는 행이 없습니다.")
+    unreadable = frozenset(row.minute for row in minutes.rows)
+    evidence = digest(minutes.rows, minutes.findings)
+    return nothing_traded(session, *minutes.findings)._replace(unreadable=unreadable, evidence=evidence)
+
+
+def _hours_findings(minutes: Minutes, session: Session) -> list[Finding]:
+    """Return a doubt where rows contradict the announced hours; a row that was left out shows no hours."""
+    traded = [row.minute for row in minutes.rows if row.close]
+    contradicts = contradict_hours(traded, session, before_ten=minutes.before_ten)
+    return [Finding(Reason.UNEXPECTED_HOURS)] if contradicts else []
+
+
+def gaps_of(rows: Sequence[MinuteRow]) -> list[tuple[datetime, datetime]]:
+    """Return the minutes before and after one or more without a row; the pause before the auction is none."""
     minutes = [row.minute for row in rows]
     pause = (minutes[-1] - timedelta(minutes=11), minutes[-1])
     return [pair for pair in pairwise(minutes) if pair[1] - pair[0] > timedelta(minutes=1) and pair != pause]
 
 
-def _odd_start(rows: Sequence[MinuteRow], session: Session) -> str:
-    """Off-hours trades before the open are a few percent of a day; more may be minutes that an answer kept back."""
-    before = rows[0].turnover - rows[0].close * rows[0].volume
-    if not unexplained_start(rows, session) or not rows[-1].turnover or before * 20 < rows[-1].turnover:
-        return ""
-    return f"첫 봉({rows[0].minute:%H:%M}) 이전 거래대금이 하루의 {100 * before // rows[-1].turnover}%"
+def _start_findings(rows: Sequence[MinuteRow], session: Session, daily: DailyRow | None) -> list[Finding]:
+    """Return a doubt where too much traded before a first row behind the open, or the whole day is short."""
+    if not unexplained_start(rows, session):
+        return []
+    first, total = rows[0], rows[-1].turnover
+    before = first.turnover - first.high * first.volume
+    if before * 100 > MOST_BEFORE_START * total:
+        percent = Decimal(100 * before) / total if total else Decimal(100)
+        return [Finding(Reason.UNPROVEN_START, (first.minute,), (round(percent, 1),))]
+    volume, most = sum(row.volume for row in rows), MOST_OFF_HOURS[session.day >= AFTER_MARKET_SINCE]
+    if daily and volume * 100 < (100 - most) * daily.volume:
+        return [Finding(Reason.VOLUME_SHORT, numbers=(100 * volume // daily.volume,))]
+    return []
 
 
-def _odd_volume(candles: Sequence[Candle], daily: DailyRow | None) -> str:
-    """Off-hours trades are a tenth of a day at most times: more than half may be minutes that an answer kept back.
-
-    A tighter bound finds no more: single lost rows that turnover does not see (3 of 2,448 on real days) hold at most
-    0.003 % of their day's shares, off-hours trades 1–9 % (kis_http.md §7).
-    """
-    volume = sum(candle.volume for candle in candles)
-    return f"분봉 거래량의 합이 일봉의 {100 * volume // daily.volume}%" if daily and 2 * volume < daily.volume else ""
+def _is_volume_odd(candles: Sequence[Candle], daily: DailyRow | None) -> bool:
+    """Return whether more than half of the daily volume is not in the minutes; off-hours trades are a tenth of a day."""
+    return daily is not None and 2 * sum(candle.volume for candle in candles) < daily.volume
 
 
 def has_auction(candles: Sequence[Candle], session: Session) -> bool:
-    """No row behind it, so no turnover, shows that the last one is missing: the auction is the end's only witness.
+    """Return whether the day has its closing auction, its end's only witness: no turnover follows it.
 
     Where labels begin a minute before the open (a past CSAT day), the auction's is a minute early, too.
     """
@@ -240,26 +199,33 @@ def has_auction(candles: Sequence[Candle], session: Session) -> bool:
     return bool(candles) and candles[-1].timestamp >= min(closed, closed - (opened - candles[0].timestamp))
 
 
-def _odd_end(last: Candle, daily: DailyRow | None) -> str:
-    """A day without an auction that ends at another price than the daily candle lacks a row, maybe."""
+def _end_findings(last: Candle, daily: DailyRow | None) -> tuple[Finding, ...]:
+    """Return a remark where a day without an auction ends at another price than the daily candle."""
     if daily is None or last.close == daily.close:
-        return ""
-    return f"종가 단일가 봉이 없고 마지막 종가 {last.close:,}원이 일봉 종가 {daily.close:,}원과 다름"
+        return ()
+    return (Finding(Reason.NO_CLOSING_AUCTION, numbers=(last.close, daily.close)),)
 
 
-def _daily_doubts(candles: Sequence[Candle], day: date, told: DailyAnswer) -> list[str]:
-    """The first open equals the daily one; prices lie within the day's, volume within its (off-hours included)."""
-    daily = told.get(day)
+def _remarks(first: Candle, session: Session, dailies: DailyAnswer) -> list[Finding]:
+    early = first.timestamp < session.open.replace(tzinfo=None)
+    label = [Finding(Reason.EARLY_LABEL, (first.timestamp,))] if early else []
+    alone = [] if dailies else [Finding(Reason.DAILY_UNAVAILABLE)]
+    return [*label, *alone, *hours_remark(session)]
+
+
+def _daily_findings(candles: Sequence[Candle], day: date, dailies: DailyAnswer) -> list[Finding]:
+    """Compare with the daily candle: the first open, the day's price range, its volume as an upper bound."""
+    daily = dailies.get(day)
     if daily is None:
-        why = "일봉의 이 날을 읽을 수 없습니다." if day in told else "분봉은 있는데 일봉에 이 날이 없습니다."
-        return [why] if told else []
-    doubts = []
-    if candles[0].open != daily.open:
-        doubts.append(f"첫 시가 {candles[0].open:,}원이 일봉 시가 {daily.open:,}원과 다릅니다.")
+        reason = Reason.DAILY_UNREADABLE if day in dailies else Reason.DAILY_MISSING
+        return [Finding(reason)] if dailies else []
+    found: list[Finding] = []
     low, high = min(c.low for c in candles), max(c.high for c in candles)
+    volume = sum(c.volume for c in candles)
+    if candles[0].open != daily.open:
+        found.append(Finding(Reason.DAILY_MISMATCH, (), (candles[0].open, daily.open), "open"))
     if high > daily.high or low < daily.low:
-        span = f"{low:,}~{high:,}원, 일봉 {daily.low:,}~{daily.high:,}원"
-        doubts.append(f"일봉의 고가·저가를 벗어난 분봉이 있습니다 ({span}).")
-    if (volume := sum(c.volume for c in candles)) > daily.volume:
-        doubts.append(f"분봉 거래량의 합 {volume:,}주가 일봉 거래량 {daily.volume:,}주보다 많습니다.")
-    return doubts
+        found.append(Finding(Reason.DAILY_MISMATCH, (), (low, high, daily.low, daily.high), "range"))
+    if volume > daily.volume:
+        found.append(Finding(Reason.DAILY_MISMATCH, (), (volume, daily.volume), "volume"))
+    return found

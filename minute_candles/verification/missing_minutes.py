@@ -1,8 +1,8 @@
-"""Minutes that are stored of a day and that the authority does not tell: may they have traded all the same? Pure.
+"""Minutes that are stored of a day and that the final source lacks: may they have traded all the same? Pure.
 
-The session proves minutes by turnover, and a settle never takes those away (law 6); but others write into the same
-table, and theirs look alike. What tells them apart is the authority's own chain of turnover: what a row behind the
-minute leaves unexplained is all that can have traded there unseen.
+The session proves minutes by turnover, and a settle never takes those away (rule "The final source has the last
+word"); but others write into the same table, and theirs look alike. The final source's own chain of turnover
+distinguishes them: what a row behind the minute leaves unexplained is all that can have traded there unseen.
 """
 
 from bisect import bisect_right
@@ -15,8 +15,8 @@ from minute_candles.market.candles import Candle
 from minute_candles.verification.day_verdict import Verdict, has_auction
 
 
-class Lack(NamedTuple):
-    """Minutes that may have traded though the authority lacks them, naive KST."""
+class MissingMinutes(NamedTuple):
+    """Minutes that may have traded though the final source lacks them, naive KST."""
 
     minutes: list[datetime]
     closed: bool
@@ -31,7 +31,7 @@ class _Room(NamedTuple):
 
 
 def proven_minutes(stored: Sequence[Candle], session: Session, *, provisional: bool) -> dict[datetime, Candle]:
-    """The minutes of a stored day that is ours which turnover proved.
+    """Return the minutes of a stored day, if it is ours, that turnover proved.
 
     While it is PROVISIONAL the auction counts as one, whose page may begin with it, and all do where no VWAP is kept.
     """
@@ -41,28 +41,28 @@ def proven_minutes(stored: Sequence[Candle], session: Session, *, provisional: b
     return {candle.timestamp: candle for candle in proven if first <= candle.timestamp < end}
 
 
-def lacking(proven: dict[datetime, Candle], verdict: Verdict, session: Session) -> Lack:
-    """The minutes of `proven` that the authority lacks, but for those that its turnover leaves no room for.
+def missing_minutes(proven: dict[datetime, Candle], verdict: Verdict, session: Session) -> MissingMinutes:
+    """Return the minutes of `proven` that the final source lacks and that its turnover leaves room for.
 
-    A minute whose row cannot be read is told, though not what it was.
+    A minute whose row cannot be read is reported, though not what it was.
     """
     close, has_its_auction = session.close.replace(tzinfo=None), has_auction(verdict.candles, session)
-    told = {candle.timestamp for candle in verdict.candles} | verdict.unreadable
+    reported = {candle.timestamp for candle in verdict.candles} | verdict.unreadable
     minutes, closed = [], True
-    for minute in sorted(proven.keys() - told):
-        one = proven[minute]
-        if has_its_auction and minute >= close:  # a day has one: this is no row of KIS's, or the same at another minute
-            room: _Room | None = _Room(0 if one.vwap is None else one.low * one.volume, True)
+    for minute in sorted(proven.keys() - reported):
+        candle = proven[minute]
+        if has_its_auction and minute >= close:  # a day has one: no row of KIS's, or the same at another minute
+            room: _Room | None = _Room(0 if candle.vwap is None else candle.low * candle.volume, True)
         else:
             room = _room(minute, verdict, session)
-        if room is None or one.low * one.volume <= room.most:
+        if room is None or candle.low * candle.volume <= room.most:
             minutes.append(minute)
             closed &= room is not None and room.closed
-    return Lack(minutes, closed)
+    return MissingMinutes(minutes, closed)
 
 
 def _room(minute: datetime, verdict: Verdict, session: Session) -> _Room | None:
-    """None where nothing behind the minute tells of it: after the day's last row, or before one that is in doubt."""
+    """Return None where nothing behind the minute shows it: after the day's last row, or before one that is in doubt."""
     behind = bisect_right(verdict.candles, minute, key=lambda candle: candle.timestamp)
     later = verdict.candles[behind : behind + 1]
     if not later or any(minute < lost < later[0].timestamp for lost in verdict.unreadable):

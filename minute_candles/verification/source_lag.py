@@ -1,4 +1,4 @@
-"""Whether the authority has caught up with the session: what today's TR still shows of it, and what was stored (law 6).
+"""Whether the final source has caught up with the session: what today's TR and the quote still show of it.
 
 Until the next morning KIS may be late with a day, in its minutes, in its daily candle or in both.
 """
@@ -12,43 +12,45 @@ from minute_candles.core.kst import KST
 from minute_candles.kis.client import KisClient
 from minute_candles.market.calendar import Session
 from minute_candles.market.candles import session_rows
+from minute_candles.market.day_notes import reason_text
+from minute_candles.market.day_status import Reason
 from minute_candles.market.rows import MinuteRow
-from minute_candles.verification.missing_minutes import Lack
+from minute_candles.verification.missing_minutes import MissingMinutes
 
 MORNING = time(7, 30)
-"""From then on what KIS says of the day before is believed: its daily candle is the after-market's until 05:28 (§7)."""
+"""From then on KIS's last word on the day before counts: its daily candle is the after-market's until 05:28 (§7)."""
 
 AGAIN = "잠시 뒤, 늦어도 다음 날 아침(07:30부터) 다시 받으면 됩니다."
-"""The updater does, and a user may."""
+"""What the updater does, and a user may do."""
 
 
 class Late(SourceError):
-    """The authority has not caught up with the session yet: to be asked again, and no fault (law 6)."""
+    """The final source has not caught up with the session yet: to be requested again, and no fault."""
 
 
-class Lacking(SourceError):
-    """The authority lacks minutes that the session itself had proven."""
+class ProvenMinutesMissing(SourceError):
+    """The final source lacks minutes that the session itself had proven."""
 
-    def __init__(self, lack: Lack) -> None:
-        super().__init__(f"과거 분봉에 {len(lack.minutes)}분이 없습니다.")
-        self.lack = lack
+    def __init__(self, missing: MissingMinutes) -> None:
+        super().__init__(f"과거 분봉에 {len(missing.minutes)}분이 없습니다.")
+        self.missing = missing
 
 
-class Lateness:
-    """Asks today's TR about a day that is over since today; `asks`: whether it may be asked. Thread-safe."""
+class SourceLag:
+    """Compares with today's TR a day that is over since today; `asks`: whether that may be requested. Thread-safe."""
 
     def __init__(self, client: KisClient, clock: Clock, *, asks: bool) -> None:
         self._client, self._clock, self._asks = client, clock, asks
 
     def is_fresh(self, session: Session) -> bool:
-        """Until the next morning KIS may be late with a day."""
+        """Return whether KIS may still be late with a day: until the next morning."""
         return self._clock.now() < datetime.combine(session.day + timedelta(days=1), MORNING, KST)
 
     def check(self, symbol: str, session: Session, rows: Sequence[MinuteRow], *, untraded: bool = False) -> None:
-        """Raises `Late` where today's TR tells of trades behind the last row of the authority, or of nothing at all.
+        """Raise `Late` where today's TR or the quote has trades behind the last row of the final source, or no row.
 
         KIS has a filler row for every minute without a trade: an answer without a row of the day is a glitch, and
-        proves no end of it, unless the daily candle tells that it is `untraded`.
+        proves no end of it, unless the daily candle says that it is `untraded`.
         """
         if not (self._asks and self.is_fresh(session)):
             return
@@ -57,11 +59,13 @@ class Lateness:
             raise Late(f"과거 분봉이 아직 {late[0].minute:%H:%M}까지 오지 않았습니다. {AGAIN}")
         if not live and not untraded:
             raise Late(f"오늘 분봉이 비어 있어 과거 분봉이 다 왔는지 확인할 수 없습니다. {AGAIN}")
+        if rows and self._is_quote_ahead(symbol, session, rows):
+            raise Late(f"{reason_text(Reason.QUOTE_AHEAD)}합니다. {AGAIN}")
 
     def check_gaps(self, symbol: str, session: Session, gaps: Sequence[tuple[datetime, datetime]]) -> None:
-        """Raises `Late` where today's TR knows trades of minutes that the authority lacks and turnover speaks of.
+        """Raise `Late` where today's TR has trades in minutes that the final source lacks and turnover shows.
 
-        Told twice alike within a second is no second opinion of an authority that may still be filling the day.
+        The same answer twice within a second proves nothing of a source that may still be filling the day.
         """
         if not (gaps and self._asks and self.is_fresh(session)):
             return
@@ -74,8 +78,13 @@ class Lateness:
                 raise Late(f"과거 분봉에 빠진 {known}이 있는 것으로 보입니다. {AGAIN}")
             last = live[0].minute.replace(tzinfo=KST) - timedelta(seconds=1)
 
+    def _is_quote_ahead(self, symbol: str, session: Session, rows: Sequence[MinuteRow]) -> bool:
+        """Return whether the live quote has more turnover than the rows, of a day without a closing auction."""
+        quote = self._client.quote(symbol, session.end - timedelta(seconds=1))
+        return quote is not None and quote.turnover is not None and quote.turnover > rows[-1].turnover
+
     def _live(self, symbol: str, session: Session, last: datetime) -> list[MinuteRow]:
-        """The day's rows of one answer of today's TR, fillers included; asked again once where there is none."""
+        """Return the day's rows of one answer of today's TR, fillers included; requested twice where there is none."""
         for _ in range(2):
             if live := session_rows(self._client.today_minutes(symbol, last), session, fillers=True, rejects=[]):
                 break
@@ -83,7 +92,7 @@ class Lateness:
 
 
 def _is_behind(rows: Sequence[MinuteRow], live: MinuteRow, session: Session) -> bool:
-    """Whether today's TR shows a trade behind the last of these rows: as volume, or as turnover that went up.
+    """Return whether today's TR shows a trade behind the last of these rows: as volume, or as more turnover.
 
     Before the day's first trade a filler's turnover is 0, whatever was traded before the open (kis_http.md §5).
     """

@@ -30,7 +30,7 @@ from minute_candles.market.candles import (
 )
 from minute_candles.market.daily import DailyAnswer, daily_by_date
 from minute_candles.market.rows import DailyRow, MinuteRow
-from minute_candles.verification.day_verdict import read_page
+from minute_candles.verification.past_pages import read_page
 
 
 def session_rows(raws: Iterable[object], here: Session, **how: bool) -> list[MinuteRow]:
