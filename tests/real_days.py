@@ -138,9 +138,14 @@ class Replay:
         until = min(last, self._now()).replace(tzinfo=None)
         return minute_rows([_row(row) for row in self._days[symbol].rows[::-1] if row.minute <= until][:120])
 
+    def quote(self, symbol: str, now: datetime) -> None:
+        """No live quote is captured."""
+
     def daily(self, symbol: str, first: date, last: date) -> DailyRows:
         self.calls += 1
         rows = self._days[symbol].rows
+        if not rows:
+            return []
         numbers = {
             "stck_oprc": rows[0].open, "stck_hgpr": max(row.high for row in rows),
             "stck_lwpr": min(row.low for row in rows), "stck_clpr": rows[-1].close,

@@ -15,7 +15,6 @@ from minute_candles.config.settings import Database, Settings, demo_settings
 from minute_candles.core.clock import Clock
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.candles import Candle, derive
-from minute_candles.market.day_notes import reason_text
 from minute_candles.market.day_status import Reason
 from minute_candles.market.intervals import Interval
 from minute_candles.storage.store import Store, open_store
@@ -58,9 +57,8 @@ def filled(database: Database, sim: Simulator, symbols: Sequence[str] = SYMBOLS,
 
 def stored_by_other_hours(store: Store, symbol: str) -> None:
     """The last day of a symbol as it stands where `CSAT_DATES` named that day once and does not any more."""
-    note = reason_text(Reason.CSAT_HOURS)
     day = f"stock_symbol = '{symbol}' AND trade_date = '2026-11-20'"
-    sql(store, f"UPDATE stock_minute_coverage SET note = '{note}' WHERE {day}")
+    sql(store, f"UPDATE stock_minute_coverage SET reasons = '{Reason.CSAT_HOURS}' WHERE {day}")
 
 
 def truth(sim: Simulator, symbol: str, interval: Interval, days: Iterable[date] = DAYS) -> Iterator[tuple[Any, ...]]:

@@ -39,9 +39,15 @@ class Trading:
         between = self._block() if self.session.after - self.session.close >= 30 else NO_BLOCK
         for minute in self._after_market_minutes():
             self._trade_minute(minute)
+        before = before if self._may_precede(before) else NO_BLOCK
         shift = {"off_grid": 11, "shifted": -60}.get(self.oddity, 0)
         rows = tuple(_rows(self.trades, before, between, self.session))
         return MarketDay(self.day, self.session, tuple(self.trades), rows, before, between, auction, shift)
+
+    def _may_precede(self, block: Block) -> bool:
+        """Whether so much is traded before the open: at most 0.32 % of a day whose first row is behind the open (§6)."""
+        opens = bool(self.trades) and self.trades[0][0] // 60 == self.session.open
+        return opens or 1000 * block.turnover <= 3 * sum(trade[3] for trade in self.trades)
 
     def _continuous_minutes(self) -> list[int]:
         """The minutes of continuous trading in which somebody trades."""

@@ -186,11 +186,21 @@ def _check_by_symbol(
     missing_of, unproven_of = _by_symbol(missing), _by_symbol(unproven)
     for symbol, name in names.items():
         gone = missing_of.get(symbol, [])
-        doubtful = [task._replace(why=f"❓ {task.why}") for task in unproven_of.get(symbol, [])]
+        doubtful = unproven_of.get(symbol, [])
         first, last = (f"{at:%m-%d %H:%M}" for at in spans[symbol]) if symbol in spans else ("-", "-")
         mark = "❗" if gone else "❓" if doubtful else "✅"
         counts = [str(len(days) - len(gone)), str(len(gone))]
-        rows.append([mark, symbol, name, *counts, first, last, _reasons([*gone, *doubtful], days, numbers)])
+        rows.append(
+            [
+                mark,
+                symbol,
+                name,
+                *counts,
+                first,
+                last,
+                " / ".join(filter(None, (_reasons(gone, numbers, days), _reasons(doubtful, numbers, days, "❓ ")))),
+            ]
+        )
     return console.table(["", "종목", "이름", "완료", "빠짐", "첫 캔들", "마지막 캔들", "이유"], rows)
 
 
@@ -201,11 +211,11 @@ def _by_symbol(tasks: Sequence[SymbolDay]) -> dict[str, list[SymbolDay]]:
     return found
 
 
-def _reasons(gone: Sequence[SymbolDay], days: Sequence[date], numbers: Mapping[date, int]) -> str:
-    """Every missing or doubtful day by its reason; days in a row as a span."""
+def _reasons(tasks: Sequence[SymbolDay], numbers: Mapping[date, int], days: Sequence[date], mark: str = "") -> str:
+    """Return every missing or doubtful day by its reason; days in a row as a span."""
     reasons: dict[str, list[int]] = {}
-    for task in gone:
-        reasons.setdefault(task.why, []).append(numbers[task.day])
+    for task in tasks:
+        reasons.setdefault(f"{mark}{task.why}", []).append(numbers[task.day])
     return " / ".join(f"{why}: {_spans([days[n] for n in found], found)}" for why, found in reasons.items())
 
 

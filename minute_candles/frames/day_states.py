@@ -12,7 +12,7 @@ from datetime import date
 from typing import NamedTuple
 
 from minute_candles.market.calendar import TradingCalendar, has_other_hours
-from minute_candles.market.day_notes import reason_text, says_csat_hours
+from minute_candles.market.day_notes import reason_text
 from minute_candles.market.day_status import VERIFIED, DayStatus, Reason
 from minute_candles.storage.coverage import CoverageRow, missing_rows
 
@@ -74,12 +74,10 @@ def days_of_other_hours(
         day
         for (of, day), row in coverage.items()
         if of == symbol and row.is_verified and calendar.is_trading_day(day)
-        if has_other_hours(calendar.session(day), recorded_csat=_is_csat(row), is_older=True)
+        if has_other_hours(
+            calendar.session(day), recorded_csat=Reason.CSAT_HOURS in row.reasons, is_older=row.evidence is None
+        )
     }
-
-
-def _is_csat(row: CoverageRow) -> bool:
-    return Reason.CSAT_HOURS in row.reasons or says_csat_hours(row.note)
 
 
 def _lost_text(lost: Sequence[int]) -> str:

@@ -19,7 +19,8 @@ from minute_candles.market.calendar import TradingCalendar
 from minute_candles.monitoring.incidents import Incident, IncidentKind, Incidents, symbol_incident
 from minute_candles.monitoring.unknown_symbols import UnknownSymbols
 from minute_candles.storage.store import Store
-from minute_candles.verification.day_collector import Collector, Memory, NothingAtAll
+from minute_candles.verification.answer_history import AnswerHistory
+from minute_candles.verification.day_collector import Collector, NothingAtAll
 from minute_candles.verification.day_verdict import BadDay
 from minute_candles.verification.plan import SymbolDay, plan, unproven
 from minute_candles.verification.source_lag import Late
@@ -42,7 +43,7 @@ class EndOfDay:
     ) -> None:  # fmt: skip
         self._client, self._store, self._clock, self._server_clock = client, store, clock, server_clock
         self._symbols, self._workers, self._incidents, self._unknown = symbols, workers, incidents, unknown
-        self._memory = Memory()
+        self._history = AnswerHistory()
         self._last_missing = self._last_late = 0
         self._contradicted: set[Incident] = set()
         self.on_progress: OnProgress = lambda done, total: None
@@ -67,8 +68,7 @@ class EndOfDay:
         newest_first = sorted(missing, key=lambda task: task.day, reverse=True)
         self._last_missing = left = self._collect_all(self._collector(calendar, days), newest_first, until)
         if not left:
-            _log.info("✅ 마감 확정 완료: %s까지 모두 COMPLETE", last)
-            self._log_unproven(days)
+            self._log_settled(last, days)
         return not left
 
     def _plan(self, calendar: TradingCalendar, days: Sequence[date]) -> list[SymbolDay]:
@@ -78,7 +78,7 @@ class EndOfDay:
 
     def _collector(self, calendar: TradingCalendar, days: Sequence[date]) -> Collector:
         span = days[0], days[-1]
-        return Collector(self._client, self._store, calendar, self._clock, span, self._memory, asks_today=True)
+        return Collector(self._client, self._store, calendar, self._clock, span, self._history, asks_today=True)
 
     def _collect_all(self, collector: Collector, tasks: Sequence[SymbolDay], until: datetime | None) -> int:
         """Collect the tasks; return how many are left. Raises `NotOffered`."""
@@ -115,8 +115,10 @@ class EndOfDay:
         self._contradicted |= new
         return {key: error for key, error in failed.items() if key not in new and not isinstance(error, Late)}
 
-    def _log_unproven(self, days: Sequence[date]) -> None:
+    def _log_settled(self, last: date, days: Sequence[date]) -> None:
         marked = unproven(self._store, self._symbols, days)
+        state = f"확정, 그 가운데 UNPROVEN {len(marked):,}종목일" if marked else "COMPLETE"
+        _log.info("✅ 마감 확정 완료: %s까지 모두 %s", last, state)
         for task in marked[:MOST_NAMED]:
             _log.info("❓ %s %s UNPROVEN: %s", task.symbol, task.day, task.why)
         if len(marked) > MOST_NAMED:

@@ -51,9 +51,7 @@ def with_missing_minutes(stored: Candles, turned: Sequence[Candle], reported: Se
     return result
 
 
-def stored_as_traded(
-    stored: Sequence[Candle], turned: Sequence[Candle], reported: Sequence[MinuteRow]
-) -> list[Candle]:
+def stored_as_traded(stored: Sequence[Candle], turned: Sequence[Candle], reported: Sequence[MinuteRow]) -> list[Candle]:
     """Return the stored minutes that are not the adjusted source's."""
     back = {candle.timestamp: candle[:6] for candle in turned}
     adjusted = {row.minute: row[:6] for row in reported if row[:6] != back.get(row.minute)}

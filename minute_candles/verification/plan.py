@@ -79,7 +79,7 @@ def _of_part(
     days = list(sessions)
     coverage = store.coverage(symbols, days[0], days[-1])
     verified = {key: row for key, row in coverage.items() if row.is_verified and key[1] in sessions}
-    held = {} if force else store.lost(verified, list(sessions.values()))
+    held = {} if force else store.missing_rows(verified, list(sessions.values()))
     tasks = []
     for symbol, day in product(symbols, days):
         known = coverage.get((symbol, day))

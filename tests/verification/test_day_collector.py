@@ -20,9 +20,9 @@ from minute_candles.market.day_status import COMPLETE, NO_TRADES, PROVISIONAL
 from minute_candles.storage.coverage import CoverageRow
 from minute_candles.storage.store import open_store
 from minute_candles.verification.daily_reference import DailyCandles
-from minute_candles.verification.day_collector import Collector, Memory
-from minute_candles.verification.day_verdict import read_page
-from minute_candles.verification.plan import SymbolDay, plan, why_missing
+from minute_candles.verification.day_collector import Collector
+from minute_candles.verification.past_pages import read_page
+from minute_candles.verification.plan import Cause, SymbolDay, plan, planned
 
 LIQUID, RARE = "005930", "900001"
 PROFILES = {LIQUID: "liquid", RARE: "illiquid", "900120": "exact120", "900240": "exact240", "900002": "medium"}
@@ -108,7 +108,7 @@ class Shelf:
     def coverage(self, symbols, first, last):
         return {key: value for key, value in self._covered.items() if key[0] in symbols and first <= key[1] <= last}
 
-    def lost(self, verified, sessions):
+    def missing_rows(self, verified, sessions):
         held = {key: self._held.get(key, (0, 0, 0)) for key in verified}
         return {key: has for key, has in held.items() if any(map(lt, has, verified[key].counts))}
 
@@ -140,7 +140,7 @@ class TestPlan:
             and all(has >= had for had, has in zip(known[key][1], known[key][2], strict=True))
         ]
         assert sorted(planned + verified) == sorted(wanted)
-        assert all(task.why for task in tasks)
+        assert all(task.cause in {Cause.NOT_COLLECTED, Cause.PROVISIONAL, Cause.ROWS_LOST} for task in tasks)
 
     def test_force_wants_everything_again(self, world):
         here = world()
@@ -154,11 +154,13 @@ class TestPlan:
 
     @pytest.mark.parametrize("held", [(380, 78, 27), (381, 77, 27), (381, 78, 26)])
     def test_names_the_interval_that_lost_rows(self, held):
-        why = why_missing(CoverageRow(COMPLETE, (381, 78, 27)), held)
-        assert "1건 사라짐" in why and why.count("분봉") == 1
+        known = CoverageRow(COMPLETE, (381, 78, 27))
+        task = planned(SymbolDay(LIQUID, WEDNESDAY), known, held, CALENDAR.session(WEDNESDAY))
+        assert task.cause is Cause.ROWS_LOST and sorted(task.lost) == [0, 0, 1]
 
     def test_more_rows_than_counted_are_no_loss(self):
-        assert why_missing(CoverageRow(COMPLETE, (1, 1, 1)), (9, 9, 9)) == ""
+        known = CoverageRow(COMPLETE, (1, 1, 1))
+        assert not planned(SymbolDay(LIQUID, WEDNESDAY), known, (9, 9, 9), CALENDAR.session(WEDNESDAY))
 
 
 # --- a day, and all its traps ---
@@ -728,13 +730,3 @@ class TestSeam:
     )
     def test_anything_less_is_not(self, change):
         assert not self.page(change).seamless
-
-
-def test_only_what_is_told_twice_in_a_row_is_told_again():
-    """A, B, A: KIS changes its answer; the second A is the first of its kind."""
-    memory, day = Memory(), date(2026, 11, 20)
-    for told in "ABA":
-        memory.keep("005930", day, told)
-    assert [memory.heard("005930", day, told) for told in "AB"] == [1, 0]
-    memory.keep("005930", day, "A")
-    assert memory.heard("005930", day, "A") == 2

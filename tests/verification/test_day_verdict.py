@@ -1,47 +1,77 @@
-"""What a day of the past TR must show: here the volume of its minutes beside the daily candle's."""
+"""What a day must show to be COMPLETE (minute_candles/verification/day_verdict.py)."""
 
 from datetime import date, datetime, timedelta
 
 import pytest
 
 from minute_candles.market.calendar import TradingCalendar
+from minute_candles.market.day_status import COMPLETE, Reason
 from minute_candles.market.rows import DailyRow, MinuteRow
 from minute_candles.verification.day_verdict import Minutes, check_day
 
 FRIDAY = date(2026, 11, 20)
 SESSION = TradingCalendar().session(FRIDAY)
+OPEN, AUCTION = datetime(2026, 11, 20, 9), datetime(2026, 11, 20, 15, 30)
+
+
+def rows_of(*, without: tuple[int, ...] = (), before: int = 0) -> list[MinuteRow]:
+    """380 minutes of 10 shares at 100 KRW and the auction of 200; `before` KRW were traded off-hours."""
+    turnovers = [(OPEN + timedelta(minutes=n), before + 1_000 * (n + 1)) for n in range(380)]
+    rows = [MinuteRow(at, 100, 100, 100, 100, 10, turnover) for at, turnover in turnovers]
+    return [
+        *(row for n, row in enumerate(rows) if n not in without),
+        MinuteRow(AUCTION, 100, 100, 100, 100, 200, before + 400_000),
+    ]
+
+
+def reasons(rows: list[MinuteRow], daily_volume: int = 4_000) -> tuple[Reason, ...]:
+    daily = DailyRow(FRIDAY, 100, 100, 100, 100, daily_volume)
+    return check_day(Minutes(rows), SESSION, {FRIDAY: daily}).reasons
 
 
 @pytest.mark.parametrize(("daily", "looks_again"), [(4_000, False), (7_900, False), (8_100, True)])
 def test_a_day_of_less_than_half_its_volume_is_looked_at_once_more(daily: int, looks_again: bool) -> None:
-    """The last hour came without the first three: no turnover shows it, for nothing stands before the first row."""
-    opened = datetime(2026, 11, 20, 9)
-    rows = [MinuteRow(opened + timedelta(minutes=n), 100, 100, 100, 100, 10, 1_000 * (n + 1)) for n in range(380)]
-    rows.append(MinuteRow(datetime(2026, 11, 20, 15, 30), 100, 100, 100, 100, 200, 400_000))
-    told = {FRIDAY: DailyRow(FRIDAY, 100, 100, 100, 100, daily)}
-    verdict = check_day(Minutes(rows), SESSION, told)
-    assert not verdict.doubts and verdict.status == "COMPLETE" and verdict.note is None
-    assert bool(verdict.odd) == looks_again
+    """Nothing stands before a first row at the open, so no turnover shows what lacks there."""
+    verdict = check_day(Minutes(rows_of()), SESSION, {FRIDAY: DailyRow(FRIDAY, 100, 100, 100, 100, daily)})
+    assert (verdict.status, verdict.reasons, verdict.second_look) == (COMPLETE, (), looks_again)
 
 
 def test_a_last_turnover_of_nothing_is_a_doubt_and_no_crash() -> None:
-    first = datetime(2026, 11, 20, 10)
-    rows = [
-        MinuteRow(first, 100, 100, 100, 100, 10, 9_000),
-        MinuteRow(datetime(2026, 11, 20, 15, 30), 100, 100, 100, 100, 10, 0),
-    ]
-    assert check_day(Minutes(rows), SESSION, {FRIDAY: DailyRow(FRIDAY, 100, 100, 100, 100, 20)}).doubts
+    first = MinuteRow(datetime(2026, 11, 20, 10), 100, 100, 100, 100, 10, 9_000)
+    found = reasons([first, MinuteRow(AUCTION, 100, 100, 100, 100, 10, 0)])
+    assert Reason.TURNOVER_MISMATCH in found and Reason.UNPROVEN_START in found
 
 
-@pytest.mark.parametrize(("last_minute", "is_deal"), [(19, True), (8, False)])
-def test_an_auction_after_a_stretch_without_rows_is_no_deal_whatever_lulls_there_are(
-    last_minute: int, is_deal: bool
+@pytest.mark.parametrize("lost", [(105,), (379,), tuple(range(1, 11)), tuple(range(370, 380))])
+@pytest.mark.parametrize("natural", [(), (200, 250, 251)], ids=["no other gap", "natural gaps"])
+def test_turnover_behind_a_gap_is_a_lost_minute_however_many_gaps_there_are(
+    lost: tuple[int, ...], natural: tuple[int, ...]
 ) -> None:
-    """12:05 had no trade; the auction's turnover pays for more than its volume."""
-    opened, last = datetime(2026, 11, 20, 9), datetime(2026, 11, 20, 15, last_minute)
-    minutes = [opened + timedelta(minutes=n) for n in range(380) if n != 185]
-    rows = [MinuteRow(at, 100, 100, 100, 100, 10, 1_000 * (n + 1)) for n, at in enumerate(minutes) if at <= last]
-    rows.append(MinuteRow(datetime(2026, 11, 20, 15, 30), 100, 100, 100, 100, 200, rows[-1].turnover + 31_000))
-    verdict = check_day(Minutes(rows), SESSION, {})
-    assert verdict.doubts and bool(verdict.deal) == is_deal
-    assert verdict.gaps == (() if is_deal else ((last, datetime(2026, 11, 20, 15, 30)),))
+    """A natural gap moves no turnover: its minutes are taken out of the chain."""
+    kept = [row for n, row in enumerate(rows_of()) if n not in natural]
+    quiet = [
+        row._replace(turnover=row.turnover - 1_000 * sum(OPEN + timedelta(minutes=n) < row.minute for n in natural))
+        for row in kept
+    ]
+    assert reasons(quiet) == ()
+    gone = {OPEN + timedelta(minutes=n) for n in lost}
+    assert reasons([row for row in quiet if row.minute not in gone]) == (Reason.TURNOVER_MISMATCH,)
+
+
+@pytest.mark.parametrize(
+    ("before", "volume", "expected"),
+    [
+        (1_500, 4_000, ()),
+        (1_700, 4_000, (Reason.UNPROVEN_START,)),
+        (1_500, 5_200, ()),
+        (1_500, 5_400, (Reason.VOLUME_SHORT,)),
+        (0, 5_400, ()),
+    ],
+    ids=["0.37 %", "0.42 %", "24 % off-hours", "26 % off-hours", "a first row that its turnover explains"],
+)
+def test_a_beginning_that_turnover_does_not_explain_is_a_doubt(
+    before: int, volume: int, expected: tuple[Reason, ...]
+) -> None:
+    late = [row._replace(turnover=row.turnover - 1_000) for row in rows_of(without=(0,), before=before)]
+    assert reasons(late, volume) == expected
+    assert reasons(rows_of(before=50_000), 4_000) == (), "a row at the open cannot miss one before it"

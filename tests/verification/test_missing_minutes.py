@@ -8,7 +8,7 @@ from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.candles import Candle, with_vwap
 from minute_candles.market.rows import MinuteRow
 from minute_candles.verification.day_verdict import Minutes, Verdict, check_day
-from minute_candles.verification.missing_minutes import Lack, lacking, proven_minutes
+from minute_candles.verification.missing_minutes import MissingMinutes, missing_minutes, proven_minutes
 
 FRIDAY = date(2026, 11, 20)
 SESSION = TradingCalendar().session(FRIDAY)
@@ -30,8 +30,8 @@ def told(*rows: tuple[datetime, int, int], auction: bool = True) -> Verdict:
     return check_day(Minutes(found), SESSION, {})
 
 
-def lack(verdict: Verdict, *stored: Candle, provisional: bool = True) -> Lack:
-    return lacking(proven_minutes(stored, SESSION, provisional=provisional), verdict, SESSION)
+def lack(verdict: Verdict, *stored: Candle, provisional: bool = True) -> MissingMinutes:
+    return missing_minutes(proven_minutes(stored, SESSION, provisional=provisional), verdict, SESSION)
 
 
 DAY = ((at(9), 10, 1_050), (at(10), 10, 2_080))  # 2,080 − 1,050 leaves 30 KRW of room at most before ten
@@ -40,17 +40,17 @@ DAY = ((at(9), 10, 1_050), (at(10), 10, 2_080))  # 2,080 − 1,050 leaves 30 KRW
 @pytest.mark.parametrize(
     ("stored", "expected"),
     [
-        (mine(at(9)), Lack([], True)),
-        (mine(at(9, 30), 31), Lack([], True)),
-        (mine(at(9, 30), 30), Lack([at(9, 30)], True)),
-        (mine(at(9, 30), 30, proven=False), Lack([at(9, 30)], True)),
-        (mine(at(8, 59), 1), Lack([], True)),
-        (mine(at(15, 31)), Lack([at(15, 31)], True)),
-        (mine(at(15, 31), proven=False), Lack([], True)),
+        (mine(at(9)), MissingMinutes([], True)),
+        (mine(at(9, 30), 31), MissingMinutes([], True)),
+        (mine(at(9, 30), 30), MissingMinutes([at(9, 30)], True)),
+        (mine(at(9, 30), 30, proven=False), MissingMinutes([at(9, 30)], True)),
+        (mine(at(8, 59), 1), MissingMinutes([], True)),
+        (mine(at(15, 31)), MissingMinutes([at(15, 31)], True)),
+        (mine(at(15, 31), proven=False), MissingMinutes([], True)),
     ],
     ids=["told", "no room", "room", "no VWAP is kept", "before the open", "a second auction", "an unproven one"],
 )
-def test_what_turnover_leaves_room_for(stored: Candle, expected: Lack) -> None:
+def test_what_turnover_leaves_room_for(stored: Candle, expected: MissingMinutes) -> None:
     assert lack(told(*DAY), stored) == expected
 
 
@@ -61,22 +61,22 @@ def test_an_unproven_minute_is_nobodys_loss() -> None:
 
 @pytest.mark.parametrize("moment", [at(15, 10), at(15, 30)])
 def test_nothing_behind_the_last_row_tells_of_a_minute(moment: datetime) -> None:
-    assert lack(told(*DAY, auction=False), mine(moment, 1, 1)) == Lack([moment], False)
+    assert lack(told(*DAY, auction=False), mine(moment, 1, 1)) == MissingMinutes([moment], False)
 
 
 def test_a_row_that_is_in_doubt_proves_nothing_before_it() -> None:
-    assert lack(told(DAY[0], (at(10), 10, 9_999)), mine(at(9, 30), 10_000)) == Lack([at(9, 30)], False)
+    assert lack(told(DAY[0], (at(10), 10, 9_999)), mine(at(9, 30), 10_000)) == MissingMinutes([at(9, 30)], False)
 
 
 @pytest.mark.parametrize(("turnover", "expected"), [(1_050, True), (9_000, False)], ids=["explained", "off-hours"])
 def test_before_the_first_row_its_own_turnover_tells(turnover: int, expected: bool) -> None:
     """1,050 KRW leave room for 50; 9,000 for 8,000: off-hours trades, or minutes that are missing."""
     verdict = told((at(10), 10, turnover))
-    assert lack(verdict, mine(at(9, 30), 10, 5)) == Lack([at(9, 30)], expected)
+    assert lack(verdict, mine(at(9, 30), 10, 5)) == MissingMinutes([at(9, 30)], expected)
     assert not lack(verdict, mine(at(9, 30), 9_001)).minutes
 
 
 def test_an_unreadable_row_between_takes_the_proof_away_and_its_own_minute_is_told() -> None:
     verdict = told(*DAY)._replace(unreadable=frozenset({at(9, 40)}))
-    assert lack(verdict, mine(at(9, 30), 31)) == Lack([at(9, 30)], False)
-    assert lack(verdict, mine(at(9, 40), 31)) == Lack([], True)
+    assert lack(verdict, mine(at(9, 30), 31)) == MissingMinutes([at(9, 30)], False)
+    assert lack(verdict, mine(at(9, 40), 31)) == MissingMinutes([], True)

@@ -1,0 +1,65 @@
+"""Minutes withheld from days that KIS really reported: what turnover cannot see, and what genuine days lose."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from real_days import CAPTURED, load
+
+from minute_candles.market.calendar import TradingCalendar
+from minute_candles.market.day_status import Reason
+from minute_candles.market.rows import DailyRow, MinuteRow
+from minute_candles.verification.day_verdict import Minutes, check_day, gaps_of
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not CAPTURED.exists(), reason=f"{CAPTURED} is not here")]
+CALENDAR = TradingCalendar()
+Day = tuple[list[MinuteRow], DailyRow]
+
+
+def contradictions(rows: list[MinuteRow], daily: DailyRow) -> set[Reason]:
+    verdict = check_day(Minutes(rows), CALENDAR.session(daily.day), {daily.day: daily})
+    return {finding.reason for finding in verdict.contradictions}
+
+
+def captured() -> Iterator[Day]:
+    for day, symbols in load().items():
+        for real in symbols.values():
+            rows = [MinuteRow(*row[:7]) for row in real.rows]
+            if len(rows) > 60:
+                prices = rows[0].open, max(row.high for row in rows), min(row.low for row in rows), rows[-1].close
+                yield rows, DailyRow(day, *prices, sum(row.volume for row in rows))
+
+
+def is_whole(rows: list[MinuteRow], daily: DailyRow) -> bool:
+    """Whether the reader held the day from its beginning; some began at noon."""
+    return rows[0].minute.replace(tzinfo=CALENDAR.session(daily.day).open.tzinfo) <= CALENDAR.session(daily.day).open
+
+
+@pytest.fixture(scope="module")
+def days() -> list[Day]:
+    return [day for day in captured() if is_whole(*day)]
+
+
+def test_no_genuine_day_loses_its_complete(days: list[Day]) -> None:
+    assert len(days) > 500
+    assert all(contradictions(rows, daily) == set() for rows, daily in days)
+
+
+@pytest.mark.parametrize(("count", "most_unseen"), [(1, 3), (2, 0), (10, 0)])
+@pytest.mark.parametrize("where", ["after the open", "in the middle", "before the auction"])
+def test_withheld_minutes_make_no_complete_day(
+    days: list[Day], where: str, count: int, most_unseen: int, record_property: Callable[[str, object], None]
+) -> None:
+    """Unseen is a minute whose turnover hides in the price range of the next one: a few shares."""
+    unseen = 0
+    for rows, daily in days:
+        at = {"after the open": 1, "in the middle": len(rows) // 2}.get(where, len(rows) - 1 - count)
+        unseen += not contradictions(rows[:at] + rows[at + count :], daily)
+    gaps = sum(bool(gaps_of(rows)) for rows, _ in days)
+    record_property("told", f"{count} withheld {where}: {unseen} of {len(days)} days unseen ({gaps} with natural gaps)")
+    assert unseen <= most_unseen
+
+
+def test_a_beginning_that_is_withheld_makes_no_complete_day(days: list[Day]) -> None:
+    """The first row proves nothing of what came before; its unexplained turnover does, from 0.4 % of the day on."""
+    assert all(contradictions(rows[50:], daily) for rows, daily in days)
+    assert sum(not contradictions(rows[10:], daily) for rows, daily in days) == 0
