@@ -16,7 +16,7 @@ import realtime_updater
 from minute_candles.backfill.report import check_table
 from minute_candles.console import command_line, console
 from minute_candles.console.terminal import width, wrapped
-from minute_candles.verification.plan import SymbolDay
+from minute_candles.verification.plan import Cause, SymbolDay
 
 SCRIPTS = {"fetch_minute_data.py": fetch_minute_data, "realtime_updater.py": realtime_updater}
 
@@ -134,8 +134,11 @@ SPANS = {"005930": (datetime(2026, 11, 16, 9, 0), datetime(2026, 11, 17, 15, 30)
 
 
 def test_check_is_a_table_of_symbols_with_days_candles_and_reasons() -> None:
-    why, names = "아직 받지 않음", {"005930": "삼성전자", "000660": "SK하이닉스", "003550": "LG"}
-    missing = [SymbolDay("005930", DAYS[2], why), *(SymbolDay("000660", day, why) for day in DAYS)]
+    names = {"005930": "삼성전자", "000660": "SK하이닉스", "003550": "LG"}
+    missing = [
+        SymbolDay("005930", DAYS[2], Cause.NOT_COLLECTED),
+        *(SymbolDay("000660", day, Cause.NOT_COLLECTED) for day in DAYS),
+    ]
     lines = check_table(names, DAYS, missing, SPANS).splitlines()
     assert lines[0].split() == ["종목", "이름", "완료", "빠짐", "첫", "캔들", "마지막", "캔들", "이유"]
     assert lines[2].split()[:9] == ["❗", "005930", "삼성전자", "2", "1", "11-16", "09:00", "11-17", "15:30"]
@@ -145,7 +148,7 @@ def test_check_is_a_table_of_symbols_with_days_candles_and_reasons() -> None:
 
 
 def test_check_of_one_symbol_goes_by_day() -> None:
-    text = check_table({"005930": "삼성전자"}, DAYS, [SymbolDay("005930", DAYS[1], "1분봉 3건 사라짐")], SPANS)
+    text = check_table({"005930": "삼성전자"}, DAYS, [SymbolDay("005930", DAYS[1], Cause.ROWS_LOST, (3, 0, 0))], SPANS)
     lines = text.splitlines()
     assert "005930 삼성전자" in lines[0]
     assert lines[2].split() == ["✅", "2026-11-16", "(월)", "완료"]

@@ -13,7 +13,7 @@ from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.storage.store import open_store
-from minute_candles.verification.plan import SymbolDay, plan, unproven
+from minute_candles.verification.plan import Cause, SymbolDay, plan, unproven
 
 CALENDAR = TradingCalendar()
 DAYS = CALENDAR.trading_days(date(2026, 11, 20) - timedelta(days=364), date(2026, 11, 20))
@@ -22,7 +22,7 @@ SYMBOLS = [f"{number:06d}" for number in range(2_700)]
 
 def test_the_table_is_told_in_seconds() -> None:
     """47 s before: every symbol looked through the missing days of all."""
-    missing = [SymbolDay(symbol, day, "아직 받지 않음") for symbol in SYMBOLS for day in DAYS]
+    missing = [SymbolDay(symbol, day, Cause.NOT_COLLECTED) for symbol in SYMBOLS for day in DAYS]
     began = time.process_time()
     text = check_table(dict.fromkeys(SYMBOLS, "이름"), DAYS, missing, {})
     assert time.process_time() - began < 5

@@ -294,18 +294,12 @@ def test_a_past_tr_that_is_still_filling_the_day_has_no_deal_outside_the_book(ma
     day.assert_week()
 
 
-def test_a_deal_outside_the_book_is_settled_in_the_evening(make: Make) -> None:
-    """Behind a lull, where today's TR is asked about the minutes between: nothing traded there."""
+def test_a_settled_week_names_how_many_days_are_unproven(make: Make) -> None:
     day = make(at(15, 41), {"000660": "medium"})
-    deal: Any = day.kis.add_fault("deal", day=FRIDAY)
-    rows = day.kis.market.day("000660", FRIDAY).rows
-    behind_a_lull = [row for before, row in pairwise(rows) if 1 < row.minute - before.minute < 10]
-    deal.moments["000660", FRIDAY] = behind_a_lull[0]
-    day.run(until=at(15, 50))
-    [(status, note)] = execute(
-        day.url, "SELECT status, note FROM stock_minute_coverage WHERE trade_date = '2026-11-20'"
-    )
-    assert status == "COMPLETE" and "장내 대량" in note
+    day.kis.add_fault("cancelled", day=FRIDAY)
+    day.run(until=at(16, 30))
+    assert coverage(day.url)["000660", str(FRIDAY)] == "UNPROVEN"
+    assert day.lines("UNPROVEN 1종목일") and not day.lines("모두 COMPLETE")
 
 
 def test_a_day_whose_only_rows_are_impossible_is_settled_unproven_and_keeps_what_the_session_proved(make: Make) -> None:

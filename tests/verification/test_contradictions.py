@@ -13,10 +13,6 @@ from backfill_tools import LAST, User, assert_true, execute, now, sessions, stor
 
 from kis_simulator.faults.inconsistencies import MINUTE_KINDS, SURPRISES
 from kis_simulator.simulator import Simulator
-from minute_candles.config.settings import Database
-from minute_candles.core.clock import Clock
-from minute_candles.storage.store import open_store
-from minute_candles.verification.plan import unproven
 
 SYMBOLS = {"005930": "liquid", "000660": "medium", "035420": "liquid", "373220": "illiquid"}
 FIRST, WEDNESDAY = date(2026, 11, 13), date(2026, 11, 18)
@@ -50,14 +46,15 @@ def user(tmp_path: Path, kis: Simulator) -> User:
 
 
 def statuses(user: User) -> dict[tuple[str, str], tuple[str, str | None]]:
-    rows = execute(user.database, "SELECT stock_symbol, trade_date, status, note FROM stock_minute_coverage")
-    return {(symbol, str(day)): (status, note) for symbol, day, status, note in rows}
+    """Status and reasons of every symbol-day."""
+    rows = execute(user.database, "SELECT stock_symbol, trade_date, status, reasons FROM stock_minute_coverage")
+    return {(symbol, str(day)): (status, reasons) for symbol, day, status, reasons in rows}
 
 
-def the_one(user: User) -> tuple[str, str]:
-    """Status and note of the only day."""
-    [(status, note)] = statuses(user).values()
-    return status, note or ""
+def the_one(user: User) -> tuple[str, str | None]:
+    """Status and reasons of the only day."""
+    [found] = statuses(user).values()
+    return found
 
 
 def is_hit(kis: Simulator, surprise: Any, symbol: str, day: date) -> bool:
@@ -77,8 +74,7 @@ def test_told_always_of_a_third_of_all_days_it_costs_marks_and_no_candle(user: U
     told = statuses(user)
     hit = {(s, str(d)) for s in SYMBOLS for d in days if is_hit(kis, surprise, s, d)}
     doubtful = {key for key, (status, _) in told.items() if status == "UNPROVEN"}
-    assert doubtful <= hit
-    assert all(told[key][1] for key in hit) if kind == "deal" else doubtful == hit
+    assert doubtful == hit
     calls = len(kis.requests)
     assert user.run(*FLAGS).code == 0
     assert len(kis.requests) == calls, "UNPROVEN is verified"
@@ -113,42 +109,20 @@ def test_all_kinds_at_once_are_named_in_the_summary_the_result_file_and_the_chec
     assert one.out.count("UNPROVEN: ") == sum(symbol == "005930" for symbol, _ in marked)
 
 
-def test_a_deal_outside_the_book_is_complete_with_a_note_and_no_vwap_there(user: User, kis: Simulator) -> None:
-    deal: Any = kis.add_fault("deal")
-    assert user.run(*ONLY).code == 0
-    at = deal.moment(kis.market, "005930", WEDNESDAY).minute
-    status, note = the_one(user)
-    assert status == "COMPLETE" and f"{at // 60:02}:{at % 60:02} 거래대금이 거래량보다 많음" in note
-
-
-def test_two_deals_a_day_are_more_likely_wrong(user: User, kis: Changing) -> None:
-    def change(name: str, row: dict[str, str]) -> dict[str, str]:
-        deals = sum(row.get("stck_cntg_hour", "") >= hour for hour in ("103000", "140000"))
-        return {**row, "acml_tr_pbmn": str(int(row["acml_tr_pbmn"]) + deals * 10**10)} if name == "past" else row
-
-    kis.change = change
-    assert user.run(*ONLY).code == 0
-    status, note = the_one(user)
-    assert status == "UNPROVEN" and "10:30, 14:00" in note
-
-
 def test_an_impossible_row_is_named_and_its_turnover_proves_the_next(user: User, kis: Changing) -> None:
     kis.change = lambda name, row: {**row, "stck_lwpr": "0"} if row.get("stck_cntg_hour") == "110500" else row
     assert user.run(*ONLY).code == 0
-    status, note = the_one(user)
-    assert status == "UNPROVEN" and "11:05 행의 가격이 있을 수 없는 값입니다" in note
+    assert the_one(user) == ("UNPROVEN", "INVALID_ROWS")
+    assert "11:05 행의 가격이 있을 수 없는 값입니다" in user.run("--check", *ONLY).out
     ones = [row for row in stored_rows(user.database, "005930") if row[1] == "ONE_MINUTE"]
     truth = [row for row in true_rows(kis, "005930", [WEDNESDAY]) if row[1] == "ONE_MINUTE"]
     assert ones == [row for row in truth if row[2].strftime("%H%M") != "1105"]
 
 
-def test_the_only_minute_without_a_row_is_a_doubt_though_its_turnover_looks_like_a_deal(
-    user: User, kis: Changing
-) -> None:
+def test_a_minute_that_never_comes_is_a_doubt(user: User, kis: Changing) -> None:
     kis.change = lambda name, row: None if row.get("stck_cntg_hour") == "110500" else row
     assert user.run(*ONLY).code == 0
-    status, note = the_one(user)
-    assert status == "UNPROVEN" and "11:06" in note
+    assert the_one(user) == ("UNPROVEN", "TURNOVER_MISMATCH")
 
 
 def test_a_day_without_a_readable_row_has_not_come(user: User, kis: Changing) -> None:
@@ -168,7 +142,7 @@ def nothing_to_read(name: str, row: dict[str, str]) -> dict[str, str] | None:
 
 @pytest.mark.parametrize(
     ("change", "why"),
-    [(low_above_high, "15:30 행의 가격이 있을 수 없는 값입니다"), (nothing_to_read, "일봉의 이 날을 읽을 수 없어")],
+    [(low_above_high, "INVALID_ROWS"), (nothing_to_read, "DAILY_UNREADABLE")],
     ids=["every row is impossible", "no minutes and a daily row that cannot be read"],
 )
 def test_a_day_of_which_nothing_can_be_stored_is_unproven_and_asked_again_by_recheck(
@@ -177,16 +151,13 @@ def test_a_day_of_which_nothing_can_be_stored_is_unproven_and_asked_again_by_rec
     kis.change = change
     ran = user.run(*ONLY)
     assert ran.code == 0, ran.all
-    status, note = the_one(user)
-    assert status == "UNPROVEN" and why in note and stored_rows(user.database, "005930") == []
+    assert the_one(user) == ("UNPROVEN", why) and stored_rows(user.database, "005930") == []
     calls = len(kis.requests)
     assert user.run(*ONLY).code == 0 and len(kis.requests) == calls, "UNPROVEN is verified"
-    looked = user.run("--check", *ONLY)
-    assert looked.code == 0 and f"UNPROVEN: {note}"[:30] in looked.out
-    assert user.run("--recheck", *ONLY).code == 0 and the_one(user) == (status, note)
+    assert user.run("--recheck", *ONLY).code == 0 and the_one(user) == ("UNPROVEN", why)
     kis.change = None
     assert user.run("--recheck", *ONLY).code == 0
-    assert the_one(user) == ("COMPLETE", "")
+    assert the_one(user) == ("COMPLETE", None)
     assert_true(user.database, kis, ["005930"], [WEDNESDAY])
 
 
@@ -227,17 +198,6 @@ def test_recheck_asks_the_marked_days_alone(user: User, kis: Simulator) -> None:
 
 def test_recheck_and_force_exclude_each_other(user: User) -> None:
     assert user.run("--recheck", "--force", *ONLY).code == 2
-
-
-def test_the_marks_are_read_back_with_their_reason(user: User, kis: Simulator, tmp_path: Path) -> None:
-    kis.add_fault("daily_missing")
-    kis.add_fault("daily_open", symbol="000660")  # else the daily answer is empty, and an empty one proves nothing
-    kis.surprises[0].day = WEDNESDAY
-    assert user.run(*ONLY[:2], "--symbols", "005930").code == 0
-    store = open_store(Database("sqlite", path=tmp_path / "minutes.db"), Clock())
-    [task] = unproven(store, ["005930"], [WEDNESDAY, LAST])
-    store.close()
-    assert task.day == WEDNESDAY and "일봉에 이 날이 없습니다" in task.why
 
 
 def test_a_backfill_on_the_evening_itself_says_when_a_late_day_will_have_come(user: User, kis: Simulator) -> None:
