@@ -36,6 +36,12 @@ export async function candles(symbol, interval, more = {}) {
   return answer.candles.map(candleOf);
 }
 
+/** @typedef {{target: string, horizon: number, low: number, median: number, high: number, skill: number}} Forecast */
+/** @typedef {{target: string, horizon: number, skill: number, low: number, high: number, coverage: number, baseline: string, cases: number}} Evaluation */
+/** @typedef {{symbol: string, made_at: string | null, trained: {first: string, last: string, sessions: number} | null, forecasts: Forecast[], evaluation: Evaluation[]}} ForecastAnswer */
+/** @param {string} symbol @returns {Promise<ForecastAnswer>} */
+export const forecast = (symbol) => get("api/forecast", { symbol });
+
 /** @typedef {{time: number, name: string, label: string, direction: "up" | "down" | "none"}} Pattern */
 /** @typedef {{time: number, symbol: string, name: string, rule: string, interval: number, severity: string, text: string, value: number}} Alert */
 

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { showEmpty, showWhetherEmpty } from "./empty.js";
+import { ForecastView } from "./forecast.js";
 import { dateOf } from "./format.js";
 import { Freshness } from "./freshness.js";
 import { tell as tellOf } from "./legend.js";
@@ -22,6 +23,7 @@ const SOON = 300; // ms that the old candles may stand under the new name
 
 const view = new View($("chart"));
 const overlay = new Overlay(view, { complain: words.complain, go, tell: () => tell(state.hovered) });
+const forecast = new ForecastView(view);
 const list = new List((symbol) => choose(symbol));
 const live = new Live(hear, (up) => { state.up = up; words.tellState(view); if (up && (state.stale || (state.turn && state.drawn === state.turn))) refresh(); });
 
@@ -43,6 +45,7 @@ const chooseInterval = (interval) => { if (interval && interval !== state.interv
 async function show(symbol, interval) {
   Object.assign(state, { symbol, interval, hovered: null, seen: null, settled: false, stale: false, failed: "", newDay: "", candles: new Map(), days: new Map() });
   overlay.clear();
+  forecast.clear();
   const turn = ++state.turn;
   mark();
   live.want([[symbol, interval]]);
@@ -168,6 +171,7 @@ function redraw() {
   view.set(slots(candles, state.days, state.interval, now()), state.interval === "day", state.days);
   tell(state.hovered);
   overlay.draw();
+  forecast.draw();
 }
 
 /** @param {any} message */
@@ -313,6 +317,8 @@ click("empty-latest", latest);
 click("png", () => savePicture(view));
 click("table-button", () => showTable(view));
 click("table-close", () => $("table").close());
+click("forecast-button", () => forecast.explain());
+click("forecast-close", () => $("forecast").close());
 click("alerts-button", () => overlay.list());
 click("alerts-close", () => $("alerts").close());
 click("open-list", () => document.body.classList.add("listing"));
@@ -327,4 +333,5 @@ clock.then(() => overlay.poll());
 setInterval(poll, 5000);
 setInterval(pollHealth, 10000);
 setInterval(() => overlay.poll(), 10000);
+setInterval(() => forecast.poll(), 20000);
 setInterval(() => words.tellState(view), 1000);

@@ -1,0 +1,53 @@
+"""The page's forecast: a line and bands where there is skill, the evaluation behind a click, nothing otherwise."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from chart_browser import browser, errors, wait
+from chart_testing import CALENDAR, MONDAY, put, serving
+from forecast.test_forecast import trained_on
+from places import ROOT
+from store_testing import minutes
+
+from minute_candles.core.kst import KST
+from minute_candles.forecast.model_file import MODEL_FILE, write
+from minute_candles.storage.store import Store
+
+AT = datetime(2026, 11, 23, 10, 30, 2, tzinfo=KST)
+BUTTON = "document.getElementById('forecast-button')"
+
+
+def keep_model(folder: Path, low: float) -> None:
+    trained = trained_on(14)
+    targets = {
+        target: one._replace(evaluation=one.evaluation._replace(low=low)) for target, one in trained.targets.items()
+    }
+    write(folder / MODEL_FILE, trained._replace(targets=targets))
+
+
+@pytest.mark.parametrize("low", [0.02, -0.02])
+def test_only_what_has_skill_is_shown(low: float, store: Store, database, tmp_path: Path) -> None:
+    put(
+        store,
+        "005930",
+        [one for one in minutes(CALENDAR.session(MONDAY), 1) if one.timestamp < AT.replace(tzinfo=None)],
+    )
+    keep_model(tmp_path, low)
+    with browser() as page, serving(database, at=AT, folder=tmp_path) as server:
+        page.get(f"{server.url}?symbol=005930&interval=5")
+        wait(page, "document.getElementById('chart').dataset.ready === '005930 5'")
+        if low < 0:
+            assert page.execute_script(f"return {BUTTON}.hidden")
+            return
+        wait(page, f"!{BUTTON}.hidden")
+        assert "기준선보다" in page.execute_script(f"return {BUTTON}.textContent")
+        page.execute_script(f"{BUTTON}.click()")
+        assert page.execute_script("return document.querySelectorAll('#forecast-rows tr').length") == 7
+        (ROOT / "build").mkdir(exist_ok=True)
+        page.save_screenshot(str(ROOT / "build" / "chart-forecast.png"))
+        page.execute_script("document.getElementById('forecast').close()")
+        page.save_screenshot(str(ROOT / "build" / "chart-forecast-band.png"))
+        page.set_window_size(390, 844)
+        page.save_screenshot(str(ROOT / "build" / "chart-forecast-390.png"))
+        assert errors(page) == []
