@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from minute_candles.console.logs import LOG, setup_logging
 from minute_candles.console.terminal import complain, is_terminal, paint, prepare_streams, say, terminal_columns, width
+from minute_candles.core.korean import number
+from minute_candles.core.printable import printable
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -136,11 +138,6 @@ class Progress:
         return tqdm.format_meter(self._done, self._total, elapsed, prefix=self._label, bar_format=_BAR).strip()
 
 
-def number(count: int) -> str:
-    """8148 → "8,148"."""
-    return f"{count:,}"
-
-
 def duration(seconds: float) -> str:
     """In words: "12초", "약 9분", "약 2시간 5분", "약 3일 4시간"."""
     total = round(max(0.0, seconds))
@@ -177,7 +174,7 @@ def _is_numeric(cells: Sequence[str]) -> bool:
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return number(value) if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return number(value) if isinstance(value, int) and not isinstance(value, bool) else printable(str(value))
 
 
 def _padded(text: str, columns: int, right: bool) -> str:

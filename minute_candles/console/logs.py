@@ -1,4 +1,4 @@
-"""The log: a rotating file and stderr, times in KST, no secrets, and never the reason a run ends."""
+"""The log: a rotating file and stderr, times in KST, a line a record, no secrets, and never the reason a run ends."""
 
 import contextlib
 import logging
@@ -7,10 +7,12 @@ import sys
 from collections.abc import Sequence
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from textwrap import indent
 from typing import IO, TYPE_CHECKING
 
 from minute_candles.console.terminal import paint, write_line
 from minute_candles.core.errors import ConfigError
+from minute_candles.core.printable import printable
 from minute_candles.core.redact import Redactor
 
 if TYPE_CHECKING:
@@ -68,12 +70,16 @@ class _Clean(logging.Filter):
         if hasattr(record, "kst"):
             return True
         record.kst = self._clock.now().strftime("%Y-%m-%d %H:%M:%S")
-        record.msg, record.args = self._redact(_message(record)), None
+        record.msg, record.args = printable(self._redact(_message(record))), None
         if record.exc_info:
-            record.exc_text = self._redact(self._format_traceback(record.exc_info))
+            record.exc_text = self._block(self._format_traceback(record.exc_info))
         if record.stack_info:
-            record.stack_info = self._redact(record.stack_info)
+            record.stack_info = self._block(record.stack_info)
         return True
+
+    def _block(self, text: str) -> str:
+        """Return lines that cannot be taken for records: indented."""
+        return indent(printable(self._redact(text), keep="\n"), "  ")
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import IO
 
+from minute_candles.core.printable import printable
+
 _COLOURS = {"red": 31, "green": 32, "yellow": 33, "cyan": 36, "grey": 90}
 
 
@@ -27,7 +29,7 @@ def prepare_streams() -> None:
 
 def say(text: str = "", *, stream: IO[str] | None = None) -> None:
     """A line of results to stdout (or `stream`); above the progress bar if one is shown, never an error."""
-    write_line(stream or sys.stdout, text)
+    write_line(stream or sys.stdout, printable(text, keep="\n"))
 
 
 def complain(text: str) -> None:

@@ -13,6 +13,7 @@ from minute_candles.config.settings import Settings
 from minute_candles.console import console
 from minute_candles.core import files
 from minute_candles.core.kst import KST
+from minute_candles.core.printable import printable
 from minute_candles.monitoring.incidents import Incident, IncidentKind, Ongoing
 
 FILE = "realtime_updater_status.json"
@@ -165,7 +166,7 @@ def render(
         lines.append(f"   ⚠️ {console.duration(late)} 동안 소식이 없습니다. 멈췄으면 다시 시작하세요.")
     for incident, ongoing in status.incidents.items():
         lines.append(f"   ⚠️ {incident.label}: {ongoing.text} ({_short(ongoing.since)}부터)")
-    return "\n".join(lines + (_by_symbol(status) if verbose else [])), healthy
+    return "\n".join(map(printable, lines + (_by_symbol(status) if verbose else []))), healthy
 
 
 def _is_healthy(status: UpdaterStatus, now: datetime) -> bool:

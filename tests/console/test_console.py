@@ -1,5 +1,6 @@
 """What a person sees, and what must never end a run: streams, the log, Ctrl-C, progress, words, whole files."""
 
+import io
 import json
 import logging
 import os
@@ -196,7 +197,7 @@ def test_colours_only_on_a_terminal_and_never_with_no_color(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     assert console.paint("x", "red", Terminal()) == "\033[31mx\033[0m"
-    assert console.paint("x", "red", open(os.devnull)) == "x"  # noqa: SIM115
+    assert console.paint("x", "red", io.StringIO()) == "x"
     monkeypatch.setenv("NO_COLOR", "1")
     assert console.paint("x", "red", Terminal()) == "x"
 
@@ -344,6 +345,32 @@ def test_secrets_are_hidden_in_messages_arguments_and_tracebacks(start, capsys):
 def test_whoever_listens_further_up_sees_no_secret_either(start, caplog):
     start("hunter2hunter2").warning("hunter2hunter2 %s", "hunter2hunter2")
     assert "hunter2" not in caplog.text and MASK in caplog.text
+
+
+FORGED = "EGW\n2026-11-20 10:00:00 - INFO - ✅ forged\r\x1b[2J\u202e"
+
+
+def test_text_of_others_is_a_line_of_the_log_without_control_characters(start, capsys):
+    log = start()
+    log.warning("[%s]", FORGED)
+    try:
+        raise ValueError(FORGED)
+    except ValueError:
+        log.exception("failed")
+    for text in (start.text(), capsys.readouterr().err):
+        assert [line for line in text.splitlines() if line[:4] == "2026"] == [
+            text.splitlines()[0],
+            text.splitlines()[1],
+        ]
+        assert "forged" in text and not set(text) & {"\r", "\x1b", "\u202e"}
+
+
+def test_text_of_others_moves_no_cursor(capsys):
+    console.say(FORGED)
+    console.complain(FORGED)
+    console.say(console.table(["이름"], [[FORGED]]))
+    out, err = capsys.readouterr()
+    assert not set(out + err) & {"\r", "\x1b", "\u202e"} and len(out.splitlines()) == 5
 
 
 _WRITINGS = [

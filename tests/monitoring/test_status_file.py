@@ -43,6 +43,12 @@ def test_the_first_minutes_of_a_trouble_are_not_called_well(tmp_path: Path):
     assert healthy and text.startswith("⚠️ 문제 해결 중")
 
 
+def test_what_kis_says_forges_no_line(tmp_path: Path):
+    write(tmp_path, **lasting(DATABASE, 1, "EGW\n✅ 장중 갱신\x1b[2J"))
+    text, _ = told(tmp_path)
+    assert len(text.splitlines()) == 3 and "\x1b" not in text
+
+
 def test_one_that_was_not_heard_of(tmp_path: Path):
     write(tmp_path, late=600)
     text, healthy = told(tmp_path)
