@@ -88,7 +88,8 @@ def _volume_surge(rule: Rule, history: History, index: int, usual: Usual) -> Ver
     mean = usual.get(candle.timestamp.time(), 0.0)
     if mean <= 0 or candle.volume < max(rule.parameters["least"], rule.parameters["times"] * mean):
         return None
-    return Verdict(candle.volume / mean, f"거래량 {candle.volume:,}주, 평소 이 시각의 {candle.volume / mean:.1f}배")
+    of = "예측한 상한(90%)" if rule.parameters["against"] == "forecast" else "평소 이 시각"
+    return Verdict(candle.volume / mean, f"거래량 {candle.volume:,}주, {of}의 {candle.volume / mean:.1f}배")
 
 
 def _turnover(rule: Rule, history: History, index: int) -> Verdict | None:

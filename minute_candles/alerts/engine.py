@@ -25,6 +25,8 @@ Load = Callable[[str, int, Sequence[datetime], int], Sequence[Candle]]
 """The stored candles of a symbol and interval without those of these starts, ascending, so many at most."""
 LoadUsual = Callable[[str, int, int, datetime], Usual]
 """The mean volume by minute of the day: symbol, interval, sessions, before which midnight."""
+LoadForecast = Callable[[str, int, datetime], float | None]
+"""The most a window was forecast to trade: symbol, interval, its start."""
 _STATES = {"COMPLETE": "확정", "UNPROVEN": "증명 안 됨"}
 _MINUTE = timedelta(minutes=1)
 
@@ -54,8 +56,9 @@ class Engine:
 
     def __init__(
         self, rules: Sequence[Rule], names: Mapping[str, str], load: Load, load_usual: LoadUsual,
-        calendar: TradingCalendar,
+        calendar: TradingCalendar, load_forecast: LoadForecast = lambda *_: None,
     ) -> None:  # fmt: skip
+        self._load_forecast = load_forecast
         self._rules, self._names, self._load, self._load_usual = rules, names, load, load_usual
         self._close_of = lru_cache(8)(lambda day: calendar.session(day).close.replace(tzinfo=None))
         self.intervals = frozenset(rule.interval for rule in rules)
@@ -183,9 +186,12 @@ class Engine:
         return cool and last.timestamp != when
 
     def _usual_of(self, rule: Rule, symbol: str, when: datetime) -> Usual:
-        """Return the usual volume, read once a day."""
+        """Return the volume to compare with: the usual one, read once a day, or what was forecast of this window."""
         if rule.kind != "volume_surge":
             return {}
+        if rule.parameters["against"] == "forecast":
+            most = self._load_forecast(symbol, rule.interval, when)
+            return {when.time(): most} if most else {}
         key, day = (symbol, rule.interval, rule.parameters["sessions"]), when.replace(hour=0, minute=0)
         if key not in self._usual or self._usual[key][0] != day:
             self._usual[key] = day, self._load_usual(*key, day)

@@ -115,7 +115,7 @@ KINDS: dict[str, dict[str, Parameter]] = {
     },
     "volume_surge": {
         "times": Parameter(_number(1.01, 10_000)), "sessions": Parameter(_whole(1, 60), 20),
-        "least": Parameter(_whole(0, 10**12), 0),
+        "least": Parameter(_whole(0, 10**12), 0), "against": Parameter(_one_of("usual", "forecast"), "usual"),
     },
     "turnover": {"amount": Parameter(_whole(1, 10**15))},
     "cross": {"line": Parameter(_one_of(*LINES)), "over": Parameter(_one_of(*LINES)), "direction": _DIRECTION},
@@ -238,6 +238,8 @@ class _Table:
             raise self.wrong(f"{rule.kind} 규칙에는 {particle(either[0], '과/와')} {either[1]} 가운데 하나만 쓰세요")
         if rule.kind == "cross" and rule.parameters["line"] == rule.parameters["over"]:
             raise self.wrong("line 과 over 가 같습니다")
+        if rule.parameters.get("against") == "forecast" and rule.interval == 1:
+            raise self.wrong('against = "forecast" 에는 interval = 5 나 15 가 필요합니다')
         return rule
 
     def operations_rule(self) -> Rule:

@@ -27,6 +27,7 @@ from minute_candles.alerts.health import Watched, health_of
 from minute_candles.alerts.operations import Operations
 from minute_candles.alerts.rules import Rules
 from minute_candles.alerts.state import State
+from minute_candles.alerts.volume_forecast import VolumeForecast
 from minute_candles.alerts.warmup import MOST, late
 from minute_candles.config.settings import Settings
 from minute_candles.core.clock import Clock
@@ -58,7 +59,14 @@ class Alerts(threading.Thread):
         self._table, self._delivery, self._clock, self._names = table, delivery, clock, names
         self._folder, self._chart_url = settings.log_dir, settings.wings.chart_url
         calendar = TradingCalendar(csat_days=settings.csat_days)
-        self._engine = Engine(rules.market, names, table.beside, table.usual_volume, calendar)
+        self._engine = Engine(
+            rules.market,
+            names,
+            table.beside,
+            table.usual_volume,
+            calendar,
+            VolumeForecast(table, calendar, settings.log_dir),
+        )
         self._operations = Operations(rules.operations)
         self._queue: deque[Stored] = deque()
         self._changed = threading.Condition()
