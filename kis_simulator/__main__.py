@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(f"--fault 값을 읽을 수 없습니다: {error}")
     try:
         for spec in args.switches:
-            switch(spec, simulator.traps, simulator.stream.manner, simulator.stream.form)
+            switch(spec, simulator.behaviour, simulator.stream.behaviour, simulator.stream.form)
     except ValueError as error:
         return _complain(f"--set 값을 읽을 수 없습니다: {error}")
     try:

@@ -13,8 +13,8 @@ from kis_simulator.exchange.day import WHOLE_DAY, MarketDay, Row
 from kis_simulator.exchange.market import Market
 from kis_simulator.exchange.names import NAMES
 from kis_simulator.exchange.trading import base_price
-from kis_simulator.faults.server_behaviour import Traps
-from kis_simulator.today_minutes import Today
+from kis_simulator.faults.server_behaviour import ServerBehaviour
+from kis_simulator.today_minutes import TodayMinutes
 
 Answer = dict[str, str]
 TODAY_LIMIT, PAST_LIMIT, DAILY_LIMIT = 30, 120, 100
@@ -25,17 +25,22 @@ def _all_of_it(day: date) -> int:
     return WHOLE_DAY
 
 
-class Answers:
+class Endpoints:
     """The quotation TRs over one market; `history` = trading days kept, `past_today` = "closed" or "empty";
-    `traps` = KIS's habits.
+    `behaviour` = KIS's habits.
     """
 
     def __init__(
-        self, market: Market, *, history: int = 250, past_today: str = "closed", traps: Traps | None = None
+        self,
+        market: Market,
+        *,
+        history: int = 250,
+        past_today: str = "closed",
+        behaviour: ServerBehaviour | None = None,
     ) -> None:
-        self.market, self.calendar, self.traps = market, market.calendar, traps or Traps()
+        self.market, self.calendar, self.behaviour = market, market.calendar, behaviour or ServerBehaviour()
         self._history, self._past_today = history, past_today
-        self._today = Today(market, self.traps)
+        self._today = TodayMinutes(market, self.behaviour)
         self._quote_at = lru_cache(maxsize=4096)(self._quote)
 
     # --- today's minutes, FHKST03010200 ---
@@ -86,7 +91,7 @@ class Answers:
         second = min(_second_of(now), shown)
         if _second_of(now) < (market.session.close + 10) * 60 and self._past_today == "empty":
             return ()
-        running = market.running_row(second) if self.traps.past_running and shown == WHOLE_DAY else None
+        running = market.running_row(second) if self.behaviour.past_running and shown == WHOLE_DAY else None
         return (*market.closed_rows(second), *([running] if running else []))
 
     # --- daily candles, FHKST03010100 ---
@@ -120,7 +125,7 @@ class Answers:
 
     def _is_evening(self, market: MarketDay, now: datetime) -> bool:
         """Whether the day's candle has the after-market in it: on the day itself and in the first hours of the next."""
-        return self.traps.evening_daily and now < datetime.combine(market.day, time(2)) + timedelta(days=1)
+        return self.behaviour.evening_daily and now < datetime.combine(market.day, time(2)) + timedelta(days=1)
 
     # --- the live quote, the holidays ---
 

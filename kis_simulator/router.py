@@ -1,12 +1,13 @@
-"""The desk of the simulated KIS: one call in, its reply out — let in or refused, struck by a fault, answered, spoilt.
+"""The router of the simulated KIS: one call in, its reply out — let in or refused, struck by a fault, answered, spoilt.
 
-No socket and no pause here: simulator.py carries calls to the desk and replies away.
+No socket and no pause here: simulator.py carries calls to the router and replies away.
 """
 
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -23,15 +24,14 @@ from kis_simulator.auth import (
     parse_date,
     path_name,
 )
-from kis_simulator.endpoints import Answers
-from kis_simulator.exchange.day import WHOLE_DAY
+from kis_simulator.endpoints import Endpoints
 from kis_simulator.exchange.market import Market, TruthCandle
 from kis_simulator.exchange.master_files import master_file
-from kis_simulator.faults import corporate_actions, faults
-from kis_simulator.faults.corporate_actions import CorporateAction
+from kis_simulator.faults import faults
+from kis_simulator.faults.active import ActiveFaults
 from kis_simulator.faults.faults import Fault
-from kis_simulator.faults.inconsistencies import Surprise, unproven_minutes
-from kis_simulator.faults.server_behaviour import Traps
+from kis_simulator.faults.inconsistencies import unproven_minutes
+from kis_simulator.faults.server_behaviour import ServerBehaviour
 from kis_simulator.http import Call, Reply
 from kis_simulator.recording import load
 from kis_simulator.ws.server import Stream
@@ -50,7 +50,7 @@ class MarketOptions(TypedDict, total=False):
     csat: Collection[date]
 
 
-class Desk:
+class Router:
     """Answers calls; attributes such as `rate`, `keys` and `tokens` may be changed at any time.
 
     `now` = its clock (aware, or naive KST). `keys` = the app keys known, with their secrets (default: any). `key_env` =
@@ -71,7 +71,7 @@ class Desk:
         past_today: str = "closed",
         history: int = 250,
         replay: Path | str | None = None,
-        traps: Traps | None = None,
+        behaviour: ServerBehaviour | None = None,
         **market: Unpack[MarketOptions],
     ) -> None:
         self.recording, self.replay = load(replay) if replay else (None, None)
@@ -80,14 +80,13 @@ class Desk:
         self.rate, self.env, self.seed = rate, env, seed
         self.keys, self.key_env = dict(keys) if keys is not None else None, key_env or env
         self.past_on_vts, self.limit_status = past_on_vts, limit_status
-        self.traps = traps or Traps()
-        self.market = Market(seed, self.now().date(), traps=self.traps, **market)
-        self.answers = Answers(self.market, history=history, past_today=past_today, traps=self.traps)
+        self.behaviour = behaviour or ServerBehaviour()
+        self.market = Market(seed, self.now().date(), behaviour=self.behaviour, **market)
+        self.endpoints = Endpoints(self.market, history=history, past_today=past_today, behaviour=self.behaviour)
         self.tokens = Tokens(seed)
-        self.stream = Stream(self)
-        self.faults: list[Fault] = []
-        self.surprises: list[Surprise] = []
-        self.actions: list[CorporateAction] = []
+        self.active = ActiveFaults(seed)
+        self.faults, self.inconsistencies = self.active.faults, self.active.inconsistencies
+        self.stream = Stream(seed, self.now, self.market, self.active)
         self.is_down, self._answered = False, 0
         self._limit = CallLimit()
         self._lock = threading.Lock()
@@ -103,7 +102,7 @@ class Desk:
         A minute that KIS always tells as impossible is not in it, a turnover it always tells wrong is None; so is that
         of the day's first minute without `opening`: only fillers before it prove it.
         """
-        unproven, impossible = unproven_minutes(self.surprises, self.market, symbol, day)
+        unproven, impossible = unproven_minutes(self.inconsistencies, self.market, symbol, day)
         return self.market.truth(symbol, day, interval, unproven=unproven, without=impossible, opening=opening)
 
     def _reply(self, call: Call, arrival: float) -> Reply:
@@ -132,7 +131,7 @@ class Desk:
 
     def _answer(self, name: str, call: Call) -> Reply:
         """A call within the limit: struck by a fault, or answered, and then perhaps spoilt."""
-        fault = self._strike(name, call.params, (*faults.WIRE, *faults.CODES), call.key)
+        fault = self._struck(name, call, (*faults.WIRE, *faults.CODES))
         if fault and fault.kind in faults.CODES:
             code, message, status = faults.code(fault.kind, on_data=name not in KEY_NAMES)
             reply = self._error(name, code, message, fault.status or status)._replace(fault=fault.kind)
@@ -150,18 +149,16 @@ class Desk:
         if name in KEY_NAMES:
             return Reply(status, {"error_code": code, "error_description": message})
         content = {"rt_cd": "1", "msg1": message, "msg_cd": code}
-        return Reply(status, content, wire="unquoted" if self.traps.unquoted else "")
+        return Reply(status, content, wire="unquoted" if self.behaviour.unquoted else "")
 
-    def _strike(self, name: str, params: dict[str, str], kinds: Sequence[str], key: str) -> Fault | None:
-        """The first fault of these kinds that strikes this call."""
-        symbol, days = params.get("FID_INPUT_ISCD"), self._days(name, params)
-        fitting = (fault for fault in self.faults if fault.kind in kinds and fault.matches(name, symbol, days, key))
-        return next((fault for fault in fitting if fault.strikes()), None)
+    def _struck(self, name: str, call: Call, kinds: Sequence[str]) -> Fault | None:
+        days = self._days(name, call.params)
+        return self.active.strike(kinds, name, call.params.get("FID_INPUT_ISCD"), days=days, key=call.key)
 
     def _spoilt(self, name: str, call: Call, content: dict[str, Any]) -> Reply:
         """A successful answer, after the fault of family ROWS that strikes it if any."""
         field, kinds = ("output", faults.HOLIDAY_ROWS) if name == "holiday" else ("output2", tuple(faults.ROWS))
-        fault = self._strike(name, call.params, kinds, call.key) if content.get(field) else None
+        fault = self._struck(name, call, kinds) if content.get(field) else None
         if not fault:
             return Reply(200, content)
         rows = content[field]
@@ -174,10 +171,10 @@ class Desk:
         symbol, days = params.get("FID_INPUT_ISCD", ""), self._days(name, params)
         before = self.market.calendar.before(days[0] if days else self.now().date())
         if name == "today":
-            return self.answers.today(symbol, "", datetime.combine(before + timedelta(days=1), datetime.min.time()))
+            return self.endpoints.today(symbol, "", datetime.combine(before + timedelta(days=1), datetime.min.time()))
         if name == "daily":
-            return self.answers.daily(symbol, before, before, self.now())
-        rows = self.answers.past(symbol, before, "235959", self.now())
+            return self.endpoints.daily(symbol, before, before, self.now())
+        rows = self.endpoints.past(symbol, before, "235959", self.now())
         return [row for row in rows if row["stck_bsop_date"] == f"{before:%Y%m%d}"]
 
     def _days(self, name: str, params: dict[str, str]) -> tuple[date, date] | None:
@@ -196,7 +193,7 @@ class Desk:
         check_keys(key, body.get("appsecret" if name == "token" else "secretkey", ""), self.keys, on_data=False)
         now = self.now()
         if name == "approval":
-            return {"approval_key": self.stream.registrar.approve(key, now)}
+            return {"approval_key": self.stream.subscriptions.approve(key, now)}
         token, expiry = self.tokens.issue(key, now)
         seconds = int((expiry - now).total_seconds())
         expires = f"{expiry:%Y-%m-%d %H:%M:%S}"
@@ -215,32 +212,24 @@ class Desk:
         check_call(tr, headers, params)
         if tr.name == "holiday":
             first = parse_date(params["BASS_DT"]) or self.now().date()
-            return {"ctx_area_nk": "", "ctx_area_fk": "", "output": self.answers.open_days(first), **SUCCESS}
+            return {"ctx_area_nk": "", "ctx_area_fk": "", "output": self.endpoints.open_days(first), **SUCCESS}
         if self.replay:
             return self._recorded(tr.name, params)
         symbol, now = params["FID_INPUT_ISCD"], self.now()
         rows = self._rows(tr.name, symbol, params, now)
-        return {"output1": self.answers.quote(symbol, now), "output2": rows, **SUCCESS}
+        return {"output1": self.endpoints.quote(symbol, now), "output2": rows, **SUCCESS}
 
     def _rows(self, name: str, symbol: str, params: dict[str, str], now: datetime) -> list[dict[str, str]]:
         days = self._days(name, params) or (now.date(), now.date())
-
-        def shown(day: date) -> int:
-            return min((one.shown(name, symbol, day, now) for one in self.surprises), default=WHOLE_DAY)
-
+        shown = partial(self.active.shown, name, symbol, now=now)
         if name == "today":
-            rows = self.answers.today(symbol, params["FID_INPUT_HOUR_1"], now)
+            rows = self.endpoints.today(symbol, params["FID_INPUT_HOUR_1"], now)
         elif name == "past":
-            rows = self.answers.past(symbol, days[0], params["FID_INPUT_HOUR_1"], now, shown)
-            rows = corporate_actions.adjusted(self.actions, symbol, rows, now)
+            rows = self.endpoints.past(symbol, days[0], params["FID_INPUT_HOUR_1"], now, shown)
         else:
-            rows = self.answers.daily(symbol, *days, now, shown)
-            rows = corporate_actions.announced(self.actions, symbol, rows)
-            if params.get("FID_ORG_ADJ_PRC") == "0":
-                rows = corporate_actions.adjusted(self.actions, symbol, rows, now)
-        for surprise in self.surprises:
-            rows = surprise.spoil(name, symbol, rows, self.market)
-        return rows
+            rows = self.endpoints.daily(symbol, *days, now, shown)
+        is_adjusted = name == "past" or params.get("FID_ORG_ADJ_PRC") == "0"
+        return self.active.reported(name, symbol, rows, now, self.market, adjusted=is_adjusted)
 
     def _recorded(self, name: str, params: dict[str, str]) -> dict[str, Any]:
         """The recorded answer of a symbol; nothing was recorded but today's TR."""

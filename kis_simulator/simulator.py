@@ -1,4 +1,4 @@
-"""A KIS server on loopback, for `--demo` and the tests: the paths, fields, limits and traps of kis_http.md.
+"""A KIS server on loopback, for `--demo` and the tests: the paths, fields, limits and behaviour of kis_http.md.
 
     python -m kis_simulator --port 9443                # then KIS_BASE_URL=http://127.0.0.1:9443 and any key in .env
 
@@ -7,13 +7,13 @@
     with Simulator(now=lambda: moment) as sim: …   # in a test: `sim.url`, and `sim.truth()` = what tables must hold
 
 What trades is made in market.py (calendar.py, trading.py, day.py), what KIS makes of it in answers.py, who is let in is
-up to gate.py, what goes wrong to faults.py; desk.py makes of all that the reply to a call, http.py is the wire,
+up to gate.py, what goes wrong to faults.py; router.py makes of all that the reply to a call, http.py is the wire,
 control.py steers from another process. Nothing here is shared with the collector: this is the independent oracle.
 """
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from random import Random
@@ -22,23 +22,21 @@ from typing import Any, Self
 from kis_simulator import call_log as record
 from kis_simulator.auth import path_name
 from kis_simulator.call_log import REMEMBERED, Request
-from kis_simulator.control import PREFIX, control
+from kis_simulator.control import PREFIX, as_json, control
 from kis_simulator.exchange.calendar import LATE_MINUTES
 from kis_simulator.exchange.market import TruthCandle
-from kis_simulator.faults.corporate_actions import FACTORS, CorporateAction
-from kis_simulator.faults.faults import Fault
-from kis_simulator.faults.inconsistencies import SURPRISES, Surprise
+from kis_simulator.faults.active import AnyFault
 from kis_simulator.http import Call, LoopbackServer, Reply
-from kis_simulator.router import KST, Desk, running_clock
+from kis_simulator.router import KST, Router, running_clock
 
 __all__ = ["Request", "Simulator", "running_clock"]
 
 
-class Simulator(Desk):
-    """A KIS server; see the module, and `Desk` for more options. Attributes may be changed while it runs.
+class Simulator(Router):
+    """A KIS server; see the module, and `Router` for more options. Attributes may be changed while it runs.
 
     `latency` + up to `jitter` seconds pass after a call is counted, up to `way_jitter` before. `skew` shifts the Date
-    header. `ws` = serve the WebSocket too, at `ws_url`; `stream.manner` and `stream.form` say how it behaves.
+    header. `ws` = serve the WebSocket too, at `ws_url`; `stream.behaviour` and `stream.form` say how it behaves.
     """
 
     def __init__(
@@ -50,9 +48,9 @@ class Simulator(Desk):
         way_jitter: float = 0,
         skew: timedelta = timedelta(0),
         ws: bool = False,
-        **desk: Any,
+        **router: Any,
     ) -> None:
-        super().__init__(**desk)
+        super().__init__(**router)
         self.monotonic, self.skew = monotonic, skew
         self.latency, self.jitter, self.way_jitter = latency, jitter, way_jitter
         self.has_stream, self.url, self.ws_url = ws, "", ""
@@ -124,29 +122,15 @@ class Simulator(Desk):
 
     # --- what tests do to it ---
 
-    def add_fault(self, kind: str, **options: Any) -> Fault | Surprise | CorporateAction:
-        """From now on calls meet this fault, or these symbol-days this surprise; options are the fields of either."""
-        options = {"seed": self.seed, **options}
+    def add_fault(self, kind: str, **options: Any) -> AnyFault:
+        """Let calls meet this fault, or symbol-days this inconsistency or corporate action, from now on."""
         with self._lock:
-            if kind in FACTORS:
-                self.actions.append(CorporateAction(kind, **options))
-                return self.actions[-1]
-            if kind in SURPRISES:
-                self.surprises.append(Surprise(kind, **options))
-                return self.surprises[-1]
-            self.faults.append(Fault(kind, **options))
-            return self.faults[-1]
-
-    @property
-    def all_faults(self) -> list[Fault | Surprise | CorporateAction]:
-        """What calls meet from now on."""
-        return [*self.faults, *self.surprises, *self.actions]
+            return self.active.add(kind, **options)
 
     def clear_faults(self) -> None:
+        """Let everything be right again."""
         with self._lock:
-            self.faults.clear()
-            self.surprises.clear()
-            self.actions.clear()
+            self.active.clear()
 
     def down(self, is_down: bool = True) -> None:
         """Maintenance: every call is reset until `down(False)`."""
@@ -167,7 +151,7 @@ class Simulator(Desk):
     def answer(self, call: Call) -> Reply:
         """One call, from its arrival to what is sent back."""
         if call.path.startswith(PREFIX):
-            return control(self, call.path, call.params)
+            return control(self._actions(), call.path, call.params)
         self._pause(self.way_jitter and self._random() * self.way_jitter)
         arrival = self.monotonic()
         with self._lock:
@@ -187,3 +171,36 @@ class Simulator(Desk):
     def _pause(self, seconds: float) -> None:
         if seconds > 0:
             self.stopping.wait(seconds)
+
+    # --- steering ---
+
+    def _actions(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
+        return {
+            "stats": lambda _: self._stats(),
+            "requests": lambda body: [request._asdict() for request in self.requests[int(body.get("since", 0)) :]],
+            "truth": self._truth,
+            "fault": lambda body: as_json(self.add_fault(**body)),
+            "clear": lambda _: self.clear_faults(),
+            "down": lambda body: self.down(is_down=body.get("down", True)),
+            "revoke": lambda _: self.revoke_tokens(),
+            "expire": lambda _: self.expire_tokens(),
+            "expire_approvals": lambda _: self.stream.subscriptions.expire(),
+        }
+
+    def _stats(self) -> dict[str, Any]:
+        """Return counts of the calls by TR, code and key, the busiest second, the tokens issued, the faults."""
+        requests = self.requests
+        return {
+            "now": self.now().isoformat(),
+            "calls": Counter(path_name(request.path) for request in requests),
+            "codes": Counter(request.code for request in requests),
+            "keys": Counter(request.key for request in requests),
+            "busiest_second": self.busiest_second(),
+            "tokens_issued": self.tokens.issued,
+            "down": self.is_down,
+            "faults": [as_json(fault) for fault in self.active.all()],
+        }
+
+    def _truth(self, query: dict[str, Any]) -> list[dict[str, Any]]:
+        truth = self.truth(query["symbol"], date.fromisoformat(query["day"]), int(query.get("interval", 1)))
+        return [{**candle._asdict(), "timestamp": candle.timestamp.isoformat()} for candle in truth]

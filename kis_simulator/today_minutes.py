@@ -9,20 +9,20 @@ from datetime import date, datetime
 from kis_simulator.exchange.calendar import AFTER_MARKET_END, AUCTION_MINUTES
 from kis_simulator.exchange.day import WHOLE_DAY, MarketDay, Row
 from kis_simulator.exchange.market import Market
-from kis_simulator.faults.server_behaviour import Traps
+from kis_simulator.faults.server_behaviour import ServerBehaviour
 
 
-class Today:
+class TodayMinutes:
     """Today's TR over one market."""
 
-    def __init__(self, market: Market, traps: Traps) -> None:
-        self.market, self.calendar, self.traps = market, market.calendar, traps
+    def __init__(self, market: Market, behaviour: ServerBehaviour) -> None:
+        self.market, self.calendar, self.behaviour = market, market.calendar, behaviour
 
     def standing(self, symbol: str, now: datetime) -> tuple[MarketDay | None, int]:
         """The day whose rows are shown now, and the second it has reached (WHOLE_DAY = an earlier day)."""
         today, second = now.date(), now.hour * 3600 + now.minute * 60 + now.second
         market = self.market.day(symbol, today)
-        filled = self.traps.fillers and market.halt == "zero"
+        filled = self.behaviour.fillers and market.halt == "zero"
         is_dark = market.halt == "zero" and not filled
         if not self.calendar.is_open(today) or second < market.session.open * 60 or is_dark:
             return self._last_traded(symbol, today), WHOLE_DAY
@@ -54,7 +54,7 @@ class Today:
 
     def _is_late(self, day: MarketDay, traded: list[Row], second: int) -> bool:
         """Whether the newest minute is not shown yet, because none after it has traded; from the close on all are."""
-        if not self.traps.late_rows or not traded or second >= day.session.close * 60:
+        if not self.behaviour.late_rows or not traded or second >= day.session.close * 60:
             return False
         return traded[-1].minute < second // 60
 
@@ -64,7 +64,7 @@ class Today:
         What a late row traded is in the turnover of the fillers after it, and in no volume.
         """
         auction = day.session.close - AUCTION_MINUTES
-        first, last = day.session.open if self.traps.fillers else auction, min(day.session.close - 1, minute)
+        first, last = day.session.open if self.behaviour.fillers else auction, min(day.session.close - 1, minute)
         there, nothing = {row.minute for row in shown}, self._before_the_first_trade(symbol, day)
         fillers = []
         for at in range(first, last + 1):
@@ -76,7 +76,7 @@ class Today:
 
     def _before_the_first_trade(self, symbol: str, day: MarketDay) -> Row:
         price = self.market.last_price(symbol, self.calendar.before(day.day))
-        turnover = 0 if self.traps.fillers else day.before.turnover
+        turnover = 0 if self.behaviour.fillers else day.before.turnover
         return Row(0, price, price, price, price, 0, turnover, 0)
 
     def _phantoms(self, rows: list[Row], now: int, asked: int) -> list[Row]:
@@ -84,7 +84,7 @@ class Today:
         if not rows:
             return rows
         newest = rows[-1]
-        if self.traps.phantoms == "volume":
+        if self.behaviour.phantoms == "volume":
             return rows + [_repeated(newest, minute, newest.volume) for minute in range(now + 1, asked + 1)]
         before = rows[:-1] if newest.minute == now else rows
         last = before[-1] if before else newest

@@ -31,7 +31,7 @@ import backfill_tools
 from backfill_tools import EVENING, LAST, Ran, User, assert_true, ended, execute, sessions, true_rows
 from fault_table import FAULTS
 
-from kis_simulator.faults.server_behaviour import Traps
+from kis_simulator.faults.server_behaviour import ServerBehaviour
 from kis_simulator.simulator import Simulator
 from minute_candles.config.settings import Database
 from minute_candles.core.kst import KST
@@ -145,8 +145,10 @@ class Operator(User):
 
 def kis_at(moment: Moment, **options: Any) -> Simulator:
     """A KIS on the same clock, in no hurry about its limit."""
-    prompt = Traps(late_rows=False)  # the last minute is looked at; rows that show late have tests of their own
-    return Simulator(**{"now": moment.now, "rate": 100_000, "traps": prompt, **options})
+    prompt = ServerBehaviour(
+        late_rows=False
+    )  # the last minute is looked at; rows that show late have tests of their own
+    return Simulator(**{"now": moment.now, "rate": 100_000, "behaviour": prompt, **options})
 
 
 def url_of(database: Database) -> str:

@@ -72,8 +72,8 @@ class StreamDay:
             **{"rate": 1e9, "profiles": profiles, "latency": 0.0, **(kis or {})},
         )  # fmt: skip
         self.kis.start()
-        self.kis.traps.late_rows = False  # an illiquid symbol's minute would be an hour late by KIS's own doing
-        manner = self.kis.stream.manner
+        self.kis.behaviour.late_rows = False  # an illiquid symbol's minute would be an hour late by KIS's own doing
+        manner = self.kis.stream.behaviour
         manner.linger, manner.idle, manner.patience = 0, 10 / speed, 100 / speed
         self.symbols, self.folder = list(profiles), folder
         own = {"rate_limit": 1e6, "database": database or Database("sqlite", path=folder / "minutes.db"), **changes}

@@ -32,7 +32,7 @@ def owner(tmp_path: Path) -> Iterator[Owner]:
 
 def test_it_streams_says_so_in_its_status_and_a_signal_closes_the_socket_cleanly(owner: Owner) -> None:
     stream = owner.sim.stream  # type: ignore[attr-defined]
-    stream.manner.uuid_told, stream.manner.linger = True, 600
+    stream.behaviour.uuid_told, stream.behaviour.linger = True, 600
     owner.sim.add_fault("opsp0011", times=1)  # type: ignore[attr-defined]
     process = owner.start("--symbols", ",".join(SYMBOLS), "--verbose")
     wait_until(lambda: [m["code"] for m in stream.messages].count("OPSP0000") == 3, 40)
@@ -42,8 +42,8 @@ def test_it_streams_says_so_in_its_status_and_a_signal_closes_the_socket_cleanly
     process.send_signal(signal.SIGTERM)
     ran = ended(process)
     assert ran.code == 0 and not stream.listeners
-    assert stream.registrar.approvals_issued == 2 and not stream.registrar._taken_until, "left cleanly"
-    assert_no_secret(owner, ran.all + status.all, stream.registrar._approvals)
+    assert stream.subscriptions.approvals_issued == 2 and not stream.subscriptions._taken_until, "left cleanly"
+    assert_no_secret(owner, ran.all + status.all, stream.subscriptions._approvals)
 
 
 def assert_no_secret(owner: Owner, said: str, approvals: dict[str, object]) -> None:

@@ -30,7 +30,7 @@ import requests
 from backfill_tools import User, assert_true, coverage, sessions, stored_rows, true_rows
 from kis_testing import client_of
 
-from kis_simulator.faults.server_behaviour import Traps
+from kis_simulator.faults.server_behaviour import ServerBehaviour
 from kis_simulator.http import Call
 from kis_simulator.simulator import Simulator
 from minute_candles.alerts.setup import alerting, set_up
@@ -214,8 +214,10 @@ class FakeDay:
         **changes: Any,
     ) -> None:
         self.clock = FakeClock(start)
-        prompt = Traps(late_rows=False)  # the last minute is looked at; rows that show late have tests of their own
-        options = {"rate": 1e9, "profiles": profiles, "traps": prompt, **(kis or {})}
+        prompt = ServerBehaviour(
+            late_rows=False
+        )  # the last minute is looked at; rows that show late have tests of their own
+        options = {"rate": 1e9, "profiles": profiles, "behaviour": prompt, **(kis or {})}
         self.kis = Simulator(now=self.clock.now, monotonic=self.clock.time, **options)
         self.kis.start()
         self.folder, self.symbols = folder, list(profiles)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from kis_simulator.exchange.calendar import CSAT_DAYS, LATE_MINUTES, Calendar
 from kis_simulator.exchange.day import MarketDay
 from kis_simulator.exchange.trading import Trading, base_price
-from kis_simulator.faults.server_behaviour import Traps
+from kis_simulator.faults.server_behaviour import ServerBehaviour
 
 SHARES = ((72, "liquid"), (88, "medium"), (95, "illiquid"), (97, "halted"), (98, "listed"), (99, "exact120"))
 """Of a hundred symbols: 72 liquid, 16 medium and so on; the last one "exact240"."""
@@ -56,10 +56,10 @@ class Market:
         oddities: Mapping[tuple[str, date], str] | None = None,
         listed: Mapping[str, date] | None = None,
         csat: Collection[date] = (),
-        traps: Traps | None = None,
+        behaviour: ServerBehaviour | None = None,
     ) -> None:
         self.calendar = Calendar(csat)
-        self._seed, self._anchor, self._traps = seed, anchor, traps or Traps()
+        self._seed, self._anchor, self._behaviour = seed, anchor, behaviour or ServerBehaviour()
         self._profiles, self._oddities, self._listed = dict(profiles or {}), dict(oddities or {}), dict(listed or {})
         self._check_overrides()
         self.day = lru_cache(maxsize=256)(self._day)
@@ -137,7 +137,7 @@ class Market:
         oddity = self._oddity(symbol, day, dice)
         if oddity.startswith("halted"):
             return MarketDay(day, session, halt="gone" if oddity == "halted_no_daily" else "zero")
-        return Trading(symbol, day, session, self.profile(symbol), oddity, dice, self._traps).run()
+        return Trading(symbol, day, session, self.profile(symbol), oddity, dice, self._behaviour).run()
 
     def _oddity(self, symbol: str, day: date, dice: Random) -> str:
         """What is strange about this symbol-day, one of ODDITIES."""

@@ -8,7 +8,7 @@ from random import Random
 
 from kis_simulator.exchange.calendar import AFTER_MARKET_END, AFTER_MARKET_SINCE, AUCTION_MINUTES, Session
 from kis_simulator.exchange.day import NO_BLOCK, Block, MarketDay, Row, Trade, fold
-from kis_simulator.faults.server_behaviour import Traps
+from kis_simulator.faults.server_behaviour import ServerBehaviour
 
 TICK_LIMITS, TICKS = (2_000, 5_000, 20_000, 50_000, 200_000, 500_000), (1, 5, 10, 50, 100, 500, 1_000)
 KNOWN_PRICES = {"005930": 71_000, "000660": 260_000, "035420": 222_000, "035720": 62_000, "069500": 43_000}
@@ -18,10 +18,17 @@ class Trading:
     """One symbol's day in the making."""
 
     def __init__(
-        self, symbol: str, day: date, session: Session, profile: str, oddity: str, dice: Random, traps: Traps
+        self,
+        symbol: str,
+        day: date,
+        session: Session,
+        profile: str,
+        oddity: str,
+        dice: Random,
+        behaviour: ServerBehaviour,
     ) -> None:
         self.day, self.session, self.profile, self.oddity, self.dice = day, session, profile, oddity, dice
-        self.traps = traps
+        self.behaviour = behaviour
         self.busy = profile != "illiquid"
         self.lot = 40 if profile == "illiquid" else 150 + zlib.crc32(f"{symbol} lot".encode()) % 4000
         base = _on_tick(int(day_price(symbol, day) * (0.99 + 0.02 * dice.random())))
@@ -31,8 +38,8 @@ class Trading:
     def run(self) -> MarketDay:
         """Trade the whole day."""
         roll = self.dice.random()
-        block = self._block() if roll < 0.5 or roll < self.traps.off_hours else NO_BLOCK
-        before = block if roll < self.traps.off_hours else NO_BLOCK
+        block = self._block() if roll < 0.5 or roll < self.behaviour.off_hours else NO_BLOCK
+        before = block if roll < self.behaviour.off_hours else NO_BLOCK
         for minute in self._continuous_minutes():
             self._trade_minute(minute)
         auction = self._auction() if self._has_auction() else -1
@@ -127,7 +134,7 @@ class Trading:
             self.price = price
         tick = tick_size(self.price) if self.oddity == "half_tick" and not bits & 48 else 0
         price, volume = self.price + tick // 2, 1 + (bits >> 8) % self.lot
-        turnover = (self.price * 2 + tick) * volume // 2 if self.traps.cut_half_ticks else price * volume
+        turnover = (self.price * 2 + tick) * volume // 2 if self.behaviour.cut_half_ticks else price * volume
         self.trades.append((second, price, volume, turnover))
         return second + 1 + (bits >> 40) % 13
 

@@ -1,6 +1,6 @@
 """Surprises: what KIS tells of a symbol-day that contradicts itself, alike in every answer or only the first time.
 
-A fault strikes calls; a surprise belongs to symbol-days: whoever asks, the same days, the same minutes, the same numbers.
+A fault strikes calls; a inconsistency belongs to symbol-days: whoever asks, the same days, the same minutes, the same numbers.
 
     sim.add_fault("deal", rate=0.3)              # in 30 % of symbol-days, always
     sim.add_fault("daily_open", rate=0.3, once=True)   # each row wrong the first time it is told, right from then on
@@ -31,8 +31,8 @@ MINUTE_KINDS = ("deal", "cancelled", "impossible")
 
 
 @dataclass
-class Surprise:
-    """A kind of SURPRISES, on the symbol-days its dice choose; `fired` counts the rows told wrong (or late answers)."""
+class Inconsistency:
+    """A kind of INCONSISTENCIES, on the symbol-days its dice choose; `fired` counts the rows told wrong (or late answers)."""
 
     kind: str
     rate: float = 1.0
@@ -48,8 +48,8 @@ class Surprise:
     moments: dict[tuple[str, date], Row | None] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        if self.kind not in SURPRISES or self.path not in ("past", "today", "daily", "*"):
-            raise ValueError(f"unknown surprise {self.kind!r} or path {self.path!r}")
+        if self.kind not in INCONSISTENCIES or self.path not in ("past", "today", "daily", "*"):
+            raise ValueError(f"unknown inconsistency {self.kind!r} or path {self.path!r}")
         self.day = date.fromisoformat(self.day) if isinstance(self.day, str) else self.day
         for name in ("as_of", "until"):
             if isinstance(getattr(self, name), str):
@@ -104,8 +104,8 @@ class Surprise:
         return as_of.hour * 3600 + as_of.minute * 60 + as_of.second
 
     def spoil(self, path: str, symbol: str, rows: Rows, market: Market) -> Rows:
-        """The rows of an answer as this surprise tells them; the rows given are not touched."""
-        change = SURPRISES[self.kind]
+        """The rows of an answer as this inconsistency tells them; the rows given are not touched."""
+        change = INCONSISTENCIES[self.kind]
         if change is None or self.path not in ("*", path) or (path == "daily") != self.kind.startswith("daily"):
             return rows
         told = (self._told(path, symbol, row, market, change) for row in rows)
@@ -127,14 +127,16 @@ class Surprise:
         return changed
 
 
-def unproven_minutes(surprises: list[Surprise], market: Market, symbol: str, day: date) -> tuple[set[int], set[int]]:
+def unproven_minutes(
+    inconsistencies: list[Inconsistency], market: Market, symbol: str, day: date
+) -> tuple[set[int], set[int]]:
     """The minutes whose turnover nothing proves, and those left out as impossible: what a table can hold at most."""
     unproven: set[int] = set()
     impossible: set[int] = set()
-    for surprise in surprises:
-        row = None if surprise.once else surprise.moment(market, symbol, day)
+    for inconsistency in inconsistencies:
+        row = None if inconsistency.once else inconsistency.moment(market, symbol, day)
         if row:
-            (impossible if surprise.kind == "impossible" else unproven).add(row.minute)
+            (impossible if inconsistency.kind == "impossible" else unproven).add(row.minute)
     return unproven, impossible
 
 
@@ -144,24 +146,24 @@ def _minute(row: dict[str, str], traded: MarketDay) -> int:
 
 
 def _other_turnover(
-    surprise: Surprise, symbol: str, row: dict[str, str], traded: MarketDay, market: Market
+    inconsistency: Inconsistency, symbol: str, row: dict[str, str], traded: MarketDay, market: Market
 ) -> dict[str, str]:
-    beyond = surprise.beyond(market, symbol, traded.day, _minute(row, traded))
+    beyond = inconsistency.beyond(market, symbol, traded.day, _minute(row, traded))
     row["acml_tr_pbmn"] = str(int(row["acml_tr_pbmn"]) + beyond)
     return row
 
 
 def _impossible(
-    surprise: Surprise, symbol: str, row: dict[str, str], traded: MarketDay, market: Market
+    inconsistency: Inconsistency, symbol: str, row: dict[str, str], traded: MarketDay, market: Market
 ) -> dict[str, str]:
-    at = surprise.moment(market, symbol, traded.day)
+    at = inconsistency.moment(market, symbol, traded.day)
     if at and _minute(row, traded) == at.minute and int(row["cntg_vol"]):
         row["stck_lwpr"] = str(int(row["stck_hgpr"]) + 100)
     return row
 
 
 def _daily_open(
-    surprise: Surprise, symbol: str, row: dict[str, str], traded: MarketDay, market: Market
+    inconsistency: Inconsistency, symbol: str, row: dict[str, str], traded: MarketDay, market: Market
 ) -> dict[str, str]:
     low, high, opened = (int(row[name]) for name in ("stck_lwpr", "stck_hgpr", "stck_oprc"))
     row["stck_oprc"] = str(high if opened != high else low)
@@ -169,7 +171,7 @@ def _daily_open(
 
 
 def _daily_narrow(
-    surprise: Surprise, symbol: str, row: dict[str, str], traded: MarketDay, market: Market
+    inconsistency: Inconsistency, symbol: str, row: dict[str, str], traded: MarketDay, market: Market
 ) -> dict[str, str]:
     """The range of open and close alone."""
     inner = sorted((int(row["stck_oprc"]), int(row["stck_clpr"])))
@@ -178,14 +180,14 @@ def _daily_narrow(
 
 
 def _daily_half(
-    surprise: Surprise, symbol: str, row: dict[str, str], traded: MarketDay, market: Market
+    inconsistency: Inconsistency, symbol: str, row: dict[str, str], traded: MarketDay, market: Market
 ) -> dict[str, str]:
     row["acml_vol"] = str(int(row["acml_vol"]) // 2)
     return row
 
 
 def _daily_split(
-    surprise: Surprise, symbol: str, row: dict[str, str], traded: MarketDay, market: Market
+    inconsistency: Inconsistency, symbol: str, row: dict[str, str], traded: MarketDay, market: Market
 ) -> dict[str, str]:
     """One share was five: the prices of then, while the minutes are told in those of now."""
     row.update({name: str(int(row[name]) * 5) for name in ("stck_oprc", "stck_hgpr", "stck_lwpr", "stck_clpr")})
@@ -193,7 +195,7 @@ def _daily_split(
     return row
 
 
-SURPRISES: dict[str, Callable[..., dict[str, str] | None] | None] = {
+INCONSISTENCIES: dict[str, Callable[..., dict[str, str] | None] | None] = {
     "deal": _other_turnover,
     "cancelled": _other_turnover,
     "impossible": _impossible,

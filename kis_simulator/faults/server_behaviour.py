@@ -1,7 +1,7 @@
-"""KIS's habits that a client has to know (kis_http.md §3, §5–§7), each a switch: `Simulator(traps=Traps(…))`.
+"""KIS's habits that a client has to know (kis_http.md §3, §5–§7), each a switch: `Simulator(behaviour=ServerBehaviour(…))`.
 
 On by default where half a million captured rows show them ([C] there); what one source tells or nobody has seen is off.
-What a single symbol-day does of its own is an oddity (market.py), what contradicts itself a surprise (surprises.py).
+What a single symbol-day does of its own is an oddity (market.py), what contradicts itself a inconsistency (inconsistencies.py).
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ COUNTED = True
 
 
 @dataclass
-class Traps:
+class ServerBehaviour:
     """What the answers do.
 
     `fillers` = every minute without a trade has a row of volume 0 in today's TR, not only those before the auction.

@@ -5,18 +5,18 @@ Runs on the event loop of stream.py; it sends, and says when a connection is to 
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from kis_simulator.exchange.market import Market
 from kis_simulator.exchange.ticks import Tape, TickForm, frame
-from kis_simulator.faults.faults import Fault
-from kis_simulator.ws.subscriptions import TICKS, Rules, Session, said
+from kis_simulator.faults.active import ActiveFaults
+from kis_simulator.ws.subscriptions import TICKS, Session, SubscriptionRules, said
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
-
-    from kis_simulator.router import Desk
 
 SPOILT_FIELDS = (("ws_hour", 1, "9Z1500"), ("ws_absurd", 13, "9" * 30))
 MOST_RECORDS = 14
@@ -24,8 +24,8 @@ MOST_RECORDS = 14
 
 
 @dataclass
-class Manner(Rules):
-    """How the server behaves; seconds are the host's. Beside the registrar's rules:
+class StreamBehaviour(SubscriptionRules):
+    """How the server behaves; seconds are the host's. Beside the subscriptions's rules:
 
     `look` = seconds between two looks at the market. `gather` = seconds a symbol's records are held back for one frame.
     `idle` = PINGPONG after so long without anything sent, `regular` = PINGPONG every so many seconds instead.
@@ -58,11 +58,15 @@ class Listener(Session):
     swapped: list[bytes] = field(default_factory=list)
 
 
-class Teller:
-    """Tells listeners what trades on the market of a desk."""
+class Publisher:
+    """Tells listeners what trades on the market of a router."""
 
-    def __init__(self, desk: "Desk", manner: Manner, form: TickForm) -> None:
-        self.desk, self.manner, self.form, self.records = desk, manner, form, 0
+    def __init__(
+        self, now: Callable[[], datetime], market: Market, active: ActiveFaults, behaviour: StreamBehaviour,
+        form: TickForm,
+    ) -> None:  # fmt: skip
+        self._now, self._market, self._active, self.behaviour, self.form = now, market, active, behaviour, form
+        self.records = 0
         self._tapes: dict[str, Tape] = {}
 
     def begin(self, listener: Listener, symbol: str) -> None:
@@ -99,9 +103,9 @@ class Teller:
 
     def _is_over(self, listener: Listener, now: float) -> bool:
         """Whether patience with an unanswered PINGPONG or a fault ends this session."""
-        if listener.unanswered_since and now - listener.unanswered_since > self.manner.patience:
+        if listener.unanswered_since and now - listener.unanswered_since > self.behaviour.patience:
             return True
-        cuts = (fault for fault in self.desk.faults if fault.kind == "ws_cut")
+        cuts = (fault for fault in self._active.faults if fault.kind == "ws_cut")
         return any(now - listener.opened >= fault.seconds and fault.strikes() for fault in cuts)
 
     async def _tell_symbol(self, listener: Listener, symbol: str, now: float) -> None:
@@ -111,11 +115,11 @@ class Teller:
         if day != tape.day.day or count < told:  # a new day, or a clock that was set back
             told = 0 if day < tape.day.day else count
         held = now - listener.held_since.setdefault(symbol, now) if count > told else 0.0
-        if count > told and held < self.manner.gather:
+        if count > told and held < self.behaviour.gather:
             return
         listener.held_since.pop(symbol, None)
         listener.told[symbol] = (tape.day.day, count)
-        if self.strike(("ws_mute",), symbol, listener.key):
+        if self._active.strike(("ws_mute",), "ws", symbol, key=listener.key):
             return
         for start in range(told, count, MOST_RECORDS):
             records = [self._record(tape, number) for number in range(start, min(start + MOST_RECORDS, count))]
@@ -125,61 +129,54 @@ class Teller:
         """A record, its day's turnover as REST tells it: with what was dealt outside the book or cancelled."""
         record = tape.record(number)
         minute = int(record[1][:2]) * 60 + int(record[1][2:4])
-        surprises, market = self.desk.surprises, self.desk.market
-        beyond = sum(one.beyond(market, tape.symbol, tape.day.day, minute) for one in surprises if not one.once)
+        beyond = self._active.beyond(self._market, tape.symbol, tape.day.day, minute)
         record[14] = str(int(record[14]) + beyond)
         return record
 
     async def _tell_records(self, listener: Listener, symbol: str, records: list[list[str]]) -> None:
         """One frame, after what faults make of it."""
-        kept = [record for record in records if not self.strike(("ws_lost",), symbol, listener.key)]
+        kept = [record for record in records if not self._active.strike(("ws_lost",), "ws", symbol, key=listener.key)]
         if not kept:
             return
-        if self.strike(("ws_stray",), symbol, listener.key):
+        if self._active.strike(("ws_stray",), "ws", symbol, key=listener.key):
             await self.send(listener, json.dumps(said("OPSP8993", "(null)", "")).encode())
         for kind, index, value in SPOILT_FIELDS:
-            if self.strike((kind,), symbol, listener.key):
+            if self._active.strike((kind,), "ws", symbol, key=listener.key):
                 kept[0][index] = value
         self.records += len(kept)
         data = frame(TICKS, kept).encode()
-        if self.strike(("ws_garbled",), symbol, listener.key):
+        if self._active.strike(("ws_garbled",), "ws", symbol, key=listener.key):
             data = data[: len(data) // 2] + b"\xb0\xff\xa1" + data[len(data) // 2 + 3 :]
-        if stall := self.strike(("ws_stall",), symbol, listener.key):
+        if stall := self._active.strike(("ws_stall",), "ws", symbol, key=listener.key):
             listener.stalled_until = time.monotonic() + stall.seconds
-        if self.strike(("ws_swapped",), symbol, listener.key):
+        if self._active.strike(("ws_swapped",), "ws", symbol, key=listener.key):
             listener.swapped.append(data)
             return
         for one in (data, *listener.swapped):
             await self.send(listener, one)
         listener.swapped.clear()
-        if self.strike(("ws_doubled",), symbol, listener.key):
+        if self._active.strike(("ws_doubled",), "ws", symbol, key=listener.key):
             await self.send(listener, data)
 
     async def _ping(self, listener: Listener, now: float) -> None:
-        due = self.manner.regular or self.manner.idle
-        since = max(listener.opened, listener.ping_at) if self.manner.regular else listener.sent_at
+        due = self.behaviour.regular or self.behaviour.idle
+        since = max(listener.opened, listener.ping_at) if self.behaviour.regular else listener.sent_at
         if now - since < due:
             return
         listener.ping_at = now
         listener.unanswered_since = listener.unanswered_since or now
-        header = {"tr_id": "PINGPONG", "datetime": f"{self.desk.now():%Y%m%d%H%M%S}"}
+        header = {"tr_id": "PINGPONG", "datetime": f"{self._now():%Y%m%d%H%M%S}"}
         await self.send(listener, json.dumps({"header": header}).encode())
 
     def _tape(self, symbol: str) -> tuple[Tape, float]:
         """The tape of a symbol's day, and the second of the day it is now."""
-        now = self.desk.now()
+        now = self._now()
         tape = self._tapes.get(symbol)
         if not tape or tape.day.day != now.date():
-            market = self.desk.market
+            market = self._market
             before = market.last_price(symbol, market.calendar.before(now.date()))
             tape = self._tapes[symbol] = Tape(symbol, market.day(symbol, now.date()), before, self.form)
         return tape, _second(now)
-
-    def strike(self, kinds: tuple[str, ...], symbol: str | None = None, key: str = "") -> Fault | None:
-        fitting = (
-            fault for fault in self.desk.faults if fault.kind in kinds and fault.matches("ws", symbol, None, key)
-        )
-        return next((fault for fault in fitting if fault.strikes()), None)
 
 
 def _second(now: datetime) -> float:

@@ -1,8 +1,8 @@
 """The WebSocket of the simulated KIS: trades as they happen to whoever registered for them (kis_websocket.md §2–§4).
 
-    with Simulator(ws=True) as sim: …    # `sim.ws_url`; `sim.stream.manner`, `sim.stream.form` say how it behaves
+    with Simulator(ws=True) as sim: …    # `sim.ws_url`; `sim.stream.behaviour`, `sim.stream.form` say how it behaves
 
-One event loop in one thread; registrar.py says who may listen, teller.py tells what ticks.py makes. Faults whose kind
+One event loop in one thread; subscriptions.py says who may listen, publisher.py tells what ticks.py makes. Faults whose kind
 begins with `ws_` or `opsp` strike here (faults.py). Needs the package `websockets`, imported only when a stream starts.
 """
 
@@ -12,27 +12,29 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from kis_simulator.exchange.market import Market
 from kis_simulator.exchange.ticks import TickForm
+from kis_simulator.faults.active import ActiveFaults
 from kis_simulator.faults.faults import CUTTING, STREAM_CODES
-from kis_simulator.ws.publisher import Listener, Manner, Teller
-from kis_simulator.ws.subscriptions import Registrar
+from kis_simulator.ws.publisher import Listener, Publisher, StreamBehaviour
+from kis_simulator.ws.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import Server, ServerConnection
 
-    from kis_simulator.router import Desk
-
 
 class Stream:
-    """Serves the WebSocket of a desk's market."""
+    """Serves the WebSocket of one market."""
 
-    def __init__(self, desk: "Desk", *, manner: Manner | None = None, form: TickForm | None = None) -> None:
-        self.desk, self.manner, self.form = desk, manner or Manner(), form or TickForm()
-        self.registrar = Registrar(desk.seed, self.manner)
-        self.teller = Teller(desk, self.manner, self.form)
+    def __init__(self, seed: int, now: Callable[[], datetime], market: Market, active: ActiveFaults) -> None:
+        self.behaviour, self.form = StreamBehaviour(), TickForm()
+        self._now, self._active = now, active
+        self.subscriptions = Subscriptions(seed, self.behaviour)
+        self.publisher = Publisher(now, market, active, self.behaviour, self.form)
         self.listeners: list[Listener] = []
         self.connects = self.cuts = 0
         self.messages: deque[dict[str, Any]] = deque(maxlen=10_000)
@@ -130,30 +132,30 @@ class Stream:
         finally:
             self.listeners.remove(listener)
             cleanly = socket.protocol.close_rcvd is not None and socket.close_code in (1000, 1001, 1005)
-            self.registrar.leave(listener, time.monotonic(), cleanly=cleanly)
+            self.subscriptions.leave(listener, time.monotonic(), cleanly=cleanly)
 
     def _is_blocked(self) -> bool:
-        now, most = time.monotonic(), self.manner.most_connects
+        now, most = time.monotonic(), self.behaviour.most_connects
         self._arrivals.append(now)
         while now - self._arrivals[0] > 60:
             self._arrivals.popleft()
         if most and len(self._arrivals) > most:
-            self._blocked_until = now + self.manner.block
+            self._blocked_until = now + self.behaviour.block
         return now < self._blocked_until
 
     async def _answer(self, listener: Listener, text: str) -> None:
         if '"PINGPONG"' in text:
             listener.unanswered_since = 0.0
             return
-        refusal = self.teller.strike(STREAM_CODES, key=listener.key)
+        refusal = self._active.strike(STREAM_CODES, "ws", key=listener.key)
         code = refusal.kind.upper() if refusal else ""
-        answer = self.registrar.answer(listener, text, self.desk.now(), time.monotonic(), code)
+        answer = self.subscriptions.answer(listener, text, self._now(), time.monotonic(), code)
         code = answer["body"]["msg_cd"]
         header = answer["header"]
         self.messages.append({"session": listener.number, "code": code, **header})
         if code == "OPSP0000":
-            self.teller.begin(listener, header["tr_key"])
-        await self.teller.send(listener, json.dumps(answer, ensure_ascii=False).encode())
+            self.publisher.begin(listener, header["tr_key"])
+        await self.publisher.send(listener, json.dumps(answer, ensure_ascii=False).encode())
         if code in CUTTING:
             await asyncio.sleep(0.01)  # what was said is on its way
             self._cut(listener)
@@ -162,7 +164,7 @@ class Stream:
         for listener in self.listeners:
             if listener.socket is socket:
                 listener.unanswered_since = 0.0
-                if is_ping and self.manner.hates_pings:
+                if is_ping and self.behaviour.hates_pings:
                     self._cut(listener)
 
     def _cut(self, listener: Listener) -> None:
@@ -172,7 +174,7 @@ class Stream:
 
     async def _tell_always(self) -> None:
         while True:
-            await asyncio.sleep(self.manner.look)
+            await asyncio.sleep(self.behaviour.look)
             for listener in tuple(self.listeners):
-                if not await self.teller.tell(listener):
+                if not await self.publisher.tell(listener):
                     self._cut(listener)

@@ -1,6 +1,6 @@
 """Who may listen to what: approval keys, one session a key, 41 registrations, and KIS's words for each (websocket §2).
 
-Pure but for what it remembers: moments are naive KST, `clock` monotonic seconds. One registrar serves all sessions.
+Pure but for what it remembers: moments are naive KST, `clock` monotonic seconds. One subscriptions serves all sessions.
 """
 
 import json
@@ -41,7 +41,7 @@ WORDS: dict[str, tuple[str, str]] = {
 
 
 @dataclass
-class Rules:
+class SubscriptionRules:
     """`limit` = registrations of a key; `approval_life` = seconds an approval key is valid, and with `judges_always` it is
     looked at with every registration, not only the first; `linger` = seconds a slot stays taken after an abnormal end; `uuid_told` =
     OPSP0011 names the key instead of saying NOT FOUND.
@@ -64,10 +64,10 @@ class Session:
     secrets: dict[str, str] = field(default_factory=dict)
 
 
-class Registrar:
+class Subscriptions:
     """Approval keys and the slots of app keys."""
 
-    def __init__(self, seed: int, rules: Rules) -> None:
+    def __init__(self, seed: int, rules: SubscriptionRules) -> None:
         self.rules, self.approvals_issued = rules, 0
         self._dice = Random(f"{seed}/approval")
         self._approvals: dict[str, tuple[str, datetime]] = {}

@@ -19,7 +19,7 @@ from receiver import Receiver
 from store_testing import candle
 from updater_tools import FRIDAY, FakeDay, at, wait_until
 
-from kis_simulator.faults.server_behaviour import Traps
+from kis_simulator.faults.server_behaviour import ServerBehaviour
 from minute_candles.alerts import commands as alert_commands
 from minute_candles.alerts import worker as alerts
 from minute_candles.alerts.setup import alerting, set_up
@@ -137,7 +137,9 @@ def test_a_window_is_judged_as_the_table_has_it_in_the_end(make, rules, monkeypa
     """KIS shows its last minute once a later one has traded."""
     monkeypatch.setattr(AlertTable, "usual_volume", lambda *_: {time(9, minute): 1.0 for minute in range(60)})
     rules.write_text('[[rule]]\nkind = "volume_surge"\ntimes = 2\ninterval = 5\ncooldown = 0\n', encoding="utf-8")
-    day = make(at(9, 30), planting=None, kis={"traps": Traps(), "profiles": dict.fromkeys(SYMBOLS, "medium")})
+    day = make(
+        at(9, 30), planting=None, kis={"behaviour": ServerBehaviour(), "profiles": dict.fromkeys(SYMBOLS, "medium")}
+    )
     day.run(until=at(9, 52))
     with closing(open_alerts(day.settings.database, Clock())) as table:
         for symbol in SYMBOLS:

@@ -297,7 +297,7 @@ def test_adjusted_prices_are_adjusted_on_reading_alone(
     sim: Simulator, light: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, export: Export
 ) -> None:
     """A split on Friday: one share became five. What is stored stays as it was traded."""
-    monkeypatch.setattr(sim, "actions", [CorporateAction("split", symbol="005930", ex_day=LAST)])
+    monkeypatch.setattr(sim.active, "actions", [CorporateAction("split", symbol="005930", ex_day=LAST)])
     before = execute(url_of(light), "SELECT * FROM stock_minute_prices")
     user = User(tmp_path, sim.url, url_of(light), on_the_day=False)
     out = tmp_path / "adjusted.parquet"
@@ -359,7 +359,7 @@ def test_adjusted_days_of_a_folder_are_all_written_anew(
     out = ("--out", str(tmp_path / "export"))
     assert adjusted(user, old, new, *out).code == 0
     before = pd.read_parquet(tmp_path / "export")
-    monkeypatch.setattr(kis, "actions", [CorporateAction("split", symbol="005930", ex_day=new)])
+    monkeypatch.setattr(kis.active, "actions", [CorporateAction("split", symbol="005930", ex_day=new)])
     ran = adjusted(user, new, new, *out)
     assert ran.code == 0 and "파일 1개 씀" in ran.out, ran.all
     after = pd.read_parquet(tmp_path / "export")
@@ -388,7 +388,7 @@ def test_factors_of_other_days_are_not_forgotten_and_old_ones_are_told(
     before = closes(0)
     with pytest.warns(SplitWarning, match=r"그 뒤의 분할은 들어 있지 않습니다: 005930\("):
         assert closes(10).equals(before)
-    monkeypatch.setattr(kis, "actions", [CorporateAction("split", symbol="005930", ex_day=new)])
+    monkeypatch.setattr(kis.active, "actions", [CorporateAction("split", symbol="005930", ex_day=new)])
     assert adjusted(user, new, new, "--out", str(tmp_path / "two.parquet")).code == 0
     with pytest.warns(SplitWarning, match="1주 → 5주"):
         after = closes(0)

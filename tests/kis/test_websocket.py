@@ -48,7 +48,7 @@ class Here:
         )  # fmt: skip
         self.sim.start()
         self.stream = self.sim.stream
-        self.stream.manner.linger = 0
+        self.stream.behaviour.linger = 0
         self.stream.form.split = 20
         base = settings_for(self.sim.url, folder)
         self.settings: Settings = replace(base, wings=Wings(ws_url=self.sim.ws_url))
@@ -109,7 +109,7 @@ def test_trades_of_the_registered_symbols_come_and_no_word_is_said(here: Here) -
 
 
 def test_a_stop_closes_the_socket_cleanly_so_that_the_slot_is_free(here: Here) -> None:
-    here.stream.manner.linger = 60
+    here.stream.behaviour.linger = 60
     for _ in range(3):
         socket = here.open()
         here.hears_again()
@@ -132,12 +132,12 @@ def test_the_approval_key_is_asked_for_once_for_many_sessions(here: Here) -> Non
         here.hears_again()
         here.stream.cut()
     here.hears_again()
-    assert here.stream.registrar.approvals_issued == 1 and here.stream.connects >= 3
+    assert here.stream.subscriptions.approvals_issued == 1 and here.stream.connects >= 3
 
 
 @pytest.mark.parametrize("regular", [False, True])
 def test_pingpong_is_answered(here: Here, regular: bool) -> None:
-    manner = here.stream.manner
+    manner = here.stream.behaviour
     manner.patience, manner.idle, manner.regular = 0.3, 0.05, 0.05 if regular else 0
     if not regular:
         here.sim.add_fault("ws_mute")
@@ -147,7 +147,7 @@ def test_pingpong_is_answered(here: Here, regular: bool) -> None:
 
 
 def test_no_protocol_ping_is_sent_which_kis_would_answer_with_a_cut(here: Here) -> None:
-    here.stream.manner.hates_pings = True
+    here.stream.behaviour.hates_pings = True
     here.open()
     time.sleep(0.5)
     assert here.stream.cuts == 0
@@ -167,7 +167,7 @@ def test_a_frame_of_a_megabyte_is_read(here: Here) -> None:
     assert len(big) > 2**20
     loop, listener = here.stream._loop, here.stream.listeners[0]
     assert loop
-    asyncio.run_coroutine_threadsafe(here.stream.teller.send(listener, big), loop).result(5)
+    asyncio.run_coroutine_threadsafe(here.stream.publisher.send(listener, big), loop).result(5)
     wait_until(lambda: len(here.ticks) >= 5000)
     assert socket.connects == 1
 
@@ -176,7 +176,7 @@ def test_a_frame_of_a_megabyte_is_read(here: Here) -> None:
 
 
 def test_a_limit_that_kis_tells_is_learned_and_the_symbols_beyond_it_are_not_asked_again(here: Here) -> None:
-    here.stream.manner.limit = 3
+    here.stream.behaviour.limit = 3
     socket = here.open(*SYMBOLS[:8], pace=replace(QUICK, gap=0.2))
     wait_until(lambda: "OPSP0008" in here.codes())
     time.sleep(0.5)
@@ -204,28 +204,28 @@ def test_a_bad_approval_key_is_renewed_once_and_then_only_waited_for(here: Here)
     here.sim.add_fault("opsp0011")
     here.open()
     wait_until(lambda: here.codes().count("OPSP0011") >= 4)
-    assert here.stream.registrar.approvals_issued == 2
+    assert here.stream.subscriptions.approvals_issued == 2
     wait_until(lambda: any("OPSP0011" in text for text in here.told))
     here.sim.clear_faults()
     here.hears_again()
     assert here.told[-1] == ""
     time.sleep(0.5)
-    here.stream.registrar.expire()
+    here.stream.subscriptions.expire()
     here.stream.cut()
-    wait_until(lambda: here.stream.registrar.approvals_issued == 3)
+    wait_until(lambda: here.stream.subscriptions.approvals_issued == 3)
 
 
 @pytest.mark.parametrize("uuid_told", [False, True])
 def test_an_expired_key_is_renewed_at_once_in_both_wordings(here: Here, uuid_told: bool) -> None:
-    here.stream.manner.uuid_told = uuid_told
+    here.stream.behaviour.uuid_told = uuid_told
     here.open()
     here.hears_again()
     time.sleep(0.4)
-    here.stream.registrar.expire()
+    here.stream.subscriptions.expire()
     here.stream.cut()
-    wait_until(lambda: here.stream.registrar.approvals_issued == 2)  # what was on its way may still be heard before
+    wait_until(lambda: here.stream.subscriptions.approvals_issued == 2)  # what was on its way may still be heard before
     here.hears_again()
-    assert here.stream.registrar.approvals_issued == 2
+    assert here.stream.subscriptions.approvals_issued == 2
 
 
 def test_another_session_on_the_key_is_waited_for_and_left_alone(here: Here, tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_another_session_on_the_key_is_waited_for_and_left_alone(here: Here, tmp
     thread.start()
     wait_until(lambda: here.codes().count("OPSP8996") >= 2)
     first, other = (message for message in here.stream.messages if message["code"] == "OPSP8996")
-    assert here.stream.registrar.approvals_issued == 2, "a new key would not help"
+    assert here.stream.subscriptions.approvals_issued == 2, "a new key would not help"
     assert lines and "OPSP8996" in lines[0] and (first, other)
     here.hears_again()
     second.stop()
@@ -248,7 +248,7 @@ def test_another_session_on_the_key_is_waited_for_and_left_alone(here: Here, tmp
 
 
 def test_a_slot_that_lingers_after_a_cut_is_waited_for(here: Here) -> None:
-    here.stream.manner.linger = 1.5
+    here.stream.behaviour.linger = 1.5
     here.open()
     here.hears_again()
     here.stream.cut()
@@ -280,7 +280,7 @@ def test_two_processes_of_one_key_do_not_both_connect(here: Here) -> None:
 
 
 def test_a_silent_socket_is_given_up(here: Here) -> None:
-    here.stream.manner.idle = 60
+    here.stream.behaviour.idle = 60
     here.open(pace=SILENT)
     here.hears_again()
     here.sim.add_fault("ws_stall", times=1, seconds=3)
@@ -289,7 +289,7 @@ def test_a_silent_socket_is_given_up(here: Here) -> None:
 
 
 def test_who_gives_a_socket_up_closes_it_cleanly(here: Here) -> None:
-    here.stream.manner.idle, here.stream.manner.linger = 60, 60
+    here.stream.behaviour.idle, here.stream.behaviour.linger = 60, 60
     here.sim.add_fault("ws_mute")
     here.open(pace=SILENT)
     wait_until(lambda: here.stream.connects >= 3)
@@ -297,7 +297,7 @@ def test_who_gives_a_socket_up_closes_it_cleanly(here: Here) -> None:
 
 
 def test_success_without_data_is_a_fault_only_while_data_are_expected(here: Here) -> None:
-    here.stream.manner.idle = 0.1
+    here.stream.behaviour.idle = 0.1
     here.sim.add_fault("ws_mute")
     here.open(pace=SILENT)
     time.sleep(1.5)
@@ -365,12 +365,12 @@ def test_a_fault_of_who_hears_ends_no_thread(here: Here, caplog: pytest.LogCaptu
 
 def test_no_key_is_ever_said_whatever_goes_wrong(here: Here, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    here.stream.manner.uuid_told = True
+    here.stream.behaviour.uuid_told = True
     here.sim.add_fault("opsp0011", times=2)
     here.sim.add_fault("ws_cut", seconds=0.2)
     here.open()
     wait_until(lambda: len(here.told) > 3)
-    keys = list(here.stream.registrar._approvals)
+    keys = list(here.stream.subscriptions._approvals)
     assert keys
     for key in (*keys, here.settings.app_key, here.settings.app_secret):
         assert key not in caplog.text and not any(key in text for text in here.told)

@@ -64,18 +64,20 @@ def test_a_share_of_symbol_days_and_two_actions_at_once() -> None:
     right = rows(sim)
     sim.add_fault("rights", rate=0.3)
     chosen = [
-        day for day in sim.market.calendar.days[-2000:-1000] if sim.actions[0].factor_of(SYMBOL, day, datetime.max) != 1
+        day
+        for day in sim.market.calendar.days[-2000:-1000]
+        if sim.active.actions[0].factor_of(SYMBOL, day, datetime.max) != 1
     ]
     assert 250 < len(chosen) < 350
     sim.clear_faults()
     sim.add_fault("split", factor=0.5)
     sim.add_fault("split", factor=0.5)
     assert abs(int(rows(sim)[0]["stck_prpr"]) - int(right[0]["stck_prpr"]) / 4) <= 0.5
-    assert sim.actions[0].fired >= len(right)
+    assert sim.active.actions[0].fired >= len(right)
 
 
 def test_it_is_set_on_the_command_line_and_by_json() -> None:
     sim = simulator()
     sim.add_fault(**parse("split:symbol=005930,ex_day=2026-11-20,factor=0.02,since=2026-11-20T09:00"))
-    assert (sim.actions[0].ex_day, sim.actions[0].factor) == (FRIDAY, 0.02)
-    assert sim.actions[0].since == datetime(2026, 11, 20, 9)
+    assert (sim.active.actions[0].ex_day, sim.active.actions[0].factor) == (FRIDAY, 0.02)
+    assert sim.active.actions[0].since == datetime(2026, 11, 20, 9)

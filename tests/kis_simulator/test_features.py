@@ -86,7 +86,7 @@ def test_each_key_has_its_own_limit_token_and_block(sim: Simulator) -> None:
 
 def test_an_approval_ends_in_mid_session() -> None:
     with Simulator(now=lambda: NOW, ws=False) as sim:
-        subscriptions = sim.stream.registrar
+        subscriptions = sim.stream.subscriptions
         subscriptions.rules.judges_always = True
         subscriptions.rules.approval_life = 3600
         approval = post(sim, APPROVAL).json()["approval_key"]

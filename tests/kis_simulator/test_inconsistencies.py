@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from kis_simulator.faults.inconsistencies import SURPRISES
+from kis_simulator.faults.inconsistencies import INCONSISTENCIES
 from kis_simulator.simulator import Simulator
 
 FRIDAY, THURSDAY, WEDNESDAY = date(2026, 11, 20), date(2026, 11, 19), date(2026, 11, 18)
@@ -74,7 +74,7 @@ def test_an_impossible_row_is_one_and_the_truth_lacks_its_minute() -> None:
     assert len(minutes) == 380 and odd[0]["stck_cntg_hour"] not in minutes
 
 
-@pytest.mark.parametrize("kind", [kind for kind in SURPRISES if kind.startswith("daily_")])
+@pytest.mark.parametrize("kind", [kind for kind in INCONSISTENCIES if kind.startswith("daily_")])
 def test_a_daily_candle_that_contradicts_its_minutes(kind: str) -> None:
     sim = simulator()
     (right,) = daily(sim)

@@ -9,13 +9,13 @@ from kis_simulator import __main__ as command
 from kis_simulator.exchange.market import ODDITIES, PROFILES
 from kis_simulator.exchange.ticks import TickForm
 from kis_simulator.faults import faults
-from kis_simulator.faults.inconsistencies import SURPRISES
-from kis_simulator.faults.server_behaviour import Traps
-from kis_simulator.ws.publisher import Manner
+from kis_simulator.faults.inconsistencies import INCONSISTENCIES
+from kis_simulator.faults.server_behaviour import ServerBehaviour
+from kis_simulator.ws.publisher import StreamBehaviour
 
 PAGE = (ROOT / "docs" / "simulator.md").read_text(encoding="utf-8")
-KINDS = [*faults.WIRE, *faults.CODES, *faults.ROWS, *faults.STREAM, *faults.STREAM_CODES, *SURPRISES]
-SWITCHES = [field.name for kind in (Traps, Manner, TickForm) for field in dataclasses.fields(kind)]
+KINDS = [*faults.WIRE, *faults.CODES, *faults.ROWS, *faults.STREAM, *faults.STREAM_CODES, *INCONSISTENCIES]
+SWITCHES = [field.name for kind in (ServerBehaviour, StreamBehaviour, TickForm) for field in dataclasses.fields(kind)]
 
 
 def test_the_page_names_every_fault_surprise_trap_profile_and_oddity() -> None:
@@ -24,17 +24,17 @@ def test_the_page_names_every_fault_surprise_trap_profile_and_oddity() -> None:
 
 
 def test_every_switch_can_be_set_by_a_word_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
-    traps, manner, form = Traps(), Manner(), TickForm()
+    server, stream, form = ServerBehaviour(), StreamBehaviour(), TickForm()
     for spec in ("late_rows=1", "off_hours=0.5", "phantoms=volume", "limit=5", "patience=3", "split=7"):
-        command.switch(spec, traps, manner, form)
-    assert (traps.late_rows, traps.off_hours, traps.phantoms) == (True, 0.5, "volume")
-    assert (manner.limit, manner.patience, form.split) == (5, 3.0, 7)
+        command.switch(spec, server, stream, form)
+    assert (server.late_rows, server.off_hours, server.phantoms) == (True, 0.5, "volume")
+    assert (stream.limit, stream.patience, form.split) == (5, 3.0, 7)
     assert [command.main(["--set", spec]) for spec in ("colour=red", "limit=many")] == [2, 2]
     assert capsys.readouterr().err.count("--set 값을 읽을 수 없습니다") == 2
 
 
-@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Traps)])
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(ServerBehaviour)])
 def test_the_page_tells_the_default_of_each_trap(name: str) -> None:
-    default = getattr(Traps(), name)
+    default = getattr(ServerBehaviour(), name)
     told = {True: "켜짐", False: "꺼짐"}.get(default, default) if isinstance(default, bool) else default
     assert f"| `{name}` | {told} |" in PAGE.replace("`counted` |", "counted |")

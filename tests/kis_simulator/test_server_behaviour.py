@@ -9,7 +9,7 @@ import requests
 from places import SHARED
 
 from kis_simulator.exchange.market import Market
-from kis_simulator.faults.server_behaviour import Traps
+from kis_simulator.faults.server_behaviour import ServerBehaviour
 from kis_simulator.simulator import Simulator
 
 FRIDAY, WEDNESDAY = date(2026, 11, 20), date(2026, 11, 18)
@@ -19,14 +19,14 @@ Rows = list[dict[str, str]]
 
 
 def simulator(hour: str = "10:30:40", day: date = FRIDAY, **options) -> Simulator:
-    options.setdefault("traps", Traps(fillers=True, late_rows=True))
+    options.setdefault("behaviour", ServerBehaviour(fillers=True, late_rows=True))
     profiles = {LIQUID: "liquid", RARE: "illiquid", "000001": "suspended", "000002": "call_auction", "000003": "brisk"}
     moment = datetime.combine(day, datetime.strptime(hour, "%H:%M:%S").time())
     return Simulator(now=lambda: moment, profiles=profiles, **options)
 
 
 def today(sim: Simulator, symbol: str = LIQUID, hour: str = "") -> Rows:
-    return sim.answers.today(symbol, hour, sim.now())
+    return sim.endpoints.today(symbol, hour, sim.now())
 
 
 def seen(row: dict[str, str]) -> tuple[str, int, int]:
@@ -34,7 +34,7 @@ def seen(row: dict[str, str]) -> tuple[str, int, int]:
 
 
 def test_every_minute_without_a_trade_has_a_filler_at_the_price_and_turnover_before_it() -> None:
-    sim = simulator("14:30:00", traps=Traps(fillers=True, late_rows=False))
+    sim = simulator("14:30:00", behaviour=ServerBehaviour(fillers=True, late_rows=False))
     rows = today(sim, RARE)
     assert [row["stck_cntg_hour"][:4] for row in rows] == [f"14{minute:02}" for minute in range(30, 0, -1)]
     traded = {f"{candle.timestamp:%H%M}" for candle in sim.truth(RARE, FRIDAY)}
@@ -115,19 +115,19 @@ def test_that_is_the_form_of_a_captured_answer() -> None:
 
 
 def test_or_rows_with_volume_all_the_way() -> None:
-    rows = today(simulator("10:30:50", traps=Traps(phantoms="volume")), LIQUID, "105000")
+    rows = today(simulator("10:30:50", behaviour=ServerBehaviour(phantoms="volume")), LIQUID, "105000")
     assert len({seen(row)[1:] for row in rows[:21]}) == 1 and seen(rows[0])[1] > 0
 
 
 def test_the_past_tr_shows_the_running_minute_half_way() -> None:
-    sim = simulator("10:30:50", traps=Traps(past_running=True))
-    newest = sim.answers.past(LIQUID, FRIDAY, "153000", sim.now())[0]
+    sim = simulator("10:30:50", behaviour=ServerBehaviour(past_running=True))
+    newest = sim.endpoints.past(LIQUID, FRIDAY, "153000", sim.now())[0]
     assert newest == today(sim)[0] and newest["stck_cntg_hour"] == "103000"
-    assert len(sim.answers.past(LIQUID, FRIDAY, "153000", sim.now())) == 120
+    assert len(sim.endpoints.past(LIQUID, FRIDAY, "153000", sim.now())) == 120
 
 
 def test_the_first_row_holds_turnover_from_before_the_open_on_that_share_of_days() -> None:
-    market = Market(1, FRIDAY, traps=Traps(off_hours=0.23))
+    market = Market(1, FRIDAY, behaviour=ServerBehaviour(off_hours=0.23))
     days = [market.day(f"{number:06}", FRIDAY - timedelta(days=7 * week)) for number in range(60) for week in range(5)]
     traded = [day for day in days if day.rows]
     assert 0.15 < sum(day.before.volume > 0 for day in traded) / len(traded) < 0.31
@@ -135,7 +135,9 @@ def test_the_first_row_holds_turnover_from_before_the_open_on_that_share_of_days
 
 def test_half_ticks_below_5000_are_printed_without_their_half_and_their_turnover_is_right() -> None:
     symbol = next(s for s in (f"{n:06}" for n in range(999)) if 2_500 < Market(1, FRIDAY).last_price(s, FRIDAY) < 4_500)
-    sim = simulator("20:30:00", traps=Traps(cut_half_ticks=True), oddities={(symbol, FRIDAY): "half_tick"})
+    sim = simulator(
+        "20:30:00", behaviour=ServerBehaviour(cut_half_ticks=True), oddities={(symbol, FRIDAY): "half_tick"}
+    )
     trades = sim.market.day(symbol, FRIDAY).trades
     cut = [trade for trade in trades if trade[1] % 5]
     assert cut and all(trade[3] == (trade[1] * 2 + 1) * trade[2] // 2 for trade in cut)
@@ -144,11 +146,14 @@ def test_half_ticks_below_5000_are_printed_without_their_half_and_their_turnover
 
 def test_in_the_evening_the_days_candle_has_the_after_market_in_it_until_the_night() -> None:
     def candle(sim: Simulator) -> dict[str, str]:
-        return sim.answers.daily(LIQUID, FRIDAY, FRIDAY, sim.now())[0]
+        return sim.endpoints.daily(LIQUID, FRIDAY, FRIDAY, sim.now())[0]
 
-    traps = Traps(evening_daily=True)
-    session, evening = candle(simulator("15:45:00", traps=traps)), candle(simulator("20:30:00", traps=traps))
-    night, morning = (candle(simulator(at, date(2026, 11, 21), traps=traps)) for at in ("01:00:00", "06:00:00"))
+    behaviour = ServerBehaviour(evening_daily=True)
+    session, evening = (
+        candle(simulator("15:45:00", behaviour=behaviour)),
+        candle(simulator("20:30:00", behaviour=behaviour)),
+    )
+    night, morning = (candle(simulator(at, date(2026, 11, 21), behaviour=behaviour)) for at in ("01:00:00", "06:00:00"))
     market = simulator().market.day(LIQUID, FRIDAY)
     assert evening["stck_clpr"] == night["stck_clpr"] == str(market.trades[-1][1])
     assert morning["stck_clpr"] == session["stck_clpr"] and morning["stck_oprc"] == evening["stck_oprc"]
@@ -157,7 +162,7 @@ def test_in_the_evening_the_days_candle_has_the_after_market_in_it_until_the_nig
 
 @pytest.mark.parametrize("how", ["trap", "fault"])
 def test_errors_may_come_with_a_key_without_quotes(how: str) -> None:
-    sim = simulator(traps=Traps(unquoted=how == "trap"))
+    sim = simulator(behaviour=ServerBehaviour(unquoted=how == "trap"))
     if how == "fault":
         sim.add_fault("egw00121", unquoted=True)
     with sim:

@@ -1,4 +1,4 @@
-"""The simulator tells the truth about KIS: traps of kis_http.md, limit, token, each fault, over a socket."""
+"""The simulator tells the truth about KIS: behaviour of kis_http.md, limit, token, each fault, over a socket."""
 
 import socket
 import subprocess
@@ -14,7 +14,7 @@ import requests
 from places import SHARED
 
 from kis_simulator.faults.faults import ROWS
-from kis_simulator.faults.server_behaviour import Traps
+from kis_simulator.faults.server_behaviour import ServerBehaviour
 from kis_simulator.simulator import Simulator
 
 CAPTURED = SHARED / "data" / "kis_today_20250826.json"
@@ -22,7 +22,7 @@ QUOTATIONS = "/uapi/domestic-stock/v1/quotations/"
 FRIDAY, THURSDAY, WEDNESDAY = date(2026, 11, 20), date(2026, 11, 19), date(2026, 11, 18)  # Thursday is the CSAT day
 MONDAY = date(2026, 11, 23)
 CSAT_2025 = date(2025, 11, 13)
-BARE = Traps(fillers=False, late_rows=False)
+BARE = ServerBehaviour(fillers=False, late_rows=False)
 PROFILES = {
     "005930": "liquid", "000660": "liquid", "111110": "medium", "222220": "illiquid", "333330": "exact120",
     "444440": "exact240", "555550": "listed", "666660": "halted",
@@ -287,7 +287,7 @@ def test_the_halted_profile_knows_both_kinds_of_halt(evening: Caller) -> None:
 
 
 def test_a_running_day_gives_its_closed_minutes_to_the_past_tr(make) -> None:
-    caller = make(traps=Traps(past_running=False)).at("10:00:30")
+    caller = make(behaviour=ServerBehaviour(past_running=False)).at("10:00:30")
     assert hours(rows_of(caller.past("005930", FRIDAY)))[0] == "095900"
     quiet = make(past_today="empty").at("10:00:30")
     assert rows_of(quiet.past("005930", FRIDAY))[0]["stck_bsop_date"] == "20261119"
@@ -350,7 +350,7 @@ def test_before_the_open_and_on_off_days_today_is_the_session_before(make, momen
 
 
 def test_a_future_hour_is_filled_with_phantoms_at_the_current_price(make) -> None:
-    caller = make(traps=Traps(phantoms="volume")).at("10:30:40")
+    caller = make(behaviour=ServerBehaviour(phantoms="volume")).at("10:30:40")
     rows = rows_of(caller.today("005930", "110000"))
     assert hours(rows)[0] == "110000" and len(rows) == 30
     price = caller.today("005930").json()["output1"]["stck_prpr"]
@@ -358,7 +358,7 @@ def test_a_future_hour_is_filled_with_phantoms_at_the_current_price(make) -> Non
 
 
 def test_the_newest_row_shows_the_volume_before_until_the_first_trade_then_part_of_the_minute(make) -> None:
-    caller = make(traps=BARE).at("10:30:00")
+    caller = make(behaviour=BARE).at("10:30:00")
     ghost, before = rows_of(caller.today("005930"))[:2]
     assert ghost["stck_cntg_hour"] == "103000"
     assert (ghost["cntg_vol"], ghost["acml_tr_pbmn"]) == (before["cntg_vol"], before["acml_tr_pbmn"])
@@ -369,7 +369,7 @@ def test_the_newest_row_shows_the_volume_before_until_the_first_trade_then_part_
 
 
 def test_without_fillers_a_minute_without_a_trade_leaves_no_row(make) -> None:
-    caller = make(traps=BARE).at("15:19:59")
+    caller = make(behaviour=BARE).at("15:19:59")
     labels = {row["stck_cntg_hour"][:4] for row in rows_of(caller.today("222220", "151800"))}
     truth = {f"{candle.timestamp:%H%M}" for candle in caller.sim.truth("222220", FRIDAY)}
     assert labels <= truth
@@ -412,7 +412,7 @@ def test_truth_now_has_every_window_from_close_plus_ten_minutes(make) -> None:
 
 def test_a_symbol_halted_today_answers_with_an_earlier_day_or_nothing(make) -> None:
     oddities = {("005930", FRIDAY): "halted", ("000660", FRIDAY): "halted_no_daily"}
-    caller = make(oddities=oddities, traps=BARE).at("11:00:00")
+    caller = make(oddities=oddities, behaviour=BARE).at("11:00:00")
     assert {row["stck_bsop_date"] for row in rows_of(caller.today("005930"))} == {"20261119"}
     assert rows_of(caller.today("000660")) == []
 

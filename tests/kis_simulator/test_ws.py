@@ -32,7 +32,7 @@ class Listening:
         self.moment = moment
         self.sim = Simulator(now=lambda: self.moment, ws=True, **{"profiles": PROFILES, **options})
         self.sim.start()
-        self.manner, self.form = self.sim.stream.manner, self.sim.stream.form
+        self.behaviour, self.form = self.sim.stream.behaviour, self.sim.stream.form
         self.sockets: list[ClientConnection] = []
         self._open = ExitStack()
 
@@ -163,7 +163,7 @@ def test_a_minutes_turnover_in_rest_is_that_of_its_last_tick(here: Listening) ->
     here.runs(minutes=10)
     ticks = records(frames(socket))
     last = {tick[1][:4]: tick[14] for tick in ticks}
-    rows = here.sim.answers.past("005930", FRIDAY, "104000", here.moment)
+    rows = here.sim.endpoints.past("005930", FRIDAY, "104000", here.moment)
     told = {row["stck_cntg_hour"][:4]: row["acml_tr_pbmn"] for row in rows}
     assert last and all(told[minute] == turnover for minute, turnover in last.items() if minute < "1040")
 
@@ -200,7 +200,7 @@ def test_frames_hold_several_records_of_one_symbol_and_straddle_minutes(here: Li
 
 
 def test_records_are_held_back_to_gather_in_one_frame(here: Listening) -> None:
-    here.manner.gather = 0.5
+    here.behaviour.gather = 0.5
     socket = here.opened("005930")
     for _ in range(10):
         here.runs(seconds=6)
@@ -294,7 +294,7 @@ def test_a_bad_key_is_told_at_the_first_registration_in_either_text(here: Listen
     socket = here.connect()
     body = answered(socket, "nobody", "005930")["body"]
     assert (body["rt_cd"], body["msg_cd"], body["msg1"]) == ("1", "OPSP0011", "invalid approval : NOT FOUND")
-    here.manner.uuid_told = True
+    here.behaviour.uuid_told = True
     assert answered(socket, "nobody", "005930")["body"]["msg1"] == "invalid approval : nobody"
     assert code(socket, here.approval(), "005930") == "OPSP0000"
 
@@ -313,7 +313,7 @@ def test_the_42nd_registration_is_one_too_many_whatever_its_tr(here: Listening) 
     codes = [code(socket, key, f"{number:06}", tr_id=("H0STASP0", TICKS)[number % 2]) for number in range(42)]
     assert codes == ["OPSP0000"] * 41 + ["OPSP0008"]
     assert code(socket, key, "000001", "2") == "OPSP0001" and code(socket, key, "000099") == "OPSP0000"
-    here.manner.limit = 3
+    here.behaviour.limit = 3
     assert code(socket, key, "000098") == "OPSP0008"
 
 
@@ -358,7 +358,7 @@ def test_a_slot_is_free_after_a_clean_close_and_lingers_after_a_cut(here: Listen
     here.opened("005930").close()
     time.sleep(0.05)
     here.opened("005930")
-    here.manner.linger = 0.4
+    here.behaviour.linger = 0.4
     here.sim.stream.cut()
     time.sleep(0.1)
     assert code(here.connect(), here.approval(), "005930") == "OPSP8996"
@@ -367,7 +367,7 @@ def test_a_slot_is_free_after_a_clean_close_and_lingers_after_a_cut(here: Listen
 
 
 def test_too_many_connects_a_minute_get_the_address_blocked(here: Listening) -> None:
-    here.manner.most_connects = 3
+    here.behaviour.most_connects = 3
     for _ in range(3):
         here.connect().close()
     with pytest.raises(ConnectionClosed):
@@ -378,7 +378,7 @@ def test_too_many_connects_a_minute_get_the_address_blocked(here: Listening) -> 
 
 
 def test_pingpong_comes_when_nothing_else_was_sent(here: Listening) -> None:
-    here.manner.idle = 0.2
+    here.behaviour.idle = 0.2
     socket = here.opened("005930")
     told = json.loads(socket.recv(5))
     assert told == {"header": {"tr_id": "PINGPONG", "datetime": "20261120103000"}}
@@ -390,7 +390,7 @@ def test_pingpong_comes_when_nothing_else_was_sent(here: Listening) -> None:
 
 @pytest.mark.parametrize("how", ["text", "pong", "silence"])
 def test_an_answer_in_text_or_as_a_pong_keeps_the_session_and_silence_ends_it(here: Listening, how: str) -> None:
-    here.manner.idle, here.manner.patience = 0.1, 0.35
+    here.behaviour.idle, here.behaviour.patience = 0.1, 0.35
     socket = here.opened("005930")
     until = time.monotonic() + 1
     try:
@@ -407,7 +407,7 @@ def test_an_answer_in_text_or_as_a_pong_keeps_the_session_and_silence_ends_it(he
 
 
 def test_pingpong_can_come_regularly_while_data_flow(here: Listening) -> None:
-    here.manner.regular = 0.2
+    here.behaviour.regular = 0.2
     socket, pings = here.opened("005930"), 0
     for _ in range(30):
         here.runs(seconds=20)
@@ -419,7 +419,7 @@ def test_pingpong_can_come_regularly_while_data_flow(here: Listening) -> None:
 def test_a_protocol_ping_is_answered_or_ends_the_session(here: Listening) -> None:
     socket = here.opened("005930")
     assert socket.ping().wait(2)
-    here.manner.hates_pings = True
+    here.behaviour.hates_pings = True
     socket.ping()
     with pytest.raises(ConnectionClosed):
         socket.recv(5)

@@ -11,7 +11,7 @@ from backfill_tools import coverage, execute, stored_rows, true_rows
 from kinds import shown
 from updater_tools import FRIDAY, FakeDay, assert_provisional, at
 
-from kis_simulator.faults.inconsistencies import SURPRISES
+from kis_simulator.faults.inconsistencies import INCONSISTENCIES
 
 pytestmark = pytest.mark.usefixtures("short_week")
 PROFILES = {"005930": "liquid", "000660": "medium", "373220": "illiquid"}
@@ -126,7 +126,7 @@ def test_an_authority_that_lost_the_whole_day_is_never_believed(make: Make) -> N
     assert_provisional(day, "005930", at(15, 31))
 
 
-@pytest.mark.parametrize("kind", [kind for kind in SURPRISES if kind != "late"])
+@pytest.mark.parametrize("kind", [kind for kind in INCONSISTENCIES if kind != "late"])
 def test_a_surprise_through_the_settle_costs_a_mark_and_no_candle(make: Make, kind: str) -> None:
     day = make(at(15, 0))
     day.kis.add_fault(kind, day=FRIDAY)
@@ -144,7 +144,7 @@ def test_once_an_evening_the_marked_days_are_asked_about_again(make: Make) -> No
     day = make(at(15, 20), {"005930": "liquid", "000660": "medium"})
     for symbol in day.symbols:
         day.kis.add_fault("daily_open", symbol=symbol, day=FRIDAY)
-    day.clock.plan(at(19, 0), lambda: day.kis.surprises.pop(0))
+    day.clock.plan(at(19, 0), lambda: day.kis.inconsistencies.pop(0))
     day.run(until=at(20, 5))
     assert set(coverage(day.url).values()) == {"COMPLETE", "UNPROVEN"}
     assert len(day.lines("❓")) == 2 and "일봉 시가" in day.lines("❓ 005930")[0]

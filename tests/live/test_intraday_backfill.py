@@ -8,11 +8,11 @@ import pytest
 from backfill_tools import coverage, stored_rows, true_rows
 from updater_tools import FRIDAY, FakeDay, assert_provisional, at
 
-from kis_simulator.faults.server_behaviour import Traps
+from kis_simulator.faults.server_behaviour import ServerBehaviour
 from minute_candles.config import symbols_file
 
 pytestmark = pytest.mark.usefixtures("short_week")
-AS_IT_IS = Traps(
+AS_IT_IS = ServerBehaviour(
     fillers=True, late_rows=True, past_running=True, cut_half_ticks=True, evening_daily=True, unquoted=True
 )
 PROFILES = {"005930": "brisk", "000660": "medium", "373220": "illiquid", "900001": "call_auction"}
@@ -24,7 +24,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
     made: list[FakeDay] = []
 
     def make(*arguments: Any, **options: Any) -> FakeDay:
-        kis = {"traps": AS_IT_IS, **options.pop("kis", {})}
+        kis = {"behaviour": AS_IT_IS, **options.pop("kis", {})}
         made.append(FakeDay(tmp_path, *arguments, kis=kis, **options))
         return made[-1]
 

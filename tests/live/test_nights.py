@@ -11,7 +11,7 @@ from kinds import shown
 from updater_tools import FRIDAY, FakeDay, assert_provisional, at
 
 import fetch_minute_data
-from kis_simulator.faults.server_behaviour import Traps
+from kis_simulator.faults.server_behaviour import ServerBehaviour
 from minute_candles.backfill.request import wanted
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.monitoring import status_file
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("short_week")
 AUCTION = datetime(2026, 11, 20, 15, 30)
 LULL = ("000006", "000086", "000198", "000388")
 """Illiquid ones whose last trade before the auction lies more than a page back."""
-AS_KIS = Traps(fillers=True, late_rows=True)
+AS_KIS = ServerBehaviour(fillers=True, late_rows=True)
 ALL = ("ONE_MINUTE", "FIVE_MINUTES", "FIFTEEN_MINUTES")
 Make = Callable[..., FakeDay]
 
@@ -84,9 +84,9 @@ def test_a_vts_updater_in_the_evening_takes_complete_away_from_nobody(make: Make
 
 
 @pytest.mark.parametrize("start", [at(14, 50), at(15, 36), at(16, 0)])
-@pytest.mark.parametrize("traps", shown({"plain": Traps(), "as KIS": AS_KIS}, "as KIS"))
-def test_on_vts_the_last_look_goes_back_over_a_lull(make: Make, traps: Traps, start: datetime) -> None:
-    day = make(start, LULL, "illiquid", env="vts", rate_limit=0.9, kis={"env": "vts", "traps": traps})
+@pytest.mark.parametrize("traps", shown({"plain": ServerBehaviour(), "as KIS": AS_KIS}, "as KIS"))
+def test_on_vts_the_last_look_goes_back_over_a_lull(make: Make, traps: ServerBehaviour, start: datetime) -> None:
+    day = make(start, LULL, "illiquid", env="vts", rate_limit=0.9, kis={"env": "vts", "behaviour": traps})
     day.run(until=at(17, 0))
     for symbol in LULL:
         assert_provisional(day, symbol, at(23, 59), ALL)
@@ -115,7 +115,7 @@ def states(day: FakeDay, *moments: datetime) -> dict[str, bool]:
 
 @pytest.mark.parametrize("kind", ["wrong_day", "empty"])
 def test_a_session_of_answers_that_say_nothing_is_a_trouble_told_once(make: Make, kind: str) -> None:
-    day = make(at(8, 55), ("005930", "000660", "035420"), kis={"traps": AS_KIS})
+    day = make(at(8, 55), ("005930", "000660", "035420"), kis={"behaviour": AS_KIS})
     day.kis.add_fault(kind, path="today")
     day.kis.add_fault(kind, path="past")
     day.clock.plan(at(9, 40, 30), day.kis.clear_faults)
@@ -131,14 +131,14 @@ def test_a_session_of_answers_that_say_nothing_is_a_trouble_told_once(make: Make
 
 
 def test_once_says_so_too(make: Make) -> None:
-    day = make(at(10, 0), kis={"traps": AS_KIS})
+    day = make(at(10, 0), kis={"behaviour": AS_KIS})
     day.kis.add_fault("wrong_day", path="today")
     assert day.run(until=at(10, 1), once=True) == 1
     assert len(day.lines("⚠️ KIS 분봉 문제 시작: 60분째")) == 1
 
 
 def test_a_kis_that_stands_still_in_the_middle_of_a_session(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    day = make(at(9, 55), ("005930", "000660"), kis={"traps": AS_KIS})
+    day = make(at(9, 55), ("005930", "000660"), kis={"behaviour": AS_KIS})
     answer = day.kis.answers.today
 
     def frozen(symbol: str, hour: str, now: datetime) -> Any:
@@ -168,7 +168,7 @@ def fillers_from(day: FakeDay, monkeypatch: pytest.MonkeyPatch, stop: str) -> No
 
 
 def test_fillers_while_the_daily_candle_moves_are_a_trouble(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    day = make(at(9, 55), ("005930", "000660"), kis={"traps": AS_KIS})
+    day = make(at(9, 55), ("005930", "000660"), kis={"behaviour": AS_KIS})
     fillers_from(day, monkeypatch, "101000")
     found = states(day, at(10, 14), at(10, 22))
     day.run(until=at(10, 40))
@@ -187,14 +187,16 @@ def test_a_market_that_stands_still_is_no_trouble(
     make: Make, symbols: tuple[str, ...], profile: str, fillers: bool
 ) -> None:
     """As in a trading halt of the whole market: every minute is shown, as one without a trade."""
-    day = make(at(8, 55), symbols, profile, every={1: 2, 5: 10, 15: 30}, kis={"traps": Traps(fillers=fillers)})
+    day = make(
+        at(8, 55), symbols, profile, every={1: 2, 5: 10, 15: 30}, kis={"behaviour": ServerBehaviour(fillers=fillers)}
+    )
     found = states(day, at(9, 6), at(9, 30), at(12, 0), at(15, 25), at(15, 38))
     day.run(until=at(15, 45))
     assert set(found.values()) == {True} and not day.lines("⚠️")
 
 
 def test_a_symbol_that_is_kept_back_from_the_open_on_is_named_once(make: Make) -> None:
-    day = make(at(8, 55), ("005930", "000660", "035420"), every={1: 5, 5: 10, 15: 30}, kis={"traps": AS_KIS})
+    day = make(at(8, 55), ("005930", "000660", "035420"), every={1: 5, 5: 10, 15: 30}, kis={"behaviour": AS_KIS})
     for path in ("today", "past"):
         day.kis.add_fault("empty", path=path, symbol="000660")
     day.clock.plan(at(15, 40), day.kis.clear_faults)
@@ -275,9 +277,9 @@ def test_once_asks_the_market_about_a_day_in_doubt(make: Make, monkeypatch: pyte
 # --- a slower cadence ---
 
 
-@pytest.mark.parametrize("traps", [Traps(), AS_KIS], ids=["plain", "as KIS"])
-def test_a_round_every_half_hour_lacks_no_minute_and_has_none_too_many(make: Make, traps: Traps) -> None:
-    day = make(at(8, 55), every={1: 30, 5: 30, 15: 30}, kis={"traps": traps})
+@pytest.mark.parametrize("traps", [ServerBehaviour(), AS_KIS], ids=["plain", "as KIS"])
+def test_a_round_every_half_hour_lacks_no_minute_and_has_none_too_many(make: Make, traps: ServerBehaviour) -> None:
+    day = make(at(8, 55), every={1: 30, 5: 30, 15: 30}, kis={"behaviour": traps})
     held: dict[str, list[str]] = {}
 
     def look() -> None:
@@ -301,7 +303,7 @@ def test_a_round_every_half_hour_lacks_no_minute_and_has_none_too_many(make: Mak
 
 def test_check_of_the_running_day_says_who_lacks_what_and_why(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
     profiles = {"005930": "liquid", "000660": "liquid", "018880": "suspended", "000198": "illiquid"}
-    day = make(at(8, 55), profiles, kis={"traps": AS_KIS})
+    day = make(at(8, 55), profiles, kis={"behaviour": AS_KIS})
     day.clock.plan(at(10, 10, 30), lambda: day.kis.add_fault("shape_numbers", path="today", symbol="000660"))
     told: list[tuple[int, str]] = []
     calendar = TradingCalendar()
@@ -333,7 +335,7 @@ def test_the_last_minute_before_the_pause_is_nobodys_fault_until_the_auction(
     make: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """15:19 shows when the auction has traded (kis_http.md §5): neither missing nor quiet, and no trouble, before."""
-    day = make(at(15, 0), ("005930",), kis={"traps": AS_KIS})
+    day = make(at(15, 0), ("005930",), kis={"behaviour": AS_KIS})
     told: dict[str, tuple[int, str, bool]] = {}
 
     def look() -> None:

@@ -103,7 +103,7 @@ def test_running_minutes_are_told_about_once_a_second_and_grow(make: Make) -> No
 
 def test_the_session_ends_with_a_clean_close_and_the_settle_makes_the_day_whole(make: Make) -> None:
     day = make(at(15, 34), {"005930": "brisk", "000660": "liquid"}, speed=60)
-    day.kis.stream.manner.linger = 3600
+    day.kis.stream.behaviour.linger = 3600
     with day.running():
         wait_until(lambda: bool(day.lines("마감 확정 완료")), 40)
         assert not day.kis.stream.listeners and day.kis.stream.cuts == 0
@@ -288,7 +288,7 @@ FAULTS = {
 @pytest.mark.parametrize("name", FAULTS)
 def test_whatever_happens_on_the_wire_the_table_is_true_each_minute(make: Make, name: str) -> None:
     day = make(at(9, 58, 30), BUSY)
-    day.kis.stream.form.split, day.kis.stream.manner.linger = 5, 0.7
+    day.kis.stream.form.split, day.kis.stream.behaviour.linger = 5, 0.7
     for kind, options in FAULTS[name]:
         day.kis.add_fault(kind, **options)
     with day.running():
@@ -300,13 +300,13 @@ def test_whatever_happens_on_the_wire_the_table_is_true_each_minute(make: Make, 
 @pytest.mark.slow
 def test_another_session_on_the_key_and_too_low_a_limit_leave_the_table_true(make: Make) -> None:
     day = make(at(9, 58, 30), BUSY)
-    day.kis.stream.manner.limit = 2
-    day.kis.stream.registrar._slots[day.settings.app_key] = SimpleNamespace(key="")  # type: ignore[assignment]
+    day.kis.stream.behaviour.limit = 2
+    day.kis.stream.subscriptions._slots[day.settings.app_key] = SimpleNamespace(key="")  # type: ignore[assignment]
     with day.running():
         wait_until(lambda: bool(day.lines("OPSP8996")))
         day.wait(at(10, 2, 30))
         day.assert_true_so_far()
-        day.kis.stream.registrar._slots.clear()
+        day.kis.stream.subscriptions._slots.clear()
         wait_until(lambda: bool(day.lines("스트림 복구")), 30)
         day.wait(day.clock.now() + timedelta(minutes=2))
         day.assert_true_so_far()
@@ -323,7 +323,7 @@ def test_a_whole_day_is_true_after_each_minute_and_after_the_settle(make: Make, 
     """From before the open, a minute a second, the closing cross of one symbol two minutes late."""
     kis = {"oddities": {("000660", FRIDAY): "late"}}
     day = make(at(8, 56), BUSY, speed=60, kis=kis)
-    day.kis.stream.manner.linger = 0.25
+    day.kis.stream.behaviour.linger = 0.25
     for kind, options in faults:
         day.kis.add_fault(kind, **{"seconds": 0.5} | options)
     with day.running():

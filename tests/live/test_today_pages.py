@@ -10,7 +10,7 @@ import pytest
 from kis_testing import FakeClock, raw, session, trading
 from kis_testing import at as naive
 
-from kis_simulator.faults.server_behaviour import Traps
+from kis_simulator.faults.server_behaviour import ServerBehaviour
 from kis_simulator.simulator import Simulator
 from minute_candles.core.errors import BadRow, SourceError
 from minute_candles.core.kst import KST
@@ -165,8 +165,8 @@ def test_off_hours_turnover_before_a_late_first_trade_costs_one_more_look():
 def test_against_the_simulated_kis_at_every_hour(hour: int, tmp_path: Any):
     """Fillers, phantom rows, the doubled auction, the newest row that shows the minute before, the after-market."""
     clock = FakeClock(now(hour, 41, 30))
-    profiles, prompt = {"005930": "medium", "373220": "illiquid"}, Traps(late_rows=False)
-    with Simulator(now=clock.now, rate=1e9, profiles=profiles, traps=prompt) as sim:
+    profiles, prompt = {"005930": "medium", "373220": "illiquid"}, ServerBehaviour(late_rows=False)
+    with Simulator(now=clock.now, rate=1e9, profiles=profiles, behaviour=prompt) as sim:
         for symbol in ("005930", "373220"):
             client = Pages()
             client.today_minutes = lambda symbol, last: minute_rows(

@@ -14,7 +14,7 @@ import pytest
 from backfill_tools import execute
 from updater_tools import FRIDAY, FakeDay, at
 
-from kis_simulator.faults.server_behaviour import Traps
+from kis_simulator.faults.server_behaviour import ServerBehaviour
 from minute_candles.config import symbols_file
 from minute_candles.monitoring import status_file
 
@@ -57,7 +57,9 @@ def week(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeDay]:
     kinds = ("liquid", "liquid", "medium", "illiquid", "halted")
     profiles = {name: kinds[number % 5] for number, name in enumerate(names)}
     every = {1: 2, 5: 6, 15: 16}
-    day = FakeDay(tmp_path, at(8, 50, day=MONDAY), profiles, every=every, kis={"traps": Traps(True, True)})
+    day = FakeDay(
+        tmp_path, at(8, 50, day=MONDAY), profiles, every=every, kis={"behaviour": ServerBehaviour(True, True)}
+    )
     plan, kis = day.clock.plan, day.kis
     plan(at(10, 0, day=MONDAY), lambda: execute(day.url, FULL))
     plan(at(10, 20, day=MONDAY), lambda: execute(day.url, "DROP TRIGGER full"))

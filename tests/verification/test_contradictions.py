@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from backfill_tools import LAST, User, assert_true, execute, now, sessions, stored_rows, true_rows
 
-from kis_simulator.faults.inconsistencies import MINUTE_KINDS, SURPRISES
+from kis_simulator.faults.inconsistencies import INCONSISTENCIES, MINUTE_KINDS
 from kis_simulator.simulator import Simulator
 
 SYMBOLS = {"005930": "liquid", "000660": "medium", "035420": "liquid", "373220": "illiquid"}
 FIRST, WEDNESDAY = date(2026, 11, 13), date(2026, 11, 18)
 FLAGS = ("--from", f"{FIRST}", "--symbols", ",".join(SYMBOLS))
 ONLY = ("--from", f"{WEDNESDAY}", "--to", f"{WEDNESDAY}", "--symbols", "005930")
-KINDS = [kind for kind in SURPRISES if kind != "late"]
+KINDS = [kind for kind in INCONSISTENCIES if kind != "late"]
 
 
 class Changing(Simulator):
@@ -183,7 +183,7 @@ def test_recheck_asks_the_marked_days_alone(user: User, kis: Simulator) -> None:
     assert user.run(*flags).code == 0
     assert {key for key, (status, _) in statuses(user).items() if status == "UNPROVEN"} == {
         ("005930", "2026-11-18"), ("000660", "2026-11-18")}  # fmt: skip
-    kis.surprises.pop(0)
+    kis.inconsistencies.pop(0)
     before = len(kis.requests)
     ran = user.run("--recheck", *flags)
     assert ran.code == 0, ran.all
@@ -209,6 +209,6 @@ def test_a_backfill_on_the_evening_itself_says_when_a_late_day_will_have_come(us
     assert "373220 2026-11-20 과거 분봉이 아직" in ran.out
     assert "늦어도 다음 날 아침(07:30부터) 다시 받으면 됩니다" in ran.out
     assert [*statuses(user)] == [("005930", f"{LAST}")]
-    kis.surprises.clear()
+    kis.inconsistencies.clear()
     assert user.run(*flags).code == 0
     assert_true(user.database, kis, ["005930", "373220"], [LAST])
