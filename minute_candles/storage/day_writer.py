@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from minute_candles.market.candles import Candles
+from minute_candles.market.day_status import PROVISIONAL
 from minute_candles.storage.codec import (
     Counts,
     Key,
@@ -25,7 +26,7 @@ from minute_candles.storage.codec import (
 )
 from minute_candles.storage.connection import TryAgain
 from minute_candles.storage.coverage import CoverageRow, values_of_coverage
-from minute_candles.storage.ddl import NAMES
+from minute_candles.storage.ddl import COVERAGE, NAMES
 from minute_candles.storage.driver import Dialect, Row, Run
 from minute_candles.storage.layout import TableLayout, upsert_coverage, upsert_prices
 
@@ -74,6 +75,23 @@ class DayWriter:
         """Write the coverage row of the day."""
         row = values_of_coverage(self._day.symbol, self._day.midnight.date(), coverage, stamp)
         self._run(upsert_coverage(self._dialect, f"({marks(row)})"), *row)
+
+    def touch(self) -> None:
+        """Write the coverage row of the day and take it back, where there is nothing to say of the day.
+
+        A cluster compares the rows that two nodes' transactions wrote; a lock by `FOR UPDATE` stays on its node. So
+        every write of a day meets every other one in this row, and one of them is repeated.
+        """
+        if self._dialect == "sqlite":
+            return
+        key = (self._day.symbol, self._day.midnight.date())
+        where = "WHERE stock_symbol = %s AND trade_date = %s"
+        if self._run(f"SELECT 1 FROM {COVERAGE} {where} FOR UPDATE", *key):
+            for step in ("+ 1", "- 1"):
+                self._run(f"UPDATE {COVERAGE} SET count_1min = count_1min {step} {where}", *key)
+        else:
+            self.record(CoverageRow(PROVISIONAL, (0, 0, 0)), self._day.midnight)
+            self._run(f"DELETE FROM {COVERAGE} {where}", *key)
 
     def _stored(self) -> dict[Key, Row]:
         """What is stored of the day, locked until commit: who writes these rows meanwhile waits, none is lost."""

@@ -143,6 +143,8 @@ class Store:
             if status is not None and not done.yielded:
                 row = CoverageRow(status, done.counts, tuple(reasons), evidence, adjustment, note)
                 writer.record(row, stamp)
+            elif done.erased or any(done.changed.values()):
+                writer.touch()
             return done
 
         done = self._connection.transaction(work)

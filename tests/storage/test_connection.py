@@ -2,6 +2,7 @@
 
 import logging
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -76,6 +77,20 @@ def test_a_wrong_password_or_user(database: Database) -> None:
     for wrong in (replace(database, password=PASSWORD), replace(database, user="nobody", password=PASSWORD)):
         line = refusal(wrong)
         assert "DB_USER" in line and "DB_PASSWORD" in line
+        assert re.search(rf"'{wrong.user}'@'[\w.]+'", line) and "''@'localhost'" in line
+
+
+def test_a_password_that_may_travel_encrypted_only(mysql: Server) -> None:
+    """A first login by caching_sha2_password without TLS is refused with 2061; host and password are right (#26)."""
+    database = mysql.fresh()
+    mysql.restart("--tls-version=")
+    try:
+        with mysql.account(database, "ALL") as account:
+            line = refusal(account)
+        assert "TLS" in line and "2061" in line
+    finally:
+        mysql.restart()
+        mysql.drop(database)
 
 
 def test_a_database_that_does_not_exist_or_is_not_ours(server: Server, database: Database) -> None:

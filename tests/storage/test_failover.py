@@ -1,9 +1,12 @@
 """A server that took our writes and takes no more: the address is dialled again, nothing else counts as healed."""
 
 import logging
+import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import servers
@@ -14,7 +17,7 @@ from switchboard import Switchboard
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError, StoreError, StoreLost
-from minute_candles.storage.store import Store, open_store
+from minute_candles.storage.store import Store, open_reader, open_store
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +113,93 @@ def test_who_never_wrote_is_told_at_once(server: Server, user: Database) -> None
         store.preflight()
     assert clock.time() - began < 5
     store.close()
+
+
+def test_of_several_hosts_only_a_writable_one_is_kept(server: Server, second: Server, user: Database) -> None:
+    """At the start and in the middle, though the first host is dead (#30); who only reads takes any that answers."""
+    second.run(f"CREATE DATABASE {user.name}")
+    second.run(f"CREATE USER {user.user}@'%' IDENTIFIED BY 'secret'")
+    second.run(f"GRANT ALL ON {user.name}.* TO {user.user}@'%'")
+    opened(user).close()
+    places = (servers.free_port(), server.port, second.port)
+    several = replace(user, host=",".join(f"127.0.0.1:{port}" for port in places), port=1)
+    server.run("SET GLOBAL read_only = 1")
+    reader, store = open_reader(several, Clock()), opened(several)
+    put(store)
+    assert [(SYMBOL, DAY) in found.coverage([SYMBOL], DAY, DAY) for found in (reader, store)] == [False, True]
+    second.run("SET GLOBAL read_only = 1")
+    giving = threading.Timer(1, server.run, ("SET GLOBAL read_only = 0",))
+    giving.start()
+    put(store, seed=2)
+    giving.join()
+    assert reader.coverage([SYMBOL], DAY, DAY)[SYMBOL, DAY].counts == (381, 77, 27)
+    second.run("SET GLOBAL read_only = 0")
+    store.close()
+    reader.close()
+
+
+def test_all_hosts_read_only_is_one_line_after_a_few_seconds(server: Server, user: Database) -> None:
+    opened(user).close()
+    server.run("SET GLOBAL read_only = 1")
+    clock = Clock()
+    began = clock.time()
+    with pytest.raises(StoreError, match="읽기 전용"):
+        open_store(replace(user, host=f"127.0.0.1:{server.port},127.0.0.1:{server.port}"), clock)
+    assert clock.time() - began < 10
+
+
+CLUSTER_ERRORS = (1047, 1180, 3101)
+"""A node that left its cluster; a certification that another node's transaction won."""
+
+
+@pytest.mark.parametrize("number", CLUSTER_ERRORS)
+def test_what_a_cluster_says_for_a_while_is_waited_out(server: Server, user: Database, number: int) -> None:
+    store = opened(user)
+    server.run("CREATE TABLE luck (n INT)", database=user.name)
+    refuse = f"SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = {number}, MESSAGE_TEXT = 'WSREP'"
+    server.run(
+        "CREATE TRIGGER refuse BEFORE INSERT ON stock_minute_coverage FOR EACH ROW"
+        f" BEGIN IF (SELECT COUNT(*) FROM luck) = 0 THEN {refuse}; END IF; END",
+        database=user.name,
+    )
+    threading.Timer(0.5, lambda: server.run("INSERT INTO luck VALUES (1)", database=user.name)).start()
+    put(store)
+    assert stored(store) == full_day()
+    store.close()
+
+
+def test_a_certificate_of_another_ca_is_refused(tmp_path: Path) -> None:
+    """`DB_SSL_CA` verifies the server; without it the connection is as before (#27)."""
+    server = servers.mariadb()
+    assert server and server.folder
+    ours, theirs = certificates(tmp_path / "ours"), certificates(tmp_path / "theirs")
+    names = {"ssl-ca": "ca.pem", "ssl-cert": "server.pem", "ssl-key": "server.key"}
+    options = (f"--{option}={ours / name}" for option, name in names.items())
+    with running(server, *options), server.account(server.fresh(), "ALL", "secret") as account:
+        open_store(replace(account, ssl_ca=ours / "ca.pem"), Clock()).close()
+        with pytest.raises(ConfigError, match="DB_SSL_CA"):
+            open_store(replace(account, ssl_ca=theirs / "ca.pem"), Clock())
+
+
+@contextmanager
+def running(server: Server, *options: str) -> Iterator[None]:
+    try:
+        server.start(*options)
+        yield
+    finally:
+        server.remove()
+
+
+def certificates(folder: Path) -> Path:
+    """A CA, and a certificate of it for 127.0.0.1."""
+    folder.mkdir()
+    new = ["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    steps = [
+        [*new, "-x509", "-subj", f"/CN={folder.name}", "-keyout", "ca.key", "-out", "ca.pem"],
+        [*new, "-subj", "/CN=127.0.0.1", "-keyout", "server.key", "-out", "server.csr"],
+        ["openssl", "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+         "-days", "2", "-out", "server.pem"],
+    ]  # fmt: skip
+    for step in steps:
+        subprocess.run(step, cwd=folder, check=True, capture_output=True)
+    return folder
