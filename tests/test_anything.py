@@ -17,6 +17,7 @@ from updater_tools import FakeClock
 from minute_candles.config import settings as user_settings
 from minute_candles.core.errors import MinuteDataError
 from minute_candles.kis.client import KisClient
+from minute_candles.kis.key_caller import KeyCaller
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.storage.store import Store, open_store
 from minute_candles.verification.day_collector import Collector
@@ -134,8 +135,8 @@ def collects_anything(store: Store, tmp_path_factory: Any, data: st.DataObject, 
     own = user_settings.demo_settings("http://127.0.0.1:9", tmp_path_factory.getbasetemp())
     token: Any = SimpleNamespace(get=lambda: "token", renew=lambda refused: refused)
     limiter: Any = SimpleNamespace(wait=lambda: None, slow_down=lambda: None)
-    client = KisClient(own, token, limiter, clock)
-    client._session = Liar(data.draw)  # type: ignore[assignment]
+    client = KisClient(caller := KeyCaller(own, token, limiter, clock))
+    caller.session = Liar(data.draw)  # type: ignore[assignment]
     store.rewrite(symbol, SESSION, lambda _: {}, now=EVENING, status="PROVISIONAL")
     collector = Collector(client, store, TradingCalendar(), clock, (DAY, DAY))
     if not collected(collector, symbol):

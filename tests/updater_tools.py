@@ -130,9 +130,9 @@ class Direct:
 
     def __init__(self, kis: Simulator, clock: FakeClock, client: KisClient) -> None:
         self._kis, self._clock = kis, clock
-        self._wait = client._limiter.wait
-        client._limiter.wait = self.wait  # type: ignore[method-assign]
-        client._session.request = self.request  # type: ignore[method-assign, assignment]
+        self._wait = client.caller.limiter.wait
+        client.caller.limiter.wait = self.wait  # type: ignore[method-assign]
+        client.caller.session.request = self.request  # type: ignore[method-assign, assignment]
 
     def wait(self) -> None:
         """Time stands still from a call's turn until its answer."""

@@ -47,8 +47,10 @@ def read_wings(found: Found, here: Path, env: str) -> Wings:
     if not is_host(host):
         raise found.wrong("CHART_HOST", "호스트 이름이나 주소만 쓰세요(포트는 CHART_PORT)")
     return Wings(
-        ws_url=_ws_url(found, env),
-        stream_symbols=found.whole("STREAM_SYMBOLS", MOST_STREAMED, 0, MOST_STREAMED),
+        ws_url=ws_url(found, env),
+        stream_symbols=found.whole(
+            "STREAM_SYMBOLS", MOST_STREAMED, 0, 10_000 if found.text("KIS_KEYS_FILE") else MOST_STREAMED
+        ),
         redis_url=redis_url,
         shared=_shared(found, redis_url),
         alerts_file=_alerts_file(found, here),
@@ -64,7 +66,7 @@ def read_wings(found: Found, here: Path, env: str) -> Wings:
     )
 
 
-def _ws_url(found: Found, env: str) -> str:
+def ws_url(found: Found, env: str) -> str:
     """KIS offers plain `ws://` only: allowed for its own hosts and loopback.
 
     Who asks another host for quotes (the simulator, a proxy) must not be told of KIS's own trades: no stream there.

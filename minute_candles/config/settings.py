@@ -4,10 +4,11 @@ Every mistake is a `ConfigError` in one Korean line that names the key, the plac
 never repeats the value: it may be a secret in the wrong place.
 """
 
+import hashlib
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +18,8 @@ from urllib.parse import urlsplit
 from minute_candles.config.addresses import is_host, is_loopback
 from minute_candles.config.database_url import Database, read_database
 from minute_candles.config.env_files import BACKEND, Found, is_plain, rooted, sources
-from minute_candles.config.integrations import Wings, read_wings
+from minute_candles.config.integrations import MOST_STREAMED, Wings, read_wings, ws_url
+from minute_candles.config.key_file import KisKey, open_to_others, read_keys
 from minute_candles.core.errors import ConfigError
 from minute_candles.core.kst import KST
 
@@ -48,6 +50,7 @@ KEYS = (
     Key("KIS_BASE_URL", "KIS_ENV에 따름", "다른 주소(프록시, 시뮬레이터). http는 이 컴퓨터(127.0.0.1)에서만 됩니다"),
     Key("KIS_RATE_LIMIT", "실전 15, 모의 0.9", "앱 키 하나로 1초에 보낼 호출 수(소수 가능)"),
     Key("KIS_TOKEN_FILE", "../../BE/kis_rest_token.json", "토큰 파일. ../../BE 폴더가 없으면 스크립트 옆에 둡니다"),
+    Key("KIS_KEYS_FILE", "(없음)", "KIS 키가 여럿일 때의 키 파일(kis_keys.toml). .env의 키도 그 가운데 하나입니다"),
     Key("DB_URL", "(없음)", "mysql://사용자:비밀번호@호스트:포트/이름 또는 sqlite:///파일. 아래 DB_* 보다 앞섭니다"),
     Key("DB_HOST", "localhost", "MySQL 호스트. 여러 서버(클러스터)는 쉼표로: 쓸 수 있는 첫 서버를 씁니다"),
     Key("DB_PORT", "3306", "MySQL 포트"),
@@ -61,7 +64,7 @@ KEYS = (
     Key("EVERY_5MIN", "5", "5분봉을 몇 분마다 갱신할지(1~300)"),
     Key("EVERY_15MIN", "15", "15분봉을 몇 분마다 갱신할지(1~900)"),
     Key("ACTIVE_SYMBOLS", "30", "매분 먼저 갱신할 거래 활발 종목 수"),
-    Key("STREAM_SYMBOLS", "40", "실시간 체결(WebSocket)로 받을 거래 활발 종목 수(0~40). 0이면 쓰지 않습니다"),
+    Key("STREAM_SYMBOLS", "키마다 40", "실시간 체결(WebSocket)로 받을 거래 활발 종목 수. 0이면 쓰지 않습니다"),
     Key("KIS_WS_URL", "KIS_ENV에 따름", "다른 WebSocket 주소. KIS_BASE_URL을 바꾸면 이것도 적어야 합니다"),
     Key("REDIS_URL", "(없음)", "redis://:비밀번호@호스트:포트/번호. 있으면 저장한 캔들을 Redis에도 알립니다"),
     Key("KIS_SHARED", "file", "호출 한도와 토큰을 나누는 곳. 여러 컴퓨터가 같은 키를 쓰면 redis"),
@@ -97,16 +100,20 @@ class Settings:
     wings: Wings = field(default_factory=Wings)
     clock_at: datetime | None = None
     warnings: tuple[str, ...] = ()
+    key_name: str = ".env"
+    members: "tuple[Settings, ...]" = field(default=(), repr=False)
+    """Where KIS_KEYS_FILE names more keys: the settings of each; `rate_limit` above is their sum."""
 
     def secrets(self) -> tuple[str, ...]:
         """Every non-empty secret, for redaction. The product code (`01`) is none: hiding it would eat the log."""
-        known = (self.app_key, self.app_secret, self.account_code, self.database.password, *self.wings.secrets())
+        keys = [secret for key in self.kis_keys for secret in (key.app_key, key.app_secret)]
+        known = (*keys, self.account_code, self.database.password, *self.wings.secrets())
         return tuple(secret for secret in known if secret)
 
-    def public(self) -> str:
-        """One line for the log, without secrets."""
-        name = {"real": "실전", "vts": "모의투자"}[self.env]
-        return f"{name}({self.env}) {self.base_url}, 초당 {self.rate_limit:g}회, {self.database.describe()}"
+    @property
+    def kis_keys(self) -> "tuple[Settings, ...]":
+        """The settings of each KIS key: its token file and its own `rate_limit`. One key: these settings."""
+        return self.members or (self,)
 
 
 def load(environ: Mapping[str, str], here: Path, *, needs_key: bool = True) -> Settings:
@@ -115,11 +122,12 @@ def load(environ: Mapping[str, str], here: Path, *, needs_key: bool = True) -> S
     Without `needs_key` (who only reads the table) a KIS key may be missing.
     """
     found = Found(sources(environ, here, frozenset(key.name for key in KEYS)))
-    _require(found, here, ("KIS_APP_KEY", "KIS_APP_SECRET") if needs_key else ())
+    has_keys_file = found.text("KIS_KEYS_FILE") and not found.text("KIS_APP_KEY")
+    _require(found, here, ("KIS_APP_KEY", "KIS_APP_SECRET") if needs_key and not has_keys_file else ())
     env = _environment(found)
     rate, warnings = _rate_limit(found, env)
     base_url = _base_url(found, env)
-    return Settings(
+    settings = Settings(
         app_key=found.secret("KIS_APP_KEY"),
         app_secret=found.secret("KIS_APP_SECRET"),
         account_code=found.secret("KIS_ACCOUNT_CODE"),
@@ -137,6 +145,46 @@ def load(environ: Mapping[str, str], here: Path, *, needs_key: bool = True) -> S
         clock_at=_clock_at(found, base_url),
         warnings=warnings,
     )
+    return _with_keys(settings, found, here)
+
+
+def _with_keys(settings: Settings, found: Found, here: Path) -> Settings:
+    """Return the settings of all keys: that of `.env` first, then those of KIS_KEYS_FILE, each app key once."""
+    text = found.text("KIS_KEYS_FILE")
+    if text is None:
+        return settings
+    path = rooted(here, text)
+    if not path.is_file():
+        raise found.wrong("KIS_KEYS_FILE", "그런 파일이 없습니다")
+    keys = read_keys(path, settings.env)
+    own = [settings] if settings.app_key and settings.app_key not in {key.app_key for key in keys} else []
+    members = (*own, *(_of_key(settings, key, found) for key in keys))
+    first, rate = members[0], sum(member.rate_limit for member in members)
+    wings = replace(settings.wings, stream_symbols=_streamed(found, len(members)))
+    warnings = (*settings.warnings, *filter(None, [open_to_others(path)]))
+    return replace(first, rate_limit=rate, members=members, wings=wings, warnings=warnings)
+
+
+def _of_key(settings: Settings, key: KisKey, found: Found) -> Settings:
+    """Return the settings of one key: its own token file beside the user's, so that no two keys overwrite each other."""
+    is_own = key.app_key == settings.app_key
+    file = settings.token_file
+    mark = hashlib.sha256(key.app_key.encode()).hexdigest()[:16]
+    return replace(
+        settings,
+        app_key=key.app_key,
+        app_secret=key.app_secret,
+        env=key.env,
+        base_url=settings.base_url if found.text("KIS_BASE_URL") else BASE_URLS[key.env],
+        rate_limit=key.rate_limit or DEFAULT_RATES[key.env],
+        token_file=file if is_own else file.with_name(f"{file.stem}-{mark}{file.suffix}"),
+        wings=replace(settings.wings, ws_url=ws_url(found, key.env)),
+        key_name=key.name,
+    )
+
+
+def _streamed(found: Found, keys: int) -> int:
+    return found.whole("STREAM_SYMBOLS", MOST_STREAMED * keys, 0, MOST_STREAMED * keys)
 
 
 def demo_settings(base_url: str, folder: Path) -> Settings:

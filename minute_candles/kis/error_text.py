@@ -9,7 +9,7 @@ TOKEN_WITHHELD = "KIS가 몇 분째 토큰을 내주지 않습니다 (EGW00133).
 _PORTAL = "KIS Developers(https://apiportal.koreainvestment.com)"
 _TEXTS: Mapping[Action, str] = {
     Action.RENEW: "토큰이 만료되었거나 유효하지 않습니다 ({code}).",
-    Action.SLOW_DOWN: "KIS의 초당 호출 한도를 넘었습니다 ({code}).",
+    Action.SLOW_DOWN: "KIS의 초당 호출 한도를 넘었습니다 (EGW00201).",
     Action.WAIT_FOR_TOKEN: "토큰은 1분에 한 번만 발급됩니다 ({code}).",
     Action.STOP_KEY: (
         "KIS가 앱 키를 거절했습니다 ({code}). .env의 KIS_APP_KEY·KIS_APP_SECRET에 빈칸이나 빠진 글자가 없는지, "

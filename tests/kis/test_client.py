@@ -176,7 +176,7 @@ class TestRequest:
 
     def test_a_jump_of_the_clock_counts_when_three_answers_agree(self, make, clock):
         client, day = make("http://127.0.0.1:1"), timedelta(days=1)
-        told = lambda skew: client._compare_clocks(format_datetime((clock.now() + skew).astimezone(UTC), usegmt=True))  # noqa: E731
+        told = lambda skew: client.caller.skew.note(format_datetime((clock.now() + skew).astimezone(UTC), usegmt=True))  # noqa: E731
         for skew in (timedelta(0), timedelta(0), -day, timedelta(0), -day, -day):
             told(skew)
             assert abs(client.skew) < timedelta(seconds=2)

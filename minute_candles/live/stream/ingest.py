@@ -33,6 +33,7 @@ from minute_candles.monitoring.incidents import DATABASE, STREAM, STREAM_WRITER,
 from minute_candles.monitoring.status_file import StreamStatus
 
 if TYPE_CHECKING:
+    from minute_candles.kis.ring_socket import RingSocket
     from minute_candles.kis.websocket import KisSocket
 
 BEFORE_OPEN = timedelta(minutes=6)
@@ -116,7 +117,7 @@ class IngestSession:
         self._lags: list[float] = []
         self.stored, self.last_lag = 0, 0.0
         self._over = threading.Event()
-        self.socket: KisSocket = self._open_socket()
+        self.socket: KisSocket | RingSocket = self._open_socket()
         stream.states.attach(self.streamed)
         self._threads = [
             threading.Thread(target=self.socket.run, args=(symbols,), name="stream", daemon=True),
@@ -125,15 +126,14 @@ class IngestSession:
         for thread in self._threads:
             thread.start()
 
-    def _open_socket(self) -> "KisSocket":
+    def _open_socket(self) -> "KisSocket | RingSocket":
         """Return the socket. Raises `ConfigError` without the package."""
-        from minute_candles.kis.approval import Approval
-        from minute_candles.kis.websocket import KisSocket
+        from minute_candles.kis.ring_socket import open_socket
         from minute_candles.kis.ws_session import Ears
 
         settings, clock = self._stream.settings, self._stream.clock
         ears = Ears(self._on_ticks, self._on_problem, self._on_second, self._expects_data, self._on_cut)
-        return KisSocket(settings, Approval(settings, clock), clock, ears)
+        return open_socket(settings, clock, ears)
 
     def end(self) -> None:
         """Close the socket and end both threads."""

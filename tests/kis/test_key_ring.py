@@ -1,0 +1,173 @@
+"""Several keys as one client: the least loaded first, a refused one leaves and comes back, nothing of any is printed."""
+
+import logging
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from kis_testing import FakeClock, Listening, settings_for
+from updater_tools import wait_until
+
+from kis_simulator.simulator import Simulator
+from minute_candles.config.settings import Settings
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import AuthError, NotOffered, SourceError
+from minute_candles.core.kst import KST
+from minute_candles.core.redact import Redactor
+from minute_candles.kis.client import KisClient
+from minute_candles.kis.key_ring import FIRST_REST, KeyRing, KeyState
+from minute_candles.kis.ring_socket import RingSocket, open_socket
+from minute_candles.kis.token import TokenCache
+from minute_candles.kis.ws_session import Ears, Pace
+from minute_candles.market.rows import TradeTick
+
+LAST = datetime(2026, 11, 18, 15, 39, 59, tzinfo=KST)
+NAMES = ("first", "second", "third")
+KEYS = {f"{name}-app-key-0123456789": f"{name}-app-secret-0123456789" for name in NAMES}
+
+
+def ring_of(url: str, folder: Path, **changes: object) -> Settings:
+    """Settings of three keys at one address."""
+    base = settings_for(url, folder, **changes)
+    members = tuple(
+        replace(base, app_key=key, app_secret=secret, key_name=name, token_file=folder / f"token-{name}.json")
+        for name, (key, secret) in zip(NAMES, KEYS.items(), strict=True)
+    )
+    return replace(members[0], rate_limit=3 * base.rate_limit, members=members)
+
+
+def client_of(settings: Settings, clock: Clock) -> KisClient:
+    return KisClient.of(settings, TokenCache(settings.kis_keys[0], clock), clock)
+
+
+@pytest.fixture
+def sim(clock: FakeClock):
+    with Listening(clock, keys=dict(KEYS)) as running:
+        yield running
+
+
+@pytest.fixture
+def client(sim: Listening, clock: FakeClock, tmp_path: Path) -> KisClient:
+    return client_of(ring_of(sim.url, tmp_path), clock)
+
+
+def calls(sim: Listening) -> Counter[str]:
+    return Counter(call.headers["appkey"].partition("-")[0] for call in sim.heard if call.method == "GET")
+
+
+def states(client: KisClient) -> dict[str, KeyState]:
+    ring = client.caller
+    assert isinstance(ring, KeyRing)
+    return {member.name: ring.state(member) for member in ring.members}
+
+
+def test_calls_are_shared_evenly_each_key_with_its_own_token_and_pace(tmp_path: Path) -> None:
+    clock = Clock()
+    with Listening(clock, keys=dict(KEYS), rate=20, latency=0.02) as sim:
+        client = client_of(ring_of(sim.url, tmp_path, rate_limit=15.0), clock)
+        threads = [Thread(target=lambda: [client.past_minutes("005930", LAST) for _ in range(5)]) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert client.calls == 60 and max(calls(sim).values()) <= 2 * min(calls(sim).values())
+        assert sim.tokens.issued == 3
+    assert len(list(tmp_path.glob("token-*.json"))) == len(list(tmp_path.glob("token-*.json.pace"))) == 3
+
+
+def test_a_refused_key_leaves_with_a_line_and_comes_back(client, sim, clock, caplog) -> None:
+    refused = next(iter(KEYS))
+    secret = sim.keys.pop(refused)
+    with caplog.at_level(logging.INFO, "minute_candles"):
+        for _ in range(6):
+            assert client.past_minutes("005930", LAST)
+        assert states(client) == {"first": "RESTING", "second": "IN_USE", "third": "IN_USE"}
+        assert [line for line in caplog.messages if "키 first" in line and "다른 키로 계속합니다" in line]
+        sim.keys[refused] = secret
+        clock.move(seconds=FIRST_REST + 1)
+        for _ in range(3):
+            client.past_minutes("005930", LAST)
+    assert set(states(client).values()) == {KeyState.IN_USE} and any("다시 씁니다" in line for line in caplog.messages)
+
+
+def test_each_rest_is_longer_than_the_one_before(client, sim, clock, caplog) -> None:
+    del sim.keys[next(iter(KEYS))]
+    for _ in range(20):
+        client.past_minutes("005930", LAST)
+        clock.move(seconds=31)
+    assert 3 <= sum("다른 키로 계속합니다" in line for line in caplog.messages) <= 5
+
+
+def test_where_every_key_is_refused_the_run_ends(client, sim) -> None:
+    sim.keys.clear()
+    with pytest.raises(AuthError):
+        client.token()
+    with pytest.raises(AuthError):
+        client.past_minutes("005930", LAST)
+
+
+def test_a_bad_symbol_takes_no_key_out_of_the_ring(client, sim) -> None:
+    client.past_minutes("000660", LAST)
+    sim.add_fault("egw00316", symbol="005930")
+    with pytest.raises(SourceError):
+        client.past_minutes("005930", LAST)
+    assert set(states(client).values()) == {KeyState.IN_USE}
+    assert client.past_minutes("000660", LAST)
+
+
+def test_a_tr_that_one_key_lacks_is_left_to_the_others(client, monkeypatch) -> None:
+    ring = client.caller
+    assert isinstance(ring, KeyRing)
+    asked = []
+
+    def lacking(query, **_: object):
+        asked.append(query)
+        raise NotOffered("VTS")
+
+    monkeypatch.setattr(ring.members[0].caller, "send", lacking)
+    for _ in range(6):
+        assert client.past_minutes("005930", LAST)
+    assert len(asked) == 1
+
+
+def test_no_secret_of_any_key_is_printed(client, sim, caplog, tmp_path) -> None:
+    settings = ring_of(sim.url, tmp_path)
+    hide = Redactor(settings.secrets())
+    for key, secret in KEYS.items():
+        assert key not in repr(settings) and secret not in hide(f"x {key} {secret}") and key not in hide(key)
+
+
+QUICK = Pace(gap=0, first=0.05, most=0.4, in_use=0.4, silence=20, lived=0.3, retry=0.2, look=0.02)
+
+
+def test_each_key_streams_its_share_of_the_symbols(tmp_path: Path) -> None:
+    symbols = [f"{number:06}" for number in range(1, 10)]
+    ticks: list[TradeTick] = []
+    problems: list[str] = []
+    start = datetime(2026, 11, 20, 10)
+    clock = Clock()
+    with Simulator(
+        now=lambda: start.replace(microsecond=0), ws=True, keys=dict(KEYS), profiles=dict.fromkeys(symbols, "liquid")
+    ) as sim:
+        base = ring_of(sim.url, tmp_path)
+        members = tuple(replace(key, wings=replace(key.wings, ws_url=sim.ws_url)) for key in base.members)
+        socket = open_socket(replace(base, members=members), clock, Ears(ticks.extend, problems.append), QUICK)
+        assert isinstance(socket, RingSocket)
+        running = Thread(target=socket.run, args=(symbols,), daemon=True)
+        running.start()
+        wait_until(lambda: socket.registered == 9)
+        assert socket.connects == 3
+        socket.stop()
+        running.join(10)
+        assert not running.is_alive()
+
+
+def test_a_problem_of_the_stream_ends_when_no_key_has_one(tmp_path: Path) -> None:
+    problems: list[str] = []
+    socket = RingSocket(ring_of("http://127.0.0.1:9", tmp_path).members, Clock(), Ears(lambda _: None, problems.append))
+    for name, problem in (("first", "x"), ("second", "y"), ("first", ""), ("second", "")):
+        socket._report(name, problem)
+    assert [bool(problem) for problem in problems] == [True, True, True, False]
