@@ -4,25 +4,18 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from operator import lt
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from kis_testing import CSAT, FRIDAY, WEDNESDAY, FakeClock, Listening, client_of, settings_for
 
-from minute_candles.core.clock import Clock
-from minute_candles.core.errors import BadRow, SourceError, Stopped
-from minute_candles.core.worker_pool import work_through
-from minute_candles.kis.parse import minute_rows
+from minute_candles.core.errors import BadRow, SourceError
 from minute_candles.market.calendar import TradingCalendar
-from minute_candles.market.day_status import COMPLETE, NO_TRADES, PROVISIONAL
+from minute_candles.market.day_status import COMPLETE, NO_TRADES
 from minute_candles.storage.coverage import CoverageRow
 from minute_candles.storage.store import open_store
 from minute_candles.verification.daily_reference import DailyCandles
 from minute_candles.verification.day_collector import Collector
-from minute_candles.verification.past_pages import read_page
-from minute_candles.verification.plan import Cause, SymbolDay, plan, planned
+from minute_candles.verification.plan import SymbolDay
 
 LIQUID, RARE = "005930", "900001"
 PROFILES = {LIQUID: "liquid", RARE: "illiquid", "900120": "exact120", "900240": "exact240", "900002": "medium"}
@@ -96,83 +89,7 @@ class World:
         )
 
 
-# --- the plan ---
-
-
-class Shelf:
-    """What a store would answer the plan."""
-
-    def __init__(self, covered, held) -> None:
-        self._covered, self._held = covered, held
-
-    def coverage(self, symbols, first, last):
-        return {key: value for key, value in self._covered.items() if key[0] in symbols and first <= key[1] <= last}
-
-    def missing_rows(self, verified, sessions):
-        held = {key: self._held.get(key, (0, 0, 0)) for key in verified}
-        return {key: has for key, has in held.items() if any(map(lt, has, verified[key].counts))}
-
-
-STATES = st.none() | st.tuples(
-    st.sampled_from([COMPLETE, NO_TRADES, PROVISIONAL]),
-    st.tuples(*[st.integers(0, 3)] * 3),
-    st.tuples(*[st.integers(0, 3)] * 3),
-)
-SYMBOLS = ["005930", "000660", "035420"]
-DAYS = CALENDAR.trading_days(date(2026, 11, 2), date(2026, 11, 13))
-
-
-class TestPlan:
-    @given(states=st.lists(STATES, min_size=30, max_size=30), days=st.integers(0, 10), symbols=st.integers(0, 3))
-    def test_plan_and_verified_are_all_that_is_wanted_and_disjoint(self, states, days, symbols):
-        keys = [(symbol, day) for symbol in SYMBOLS for day in DAYS]
-        known = {key: state for key, state in zip(keys, states, strict=True) if state}
-        covered = {key: CoverageRow(status, counts) for key, (status, counts, _) in known.items()}
-        held = {key: rows for key, (_, _, rows) in known.items()}
-        wanted = [key for key in keys if key[0] in SYMBOLS[:symbols] and key[1] in DAYS[:days]]
-        tasks = plan(Shelf(covered, held), CALENDAR, SYMBOLS[:symbols], DAYS[:days])
-        planned = [task[:2] for task in tasks]
-        verified = [
-            key
-            for key in wanted
-            if key in known
-            and known[key][0] != PROVISIONAL
-            and all(has >= had for had, has in zip(known[key][1], known[key][2], strict=True))
-        ]
-        assert sorted(planned + verified) == sorted(wanted)
-        assert all(task.cause in {Cause.NOT_COLLECTED, Cause.PROVISIONAL, Cause.ROWS_LOST} for task in tasks)
-
-    def test_force_wants_everything_again(self, world):
-        here = world()
-        here.collect()
-        assert plan(here.store, CALENDAR, [LIQUID], [WEDNESDAY]) == []
-        assert len(plan(here.store, CALENDAR, [LIQUID], [WEDNESDAY], force=True)) == 1
-
-    def test_is_by_symbol_and_oldest_first(self, world):
-        days = [task[:2] for task in plan(world().store, CALENDAR, ["000660", "005930"], DAYS[:2])]
-        assert days == [("000660", DAYS[0]), ("000660", DAYS[1]), ("005930", DAYS[0]), ("005930", DAYS[1])]
-
-    @pytest.mark.parametrize("held", [(380, 78, 27), (381, 77, 27), (381, 78, 26)])
-    def test_names_the_interval_that_lost_rows(self, held):
-        known = CoverageRow(COMPLETE, (381, 78, 27))
-        task = planned(SymbolDay(LIQUID, WEDNESDAY), known, held, CALENDAR.session(WEDNESDAY))
-        assert task.cause is Cause.ROWS_LOST and sorted(task.lost) == [0, 0, 1]
-
-    def test_more_rows_than_counted_are_no_loss(self):
-        known = CoverageRow(COMPLETE, (1, 1, 1))
-        assert not planned(SymbolDay(LIQUID, WEDNESDAY), known, (9, 9, 9), CALENDAR.session(WEDNESDAY))
-
-
-# --- a day, and all its traps ---
-
-
 class TestDay:
-    def test_of_a_liquid_name_equals_what_traded(self, world):
-        here = world()
-        counts = here.collect()
-        assert here.is_true() and counts == (381, 77, 27)
-        assert here.coverage()[:3] == (COMPLETE, counts, ())
-
     def test_costs_four_calls_and_one_for_the_daily_candles(self, world):
         here = world()
         here.collect()
@@ -201,11 +118,6 @@ class TestDay:
         here = world(oddities={(LIQUID, WEDNESDAY): oddity})
         here.collect()
         assert here.is_true() and here.coverage().status == COMPLETE
-
-    def test_of_a_csat_that_starts_a_minute_early_says_so(self, world):
-        here = world(oddities={(LIQUID, CSAT): "shifted"})
-        here.collect(LIQUID, CSAT)
-        assert here.stored(LIQUID, CSAT)[0][0].hour == 9 and "09:59" in here.coverage(LIQUID, CSAT).note
 
     def test_of_the_same_again_changes_nothing(self, world):
         here = world()
@@ -244,12 +156,6 @@ def plus_turnover(row: dict[str, str], krw: int) -> dict[str, str]:
 
 
 class TestEmpty:
-    def test_first_page_is_asked_again(self, world):
-        here = world()
-        here.sim.add_fault("empty", path="past", times=1)
-        here.collect()
-        assert here.is_true()
-
     @pytest.mark.parametrize("after", [1, 2, 3])
     def test_later_page_is_asked_again(self, world, after):
         here = world()
@@ -302,11 +208,6 @@ class TestEmpty:
         here.collect(LIQUID, date(2026, 11, 16))
         assert here.coverage(LIQUID, date(2026, 11, 16)).status == NO_TRADES
 
-    def test_day_of_the_listing_is_whole(self, world):
-        here = world(listed={LIQUID: WEDNESDAY})
-        here.collect()
-        assert here.is_true()
-
     def test_part_of_a_long_span_of_daily_candles_is_asked_again(self, world):
         here = world((date(2026, 3, 2), FRIDAY))
         here.sim.add_fault("empty", path="daily", times=1, day=date(2026, 3, 3))
@@ -319,12 +220,6 @@ class TestWrongRows:
     def test_of_another_day_never_pass_for_the_days_start(self, world, after, times):
         here = world()
         here.sim.add_fault("wrong_day", path="past", after=after, times=times)
-        here.collect()
-        assert here.is_true()
-
-    def test_of_a_week_before_among_the_days_own_are_ignored(self, world):
-        here = world()
-        here.sim.add_fault("other_date", path="past")
         here.collect()
         assert here.is_true()
 
@@ -372,21 +267,6 @@ class TestWrongRows:
         here.collect()
         assert here.is_true()
 
-    def test_missing_at_the_end_always_leave_a_note(self, world):
-        here = world()
-        truth = here.sim.truth(LIQUID, WEDNESDAY)
-        assert truth[-1].close != truth[-2].close
-        here.sim.twist = lambda name, params, rows: [row for row in rows if row.get("stck_cntg_hour", "1") < "153000"]
-        here.collect()
-        assert "종가" in here.coverage().note
-
-    @pytest.mark.parametrize("kind", ["duplicate_same", "unordered"])
-    def test_twice_or_out_of_order_do_no_harm(self, world, kind):
-        here = world()
-        here.sim.add_fault(kind, path="past")
-        here.collect()
-        assert here.is_true()
-
     BAD = ["negative_price", "absurd_price", "low_above_open", "shape_missing", "shape_numbers", "duplicate_conflict"]
 
     @pytest.mark.parametrize("kind", BAD)
@@ -404,13 +284,6 @@ class TestWrongRows:
         with pytest.raises(SourceError) as caught:
             here.collect()
         assert here.stored() == [] and here.coverage() is None and str(caught.value)
-
-    def test_that_cannot_be_true_behind_an_empty_page_are_fetched_again(self, world):
-        here = world()
-        here.sim.add_fault("empty", path="past", times=1, after=1)
-        here.sim.add_fault("negative_price", path="past", times=1, after=1)
-        here.collect()
-        assert here.is_true()
 
     def test_that_differ_from_page_to_page_fail_the_day(self, world):
         here = world()
@@ -461,13 +334,6 @@ class TestSecondLook:
         assert here.coverage().status == COMPLETE
         assert [row[0] for row in here.stored()] == [c.timestamp for c in here.sim.truth(LIQUID, WEDNESDAY)[:-1]]
 
-    def test_that_comes_back_empty_changes_nothing(self, world):
-        here = world(profiles={LIQUID: "medium"})
-        auctionless(here)
-        here.sim.twist = both(here.sim.twist, without(lambda hour: True, *range(4, 20)))
-        here.collect()
-        assert here.coverage().status == COMPLETE and len(here.stored()) == len(here.sim.truth(LIQUID, WEDNESDAY)) - 1
-
     def test_that_contradicts_the_first_is_asked_again(self, world):
         here = world(profiles={LIQUID: "medium"})
         auctionless(here)
@@ -483,12 +349,6 @@ class TestSecondLook:
         here.sim.twist = other_volume_once
         here.collect()
         assert len(here.stored()) == len(here.sim.truth(LIQUID, WEDNESDAY)) - 1
-
-    def test_asks_for_minutes_alone(self, world):
-        here = world(profiles={LIQUID: "medium"})
-        auctionless(here)
-        here.collect()
-        assert here.sim.calls("past") == 6 and here.sim.calls("daily") == 1
 
     def test_is_not_taken_of_a_day_in_one_full_page_that_runs_into_an_earlier_day(self, world):
         """Nothing is left out of such a page: rare names cost one call a day."""
@@ -521,11 +381,6 @@ class TestSecondLook:
         here.sim.twist = stale_once
         here.collect(RARE, day)
         assert here.is_true(RARE, day) and here.sim.calls("past") == 2
-
-    def test_is_not_taken_of_a_csat_day_whose_auction_is_labelled_a_minute_early(self, world):
-        here = world(oddities={(LIQUID, CSAT): "shifted"})
-        here.collect(LIQUID, CSAT)
-        assert here.is_true(LIQUID, CSAT) and here.sim.calls("past") == 4
 
 
 def auctionless(here) -> None:
@@ -568,20 +423,6 @@ class TestDailyCandle:
         here.sim.add_fault(kind, path="daily", times=1)
         here.collect()
         assert here.is_true() and here.coverage().note is None
-
-    def test_that_lacks_the_day_once_is_asked_again(self, world):
-        here = world()
-        lacking = []
-
-        def lack_once(name, params, rows):
-            if name == "daily" and not lacking:
-                lacking.append(1)
-                return [row for row in rows if row["stck_bsop_date"] != "20261118"]
-            return rows
-
-        here.sim.twist = lack_once
-        here.collect()
-        assert here.is_true()
 
     def test_that_cannot_be_read_fails_the_day(self, world):
         here = world()
@@ -639,94 +480,4 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_symbols_are_collected_by_many_threads_at_once(world, clock):
-    here = world()
-    tasks = [SymbolDay(symbol, day) for symbol in PROFILES for day in CALENDAR.trading_days(date(2026, 11, 16), CSAT)]
-    outcomes = list(work_through(tasks, here.collector.collect, 8, clock))
-    assert [outcome.error for outcome in outcomes] == [None] * 20
-    assert all(here.is_true(*task[:2]) for task in tasks)
-    assert here.sim.calls("daily") <= 8  # one a symbol, and again for a day that was odd
-
-
 # --- the pool ---
-
-
-class TestWorkThrough:
-    def test_every_task_has_one_outcome(self):
-        outcomes = list(work_through(range(50), lambda n: n * n, 8, Clock()))
-        assert sorted((outcome.task, outcome.answer) for outcome in outcomes) == [(n, n * n) for n in range(50)]
-
-    def test_an_error_is_an_outcome_too(self):
-        outcomes = list(work_through([1, 0], lambda n: 1 // n, 1, Clock()))
-        assert [type(outcome.error) for outcome in outcomes] == [type(None), ZeroDivisionError]
-
-    def test_nothing_to_do_is_done_at_once(self):
-        assert list(work_through([], print, 8, Clock())) == []
-
-    def test_no_more_threads_than_tasks_or_workers(self):
-        seen = set()
-        list(work_through(range(6), lambda n: (seen.add(threading.get_ident()), time.sleep(0.02)), 3, Clock()))
-        assert len(seen) <= 3
-
-    def test_a_stop_ends_the_wait_though_a_task_hangs(self):
-        clock, release = Clock(), threading.Event()
-        threading.Timer(0.1, clock.stop.set).start()
-        began = time.monotonic()
-        with pytest.raises(Stopped):
-            list(work_through(range(3), lambda n: release.wait(10), 2, clock))
-        release.set()
-        assert time.monotonic() - began < 2
-
-    def test_what_was_done_before_a_stop_is_still_told(self):
-        clock = Clock()
-        outcomes = []
-        with pytest.raises(Stopped):
-            for outcome in work_through(range(4), lambda n: n if n < 2 else clock.sleep(30), 1, clock):
-                outcomes.append(outcome.task)
-                if len(outcomes) == 2:
-                    clock.stop.set()
-                if outcome.error:
-                    raise outcome.error
-        assert outcomes[:2] == [0, 1]
-
-    def test_leaving_the_loop_drops_what_was_not_begun(self):
-        begun = []
-        work = work_through(range(1000), lambda n: (begun.append(n), time.sleep(0.01)), 2, Clock())
-        next(work)
-        work.close()
-        time.sleep(0.1)
-        count = len(begun)
-        time.sleep(0.1)
-        assert len(begun) == count < 20
-
-
-class TestSeam:
-    """A full page that runs from the day into an earlier one proves the start; anything less is asked about again."""
-
-    SESSION = TradingCalendar().session(WEDNESDAY)
-
-    def page(self, change=lambda rows: rows):
-        noon, eve = datetime(2026, 11, 18, 12), datetime(2026, 11, 17, 20)
-        labels = [noon - timedelta(minutes=n) for n in range(40)] + [eve - timedelta(minutes=n) for n in range(80)]
-        prices = dict.fromkeys(("stck_oprc", "stck_hgpr", "stck_lwpr", "stck_prpr"), "100")
-        rows = [
-            {"stck_bsop_date": f"{at:%Y%m%d}", "stck_cntg_hour": f"{at:%H%M%S}", "cntg_vol": "1", "acml_tr_pbmn": "9"}
-            for at in labels
-        ]
-        raws = change([row | prices for row in rows])
-        return read_page(minute_rows(raws), self.SESSION, self.SESSION.end - timedelta(seconds=1))
-
-    def test_a_full_page_newest_first_is_seamless(self):
-        assert self.page().seamless and self.page().starts_day
-
-    @pytest.mark.parametrize(
-        "change",
-        [
-            lambda rows: rows[1:],
-            lambda rows: [*rows[:5], rows[-1], *rows[5:-1]],
-            lambda rows: rows[40:] + rows[40:80],
-        ],
-        ids=["a row is missing", "an earlier day in between", "nothing of the day"],
-    )
-    def test_anything_less_is_not(self, change):
-        assert not self.page(change).seamless

@@ -1,0 +1,48 @@
+"""A final source that has not caught up with the session (minute_candles/verification/source_lag.py)."""
+
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from kis_testing import FRIDAY
+
+from minute_candles.core.kst import KST
+from minute_candles.market.calendar import TradingCalendar
+from minute_candles.market.rows import MinuteRow, Quote
+from minute_candles.verification.source_lag import Late, SourceLag
+
+SESSION = TradingCalendar().session(FRIDAY)
+LAST = MinuteRow(datetime(2026, 11, 20, 15, 19), 100, 100, 100, 100, 10, 50_000)
+
+
+class Kis:
+    """Today's TR shows nothing behind 15:19; the quote has this turnover."""
+
+    def __init__(self, turnover: int | None) -> None:
+        self._turnover = turnover
+
+    def today_minutes(self, symbol: str, last: datetime) -> list[MinuteRow]:
+        fillers = [LAST._replace(minute=LAST.minute + timedelta(minutes=n), volume=0) for n in range(1, 11)]
+        return [*reversed(fillers), LAST]
+
+    def quote(self, symbol: str, now: datetime) -> Quote:
+        return Quote("이름", 500, self._turnover, 100)
+
+
+def lag(turnover: int | None, now: str) -> SourceLag:
+    kis: Any = Kis(turnover)
+    clock: Any = SimpleNamespace(now=lambda: datetime.fromisoformat(now).replace(tzinfo=KST))
+    return SourceLag(kis, clock, asks=True)
+
+
+def test_a_day_without_its_auction_waits_for_the_morning_while_the_quote_is_ahead() -> None:
+    """Every source lacks the auction, and KIS's own turnover has it."""
+    with pytest.raises(Late):
+        lag(51_000, "2026-11-20T15:41").check("005930", SESSION, [LAST])
+    lag(51_000, "2026-11-21T07:30").check("005930", SESSION, [LAST])
+
+
+@pytest.mark.parametrize("turnover", [50_000, None])
+def test_a_quote_that_is_not_ahead_proves_nothing(turnover: int | None) -> None:
+    lag(turnover, "2026-11-20T15:41").check("005930", SESSION, [LAST])
