@@ -314,10 +314,12 @@ def test_a_day_without_candles_is_said(make, capsys):
     assert "저장된 캔들이 없습니다" in capsys.readouterr().out
 
 
-def test_the_table_of_trials_is_aligned(make, capsys):
+def test_the_table_of_trials_is_aligned_and_too_many_are_warned_of(make, capsys, monkeypatch):
+    monkeypatch.setattr(alert_commands, "CALM", 0)
     day = make(at(9, 30))
     day.run(until=at(9, 50))
     assert alert_commands.try_rules(day.settings, day.clock, dict.fromkeys(SYMBOLS, "긴 이름"), "2026-11-20") == 0
-    head, rule, row = capsys.readouterr().out.splitlines()[:3]
+    head, rule, row, *_, warning = capsys.readouterr().out.splitlines()
+    assert warning.startswith("⚠️ 하루 0건이 넘으면") and "price_change 1건" in warning
     assert head.split() == ["시각", "종목", "이름", "규칙", "등급", "내용"] and set(rule) == {"─", " "}
     assert row.startswith("09:40  005930  긴 이름  price_change  info") and console.number(1) == "1"
