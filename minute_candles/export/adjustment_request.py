@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from minute_candles.core.errors import Outage, SourceError
 from minute_candles.core.kst import KST
 from minute_candles.kis.client import KisClient
-from minute_candles.market.adjustment import Factor, factors
+from minute_candles.market.adjustment import Factor, factors, joined_equal
 from minute_candles.market.daily import daily_by_date
 from minute_candles.storage.store import Store
 
@@ -29,7 +29,7 @@ def refresh(
         try:
             known = store.factors(symbol)
             span = min([first, *(one.first for one in known)]), max([last, *(one.last for one in known)])
-            store.keep_factors(symbol, _asked(client, symbol, *span, now.astimezone(KST).date()), now)
+            store.keep_factors(symbol, _factors_of(client, symbol, *span, now.astimezone(KST).date()), now)
         except Outage:
             raise
         except SourceError as error:
@@ -38,10 +38,10 @@ def refresh(
     return failed
 
 
-def _asked(client: KisClient, symbol: str, first: date, last: date, today: date) -> list[Factor]:
+def _factors_of(client: KisClient, symbol: str, first: date, last: date, today: date) -> list[Factor]:
     until = min(last, today - timedelta(days=1))
     found = [Factor(today, today, 1, 1)] if last >= today else []
     if first <= until:
         raw, adjusted = (daily_by_date(client.daily(symbol, first, until, adjusted=way)) for way in (False, True))
         found = [*factors(raw, adjusted, first, until), *found]
-    return found
+    return joined_equal(found)

@@ -13,11 +13,13 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from minute_candles.market.daily import DailyAnswer
-from minute_candles.market.rows import DailyRow
+from minute_candles.market.rows import CorporateAction, DailyRow
+
+_ROUNDING = Fraction(1, 10_000)
 
 
 class Factor(NamedTuple):
-    """What the prices of these days (both included) are multiplied by."""
+    """What the as-traded prices of these days (both included) are multiplied by."""
 
     first: date
     last: date
@@ -26,6 +28,7 @@ class Factor(NamedTuple):
 
     @property
     def ratio(self) -> Fraction:
+        """Return adjusted ÷ as traded."""
         return Fraction(self.numerator, self.denominator)
 
 
@@ -39,7 +42,10 @@ class _Band(NamedTuple):
 
 
 def factors(raw: DailyAnswer, adjusted: DailyAnswer, first: date, last: date) -> list[Factor]:
-    """The factors of the days from `first` to `last`, ascending, without a gap; [] where nothing can be told."""
+    """Return the factors from `first` to `last`, ascending, without a gap; [] where no day has one.
+
+    Splits and rights are in them. What a fund distributed is not: its step is taken out of every earlier day.
+    """
     found: list[tuple[date, _Band]] = []
     for day in sorted(raw.keys() & adjusted.keys()):
         before, after = raw[day], adjusted[day]
@@ -55,13 +61,40 @@ def factors(raw: DailyAnswer, adjusted: DailyAnswer, first: date, last: date) ->
         return []
     starts = [first, *(day for day, _ in found[1:])]
     ends = [*(day - timedelta(days=1) for day in starts[1:]), last]
-    ratios = [simplest(*band) for _, band in found]
+    ratios = _without_distributions([simplest(*band) for _, band in found], [raw[day] for day, _ in found])
     spans = zip(starts, ends, ratios, strict=True)
-    return [Factor(start, end, ratio.numerator, ratio.denominator) for start, end, ratio in spans]
+    return joined_equal(Factor(start, end, ratio.numerator, ratio.denominator) for start, end, ratio in spans)
+
+
+def _without_distributions(ratios: Sequence[Fraction], days: Sequence[DailyRow | None]) -> list[Fraction]:
+    """Return the ratios without the steps of days that go ex a distribution; `days` begin the ratios."""
+    kept, removed = [ratios[-1]], Fraction(1)
+    for before, after, ex_day in zip(ratios[-2::-1], ratios[:0:-1], days[:0:-1], strict=True):
+        if ex_day and ex_day.action == CorporateAction.DISTRIBUTION:
+            removed *= before / after
+        kept.append(_snapped(before / removed) if removed != 1 else before)
+    return kept[::-1]
+
+
+def _snapped(ratio: Fraction) -> Fraction:
+    """Return the simple fraction beside it: dividing two rounded ratios leaves an error of up to a hundredth percent."""
+    simple = ratio.limit_denominator(1_000)
+    return simple if abs(simple / ratio - 1) < _ROUNDING else ratio
+
+
+def joined_equal(found: Iterable[Factor]) -> list[Factor]:
+    """Return the factors with neighbours of the same ratio joined."""
+    joined: list[Factor] = []
+    for one in found:
+        if joined and joined[-1].ratio == one.ratio:
+            joined[-1] = joined[-1]._replace(last=one.last)
+        else:
+            joined.append(one)
+    return joined
 
 
 def _band(raw: DailyRow, adjusted: DailyRow) -> _Band | None:
-    """Where the factor lies, whichever way KIS rounds to whole KRW."""
+    """Return where the factor lies, whichever way KIS rounds to whole KRW."""
     pairs = [(told, price) for told, price in zip(adjusted.prices, raw.prices, strict=True) if price > 0]
     if not pairs:
         return None
@@ -71,7 +104,7 @@ def _band(raw: DailyRow, adjusted: DailyRow) -> _Band | None:
 
 
 def simplest(low: Fraction, high: Fraction) -> Fraction:
-    """The fraction with the smallest denominator strictly between two others (0 ≤ low < high)."""
+    """Return the fraction with the smallest denominator strictly between two others (0 ≤ low < high)."""
     whole = low.numerator // low.denominator
     if whole + 1 < high:
         return Fraction(whole + 1)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from minute_candles.market.adjustment import Factor, factors, simplest, splits
 from minute_candles.market.daily import DailyAnswer
-from minute_candles.market.rows import DailyRow
+from minute_candles.market.rows import CorporateAction, DailyRow
 
 FIRST, LAST = date(2026, 10, 1), date(2026, 11, 20)
 
@@ -50,6 +50,17 @@ def test_a_split_is_found_on_its_day_whatever_the_rounding(rounding: Callable[[F
 def test_equal_factors_are_no_split() -> None:
     """Today has a factor of its own: a range that includes it named a split of every symbol."""
     assert list(splits([Factor(FIRST, LAST, 1, 1), Factor(LAST, LAST, 1, 1)])) == []
+
+
+def test_what_a_fund_distributed_is_told_apart_from_a_split() -> None:
+    """A split on the tenth day, a distribution on the fifteenth: only the split is in the factors."""
+    paid = Fraction(9985, 10000)
+    whole, other = both([Fraction(1, 5) * paid] * 10 + [paid] * 5 + [Fraction(1)] * 5, price=270_100)
+    split_day, ex_day = FIRST + timedelta(days=10), FIRST + timedelta(days=15)
+    assert len(factors(whole, other, FIRST, LAST)) == 3
+    whole[ex_day] = whole[ex_day]._replace(action=CorporateAction.DISTRIBUTION)
+    found = factors(whole, other, FIRST, LAST)
+    assert [(one.first, one.ratio) for one in found] == [(FIRST, Fraction(1, 5)), (split_day, Fraction(1))]
 
 
 def test_days_that_kis_cannot_tell_are_passed_over() -> None:
