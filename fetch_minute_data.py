@@ -139,7 +139,7 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
         if arguments.check:
             return check(store, want, missing, settings, clock.now(), calendar, whole=arguments.verbose)
         if arguments.dry_run:
-            return dry_run(want, missing, calendar, settings.rate_limit)
+            return dry_run(want, missing, calendar, [key.rate_limit for key in settings.kis_keys])
         return backfill(settings, clock, calendar, store, want, missing, quiet=quiet)
 
 
@@ -232,11 +232,11 @@ def check_closed(
     return 0
 
 
-def dry_run(want: "Wanted", missing: Sequence["SymbolDay"], calendar: TradingCalendar, rate: float) -> int:
+def dry_run(want: "Wanted", missing: Sequence["SymbolDay"], calendar: TradingCalendar, rates: Sequence[float]) -> int:
     from minute_candles.backfill.report import forecast
 
     nothing = "✅ 받을 것이 없습니다. 모두 있습니다." if want.days else want.nothing_traded
-    console.say(forecast(missing, calendar, rate) if missing else nothing)
+    console.say(forecast(missing, calendar, rates) if missing else nothing)
     return 0
 
 

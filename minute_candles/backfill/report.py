@@ -106,13 +106,14 @@ def _listed(days: Sequence[tuple[str, date, str]]) -> list[str]:
     return [*(f"   {symbol} {day} {why}" for symbol, day, why in days[:MOST_LISTED]), *more]
 
 
-def forecast(missing: Sequence[SymbolDay], calendar: TradingCalendar, rate: float) -> str:
+def forecast(missing: Sequence[SymbolDay], calendar: TradingCalendar, rates: Sequence[float]) -> str:
     """`--dry-run`: days, calls, minutes at the current limit."""
     calls = len({task.symbol for task in missing}) + sum(_pages(calendar, task.day) for task in missing)
-    days = console.number(len(missing))
+    days, rate = console.number(len(missing)), sum(rates)
+    keys = "키 하나로" if len(rates) == 1 else f"키 {len(rates)}개({' + '.join(f'{one:g}' for one in rates)})로"
     return (
         f"📋 받을 것: {days}종목일, {console.number(calls)}회 호출, {console.duration(calls / rate)}"
-        f" (키 하나로 초당 {rate:g}회 기준)\n"
+        f" ({keys} 초당 {rate:g}회 기준)\n"
         "   아무것도 저장하지 않았습니다. --dry-run 없이 실행하면 받습니다."
     )
 

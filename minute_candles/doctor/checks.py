@@ -105,7 +105,7 @@ class Doctor:
         yield from self._look("디스크", lambda: _disk(self._settings.log_dir.absolute()))
         yield from self._look("데이터베이스", self._database)
         for what, look in (
-            ("토큰", self._token), ("오늘 분봉", self._today_minutes), ("과거 분봉", self._past_minutes),
+            ("토큰", self._token), ("키", self._keys), ("오늘 분봉", self._today_minutes), ("과거 분봉", self._past_minutes),
             ("장중 과거 분봉", self._past_in_session), ("일봉", self._daily), ("휴장일", self._holidays),
             ("스트림", self._stream), ("호출 한도", self._limit), ("시계", self._host_clock),
         ):  # fmt: skip
@@ -163,6 +163,18 @@ class Doctor:
     def _token(self) -> Iterator[Finding]:
         self._client.token()
         yield Finding(FINE, "토큰", f"받았습니다 ({self._settings.env}, {self._settings.base_url})")
+
+    def _keys(self) -> Iterator[Finding]:
+        """Look at each key of KIS_KEYS_FILE alone: the others would stand in for it."""
+        for (name, client), key in zip(self._client.keys(), self._settings.kis_keys, strict=False):
+            limit = f"{key.env}, 초당 {key.rate_limit:g}회"
+            try:
+                client.today_minutes(self._symbol, self._now())
+                yield Finding(FINE, f"키 {name}", f"오늘 분봉을 받았습니다 ({limit})")
+            except Stopped:
+                raise
+            except MinuteDataError as error:
+                yield Finding(WRONG, f"키 {name}", str(error))
 
     def _today_minutes(self) -> Iterator[Finding]:
         """§5"""

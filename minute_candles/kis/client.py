@@ -14,7 +14,7 @@ from minute_candles.core.clock import Clock
 from minute_candles.kis import parse
 from minute_candles.kis.clock_skew import TRUSTED_SKEW, ClockSkew
 from minute_candles.kis.key_caller import Body, Caller, KeyCaller, Query, TokenSource
-from minute_candles.kis.key_ring import KeyRing
+from minute_candles.kis.key_ring import KeyRing, KeyStatus
 from minute_candles.kis.shared_call_limiter import limiter_of
 from minute_candles.kis.shared_state import Shared
 from minute_candles.kis.token import TokenCache
@@ -73,6 +73,15 @@ class KisClient:
     def token(self) -> str:
         """Return a token: a refused key shows before anything else is done."""
         return self.caller.token()
+
+    def keys(self) -> "list[tuple[str, KisClient]]":
+        """Return a client for each key of several, by its name; [] for one key alone."""
+        ring = self.caller
+        return [(one.name, KisClient(one.caller)) for one in ring.members] if isinstance(ring, KeyRing) else []
+
+    def key_status(self) -> list[KeyStatus]:
+        """Return how each key of several fares; [] for one key alone."""
+        return self.caller.status() if isinstance(self.caller, KeyRing) else []
 
     def listen(self, on_answer: Callable[[requests.Response], None]) -> None:
         """Hand every answer to `on_answer`, too, before it is judged."""

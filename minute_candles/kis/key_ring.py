@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 import requests
 
@@ -45,6 +45,15 @@ class Member:
         return (self.in_flight + 1) / self.caller.settings.rate_limit
 
 
+class KeyStatus(TypedDict):
+    """A key for the status file."""
+
+    name: str
+    state: KeyState
+    calls: int
+    problem: str
+
+
 class KeyRing:
     """Keys as one caller. Thread-safe."""
 
@@ -66,6 +75,13 @@ class KeyRing:
     def state(self, member: Member) -> KeyState:
         """Return whether a key is used now."""
         return KeyState.RESTING if member.rests_until > self._clock.monotonic() else KeyState.IN_USE
+
+    def status(self) -> list[KeyStatus]:
+        """Return how each key fares."""
+        return [
+            {"name": one.name, "state": self.state(one), "calls": one.caller.calls, "problem": one.problem}
+            for one in self._members
+        ]
 
     def listen(self, on_answer: Callable[[requests.Response], None]) -> None:
         """Hand every answer to `on_answer`, too, before it is judged."""

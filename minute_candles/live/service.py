@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 def workers_for(rate: float) -> int:
     """Return as many workers as calls are under way at once: more would only wait, beyond the end of the round."""
-    return max(2, min(WORKERS, round(2 * rate)))
+    return max(2, min(max(WORKERS, round(rate)), round(2 * rate)))  # several keys have a higher rate
 
 
 class Service:
@@ -54,6 +54,7 @@ class Service:
         tenure: Tenure | None = None,
     ) -> None:  # fmt: skip
         self._settings, self._clock, self._names, self._tenure = settings, clock, names, tenure
+        self._client = client
         active, workers = USUALLY_ACTIVE, workers_for(settings.rate_limit)
         self._holidays = HolidayCheck(client, clock, settings.log_dir / HOLIDAY_FILE, settings.csat_days)
         self.session = session = LiveSession(
@@ -259,6 +260,7 @@ class Service:
         more |= {"pid": os.getpid(), "last_round": self._last_round, "left": live.left, "failing": failing}
         more |= {
             "stream": self.stream.status(),
+            "keys": self._client.key_status(),
             "unbroken": live.states.unbroken,
             "holder": self._tenure.holder if self._tenure else "",
         }

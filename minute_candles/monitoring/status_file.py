@@ -192,6 +192,8 @@ def _parts(status: UpdaterStatus, *, running: bool) -> list[str]:
         lines.append(f"   마지막 라운드: {content['last_round']}")
     if running and content.get("stream"):
         lines.append(f"   스트림: {_stream(content['stream'])}")
+    if running:
+        lines += [f"   키 {key['name']}: {_key(key)}" for key in content.get("keys") or []]
     if running and content.get("redis") and status.state is not UpdaterState.STOPPED:
         lines.append(f"   Redis: {_redis(content['redis'])}")
     if content.get("holder"):
@@ -214,6 +216,11 @@ def _stream(status: Mapping[str, Any]) -> str:
         return f"{status['problem']} ({_short(_time(status['since']))}부터)"
     stored = f", {status['stored']:,}건 저장, 마지막 지연 {status['lag']:.1f}초" if status["stored"] else ""
     return f"{status['registered']}/{status['symbols']}종목 등록{stored}"
+
+
+def _key(status: Mapping[str, Any]) -> str:
+    """Return the line of a KIS key. It never makes a status unhealthy: the other keys do its work meanwhile."""
+    return f"호출 {status['calls']:,}회" + (f", 쉬는 중: {status['problem']}" if status["problem"] else "")
 
 
 def _redis(status: Mapping[str, Any]) -> str:

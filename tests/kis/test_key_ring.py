@@ -86,6 +86,10 @@ def test_a_refused_key_leaves_with_a_line_and_comes_back(client, sim, clock, cap
             assert client.past_minutes("005930", LAST)
         assert states(client) == {"first": "RESTING", "second": "IN_USE", "third": "IN_USE"}
         assert [line for line in caplog.messages if "키 first" in line and "다른 키로 계속합니다" in line]
+        first = client.key_status()[0]
+        assert (
+            (first["name"], first["state"]) == ("first", "RESTING") and first["problem"] and refused not in str(first)
+        )
         sim.keys[refused] = secret
         clock.move(seconds=FIRST_REST + 1)
         for _ in range(3):

@@ -163,12 +163,12 @@ def test_undecodable_bytes_cost_their_frame_and_not_the_socket(here: Here) -> No
 def test_a_frame_of_a_megabyte_is_read(here: Here) -> None:
     socket = here.open("000001")
     here.hears_again()
-    big = frame("H0STCNT0", [record(Trade(36_000, 70_000, 5), [])] * 5000).encode()
+    big = frame("H0STCNT0", [record(Trade(36_000, 70_000, 5), [])] * 8000).encode()
     assert len(big) > 2**20
     loop, listener = here.stream._loop, here.stream.listeners[0]
     assert loop
     asyncio.run_coroutine_threadsafe(here.stream.publisher.send(listener, big), loop).result(5)
-    wait_until(lambda: len(here.ticks) >= 5000)
+    wait_until(lambda: len(here.ticks) >= 8000)
     assert socket.connects == 1
 
 
