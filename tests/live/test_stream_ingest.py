@@ -7,18 +7,21 @@ import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from queue import Queue
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from backfill_tools import coverage
 from stream_tools import StreamDay, at
-from ticks_testing import session
+from ticks_testing import Trade, session, ticks_of
 from updater_tools import FRIDAY, FakeClock, wait_until
 
 from minute_candles.config.settings import Database
 from minute_candles.live.session import LiveSession
+from minute_candles.live.stream.ingest import IngestSession
 from minute_candles.live.stream.rest_cross_check import EVERY, RestCrossCheck
+from minute_candles.live.stream.streamed_symbol import StreamedSymbol
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.candles import Candle
 from minute_candles.market.intraday import Watermark
@@ -26,6 +29,8 @@ from minute_candles.market.trade_chain import Chain, Proven
 from minute_candles.storage.store import open_store
 
 BUSY = {"005930": "brisk", "000660": "brisk", "035420": "liquid", "373220": "medium", "018880": "illiquid"}
+LIVELY = dict.fromkeys(BUSY, "brisk")
+"""A lost trade shows with the next one: within seconds here. The simulator's REST shows it at once, KIS's does not."""
 NEARLY_TEN = at(9, 58, 30)
 Make = Callable[..., StreamDay]
 
@@ -272,6 +277,42 @@ def test_what_a_stream_wrote_alone_is_not_taken_for_the_whole_day_after_a_restar
     assert known and known.read == at_ten(3), "known to the minute that it was proven to, not to now"
 
 
+# --- what the stream itself can prove ---
+
+
+def streamed_until(second: int, *, garbled: int | None = None) -> tuple[IngestSession, list[Proven]]:
+    """A session that took a trade each ten seconds from 10:00 on; `garbled`: this one is stamped 15:19:59."""
+    run = object.__new__(IngestSession)
+    run.streamed, run._queue = {"005930": StreamedSymbol("005930", session(), 0)}, Queue(400)
+    trades = [Trade(36_000 + number * 10, 70_000 + number % 7, 1 + number % 5) for number in range(second // 10)]
+    for number, tick in enumerate(ticks_of(trades)):
+        now = at(10, 0, number * 10)
+        if number == garbled:
+            tick = tick._replace(at=datetime(2026, 11, 20, 15, 19, 59), minute=datetime(2026, 11, 20, 15, 19))
+        run._stream = SimpleNamespace(server_clock=SimpleNamespace(latest_now=lambda now=now: now))  # type: ignore[assignment]
+        run._on_ticks([tick])
+    return run, [run._queue.get_nowait() for _ in range(run._queue.qsize())]
+
+
+def test_a_stamp_more_than_a_minute_ahead_of_the_clock_proves_nothing() -> None:
+    _, true = streamed_until(600)
+    _, found = streamed_until(600, garbled=15)  # in 10:02
+    assert [one.candle for one in true if one.candle.timestamp.minute != 2] == [one.candle for one in found]
+
+
+def test_an_unbroken_chain_is_polled_for_the_cross_check_alone_until_the_close() -> None:
+    run, proven_ones = streamed_until(130)
+    symbol, last = run.streamed["005930"], proven_ones[-1]
+    symbol.on_page([], Watermark(last.through, last.candle.timestamp), at(10, 2, 5))
+    known = Watermark(last.through, last.candle.timestamp, last.turnover, last.candle.timestamp)
+    assert symbol.keeps_current(known, session(), at(10, 20)), "quiet for long: REST would not show 10:02 either"
+    assert not symbol.keeps_current(known, session(), at(10, 27, 5)), "the cross-check is due"
+    symbol.on_page([], Watermark(last.through, last.candle.timestamp), at(15, 29))
+    assert symbol.keeps_current(known, session(), at(15, 29)) and not symbol.keeps_current(known, session(), at(15, 30))
+    run._on_cut()
+    assert not symbol.keeps_current(known, session(), at(15, 29))
+
+
 # --- days full of faults ---
 
 FAULTS = {
@@ -287,7 +328,7 @@ FAULTS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FAULTS)
 def test_whatever_happens_on_the_wire_the_table_is_true_each_minute(make: Make, name: str) -> None:
-    day = make(at(9, 58, 30), BUSY)
+    day = make(at(9, 58, 30), LIVELY)
     day.kis.stream.form.split, day.kis.stream.behaviour.linger = 5, 0.7
     for kind, options in FAULTS[name]:
         day.kis.add_fault(kind, **options)

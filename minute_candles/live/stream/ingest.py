@@ -113,7 +113,6 @@ class IngestSession:
         self.streamed = {symbol: StreamedSymbol(symbol, session, number) for number, symbol in enumerate(symbols)}
         self._queue: Queue[Proven] = Queue(_QUEUE_LENGTH)
         self._lock = threading.Lock()
-        self._moved: set[str] = set()
         self._lags: list[float] = []
         self.stored, self.last_lag = 0, 0.0
         self._over = threading.Event()
@@ -157,7 +156,6 @@ class IngestSession:
                 self._add(tick)
 
     def _add(self, tick: TradeTick) -> None:
-        self._moved.add(tick.symbol)
         for proven in self.streamed[tick.symbol].add(tick):
             self._enqueue(proven)
 
@@ -171,9 +169,8 @@ class IngestSession:
                     self._queue.get_nowait()
 
     def _on_second(self) -> None:
-        moved, self._moved = self._moved, set()
-        for symbol in moved:
-            if running := self.streamed[symbol].running:
+        for symbol in self.streamed.values():
+            if running := symbol.take_running():
                 for callback in self._stream.on_running:
                     callback(running)
 

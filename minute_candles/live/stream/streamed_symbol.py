@@ -22,16 +22,18 @@ class StreamedSymbol:
         self._lock = threading.Lock()
         self._chain = Chain(symbol, session)
         self._check = RestCrossCheck(symbol, number)
+        self._has_changed = False
 
-    @property
-    def running(self) -> RunningMinute | None:
-        """Return the minute of the last trade."""
+    def take_running(self) -> RunningMinute | None:
+        """Return the minute of the last trade, where it changed since the last call."""
         with self._lock:
-            return self._chain.running
+            has_changed, self._has_changed = self._has_changed, False
+            return self._chain.running if has_changed else None
 
     def add(self, tick: TradeTick) -> Sequence[Proven]:
         """Take the next trade; return the minutes that it proves, none while REST contradicts the stream."""
         with self._lock:
+            self._has_changed = True
             return self._accepted(self._chain.add(tick))
 
     def interrupt(self) -> None:
@@ -64,6 +66,7 @@ class StreamedSymbol:
             self._check.on_page(candles, now)
             if watermark.turnover is None:
                 return ()
+            self._has_changed = True  # the running minute may be known from its first trade on now
             return self._accepted(self._chain.confirm(watermark.read - _MINUTE, watermark.turnover))
 
     def _accepted(self, found: Sequence[Proven]) -> Sequence[Proven]:
