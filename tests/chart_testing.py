@@ -97,6 +97,7 @@ class Tunnel:
     def __init__(self, port: int) -> None:
         self._port, self._frozen = port, set[socket.socket]()
         self._streams: list[socket.socket] = []
+        self._open: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -105,18 +106,20 @@ class Tunnel:
         self._frozen.update(self._streams)
 
     def close(self) -> None:
-        self._listener.close()
+        for one in (self._listener, *self._open):
+            one.close()
 
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 client = self._listener.accept()[0]
                 server = socket.create_connection(("127.0.0.1", self._port))
+                self._open += [client, server]
                 for one, other in ((client, server), (server, client)):
                     threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
 
     def _pump(self, source: socket.socket, target: socket.socket) -> None:
-        with suppress(OSError):
+        with source, suppress(OSError):
             while data := source.recv(65536):
                 if data.startswith(b"GET /ws"):
                     self._streams += [source, target]

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from decimal import Decimal
 from urllib.parse import urlsplit
 
 import pytest
@@ -198,31 +197,43 @@ def test_alerts_are_marked_and_listed_and_lead_to_their_candle(page, database):
     assert errors(page) == []
 
 
-def test_patterns_are_switched_on_and_off(page):
+MARKS = "document.getElementById('chart').dataset.marks"
+
+
+def test_patterns_have_a_lane_the_strongest_of_each_candle_and_no_doji_unless_asked_for(page):
     click(page, '[data-interval="5"]')
     wait(page, f"{READY} === '005930 5'")
-    marks = "document.getElementById('chart').dataset.marks"
-    assert page.execute_script(f"return {marks}") == ""
+    assert page.execute_script(f"return {MARKS}") == ""
+    assert not page.find_element(By.CSS_SELECTOR, '[data-study="doji"]').is_displayed()
     click(page, '[data-study="patterns"]')
-    wait(page, f"{marks}.split(', ').length > 2")
-    told = page.execute_script("return fetch('/api/patterns?symbol=005930&interval=5').then((answer) => answer.json())")
-    shown = {f"{mark['time'][11:16]} {mark['label'] if mark['direction'] != 'none' else ''}" for mark in told}
-    assert {*page.execute_script(f"return {marks}").split(", ")} == shown
+    wait(page, f"{MARKS}.split(', ').length > 2")
+    found = page.execute_script("return fetch('/api/patterns?symbol=005930&interval=5').then((one) => one.json())")
+    turning = {(mark["time"], mark["label"]) for mark in found if mark["direction"] != "none"}
+    marks = page.execute_script(f"return {MARKS}").split(", ")
+    assert len(marks) == len({time for time, _ in turning}), "one a candle"
+    assert {*marks} <= {f"{time[11:16]} {label}" for time, label in turning}
+    best = page.execute_script(
+        "const { strongest } = await import('/static/marks.js');"
+        "return strongest([{ time: 1, name: 'harami' }, { time: 1, name: 'engulfing' }, { time: 1, name: 'doji' }])"
+    )
+    assert [one["name"] for one in best] == ["engulfing"]
     shot(page, "patterns")
+    click(page, '[data-study="doji"]')
+    wait(page, f"{MARKS}.includes('도지') || {MARKS}.includes('팽이형')")
     click(page, '[data-study="patterns"]')
-    wait(page, f"{marks} === ''")
+    wait(page, f"{MARKS} === ''")
+    page.execute_script("localStorage.clear()")
     assert errors(page) == []
 
 
-def test_words_on_candles_leave_each_other_room_and_the_hidden_ones_are_told_on_hover(page):
+def test_words_on_marks_leave_each_other_room_and_the_hidden_ones_are_shown_on_hover(page):
     click(page, '[data-interval="5"]')
     wait(page, f"{READY} === '005930 5'")
     click(page, '[data-study="patterns"]')
-    marks = "document.getElementById('chart').dataset.marks.split(', ').filter((mark) => mark.length > 6)"
-    labels = "Number(document.getElementById('chart').dataset.labels)"
-    wait(page, f"{marks}.length > 10")
-    assert 0 < page.execute_script(f"return {labels}") < page.execute_script(f"return {marks}.length") / 2
-    clock, _, label = page.execute_script(f"return {marks}.at(-1)").partition(" ")
+    wait(page, f"{MARKS}.split(', ').length > 10")
+    many = len(page.execute_script(f"return {MARKS}").split(", "))
+    assert 0 < int(page.execute_script("return document.getElementById('chart').dataset.labels")) < many / 2
+    clock, _, label = page.execute_script(f"return {MARKS}").split(", ")[-1].partition(" ")
     page.execute_script("document.getElementById('chart').focus()")
     for _ in range(90):
         press(page, Keys.ARROW_LEFT)
@@ -231,6 +242,7 @@ def test_words_on_candles_leave_each_other_room_and_the_hidden_ones_are_told_on_
     assert label in page.find_element(By.CSS_SELECTOR, "#numbers .marked").text
     click(page, '[data-interval="day"]')  # two candles, far apart
     wait(page, f"{READY} === '005930 day'")
+    page.execute_script("localStorage.clear()")
     assert errors(page) == []
 
 
@@ -247,27 +259,27 @@ def test_an_alert_older_than_what_is_loaded_leads_to_its_candle(page, database):
     assert errors(page) == []
 
 
-def test_the_vwap_is_the_one_of_the_indicators_and_ends_with_each_session(page, store):
-    """The page's own rule (until the server answers, and of the running candle) is that of minute_candles/indicators/indicators.py."""
-    proven = [one._replace(vwap=one.vwap or Decimal(one.open + 7)) for one in TODAY[:90]]
-    put(store, "005930", [proven[0]._replace(vwap=None), *proven[1:60], proven[60]._replace(vwap=None), *proven[61:]])
-    told = page.execute_script("""
-        const [{ sessionVwap }, { CandleReader }, api] =
-          await Promise.all(['math', 'view', 'api'].map((name) => import(`/static/${name}.js`)));
-        const range = { from: '2026-11-23', to: '2026-11-23' };
-        const candles = await api.candles('005930', 1, range);
-        const { lines } = await api.indicators('005930', 1, ['vwap'], range);
-        const both = await api.candles('005930', 1, { from: '2026-11-20', to: '2026-11-23' });
-        const chart = { candles: both, point: CandleReader.prototype.point };
-        const points = CandleReader.prototype.points.call(chart, { study: 'vwap', values: both.map(() => 1) });
-        return { own: sessionVwap(candles), server: lines.vwap, first: sessionVwap(both)[100],
-                 ends: points.filter((point) => point.color === 'transparent').map((point) => point.time) };
+def test_the_vwap_ends_with_each_session(page, store):
+    """From one session's last point nothing leads to the next."""
+    ends = page.execute_script("""
+        const [{ points }, { state }, api] =
+          await Promise.all(['lines', 'state', 'api'].map((name) => import(`/static/${name}.js`)));
+        const candles = await api.candles('005930', 1, { from: '2026-11-20', to: '2026-11-23' });
+        state.lines.set('one', new Map(candles.map((candle) => [candle.time, 1])));
+        return points({ study: 'vwap', line: 'one' }, candles)
+          .filter((point) => point.color === 'transparent').map((point) => point.time);
     """)
-    assert told["own"] == pytest.approx(told["server"], abs=1e-6)
-    assert told["own"][0] is None and told["own"][59] and told["own"][60:] == [None] * 30
-    assert told["first"] is None, "that day may be cut: the server knows"
-    assert told["ends"] == [datetime(2026, 11, 20, 15, 30, tzinfo=UTC).timestamp()]
-    wait(page, "document.getElementById('chart').dataset.served.includes('vwap')")
+    assert ends == [datetime(2026, 11, 20, 15, 30, tzinfo=UTC).timestamp()]
+
+
+def test_the_lines_follow_the_running_candle(page):
+    """The server works them out, of the running candle too: it knows what stands before the first one."""
+    running = TODAY[0]._replace(timestamp=datetime(2026, 11, 23, 10, 31), close=99_000, high=99_000, vwap=None)
+    page.server.broadcaster.run_minute("005930", running)
+    wait(page, "document.getElementById('numbers').textContent.includes('10:31')", 5)
+    closes = [one.close for one in TODAY[:90]][-4:] + [99_000]
+    wait(page, f"document.querySelector('.line-ma5 b').textContent === '{round(sum(closes) / 5):,}'", 8)
+    assert errors(page) == []
 
 
 def test_history_comes_when_one_scrolls_left(page):
@@ -313,9 +325,9 @@ def test_what_is_seen_stands_in_the_address_and_opens_again(page):
     page.get(f"{page.server.url}?symbol=005930&interval=5&from=2026-11-20&to=2026-11-20")
     wait(page, f"{READY} === '005930 5'")
     wait(page, "document.getElementById('numbers').textContent.startsWith('11월 20일 (금) 15:30')")
-    wait(page, f"document.getElementById('price').textContent === '{TODAY[89].close:,}'")
-    time.sleep(5.5)  # the list was asked again
-    assert page.find_element(By.ID, "price").text == f"{TODAY[89].close:,}"
+    wait(page, "document.getElementById('price').textContent === '65,432'")
+    time.sleep(5.5)  # the list was polled
+    assert page.find_element(By.ID, "price").text == "65,432"
     for wrong in ("from=x&to=y", "from=2026-11-23&to=2026-11-20", "from=2026-99-99&to=2026-99-99"):
         page.get(f"{page.server.url}?symbol=005930&interval=5&{wrong}")
         wait(page, f"{READY} === '005930 5' && !location.search.includes('from=')")
@@ -344,13 +356,13 @@ def test_an_updater_that_is_gone_is_told_and_its_return_too(page):
 
 
 def test_dark_and_phone(page):
+    assert page.find_element(By.ID, "theme").text == "색: 자동"
     click(page, "#theme")
     wait(page, "document.documentElement.dataset.theme === 'dark'")
     assert drawn(page) > 500
     shot(page, "dark")
-    page.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
-    )
+    phone = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
     try:
         wait(page, "innerWidth === 390 && document.documentElement.scrollWidth <= 390")
         click(page, "#open-list")
@@ -358,10 +370,56 @@ def test_dark_and_phone(page):
         shot(page, "phone-list")
         click(page, '[data-symbol="000660"]')
         wait(page, f"{READY} === '000660 1' && document.getElementById('side').offsetParent === null")
+        box = "document.querySelector('{}').getBoundingClientRect()"
+        assert page.execute_script(f"return {box.format('.legend')}.bottom <= {box.format('#chart')}.top")
+        assert page.execute_script(f"return {box.format('#chart')}.right") <= 390
         shot(page, "phone")
     finally:
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-        page.execute_script("localStorage.clear()")
+    for text, theme in (("색: 밝게", "light"), ("색: 자동", "light")):
+        click(page, "#theme")
+        wait(page, f"document.getElementById('theme').textContent === '{text}'")
+        assert page.execute_script("return document.documentElement.dataset.theme") == theme
+    assert page.execute_script("return localStorage.getItem('theme')") is None
+    assert errors(page) == []
+
+
+def test_a_reload_keeps_studies_interval_theme_and_the_way_back_works(page):
+    click(page, '[data-interval="15"]')
+    wait(page, f"{READY} === '005930 15'")
+    click(page, '[data-study="rsi"]')
+    click(page, '[data-study="ma"]')
+    click(page, "#theme")
+    wait(page, "document.getElementById('lines').textContent.startsWith('VWAP')")
+    page.get(page.server.url + "?symbol=000660")
+    wait(page, f"{READY} === '000660 15'")
+    wait(page, "document.getElementById('lines').textContent.includes('RSI14')")
+    assert page.execute_script("return document.documentElement.dataset.theme") == "dark"
+    page.execute_script("localStorage.clear()")
+    click(page, '[data-symbol="005930"]')
+    wait(page, f"{READY} === '005930 15'")
+    click(page, '[data-interval="5"]')
+    wait(page, f"{READY} === '005930 5'")
+    page.back()
+    wait(page, f"{READY} === '005930 15' && location.search.includes('interval=15')")
+    page.back()
+    wait(page, f"{READY} === '000660 15' && {NAME} === 'SK하이닉스'")
+    page.forward()
+    wait(page, f"{READY} === '005930 15'")
+    page.execute_script("localStorage.clear()")
+    assert errors(page) == []
+
+
+def test_home_end_and_escape(page):
+    press(page, Keys.HOME)
+    wait(page, "location.search.includes('from=2026-11-20T') && !document.getElementById('latest').hidden")
+    press(page, Keys.END)
+    wait(page, "document.getElementById('latest').hidden && !location.search.includes('from=')")
+    page.execute_script("document.getElementById('chart').focus()")
+    press(page, Keys.ARROW_LEFT, Keys.ARROW_LEFT)
+    wait(page, "document.getElementById('numbers').textContent.includes('10:28')")
+    press(page, Keys.ESCAPE)
+    wait(page, "document.getElementById('numbers').textContent.includes('10:29')")
     assert errors(page) == []
 
 

@@ -194,13 +194,13 @@ def test_a_close_of_another_session_is_no_previous_close(chromium, opened, store
     """Thursday is stored, Friday is not: of Monday nobody knows a change."""
     with opened():
         changes = chromium.execute_script("""
-            const { CandleReader } = await import('/static/view.js');
+            const { View } = await import('/static/view.js');
             const at = (day) => Date.parse(`2026-11-${day}T10:00Z`) / 1000;
             const candles = ['19', '23'].map((day) => ({ time: at(day), close: 100 }));
             const days = (status) => new Map(['19', '20', '23'].map((day) =>
               [`2026-11-${day}`, { day: `2026-11-${day}`, status: day === '20' ? status : 'COMPLETE' }]));
             return ['MISSING', 'NO_TRADES'].map((status) =>
-              CandleReader.prototype.before.call({ candles, days: days(status) }, 1));
+              View.prototype.before.call({ candles, days: days(status) }, 1));
         """)
         assert changes == [None, 100]
 

@@ -2,7 +2,7 @@
 
 import { seconds } from "./format.js";
 
-/** @typedef {import("./math.js").Candle} Candle */
+/** @typedef {import("./candle.js").Candle} Candle */
 /** @typedef {import("./slots.js").Day} Day */
 /** @typedef {{symbol: string, name: string, price: number | null, change_percent: number | null, status: string, previous_close: number | null, time: string | null, turnover: number, trace: number[]}} Row */
 
@@ -49,5 +49,5 @@ export const forecast = (symbol) => get("api/forecast", { symbol });
 export const patterns = async (symbol, interval, more) => (await get("api/patterns", { symbol, interval, ...more })).map(candleOf);
 /** Newest first. @param {string} first @param {string} last @returns {Promise<Alert[]>} */
 export const alerts = async (first, last) => (await get("api/alerts", { from: first, to: last })).map(candleOf);
-/** @param {string} symbol @param {number | "day"} interval @param {string[]} names @param {Record<string, string | number>} more @returns {Promise<import("./served.js").Told>} */
+/** @param {string} symbol @param {number | "day"} interval @param {string[]} names @param {Record<string, string | number>} more @returns {Promise<import("./indicators.js").Answer>} */
 export const indicators = (symbol, interval, names, more) => get("api/indicators", { symbol, interval, names: names.join(","), ...more });

@@ -36,6 +36,9 @@ export function money(won) {
   return won >= 1e4 ? `${whole.format(won / 1e4)}만` : whole.format(won);
 }
 
+/** @param {[number, boolean]} turnover KRW, whether it is exact */
+export const about = ([won, exact]) => `${exact ? "" : "약 "}${money(won)}`;
+
 /** @param {number} age seconds */
 export function ago(age) {
   if (age < 90) return `${Math.max(0, Math.round(age))}초 전`;

@@ -1,11 +1,12 @@
 /** The line of numbers and the lines' values, of the slot under the crosshair or of the newest candle; why none stands there. */
 
-import { DAYS, dateOf, fine, moment, money, number, proof, signed } from "./format.js";
+import { turnoverOf } from "./candle.js";
+import { DAYS, about, dateOf, fine, moment, number, proof, signed } from "./format.js";
+import { textOf, valueAt } from "./lines.js";
 import { reason } from "./slots.js";
 import { $, state } from "./state.js";
 
 /** @typedef {import("./view.js").View} View */
-/** @typedef {import("./view.js").Drawn} Drawn */
 
 /** @param {View} view @param {number | null} time @param {(time: number) => string} marked what is marked on a candle */
 export function tell(view, time, marked) {
@@ -22,7 +23,7 @@ export function tell(view, time, marked) {
   }
   const index = view.candles.findIndex((candle) => candle.time === slot.time);
   fill($("numbers"), [...numbersOf(view, index), ["", time == null ? "" : marked(slot.time), "marked"]]);
-  fill($("lines"), view.drawn.map((line) => [line.name, valueOf(line, index), classOf(line)]));
+  fill($("lines"), view.lines.drawn.map((line) => [line.name, textOf(line, valueAt(line, slot.time)), classOf(line)]));
 }
 
 /** @param {View} view @param {number} index @returns {string[][]} label, text, class */
@@ -32,24 +33,17 @@ function numbersOf(view, index) {
   const before = view.before(index);
   const percent = before ? ((close - before) * 100) / before : null;
   const [kind, words] = proof(candle);
-  const way = close >= open ? "up" : "down";
+  const way = (/** @type {number} */ price) => (before == null || price === before ? "" : price > before ? "up" : "down");
   return [
     ["", moment(time, view.daily), "when"],
-    ["시", number(open), way], ["고", number(high), way], ["저", number(low), way], ["종", number(close), way],
-    ["등락률", signed(percent), percent == null || percent === 0 ? "" : percent > 0 ? "up" : "down"],
-    ["거래량", number(volume), ""], ["거래대금", vwap == null ? "–" : money(vwap * volume), ""], ["VWAP", fine(vwap), ""],
+    ["시", number(open), way(open)], ["고", number(high), way(high)], ["저", number(low), way(low)], ["종", number(close), way(close)],
+    ["등락률", signed(percent), way(close)],
+    ["거래량", number(volume), ""], ["거래대금", view.daily ? about(turnoverOf(candle)) : vwap == null ? "–" : about(turnoverOf(candle)), ""], ["VWAP", fine(vwap), ""],
     ["", words, `proof ${kind}`],
   ];
 }
 
-/** @param {Drawn} line @param {number} index */
-function valueOf(line, index) {
-  const value = line.values[index];
-  if (value == null) return "–";
-  return line.digits ? value.toFixed(line.digits) : number(value);
-}
-
-/** @param {Drawn} line */
+/** @param {import("./lines.js").Line} line */
 const classOf = (line) => `line-${line.study}${line.study === "ma" ? line.name.slice(2) : ""}`;
 
 /** @param {HTMLElement} box @param {string[][]} pairs label, text, class */

@@ -103,6 +103,11 @@ export class List {
     }
   }
 
+  /** @param {string} symbol */
+  scrollTo(symbol) {
+    this.items.get(symbol)?.box.scrollIntoView({ block: "center" });
+  }
+
   shown() {
     return [...this.box.children].flatMap((box) => [...this.items.values()].filter((item) => item.box === box && !box.hasAttribute("hidden")));
   }

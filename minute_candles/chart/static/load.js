@@ -6,13 +6,19 @@ import { dateOf } from "./format.js";
 import { daysOf } from "./range.js";
 import { state } from "./state.js";
 
-/** @typedef {import("./math.js").Candle} Candle */
+/** @typedef {import("./candle.js").Candle} Candle */
 
 export const PAGE = 400;
 const MOST = 5000;
 
 /** As many as are held: what was loaded further left stays. */
 const wanted = () => (state.range ? daysOf(state.range) : { limit: Math.min(MOST, Math.max(PAGE, state.candles.size)) });
+
+/** The candles that are held, as the server is asked for what follows from them. @returns {Record<string, string | number>} */
+export function wholeRange() {
+  const times = [...state.candles.keys()];
+  return state.range && times.length ? { from: dateOf(Math.min(...times)), to: dateOf(Math.max(...times)) } : { limit: Math.min(MOST, Math.max(1, times.length)) };
+}
 
 /** What the answer does not name is gone; what was told since it was asked for is newer than it.
  * @param {Promise<void>} clock the server's clock is known @returns {Promise<boolean>} false: another symbol or interval is shown by now */

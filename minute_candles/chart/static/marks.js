@@ -1,79 +1,86 @@
-/** What is marked on the candles: alerts that fired, and patterns where they are switched on. */
+/** What is marked: alerts that fired above their candles, patterns in a lane of their own below all of them. */
 
+import { windowOf } from "./candle.js";
+import { color } from "./colors.js";
 import { createSeriesMarkers } from "./lightweight-charts.js";
-import { dateOf } from "./format.js";
 
 /** @typedef {import("./api.js").Alert} Alert */
 /** @typedef {import("./api.js").Pattern} Pattern */
-/** @typedef {number | "day"} Interval */
+/** @typedef {import("./candle.js").Interval} Interval */
+/** @typedef {{time: number, position: "aboveBar" | "inBar", shape: "square" | "arrowUp" | "arrowDown" | "circle", color: string, text: string, said: string, place: number, size?: number}} Mark */
 
-const WAYS = {
-  up: { position: "belowBar", shape: "arrowUp" }, down: { position: "aboveBar", shape: "arrowDown" }, none: { position: "aboveBar", shape: "circle" },
-};
-
-/** @param {string} name */
-const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-
-/** The start of the window of the shown interval that a moment falls into. @param {number} time @param {Interval} interval */
-export function windowOf(time, interval) {
-  const midnight = Date.parse(`${dateOf(time)}T00:00:00Z`) / 1000;
-  return interval === "day" ? midnight : time - ((time - midnight) % (interval * 60));
-}
-
-/** @typedef {{time: number, position: string, shape: string, color: string, text: string, said: string, place: number, size?: number}} Mark */
-
-/** Pixels that the words of a mark take, about. */
-const WIDTH = 72;
+/** The strongest first: what more candles agree on, then what turns. */
+const STRENGTH = [
+  "three_white_soldiers", "three_black_crows", "morning_star", "evening_star", "engulfing", "piercing", "dark_cloud_cover",
+  "hammer", "hanging_man", "shooting_star", "inverted_hammer", "harami", "marubozu", "dragonfly_doji", "gravestone_doji", "doji", "spinning_top",
+];
+const SHAPES = /** @type {const} */ ({ up: "arrowUp", down: "arrowDown", none: "circle" });
+const paper = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
 
 export class Marks {
-  /** @param {any} series */
-  constructor(series) {
-    this.plugin = createSeriesMarkers(series, []);
-    this.marks = /** @type {Mark[]} */ ([]);
+  /** @param {any} price the series of the candles @param {any} lane the one below them */
+  constructor(price, lane) {
+    this.lanes = [createSeriesMarkers(price, []), createSeriesMarkers(lane, [])].map((plugin) => ({ plugin, marks: /** @type {Mark[]} */ ([]) }));
   }
 
   /** @param {Map<number, number>} places where candles stand @param {Alert[]} alerts of this symbol @param {Pattern[]} patterns @param {Interval} interval */
   set(places, alerts, patterns, interval) {
-    const all = [...this.fired(alerts, interval), ...patterns.map((pattern) => this.shape(pattern))];
-    this.marks = all.flatMap((mark) => { const place = places.get(mark.time); return place == null ? [] : [{ ...mark, place }]; });
-    return [...this.marks].sort((a, b) => a.time - b.time);
+    const placed = (/** @type {Mark[]} */ marks) => marks.flatMap((mark) => { const place = places.get(mark.time); return place == null ? [] : [{ ...mark, place }]; });
+    this.lanes[0].marks = placed(fired(alerts, interval));
+    this.lanes[1].marks = placed(strongest(patterns).map(shape));
+    return this.lanes.flatMap(({ marks }) => marks).sort((a, b) => a.time - b.time);
   }
 
-  /** Words only where they cover no other ones: alerts before patterns, the newer before the older. @param {number} spacing pixels between two candles */
+  /** Words only where they cover no other ones of their lane: the newer before the older. @param {number} spacing pixels between two candles */
   thin(spacing) {
-    const gap = WIDTH / spacing;
-    const taken = /** @type {Record<string, number[]>} */ ({ aboveBar: [], belowBar: [] });
-    const drawn = this.marks.toSorted((a, b) => Number(a.shape !== "square") - Number(b.shape !== "square") || b.time - a.time).map((mark) => {
-      const side = taken[mark.position];
-      const hidden = mark.text !== "" && side.some((place) => Math.abs(place - mark.place) < gap);
-      if (mark.text && !hidden) side.push(mark.place);
-      return hidden ? { ...mark, text: "" } : mark;
-    });
-    this.plugin.setMarkers(drawn.sort((a, b) => a.time - b.time));
-    return drawn.filter((mark) => mark.text).length;
+    paper.font = `12px ${getComputedStyle(document.body).fontFamily}`;
+    return this.lanes.map(({ plugin, marks }) => {
+      const drawn = thinned(marks, spacing);
+      plugin.setMarkers(/** @type {any} */ (drawn));
+      return drawn.filter((mark) => mark.text).length;
+    }).reduce((a, b) => a + b);
   }
 
   /** @param {number} time */
   said(time) {
-    return this.marks.filter((mark) => mark.time === time).map((mark) => mark.said).join(" · ");
+    return this.lanes.flatMap(({ marks }) => marks.filter((mark) => mark.time === time).map((mark) => mark.said)).join(" · ");
   }
+}
 
-  /** One mark a candle, however many rules fired there. @param {Alert[]} alerts @param {Interval} interval */
-  fired(alerts, interval) {
-    const found = /** @type {Map<number, Alert[]>} */ (new Map());
-    for (const alert of alerts) {
-      const time = windowOf(alert.time, interval);
-      found.set(time, [...(found.get(time) ?? []), alert]);
-    }
-    return [...found].map(([time, some]) => ({
-      time, said: some.map((one) => one.rule).join(" · "), position: "aboveBar", shape: "square", color: color(some.some((one) => one.severity !== "info") ? "alarm" : "alert"),
-      text: some.length > 2 ? `${some[0].rule} 외 ${some.length - 1}` : some.map((one) => one.rule).join(" · "),
-    }));
-  }
+/** @param {Mark[]} marks @param {number} spacing @returns {Mark[]} ascending */
+function thinned(marks, spacing) {
+  let left = Infinity; // where the words to the right begin
+  return marks.toSorted((a, b) => b.time - a.time).map((mark) => {
+    const half = mark.text ? paper.measureText(mark.text).width / 2 + 4 : 0;
+    const hidden = mark.place * spacing + half > left;
+    if (half && !hidden) left = mark.place * spacing - half;
+    return hidden ? { ...mark, text: "" } : mark;
+  }).reverse();
+}
 
-  /** A doji warns of a turn and stands everywhere: a dot. @param {Pattern} pattern */
-  shape({ time, label, direction }) {
-    const way = WAYS[direction];
-    return { time, said: label, ...way, color: color(direction === "none" ? "soft" : direction), size: direction === "none" ? 0.4 : 1, text: direction === "none" ? "" : label };
+/** One a candle. @param {Pattern[]} patterns @returns {Pattern[]} */
+export function strongest(patterns) {
+  const rank = (/** @type {Pattern} */ one) => (STRENGTH.indexOf(one.name) + STRENGTH.length) % STRENGTH.length;
+  const found = /** @type {Map<number, Pattern>} */ (new Map());
+  for (const pattern of patterns) {
+    const known = found.get(pattern.time);
+    if (!known || rank(pattern) < rank(known)) found.set(pattern.time, pattern);
   }
+  return [...found.values()];
+}
+
+/** @param {Pattern} pattern @returns {Mark} */
+const shape = ({ time, label, direction }) => ({ time, said: label, place: 0, position: "inBar", shape: SHAPES[direction], color: color(direction === "none" ? "soft" : direction), text: label, size: direction === "none" ? 0.5 : 1 });
+
+/** One mark a candle, however many rules fired there. @param {Alert[]} alerts @param {Interval} interval @returns {Mark[]} */
+function fired(alerts, interval) {
+  const found = /** @type {Map<number, Alert[]>} */ (new Map());
+  for (const alert of alerts) {
+    const time = windowOf(alert.time, interval);
+    found.set(time, [...(found.get(time) ?? []), alert]);
+  }
+  return [...found].map(([time, some]) => ({
+    time, place: 0, said: some.map((one) => one.rule).join(" · "), position: "aboveBar", shape: "square", color: color(some.some((one) => one.severity !== "info") ? "alarm" : "alert"),
+    text: some.length > 2 ? `${some[0].rule} 외 ${some.length - 1}` : some.map((one) => one.rule).join(" · "),
+  }));
 }

@@ -2,7 +2,7 @@
 
 import { dateOf } from "./format.js";
 
-/** @typedef {import("./math.js").Candle} Candle */
+/** @typedef {import("./candle.js").Candle} Candle */
 /** @typedef {{day: string, open: string, close: string, status: string, note: string | null, minutes: number}} Day */
 /** @typedef {{time: number, candle: Candle | null}} Slot */
 

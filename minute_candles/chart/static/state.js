@@ -1,8 +1,9 @@
 /** What is shown, and how the address keeps it, so that a view can be sent to somebody. */
 
+import { readPrefs } from "./prefs.js";
 import { rangeOf } from "./range.js";
 
-/** @typedef {import("./math.js").Candle} Candle */
+/** @typedef {import("./candle.js").Candle} Candle */
 /** @typedef {import("./slots.js").Day} Day */
 /** @typedef {import("./range.js").Range} Range */
 /** @typedef {number | "day"} Interval */
@@ -11,9 +12,13 @@ export const INTERVALS = /** @type {Interval[]} */ ([1, 3, 5, 10, 15, 30, 60, "d
 export const $ = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
 
 const asked = new URLSearchParams(location.search);
+const prefs = readPrefs();
 export const state = {
   symbol: asked.get("symbol") ?? "",
-  interval: /** @type {Interval} */ (INTERVALS.find((one) => String(one) === asked.get("interval")) ?? 1),
+  interval: /** @type {Interval} */ (INTERVALS.find((one) => String(one) === (asked.get("interval") ?? prefs.interval)) ?? 1),
+  studies: new Set(prefs.studies ?? ["ma", "vwap"]),
+  lines: /** @type {Map<string, Map<number, number | null>>} */ (new Map()), // the server's values by line and time
+  today: /** @type {Candle | null} */ (null), // the newest day as it stands
   range: rangeOf(asked), // null: the newest, and what comes
   seen: /** @type {Range | null} */ (null), // moved by hand from where the newest are
   rows: /** @type {Map<string, import("./api.js").Row>} */ (new Map()),
@@ -44,9 +49,22 @@ export const now = () => Date.now() / 1000 + state.ahead;
 /** @param {Interval} interval */
 export const intervalName = (interval) => (interval === "day" ? "일봉" : `${interval}분봉`);
 
-export function keepAddress() {
+/** The address of what is shown. */
+function address() {
   const query = new URLSearchParams({ symbol: state.symbol, interval: String(state.interval) });
   const range = state.range ?? state.seen;
   if (range) { query.set("from", range[0]); query.set("to", range[1]); }
-  history.replaceState(null, "", `?${String(query).replaceAll("%3A", ":")}`);
+  return `?${String(query).replaceAll("%3A", ":")}`;
+}
+
+export const keepAddress = () => history.replaceState(null, "", address());
+
+/** Before something else is shown: the browser's way back leads here. */
+export const leaveAddress = () => { if (state.drawn) history.pushState(null, "", address()); };
+
+/** What the address names, after the browser went back or forth. */
+export function readAddress() {
+  const query = new URLSearchParams(location.search);
+  const interval = INTERVALS.find((one) => String(one) === query.get("interval")) ?? state.interval;
+  return { symbol: query.get("symbol") ?? state.symbol, interval, range: rangeOf(query) };
 }

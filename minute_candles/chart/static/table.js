@@ -2,12 +2,12 @@
 
 import { fine, moment, number, proof } from "./format.js";
 
-/** @param {HTMLElement} box @param {import("./math.js").Candle[]} candles @param {boolean} daily */
+/** @param {HTMLElement} box @param {import("./candle.js").Candle[]} candles @param {boolean} daily */
 export function fillTable(box, candles, daily) {
   box.replaceChildren(...candles.toReversed().map((candle) => row(candle, daily)));
 }
 
-/** @param {import("./math.js").Candle} candle @param {boolean} daily */
+/** @param {import("./candle.js").Candle} candle @param {boolean} daily */
 function row(candle, daily) {
   const made = document.createElement("tr");
   const head = document.createElement("th");

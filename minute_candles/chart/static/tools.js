@@ -23,7 +23,7 @@ export function savePicture(view) {
 
 /** @param {View} view */
 export function showTable(view) {
-  const range = view.chart.timeScale().getVisibleRange();
+  const range = /** @type {{from: number, to: number} | null} */ (view.chart.timeScale().getVisibleRange());
   const seen = range ? view.candles.filter((candle) => candle.time >= range.from && candle.time <= range.to) : view.candles;
   $("table-title").textContent = `${$("name").textContent} ${intervalName(state.interval)} · 보이는 ${seen.length}개`;
   fillTable($("rows"), seen, view.daily);
@@ -37,14 +37,25 @@ export function walk(view, step) {
   const from = behind < 0 ? view.candles.length : behind;
   const candle = view.candles[Math.min(view.candles.length - 1, Math.max(0, from + step))];
   if (!candle) return null;
-  view.chart.setCrosshairPosition(candle.close, candle.time, view.price);
+  view.chart.setCrosshairPosition(candle.close, /** @type {any} */ (candle.time), view.price);
   const { open, high, low, close, volume } = candle;
   $("spoken").textContent = `${moment(candle.time, view.daily)} 시가 ${number(open)} 고가 ${number(high)} 저가 ${number(low)} 종가 ${number(close)} 거래량 ${number(volume)} ${proof(candle)[1]}`;
   return candle.time;
 }
 
+const THEMES = /** @type {Record<string, string>} */ ({ auto: "자동", light: "밝게", dark: "어둡게" });
+
+/** Automatic, the other one, this one, automatic again. */
 export function switchTheme() {
-  const theme = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
-  document.documentElement.dataset.theme = theme;
-  try { localStorage.setItem("theme", theme); } catch { /* a private window: for this page only */ }
+  const root = document.documentElement.dataset;
+  const order = matchMedia("(prefers-color-scheme: dark)").matches ? ["auto", "light", "dark"] : ["auto", "dark", "light"];
+  const chosen = order[(order.indexOf(root.chosen ?? "auto") + 1) % order.length];
+  root.chosen = chosen;
+  root.theme = chosen === "auto" ? order[2] : chosen;
+  try { chosen === "auto" ? localStorage.removeItem("theme") : localStorage.setItem("theme", chosen); } catch { /* a private window: for this page only */ }
+  nameTheme();
+}
+
+export function nameTheme() {
+  $("theme").textContent = `색: ${THEMES[document.documentElement.dataset.chosen ?? "auto"]}`;
 }

@@ -1,22 +1,29 @@
 /** What is said around the chart: name and price at the top, which buttons are on, how old the newest data are, who is gone. */
 
-import { ago, moment, number, seconds, signed } from "./format.js";
-import { $, keepAddress, now, state } from "./state.js";
+import { turnoverOf } from "./candle.js";
+import { about, ago, moment, number, seconds, signed } from "./format.js";
+import { $, now, state } from "./state.js";
 
-/** @typedef {import("./math.js").Candle} Candle */
+/** @typedef {import("./candle.js").Candle} Candle */
 /** @typedef {import("./view.js").View} View */
 
-/** @param {View} view @param {import("./list.js").List} list */
-export function mark(view, list) {
+/** @param {import("./list.js").List} list */
+export function mark(list) {
   const name = state.rows.get(state.symbol)?.name || state.symbol;
   $("name").textContent = name;
   $("code").textContent = state.symbol;
   document.title = `${name} · 분봉 차트`;
   press("interval", (interval) => interval === String(state.interval));
-  press("study", (study) => view.studies.has(study));
+  press("study", (study) => state.studies.has(study));
+  /** @type {HTMLElement} */ (document.querySelector("[data-study=doji]")).hidden = !state.studies.has("patterns");
   list.mark(state.symbol);
   tellPrice(state.range ? null : newest());
-  keepAddress();
+}
+
+/** The newest day as it stands: high, low, volume, turnover. */
+export function showToday() {
+  const day = state.today;
+  $("today").textContent = day ? `고 ${number(day.high)} · 저 ${number(day.low)} · 거래량 ${number(day.volume)} · 거래대금 ${about(turnoverOf(day))}` : "";
 }
 
 /** @param {"interval" | "study"} kind @param {(value: string) => boolean} on */

@@ -1,0 +1,42 @@
+/** The keyboard: `/` searches, 1–8 choose an interval, arrows read candles, Home and End move, Esc lets go. */
+
+import { chooseInterval, latest, oldest } from "./navigate.js";
+import { list, view } from "./parts.js";
+import { tell } from "./screen.js";
+import { $, INTERVALS, state } from "./state.js";
+import { walk } from "./tools.js";
+
+/** @param {number} step */
+function read(step) {
+  state.hovered = walk(view, step) ?? state.hovered;
+  tell(state.hovered);
+}
+
+function search() {
+  document.body.classList.add("listing");
+  list.search.focus();
+}
+
+function letGo() {
+  document.body.classList.remove("listing");
+  view.chart.clearCrosshairPosition();
+  state.hovered = null;
+  tell(null);
+}
+
+/** @type {Record<string, () => void>} */
+const ANYWHERE = { "/": search, Escape: letGo, Home: oldest, End: latest };
+/** @type {Record<string, () => void>} */
+const ON_CHART = { ArrowLeft: () => read(-1), ArrowRight: () => read(1) };
+
+/** @param {KeyboardEvent} event */
+export function press(event) {
+  const elsewhere = /** @type {Element} */ (event.target).matches("input") || document.querySelector("dialog[open]");
+  if (event.ctrlKey || event.metaKey || event.altKey || elsewhere) return;
+  const interval = /^[1-8]$/.test(event.key) ? INTERVALS[Number(event.key) - 1] : null;
+  const act = ANYWHERE[event.key] ?? (event.target === $("chart") ? ON_CHART[event.key] : undefined);
+  if (interval) chooseInterval(interval);
+  else if (act) act();
+  else return;
+  event.preventDefault();
+}
