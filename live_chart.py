@@ -115,14 +115,14 @@ def run(
         queries = Queries(reader, names, calendar, clock, running)
         forecasts = ForecastAnswers(reader, names, calendar, clock, settings.log_dir)
         handlers = Handlers(queries, broadcaster, files, health_of(settings, clock), forecasts)
-        if settings.wings.redis_url:
-            listen(settings.wings.redis_url, broadcaster, clock)
+        if settings.integrations.redis_url:
+            listen(settings.integrations.redis_url, broadcaster, clock)
         running_file.follow(settings.log_dir, broadcaster.run_minute, clock)
         if collect is not None:
             Thread(target=collect, name="collect", daemon=True).start()
         console.say(f"📈 차트: {address}  (끝내려면 Ctrl-C)")
         open_page(address)
-        password, origins = settings.wings.chart_password, settings.wings.chart_origins
+        password, origins = settings.integrations.chart_password, settings.integrations.chart_origins
         serve(application(handlers, broadcaster, password, origins), bound, clock)
     return 0
 
@@ -152,13 +152,13 @@ def listen(url: str, broadcaster: "Broadcaster", clock: Clock) -> None:
 
 def where(arguments: argparse.Namespace, settings: Settings) -> tuple[str, int]:
     """Return host and port, the flags before the settings. Raises `ConfigError`: another host needs a password."""
-    wings = settings.wings
-    host = arguments.host or wings.chart_host
+    integrations = settings.integrations
+    host = arguments.host or integrations.chart_host
     if not is_host(host):
         raise ConfigError(f"--host {host[:40]!r} 은 호스트 이름이나 주소가 아닙니다.")
-    if not is_loopback(host) and not wings.chart_password:
+    if not is_loopback(host) and not integrations.chart_password:
         raise ConfigError(f"{host} 에서 열려면 비밀번호가 있어야 합니다. .env 에 CHART_PASSWORD=… 를 적으세요.")
-    port = wings.chart_port if arguments.port is None else command_line.whole("--port", arguments.port, 65535)
+    port = integrations.chart_port if arguments.port is None else command_line.whole("--port", arguments.port, 65535)
     return host, port
 
 

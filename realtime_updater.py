@@ -205,7 +205,7 @@ def serve(start: Start) -> int:
     _log.info("✅ KIS 환경변수 로드 완료")
     for line in start.settings.warnings:
         _log.warning(line)
-    if start.arguments.standby and not start.settings.wings.redis_url:
+    if start.arguments.standby and not start.settings.integrations.redis_url:
         _log.warning("⚠️ REDIS_URL 이 없어, 같은 LOG_DIR 을 쓰는 업데이터가 멈출 때만 이어받습니다.")
     while True:
         try:

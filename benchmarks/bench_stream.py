@@ -20,7 +20,7 @@ from typing import Any
 import filled
 from harness import HERE, KST, THE_97, Line, folder, keep, kis, load, quick, running
 
-from minute_candles.config.integrations import Wings
+from minute_candles.config.integrations import Integrations
 from minute_candles.config.settings import Database, Settings
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import Stopped
@@ -65,7 +65,7 @@ def settings(url: str, ws_url: str, database: Database, here: Any, *, env: str, 
     return Settings(
         app_key="benchmark", app_secret="benchmark", account_code="", product_code="", env=env, base_url=url,  # type: ignore[arg-type]
         rate_limit=rate, token_file=here / "token.json", database=database, log_dir=here,
-        wings=Wings(ws_url=ws_url, stream_symbols=STREAMED),
+        integrations=Integrations(ws_url=ws_url, stream_symbols=STREAMED),
     )  # fmt: skip
 
 
@@ -141,7 +141,7 @@ def busy_minute(seconds: int) -> tuple[float, float, float]:
     symbols = THE_97[:SYMBOLS]
     with kis(at=BUSY_START, rate=100) as simulator, trades(symbols, seconds) as ws_url, folder() as here:
         mine = settings(simulator.url, ws_url, Database("sqlite", path=here / "x.db"), here, env="real", rate=15)
-        mine = replace(mine, wings=replace(mine.wings, stream_symbols=SYMBOLS))
+        mine = replace(mine, integrations=replace(mine.integrations, stream_symbols=SYMBOLS))
         nothing: Any = Nothing(clock)
         stream = StreamIngest(mine, clock, SymbolStates(), nothing, nothing, Incidents(clock))
         heard: list[Any] = []

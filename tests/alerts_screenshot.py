@@ -17,7 +17,7 @@ from places import ROOT
 
 from kis_simulator.simulator import Simulator
 from minute_candles.alerts.setup import alerting, set_up
-from minute_candles.config.integrations import Wings
+from minute_candles.config.integrations import Integrations
 from minute_candles.config.settings import demo_settings
 from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
@@ -48,8 +48,8 @@ def _candle(row: Sequence, jump: int) -> Candle:
 
 def main() -> int:
     folder = Path(tempfile.mkdtemp())
-    wings = Wings(alerts_file=ROOT / "alerts.example.toml")
-    settings = replace(demo_settings("http://127.0.0.1:1", folder), wings=wings)
+    integrations = Integrations(alerts_file=ROOT / "alerts.example.toml")
+    settings = replace(demo_settings("http://127.0.0.1:1", folder), integrations=integrations)
     clock = Clock(at=NOON)
     sim = Simulator(now=lambda: NOON + timedelta(days=1), profiles=dict.fromkeys(NAMES, "liquid"))
     store = open_store(settings.database, clock)

@@ -25,7 +25,7 @@ from updater_tools import FRIDAY, LOG, MINUTES, wait_until
 from kis_simulator.simulator import Simulator
 from minute_candles.alerts.setup import alerting, set_up
 from minute_candles.config import settings as user_settings
-from minute_candles.config.integrations import Wings
+from minute_candles.config.integrations import Integrations
 from minute_candles.config.settings import Database, Settings
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import Stopped
@@ -77,8 +77,10 @@ class StreamDay:
         manner.linger, manner.idle, manner.patience = 0, 10 / speed, 100 / speed
         self.symbols, self.folder = list(profiles), folder
         own = {"rate_limit": 1e6, "database": database or Database("sqlite", path=folder / "minutes.db"), **changes}
-        wings = Wings(ws_url=self.kis.ws_url, stream_symbols=streamed, redis_url=redis_url)
-        self.settings: Settings = replace(user_settings.demo_settings(self.kis.url, folder), wings=wings, **own)
+        integrations = Integrations(ws_url=self.kis.ws_url, stream_symbols=streamed, redis_url=redis_url)
+        self.settings: Settings = replace(
+            user_settings.demo_settings(self.kis.url, folder), integrations=integrations, **own
+        )
         self.log: list[tuple[datetime, str]] = []
         self.heard: list[RunningMinute] = []
         self.lags: list[tuple[datetime, str, float]] = []

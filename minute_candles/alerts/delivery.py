@@ -1,6 +1,6 @@
 """Messages on their way to people: a worker thread for each address, behind a bounded queue.
 
-    delivery = Delivery(addresses_of(settings.wings.alert_urls, folder))
+    delivery = Delivery(addresses_of(settings.integrations.alert_urls, folder))
     delivery.send([note, …])                 # returns at once; each address gets one message, a digest
     delivery.close()
 

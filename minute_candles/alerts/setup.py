@@ -36,7 +36,7 @@ class Setup(NamedTuple):
 
 def set_up(settings: Settings) -> Setup | None:
     """Read rules and addresses; None without a rules file. Raises `ConfigError`."""
-    if settings.wings.alerts_file is None:
+    if settings.integrations.alerts_file is None:
         return None
     return Setup(rules_of(settings), addresses_of(settings))
 
@@ -47,7 +47,7 @@ def alerting(
 ) -> "Iterator[Callable[[Watched], None]]":
     """Judge what `store` writes, until the end; nothing where there is no `setup`."""
     if setup is None:
-        if settings.wings.alert_urls:
+        if settings.integrations.alert_urls:
             _log.warning("⚠️ ALERT_URLS 는 있지만 알림 규칙이 없습니다: cp alerts.example.toml alerts.toml")
         yield lambda _service: None
         return
@@ -78,22 +78,22 @@ def _log_unsent(waiting: int, *, kept: bool) -> None:
 
 def rules_of(settings: Settings) -> "Rules":
     """Read the rules file. Raises `ConfigError`: no file, a mistake in it, a package that is missing."""
-    if settings.wings.alerts_file is None:
+    if settings.integrations.alerts_file is None:
         raise ConfigError("알림 규칙 파일이 없습니다. 만드세요: cp alerts.example.toml alerts.toml")
     _require("numpy", "talib")
     from minute_candles.alerts.rules import read
 
-    return read(settings.wings.alerts_file)
+    return read(settings.integrations.alerts_file)
 
 
 def addresses_of(settings: Settings) -> "list[Address]":
     """Parse `ALERT_URLS`. Raises `ConfigError`: an address that is none, a package that is missing."""
-    if not settings.wings.alert_urls:
+    if not settings.integrations.alert_urls:
         return []
     _require("numpy", "talib", "apprise")
     from minute_candles.alerts import addresses
 
-    return addresses.addresses_of(settings.wings.alert_urls, settings.log_dir / TOKENS)
+    return addresses.addresses_of(settings.integrations.alert_urls, settings.log_dir / TOKENS)
 
 
 def _require(*packages: str) -> None:

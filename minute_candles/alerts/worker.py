@@ -57,7 +57,7 @@ class Alerts(threading.Thread):
     ) -> None:  # fmt: skip
         super().__init__(name="alerts", daemon=True)
         self._table, self._delivery, self._clock, self._names = table, delivery, clock, names
-        self._folder, self._chart_url = settings.log_dir, settings.wings.chart_url
+        self._folder, self._chart_url = settings.log_dir, settings.integrations.chart_url
         calendar = TradingCalendar(csat_days=settings.csat_days)
         self._engine = Engine(
             rules.market,

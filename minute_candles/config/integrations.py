@@ -1,4 +1,4 @@
-"""What users set for the wings beside the two scripts: stream, Redis, alerts, chart. All of it may be left out."""
+"""What users set for the integrations beside the two scripts: stream, Redis, alerts, chart. All of it may be left out."""
 
 import re
 from dataclasses import dataclass, field
@@ -11,16 +11,16 @@ from minute_candles.config.env_files import Found, is_plain, rooted
 
 WS_URLS = {"real": "ws://ops.koreainvestment.com:21000", "vts": "ws://ops.koreainvestment.com:31000"}
 _OWN_HOSTS = ".koreainvestment.com"
-MOST_STREAMED = 40
+MAX_STREAMED = 40
 """Symbols one key may have streamed (kis_websocket.md §2)."""
 
 
 @dataclass(frozen=True)
-class Wings:
+class Integrations:
     """`stream_symbols` 0 = no WebSocket; `redis_url` "" = no Redis anywhere; the addresses of alerts are secrets."""
 
     ws_url: str = ""
-    stream_symbols: int = MOST_STREAMED
+    stream_symbols: int = MAX_STREAMED
     redis_url: str = field(default="", repr=False)
     shared: Literal["file", "redis"] = "file"
     alerts_file: Path | None = None
@@ -40,16 +40,16 @@ class Wings:
         return tuple(secret for secret in (redis, self.chart_password, *self.alert_urls, *alone) if secret)
 
 
-def read_wings(found: Found, here: Path, env: str) -> Wings:
-    """The wings' part of the settings; `here` is the folder of the scripts. Raises `ConfigError`."""
+def read_integrations(found: Found, here: Path, env: str) -> Integrations:
+    """The integrations' part of the settings; `here` is the folder of the scripts. Raises `ConfigError`."""
     redis_url = _redis_url(found)
     host = found.text("CHART_HOST") or "127.0.0.1"
     if not is_host(host):
         raise found.wrong("CHART_HOST", "호스트 이름이나 주소만 쓰세요(포트는 CHART_PORT)")
-    return Wings(
+    return Integrations(
         ws_url=ws_url(found, env),
         stream_symbols=found.whole(
-            "STREAM_SYMBOLS", MOST_STREAMED, 0, 10_000 if found.text("KIS_KEYS_FILE") else MOST_STREAMED
+            "STREAM_SYMBOLS", MAX_STREAMED, 0, 10_000 if found.text("KIS_KEYS_FILE") else MAX_STREAMED
         ),
         redis_url=redis_url,
         shared=_shared(found, redis_url),

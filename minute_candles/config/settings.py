@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from minute_candles.config.addresses import is_host, is_loopback
 from minute_candles.config.database_url import Database, read_database
 from minute_candles.config.env_files import BACKEND, Found, is_plain, rooted, sources
-from minute_candles.config.integrations import MOST_STREAMED, Wings, read_wings, ws_url
+from minute_candles.config.integrations import MAX_STREAMED, Integrations, read_integrations, ws_url
 from minute_candles.config.key_file import KisKey, open_to_others, read_keys
 from minute_candles.core.errors import ConfigError
 from minute_candles.core.kst import KST
@@ -97,7 +97,7 @@ class Settings:
     csat_days: frozenset[date] = frozenset()
     every: Mapping[int, int] = field(default_factory=lambda: DEFAULT_EVERY)
     active: int = DEFAULT_ACTIVE
-    wings: Wings = field(default_factory=Wings)
+    integrations: Integrations = field(default_factory=Integrations)
     clock_at: datetime | None = None
     warnings: tuple[str, ...] = ()
     key_name: str = ".env"
@@ -107,7 +107,7 @@ class Settings:
     def secrets(self) -> tuple[str, ...]:
         """Every non-empty secret, for redaction. The product code (`01`) is none: hiding it would eat the log."""
         keys = [secret for key in self.kis_keys for secret in (key.app_key, key.app_secret)]
-        known = (*keys, self.account_code, self.database.password, *self.wings.secrets())
+        known = (*keys, self.account_code, self.database.password, *self.integrations.secrets())
         return tuple(secret for secret in known if secret)
 
     @property
@@ -141,7 +141,7 @@ def load(environ: Mapping[str, str], here: Path, *, needs_key: bool = True) -> S
         csat_days=_csat_days(found),
         every={n: found.whole(f"EVERY_{n}MIN", default, 1, 60 * n) for n, default in DEFAULT_EVERY.items()},
         active=found.whole("ACTIVE_SYMBOLS", DEFAULT_ACTIVE, 0, 10_000),
-        wings=read_wings(found, here, env),
+        integrations=read_integrations(found, here, env),
         clock_at=_clock_at(found, base_url),
         warnings=warnings,
     )
@@ -160,9 +160,9 @@ def _with_keys(settings: Settings, found: Found, here: Path) -> Settings:
     own = [settings] if settings.app_key and settings.app_key not in {key.app_key for key in keys} else []
     members = (*own, *(_of_key(settings, key, found) for key in keys))
     first, rate = members[0], sum(member.rate_limit for member in members)
-    wings = replace(settings.wings, stream_symbols=_streamed(found, len(members)))
+    integrations = replace(settings.integrations, stream_symbols=_streamed(found, len(members)))
     warnings = (*settings.warnings, *filter(None, [open_to_others(path)]))
-    return replace(first, rate_limit=rate, members=members, wings=wings, warnings=warnings)
+    return replace(first, rate_limit=rate, members=members, integrations=integrations, warnings=warnings)
 
 
 def _of_key(settings: Settings, key: KisKey, found: Found) -> Settings:
@@ -178,13 +178,13 @@ def _of_key(settings: Settings, key: KisKey, found: Found) -> Settings:
         base_url=settings.base_url if found.text("KIS_BASE_URL") else BASE_URLS[key.env],
         rate_limit=key.rate_limit or DEFAULT_RATES[key.env],
         token_file=file if is_own else file.with_name(f"{file.stem}-{mark}{file.suffix}"),
-        wings=replace(settings.wings, ws_url=ws_url(found, key.env)),
+        integrations=replace(settings.integrations, ws_url=ws_url(found, key.env)),
         key_name=key.name,
     )
 
 
 def _streamed(found: Found, keys: int) -> int:
-    return found.whole("STREAM_SYMBOLS", MOST_STREAMED * keys, 0, MOST_STREAMED * keys)
+    return found.whole("STREAM_SYMBOLS", MAX_STREAMED * keys, 0, MAX_STREAMED * keys)
 
 
 def demo_settings(base_url: str, folder: Path) -> Settings:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from kis_simulator.simulator import Simulator
 from minute_candles.config import symbols_file
-from minute_candles.config.integrations import Wings
+from minute_candles.config.integrations import Integrations
 from minute_candles.config.settings import Settings, demo_settings
 from minute_candles.console import console
 from minute_candles.core.clock import Clock
@@ -66,8 +66,8 @@ def market(arguments: argparse.Namespace, folder: Path, run: Callable[[Clock, Se
     names = symbols_file.choose(arguments.symbols, arguments.symbols_file)
     brisk = dict.fromkeys(list(names)[:STREAMED], "brisk")
     with Simulator(now=clock.now, profiles=brisk, ws=find_spec("websockets") is not None) as simulator:
-        wings = Wings(ws_url=simulator.ws_url, stream_symbols=STREAMED)
-        settings = replace(demo_settings(simulator.url, folder), wings=wings)
+        integrations = Integrations(ws_url=simulator.ws_url, stream_symbols=STREAMED)
+        settings = replace(demo_settings(simulator.url, folder), integrations=integrations)
         console.say(f"🎬 시연: 지금이 {start:%Y-%m-%d %H:%M}인 것처럼 시뮬레이터가 움직입니다. 끝내려면 Ctrl-C.")
         if simulator.ws_url:
             console.say(f"   {STREAMED}종목은 스트림으로 받습니다: 라운드 줄 끝이 그 건수와 저장까지 걸린 시간입니다.")
@@ -99,7 +99,9 @@ def chart(arguments: argparse.Namespace, folder: Path, doors: Doors) -> int:
     streams = find_spec("websockets") is not None
     with Simulator(now=clock.now, rate=CHART_RATE, oddities=lively, ws=streams) as simulator:
         settings = replace(demo_settings(simulator.url, folder), rate_limit=CHART_RATE)
-        settings = with_alerts(replace(settings, wings=Wings(ws_url=simulator.ws_url, stream_symbols=LIVELY)))
+        settings = with_alerts(
+            replace(settings, integrations=Integrations(ws_url=simulator.ws_url, stream_symbols=LIVELY))
+        )
         with closing(open_store(settings.database, clock)) as store:
             store.preflight()
 
@@ -116,7 +118,7 @@ def with_alerts(settings: Settings) -> Settings:
     rules = Path(__file__).resolve().parent.parent / "alerts.example.toml"
     if not rules.is_file() or any(find_spec(package) is None for package in ("numpy", "talib")):
         return settings
-    return replace(settings, wings=replace(settings.wings, alerts_file=rules))
+    return replace(settings, integrations=replace(settings.integrations, alerts_file=rules))
 
 
 def fewer_symbols(arguments: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ from minute_candles.core.errors import ConfigError
 from minute_candles.core.extras import extra
 from minute_candles.kis.approval import Approval
 from minute_candles.kis.websocket import KisSocket
-from minute_candles.kis.ws_session import Ears
+from minute_candles.kis.ws_session import Callbacks
 
 _CONNECT_SECONDS = 12.0
 """Until the symbol is registered: the approval key, the handshake and the answer take a second or two."""
@@ -20,16 +20,16 @@ _TRADE_SECONDS = 20.0
 
 def visit(settings: Settings, clock: Clock, symbol: str, *, in_session: bool) -> tuple[bool, str]:
     """Whether the stream is as expected, and what was seen (Korean); never an error: without it rounds do all."""
-    if not settings.wings.stream_symbols or not settings.wings.ws_url:
-        why = "KIS_WS_URL이 없어" if settings.wings.stream_symbols else "STREAM_SYMBOLS=0이라"
+    if not settings.integrations.stream_symbols or not settings.integrations.ws_url:
+        why = "KIS_WS_URL이 없어" if settings.integrations.stream_symbols else "STREAM_SYMBOLS=0이라"
         return False, f"{why} 보지 않았습니다. 매분 REST로만 갱신합니다."
     heard, problems = threading.Event(), list[str]()
-    ears = Ears(
+    callbacks = Callbacks(
         lambda ticks: heard.set() if ticks else None, lambda problem: problems.append(problem) if problem else None
     )
     try:
         extra("websockets", "실시간 스트림")
-        socket = KisSocket(settings, Approval(settings, clock), clock, ears)
+        socket = KisSocket(settings, Approval(settings, clock), clock, callbacks)
     except ConfigError as error:
         return False, f"{error} 없어도 매분 REST로 갱신합니다."
     listening = threading.Thread(target=socket.run, args=([symbol],), name="doctor-stream", daemon=True)

@@ -9,26 +9,30 @@ from minute_candles.config.settings import Settings
 from minute_candles.core.clock import Clock
 from minute_candles.kis.approval import Approval
 from minute_candles.kis.websocket import KisSocket
-from minute_candles.kis.ws_session import Ears, Pace
+from minute_candles.kis.ws_session import Callbacks, Pace
 
 P = ParamSpec("P")
 
 
-def open_socket(settings: Settings, clock: Clock, ears: Ears, pace: Pace | None = None) -> "KisSocket | RingSocket":
+def open_socket(
+    settings: Settings, clock: Clock, callbacks: Callbacks, pace: Pace | None = None
+) -> "KisSocket | RingSocket":
     """Return the stream of these settings' keys. Raises `ConfigError` without the package."""
     keys = settings.kis_keys
     if len(keys) > 1:
-        return RingSocket(keys, clock, ears, pace)
-    return KisSocket(settings, Approval(settings, clock), clock, ears, pace)
+        return RingSocket(keys, clock, callbacks, pace)
+    return KisSocket(settings, Approval(settings, clock), clock, callbacks, pace)
 
 
 class RingSocket:
     """A `KisSocket` a key. The callbacks come one at a time, whichever key's thread they come from."""
 
-    def __init__(self, keys: Sequence[Settings], clock: Clock, ears: Ears, pace: Pace | None = None) -> None:
-        self._ears, self._lock = ears, threading.RLock()
+    def __init__(self, keys: Sequence[Settings], clock: Clock, callbacks: Callbacks, pace: Pace | None = None) -> None:
+        self._callbacks, self._lock = callbacks, threading.RLock()
         self._problems: dict[str, str] = {}
-        self._sockets = [KisSocket(key, Approval(key, clock), clock, self._ears_of(key.key_name), pace) for key in keys]
+        self._sockets = [
+            KisSocket(key, Approval(key, clock), clock, self._callbacks_of(key.key_name), pace) for key in keys
+        ]
 
     @property
     def registered(self) -> int:
@@ -58,14 +62,14 @@ class RingSocket:
         for socket in self._sockets:
             socket.stop()
 
-    def _ears_of(self, name: str) -> Ears:
-        ears = self._ears
+    def _callbacks_of(self, name: str) -> Callbacks:
+        callbacks = self._callbacks
         return replace(
-            ears,
-            hear=self._one_at_a_time(ears.hear),
-            tell=lambda problem: self._report(name, problem),
-            each_second=self._one_at_a_time(ears.each_second),
-            on_cut=self._one_at_a_time(ears.on_cut),
+            callbacks,
+            on_ticks=self._one_at_a_time(callbacks.on_ticks),
+            on_problem=lambda problem: self._report(name, problem),
+            on_second=self._one_at_a_time(callbacks.on_second),
+            on_cut=self._one_at_a_time(callbacks.on_cut),
         )
 
     def _one_at_a_time(self, callback: Callable[P, None]) -> Callable[P, None]:
@@ -82,4 +86,4 @@ class RingSocket:
             if problem:
                 self._problems[name] = problem
             text = " · ".join(f"키 {key}: {why}" for key, why in self._problems.items())
-            self._ears.tell(text)
+            self._callbacks.on_problem(text)

@@ -1,6 +1,6 @@
 """KIS's WebSocket: registered once, read for hours, and when it is lost patiently opened again (kis_websocket.md).
 
-    socket = KisSocket(settings, Approval(settings, clock), clock, ears)
+    socket = KisSocket(settings, Approval(settings, clock), clock, callbacks)
     Thread(target=socket.run, args=(symbols,), daemon=True).start()      … socket.stop()
 
 KIS blocks who connects too often: between two sessions pass 1 → 60 s, a short time again only after data have come for
@@ -22,7 +22,7 @@ from minute_candles.core.clock import Clock
 from minute_candles.core.errors import MinuteDataError, Stopped
 from minute_candles.core.extras import extra
 from minute_candles.kis.approval import Approval
-from minute_candles.kis.ws_session import Cut, Ears, Known, Pace, SocketSession
+from minute_candles.kis.ws_session import Callbacks, Cut, Known, Pace, SocketSession
 from minute_candles.market.rows import TradeTick
 
 REAL, VTS = Pace(), Pace(gap=0.5)
@@ -34,12 +34,15 @@ class KisSocket:
     """One session at a time for one key. `stop` may be called by any thread. Raises `ConfigError` without websockets."""
 
     def __init__(
-        self, settings: Settings, approval: Approval, clock: Clock, ears: Ears, pace: Pace | None = None
+        self, settings: Settings, approval: Approval, clock: Clock, callbacks: Callbacks, pace: Pace | None = None
     ) -> None:
         extra("websockets", "실시간 스트림")
         self._settings, self._approval, self._clock = settings, approval, clock
-        self._ears, self._pace = replace(ears, hear=self._hear), pace or (REAL if settings.env == "real" else VTS)
-        self._pass_on = ears.hear
+        self._callbacks, self._pace = (
+            replace(callbacks, on_ticks=self._on_ticks),
+            pace or (REAL if settings.env == "real" else VTS),
+        )
+        self._pass_on = callbacks.on_ticks
         self._stopping = threading.Event()
         self._session: SocketSession | None = None
         self._lost = False
@@ -79,9 +82,9 @@ class KisSocket:
                 lock.acquire()
                 return
             except filelock.Timeout:
-                self._tell("이 컴퓨터의 다른 프로그램이 같은 키로 스트림을 쓰고 있습니다")
+                self._report("이 컴퓨터의 다른 프로그램이 같은 키로 스트림을 쓰고 있습니다")
             except OSError as error:
-                self._tell(f"토큰 폴더에 쓸 수 없습니다 ({error.strerror})")
+                self._report(f"토큰 폴더에 쓸 수 없습니다 ({error.strerror})")
             self._rest(self._pace.in_use)
 
     def _sessions(self, symbols: Sequence[str]) -> None:
@@ -89,11 +92,11 @@ class KisSocket:
         failures, renewed = 0, False
         while True:
             session = self._session = SocketSession(
-                self._settings.wings.ws_url, symbols, self.known, self._clock, self._ears, self._pace
+                self._settings.integrations.ws_url, symbols, self.known, self._clock, self._callbacks, self._pace
             )
             cut = self._hold(session)
             self._session = None
-            self._ears.on_cut()
+            self._callbacks.on_cut()
             if session.lived >= self._pace.lived:
                 failures, renewed = 0, False
             failures += 1
@@ -101,7 +104,7 @@ class KisSocket:
                 self._approval.forget()
                 renewed = True
             if failures > 1 or cut.least:
-                self._tell(cut.reason)
+                self._report(cut.reason)
             pause = min(self._pace.most, self._pace.first * 2.0 ** min(failures - 1, 9))
             self._rest(max(pause, cut.least) * random.uniform(1.0, 1.5))
 
@@ -127,14 +130,14 @@ class KisSocket:
             return Cut(f"예상하지 못한 오류 {type(error).__name__}")
         raise Stopped(_STOPPED)
 
-    def _hear(self, ticks: list[TradeTick]) -> None:
+    def _on_ticks(self, ticks: list[TradeTick]) -> None:
         if self._lost:
-            self._tell("")
+            self._report("")
         self._pass_on(ticks)
 
-    def _tell(self, problem: str) -> None:
+    def _report(self, problem: str) -> None:
         self._lost = bool(problem)
-        self._ears.tell(problem)
+        self._callbacks.on_problem(problem)
 
     def _rest(self, seconds: float) -> None:
         """Raises `Stopped`."""

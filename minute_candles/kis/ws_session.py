@@ -1,7 +1,6 @@
 """One session on KIS's WebSocket: open, register, read, watch, close (kis_websocket.md §2–§4).
 
-It ends by a `Cut`, by an exception of the library, or because a stop was asked for; how it goes on is told in
-websocket.py. Nothing that waits may be done in an ear: it is called from the event loop.
+It ends by a `Cut`, by an exception of the library, or because a stop was requested; websocket.py says how it goes on.
 """
 
 import asyncio
@@ -31,9 +30,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds. `gap` = between two registrations; `first` to `most` = before another connection; `in_use` = at least,
+    """How fast, in seconds.
+
+    `gap` = between two registrations; `first` to `most` = before another connection; `in_use` = at least,
     where another session holds the key; `silence` = without any frame, or without data while data are expected;
-    `lived` = data for so long make a session a good one; `retry` = before a symbol is asked for once more.
+    `lived` = data for so long make a session a good one; `retry` = before a symbol is registered once more.
     """
 
     gap: float = 0.05
@@ -47,15 +48,16 @@ class Pace:
 
 
 @dataclass
-class Ears:
-    """Who listens. `hear` the trades of a frame; `each_second` comes each second of a session; `tell` why nothing is
-    heard, at each further try again, and "" when data come; `expects_data` whether silence is a fault now; `on_cut`
-    comes at the end of each session.
+class Callbacks:
+    """What a session reports, from the event loop: a callback must not wait.
+
+    `on_ticks`: the trades of a frame. `on_problem`: why no data come, again at each further try, and "" when they do.
+    `on_second`: each second of a session. `on_cut`: at the end of each. `expects_data`: whether silence is a fault now.
     """
 
-    hear: Callable[[list[TradeTick]], None]
-    tell: Callable[[str], None] = lambda problem: None
-    each_second: Callable[[], None] = lambda: None
+    on_ticks: Callable[[list[TradeTick]], None]
+    on_problem: Callable[[str], None] = lambda problem: None
+    on_second: Callable[[], None] = lambda: None
     expects_data: Callable[[], bool] = lambda: False
     on_cut: Callable[[], None] = lambda: None
 
@@ -71,7 +73,7 @@ class Cut(Exception):
 
 @dataclass
 class Known:
-    """What KIS has told of this key, beyond a session: how many symbols it takes, and which it never will."""
+    """What is known of a key beyond a session: how many symbols KIS takes, and which it never will."""
 
     limit: int = MOST
     refused: set[str] = field(default_factory=set)
@@ -80,9 +82,11 @@ class Known:
 class SocketSession:
     """One connection. `stop` may be called by any thread, everything else is the event loop's."""
 
-    def __init__(self, url: str, symbols: Sequence[str], known: Known, clock: Clock, ears: Ears, pace: Pace) -> None:
+    def __init__(
+        self, url: str, symbols: Sequence[str], known: Known, clock: Clock, callbacks: Callbacks, pace: Pace
+    ) -> None:
         self._url = url if urlsplit(url).path.strip("/") else url + PATH
-        self._symbols, self._known, self._clock, self._ears, self._pace = symbols, known, clock, ears, pace
+        self._symbols, self._known, self._clock, self._callbacks, self._pace = symbols, known, clock, callbacks, pace
         self.began = self._heard_at = clock.monotonic()
         self.data_at = 0.0
         self.registered: set[str] = set()
@@ -104,7 +108,7 @@ class SocketSession:
                 self._loop.call_soon_threadsafe(self._over.set)
 
     async def attend(self, key: str) -> None:
-        """Returns when a stop was asked for. Raises `Cut`, `OSError`, `WebSocketException`."""
+        """Return when a stop was requested. Raises `Cut`, `OSError`, `WebSocketException`."""
         from websockets.asyncio.client import connect
 
         self._loop = asyncio.get_running_loop()
@@ -127,7 +131,7 @@ class SocketSession:
             self._heard_at = self._clock.monotonic()
             if records := frames.records(text):
                 self.data_at = self._heard_at
-                self._ears.hear([tick for record in records if (tick := trade_tick(record))])
+                self._callbacks.on_ticks([tick for record in records if (tick := trade_tick(record))])
             elif said := frames.answer(text):
                 if said.verdict is Verdict.PINGPONG:
                     await socket.send(text)
@@ -177,14 +181,14 @@ class SocketSession:
         await asyncio.sleep(self._pace.gap)
 
     async def _watch(self) -> None:
-        """A dead socket gives no sign: silence does. Raises `Cut`."""
+        """End a session in which nothing comes: a dead socket gives no other sign. Raises `Cut`."""
         expected_since, silence = self.began, self._pace.silence
         while True:
             await asyncio.sleep(self._pace.look)
             now = self._clock.monotonic()
-            if not self._ears.expects_data():
+            if not self._callbacks.expects_data():
                 expected_since = now
-            self._ears.each_second()
+            self._callbacks.on_second()
             if now - self._heard_at > silence:
                 raise Cut(f"{silence:.0f}초 동안 아무 소식도 없습니다")
             if now - max(self.data_at, expected_since) > silence:
@@ -205,7 +209,7 @@ async def _until_one_ends(*works: Coroutine[Any, Any, Any]) -> None:
 
 
 def _nobody() -> logging.Logger:
-    """A logger that drops all: at DEBUG the library prints every frame, the approval key with it."""
+    """Return a logger that drops all: at DEBUG the library prints every frame, the approval key with it."""
     quiet = logging.Logger("unheard")
     quiet.disabled = True
     return quiet

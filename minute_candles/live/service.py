@@ -68,7 +68,7 @@ class Service:
         if tenure:
             session.writer.fence = tenure.check
         self.feed: Feed | None = None
-        self._training = BackgroundTraining(list(names)) if settings.wings.forecast else None
+        self._training = BackgroundTraining(list(names)) if settings.integrations.forecast else None
         self._rechecked: date | None = None
         self.settled: date | None = None
         self._not_offered: date | None = None

@@ -49,12 +49,12 @@ class Holding(Enum):
 @contextmanager
 def lease_of(settings: Settings, *, offered: bool) -> "Iterator[Lease | None]":
     """Yield the lease of this table; None without `REDIS_URL`, or where none is `offered`. Raises `ConfigError`."""
-    if not (settings.wings.redis_url and offered):
+    if not (settings.integrations.redis_url and offered):
         yield None
         return
     database = settings.database
     name = database.path.name if database.path else database.name
-    with closing(Lease(settings.wings.redis_url, name, str(settings.log_dir.resolve()))) as lease:
+    with closing(Lease(settings.integrations.redis_url, name, str(settings.log_dir.resolve()))) as lease:
         yield lease
 
 

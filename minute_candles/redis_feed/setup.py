@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 def check(settings: Settings) -> None:
     """Raise `ConfigError` for a Redis that refuses us; wait for one that is away."""
-    if url := settings.wings.redis_url:
+    if url := settings.integrations.redis_url:
         from minute_candles.redis_feed import connection
 
         connection.check(url)
@@ -32,22 +32,22 @@ def check(settings: Settings) -> None:
 
 def shared_by(settings: Settings) -> "Scripts | None":
     """Return where several hosts share the key's token and call budget (`KIS_SHARED=redis`); None: files suffice."""
-    if settings.wings.shared != "redis":
+    if settings.integrations.shared != "redis":
         return None
     from minute_candles.redis_feed.shared_state import Scripts
 
-    return Scripts(settings.wings.redis_url)
+    return Scripts(settings.integrations.redis_url)
 
 
 @contextmanager
 def feeding(settings: Settings, clock: Clock, store: Store, symbols: Iterable[str]) -> "Iterator[Feed | None]":
     """Publish each candle of the updater after its commit, on a thread of the feed's own."""
-    if not settings.wings.redis_url:
+    if not settings.integrations.redis_url:
         yield None
         return
     from minute_candles.redis_feed.publisher import Feed
 
-    feed = Feed(settings.wings.redis_url, clock, symbols, lambda: open_reader(settings.database, clock))
+    feed = Feed(settings.integrations.redis_url, clock, symbols, lambda: open_reader(settings.database, clock))
     store.listeners.append(feed.on_write)
     feed.start()
     try:
@@ -59,7 +59,7 @@ def feeding(settings: Settings, clock: Clock, store: Store, symbols: Iterable[st
 @contextmanager
 def caught_up(settings: Settings, clock: Clock, store: Store) -> Iterator[None]:
     """Fill the sets that the backfill touched at its end; stream and channel publish no past."""
-    if not settings.wings.redis_url:
+    if not settings.integrations.redis_url:
         yield
         return
     touched: dict[str, None] = {}
@@ -84,7 +84,7 @@ def _fill(settings: Settings, clock: Clock, symbols: Iterable[str]) -> None:
     redis = connection.library()
     try:
         with (
-            connection.connect(settings.wings.redis_url) as client,
+            connection.connect(settings.integrations.redis_url) as client,
             closing(open_reader(settings.database, clock)) as table,
         ):
             writer = Writer(client)

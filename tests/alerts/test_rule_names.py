@@ -13,7 +13,7 @@ from store_testing import candle
 from updater_tools import at
 
 from minute_candles.alerts.setup import alerting, set_up
-from minute_candles.config.integrations import Wings
+from minute_candles.config.integrations import Integrations
 from minute_candles.config.settings import demo_settings
 from minute_candles.core.clock import Clock
 from minute_candles.storage.store import Store, open_alerts
@@ -28,8 +28,8 @@ def test_names_that_look_alike_are_different_rules(store: Store, database, tmp_p
     rules = [f'[[rule]]\nname = "{name}"\nkind = "price"\nlevel = 70_500\n' for name in NAMES]
     (tmp_path / "alerts.toml").write_text("\n".join(rules), encoding="utf-8")
     with Receiver() as receiver:
-        wings = Wings(alerts_file=tmp_path / "alerts.toml", alert_urls=(receiver.url,))
-        settings = replace(settings, database=database, wings=wings)
+        integrations = Integrations(alerts_file=tmp_path / "alerts.toml", alert_urls=(receiver.url,))
+        settings = replace(settings, database=database, integrations=integrations)
         if older:
             make_older(store)
         with alerting(set_up(settings), settings, Clock(at=at(12)), store, {"005930": ""}):

@@ -21,7 +21,7 @@ from minute_candles.alerts.digest import Message
 from minute_candles.alerts.engine import Alert
 from minute_candles.alerts.setup import alerting, set_up
 from minute_candles.alerts.state import State
-from minute_candles.config.integrations import Wings
+from minute_candles.config.integrations import Integrations
 from minute_candles.config.settings import Settings, demo_settings
 from minute_candles.core.clock import Clock
 from minute_candles.storage.reader import CandleReader
@@ -42,8 +42,8 @@ RULES = "\n".join(
 def filled(tmp_path: Path) -> Iterator[tuple[Store, Settings]]:
     """Four sessions of two symbols, Friday's until noon."""
     (tmp_path / "alerts.toml").write_text(RULES, encoding="utf-8")
-    wings = Wings(alerts_file=tmp_path / "alerts.toml")
-    settings = replace(demo_settings("http://127.0.0.1:1", tmp_path), wings=wings)
+    integrations = Integrations(alerts_file=tmp_path / "alerts.toml")
+    settings = replace(demo_settings("http://127.0.0.1:1", tmp_path), integrations=integrations)
     with closing(open_store(settings.database, NOON)) as store:
         store.preflight()
         for symbol in SYMBOLS:
@@ -93,7 +93,9 @@ def test_a_rule_that_must_wait_says_so(filled, caplog):
     store, settings = filled
     caplog.set_level(logging.INFO, "minute_candles")
     long = '[[rule]]\nname = "느린 선"\nkind = "threshold"\nline = "sma120"\nabove = 1\ninterval = 15\n'
-    settings.wings.alerts_file.write_text(f'{RULES}{long}[[rule]]\nkind = "gap"\npercent = 3\n', encoding="utf-8")
+    settings.integrations.alerts_file.write_text(
+        f'{RULES}{long}[[rule]]\nkind = "gap"\npercent = 3\n', encoding="utf-8"
+    )
     with alerting(set_up(settings), settings, NOON, store, dict.fromkeys(SYMBOLS, "")):
         wait_until(lambda: "vwap: 앞의 캔들이 모자라" in caplog.text, 5)
     assert "1분봉 " in caplog.text and caplog.text.count("더 닫히면 울리기 시작합니다") == 1
@@ -106,14 +108,14 @@ def test_what_a_dead_service_did_not_take_arrives_after_a_restart_once(filled, m
     store, settings = filled
     state, names = settings.log_dir / alerts.STATE_FILE, {"005930": ""}
     with Receiver("500") as dead:
-        ill = replace(settings, wings=replace(settings.wings, alert_urls=(dead.url,)))
+        ill = replace(settings, integrations=replace(settings.integrations, alert_urls=(dead.url,)))
         with alerting(set_up(ill), ill, NOON, store, names):
             put(store, "005930", [*MORNING[:-1], JUMP])
             wait_until(lambda: state.exists() and 'unsent": {"1' in state.read_text(encoding="utf-8"), 20)
             left = state.read_bytes()
     state.write_bytes(left)
     with Receiver() as well:
-        sound = replace(settings, wings=replace(settings.wings, alert_urls=(well.url,)))
+        sound = replace(settings, integrations=replace(settings.integrations, alert_urls=(well.url,)))
         for _ in range(2):
             with alerting(set_up(sound), sound, NOON, store, names):
                 wait_until(lambda: 'unsent": {}' in state.read_text(encoding="utf-8"), 20)
@@ -123,7 +125,7 @@ def test_what_a_dead_service_did_not_take_arrives_after_a_restart_once(filled, m
 def test_a_stop_with_a_slow_service_keeps_everything_that_waits(filled, caplog):
     store, settings = filled
     with Receiver("slow", delay=60) as slow:
-        ill = replace(settings, wings=replace(settings.wings, alert_urls=(slow.url,)))
+        ill = replace(settings, integrations=replace(settings.integrations, alert_urls=(slow.url,)))
         with alerting(set_up(ill), ill, NOON, store, {"005930": ""}):
             put(store, "005930", [*MORNING[:-1], JUMP])
     assert "오늘 다시 시작하면 보냅니다" in caplog.text
@@ -143,7 +145,7 @@ def test_an_alert_that_was_judged_when_the_process_was_killed_arrives_once(fille
 def received(store: Store, settings: Settings) -> list[str]:
     """What a new life delivers."""
     with Receiver() as receiver:
-        sound = replace(settings, wings=replace(settings.wings, alert_urls=(receiver.url,)))
+        sound = replace(settings, integrations=replace(settings.integrations, alert_urls=(receiver.url,)))
         with alerting(set_up(sound), sound, NOON, store, {}):
             pass
     return [message["message"] for message in receiver.got]

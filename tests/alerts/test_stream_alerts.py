@@ -28,8 +28,8 @@ def day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StreamDay]:
         monkeypatch.setattr(alerts, name, seconds)
     made = StreamDay(tmp_path, at(10, 1, 30), SYMBOLS)
     (tmp_path / "alerts.toml").write_text(RULES, encoding="utf-8")
-    wings = replace(made.settings.wings, alerts_file=tmp_path / "alerts.toml")
-    made.settings = replace(made.settings, wings=wings)
+    integrations = replace(made.settings.integrations, alerts_file=tmp_path / "alerts.toml")
+    made.settings = replace(made.settings, integrations=integrations)
     yield made
     made.close()
 

@@ -23,7 +23,7 @@ from kis_simulator.faults.server_behaviour import ServerBehaviour
 from minute_candles.alerts import commands as alert_commands
 from minute_candles.alerts import worker as alerts
 from minute_candles.alerts.setup import alerting, set_up
-from minute_candles.config.integrations import Wings
+from minute_candles.config.integrations import Integrations
 from minute_candles.config.settings import Settings, demo_settings
 from minute_candles.console import console
 from minute_candles.core.clock import Clock
@@ -81,8 +81,8 @@ def make(tmp_path: Path, rules: Path) -> Iterator[Any]:
     made: list[FakeDay] = []
 
     def make(start: datetime, *urls: str, planting: Any = EVENTS, **changes: Any) -> FakeDay:
-        wings = Wings(alerts_file=rules, alert_urls=urls, chart_url="http://127.0.0.1:8765")
-        day = FakeDay(tmp_path, start, SYMBOLS, wings=wings, **changes)
+        integrations = Integrations(alerts_file=rules, alert_urls=urls, chart_url="http://127.0.0.1:8765")
+        day = FakeDay(tmp_path, start, SYMBOLS, integrations=integrations, **changes)
         if planting:
             day.kis.market.day = planted(day.kis, planting)  # type: ignore[assignment, method-assign]
         made.append(day)
@@ -169,7 +169,7 @@ def test_a_life_that_ended_before_it_judged_leaves_that_to_the_next(make):
     day = make(at(17, day=THURSDAY))
     day.run(until=at(9, 30))
     quiet = day.settings
-    day.settings = type(quiet)(**{**quiet.__dict__, "wings": Wings()})
+    day.settings = type(quiet)(**{**quiet.__dict__, "integrations": Integrations()})
     day.run(until=at(9, 55))
     assert kept(day) == []
     day.settings = quiet
@@ -210,7 +210,7 @@ def test_a_table_that_may_not_be_made_costs_the_list_not_the_alerts(make, monkey
 @pytest.fixture
 def alone(tmp_path: Path, rules: Path) -> Iterator[tuple[Store, Settings]]:
     """A store of ours, and the settings of alerts beside it."""
-    settings = replace(demo_settings("http://127.0.0.1:1", tmp_path), wings=Wings(alerts_file=rules))
+    settings = replace(demo_settings("http://127.0.0.1:1", tmp_path), integrations=Integrations(alerts_file=rules))
     store = open_store(settings.database, NOON)
     store.preflight()
     yield store, settings
@@ -222,8 +222,8 @@ def test_ninety_seven_hits_in_a_minute_are_one_message(alone, monkeypatch):
     store, settings = alone
     symbols = {f"{number:06}": "" for number in range(97)}
     with Receiver() as receiver:
-        wings = replace(settings.wings, alert_urls=(receiver.url,))
-        settings = replace(settings, wings=wings)
+        integrations = replace(settings.integrations, alert_urls=(receiver.url,))
+        settings = replace(settings, integrations=integrations)
         with alerting(set_up(settings), settings, NOON, store, symbols):
             for symbol in symbols:
                 put(store, symbol, JUMP)
@@ -300,7 +300,9 @@ def test_trouble_of_the_collection_is_told_too(make, monkeypatch, rules):
 
 
 def test_without_rules_there_is_nothing(tmp_path):
-    day = FakeDay(tmp_path, at(9, 30), {"005930": "liquid"}, wings=Wings(alert_urls=("json://127.0.0.1:1/",)))
+    day = FakeDay(
+        tmp_path, at(9, 30), {"005930": "liquid"}, integrations=Integrations(alert_urls=("json://127.0.0.1:1/",))
+    )
     day.run(until=at(9, 33))
     day.close()
     assert len(day.lines("cp alerts.example.toml alerts.toml")) == 1

@@ -43,8 +43,8 @@ def test_each_key_has_its_own_token_environment_and_rate(tmp_path: Path) -> None
     assert [key.rate_limit for key in found.kis_keys] == [15, 15, 0.5] and found.rate_limit == 30.5
     assert [key.env for key in found.kis_keys] == ["real", "real", "vts"]
     assert len({key.token_file for key in found.kis_keys}) == 3 and found.token_file == found.kis_keys[0].token_file
-    assert "vts" in found.kis_keys[2].base_url and found.kis_keys[2].wings.ws_url.endswith(":31000")
-    assert found.wings.stream_symbols == 120 and found.warnings == ()
+    assert "vts" in found.kis_keys[2].base_url and found.kis_keys[2].integrations.ws_url.endswith(":31000")
+    assert found.integrations.stream_symbols == 120 and found.warnings == ()
     assert {"SECOND-KEY", "SECOND-SECRET", "VTS-KEY", "VTS-SECRET", "a" * 36, "b" * 180} <= set(found.secrets())
     assert "SECOND" not in repr(found)
 
@@ -64,7 +64,7 @@ def test_the_file_alone_is_enough(tmp_path: Path) -> None:
 
 def test_without_a_file_there_is_one_key(tmp_path: Path) -> None:
     found = load(BASE | {"KIS_KEYS_FILE": ""}, tmp_path)
-    assert found.kis_keys == (found,) and found.wings.stream_symbols == 40
+    assert found.kis_keys == (found,) and found.integrations.stream_symbols == 40
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
@@ -100,7 +100,7 @@ def test_a_file_that_is_not_there_names_the_setting(tmp_path: Path) -> None:
 def test_forty_symbols_a_key_are_streamed(tmp_path: Path, symbols: str, is_right: bool) -> None:  # noqa: FBT001
     write(tmp_path, TWO)
     if is_right:
-        assert load(BASE | {"STREAM_SYMBOLS": symbols}, tmp_path).wings.stream_symbols == int(symbols)
+        assert load(BASE | {"STREAM_SYMBOLS": symbols}, tmp_path).integrations.stream_symbols == int(symbols)
     else:
         with pytest.raises(ConfigError, match="STREAM_SYMBOLS"):
             load(BASE | {"STREAM_SYMBOLS": symbols}, tmp_path)

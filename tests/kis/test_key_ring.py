@@ -21,7 +21,7 @@ from minute_candles.kis.client import KisClient
 from minute_candles.kis.key_ring import FIRST_REST, KeyRing, KeyState
 from minute_candles.kis.ring_socket import RingSocket, open_socket
 from minute_candles.kis.token import TokenCache
-from minute_candles.kis.ws_session import Ears, Pace
+from minute_candles.kis.ws_session import Callbacks, Pace
 from minute_candles.market.rows import TradeTick
 
 LAST = datetime(2026, 11, 18, 15, 39, 59, tzinfo=KST)
@@ -157,8 +157,8 @@ def test_each_key_streams_its_share_of_the_symbols(tmp_path: Path) -> None:
         now=lambda: start.replace(microsecond=0), ws=True, keys=dict(KEYS), profiles=dict.fromkeys(symbols, "liquid")
     ) as sim:
         base = ring_of(sim.url, tmp_path)
-        members = tuple(replace(key, wings=replace(key.wings, ws_url=sim.ws_url)) for key in base.members)
-        socket = open_socket(replace(base, members=members), clock, Ears(ticks.extend, problems.append), QUICK)
+        members = tuple(replace(key, integrations=replace(key.integrations, ws_url=sim.ws_url)) for key in base.members)
+        socket = open_socket(replace(base, members=members), clock, Callbacks(ticks.extend, problems.append), QUICK)
         assert isinstance(socket, RingSocket)
         running = Thread(target=socket.run, args=(symbols,), daemon=True)
         running.start()
@@ -171,7 +171,9 @@ def test_each_key_streams_its_share_of_the_symbols(tmp_path: Path) -> None:
 
 def test_a_problem_of_the_stream_ends_when_no_key_has_one(tmp_path: Path) -> None:
     problems: list[str] = []
-    socket = RingSocket(ring_of("http://127.0.0.1:9", tmp_path).members, Clock(), Ears(lambda _: None, problems.append))
+    socket = RingSocket(
+        ring_of("http://127.0.0.1:9", tmp_path).members, Clock(), Callbacks(lambda _: None, problems.append)
+    )
     for name, problem in (("first", "x"), ("second", "y"), ("first", ""), ("second", "")):
         socket._report(name, problem)
     assert [bool(problem) for problem in problems] == [True, True, True, False]

@@ -19,7 +19,7 @@ from updater_tools import wait_until
 
 from kis_simulator.exchange.ticks import frame
 from kis_simulator.simulator import Simulator
-from minute_candles.config.integrations import Wings
+from minute_candles.config.integrations import Integrations
 from minute_candles.config.settings import Settings
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError
@@ -27,7 +27,7 @@ from minute_candles.core.kst import KST
 from minute_candles.kis.approval import Approval
 from minute_candles.kis.websocket import REAL, VTS, KisSocket
 from minute_candles.kis.ws_frames import Answer, Verdict
-from minute_candles.kis.ws_session import Cut, Ears, Known, Pace, SocketSession
+from minute_candles.kis.ws_session import Callbacks, Cut, Known, Pace, SocketSession
 from minute_candles.market.rows import TradeTick
 
 QUICK = Pace(gap=0, first=0.05, most=0.4, in_use=0.4, silence=20, lived=0.3, retry=0.2, look=0.02)
@@ -51,7 +51,7 @@ class Here:
         self.stream.behaviour.linger = 0
         self.stream.form.split = 20
         base = settings_for(self.sim.url, folder)
-        self.settings: Settings = replace(base, wings=Wings(ws_url=self.sim.ws_url))
+        self.settings: Settings = replace(base, integrations=Integrations(ws_url=self.sim.ws_url))
         self.told: list[str] = []
         self.ticks: list[TradeTick] = []
         self.seconds = 0
@@ -61,8 +61,8 @@ class Here:
     def open(self, *symbols: str, pace: Pace = QUICK, hear: Callable[[list[TradeTick]], None] | None = None,
              settings: Settings | None = None) -> KisSocket:  # fmt: skip
         clock, known = Clock(), settings or self.settings
-        ears = Ears(hear or self.ticks.extend, self.told.append, self._second, lambda: self.expects)
-        socket = KisSocket(known, Approval(known, clock), clock, ears, pace)
+        callbacks = Callbacks(hear or self.ticks.extend, self.told.append, self._second, lambda: self.expects)
+        socket = KisSocket(known, Approval(known, clock), clock, callbacks, pace)
         thread = Thread(target=socket.run, args=(symbols or ("000001", "000002"),), daemon=True)
         thread.start()
         self._running.append((socket, thread))
@@ -235,7 +235,9 @@ def test_another_session_on_the_key_is_waited_for_and_left_alone(here: Here, tmp
     elsewhere = replace(here.settings, token_file=tmp_path / "other" / "token.json")
     lines: list[str] = []
     clock = Clock()
-    second = KisSocket(elsewhere, Approval(elsewhere, clock), clock, Ears(lambda records: None, lines.append), QUICK)
+    second = KisSocket(
+        elsewhere, Approval(elsewhere, clock), clock, Callbacks(lambda records: None, lines.append), QUICK
+    )
     thread = Thread(target=second.run, args=(["000003"],), daemon=True)
     thread.start()
     wait_until(lambda: here.codes().count("OPSP8996") >= 2)
@@ -258,7 +260,7 @@ def test_a_slot_that_lingers_after_a_cut_is_waited_for(here: Here) -> None:
 
 
 def test_a_stray_refusal_without_a_symbol_does_not_cut_a_session_with_data() -> None:
-    session = SocketSession("ws://127.0.0.1:1", ["000001"], Known(), Clock(), Ears(lambda records: None), QUICK)
+    session = SocketSession("ws://127.0.0.1:1", ["000001"], Known(), Clock(), Callbacks(lambda records: None), QUICK)
     stray = Answer(Verdict.LATER, "OPSP0007", "")
     with pytest.raises(Cut):
         session._judge(stray)

@@ -62,7 +62,7 @@ class StreamIngest:
         self.settings, self.clock, self.states, self.writer = settings, clock, states, writer
         self.server_clock, self.incidents = server_clock, incidents
         self.on_running: list[OnRunning] = []
-        self.capacity = settings.wings.stream_symbols if settings.wings.ws_url else 0
+        self.capacity = settings.integrations.stream_symbols if settings.integrations.ws_url else 0
         """How many symbols are streamed; 0 = no WebSocket."""
         self._session: IngestSession | None = None
 
@@ -128,11 +128,11 @@ class IngestSession:
     def _open_socket(self) -> "KisSocket | RingSocket":
         """Return the socket. Raises `ConfigError` without the package."""
         from minute_candles.kis.ring_socket import open_socket
-        from minute_candles.kis.ws_session import Ears
+        from minute_candles.kis.ws_session import Callbacks
 
         settings, clock = self._stream.settings, self._stream.clock
-        ears = Ears(self._on_ticks, self._on_problem, self._on_second, self._expects_data, self._on_cut)
-        return open_socket(settings, clock, ears)
+        callbacks = Callbacks(self._on_ticks, self._on_problem, self._on_second, self._expects_data, self._on_cut)
+        return open_socket(settings, clock, callbacks)
 
     def end(self) -> None:
         """Close the socket and end both threads."""
