@@ -165,19 +165,22 @@ def test_a_parquet_file_says_what_it_is(light: Database, export: Export, tmp_pat
     assert file.metadata.row_group(0).column(2).compression == "ZSTD" and len(said["content"]) == 32
 
 
-def test_one_csv_file_opens_in_excel_and_equals_the_truth(
-    light: Database, sim: Simulator, export: Export, tmp_path: Path
+@pytest.mark.parametrize("excel", [False, True])
+def test_one_csv_file_equals_the_truth(
+    light: Database, sim: Simulator, export: Export, tmp_path: Path, excel: bool
 ) -> None:
-    assert export(light, "--out", "all.csv", "--interval", "30")[0] == 0
+    """A byte order mark for Excel, and with --excel codes that it does not take for numbers."""
+    assert export(light, "--out", "all.csv", "--interval", "30", *(["--excel"] if excel else []))[0] == 0
     raw = (tmp_path / "all.csv").read_bytes()
     assert raw.startswith(b"\xef\xbb\xbfsymbol,timestamp,open,high,low,close,volume,turnover,vwap,status\n")
     rows = list(csv.reader(io.StringIO(raw.decode("utf-8-sig"))))[1:]
     for symbol in SYMBOLS:
-        told = [
+        found = [
             (datetime.fromisoformat(row[1]), *map(int, row[2:7]), *(float(v) if v else None for v in row[7:9]))
-            for row in rows if row[0] == symbol
+            for row in rows if row[0] == (f'="{symbol}"' if excel else symbol)
         ]  # fmt: skip
-        assert_same(told, list(truth(sim, symbol, 30)))
+        assert_same(found, list(truth(sim, symbol, 30)))
+    assert set(pd.read_csv(tmp_path / "all.csv", dtype={"symbol": str})["status"]) == {"COMPLETE"}
 
 
 def test_a_folder_of_csv_has_a_file_a_symbol(light: Database, export: Export, tmp_path: Path) -> None:
@@ -570,16 +573,18 @@ def test_help_is_quick_and_needs_nothing(tmp_path: Path) -> None:
     assert done.returncode == 0 and "--interval" in done.stdout, done.stderr
 
 
-def test_without_pyarrow_one_line_says_what_to_install(light: Database, tmp_path: Path) -> None:
-    code = (
-        "import sys; sys.modules.update(dict.fromkeys(['pandas', 'numpy', 'pyarrow']))\n"
-        "import export_candles; sys.exit(export_candles.main([]))"
+@pytest.mark.parametrize(("flags", "code"), [([], 2), (["--out", "a.csv"], 0)])
+def test_parquet_needs_pyarrow_and_csv_does_not(light: Database, tmp_path: Path, flags: list[str], code: int) -> None:
+    script = (
+        "import sys; sys.modules.update(dict.fromkeys(['pandas', 'pyarrow']))\n"
+        f"import export_candles; sys.exit(export_candles.main({[*RANGE, '--quiet', *flags]!r}))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, encoding="utf-8",
-        env={**os.environ, "DB_URL": url_of(light)},
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8",
+        env={**os.environ, "DB_URL": url_of(light), "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
-    assert done.returncode == 2 and "requirements-extra.txt" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert done.returncode == code, done.stderr
+    assert code == 0 or ("requirements-extra.txt" in done.stderr and len(done.stderr.splitlines()) == 1)
 
 
 def by_day(folder: Path) -> dict[str, int]:
@@ -588,17 +593,19 @@ def by_day(folder: Path) -> dict[str, int]:
 
 
 def test_days_that_the_table_lacks_stay_in_the_folder(light: Database, export: Export, tmp_path: Path) -> None:
-    """Another table, or rows that somebody removed: what was exported is not taken away, and that is told."""
-    assert export(light)[0] == 0
-    before = by_day(tmp_path)
+    """Another table, or rows that somebody removed: what was exported is not taken away, and that is said."""
+    assert export(light)[0] == 0 and export(light, "--format", "csv", "--out", "csv")[0] == 0
+    before, csv_before = by_day(tmp_path), (tmp_path / "csv" / "000660_1min.csv").read_bytes()
     execute(url_of(light), "DELETE FROM stock_minute_prices WHERE timestamp >= '2026-11-20'")
     code, _, err = export(light)
     assert code == 1 and by_day(tmp_path) == before and "005930 2026-11-20" in err and "그대로 둔 2건" in err
     execute(url_of(light), "DELETE FROM stock_minute_prices")
-    code, _, err = export(light)
-    assert code == 1 and by_day(tmp_path) == before and "그대로 둔 4건" in err
-    code, _, err = export(light, "--force")
-    assert code == 1 and by_day(tmp_path) == before
+    for force in ([], ["--force"]):
+        code, _, err = export(light, *force)
+        assert code == 1 and by_day(tmp_path) == before and "그대로 둔 4건" in err
+    code, _, err = export(light, "--format", "csv", "--out", "csv")
+    assert code == 1 and "그대로 둔 2건: 005930_1min.csv, 000660_1min.csv" in err
+    assert (tmp_path / "csv" / "000660_1min.csv").read_bytes() == csv_before
 
 
 def test_a_day_without_trades_leaves_the_folder(light: Database, export: Export, tmp_path: Path) -> None:
@@ -612,29 +619,65 @@ def test_a_day_without_trades_leaves_the_folder(light: Database, export: Export,
     assert [path.name for path in (tmp_path / "csv").iterdir()] == ["005930_1min.csv"]
 
 
-def test_a_csv_of_days_that_the_table_lacks_stays(light: Database, export: Export, tmp_path: Path) -> None:
-    assert export(light, "--format", "csv", "--out", "csv")[0] == 0
-    before = (tmp_path / "csv" / "000660_1min.csv").read_bytes()
-    execute(url_of(light), "DELETE FROM stock_minute_prices WHERE stock_symbol = '000660'")
-    code, _, err = export(light, "--format", "csv", "--out", "csv")
-    assert code == 1 and "그대로 둔 1건: 000660_1min.csv" in err
-    assert (tmp_path / "csv" / "000660_1min.csv").read_bytes() == before
-
-
 def no_trades(database: Database, coverage: str, prices: str) -> None:
     execute(url_of(database), f"DELETE FROM stock_minute_prices WHERE {prices}")
     cleared = "status = 'NO_TRADES', count_1min = 0, count_5min = 0, count_15min = 0"
     execute(url_of(database), f"UPDATE stock_minute_coverage SET {cleared} WHERE {coverage}")
 
 
-def test_somebody_else_s_file_is_not_replaced(light: Database, export: Export, tmp_path: Path) -> None:
-    assert export(light)[0] == 0
-    path = tmp_path / "export" / "interval=1" / "005930_2026.parquet"
-    pd.read_parquet(path).to_parquet(path)
-    kept, before = path.read_bytes(), by_day(tmp_path)
-    code, _, err = export(light, asked=["--from", f"{LAST}", "--symbols", "005930"])
-    assert code == 2 and "내보내기가 쓴 파일이 아닙니다" in err and path.read_bytes() == kept
-    assert export(light, "--force")[0] == 0 and by_day(tmp_path) == before
+@pytest.mark.parametrize("out", ["export", "mine.parquet", "mine.csv", "tables"])
+def test_somebody_else_s_file_is_not_replaced(light: Database, export: Export, tmp_path: Path, out: str) -> None:
+    """In a folder or by itself, Parquet or CSV; an empty file holds nothing to lose."""
+    flags = ["--out", out, *(["--format", "csv"] if out == "tables" else [])]
+    inside = {"export": "export/interval=1/005930_2026.parquet", "tables": "tables/005930_1min.csv"}
+    path = tmp_path / inside.get(out, out)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    theirs = pd.DataFrame({"symbol": ["005930"], "note": ["mine"]})
+    theirs.to_parquet(path) if path.suffix == ".parquet" else theirs.to_csv(path)
+    kept = path.read_bytes()
+    code, out_, err = export(light, *flags)
+    assert code == 2 and "내보내기가 쓴 파일이 아닙니다" in err and path.read_bytes() == kept and out_ == ""
+    assert export(light, *flags, "--force")[0] == 0 and path.read_bytes() != kept
+    path.write_bytes(b"")
+    assert export(light, *flags)[0] == 0 and path.stat().st_size
+
+
+@pytest.mark.parametrize(
+    "out", ["x" * 300, "x" * 300 + ".csv", "deep/.csv", ".parquet", "pipe", "pipe.csv", "link.csv"]
+)
+def test_what_can_be_no_target_is_one_line_and_exit_2(
+    light: Database, export: Export, tmp_path: Path, out: str
+) -> None:
+    """A name that is too long or none, a FIFO, a link to a device."""
+    for name in ("pipe", "pipe.csv"):
+        os.mkfifo(tmp_path / name)
+    (tmp_path / "link.csv").symlink_to("/dev/null")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    code, said, err = export(light, "--out", out)
+    assert code == 2 and said == "" and len(err.strip().splitlines()) == 1 and "--out" in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_a_full_device_is_one_line_and_exit_2(light: Database, tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "export_candles.py"), *RANGE, "--out", "-", "--quiet"]
+    environ = {**os.environ, "DB_URL": url_of(light), "LOG_DIR": str(tmp_path)}
+    with open("/dev/full", "wb") as full:
+        ran = subprocess.run(command, env=environ, stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, text=True)
+    assert ran.returncode == 2 and len(ran.stderr.strip().splitlines()) == 1 and "표준 출력" in ran.stderr, ran.stderr
+
+
+@pytest.mark.parametrize("out", ["export", "a.parquet", "a.csv"])
+def test_a_target_that_another_program_holds_open_is_one_line(
+    light: Database, export: Export, monkeypatch: pytest.MonkeyPatch, out: str
+) -> None:
+    """On Windows Excel locks what it shows."""
+
+    def locked(self: Path, target: object) -> None:
+        raise PermissionError(13, "Permission denied", str(self), None, str(target))
+
+    monkeypatch.setattr(Path, "replace", locked)
+    code, _, err = export(light, "--out", out, "--quiet")
+    assert code == 1 and "다른 프로그램" in err and len(err.strip().splitlines()) == 1
 
 
 def test_a_reader_that_closes_early_is_told_apart(light: Database, tmp_path: Path) -> None:
