@@ -12,9 +12,12 @@ MySQL or MariaDB by the settings of `.env`, SQLite by `DB_URL=sqlite:///file`. R
 """
 
 from minute_candles.core.errors import IncompleteData, IncompleteWarning, SplitWarning
-from minute_candles.forecast.api import read_forecast
 from minute_candles.frames.api import list_stored, read_candles, read_coverage
 from minute_candles.storage.store import Store, open_store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from minute_candles.forecast.api import read_forecast
 
 __all__ = [
     "IncompleteData",
@@ -27,3 +30,12 @@ __all__ = [
     "read_coverage",
     "read_forecast",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import `read_forecast` on first use: it brings numpy, which who only opens a store does not need."""
+    if name != "read_forecast":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from minute_candles.forecast.api import read_forecast
+
+    return read_forecast

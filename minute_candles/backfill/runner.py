@@ -6,6 +6,7 @@ from datetime import date
 
 from minute_candles.backfill.report import RESULT_FILE, RunResult
 from minute_candles.console import console
+from minute_candles.console.logs import FILE_ONLY
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import Outage, SourceError, Stopped
 from minute_candles.core.worker_pool import Outcome, work_through
@@ -98,9 +99,11 @@ class Backfill:
         result.unproven = {task.day: task.why for task in unproven(self._store, [symbol], days)}
         held = self._store.counts([symbol], [self._calendar.session(day) for day in days])
         sent, kept = result.rows[0], sum(counts[0] for counts in held.values())
-        _log.info("✅ %s 1분봉 데이터 %d건 저장 완료", symbol, sent)
+        name = f" · {result.name}" if result.name else ""
+        _log.info("✅ %s 1분봉 데이터 %d건 저장 완료%s", symbol, sent, name)
         if kept >= sent:
-            _log.info("✅ 데이터 검증 성공: %s 1min - 예상 %d건, 실제 %d건", symbol, sent, kept)
+            line = "✅ 데이터 검증 성공: %s 1min - 예상 %d건, 실제 %d건"
+            _log.info(line, symbol, sent, kept, extra=FILE_ONLY)
             return
         _log.error("❌ 데이터 검증 실패: %s 1min - 예상 %d건, 실제 %d건", symbol, sent, kept)
         for day in result.days:

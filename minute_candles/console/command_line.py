@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from minute_candles.console import console
 from minute_candles.core.errors import ConfigError
+from minute_candles.core.korean import particle
 
 _ERRORS = (
     (r"unrecognized arguments: (.*)", r"모르는 옵션입니다: \1."),
@@ -88,7 +89,7 @@ def run(main: Callable[[], int]) -> int:
         return main()
     except ModuleNotFoundError as error:
         console.complain(
-            f"파이썬 패키지 {error.name}이(가) 없습니다. 가상환경을 켜거나(source .venv/bin/activate) "
+            f"파이썬 패키지 {particle(error.name or '', '이/가')} 없습니다. 가상환경을 켜거나(source .venv/bin/activate) "
             "설치하세요: python -m pip install -r requirements.txt"
         )
         return 2

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("minute_candles")
 LOG_BYTES, LOG_FILES = 10 * 1024 * 1024, 5
+FILE_ONLY = {"file_only": True}
+"""`extra` of a record that the terminal shows only under `--verbose`."""
 _LEVEL_COLOURS = {logging.WARNING: "yellow", logging.ERROR: "red", logging.CRITICAL: "red"}
 
 
@@ -46,6 +48,8 @@ def setup_logging(
         handler.addFilter(clean)
         handler.setFormatter(logging.Formatter("%(kst)s - %(levelname)s - %(message)s"))
         LOG.addHandler(handler)
+    if not verbose:
+        handlers[1][0].addFilter(lambda record: not getattr(record, "file_only", False))
     LOG.setLevel(level)
     return LOG
 

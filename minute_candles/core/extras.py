@@ -4,6 +4,7 @@ from importlib import import_module
 from types import ModuleType
 
 from minute_candles.core.errors import ConfigError
+from minute_candles.core.korean import particle
 
 INSTALL = "python -m pip install -r requirements-extra.txt"
 
@@ -13,4 +14,5 @@ def extra(name: str, what: str) -> ModuleType:
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
-        raise ConfigError(f"{what}에 필요한 파이썬 패키지 {error.name} 이 없습니다. 설치하세요: {INSTALL}") from None
+        named = particle(error.name or name, "이/가")
+        raise ConfigError(f"{what}에 필요한 파이썬 패키지 {named} 없습니다. 설치하세요: {INSTALL}") from None

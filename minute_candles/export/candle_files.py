@@ -78,7 +78,7 @@ def table_of(candles: SymbolCandles) -> "pa.Table":
         pa.array(columns.start - UTC_AHEAD).cast(made.field("timestamp").type),
         *[pa.array(price) for price in candles.prices()],
         pa.array(candles.volume()),
-        pa.array(columns.turnover, mask=unproven),
+        pa.array(columns.turnover, mask=~candles.turnover_known()),
         pa.array(candles.vwap(), mask=unproven),
     ]
     table: pa.Table = pa.Table.from_arrays([symbol, *numbers, status], schema=made)
@@ -181,17 +181,17 @@ def _csv_lines(candles: SymbolCandles, code: str) -> Iterator[list[str]]:
     import numpy as np
 
     columns, words = candles.columns, [f",{status}\n" for status in STATUSES]
-    volume, vwap, prices = candles.volume(), candles.vwap(), candles.prices()
-    proven = columns.vwap != UNPROVEN
     times = np.datetime_as_string(columns.start.astype("datetime64[us]"), unit="s")
-    is_whole = candles.ratio is None
+    shown = ".2f" if candles.ratio is None else ""
+    whole = (*candles.prices(), candles.volume(), columns.turnover, candles.turnover_known())
+    every = (*whole, candles.vwap(), columns.vwap != UNPROVEN, candles.status)
     for begin in range(0, len(times), _LINES_AT_ONCE):
         part = slice(begin, begin + _LINES_AT_ONCE)
-        numbers = [
-            column[part].tolist() for column in (*prices, volume, columns.turnover, vwap, proven, candles.status)
-        ]
+        numbers = [column[part].tolist() for column in every]
         yield [
-            f"{code},{when[:10]} {when[11:]},{o},{h},{low},{c},{shares},"
-            + ((f"{krw},{mean:.2f}" if is_whole else f"{krw},{mean!r}") if is_proven else ",") + words[status]
-            for when, o, h, low, c, shares, krw, mean, is_proven, status in zip(times[part].tolist(), *numbers, strict=True)
-        ]  # fmt: skip
+            f"{code},{when[:10]} {when[11:]},{o},{h},{low},{c},{shares},{krw if is_known else ''},"
+            f"{format(mean, shown) if is_proven else ''}{words[status]}"
+            for when, o, h, low, c, shares, krw, is_known, mean, is_proven, status in zip(
+                times[part].tolist(), *numbers, strict=True
+            )
+        ]

@@ -21,19 +21,31 @@ def candle_columns(found: Sequence[SymbolCandles]) -> "dict[str, NDArray[Any]]":
     """Return open … vwap, the codes of the status, proven and start (naive KST in µs) of all symbols, one below the other."""
     import numpy as np
 
-    proven = np.concatenate([one.turnover_known() for one in found])
+    proven = np.concatenate([one.proven() for one in found])
+    known = np.concatenate([one.turnover_known() for one in found])
     traded = np.concatenate([one.columns.vwap for one in found]) != UNPROVEN
     prices = [np.concatenate(columns) for columns in zip(*[one.prices() for one in found], strict=True)]
     turnover = np.concatenate([one.columns.turnover for one in found])
     return {
         **dict(zip(("open", "high", "low", "close"), prices, strict=True)),
         "volume": np.concatenate([one.volume() for one in found]),
-        "turnover": np.where(proven, turnover, np.nan),
+        "turnover": np.where(known, turnover, np.nan),
         "vwap": np.where(traded, np.concatenate([one.vwap() for one in found]), np.nan),
         "status": np.concatenate([one.status for one in found]),
         "proven": proven,
+        **_against_previous(found, prices[3]),
         "start": np.concatenate([one.columns.start for one in found]),
     }
+
+
+def _against_previous(found: Sequence[SymbolCandles], close: "NDArray[Any]") -> "dict[str, NDArray[Any]]":
+    """Return the previous close and the change against it in percent, of frames of days alone."""
+    import numpy as np
+
+    if any(one.previous_close is None for one in found):
+        return {}
+    previous = np.concatenate([one.previous() for one in found])
+    return {"previous_close": previous, "change_percent": (close / previous - 1) * 100}
 
 
 def pandas_frame(

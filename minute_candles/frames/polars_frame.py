@@ -14,7 +14,8 @@ from minute_candles.storage.minute_columns import MINUTE
 if TYPE_CHECKING:
     import polars as pl
 
-_FLOATS = ("turnover", "vwap")
+_OF_DAYS = ("previous_close", "change_percent")
+_FLOATS = ("turnover", "vwap", *_OF_DAYS)
 
 
 def polars_frame(found: Sequence[SymbolCandles], *, tz: str | None, names: Mapping[str, str] | None) -> "pl.DataFrame":
@@ -42,10 +43,12 @@ def _frame_of(
         except polars.exceptions.PolarsError:
             raise ConfigError(f"tz {tz[:30]!r} 은 시간대가 아닙니다(예: 'Asia/Seoul', 'UTC', None).") from None
     columns = {name: polars.Series(name, values) for name, values in data.items()}
-    columns |= {name: columns[name].fill_nan(None) for name in _FLOATS}
+    columns |= {name: columns[name].fill_nan(None) for name in _FLOATS if name in columns}
     if one.gaps is not None:
         columns |= {name: columns[name].fill_nan(None) for name in ("open", "high", "low", "close")}
     words = [str(status) for status in STATUSES]
     codes = polars.Series("status", words, dtype=polars.Enum(words)).gather(status.astype("uint32"))
-    frame: pl.DataFrame = polars.DataFrame([times, *columns.values(), codes, polars.Series("proven", proven)])
+    days = [columns.pop(name) for name in _OF_DAYS if name in columns]
+    series = [times, *columns.values(), codes, polars.Series("proven", proven), *days]
+    frame: pl.DataFrame = polars.DataFrame(series)
     return frame if names is None else frame.with_columns(name=polars.lit(names.get(one.symbol, "")))

@@ -4,10 +4,11 @@ A symbol is read after the other, so that a long export stays small.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from minute_candles.core.extras import extra
+from minute_candles.frames.daily_values import previous_closes, with_daily_turnover
 from minute_candles.frames.day_states import STATUSES, DayState, day_states, days_of_other_hours
 from minute_candles.frames.grid import filled_prices, session_grid, with_gaps
 from minute_candles.frames.intervals import FrameInterval
@@ -28,6 +29,7 @@ from minute_candles.market.adjustment import Factor
 from minute_candles.market.calendar import Session
 from minute_candles.market.day_status import DayStatus
 from minute_candles.storage.coverage import CoverageRow, missing_rows
+from minute_candles.storage.daily_table import StoredDaily
 from minute_candles.storage.minute_columns import UNPROVEN, Columns, Minutes
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from minute_candles.storage.minute_columns import Numbers
 
 WHAT = "DataFrame으로 읽기"
+_BEFORE = timedelta(days=14)
+"""So far back the session before the first day may lie."""
 Fill = Literal["gaps", "previous"]
 
 
@@ -55,6 +59,10 @@ class Table(Protocol):
 
     def minutes(self) -> Minutes:
         """Return the reader of 1-minute candles."""
+        ...
+
+    def daily(self, symbol: str, first: date, last: date) -> Sequence[StoredDaily]:
+        """Return what the daily TR said of a symbol's days."""
         ...
 
     def factors(self, symbol: str) -> list[Factor]:
@@ -82,6 +90,8 @@ class SymbolCandles(NamedTuple):
     gaps: "NDArray[np.bool_] | None" = None
     fill: Fill | None = None
     cut: tuple[date, ...] = ()
+    previous_close: "Numbers | None" = None
+    """Of days: the close of the session before in KRW, 0 where it is unknown."""
 
     def prices(self) -> "list[NDArray[Any]]":
         """Return open, high, low, close: whole KRW, or float64 where adjusted or filled."""
@@ -101,10 +111,26 @@ class SymbolCandles(NamedTuple):
         krw = self.columns.vwap / 100
         return krw if self.ratio is None else krw * self.ratio[0] / self.ratio[1]
 
+    def proven(self) -> "NDArray[np.bool_]":
+        """Return which candles turnover proves: those with a VWAP, and the gaps of verified days."""
+        traded: NDArray[np.bool_] = self.columns.vwap != UNPROVEN
+        return traded if self.gaps is None else traded | (self.gaps & (self.status <= _VERIFIED_GAPS))
+
     def turnover_known(self) -> "NDArray[np.bool_]":
-        """Return which candles have a turnover: those that are proven, and gaps of verified days (0 KRW)."""
-        proven: NDArray[np.bool_] = self.columns.vwap != UNPROVEN
-        return proven if self.gaps is None else proven | (self.gaps & (self.status <= _VERIFIED_GAPS))
+        """Return which candles have a turnover: the proven ones, and days whose turnover the daily TR has told."""
+        told: NDArray[np.bool_] = self.columns.turnover != UNPROVEN
+        return self.proven() | (told if self.gaps is None else told & ~self.gaps)
+
+    def previous(self) -> "NDArray[np.float64]":
+        """Return the previous close of days in KRW, adjusted as the prices are; NaN where it is unknown."""
+        import numpy as np
+
+        known = self.previous_close if self.previous_close is not None else np.zeros(len(self.status), np.int64)
+        closes = np.where(known > 0, known, np.nan)
+        if self.ratio is None or not len(closes):
+            return closes
+        before = [np.append(part[:1], part[:-1]) for part in self.ratio]
+        return closes * before[0] / before[1]
 
 
 _VERIFIED_GAPS = STATUSES.index(DayStatus.NO_TRADES)
@@ -124,29 +150,58 @@ def read_symbol(
     table: Table, minutes: Minutes, symbol: str, interval: FrameInterval, asked: Range, fill: Fill | None = None
 ) -> SymbolCandles:
     """Return the candles of a symbol in the range."""
-    import numpy as np
-
     coverage = table.coverage([symbol], asked.first, asked.last)
     rows = rows_of_sessions(minutes.read(symbol, asked.first, asked.last), asked)
-    numbers, counts = np.unique(rows.start // DAY, return_counts=True)
-    held = {day_of(day): (int(count),) for day, count in zip(numbers, counts, strict=True)}
-    running = asked.running_day()
-    other_hours = days_of_other_hours(coverage, symbol, asked.calendar)
-    states = day_states(symbol, asked.closed_days(), coverage, held, running, other_hours)
+    held = _counts(rows)
+    states = _states(symbol, held, coverage, asked)
     candles = shown_columns(rows, interval)
     if interval != 1:
         candles = without_proof(candles, _unsure_days(states, held, coverage, interval), interval)
     gaps = None
     if fill:
         candles, gaps = with_gaps(candles, session_grid(_known_days(states, asked), interval, asked))
+    running = asked.running_day()
     row = coverage.get((symbol, running)) if running else None
     inside = windows_in_range(candles, interval, asked, row.verified_at if row else None)
     cut = () if isinstance(interval, int) else _cut(candles, inside, interval, asked)
     kept = take(candles, inside)
+    found = SymbolCandles(symbol, kept, _codes(kept, states, interval), states, fill=fill, cut=cut)
+    found = found if gaps is None else found._replace(gaps=gaps[inside])
+    return _with_daily_values(found, table, minutes, asked) if interval == "day" else found
+
+
+def _counts(rows: Columns) -> dict[date, tuple[int]]:
+    """Return how many minutes are held of each day."""
+    import numpy as np
+
+    numbers, counts = np.unique(rows.start // DAY, return_counts=True)
+    return {day_of(day): (int(count),) for day, count in zip(numbers, counts, strict=True)}
+
+
+def _states(
+    symbol: str,
+    held: Mapping[date, Sequence[int]],
+    coverage: Mapping[tuple[str, date], CoverageRow],
+    asked: Range,
+) -> list[DayState]:
+    other_hours = days_of_other_hours(coverage, symbol, asked.calendar)
+    return day_states(symbol, asked.closed_days(), coverage, held, asked.running_day(), other_hours)
+
+
+def _codes(candles: Columns, states: Sequence[DayState], interval: FrameInterval) -> "NDArray[np.int8]":
+    """Return for each candle the position in `STATUSES` of its day or worst day."""
+    import numpy as np
+
     codes = np.array([STATUSES.index(state.status) for state in states], np.int8)
     days = np.array([(state.day - EPOCH).days for state in states], np.int64)
-    status = worst_codes(kept, days, codes, interval)
-    return SymbolCandles(symbol, kept, status, states, gaps=None if gaps is None else gaps[inside], fill=fill, cut=cut)
+    return worst_codes(candles, days, codes, interval)
+
+
+def _with_daily_values(candles: SymbolCandles, table: Table, minutes: Minutes, asked: Range) -> SymbolCandles:
+    """Return candles of days with the turnover that the daily TR told, and the previous close."""
+    daily = {row.day: row for row in table.daily(candles.symbol, asked.first - _BEFORE, asked.last)}
+    before = previous_closes(candles.columns, candles.gaps, candles.symbol, minutes, asked, daily)
+    return candles._replace(columns=with_daily_turnover(candles.columns, daily), previous_close=before)
 
 
 def _unsure_days(

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from minute_candles.storage.driver import Dialect
 
-PRICES, COVERAGE, ALERTS, FACTORS = (
+PRICES, COVERAGE, ALERTS, FACTORS, DAILY = (
     "stock_minute_prices", "stock_minute_coverage", "stock_minute_alerts", "stock_adjustment_factors",
+    "stock_daily_candles",
 )  # fmt: skip
 NAMES = {1: "ONE_MINUTE", 5: "FIVE_MINUTES", 15: "FIFTEEN_MINUTES"}
 """The intervals in the order in which their rows are written."""
@@ -76,6 +77,17 @@ CREATE TABLE {ALERTS} (
     value DOUBLE NOT NULL,
     created_at DATETIME NOT NULL,
     PRIMARY KEY (timestamp, stock_symbol, minute_interval, rule_name)
+) {_OPTIONS}
+"""
+DAILY_DDL = f"""
+CREATE TABLE {DAILY} (
+    {_SYMBOL},
+    trade_date DATE NOT NULL,
+    close_price BIGINT NOT NULL,
+    volume BIGINT NOT NULL,
+    turnover BIGINT NOT NULL,
+    seen_at DATETIME NOT NULL,
+    PRIMARY KEY (stock_symbol, trade_date)
 ) {_OPTIONS}
 """
 FACTORS_DDL = f"""

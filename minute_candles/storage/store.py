@@ -9,7 +9,7 @@ neither `id`, `created_at` nor `updated_at` (law 11). Times in the tables are na
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import partial
@@ -17,12 +17,15 @@ from typing import Any
 
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
+from minute_candles.core.errors import StoreError, StoreLost
 from minute_candles.market.adjustment import Factor
 from minute_candles.market.calendar import Session
 from minute_candles.market.candles import Candle, Candles
 from minute_candles.market.day_status import DayStatus, Reason
+from minute_candles.market.rows import DailyRow
 from minute_candles.market.write_event import Hear, Stored
 from minute_candles.storage import adjustment_factors as factors
+from minute_candles.storage import daily_table
 from minute_candles.storage import migrate as schema
 from minute_candles.storage.advice import Advice, read_advice
 from minute_candles.storage.alert_table import AlertTable as AlertTable
@@ -31,6 +34,7 @@ from minute_candles.storage.codec import candles_of, keyed, marks, moment_of, na
 from minute_candles.storage.connection import Connection
 from minute_candles.storage.coverage import CoverageRow as CoverageRow
 from minute_candles.storage.coverage import read_coverage
+from minute_candles.storage.daily_table import StoredDaily
 from minute_candles.storage.day_writer import Day, DayWriter, Rewritten
 from minute_candles.storage.ddl import NAMES
 from minute_candles.storage.driver import Row, Run, Value
@@ -178,6 +182,23 @@ class Store:
     def keep_factors(self, symbol: str, found: Sequence[Factor], now: datetime) -> None:
         """Replace a symbol's; the table is made when it is missing."""
         self._connection.transaction(lambda run: factors.keep(run, self._connection.dialect, symbol, found, naive(now)))
+
+    def keep_daily(self, symbol: str, rows: Iterable[DailyRow], now: datetime) -> None:
+        """Keep what the daily TR said of a symbol's days; a database that refuses it costs readers of days, no run."""
+        try:
+            self._connection.transaction(
+                lambda run: daily_table.keep(run, self._connection.dialect, symbol, rows, naive(now))
+            )
+        except StoreLost:
+            raise
+        except StoreError as error:
+            log.debug("daily candles not kept: %s", error)
+
+    def daily(self, symbol: str, first: date, last: date) -> Sequence[StoredDaily]:
+        """Return what the daily TR said of a symbol's days, both included, ascending."""
+        return self._connection.transaction(
+            lambda run: daily_table.read(run, self._connection.dialect, symbol, first, last)
+        )
 
     def symbols(self) -> list[str]:
         """Return every symbol that has a candle, ascending: a jump through the key for each."""

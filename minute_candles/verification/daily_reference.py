@@ -1,16 +1,22 @@
 """The second source: a symbol's daily candles, against which its minutes are checked (law 8, kis_http.md §7)."""
 
 import threading
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
 from minute_candles.core.errors import BadRow
 from minute_candles.kis.client import MOST_DAYS, KisClient
 from minute_candles.market.daily import DailyAnswer, daily_by_date
+from minute_candles.market.rows import DailyRow
 
 EMPTY_TRIES = 4
 """How often an empty answer is asked for before it is taken for one; empty is not success."""
-DAILY_SPAN = timedelta(days=MOST_DAYS - 1)
+_BEFORE = timedelta(days=12)
+"""So many days more are asked for in the same call: the close before the first day; no holidays last longer."""
+DAILY_SPAN = timedelta(days=MOST_DAYS - 1) - _BEFORE
 """From the first to the last day of one call."""
+Keep = Callable[[str, Sequence[DailyRow]], None]
+"""Called with each answer's rows, by the thread that asked."""
 
 
 class DailyCandles:
@@ -19,8 +25,10 @@ class DailyCandles:
     Where nothing comes at all, the days around the span are asked for: they tell a halted symbol from an empty answer.
     """
 
-    def __init__(self, client: KisClient, first: date, last: date, today: date) -> None:
-        self._client, self._first, self._last = client, first, last
+    def __init__(
+        self, client: KisClient, first: date, last: date, today: date, keep: Keep = lambda _symbol, _rows: None
+    ) -> None:
+        self._client, self._first, self._last, self._keep = client, first, last, keep
         self._beyond = max(last, min(today, last + DAILY_SPAN / 2))
         self._known: dict[str, DailyAnswer] = {}
         self._locks: dict[str, threading.Lock] = {}
@@ -68,11 +76,12 @@ class DailyCandles:
         for attempt in range(EMPTY_TRIES):
             is_last = attempt == EMPTY_TRIES - 1
             try:
-                rows = daily_by_date(self._client.daily(symbol, first, last), strict=not is_last)
+                rows = daily_by_date(self._client.daily(symbol, first - _BEFORE, last), strict=not is_last)
             except BadRow:
                 if is_last:
                     raise
                 continue
+            self._keep(symbol, [row for row in rows.values() if row and first - _BEFORE <= row.day <= last])
             if inside := {day: candle for day, candle in rows.items() if first <= day <= last}:
                 return inside
         return {}

@@ -5,6 +5,7 @@ transaction", "Doubt costs a mark, never the data", "The final source has the la
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from minute_candles.market.candles import Candles, derive
 from minute_candles.market.daily import DailyAnswer
 from minute_candles.market.day_notes import finding_text, hours_advice, note_of
 from minute_candles.market.day_status import PROVISIONAL, DayStatus, Finding, Reason
+from minute_candles.market.rows import DailyRow
 from minute_candles.storage.coverage import CoverageRow
 from minute_candles.storage.store import Counts, Store
 from minute_candles.verification.answer_history import AnswerHistory
@@ -74,8 +76,11 @@ class Collector:
         self._lag = SourceLag(client, clock, asks=asks_today)
         self._client, self._store, self._calendar, self._clock = client, store, calendar, clock
         self._history = history or AnswerHistory()
-        self._daily = DailyCandles(client, *span, clock.now().date())
+        self._daily = DailyCandles(client, *span, clock.now().date(), self._keep_daily)
         self._pages = DayPages(client)
+
+    def _keep_daily(self, symbol: str, rows: Sequence[DailyRow]) -> None:
+        self._store.keep_daily(symbol, rows, self._clock.now())
 
     def collect(self, task: SymbolDay) -> Counts:
         """Fetch, check and store one closed symbol-day; return the stored rows per interval.

@@ -584,7 +584,8 @@ def test_log_lines_keep_the_wording_users_grep_for(user: User, kis: Simulator) -
         "🔌 데이터베이스 연결 해제",
     ):
         assert log.count(line) == 1, f"{line}\n{log}"
-        assert line in ran.err
+        assert (line in ran.err) == ("검증 성공" not in line), "one line a symbol on the console"
+    assert f"{one}건 저장 완료 · 삼성전자" in ran.err
     assert "✅ stock_minute_prices 테이블이 존재합니다." in user.run("--days", "3", "--symbols", "005930").err
     assert "기존 토큰 로드: 만료시간 2026-11-21 21:0" in user.run("--days", "4", "--symbols", "005930").err
 

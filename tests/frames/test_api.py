@@ -38,6 +38,7 @@ from minute_candles.market.adjustment import Factor
 from minute_candles.market.candles import derive
 from minute_candles.market.day_status import DayStatus
 from minute_candles.market.intervals import SHOWN
+from minute_candles.market.rows import DailyRow
 
 FLOATS = ["turnover", "vwap"]
 FOREIGN = (
@@ -212,6 +213,29 @@ def test_adjusted_frames_are_floats_and_say_to_which_day_s_shares(light: Setting
         assert str(read(light, "035420", adjusted=True)["open"].dtype) == "float64", "without a candle, too"
     with pytest.raises(IncompleteData, match="000660 2026-11-20의 수정계수를.*--from 2026-11-19 "):
         read(light, adjusted=True)
+
+
+def test_days_have_a_turnover_and_a_previous_close(light: Settings) -> None:
+    """The first minute proves none of its turnover, so the day's own value of the daily TR stands in, marked unproven."""
+    said = {CSAT - timedelta(days=1): (70_000, 5), CSAT: (1, 123_456_789), LAST: (2, 987_654_321)}
+    rows = [DailyRow(day, 1, 1, 1, close, 9, turnover) for day, (close, turnover) in said.items()]
+    with closing(db.open_store(light.database, Clock())) as store:
+        for when in (EVENING, EVENING + timedelta(minutes=1)):
+            store.keep_daily("005930", rows, when)
+        assert {row.seen_at.minute for row in store.daily("005930", CSAT, CSAT)} == {0}, (
+            "the same again changes nothing"
+        )
+    change(light, "UPDATE stock_minute_prices SET vwap = close_price WHERE stock_symbol = '000660'")
+    frame = read(light, interval="day")
+    samsung, hynix = frame.loc["005930"], frame.loc["000660"]
+    assert list(samsung["turnover"]) == [123_456_789, 987_654_321] and not samsung["proven"].any()
+    assert samsung["vwap"].isna().all()
+    assert hynix["proven"].all() and hynix["turnover"].iloc[0] == read(light, "000660")["turnover"][:"2026-11-19"].sum()
+    assert list(samsung["previous_close"]) == [70_000, samsung["close"].iloc[0]]
+    assert samsung["change_percent"].iloc[0] == pytest.approx((samsung["close"].iloc[0] / 70_000 - 1) * 100)
+    assert hynix["previous_close"].isna().tolist() == [True, False]
+    friday = read(light, "005930", "day", start=LAST)
+    assert friday["previous_close"].iloc[0] == samsung["close"].iloc[0], "of candles before the range"
 
 
 def test_a_window_that_runs_is_left_out(light: Settings) -> None:

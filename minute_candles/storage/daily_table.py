@@ -1,0 +1,62 @@
+"""`stock_daily_candles`: what KIS's daily TR has said of each collected day, unadjusted; an aid for readers of days.
+
+Its turnover and volume include off-hours trades; its close of the day itself is the after-market's until the next
+morning (docs/dev/kis_http.md §7), so `seen_at` is kept.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+from minute_candles.market.rows import DailyRow
+from minute_candles.storage import ddl
+from minute_candles.storage.codec import day_of, moment_of
+from minute_candles.storage.ddl import DAILY, PRICES
+from minute_candles.storage.driver import Dialect, Run
+from minute_candles.storage.layout import read_columns, symbol_collation
+
+_COLUMNS = "trade_date, close_price, volume, turnover, seen_at"
+
+
+class StoredDaily(NamedTuple):
+    """A row of the table: KRW, shares, KRW; `seen_at` is naive KST."""
+
+    day: date
+    close: int
+    volume: int
+    turnover: int
+    seen_at: datetime
+
+    @property
+    def has_final_close(self) -> bool:
+        """Return whether the close was read after its day: it is the regular session's."""
+        return self.seen_at.date() > self.day
+
+
+def keep(run: Run, dialect: Dialect, symbol: str, rows: Iterable[DailyRow], now: datetime) -> None:
+    """Write the rows that say something new; the table is made when it is missing."""
+    told = {row.day: row for row in rows if row.turnover is not None}
+    if not told:
+        return
+    if not read_columns(run, dialect, DAILY):
+        for statement in ddl.statements(ddl.DAILY_DDL, dialect, symbol_collation(run, dialect, PRICES)):
+            run(statement)
+    before = {row.day: row for row in read(run, dialect, symbol, min(told), max(told))}
+    for day, row in told.items():
+        old = before.get(day)
+        if old and old[1:4] == (row.close, row.volume, row.turnover) and old.has_final_close:
+            continue
+        run(f"DELETE FROM {DAILY} WHERE stock_symbol = %s AND trade_date = %s", symbol, day)
+        values = (symbol, day, row.close, row.volume, row.turnover, now.replace(microsecond=0))
+        run(f"INSERT INTO {DAILY} (stock_symbol, {_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s)", *values)
+
+
+def read(run: Run, dialect: Dialect, symbol: str, first: date, last: date) -> Sequence[StoredDaily]:
+    """Return a symbol's rows from `first` to `last`, both included; [] where there is no table."""
+    if not read_columns(run, dialect, DAILY):
+        return []
+    rows = run(
+        f"SELECT {_COLUMNS} FROM {DAILY} WHERE stock_symbol = %s AND trade_date BETWEEN %s AND %s ORDER BY trade_date",
+        symbol, first, last,
+    )  # fmt: skip
+    return [StoredDaily(day_of(row[0]), int(row[1]), int(row[2]), int(row[3]), moment_of(row[4])) for row in rows]
