@@ -483,7 +483,9 @@ def test_what_a_backfill_stored_is_what_is_exported(sim: Simulator, tmp_path: Pa
     settings = settings_of(Database("sqlite", path=tmp_path / "mine.sqlite3"), tmp_path)
     days = db.read_candles("005930", "day", CSAT, LAST, settings=settings, clock=Clock(at=EVENING))
     daily = [sim.truth("005930", day, 1) for day in (CSAT, LAST)]
-    assert [turnover >= sum(row[6] or 0 for row in rows) for turnover, rows in zip(days["turnover"], daily, strict=True)]
+    assert [
+        turnover >= sum(row[6] or 0 for row in rows) for turnover, rows in zip(days["turnover"], daily, strict=True)
+    ]
     assert days["previous_close"].notna().all(), "of the first day, too: KIS's answer had it"
 
 
