@@ -69,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
     again.add_argument("--force", action="store_true", help="이미 확인된 날도 다시 받기")
     again.add_argument("--recheck", action="store_true", help="증명되지 않은(UNPROVEN) 날을 KIS에 다시 묻기")
     how.add_argument("--workers", metavar="N", default="8", help="동시에 받는 작업자 수 (기본 8)")
+    how.add_argument("--dask", metavar="ADDRESS", help="Dask 스케줄러의 작업자들로 받기 (docs/scale.md)")
     how.add_argument("--record", metavar="FILE", help="--doctor 가 받은 KIS의 답을 비밀 없이 파일로 (문제 신고용)")
     command_line.add_talk(how, "경고와 결과만")
     return made
@@ -140,6 +141,8 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
             return check(store, want, missing, settings, clock.now(), calendar, whole=arguments.verbose)
         if arguments.dry_run:
             return dry_run(want, missing, calendar, [key.rate_limit for key in settings.kis_keys])
+        if arguments.dask:
+            return backfill_by_dask(settings, clock, want, missing, arguments)
         return backfill(settings, clock, calendar, store, want, missing, quiet=quiet)
 
 
@@ -260,9 +263,7 @@ def backfill(
 
     result = RunResult.of(want.names, want.first, want.last, clock.now())
     if not missing:
-        nothing = "✅ 모두 있습니다. 받을 것이 없어 KIS를 호출하지 않았습니다."
-        console.say(nothing if want.days else want.nothing_traded)
-        return finish(settings, clock, result, 0)
+        return nothing_missing(settings, clock, want, result)
     threads = threads_for(want.workers, settings.rate_limit)
     shared = shared_by(settings)
     client = KisClient.of(settings, TokenCache(settings, clock, shared), clock, connections=threads, shared=shared)
@@ -280,6 +281,39 @@ def backfill(
     store.close()
     result.calls = client.calls
     return finish(settings, clock, result, code)
+
+
+def backfill_by_dask(
+    settings: Settings, clock: Clock, want: "Wanted", missing: list["SymbolDay"], arguments: argparse.Namespace
+) -> int:
+    """Have the workers of a Dask scheduler collect what is missing; report it as any run."""
+    from minute_candles.backfill.report import RunResult
+    from minute_candles.core.extras import extra
+
+    extra("distributed", "여러 컴퓨터로 채우기(--dask)")
+    from minute_candles.backfill.dask_run import DaskBackfill
+
+    result = RunResult.of(want.names, want.first, want.last, clock.now())
+    if not missing:
+        return nothing_missing(settings, clock, want, result)
+    job = DaskBackfill(arguments.dask, clock, result, quiet=arguments.quiet)
+    try:
+        _log.info("📊 %d개 종목 분봉 데이터 수집 시작!", len({task.symbol for task in missing}))
+        job.run(missing, force=arguments.force, recheck=arguments.recheck)
+        code = 1 if result.failures else 0
+    except ConfigError:
+        raise
+    except MinuteDataError as error:
+        code = error.exit_code
+        _log.error("⏹️ %s" if isinstance(error, Stopped) else "❌ %s", explained(error))
+    return finish(settings, clock, result, code)
+
+
+def nothing_missing(settings: Settings, clock: Clock, want: "Wanted", result: "RunResult") -> int:
+    """Say that there is nothing to fetch."""
+    nothing = "✅ 모두 있습니다. 받을 것이 없어 KIS를 호출하지 않았습니다."
+    console.say(nothing if want.days else want.nothing_traded)
+    return finish(settings, clock, result, 0)
 
 
 def explained(error: MinuteDataError) -> str:

@@ -210,6 +210,8 @@ class FarSimulator:
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait(10)
+        if self._process.stdout:
+            self._process.stdout.close()
 
 
 # --- the oracle ---
