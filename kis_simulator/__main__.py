@@ -1,4 +1,4 @@
-"""`python -m kis_simulator --port 9443`: the simulated KIS as a command, for development and for other people's clients."""
+"""`python -m kis_simulator`: the simulated KIS as a command, for development and for other people's clients."""
 
 import argparse
 import importlib.util
@@ -21,24 +21,52 @@ except ModuleNotFoundError as missing:  # most often the system's Python
     raise SystemExit(2) from None
 
 
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="KIS Open API 모의 서버 (127.0.0.1)")
-    parser.add_argument("--port", type=int, default=9443)
-    parser.add_argument("--ws-port", type=int, help="WebSocket 포트 (기본: --port + 1)")
-    parser.add_argument("--env", choices=("real", "vts"), default="real")
-    parser.add_argument("--rate", type=float, help="초당 허용 호출 수 (기본: real 18, vts 1)")
-    parser.add_argument("--latency-ms", type=float, default=50)
-    parser.add_argument("--jitter-ms", type=float, default=0)
-    parser.add_argument("--at", type=datetime.fromisoformat, help="시작 시각(KST), 예: 2026-11-20T10:00")
-    parser.add_argument("--replay", type=Path, help="fetch_minute_data.py --doctor --record 로 녹화한 파일")
-    parser.add_argument("--fault", action="append", default=[], help="예: empty:rate=0.015,path=past")
-    parser.add_argument("--set", action="append", default=[], dest="switches", help="예: late_rows=1, limit=5")
-    parser.add_argument("--seed", type=int, default=1)
-    return parser.parse_args(argv)
+_EXAMPLES = """\
+예:
+  python -m kis_simulator --port 9443 --at 2026-11-20T10:00
+  python -m kis_simulator --fault empty:rate=0.015,path=past --set late_rows=0
+  python -m kis_simulator --fault split:symbol=005930,ex_day=2026-11-20,factor=0.02
+
+고장과 버릇의 이름: docs/simulator.md
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="python -m kis_simulator",
+        description="KIS Open API 모의 서버: REST와 WebSocket (127.0.0.1에서만)",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+    )
+    flags = made.add_argument_group("옵션")
+    flags.add_argument("-h", "--help", action="help", help="이 도움말을 보이고 끝내기")
+    flags.add_argument("--port", metavar="P", type=int, default=9443, help="REST 포트 (기본 9443)")
+    flags.add_argument("--ws-port", metavar="P", type=int, help="WebSocket 포트 (기본: --port + 1)")
+    flags.add_argument(
+        "--env", choices=("real", "vts"), default="real", help="실전(real) 또는 모의투자(vts)처럼 (기본 real)"
+    )
+    flags.add_argument("--rate", metavar="N", type=float, help="키 하나의 초당 허용 호출 수 (기본: real 18, vts 1)")
+    flags.add_argument("--latency-ms", metavar="MS", type=float, default=50, help="답하기까지의 시간, 밀리초 (기본 50)")
+    flags.add_argument(
+        "--jitter-ms", metavar="MS", type=float, default=0, help="거기에 더할 무작위 시간의 최대 (기본 0)"
+    )
+    flags.add_argument("--at", metavar="TIME", type=datetime.fromisoformat, help="시작 시각(KST), 예: 2026-11-20T10:00")
+    flags.add_argument(
+        "--replay", metavar="FILE", type=Path, help="fetch_minute_data.py --doctor --record 로 녹화한 파일"
+    )
+    flags.add_argument(
+        "--fault", metavar="종류:…", action="append", default=[], help="고장, 예: empty:rate=0.015,path=past"
+    )
+    flags.add_argument(
+        "--set", metavar="이름=값", action="append", default=[], dest="switches", help="버릇, 예: late_rows=1, limit=5"
+    )
+    flags.add_argument("--seed", metavar="N", type=int, default=1, help="같은 수면 같은 시장 (기본 1)")
+    return made
 
 
 def switch(spec: str, *groups: object) -> None:
-    """`name=value` into the group that has a switch of that name. Raises `ValueError`."""
+    """Set `name=value` in the group that has a switch of that name. Raises `ValueError`."""
     name, _, text = spec.partition("=")
     group = next((group for group in groups if name in vars(group)), None)
     if group is None:
@@ -47,52 +75,58 @@ def switch(spec: str, *groups: object) -> None:
     setattr(group, name, text.lower() in ("1", "true", "yes") if kind is bool else kind(text))
 
 
-def _has_websockets() -> bool:
-    return importlib.util.find_spec("websockets") is not None
-
-
 def _complain(line: str) -> int:
-    """One line to stderr; the exit code of a usage error."""
+    """Print one line to stderr; return the exit code of a usage error."""
     print(line, file=sys.stderr)
     return 2
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    args = _arguments(argv)
-    rate = args.rate or (18 if args.env == "real" else 1)
+def _simulator(args: argparse.Namespace) -> Simulator:
+    """Return the simulator that the flags describe. Raises `ArgumentTypeError` in Korean."""
+    part = f"--replay 파일을 읽을 수 없습니다: {args.replay}"
     try:
         simulator = Simulator(
-            now=running_clock(args.at) if args.at else None, rate=rate, latency=args.latency_ms / 1000,
-            jitter=args.jitter_ms / 1000, env=args.env, seed=args.seed, replay=args.replay, ws=_has_websockets(),
+            now=running_clock(args.at) if args.at else None, rate=args.rate or (18 if args.env == "real" else 1),
+            latency=args.latency_ms / 1000, jitter=args.jitter_ms / 1000, env=args.env, seed=args.seed,
+            replay=args.replay, ws=importlib.util.find_spec("websockets") is not None,
         )  # fmt: skip
-    except (OSError, ValueError) as error:
-        return _complain(f"--replay 파일을 읽을 수 없습니다: {args.replay} ({error})")
-    try:
+        part = "--fault 값을 읽을 수 없습니다"
         for spec in args.fault:
             simulator.add_fault(**faults.parse(spec))
-    except (TypeError, ValueError) as error:
-        return _complain(f"--fault 값을 읽을 수 없습니다: {error}")
-    try:
+        part = "--set 값을 읽을 수 없습니다"
         for spec in args.switches:
             switch(spec, simulator.behaviour, simulator.stream.behaviour, simulator.stream.form)
-    except ValueError as error:
-        return _complain(f"--set 값을 읽을 수 없습니다: {error}")
+    except (OSError, TypeError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{part}: {error}") from error
+    return simulator
+
+
+def _print_settings(simulator: Simulator, args: argparse.Namespace) -> None:
+    """Print what belongs into the .env of the scripts."""
+    now = f"{simulator.now():%Y-%m-%d %H:%M}"
+    print(f"KIS 모의 서버: {simulator.url} ({args.env}, 초당 {simulator.rate:g}건, 서버 시각 {now}, 끝 Ctrl-C)")
+    lines = [f"KIS_ENV={args.env}", f"KIS_BASE_URL={simulator.url}", "KIS_APP_KEY=demo", "KIS_APP_SECRET=demo"]
+    lines += [f"CLOCK_AT={args.at.isoformat()}"] if args.at else []
+    lines += [f"KIS_WS_URL={simulator.ws_url}"] if simulator.ws_url else []
+    if not simulator.ws_url:
+        print("WebSocket 없이 시작합니다. 쓰려면: pip install -r requirements-extra.txt", file=sys.stderr)
+    print("\n".join([".env에 적을 것:", *lines]), flush=True)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve until Ctrl-C or SIGTERM. Return 0, or 2 for flags that cannot be followed."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+    args = _parser().parse_args(argv)
     try:
-        url = simulator.start(args.port, args.ws_port)
+        simulator = _simulator(args)
+        simulator.start(args.port, args.ws_port)
+    except argparse.ArgumentTypeError as error:
+        return _complain(str(error))
     except OSError as error:
         ports = f"{args.port} 또는 {args.ws_port or args.port + 1}"
         return _complain(f"포트 {ports}을(를) 열 수 없습니다 ({error.strerror}). --port, --ws-port 로 바꾸세요.")
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")
-    print(f"KIS 모의 서버: {url} ({args.env}, 초당 {rate:g}건, 서버 시각 {simulator.now():%Y-%m-%d %H:%M}, 끝 Ctrl-C)")
-    lines = [f"KIS_ENV={args.env}", f"KIS_BASE_URL={url}", "KIS_APP_KEY=demo", "KIS_APP_SECRET=demo"]
-    if args.at:
-        lines.append(f"CLOCK_AT={args.at.isoformat()}")
-    if simulator.ws_url:
-        lines.append(f"KIS_WS_URL={simulator.ws_url}")
-    else:
-        print("WebSocket 없이 시작합니다. 쓰려면: pip install -r requirements-extra.txt", file=sys.stderr)
-    print("\n".join([".env에 적을 것:", *lines]), flush=True)
+    _print_settings(simulator, args)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -1,4 +1,4 @@
-"""The gate of the simulated KIS: paths and TRs, tokens, the call limit, and which calls are refused with which code.
+"""Who may call: paths and TRs, tokens, the call limit, and which calls are refused with which code.
 
 kis_http.md §1–§5. Pure but for what it remembers; moments are naive KST, arrivals monotonic seconds.
 """
@@ -15,7 +15,7 @@ QUOTATIONS = "/uapi/domestic-stock/v1/quotations/"
 TOKEN_PATH = "/oauth2/tokenP"
 APPROVAL_PATH = "/oauth2/Approval"
 KEY_NAMES = ("token", "approval")
-"""What a key asks for before any data: the errors are of the other shape, the call limit does not count them."""
+"""What a key requests before any data: errors of the other shape, not counted by the call limit."""
 MINUTES = ("FID_COND_MRKT_DIV_CODE", "FID_INPUT_ISCD", "FID_INPUT_HOUR_1", "FID_PW_DATA_INCU_YN")
 DAYS = ("FID_COND_MRKT_DIV_CODE", "FID_INPUT_ISCD", "FID_INPUT_DATE_1", "FID_INPUT_DATE_2")
 TOKEN_LIFE, SAME_TOKEN, TOKEN_PAUSE = timedelta(hours=24), timedelta(hours=6), timedelta(minutes=1)
@@ -41,7 +41,7 @@ TRS = {
 }
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """The call is answered with an error: KIS's code, its message, the HTTP status."""
 
     def __init__(self, code: str, message: str = "", status: int = 500) -> None:
@@ -60,9 +60,9 @@ class Tokens:
         self.known: dict[str, tuple[str, datetime]] = {}
 
     def issue(self, key: str, now: datetime) -> tuple[str, datetime]:
-        """The token of a key and its expiry; Refusal EGW00133 within a minute of the request before."""
+        """Return the token of a key and its expiry; RefusalError EGW00133 within a minute of the request before."""
         if key in self._asked and now - self._asked[key] < TOKEN_PAUSE:
-            raise Refusal("EGW00133")
+            raise RefusalError("EGW00133")
         self._asked[key] = now
         token, born, expiry = self._live.get(key, ("", datetime.min, datetime.min))
         if not token or now - born >= SAME_TOKEN:
@@ -73,21 +73,21 @@ class Tokens:
         return token, expiry
 
     def check(self, header: str, key: str, now: datetime) -> None:
-        """Refusal EGW00121 for a token of nobody or of another key, EGW00123 for one that is over."""
+        """Raise `RefusalError`: EGW00121 for a token of nobody or of another key, EGW00123 for one that is over."""
         kind, _, token = header.partition(" ")
         owner, expiry = self.known.get(token, ("", now))
         if kind != "Bearer" or owner != key or not key:
-            raise Refusal("EGW00121")
+            raise RefusalError("EGW00121")
         if now >= expiry:
-            raise Refusal("EGW00123")
+            raise RefusalError("EGW00123")
 
     def revoke(self) -> None:
-        """Another program revoked every token: refused (EGW00121), and a new one only a minute after the last."""
+        """Forget every token, as another program may: EGW00121, and a new one only a minute after the last."""
         self.known.clear()
         self._live.clear()
 
     def expire(self) -> None:
-        """Every token is over; the next request, at once if need be, brings a new one."""
+        """Return every token is over; the next request, at once if need be, brings a new one."""
         self.known = {token: (key, datetime.min) for token, (key, _) in self.known.items()}
         self._live.clear()
         self._asked.clear()
@@ -100,7 +100,7 @@ class CallLimit:
         self._arrivals: dict[str, deque[float]] = {}
 
     def is_over(self, key: str, arrival: float, rate: float) -> bool:
-        """Count this arrival; whether it is one too many."""
+        """Count this arrival; return whether it is one too many."""
         arrivals = self._arrivals.setdefault(key, deque())
         arrivals.append(arrival)
         while arrival - arrivals[0] > 1.0:
@@ -109,44 +109,44 @@ class CallLimit:
 
 
 def path_name(path: str) -> str:
-    """The short name of a path (past, today, daily, holiday, token, approval), "" for one KIS does not have."""
+    """Return the short name of a path (past, today, daily, holiday, token, approval), "" for one KIS does not have."""
     names = {TOKEN_PATH: "token", APPROVAL_PATH: "approval"}
     return names.get(path) or (TRS[path].name if path in TRS else "")
 
 
 def check_keys(key: str, secret: str, known: Mapping[str, str] | None, *, on_data: bool) -> None:
-    """Refusal for a key or secret that is empty or, where only some are known, wrong."""
+    """Raise `RefusalError` for a key or secret that is empty or, where only some are known, wrong."""
     is_known = known is None or key in known
     if not key or not (is_known or on_data):
-        raise Refusal("EGW00103")
+        raise RefusalError("EGW00103")
     if not secret or not is_known or (known is not None and known[key] != secret):
-        raise Refusal("EGW00304" if on_data else "EGW00105")
+        raise RefusalError("EGW00304" if on_data else "EGW00105")
 
 
 def check_environment(tr: Tr, env: str, key_env: str, *, past_on_vts: bool) -> None:
-    """Refusal for a key of the other environment, and for a TR that VTS does not offer."""
+    """Raise `RefusalError` for a key of the other environment, and for a TR that VTS does not offer."""
     if key_env != env:
-        raise Refusal("EGW02004" if env == "real" else "EGW02007")
+        raise RefusalError("EGW02004" if env == "real" else "EGW02007")
     if env == "vts" and (tr.name == "holiday" or (tr.name == "past" and not past_on_vts)):
-        raise Refusal("EGW02006")
+        raise RefusalError("EGW02006")
 
 
 def check_call(tr: Tr, headers: Mapping[str, str], params: Mapping[str, str]) -> None:
-    """Refusal for a call that lacks a header or a parameter, or gives one a form KIS does not take."""
+    """Raise `RefusalError` for a call that lacks a header or a parameter, or gives one a form KIS does not take."""
     if headers.get("tr_id") != tr.tr_id:
-        raise Refusal("OPSQ0002", "없는 서비스 코드 입니다")
+        raise RefusalError("OPSQ0002", "없는 서비스 코드 입니다")
     if headers.get("custtype", "P") not in ("P", "B"):
-        raise Refusal("OPSQ2001", "ERROR INPUT FIELD NOT FOUND [custtype]")
+        raise RefusalError("OPSQ2001", "ERROR INPUT FIELD NOT FOUND [custtype]")
     missing = [name for name in tr.needs if name not in params]
     if missing:
-        raise Refusal("OPSQ2001", f"ERROR INPUT FIELD NOT FOUND [{missing[0]}]")
+        raise RefusalError("OPSQ2001", f"ERROR INPUT FIELD NOT FOUND [{missing[0]}]")
     wrong = [name for name, value in params.items() if not _is_sound(name, value)]
     if wrong:
-        raise Refusal("OPSQ2002", f"ERROR INVALID INPUT [{wrong[0]}]")
+        raise RefusalError("OPSQ2002", f"ERROR INVALID INPUT [{wrong[0]}]")
 
 
 def _is_sound(name: str, value: str) -> bool:
-    """Whether a parameter has the form KIS takes."""
+    """Return whether a parameter has the form KIS takes."""
     if name == "FID_INPUT_ISCD":
         is_etn = len(value) == 7 and value[0] == "Q" and value[1:].isdigit()
         return value.isascii() and (is_etn or (len(value) == 6 and value.isalnum()))
@@ -158,6 +158,7 @@ def _is_sound(name: str, value: str) -> bool:
 
 
 def parse_date(text: str) -> date | None:
+    """Return the day of `YYYYMMDD`, None for anything else."""
     try:
         return datetime.strptime(text, "%Y%m%d").date()
     except ValueError:

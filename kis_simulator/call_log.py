@@ -1,4 +1,4 @@
-"""What was asked of the simulated KIS, and how close together."""
+"""The calls that the simulated KIS received, and how close together."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -23,7 +23,7 @@ class Request(NamedTuple):
 
 
 def busiest_second(requests: Iterable[Request]) -> int:
-    """The most data calls that came within any one second."""
+    """Return the most data calls that came within any one second."""
     arrivals = _arrivals(requests)
     most, start = 0, 0
     for end, at in enumerate(arrivals):
@@ -34,7 +34,7 @@ def busiest_second(requests: Iterable[Request]) -> int:
 
 
 def shortest_gap(requests: Iterable[Request]) -> float:
-    """The least time in seconds between two data calls."""
+    """Return the least time in seconds between two data calls."""
     return min((later - earlier for earlier, later in pairwise(_arrivals(requests))), default=float("inf"))
 
 

@@ -1,4 +1,4 @@
-"""`/_sim/…`: the simulator steered over HTTP, for one in another process.
+"""`/_sim/…`: steer a simulator in another process over HTTP.
 
 GET stats, requests, truth; POST fault, clear, down, expire, revoke.
 """

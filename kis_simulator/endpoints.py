@@ -1,4 +1,4 @@
-"""What KIS makes of what traded: the rows of each TR at a given moment, with every trap of kis_http.md §5–§8.
+"""The rows of each TR at a given moment, with every quirk of docs/dev/kis_http.md §5–§8.
 
 Pure: market and moment in, `output1`/`output2` out, as KIS's strings. Moments are naive KST.
 """
@@ -20,14 +20,15 @@ Answer = dict[str, str]
 TODAY_LIMIT, PAST_LIMIT, DAILY_LIMIT = 30, 120, 100
 
 
-def _all_of_it(day: date) -> int:
-    """Of every day all that there is."""
+def _all_of_it(_: date) -> int:
+    """Return the end of every day: nothing is late."""
     return WHOLE_DAY
 
 
 class Endpoints:
-    """The quotation TRs over one market; `history` = trading days kept, `past_today` = "closed" or "empty";
-    `behaviour` = KIS's habits.
+    """The quotation TRs over one market.
+
+    `history` = trading days kept, `past_today` = "closed" or "empty", `behaviour` = the server's habits.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Endpoints:
     # --- today's minutes, FHKST03010200 ---
 
     def today(self, symbol: str, hour: str, now: datetime) -> list[Answer]:
-        """At most 30 rows at and before `hour` (HHMMSS, empty = now), newest first."""
+        """Return at most 30 rows at and before `hour` (HHMMSS, empty = now), newest first."""
         day, second = self._today.standing(symbol, now)
         if day is None:
             return []
@@ -62,7 +63,7 @@ class Endpoints:
     def past(
         self, symbol: str, day: date, hour: str, now: datetime, shown: Callable[[date], int] = _all_of_it
     ) -> list[Answer]:
-        """At most 120 rows at and before `day` + `hour`, newest first, crossing into earlier days.
+        """Return at most 120 rows at and before `day` + `hour`, newest first, crossing into earlier days.
 
         `shown` = the second up to which a day is shown, where the authority is late.
         """
@@ -78,7 +79,7 @@ class Endpoints:
         return answer
 
     def _days_back(self, day: date, now: datetime) -> Iterator[date]:
-        """Trading days from `day` back to the oldest one that is kept."""
+        """Return trading days from `day` back to the oldest one that is kept."""
         oldest = self.calendar.before(now.date(), self._history)
         at = self.calendar.at_or_before(min(day, now.date()))
         while at >= oldest:
@@ -99,7 +100,7 @@ class Endpoints:
     def daily(
         self, symbol: str, first: date, last: date, now: datetime, shown: Callable[[date], int] = _all_of_it
     ) -> list[Answer]:
-        """At most 100 daily candles, newest first; `shown` as in `past`."""
+        """Return at most 100 daily candles, newest first; `shown` as in `past`."""
         answer: list[Answer] = []
         for at in self._days_back(last, now):
             if at < first or len(answer) == DAILY_LIMIT:
@@ -124,13 +125,13 @@ class Endpoints:
         return [{name: str(value) for name, value in row.items()}]
 
     def _is_evening(self, market: MarketDay, now: datetime) -> bool:
-        """Whether the day's candle has the after-market in it: on the day itself and in the first hours of the next."""
+        """Return whether the day's candle includes the after-market: until 02:00 of the next day."""
         return self.behaviour.evening_daily and now < datetime.combine(market.day, time(2)) + timedelta(days=1)
 
     # --- the live quote, the holidays ---
 
     def quote(self, symbol: str, now: datetime) -> Answer:
-        """`output1`: the live quote, whatever rows were asked for."""
+        """Return `output1`: the live quote, whatever rows were requested."""
         day = self.calendar.at_or_before(now.date())
         if day == now.date() and _second_of(now) < self.calendar.session(day).open * 60:
             day = self.calendar.before(day)
@@ -153,7 +154,7 @@ class Endpoints:
         }  # fmt: skip
 
     def open_days(self, first: date) -> list[Answer]:
-        """Thirty days from `first`; `opnd_yn` says whether the exchange opens (`tr_day_yn` is Y on Saturdays)."""
+        """Return thirty days; `opnd_yn` says whether the exchange opens (`tr_day_yn` is Y on Saturdays)."""
         return [self._open_day(first + timedelta(days=count)) for count in range(30)]
 
     def _open_day(self, day: date) -> Answer:
@@ -167,7 +168,7 @@ class Endpoints:
 
 
 def _totals(market: MarketDay, second: int) -> tuple[int, int]:
-    """Volume and turnover of the day so far, off-hours trades included."""
+    """Return volume and turnover of the day so far, off-hours trades included."""
     seen = market.seen(second)
     after = second >= (market.session.after - 10) * 60
     blocks = (market.before, market.between) if after else (market.before,)
@@ -176,7 +177,7 @@ def _totals(market: MarketDay, second: int) -> tuple[int, int]:
 
 
 def _newest_first(day: MarketDay, rows: Sequence[Row], limit: int) -> list[Answer]:
-    """The newest `limit` of a day's rows as `output2`."""
+    """Return the newest `limit` of a day's rows as `output2`."""
     stamp = f"{day.day:%Y%m%d}"
     return [
         {
@@ -206,5 +207,5 @@ def _second_of(moment: datetime) -> int:
     return moment.hour * 3600 + moment.minute * 60 + moment.second
 
 
-def _yes(value: bool) -> str:
+def _yes(value: bool) -> str:  # noqa: FBT001 - its one argument
     return "Y" if value else "N"

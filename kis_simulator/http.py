@@ -46,11 +46,14 @@ class Reply(NamedTuple):
 
     @property
     def code(self) -> str:
+        """Return KIS's code in the answer, "" where it has none."""
         content = self.content if isinstance(self.content, dict) else {}
         return str(content.get("msg_cd") or content.get("error_code") or "")
 
 
 class LoopbackServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    """A server on 127.0.0.1 with a thread a connection."""
+
     daemon_threads = True
     allow_reuse_address = os.name != "nt"
     request_queue_size = 256
@@ -64,6 +67,7 @@ class LoopbackServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         super().__init__(("127.0.0.1", port), _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
+        """Remember an open connection."""
         self._open.add(request)
         super().process_request(request, client_address)
 
@@ -73,6 +77,7 @@ class LoopbackServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.close_request(request)
 
     def close_all(self) -> None:
+        """Stop listening and end every connection."""
         self.server_close()
         for connection in tuple(self._open):
             try:
@@ -81,7 +86,7 @@ class LoopbackServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
                 continue
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A caller that went away is no news."""
+        """Return a caller that went away is no news."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
@@ -159,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: `requests` remembers."""
+        """Say nothing: the call log remembers."""
 
 
 def _json(content: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""Answers of the real KIS, served again: `python -m kis_simulator --replay FILE`, as `--doctor --record FILE` writes it.
+"""Answers of the real KIS, served again by `--replay FILE`, as `fetch_minute_data.py --doctor --record FILE` writes it.
 
 One JSON object a line, in the order of the calls, without any secret:
 
@@ -36,7 +36,7 @@ class Record(NamedTuple):
 
 
 class Recording:
-    """What was recorded, and how often each record was told."""
+    """What was recorded, and how often each record was served."""
 
     def __init__(self, records: list[Record]) -> None:
         self.records = records
@@ -44,12 +44,12 @@ class Recording:
 
     @classmethod
     def read(cls, text: str) -> "Recording":
-        """The lines of a file. Raises `ValueError` naming the line that is none."""
+        """Return the lines of a file. Raises `ValueError` naming the line that is none."""
         return cls([_record(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()])
 
     @property
     def begun(self) -> datetime | None:
-        """When the first answer came, naive KST."""
+        """Return when the first answer came, naive KST."""
         for record in self.records:
             told = {name.lower(): value for name, value in record.headers.items()}.get("date")
             if told:
@@ -57,7 +57,7 @@ class Recording:
         return None
 
     def reply(self, call: Call, *, only_refusals: bool = False) -> Reply | None:
-        """The recorded answer to a call; `only_refusals` = None unless KIS said no."""
+        """Return the recorded answer to a call; `only_refusals` = None unless KIS said no."""
         fitting = [record for record in self.records if record.path.lower() == call.path.lower()]
         params = _upper(call.params)
         fitting = [one for one in fitting if one.params.get("FID_INPUT_ISCD") == params.get("FID_INPUT_ISCD")]
@@ -76,7 +76,7 @@ class Recording:
 
 
 def load(path: Path | str) -> tuple[Recording | None, Mapping[str, Any] | None]:
-    """A recording, or today's answers of some symbols as one JSON object (`symbols`, `envelope`)."""
+    """Return a recording, or today's answers of some symbols as one JSON object (`symbols`, `envelope`)."""
     text = Path(path).read_text(encoding="utf-8")
     try:
         whole = json.loads(text)

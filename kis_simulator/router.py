@@ -1,6 +1,6 @@
-"""The router of the simulated KIS: one call in, its reply out — let in or refused, struck by a fault, answered, spoilt.
+"""One call in, its reply out: refused, struck by a fault, or answered and perhaps spoilt.
 
-No socket and no pause here: simulator.py carries calls to the router and replies away.
+No socket and no pause here: simulator.py serves it.
 """
 
 import threading
@@ -15,7 +15,7 @@ from kis_simulator.auth import (
     KEY_NAMES,
     TRS,
     CallLimit,
-    Refusal,
+    RefusalError,
     Tokens,
     Tr,
     check_call,
@@ -92,12 +92,12 @@ class Router:
         self._lock = threading.Lock()
 
     def now(self) -> datetime:
-        """Naive KST on the simulator's clock."""
+        """Return naive KST on the simulator's clock."""
         moment = self._now()
         return moment.astimezone(KST).replace(tzinfo=None) if moment.tzinfo else moment
 
     def truth(self, symbol: str, day: date, interval: int = 1, *, opening: bool = False) -> list[TruthCandle]:
-        """What traded in the regular session of a day, per window, ascending (a day to come included).
+        """Return what traded in the regular session of a day, per window, ascending (a day to come included).
 
         A minute that KIS always tells as impossible is not in it, a turnover it always tells wrong is None; so is that
         of the day's first minute without `opening`: only fillers before it prove it.
@@ -123,14 +123,14 @@ class Router:
             return Reply(404, None)
         try:
             if name not in KEY_NAMES and self._limit.is_over(call.key, arrival, self.rate):
-                raise Refusal("EGW00201")
+                raise RefusalError("EGW00201")
             return self._answer(name, call)
-        except Refusal as refusal:
+        except RefusalError as refusal:
             code, message, status = refusal.args
             return self._error(name, code, message, self.limit_status if code == "EGW00201" else status)
 
     def _answer(self, name: str, call: Call) -> Reply:
-        """A call within the limit: struck by a fault, or answered, and then perhaps spoilt."""
+        """Return a call within the limit: struck by a fault, or answered, and then perhaps spoilt."""
         fault = self._struck(name, call, (*faults.WIRE, *faults.CODES))
         if fault and fault.kind in faults.CODES:
             code, message, status = faults.code(fault.kind, on_data=name not in KEY_NAMES)
@@ -156,7 +156,7 @@ class Router:
         return self.active.strike(kinds, name, call.params.get("FID_INPUT_ISCD"), days=days, key=call.key)
 
     def _spoilt(self, name: str, call: Call, content: dict[str, Any]) -> Reply:
-        """A successful answer, after the fault of family ROWS that strikes it if any."""
+        """Return a successful answer, after the fault of family ROWS that strikes it if any."""
         field, kinds = ("output", faults.HOLIDAY_ROWS) if name == "holiday" else ("output2", tuple(faults.ROWS))
         fault = self._struck(name, call, kinds) if content.get(field) else None
         if not fault:
@@ -167,7 +167,7 @@ class Router:
         return Reply(200, {**content, field: fault.spoil(rows)}, fault=fault.kind)
 
     def _session_before(self, name: str, params: dict[str, str]) -> list[dict[str, str]]:
-        """The rows of the session before the one asked for."""
+        """Return the rows of the session before the one asked for."""
         symbol, days = params.get("FID_INPUT_ISCD", ""), self._days(name, params)
         before = self.market.calendar.before(days[0] if days else self.now().date())
         if name == "today":
@@ -178,7 +178,7 @@ class Router:
         return [row for row in rows if row["stck_bsop_date"] == f"{before:%Y%m%d}"]
 
     def _days(self, name: str, params: dict[str, str]) -> tuple[date, date] | None:
-        """The first and the last day a call asks for."""
+        """Return the first and the last day a call asks for."""
         if name in ("past", "daily"):
             first = parse_date(params.get("FID_INPUT_DATE_1", ""))
             last = parse_date(params.get("FID_INPUT_DATE_2", "")) if name == "daily" else first
@@ -186,10 +186,10 @@ class Router:
         return (self.now().date(),) * 2
 
     def _key(self, name: str, body: dict[str, str]) -> dict[str, Any]:
-        """An access token, or the approval key of the WebSocket, whose field is `secretkey`."""
+        """Return an access token, or the approval key of the WebSocket, whose field is `secretkey`."""
         key = body.get("appkey", "")
         if body.get("grant_type") != "client_credentials":
-            raise Refusal("EGW00101", "유효하지 않은 요청입니다.", 403)
+            raise RefusalError("EGW00101", "유효하지 않은 요청입니다.", 403)
         check_keys(key, body.get("appsecret" if name == "token" else "secretkey", ""), self.keys, on_data=False)
         now = self.now()
         if name == "approval":
@@ -232,7 +232,7 @@ class Router:
         return self.active.reported(name, symbol, rows, now, self.market, adjusted=is_adjusted)
 
     def _recorded(self, name: str, params: dict[str, str]) -> dict[str, Any]:
-        """The recorded answer of a symbol; nothing was recorded but today's TR."""
+        """Return the recorded answer of a symbol; nothing was recorded but today's TR."""
         recording = self.replay or {}
         recorded = recording["symbols"].get(params["FID_INPUT_ISCD"], {"output1": {}, "output2": []})
         hour = params.get("FID_INPUT_HOUR_1") or "999999"
@@ -241,6 +241,6 @@ class Router:
 
 
 def running_clock(start: datetime) -> Callable[[], datetime]:
-    """A clock that stands at `start` now and runs (naive = KST)."""
+    """Return a clock that stands at `start` now and runs (naive = KST)."""
     begun = time.monotonic()
     return lambda: start + timedelta(seconds=time.monotonic() - begun)

@@ -1,14 +1,14 @@
-"""A KIS server on loopback, for `--demo` and the tests: the paths, fields, limits and behaviour of kis_http.md.
+"""A KIS server on loopback, for `--demo` and the tests: the paths, fields, limits and habits of KIS.
 
     python -m kis_simulator --port 9443                # then KIS_BASE_URL=http://127.0.0.1:9443 and any key in .env
 
-    python -m kis_simulator --replay FILE              # what the real KIS once answered: recording.py tells the form
+    python -m kis_simulator --replay FILE              # what the real KIS once answered: recording.py has the form
 
     with Simulator(now=lambda: moment) as sim: …   # in a test: `sim.url`, and `sim.truth()` = what tables must hold
 
-What trades is made in market.py (calendar.py, trading.py, day.py), what KIS makes of it in answers.py, who is let in is
-up to gate.py, what goes wrong to faults.py; router.py makes of all that the reply to a call, http.py is the wire,
-control.py steers from another process. Nothing here is shared with the collector: this is the independent oracle.
+exchange/ makes what trades, endpoints.py what KIS reports of it, auth.py decides who may call, faults/ what goes wrong.
+router.py turns a call into a reply, http.py carries it, ws/ streams, control.py steers from another process. Nothing
+here is shared with the collector: this is the independent oracle.
 """
 
 import threading
@@ -62,7 +62,7 @@ class Simulator(Router):
     # --- life ---
 
     def start(self, port: int = 0, ws_port: int | None = None) -> str:
-        """Serve on loopback in a thread (port 0 = any free one), the WebSocket a port higher; the base URL."""
+        """Serve on loopback in a thread (port 0 = any free one), the WebSocket a port higher; return the base URL."""
         self.stopping.clear()
         self._server = LoopbackServer(port, self.answer, now=self._date_header, stopping=self.stopping)
         threading.Thread(target=self._server.serve_forever, args=(0.01,), name="kis-simulator", daemon=True).start()
@@ -91,16 +91,16 @@ class Simulator(Router):
     def _date_header(self) -> datetime:
         return self.now().replace(tzinfo=KST) + self.skew
 
-    # --- what tests ask ---
+    # --- what tests read ---
 
     @property
     def requests(self) -> list[Request]:
-        """The calls so far, oldest first (the last 200,000)."""
+        """Return the calls so far, oldest first (the last 200,000)."""
         with self._lock:
             return list(self._requests)
 
     def calls(self, name: str | None = None) -> int:
-        """How many calls came: all, or those of one TR (past, today, daily, holiday, token)."""
+        """Return how many calls came: all, or those of one TR (past, today, daily, holiday, token)."""
         return sum(name in (None, path_name(request.path)) for request in self.requests)
 
     def busiest_second(self, key: str | None = None) -> int:
@@ -108,11 +108,11 @@ class Simulator(Router):
         return record.busiest_second(request for request in self.requests if key in (None, request.key))
 
     def shortest_gap(self) -> float:
-        """The least time in seconds between two data calls."""
+        """Return the least time in seconds between two data calls."""
         return record.shortest_gap(self.requests)
 
     def truth_now(self, symbol: str, interval: int = 1, day: date | None = None) -> list[TruthCandle]:
-        """The truth of today (or `day`) up to now: the windows that are over; all of them from close + 10 minutes."""
+        """Return the truth of today (or `day`) up to now: the windows that are over (all from close + 10 minutes)."""
         now = self.now()
         day = day or now.date()
         close = self.market.calendar.session(day).close + LATE_MINUTES
@@ -132,24 +132,24 @@ class Simulator(Router):
         with self._lock:
             self.active.clear()
 
-    def down(self, is_down: bool = True) -> None:
-        """Maintenance: every call is reset until `down(False)`."""
+    def down(self, is_down: bool = True) -> None:  # noqa: FBT001, FBT002 - read as `down(False)`
+        """Reset every call, as in maintenance, until `down(False)`."""
         self.is_down = is_down
 
     def expire_tokens(self) -> None:
-        """Every token issued so far is over (EGW00123); tokenP issues a new one."""
+        """Return every token issued so far is over (EGW00123); tokenP issues a new one."""
         with self._lock:
             self.tokens.expire()
 
     def revoke_tokens(self) -> None:
-        """Another program revoked every token (EGW00121); EGW00133 until a minute after the last was issued."""
+        """Revoke every token, as another program may: EGW00121, and EGW00133 until a minute after the last issue."""
         with self._lock:
             self.tokens.revoke()
 
     # --- answering ---
 
     def answer(self, call: Call) -> Reply:
-        """One call, from its arrival to what is sent back."""
+        """Return one call, from its arrival to what is sent back."""
         if call.path.startswith(PREFIX):
             return control(self._actions(), call.path, call.params)
         self._pause(self.way_jitter and self._random() * self.way_jitter)

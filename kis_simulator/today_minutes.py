@@ -1,4 +1,4 @@
-"""Today's minutes, FHKST03010200, as KIS shows them while they run: fillers, late rows, phantoms, the doubled auction.
+"""Today's minutes, FHKST03010200, while they run: fillers, late rows, phantoms, the doubled auction.
 
 Pure: market and moment in, rows out, oldest first (kis_http.md §5).
 """
@@ -19,7 +19,7 @@ class TodayMinutes:
         self.market, self.calendar, self.behaviour = market, market.calendar, behaviour
 
     def standing(self, symbol: str, now: datetime) -> tuple[MarketDay | None, int]:
-        """The day whose rows are shown now, and the second it has reached (WHOLE_DAY = an earlier day)."""
+        """Return the day whose rows are shown now, and the second it has reached (WHOLE_DAY = an earlier day)."""
         today, second = now.date(), now.hour * 3600 + now.minute * 60 + now.second
         market = self.market.day(symbol, today)
         filled = self.behaviour.fillers and market.halt == "zero"
@@ -30,7 +30,7 @@ class TodayMinutes:
         return (market, second) if is_there else (None, 0)
 
     def rows(self, symbol: str, day: MarketDay, second: int, asked: int) -> list[Row]:
-        """A day up to `second`; what is `asked` for lies in the future where that is the later one."""
+        """Return a day up to `second`; what is `asked` for lies in the future where that is the later one."""
         traded = list(day.closed_rows(second))
         running = day.running_row(second) if second < WHOLE_DAY else None
         traded += [running] if running else []
@@ -53,13 +53,13 @@ class TodayMinutes:
         return None
 
     def _is_late(self, day: MarketDay, traded: list[Row], second: int) -> bool:
-        """Whether the newest minute is not shown yet, because none after it has traded; from the close on all are."""
+        """Return whether the newest minute is not shown yet: none after it has traded, and it is before the close."""
         if not self.behaviour.late_rows or not traded or second >= day.session.close * 60:
             return False
         return traded[-1].minute < second // 60
 
     def _fillers(self, symbol: str, day: MarketDay, shown: list[Row], traded: list[Row], minute: int) -> list[Row]:
-        """A row of volume 0 for each minute that is not shown: the last price and turnover before it.
+        """Return a row of volume 0 for each minute that is not shown: the last price and turnover before it.
 
         What a late row traded is in the turnover of the fillers after it, and in no volume.
         """
@@ -80,7 +80,7 @@ class TodayMinutes:
         return Row(0, price, price, price, price, 0, turnover, 0)
 
     def _phantoms(self, rows: list[Row], now: int, asked: int) -> list[Row]:
-        """Minutes that have not come yet, as KIS invents them for an hour in the future."""
+        """Return minutes that have not come yet, as KIS invents them for an hour in the future."""
         if not rows:
             return rows
         newest = rows[-1]
@@ -100,6 +100,6 @@ def _repeated(row: Row, minute: int, volume: int) -> Row:
 
 
 def _may_trade(day: MarketDay, minute: int) -> bool:
-    """Whether the newest row may run ahead of its first trade now: it shows the volume of the minute before."""
+    """Return whether the newest row may run ahead of its first trade now: it shows the volume of the minute before."""
     opens, closes, after = day.session
     return opens <= minute <= closes or (after <= minute < AFTER_MARKET_END and day.rows[-1].minute >= minute)

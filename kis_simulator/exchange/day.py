@@ -52,25 +52,25 @@ class MarketDay:
     halt: str = ""
 
     def label(self, minute: int) -> int:
-        """The second of the day KIS writes on this minute: off the grid on odd days, a minute early on a CSAT day.
+        """Return the second KIS writes on this minute: off the grid on odd days, a minute early on a CSAT day.
 
         The after-market has its own labels: a minute early, its first row would fall into the session.
         """
         return minute * 60 + (self.shift if minute < self.session.after else 0)
 
     def closed_rows(self, second: int) -> tuple[Row, ...]:
-        """The rows of the minutes that are over at this second of the day."""
+        """Return the rows of the minutes that are over at this second of the day."""
         return self.rows[: bisect_left(self.rows, second // 60, key=lambda row: row.minute)]
 
     def running_row(self, second: int) -> Row | None:
-        """The row of the running minute as far as it has traded."""
+        """Return the row of the running minute as far as it has traded."""
         closed = self.closed_rows(second)
         start = self.rows[len(closed)].first if len(closed) < len(self.rows) else len(self.trades)
         stop = bisect_right(self.trades, second, key=lambda trade: trade[0])
         return fold(self.trades[start:stop], acml_before=self._acml(start), first=start) if stop > start else None
 
     def seen(self, second: int) -> tuple[Trade, ...]:
-        """Every trade up to and with this second of the day."""
+        """Return every trade up to and with this second of the day."""
         return self.trades[: bisect_right(self.trades, second, key=lambda trade: trade[0])]
 
     def _acml(self, index: int) -> int:
@@ -81,7 +81,7 @@ class MarketDay:
 
 
 def fold(trades: Sequence[Trade], *, acml_before: int, first: int) -> Row:
-    """Trades of one minute as its row."""
+    """Return trades of one minute as its row."""
     second, opening, _, _ = trades[0]
     high = low = price = opening
     total, acml = 0, acml_before

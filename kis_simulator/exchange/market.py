@@ -71,18 +71,19 @@ class Market:
             raise ValueError(f"unknown profile or oddity: {sorted(unknown)}")
 
     def profile(self, symbol: str) -> str:
-        """How a symbol trades, one of PROFILES."""
+        """Return how a symbol trades, one of PROFILES."""
         roll = zlib.crc32(f"{symbol}-3".encode()) % 100
         by_dice = next((name for share, name in SHARES if roll < share), "exact240")
         return self._profiles.get(symbol, by_dice)
 
     def listing(self, symbol: str) -> date | None:
-        """The first trading day of a symbol that came to the market lately; None for all others."""
+        """Return the first trading day of a symbol that came to the market lately; None for all others."""
         if symbol in self._listed or self.profile(symbol) != "listed":
             return self._listed.get(symbol)
         return self.calendar.at_or_before(self._anchor - timedelta(days=12))
 
     def is_listed(self, symbol: str, day: date) -> bool:
+        """Return whether a symbol trades on a day or did before."""
         listing = self.listing(symbol)
         return listing is None or day >= listing
 
@@ -96,7 +97,7 @@ class Market:
         without: Collection[int] = (),
         opening: bool = False,
     ) -> list[TruthCandle]:
-        """What traded in the regular session, per window of `interval` minutes floored from midnight, ascending.
+        """Return what traded in the regular session, per window of `interval` minutes floored from midnight, ascending.
 
         `unproven` = minutes whose turnover is to be None, `without` = minutes that are left out,
         `opening` = tell the turnover of the day's first minute too, which a filler row before it proves.
@@ -121,7 +122,7 @@ class Market:
         ]
 
     def _last_price(self, symbol: str, day: date) -> int:
-        """The last price of the regular session of `day`, or of the newest day before it that traded."""
+        """Return the last price of the regular session of `day`, or of the newest day before it that traded."""
         for _ in range(30):
             market = self.day(symbol, day)
             if market.rows:
@@ -140,7 +141,7 @@ class Market:
         return Trading(symbol, day, session, self.profile(symbol), oddity, dice, self._behaviour).run()
 
     def _oddity(self, symbol: str, day: date, dice: Random) -> str:
-        """What is strange about this symbol-day, one of ODDITIES."""
+        """Return what is strange about this symbol-day, one of ODDITIES."""
         roll = dice.random()
         if (symbol, day) in self._oddities:
             return self._oddities[symbol, day]

@@ -1,4 +1,4 @@
-"""What H0STCNT0 says of each execution of a symbol-day: records made of the market's own trades (kis_websocket.md §1).
+"""Records of H0STCNT0, one for each execution of a symbol-day, made of the market's own trades (kis_websocket.md §1).
 
 Pure. A symbol's records rebuild its minutes exactly; off-hours volume and turnover stand in ACML_* and in no record.
 """
@@ -67,7 +67,7 @@ class Tape:
         return self._first[-1]
 
     def told_by(self, second: float) -> int:
-        """How many records have come by this second of the day: each some time within the second it is labelled with."""
+        """Return how many records have come by this second: each some time within the second of its label."""
         at = bisect_right(self._moments, second) - 1
         if at < 0:
             return 0
@@ -76,7 +76,7 @@ class Tape:
         return self._first[at] + min(count, begun)
 
     def record(self, number: int) -> list[str]:
-        """The fields of a record."""
+        """Return the fields of a record."""
         at = bisect_right(self._first, number) - 1
         part, count = number - self._first[at], self._first[at + 1] - self._first[at]
         second, price, volume, turnover = self._trades[at]
@@ -85,7 +85,7 @@ class Tape:
         return self._fields(at, (second, price, until - before, 0), part, until, turnover * until // volume)
 
     def _executions(self, at: int) -> int:
-        """The opening and the closing cross are one record each."""
+        """Return the opening and the closing cross are one record each."""
         second, _, volume, _ = self._trades[at]
         return 1 if at == 0 or second // 60 == self.day.auction else max(1, min(self._form.split, volume))
 
@@ -171,7 +171,7 @@ class Tape:
         )
 
     def _sides(self, at: int, state: _State, part: int, volume: int) -> tuple[int, int, int, int, str]:
-        """Counts and sums of both sides with this execution, and CCLD_DVSN; the opening cross has none."""
+        """Return counts and sums of both sides with this execution, and CCLD_DVSN; the opening cross has none."""
         if at == 0:
             return 0, 0, 0, 0, ""
         if self._is_buy(at):
@@ -180,15 +180,17 @@ class Tape:
 
 
 def frame(tr_id: str, records: Sequence[list[str]]) -> str:
-    """A data frame: `0|H0STCNT0|002|…^…`."""
+    """Return a data frame: `0|H0STCNT0|002|…^…`."""
     return f"0|{tr_id}|{len(records):03}|" + "^".join("^".join(record) for record in records)
 
 
 def width_of(day: date) -> int:
+    """Return how many fields a record has."""
     return 47 if day >= CLASS_SINCE else 46
 
 
 def hhmmss(second: int) -> str:
+    """Return a second of the day as KIS writes it."""
     return f"{second // 3600:02}{second // 60 % 60:02}{second % 60:02}"
 
 
@@ -203,7 +205,7 @@ def _extreme(point: tuple[int, int], price: int) -> list[str]:
 
 
 def _with_closing_price(day: MarketDay) -> tuple[Trade, ...]:
-    """The trades with the closing-price trades (15:40–16:00) as one more, at the last price of the session."""
+    """Return the trades with the closing-price trades (15:40–16:00) as one more, at the last price of the session."""
     start = (day.session.after - 10) * 60
     session = tuple(trade for trade in day.trades if trade[0] < start)
     if not session or not day.between.volume:

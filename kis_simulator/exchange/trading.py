@@ -52,12 +52,12 @@ class Trading:
         return MarketDay(self.day, self.session, tuple(self.trades), rows, before, between, auction, shift)
 
     def _may_precede(self, block: Block) -> bool:
-        """Whether so much is traded before the open: at most 0.32 % of a day whose first row is behind the open (§6)."""
+        """Return whether so much can precede the open: at most 0.32 % of a day that begins behind it (§6)."""
         opens = bool(self.trades) and self.trades[0][0] // 60 == self.session.open
         return opens or 1000 * block.turnover <= 3 * sum(trade[3] for trade in self.trades)
 
     def _continuous_minutes(self) -> list[int]:
-        """The minutes of continuous trading in which somebody trades."""
+        """Return the minutes of continuous trading in which somebody trades."""
         pool = range(self.session.open, self.session.close - AUCTION_MINUTES)
         count = {"exact120": 119, "exact240": 239}.get(self.profile, len(pool))
         if self.oddity == "auction_only":
@@ -74,11 +74,11 @@ class Trading:
         return [at for at in minutes if not self._is_halted(at - self.session.open)]
 
     def _is_halted(self, since_open: int) -> bool:
-        """Whether a volatility interruption stops trading (for three minutes), or the opening is extended (for two)."""
+        """Return whether a volatility interruption (three minutes) or an extended opening (two) stops trading."""
         return (self.oddity == "vi" and 150 <= since_open < 153) or (self.oddity == "late_open" and since_open < 2)
 
     def _rare_minutes(self, pool: range) -> list[int]:
-        """An illiquid day: sometimes only the auction, sometimes nothing for the first hours."""
+        """Return an illiquid day: sometimes only the auction, sometimes nothing for the first hours."""
         roll = self.dice.random()
         if roll < 0.1:
             return []
@@ -95,7 +95,7 @@ class Trading:
         return sorted(self.dice.sample(pool, self.dice.randint(80, 160) if self.busy else self.dice.randint(0, 4)))
 
     def _trade_minute(self, minute: int) -> None:
-        """One to three trades; the first some seconds into the minute.
+        """Make one to three trades; the first some seconds into the minute.
 
         A brisk symbol trades within two seconds, in seven minutes of eight within one: two trades a second or so. The
         slowest symbol whose frames were captured had 2.8 (data/kis_websocket_frames.txt: counts since the open).
@@ -105,14 +105,16 @@ class Trading:
         if self.oddity == "late_open" and not self.trades:
             second = minute * 60 + 34
         if self.oddity == "late_tick" and minute == self.session.close - AUCTION_MINUTES:
-            return self._trade_late(minute)
+            self._trade(minute * 60 + 1)  # in the first second in which there should be none
+            return
         if self.oddity == "lively" and minute < self.session.close:
-            return self._trade_lively(minute)
+            self._trade_lively(minute)
+            return
         for _ in range(1 + (bits >> 5) % 3 if self.busy else 1):
             second = self._trade(second)
 
     def _trade_lively(self, minute: int) -> None:
-        """A small trade in nearly every second from the minute's first on; one in eight moves the price."""
+        """Return a small trade in nearly every second from the minute's first on; one in eight moves the price."""
         second = minute * 60
         while second < minute * 60 + 60:
             price, bits = self.price, self.dice.getrandbits(8)
@@ -122,12 +124,8 @@ class Trading:
             self.trades[-1] = (second, self.price, volume, self.price * volume)
             second += 1 + (bits & 24 == 0)
 
-    def _trade_late(self, minute: int) -> None:
-        """One trade in the first second in which there should be none."""
-        self._trade(minute * 60 + 1)
-
     def _trade(self, second: int) -> int:
-        """One trade a tick up or down, never beyond the day's limits; the second of the next one."""
+        """Return one trade a tick up or down, never beyond the day's limits; the second of the next one."""
         bits = self.dice.getrandbits(48)
         price = self.price + tick_size(self.price) * (bits % 3 - 1)
         if self.floor <= price <= self.ceiling:
@@ -139,7 +137,7 @@ class Trading:
         return second + 1 + (bits >> 40) % 13
 
     def _auction(self) -> int:
-        """The closing auction: one big trade at one price; the minute it prints in."""
+        """Return the closing auction: one big trade at one price; the minute it prints in."""
         minute = self.session.close + (2 if self.oddity == "late" else 0)
         self._trade(minute * 60 + self.dice.randint(2, 25))
         second, price, volume, turnover = self.trades[-1]
@@ -153,7 +151,7 @@ class Trading:
 
 
 def _rows(trades: list[Trade], before: Block, between: Block, session: Session) -> list[Row]:
-    """The minutes with a trade, in one pass."""
+    """Return the minutes with a trade, in one pass."""
     rows: list[Row] = []
     acml, start = before.turnover, 0
     while start < len(trades):
@@ -169,7 +167,7 @@ def _rows(trades: list[Trade], before: Block, between: Block, session: Session) 
 
 
 def tick_size(price: int) -> int:
-    """KRW between two prices at this height."""
+    """Return KRW between two prices at this height."""
     return TICKS[bisect_right(TICK_LIMITS, price)]
 
 
@@ -178,13 +176,13 @@ def _on_tick(price: int) -> int:
 
 
 def base_price(symbol: str) -> int:
-    """A plausible price in KRW: 3,000 to 600,000, more often low than high."""
+    """Return a plausible price in KRW: 3,000 to 600,000, more often low than high."""
     if symbol in KNOWN_PRICES:
         return KNOWN_PRICES[symbol]
     return _on_tick(int(3_000 * 200 ** (zlib.crc32(f"{symbol} base".encode()) % 1000 / 1000)))
 
 
 def day_price(symbol: str, day: date) -> float:
-    """Where a symbol stands on a day: a slow wave, so that two days in a row stay within the ±30 % limit."""
+    """Return where a symbol stands on a day: a slow wave, so that two days in a row stay within the ±30 % limit."""
     phase = zlib.crc32(f"{symbol} phase".encode()) % 628 / 100
     return base_price(symbol) * (1 + 0.05 * math.sin(day.toordinal() / 7 + phase))

@@ -15,7 +15,7 @@ from typing import Any
 Rows = list[Any]
 
 WIRE = ("reset", "reset_amid", "truncated", "hang", "non_json", "drip", "endless", "huge", "wrong_date")
-"""`drip` sends a byte every `seconds`, `endless` never ends its body, `huge` sends 64 MB, `wrong_date` is off by `seconds`."""
+"""`drip`: a byte every `seconds`. `endless`: no end. `huge`: 64 MB. `wrong_date`: the Date is off by `seconds`."""
 CODES: dict[str, tuple[str, str, int]] = {
     "http500_empty": ("", "", 500),
     "egw00103": ("EGW00103", "유효하지 않은 AppKey입니다.", 403),
@@ -94,12 +94,12 @@ class Fault:
             self.day = date.fromisoformat(self.day)
 
     def matches(self, path: str, symbol: str | None, days: tuple[date, date] | None, key: str = "") -> bool:
-        """Whether a call is one this fault may strike; `days` = first and last day it asks for, `key` = the app key."""
+        """Return whether this fault may strike a call for these days (first and last) with this app key."""
         here = self.path in ("*", path) and self.symbol in (None, symbol) and self.key in (None, key)
         return here and (self.day is None or (days is not None and days[0] <= self.day <= days[1]))
 
     def strikes(self) -> bool:
-        """Throw the dice for one matching call."""
+        """Throw the dice for one matching call; return whether it is struck."""
         self.seen += 1
         spent = self.times is not None and self.fired >= self.times
         hit = not spent and self.seen > self.after and self.dice().random() < self.rate
@@ -107,16 +107,16 @@ class Fault:
         return hit
 
     def dice(self) -> Random:
-        """The dice of the call seen last."""
+        """Return the dice of the call seen last."""
         return Random(f"{self.seed}/{self.kind}/{self.path}/{self.symbol}/{self.day}/{self.seen}")
 
     def spoil(self, rows: Rows) -> Any:
-        """`output2` after this fault; the rows given are not touched."""
+        """Return `output2` after this fault; the rows given are not touched."""
         return ROWS[self.kind]([dict(row) for row in rows], self)
 
 
 def parse(spec: str) -> dict[str, Any]:
-    """A fault on a command line, `kind:rate=0.05,path=past,times=3`, as the arguments of `Fault`."""
+    """Return a fault on a command line, `kind:rate=0.05,path=past,times=3`, as the arguments of `Fault`."""
     kind, _, options = spec.partition(":")
     pairs = dict(option.split("=", 1) for option in options.split(",") if option)
     types: dict[str, Callable[[str], Any]] = {
@@ -131,7 +131,7 @@ def _is_yes(text: str) -> bool:
 
 
 def code(kind: str, *, on_data: bool) -> tuple[str, str, int]:
-    """Code, message and HTTP status of a kind of CODES; a wrong secret has another code on a data call."""
+    """Return code, message and HTTP status of a kind of CODES; a wrong secret has another code on a data call."""
     return CODES["egw00304" if on_data and kind == "egw00105" else kind]
 
 
@@ -141,7 +141,7 @@ def _spoil_one(rows: Rows, fault: Fault, change: Callable[[dict[str, Any]], None
 
 
 def _names(row: dict[str, Any]) -> tuple[str, str, str]:
-    """The names of high, close and volume: the minute TRs and the daily one differ."""
+    """Return the names of high, close and volume: the minute TRs and the daily one differ."""
     return "stck_hgpr", *(("stck_prpr", "cntg_vol") if "stck_prpr" in row else ("stck_clpr", "acml_vol"))
 
 
@@ -150,7 +150,7 @@ def _shape_missing(rows: Rows, fault: Fault) -> Rows:
     return _spoil_one(rows, fault, lambda row: row.pop(fault.dice().choice(needed)))
 
 
-def _shape_numbers(rows: Rows, fault: Fault) -> Rows:
+def _shape_numbers(rows: Rows, _: Fault) -> Rows:
     return [{name: int(text) if text.isdigit() else text for name, text in row.items()} for row in rows]
 
 
@@ -189,7 +189,7 @@ def _unordered(rows: Rows, fault: Fault) -> Rows:
 
 
 def _other_date(rows: Rows, fault: Fault) -> Rows:
-    """Rows of a week earlier with absurd values, anywhere but at the end (where they would prove a day's start)."""
+    """Add rows of a week earlier with absurd values, anywhere but at the end (they would prove a day's start)."""
     dice = fault.dice()
     for _ in range(OTHER_DATE_ROWS):
         row = dict(dice.choice(rows))
@@ -224,8 +224,8 @@ ROWS: dict[str, Callable[[Rows, Fault], Any]] = {
     "duplicate_conflict": _duplicate_conflict,
     "unordered": _unordered,
     "other_date": _other_date,
-    "empty": lambda rows, fault: [],
-    "wrong_day": lambda rows, fault: rows,  # the server asks for the session before instead
+    "empty": lambda *_: [],
+    "wrong_day": lambda rows, _: rows,  # the server asks for the session before instead
     "missing_rows": _missing_rows,
 }
 HOLIDAY_ROWS = ("shape_missing", "shape_list", "empty", "unordered", "duplicate_same")

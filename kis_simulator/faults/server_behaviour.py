@@ -1,7 +1,9 @@
-"""KIS's habits that a client has to know (kis_http.md §3, §5–§7), each a switch: `Simulator(behaviour=ServerBehaviour(…))`.
+"""Habits of KIS that a client has to know (docs/dev/kis_http.md §3, §5–§7), each a switch.
 
-On by default where half a million captured rows show them ([C] there); what one source tells or nobody has seen is off.
-What a single symbol-day does of its own is an oddity (market.py), what contradicts itself a inconsistency (inconsistencies.py).
+    Simulator(behaviour=ServerBehaviour(late_rows=False))
+
+On by default where half a million captured rows show them; what one source reports or nobody has seen is off. What a
+single symbol-day does of its own is an oddity (exchange/market.py), what contradicts itself an inconsistency.
 """
 
 from dataclasses import dataclass

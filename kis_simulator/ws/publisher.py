@@ -1,6 +1,6 @@
-"""What each listener of the simulated WebSocket is told, and what goes wrong with it: records, frames, PINGPONG, cuts.
+"""What each session receives, and what goes wrong with it: records, frames, PINGPONG, cuts.
 
-Runs on the event loop of stream.py; it sends, and says when a connection is to end.
+Runs on the event loop of server.py; it sends, and decides when a connection ends.
 """
 
 import json
@@ -25,7 +25,7 @@ MOST_RECORDS = 14
 
 @dataclass
 class StreamBehaviour(SubscriptionRules):
-    """How the server behaves; seconds are the host's. Beside the subscriptions's rules:
+    """How the server behaves, beyond the rules of subscriptions; seconds are the host's.
 
     `look` = seconds between two looks at the market. `gather` = seconds a symbol's records are held back for one frame.
     `idle` = PINGPONG after so long without anything sent, `regular` = PINGPONG every so many seconds instead.
@@ -59,7 +59,7 @@ class Listener(Session):
 
 
 class Publisher:
-    """Tells listeners what trades on the market of a router."""
+    """Sends listeners what trades on the market."""
 
     def __init__(
         self, now: Callable[[], datetime], market: Market, active: ActiveFaults, behaviour: StreamBehaviour,
@@ -70,12 +70,12 @@ class Publisher:
         self._tapes: dict[str, Tape] = {}
 
     def begin(self, listener: Listener, symbol: str) -> None:
-        """A symbol was registered: told from now on; no replay, no snapshot (kis_websocket.md §6)."""
+        """Return a symbol was registered: told from now on; no replay, no snapshot (kis_websocket.md §6)."""
         tape, second = self._tape(symbol)
         listener.told[symbol] = (tape.day.day, tape.told_by(second))
 
     async def tell(self, listener: Listener) -> bool:
-        """Send what has happened since the last look; whether the connection may go on."""
+        """Send what has happened since the last look; return whether the connection may go on."""
         now = time.monotonic()
         if self._is_over(listener, now):
             return False
@@ -91,7 +91,7 @@ class Publisher:
         return True
 
     async def send(self, listener: Listener, data: bytes) -> None:
-        """A text frame, whatever its bytes; to nobody who has gone."""
+        """Return a text frame, whatever its bytes; to nobody who has gone."""
         from websockets.exceptions import ConnectionClosed
 
         assert listener.socket
@@ -102,7 +102,7 @@ class Publisher:
             return
 
     def _is_over(self, listener: Listener, now: float) -> bool:
-        """Whether patience with an unanswered PINGPONG or a fault ends this session."""
+        """Return whether patience with an unanswered PINGPONG or a fault ends this session."""
         if listener.unanswered_since and now - listener.unanswered_since > self.behaviour.patience:
             return True
         cuts = (fault for fault in self._active.faults if fault.kind == "ws_cut")
@@ -126,7 +126,7 @@ class Publisher:
             await self._tell_records(listener, symbol, records)
 
     def _record(self, tape: Tape, number: int) -> list[str]:
-        """A record, its day's turnover as REST tells it: with what was dealt outside the book or cancelled."""
+        """Return a record, its day's turnover as REST tells it: with what was dealt outside the book or cancelled."""
         record = tape.record(number)
         minute = int(record[1][:2]) * 60 + int(record[1][2:4])
         beyond = self._active.beyond(self._market, tape.symbol, tape.day.day, minute)
@@ -134,7 +134,7 @@ class Publisher:
         return record
 
     async def _tell_records(self, listener: Listener, symbol: str, records: list[list[str]]) -> None:
-        """One frame, after what faults make of it."""
+        """Return one frame, after what faults make of it."""
         kept = [record for record in records if not self._active.strike(("ws_lost",), "ws", symbol, key=listener.key)]
         if not kept:
             return
@@ -169,7 +169,7 @@ class Publisher:
         await self.send(listener, json.dumps({"header": header}).encode())
 
     def _tape(self, symbol: str) -> tuple[Tape, float]:
-        """The tape of a symbol's day, and the second of the day it is now."""
+        """Return the tape of a symbol's day, and the second of the day it is now."""
         now = self._now()
         tape = self._tapes.get(symbol)
         if not tape or tape.day.day != now.date():

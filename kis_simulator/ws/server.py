@@ -2,8 +2,8 @@
 
     with Simulator(ws=True) as sim: …    # `sim.ws_url`; `sim.stream.behaviour`, `sim.stream.form` say how it behaves
 
-One event loop in one thread; subscriptions.py says who may listen, publisher.py tells what ticks.py makes. Faults whose kind
-begins with `ws_` or `opsp` strike here (faults.py). Needs the package `websockets`, imported only when a stream starts.
+One event loop in one thread: subscriptions.py decides who receives what, publisher.py sends it.
+Faults whose kind begins with `ws_` or `opsp` strike here. Needs `websockets`, imported only when a stream starts.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ class Stream:
     # --- life ---
 
     def start(self, port: int = 0) -> str:
-        """Serve on loopback in a thread; the URL. Raises `ImportError` without websockets, `OSError`."""
+        """Serve on loopback in a thread; return the URL. Raises `ImportError` without websockets, `OSError`."""
         import websockets  # noqa: F401
 
         self._problem, ready = None, threading.Event()
@@ -102,7 +102,7 @@ class Stream:
         stream = self
 
         class Socket(ServerConnection):
-            """Hears what the library keeps to itself: pings, and pongs that answer no ping."""
+            """Sees what the library keeps to itself: pings, and pongs that answer no ping."""
 
             def process_event(self, event: Any) -> None:
                 if isinstance(event, Frame) and event.opcode in (Opcode.PING, Opcode.PONG):

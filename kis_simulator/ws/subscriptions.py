@@ -1,4 +1,4 @@
-"""Who may listen to what: approval keys, one session a key, 41 registrations, and KIS's words for each (websocket §2).
+"""Approval keys, one session a key, 41 registrations, and KIS's answer to each request (kis_websocket.md §2).
 
 Pure but for what it remembers: moments are naive KST, `clock` monotonic seconds. One subscriptions serves all sessions.
 """
@@ -42,9 +42,11 @@ WORDS: dict[str, tuple[str, str]] = {
 
 @dataclass
 class SubscriptionRules:
-    """`limit` = registrations of a key; `approval_life` = seconds an approval key is valid, and with `judges_always` it is
-    looked at with every registration, not only the first; `linger` = seconds a slot stays taken after an abnormal end; `uuid_told` =
-    OPSP0011 names the key instead of saying NOT FOUND.
+    """What a key may do.
+
+    `limit` = registrations of a key. `approval_life` = seconds an approval key is valid; with `judges_always` it is
+    checked at every registration, not only the first. `linger` = seconds a slot stays taken after an abnormal end.
+    `uuid_told` = OPSP0011 names the key instead of saying NOT FOUND.
     """
 
     limit: int = 41
@@ -75,27 +77,27 @@ class Subscriptions:
         self._taken_until: dict[str, float] = {}
 
     def approve(self, key: str, now: datetime) -> str:
-        """A new approval key of an app key; those before it live on until they are a day old."""
+        """Return a new approval key of an app key; those before it live on until they are a day old."""
         self.approvals_issued += 1
         approval = str(UUID(int=self._dice.getrandbits(128), version=4))
         self._approvals[approval] = (key, now + timedelta(seconds=self.rules.approval_life))
         return approval
 
     def expire(self) -> None:
-        """Every approval key is over (OPSP0011)."""
+        """Return every approval key is over (OPSP0011)."""
         self._approvals.clear()
 
     def answer(self, session: Session, text: str, now: datetime, clock: float, refusal: str = "") -> dict[str, Any]:
-        """What KIS says to a control message; `refusal` = the code it has been told to say instead."""
+        """Return what KIS says to a control message; `refusal` = the code it has been told to say instead."""
         tr_id, tr_key = "(null)", ""
         try:
             header, wanted = _parts(text)
             tr_id, tr_key = wanted
             if refusal:
-                raise Refused(refusal)
+                raise RefusedError(refusal)
             self._admit(session, header["approval_key"], now, clock)
             code = self._register(session, header["tr_type"], *wanted)
-        except Refused as refused:
+        except RefusedError as refused:
             code = refused.code
             if code in ("OPSP8996", "OPSP0011") or code.startswith(("OPSP899", "OPSP999")):
                 tr_id, tr_key = "(null)", ""
@@ -103,23 +105,23 @@ class Subscriptions:
         return said(code, tr_id, tr_key, session.secrets if code == "OPSP0000" else None)
 
     def leave(self, session: Session, clock: float, *, cleanly: bool) -> None:
-        """A connection is over: its slot is free at once after a clean close, else it lingers."""
+        """Return a connection is over: its slot is free at once after a clean close, else it lingers."""
         if session.key and self._slots.get(session.key) is session:
             del self._slots[session.key]
             if not cleanly:
                 self._taken_until[session.key] = clock + self.rules.linger
 
     def _admit(self, session: Session, approval: str, now: datetime, clock: float) -> None:
-        """The key is judged at the first registration, not by the handshake."""
+        """Return the key is judged at the first registration, not by the handshake."""
         if session.key and not self.rules.judges_always:
             return
         key, expiry = self._approvals.get(approval, ("", now))
         if now >= expiry:
-            raise Refused("OPSP0011", f"invalid approval : {approval}" if self.rules.uuid_told else "")
+            raise RefusedError("OPSP0011", f"invalid approval : {approval}" if self.rules.uuid_told else "")
         if session.key:
             return
         if key in self._slots or clock < self._taken_until.get(key, clock):
-            raise Refused("OPSP8996")
+            raise RefusedError("OPSP8996")
         session.key, self._slots[key] = key, session
         session.secrets = {
             "iv": f"{self._dice.getrandbits(64):016x}",
@@ -141,14 +143,16 @@ class Subscriptions:
         return "OPSP0000"
 
 
-class Refused(Exception):
+class RefusedError(Exception):
+    """The request is answered with this code."""
+
     def __init__(self, code: str, message: str = "") -> None:
         super().__init__(code)
         self.code, self.message = code, message
 
 
 def said(code: str, tr_id: str, tr_key: str, output: dict[str, str] | None = None, message: str = "") -> dict[str, Any]:
-    """A control message of KIS."""
+    """Return a control message of KIS."""
     verdict, words = WORDS[code]
     body: dict[str, Any] = {"rt_cd": verdict, "msg_cd": code, "msg1": message or words}
     if output:
@@ -157,30 +161,30 @@ def said(code: str, tr_id: str, tr_key: str, output: dict[str, str] | None = Non
 
 
 def _parts(text: str) -> tuple[dict[str, str], tuple[str, str]]:
-    """Header and (tr_id, tr_key) of a registration. Raises `Refused`."""
+    """Return header and (tr_id, tr_key) of a registration. Raises `RefusedError`."""
     try:
         message = json.loads(text)
     except ValueError:
-        raise Refused("OPSP9999") from None
+        raise RefusedError("OPSP9999") from None
     header = _part(message, "header", "OPSP9998")
     wanted = _part(_part(message, "body", "OPSP9992"), "input", "OPSP9991")
     header = {name.lower(): str(value) for name, value in header.items()}
     if header.get("tr_type") not in ("1", "2"):
-        raise Refused("OPSP8997")
+        raise RefusedError("OPSP8997")
     if header.get("custtype", "P") not in ("P", "B"):
-        raise Refused("OPSP8998")
+        raise RefusedError("OPSP8998")
     if "tr_key" not in wanted:
-        raise Refused("OPSP9990")
+        raise RefusedError("OPSP9990")
     tr_id, tr_key = str(wanted.get("tr_id")), str(wanted["tr_key"])
     if tr_id != TICKS and tr_id not in SILENT:
-        raise Refused("OPSP8991")
+        raise RefusedError("OPSP8991")
     if not (len(tr_key) in (6, 7) and tr_key.isascii() and tr_key.isalnum()):
-        raise Refused("OPSP8992")
+        raise RefusedError("OPSP8992")
     return {"approval_key": "", **header}, (tr_id, tr_key)
 
 
 def _part(message: Any, name: str, code: str) -> dict[str, Any]:
     part = message.get(name) if isinstance(message, dict) else None
     if not isinstance(part, dict):
-        raise Refused(code)
+        raise RefusedError(code)
     return part
