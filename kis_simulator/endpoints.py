@@ -207,5 +207,5 @@ def _second_of(moment: datetime) -> int:
     return moment.hour * 3600 + moment.minute * 60 + moment.second
 
 
-def _yes(value: bool) -> str:  # noqa: FBT001 - its one argument
+def _yes(value: bool) -> str:
     return "Y" if value else "N"

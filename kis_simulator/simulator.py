@@ -132,7 +132,7 @@ class Simulator(Router):
         with self._lock:
             self.active.clear()
 
-    def down(self, is_down: bool = True) -> None:  # noqa: FBT001, FBT002 - read as `down(False)`
+    def down(self, is_down: bool = True) -> None:
         """Reset every call, as in maintenance, until `down(False)`."""
         self.is_down = is_down
 
