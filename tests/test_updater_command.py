@@ -6,23 +6,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import pytest
 from backfill_tools import User, coverage, ended, execute, stored_rows, true_rows
-from kis_testing import client_of
-from servers import Server
 from updater_tools import FRIDAY, LINE, Owner, at, wait_until
 
-import realtime_updater
 from kis_simulator.simulator import Simulator
-from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
-from minute_candles.market.calendar import TradingCalendar
-from minute_candles.storage.store import open_store
 
 START = at(10, 30, 55)
 
@@ -66,35 +59,6 @@ def test_a_signal_ends_it_with_zero(make: Make, number: signal.Signals):
     assert "Traceback" not in ran.err
     assert owner.status()["state"] == "stopped"
     assert not list(owner.logs.glob("*.pid"))
-
-
-def test_a_signal_while_kis_hangs(make: Make):
-    owner = make()
-    owner.sim.add_fault("hang", path="today", seconds=60)
-    process = owner.start("--symbols", "005930")
-    wait_until(lambda: bool(owner.sim.calls("today")))
-    process.send_signal(signal.SIGTERM)
-    ran = ended(process, 10)
-    assert ran.code == 0 and ran.seconds < 5
-
-
-@pytest.mark.slow
-def test_a_signal_while_the_database_does_not_answer(make: Make, mariadb: Server):
-    """Its process is stopped in the middle of the updater's minute: no read ends, the updater does."""
-    database = mariadb.fresh()
-    owner = make(database=f"mysql://root:@127.0.0.1:{mariadb.port}/{database.name}")
-    process = owner.start("--symbols", "005930,000660")
-    wait_until(in_session(owner))
-    assert mariadb._process
-    mariadb._process.send_signal(signal.SIGSTOP)
-    try:
-        time.sleep(8)  # the next round is on its way to the database
-        process.send_signal(signal.SIGTERM)
-        ran = ended(process, 10)
-    finally:
-        mariadb._process.send_signal(signal.SIGCONT)
-    assert ran.code == 0 and ran.seconds < 5
-    mariadb.drop(database)
 
 
 def test_a_signal_in_the_middle_of_a_heal_leaves_whole_symbol_days(make: Make):
@@ -166,22 +130,6 @@ def test_another_table_may_have_its_own(make: Make, tmp_path: Path):
     assert (ended(process).code, other.code) == (0, 0)
 
 
-def test_a_lock_left_by_a_killed_one_does_not_count(make: Make):
-    owner = make()
-    process = owner.start("--symbols", "005930")
-    wait_until(in_session(owner))
-    process.kill()
-    ended(process)
-    status = owner.run("--status")
-    assert status.code == 1 and "그 프로세스가 없습니다" in status.out
-    assert owner.run("--symbols", "005930", "--once").code == 0
-
-
-def test_without_any_status_it_is_not_healthy(make: Make):
-    ran = make().run("--status")
-    assert ran.code == 1 and "상태 파일이 없습니다" in ran.out
-
-
 def test_stop_ends_the_running_one_on_every_system(make: Make):
     owner = make()
     assert "실행 중인 업데이터가 없습니다" in owner.run("--stop").out
@@ -190,17 +138,6 @@ def test_stop_ends_the_running_one_on_every_system(make: Make):
     stopped = owner.run("--stop")
     assert stopped.code == 0 and "멈췄습니다" in stopped.out and stopped.seconds < 10
     assert ended(process, 5).code == 0 and owner.status()["state"] == "stopped"
-
-
-def test_the_pid_of_a_killed_one_is_cleared_away_by_whoever_looks(make: Make):
-    owner = make()
-    process = owner.start("--symbols", "005930")
-    wait_until(in_session(owner))
-    process.kill()
-    ended(process)
-    assert list(owner.logs.glob("*.pid"))
-    assert owner.run("--status").code == 1
-    assert not list(owner.logs.glob("*.pid"))
 
 
 # --- once, and starting wrongly ---
@@ -261,20 +198,6 @@ def test_a_wrong_key_at_the_start_is_exit_2(make: Make, cached: bool):
     assert ran.code == 2 and "앱 키를 거절" in ran.err
 
 
-def test_kis_down_at_the_start_is_waited_out(make: Make):
-    owner = make()
-    assert owner.run("--symbols", "005930", "--once").code == 0
-    owner.sim.down()
-    process = owner.start("--symbols", "005930")
-    wait_until(lambda: "계속 다시 시도합니다" in owner.log())
-    assert process.poll() is None
-    owner.sim.down(False)
-    owner.shift += timedelta(0)
-    wait_until(lambda: owner.log().count("오류 0") > 1, 80)
-    process.send_signal(signal.SIGTERM)
-    assert ended(process).code == 0
-
-
 def test_the_demo_is_a_running_market_until_ctrl_c(tmp_path: Path):
     owner = User(tmp_path, "", "")
     process = subprocess.Popen(
@@ -291,68 +214,3 @@ def test_the_demo_is_a_running_market_until_ctrl_c(tmp_path: Path):
 
 
 # --- two on one key ---
-
-
-@pytest.mark.slow
-def test_a_backfill_beside_the_updater_costs_it_less_than_half(make: Make, tmp_path: Path):
-    """One token, no call too many, both whole; a round of 30 symbols takes 2 s alone."""
-    import fetch_minute_data  # noqa: F401  (compiled before the clock runs)
-    from minute_candles.live.session import LiveSession
-
-    owner = make(at(9, 25, 20), rate=18, latency=0.05)
-    clock = Clock(at=datetime.now(KST) + owner.shift)
-    settings = settings_of(owner, tmp_path)
-    store = open_store(settings.database, clock)
-    store.preflight()
-    client = client_of(settings, clock, urgent=True)
-    symbols = [f"{n:06d}" for n in range(30)]
-    updater = LiveSession(client, store, TradingCalendar(), clock, symbols, (), 10)
-    session = TradingCalendar().session(FRIDAY)
-    updater.begin(session)
-    updater.round(session, (1, 5, 15), hurried=False)
-    alone = median(seconds(updater, session, clock) for _ in range(3))
-    backfill = User.start(
-        owner, "--symbols", "005930,000660", "--days", "9", KIS_RATE_LIMIT="15",
-        TEST_SHIFT=str(owner.shift.total_seconds()),
-    )  # fmt: skip
-    wait_until(lambda: owner.sim.calls("past") > 5)
-    together = median(seconds(updater, session, clock) for _ in range(3))
-    ran = ended(backfill)
-    assert updater.round(session, (1,)).errors == 0
-    store.close()
-    assert ran.code == 0, ran.all
-    assert together < 1.5 * alone, (alone, together)
-    assert owner.sim.tokens.issued == 1
-    assert "EGW00201" not in {request.code for request in owner.sim.requests}
-    assert owner.sim.busiest_second() <= 18
-    done = {key: status for key, status in coverage(owner.database).items() if key[1] != str(FRIDAY)}
-    assert len(done) == 2 * 7 and set(done.values()) == {"COMPLETE"}
-
-
-def seconds(updater: Any, session: Any, clock: Clock) -> float:
-    began = clock.now()
-    done = updater.round(session, (1,), hurried=False)
-    assert not done.errors
-    return (clock.now() - began).total_seconds()
-
-
-def settings_of(owner: Owner, folder: Path) -> Any:
-    from minute_candles.config import settings as user_settings
-
-    environ = {**owner.environment(), "KIS_RATE_LIMIT": "15"}
-    return user_settings.load(environ, folder)
-
-
-def test_the_help_names_every_flag():
-    text = realtime_updater.parser().format_help()
-    for flag in (
-        "--symbols",
-        "--active",
-        "--every-1min",
-        "--every-5min",
-        "--every-15min",
-        "--once",
-        "--status",
-        "--demo",
-    ):
-        assert flag in text

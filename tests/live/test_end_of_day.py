@@ -189,15 +189,6 @@ def silent_minute(day: FakeDay, symbol: str, *, before_a_range: bool = False) ->
     raise AssertionError("no lull")
 
 
-def test_rows_of_others_in_the_session_are_still_removed(make: Make) -> None:
-    day = make(at(15, 41), {"373220": "illiquid"})
-    day.run(until=at(15, 41, 30))
-    execute(day.url, "DELETE FROM stock_minute_coverage")
-    insert(day, "373220", silent_minute(day, "373220"), 1, 1)
-    day.run(until=at(16, 0))
-    day.assert_week()
-
-
 @pytest.mark.parametrize("minute", ["in a lull", "before the open"])
 def test_a_row_of_others_that_turnover_leaves_no_room_for_is_removed_at_once(make: Make, minute: str) -> None:
     """Its VWAP makes it look like one of ours, in a day that is not settled yet."""
@@ -236,24 +227,6 @@ def test_an_empty_answer_of_todays_tr_is_no_word_that_nothing_traded(make: Make,
     day.assert_week()
 
 
-def test_turnover_of_an_hour_ago_tells_that_something_traded(make: Make) -> None:
-    """A lull of an hour before the end: the page of today's TR holds fillers alone."""
-    day = make(at(15, 41), {"000660": "liquid"})
-    answer = day.kis.answers.today
-
-    def lulled(symbol: str, hour: str, now: datetime) -> Any:
-        rows = answer(symbol, hour, now)
-        flat = {"cntg_vol": "0", "acml_tr_pbmn": "1000000"}
-        return [{**row, **flat} for row in rows if row["stck_cntg_hour"] < "153000"]
-
-    day.kis.answers.today = lulled  # type: ignore[method-assign]
-    day.kis.add_fault("late", as_of=datetime(2026, 11, 20, 8), until=datetime(2026, 11, 20, 17))
-    day.run(until=at(16, 30))
-    assert coverage(day.url).get(("000660", str(FRIDAY))) is None
-    day.run(until=at(18, 30))
-    day.assert_week()
-
-
 def test_a_halted_name_of_which_today_tells_nothing_waits_for_the_morning(make: Make) -> None:
     """No minutes, no daily row of today, no fillers: the next morning it is believed that nothing traded."""
     day = make(at(15, 41), {"000660": "medium"}, kis={"oddities": {("000660", FRIDAY): "halted_no_daily"}})
@@ -272,28 +245,6 @@ def test_fillers_or_a_daily_candle_of_nothing_are_such_a_word(make: Make, profil
     assert coverage(day.url)["000660", str(FRIDAY)] == "NO_TRADES" and day.count("today") == 2
 
 
-@pytest.mark.parametrize("lost", ["the end before the auction", "the most traded minute"])
-def test_a_past_tr_that_is_still_filling_the_day_has_no_deal_outside_the_book(make: Make, lost: str) -> None:
-    """Told twice alike within a second, and other lulls make it look like a deal; today's TR knows better."""
-    day = make(at(15, 41), {"000660": "medium"})
-    answer, traded = day.kis.answers.past, day.kis.truth("000660", FRIDAY)[:-1]
-    end = [candle.timestamp for candle in traded if candle.timestamp >= datetime(2026, 11, 20, 15, 9)]
-    most = [max(traded[1:], key=lambda candle: candle.volume).timestamp]
-    gone = {f"{minute:%H%M00}" for minute in (end if lost.startswith("the end") else most)}
-    assert len(traded) < 370 and gone
-
-    def filling(symbol: str, *asked: Any, **options: Any) -> Any:
-        rows = answer(symbol, *asked, **options)
-        hidden = gone if day.clock.now() < at(17) else set()
-        return [row for row in rows if row["stck_cntg_hour"] not in hidden or row["stck_bsop_date"] != "20261120"]
-
-    day.kis.answers.past = filling  # type: ignore[method-assign]
-    day.run(until=at(16, 30))
-    assert coverage(day.url).get(("000660", str(FRIDAY))) is None and not day.lines("문제 시작")
-    day.run(until=at(18, 30))
-    day.assert_week()
-
-
 def test_a_settled_week_names_how_many_days_are_unproven(make: Make) -> None:
     day = make(at(15, 41), {"000660": "medium"})
     day.kis.add_fault("cancelled", day=FRIDAY)
@@ -304,7 +255,7 @@ def test_a_settled_week_names_how_many_days_are_unproven(make: Make) -> None:
 
 def test_a_day_whose_only_rows_are_impossible_is_settled_unproven_and_keeps_what_the_session_proved(make: Make) -> None:
     day = make(at(14, 58), {"000660": "liquid", "373220": "illiquid"})
-    answer = day.kis.answers.past
+    answer = day.kis.endpoints.past
 
     def impossible(symbol: str, *asked: Any, **options: Any) -> Any:
         rows = answer(symbol, *asked, **options)
@@ -312,7 +263,7 @@ def test_a_day_whose_only_rows_are_impossible_is_settled_unproven_and_keeps_what
             return rows
         return [{**row, "stck_lwpr": "0"} if row["stck_bsop_date"] == "20261120" else row for row in rows]
 
-    day.kis.answers.past = impossible  # type: ignore[method-assign]
+    day.kis.endpoints.past = impossible  # type: ignore[method-assign]
     day.run(until=at(15, 58))
     assert coverage(day.url)["000660", str(FRIDAY)] == "UNPROVEN"
     assert day.lines("마감 확정 완료") and not day.lines("문제 시작")

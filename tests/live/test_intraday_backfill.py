@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from backfill_tools import coverage, stored_rows, true_rows
+from backfill_tools import stored_rows, true_rows
 from updater_tools import FRIDAY, FakeDay, assert_provisional, at
 
 from kis_simulator.faults.server_behaviour import ServerBehaviour
@@ -62,17 +62,6 @@ def test_names_that_do_not_trade_cost_a_round_one_call_each(make: Make, profile:
     assert day.count("daily") <= 5 * 6, "asked every ten minutes whether they are kept back, once more whether known"
 
 
-def test_on_vts_halted_names_hold_up_nobody(make: Make) -> None:
-    quiet = [f"90{number:04}" for number in range(5)]
-    day = make(
-        at(11, 0, 20), {"005930": "liquid", **dict.fromkeys(quiet, "suspended")},
-        env="vts", rate_limit=0.9, kis={"env": "vts", "rate": 1.0},
-    )  # fmt: skip
-    day.run(until=at(11, 20))
-    assert not any("다음 라운드로" in line for line in day.rounds()[3:])
-    assert_provisional(day, "005930", at(11, 18))
-
-
 def test_97_symbols_are_healed_at_one_in_the_afternoon_in_four_calls_each(make: Make) -> None:
     names = list(symbols_file.choose(None, None))
     day = make(at(13, 0, 20), dict.fromkeys(names, "medium"))
@@ -83,30 +72,3 @@ def test_97_symbols_are_healed_at_one_in_the_afternoon_in_four_calls_each(make: 
     assert calls <= 97 * 4 + 5 and day.count("past")
     for name in names[::12]:
         assert_provisional(day, name, at(12, 57))
-
-
-def test_where_the_past_tr_is_silent_in_session_todays_tr_heals(make: Make) -> None:
-    day = make(at(13, 0, 20), {"005930": "brisk", "000660": "brisk"}, kis={"past_today": "empty"})
-    assert day.run(until=at(14, 0), once=True) == 0
-    for name in day.symbols:
-        assert_provisional(day, name, at(12, 58))
-    assert set(coverage(day.url).values()) == {"PROVISIONAL"}
-
-
-@pytest.mark.parametrize("error", ["90020000", "egw00203", "http500_empty"])
-def test_where_the_past_tr_refuses_today_with_a_code_todays_tr_heals(make: Make, error: str) -> None:
-    day = make(at(13, 0, 20), {"005930": "brisk", "000660": "brisk"})
-    day.kis.add_fault(error, path="past", day=FRIDAY)
-    assert day.run(until=at(14, 0), once=True) == 0
-    for name in day.symbols:
-        assert_provisional(day, name, at(12, 58))
-    assert day.count("past") and not day.lines("문제 시작")
-
-
-def test_a_past_tr_whose_line_breaks_costs_a_round_at_most(make: Make) -> None:
-    """The next round asks today's TR where it has not been answered meanwhile."""
-    day = make(at(13, 0, 20), {"005930": "brisk", "000660": "brisk"})
-    day.kis.add_fault("reset", path="past", day=FRIDAY)
-    day.run(until=at(13, 20))
-    for name in day.symbols:
-        assert_provisional(day, name, at(13, 18))

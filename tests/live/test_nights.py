@@ -54,16 +54,6 @@ def test_a_database_that_takes_no_rows_is_told_once_and_reading_it_heals_nothing
     assert_provisional(day, "005930", at(10, 29), ALL)
 
 
-def test_symbols_that_cannot_be_stored_say_nothing_of_kis(make: Make) -> None:
-    """The one that has nothing to store stands still; the daily candle of the most active moves."""
-    day = make(at(9, 50), {"005930": "liquid", "000660": "liquid", "018880": "call_auction"})
-    stop = "CREATE TRIGGER full BEFORE INSERT ON stock_minute_prices BEGIN SELECT RAISE(ABORT, 'full'); END"
-    day.clock.plan(at(10, 3), lambda: execute(day.url, stop))
-    day.clock.plan(at(10, 25), lambda: execute(day.url, "DROP TRIGGER full"))
-    day.run(until=at(10, 29))
-    assert day.lines("005930 문제 시작") and day.lines("005930 복구") and not day.lines("KIS 분봉")
-
-
 # --- VTS ---
 
 
@@ -130,21 +120,14 @@ def test_a_session_of_answers_that_say_nothing_is_a_trouble_told_once(make: Make
         assert_provisional(day, symbol, at(9, 43))
 
 
-def test_once_says_so_too(make: Make) -> None:
-    day = make(at(10, 0), kis={"behaviour": AS_KIS})
-    day.kis.add_fault("wrong_day", path="today")
-    assert day.run(until=at(10, 1), once=True) == 1
-    assert len(day.lines("⚠️ KIS 분봉 문제 시작: 60분째")) == 1
-
-
 def test_a_kis_that_stands_still_in_the_middle_of_a_session(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     day = make(at(9, 55), ("005930", "000660"), kis={"behaviour": AS_KIS})
-    answer = day.kis.answers.today
+    answer = day.kis.endpoints.today
 
     def frozen(symbol: str, hour: str, now: datetime) -> Any:
         return answer(symbol, min(hour, "101000"), min(now, datetime(2026, 11, 20, 10, 10)))
 
-    monkeypatch.setattr(day.kis.answers, "today", frozen)
+    monkeypatch.setattr(day.kis.endpoints, "today", frozen)
     found = states(day, at(10, 12), at(10, 17))
     day.run(until=at(10, 20))
     assert found == {"10:12": True, "10:17": False}
@@ -153,7 +136,7 @@ def test_a_kis_that_stands_still_in_the_middle_of_a_session(make: Make, monkeypa
 
 def fillers_from(day: FakeDay, monkeypatch: pytest.MonkeyPatch, stop: str) -> None:
     """From `stop` (HHMMSS) on every minute of today's TR is one without a trade, whatever trades."""
-    answer = day.kis.answers.today
+    answer = day.kis.endpoints.today
 
     def told(symbol: str, hour: str, now: datetime) -> Any:
         if hour < stop:
@@ -164,7 +147,7 @@ def fillers_from(day: FakeDay, monkeypatch: pytest.MonkeyPatch, stop: str) -> No
         moments = [datetime(2026, 11, 20, int(hour[:2]), int(hour[2:4])) - timedelta(minutes=n) for n in range(count)]
         return [{**flat, "stck_cntg_hour": f"{moment:%H%M00}"} for moment in moments][:30]
 
-    monkeypatch.setattr(day.kis.answers, "today", told)
+    monkeypatch.setattr(day.kis.endpoints, "today", told)
 
 
 def test_fillers_while_the_daily_candle_moves_are_a_trouble(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,12 +212,12 @@ def test_a_code_that_kis_does_not_know_is_named_once_a_day_and_holds_up_nothing(
 
 def kis_says(day: FakeDay, monkeypatch: pytest.MonkeyPatch, **told: str) -> None:
     """What chk-holiday answers, whatever trades: d20261120="N"."""
-    truth = day.kis.answers.open_days
+    truth = day.kis.endpoints.open_days
 
     def open_days(first: date) -> Any:
         return [{**row, "opnd_yn": told.get(f"d{row['bass_dt']}", row["opnd_yn"])} for row in truth(first)]
 
-    monkeypatch.setattr(day.kis.answers, "open_days", open_days)
+    monkeypatch.setattr(day.kis.endpoints, "open_days", open_days)
 
 
 def test_a_day_that_kis_calls_closed_is_not_given_up_while_the_market_trades(
@@ -277,27 +260,6 @@ def test_once_asks_the_market_about_a_day_in_doubt(make: Make, monkeypatch: pyte
 # --- a slower cadence ---
 
 
-@pytest.mark.parametrize("traps", [ServerBehaviour(), AS_KIS], ids=["plain", "as KIS"])
-def test_a_round_every_half_hour_lacks_no_minute_and_has_none_too_many(make: Make, traps: ServerBehaviour) -> None:
-    day = make(at(8, 55), every={1: 30, 5: 30, 15: 30}, kis={"behaviour": traps})
-    held: dict[str, list[str]] = {}
-
-    def look() -> None:
-        rows = [row[2] for row in stored_rows(day.url, "005930") if row[1] == "ONE_MINUTE" and row[2].day == 20]
-        held[f"{day.clock.now():%H:%M}"] = [f"{minute:%H:%M}" for minute in rows]
-
-    for moment in (at(9, 31), at(10, 1), at(10, 31)):
-        day.clock.plan(moment, look)
-    day.run(until=at(15, 45))
-    day.assert_week()
-    traded = [f"{row[2]:%H:%M}" for row in true_rows(day.kis, "005930", [FRIDAY]) if row[1] == "ONE_MINUTE"]
-    for moment, limit in {"09:31": "09:30", "10:01": "10:00", "10:31": "10:30"}.items():
-        wanted = [minute for minute in traded if minute < limit]
-        late = wanted[-1:] if traps.late_rows and held[moment][-1] != wanted[-1] else []  # not shown yet
-        assert held[moment] + late == wanted
-    assert len(day.rounds()) <= 15
-
-
 # --- what is missing today? ---
 
 
@@ -313,7 +275,7 @@ def test_check_of_the_running_day_says_who_lacks_what_and_why(make: Make, capsys
         want = wanted(fetch_minute_data.parser().parse_args(flags), calendar, day.clock.now())
         store = open_store(day.settings.database, day.clock)
         with only_one(day.settings, day.clock):
-            code = fetch_minute_data.check(store, want, [], day.settings, day.clock.now())
+            code = fetch_minute_data.check_running(store, want, day.settings, day.clock.now())
         store.close()
         told.append((code, capsys.readouterr().out))
 
@@ -344,7 +306,7 @@ def test_the_last_minute_before_the_pause_is_nobodys_fault_until_the_auction(
         want = wanted(fetch_minute_data.parser().parse_args(flags), TradingCalendar(), now)
         store = open_store(day.settings.database, day.clock)
         with only_one(day.settings, day.clock):
-            code = fetch_minute_data.check(store, want, [], day.settings, now)
+            code = fetch_minute_data.check_running(store, want, day.settings, now)
         store.close()
         well = status_file.render(status_file.read(day.folder), now)[1]
         told[f"{now:%H:%M}"] = (code, capsys.readouterr().out, well)
@@ -356,22 +318,3 @@ def test_the_last_minute_before_the_pause_is_nobodys_fault_until_the_auction(
         assert code == 0 and "15:19" not in text.split("종목 ", 2)[-1] and well, text
     assert len(told) == 3 and not day.lines("문제 시작")
     assert any(str(row[2])[11:16] == "15:19" for row in stored_rows(day.url, "005930"))
-
-
-def test_check_of_a_day_without_an_updater_says_so(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
-    day = make(at(9, 30))
-    day.run(until=at(9, 32))
-    flags = ["--check", "--from", "20261101", "--symbols", "005930"]
-    want = wanted(fetch_minute_data.parser().parse_args(flags), TradingCalendar(), at(11, 0))
-    assert want.taken == "📅 2026-11-01 ~ 2026-11-19 가운데 마감된 거래일 14일 (2026-11-02 ~ 2026-11-19) + 오늘 장"
-    store = open_store(day.settings.database, day.clock)
-    assert fetch_minute_data.check_running(store, want, day.settings, at(11, 0)) == 1
-    store.close()
-    said = capsys.readouterr().out
-    assert "~10:59" in said and "업데이터가 돌고 있지 않음" in said
-
-
-def test_once_before_the_open_says_why_it_does_nothing(make: Make) -> None:
-    day = make(at(8, 0))
-    assert day.run(until=at(8, 30), once=True) == 0
-    assert day.lines("ℹ️ 지금은 장이 아니고")[0].endswith("다음 장은 2026-11-20 09:00에 열립니다.")

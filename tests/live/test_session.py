@@ -26,8 +26,7 @@ from minute_candles.core.kst import KST
 from minute_candles.monitoring import status_file
 
 TWO = {"005930": "liquid", "373220": "illiquid"}
-CSAT, NEW_YEAR = date(2026, 11, 19), date(2026, 1, 2)
-OFTEN = {1: 1, 5: 5, 15: 15}
+CSAT = date(2026, 11, 19)
 SELDOM = {1: 5, 5: 5, 15: 15}
 """A round every five minutes: a day in a fifth of the time."""
 KEYS = ("egw00103", "egw00105", "egw00133", "egw00206", "egw00207", "egw00304", "egw02004", "egw02006", "egw02007")
@@ -86,33 +85,12 @@ def test_a_whole_day_from_before_the_open(make: Make):
     assert not day.lines("⚠️")
 
 
-def test_a_day_started_at_seven_past_one_heals_the_morning(make: Make):
-    day = make(at(13, 7, 41), {**TWO, "000660": "medium"})
-    day.run(until=at(13, 9))
-    for symbol in day.symbols:
-        wanted = [
-            row[2]
-            for row in true_rows(day.kis, symbol, [FRIDAY])
-            if row[1] == "ONE_MINUTE" and row[2] < datetime(2026, 11, 20, 13, 8)
-        ]
-        assert [row[2] for row in stored_rows(day.url, symbol) if row[1] == "ONE_MINUTE"] == wanted
-    day.run(until=at(15, 45))
-    day.assert_week()
-
-
 def test_the_csat_day_trades_from_ten_to_half_past_four(make: Make):
     day = make(at(9, 40, day=CSAT), every={1: 2, 5: 5, 15: 15})
     day.run(until=at(16, 50, day=CSAT))
     day.assert_week(CSAT)
     assert day.lines("🔔") == ["🔔 2026-11-19 장 (10:00~16:30) 갱신을 시작합니다."]
     assert "10:00" in day.rounds()[0]
-
-
-def test_the_first_trading_day_of_the_year_opens_at_ten(make: Make):
-    day = make(at(8, 30, day=NEW_YEAR), every=SELDOM)
-    day.run(until=at(15, 45, day=NEW_YEAR))
-    day.assert_week(NEW_YEAR)
-    assert day.lines("🔔") == ["🔔 2026-01-02 장 (10:00~15:30) 갱신을 시작합니다."]
 
 
 def test_from_friday_to_monday_with_a_holiday_between(make: Make):
@@ -145,42 +123,11 @@ def test_started_outside_a_session_it_settles_at_once_and_says_when_it_wakes(mak
     assert day.lines("🌙")
 
 
-def test_started_between_the_close_and_its_end_it_still_trades_first(make: Make):
-    day = make(at(15, 33))
-    day.run(until=at(15, 39, 30))
-    assert coverage(day.url)["005930", str(FRIDAY)] == "PROVISIONAL"
-    day.run(until=at(15, 42))
-    day.assert_week()
-
-
-def test_the_window_of_the_closing_auction_waits_for_close_plus_ten(make: Make):
-    day = make(at(15, 28), {"005930": "liquid"})
-    day.run(until=at(15, 39, 30))
-    auction = [row[1] for row in stored_rows(day.url, "005930") if row[2] == datetime(2026, 11, 20, 15, 30)]
-    assert auction == ["FIVE_MINUTES", "ONE_MINUTE"]
-    day.run(until=at(15, 41))
-    day.assert_week()
-
-
-def test_nothing_long_is_begun_within_ten_minutes_of_the_open(make: Make):
-    day = make(at(8, 51))
-    day.run(until=at(9, 1, 30))
-    assert day.count("past") == day.count("daily") == 0
-
-
 def test_the_look_back_stops_ten_minutes_before_the_open(make: Make):
     day = make(at(8, 49), rate_limit=0.5)
     day.run(until=at(9, 0))
     assert day.count("past")
     assert not day.count("past", since=at(8, 50, 45))
-
-
-def test_a_day_that_lost_rows_in_the_past_week_is_settled_again(make: Make):
-    day = make(at(16, 0))
-    day.run(until=at(16, 5))
-    execute(day.url, "DELETE FROM stock_minute_prices WHERE stock_symbol = '005930' AND timestamp < '2026-11-17'")
-    day.run(until=at(16, 30))
-    day.assert_week()
 
 
 # --- faults ---
@@ -219,33 +166,6 @@ def test_a_day_of_faults_a_dead_token_a_dead_database_and_a_dead_kis(make: Make,
     assert not day.service.session.incidents.current
 
 
-@pytest.mark.slow
-def test_five_percent_of_each_fault_at_once(make: Make):
-    """Two answers of three are faulty; the hour is not whole by its rounds, but after the night."""
-    day = make(at(15, 0))
-    every_fault(day, 0.05)
-    day.run(until=at(8, 30, day=date(2026, 11, 23)))
-    day.kis.clear_faults()
-    day.assert_week()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("persistent", [False, True])
-def test_rows_that_todays_tr_lacks_are_put_right_by_the_settle(make: Make, persistent: bool):
-    day = make(at(13, 30), {"005930": "liquid", "000660": "medium"}, every=SELDOM)
-    day.kis.add_fault("missing_rows", path="today", share=0.03, persistent=persistent)
-    day.run(until=at(15, 39, 30))
-    lacking = [
-        row
-        for symbol in day.symbols
-        for row in true_rows(day.kis, symbol, [FRIDAY])
-        if row not in stored_rows(day.url, symbol)
-    ]
-    assert lacking
-    day.run(until=at(15, 45))
-    day.assert_week()
-
-
 def test_a_symbol_that_failed_for_an_hour_is_whole_afterwards_without_the_settle(make: Make):
     day = make(at(9, 55))
     fault = day.kis.add_fault("egw00316", symbol="005930")
@@ -264,38 +184,6 @@ def test_a_symbol_that_failed_for_an_hour_is_whole_afterwards_without_the_settle
     assert len(day.lines("005930 문제 시작")) == len(day.lines("005930 복구")) == 1
 
 
-@pytest.mark.slow
-def test_symbols_that_always_fail_do_not_hold_up_the_others(make: Make):
-    bad = [f"00000{n}" for n in range(6)]
-    day = make(at(14, 50), {**dict.fromkeys(bad, "liquid"), "005930": "liquid"}, every=SELDOM)
-    for symbol in bad:
-        day.kis.add_fault("negative_price", symbol=symbol)
-    day.run(until=at(15, 5, 40))
-    rows = [row for row in stored_rows(day.url, "005930") if row[1] == "ONE_MINUTE"]
-    assert rows[-1][2] == datetime(2026, 11, 20, 15, 4)
-    assert all(len(day.lines(f"{symbol} 문제 시작")) == 1 for symbol in bad)
-    day.run(until=at(16, 0))
-    assert {key[0] for key, status in coverage(day.url).items() if status == "COMPLETE"} == {"005930"}
-    day.kis.clear_faults()
-    day.run(until=at(18, 0))
-    day.assert_week()
-    assert not day.service.session.incidents.current
-
-
-@pytest.mark.slow
-def test_kis_down_for_an_hour_is_two_lines_of_log(make: Make):
-    day = make(at(10, 0))
-    day.clock.plan(at(10, 5, 30), lambda: day.kis.down())
-    day.clock.plan(at(11, 5, 30), lambda: day.kis.down(False))
-    day.run(until=at(11, 10))
-    during = [line for moment, _, line in day.log if at(10, 6) <= moment < at(11, 5)]
-    assert [line[:8] for line in during] == ["⚠️ KIS 문", "⚠️ 10:06"]
-    assert [line.split("문제")[0] for line in day.lines("문제 시작")] == ["⚠️ KIS "]
-    assert day.lines("KIS 복구") == ["✅ KIS 복구: 약 1시간 만에"]
-    day.run(until=at(15, 45))
-    day.assert_week()
-
-
 @pytest.mark.parametrize("kind", shown(["http500_empty", "hang", "non_json", "egw00201"], "http500_empty", "hang"))
 def test_kis_that_answers_nothing_but_errors_is_told_once(make: Make, kind: str):
     day = make(at(10, 0))
@@ -306,16 +194,6 @@ def test_kis_that_answers_nothing_but_errors_is_told_once(make: Make, kind: str)
     assert len([line for moment, _, line in day.log if at(10, 6) <= moment < at(10, 25)]) <= 3
     rows = [row for row in stored_rows(day.url, "005930") if row[1] == "ONE_MINUTE"]
     assert rows[-1][2] == datetime(2026, 11, 20, 10, 28) or rows[-1][2] == datetime(2026, 11, 20, 10, 29)
-
-
-def test_a_token_refused_for_a_while_is_told_once_and_healed(make: Make):
-    day = make(at(10, 0))
-    day.clock.plan(at(10, 5, 30), lambda: day.kis.add_fault("expired_token", path="today"))
-    day.clock.plan(at(10, 25, 30), day.kis.clear_faults)
-    day.run(until=at(10, 30))
-    assert len(day.lines("토큰 문제 시작")) == len(day.lines("토큰 복구")) == 1
-    rows = [row for row in stored_rows(day.url, "005930") if row[1] == "ONE_MINUTE"]
-    assert rows[-1][2] >= datetime(2026, 11, 20, 10, 28)
 
 
 def test_the_database_gone_at_the_open_for_an_hour(make: Make, mariadb: Server):
@@ -429,16 +307,6 @@ def test_a_host_that_runs_ahead_over_the_close_does_not_settle_a_running_day(mak
     assert coverage(day.url)["005930", str(FRIDAY)] == "COMPLETE"
 
 
-def test_a_host_that_is_past_an_open_that_kis_has_not_reached_waits_for_it(make: Make):
-    day = make(at(9, 10))
-    day.kis._now = lambda: day.clock.now() - timedelta(minutes=30)
-    day.run(until=at(9, 50))
-    assert day.lines("시계 문제 시작: 이 컴퓨터의 시계가 KIS보다")
-    assert day.log[-1][0] > at(9, 30) and len(day.rounds()) in (20, 21), "from nine at KIS on"
-    assert not day.watcher.wrong and day.count("today") < 20 * 2 + 30
-    assert status_file.read(day.settings.log_dir)
-
-
 def test_a_host_that_was_ahead_and_is_set_right_opens_in_time(make: Make):
     day = make(at(8, 30))
     day.kis._now = lambda: day.clock.now() - (timedelta(hours=1) if day.clock.now() < at(8, 50) else timedelta(0))
@@ -447,22 +315,7 @@ def test_a_host_that_was_ahead_and_is_set_right_opens_in_time(make: Make):
     assert next(moment for moment, _, line in day.log if "갱신을 시작" in line) <= at(9, 5)
 
 
-def test_a_host_two_seconds_off_is_told_once_and_what_to_do(make: Make):
-    day = make(at(10, 0), kis={"skew": timedelta(seconds=40)})
-    day.run(until=at(10, 10))
-    (line,) = day.lines("시계")
-    assert line.startswith("⚠️ 시계 문제 시작: 이 컴퓨터의 시계가 KIS보다 40초 느립니다.")
-    assert "timedatectl set-ntp true" in line
-
-
 # --- rounds ---
-
-
-def test_rounds_start_at_three_seconds_past_the_minute(make: Make):
-    day = make(at(10, 0, 30), {"005930": "liquid"})
-    day.run(until=at(10, 30))
-    stamps = [request.at for request in day.kis.requests if "itemchart" in request.path][-20:]
-    assert all(2.99 <= stamp % 60 <= 4 for stamp in stamps)
 
 
 def test_a_slower_cadence_delays_and_never_skips(make: Make):
@@ -482,21 +335,6 @@ def test_a_slower_cadence_delays_and_never_skips(make: Make):
     day.assert_week()
 
 
-def test_a_minute_job_every_seven_minutes(make: Make):
-    day = make(at(10, 0), {"005930": "liquid"}, every={1: 7, 5: 70, 15: 70})
-    day.run(until=at(10, 40))
-    assert [line[2:7] for line in day.rounds()] == ["10:00", "10:02", "10:09", "10:16", "10:23", "10:30", "10:37"]
-
-
-def test_a_five_minute_job_that_comes_late_is_not_lost(make: Make):
-    """A round that took over a minute: the job of 10:05 runs at 10:06 and still fetches the window of 10:00."""
-    day = make(at(10, 0), {"005930": "liquid"})
-    day.clock.plan(at(10, 5), lambda: day.clock.jump(at(10, 6, 1)))
-    day.run(until=at(10, 8))
-    fives = [row[2] for row in stored_rows(day.url, "005930") if row[1] == "FIVE_MINUTES"]
-    assert fives[-1] == datetime(2026, 11, 20, 10, 0)
-
-
 def test_the_most_traded_of_the_last_sessions_go_first(make: Make):
     day = make(at(16, 0), {"005930": "illiquid", "000660": "illiquid", "111111": "liquid"}, active=1)
     day.run(until=at(16, 10))
@@ -504,13 +342,6 @@ def test_the_most_traded_of_the_last_sessions_go_first(make: Make):
     day.clock.jump(at(9, 5, day=date(2026, 11, 23)))
     day.run(until=at(9, 7, day=date(2026, 11, 23)))
     assert day.service.session._order == ["111111", "005930", "000660"]
-
-
-def test_without_a_table_the_thirty_usual_ones_go_first(make: Make):
-    names = ["010120", "000660", "329180", "005930"]
-    day = make(at(10, 0), dict.fromkeys(names, "liquid"), active=2)
-    day.run(until=at(10, 0, 2))
-    assert day.service.session._order == ["005930", "000660", "010120", "329180"]
 
 
 def test_who_was_left_over_goes_first_and_all_have_their_turn(make: Make):
@@ -540,17 +371,6 @@ def test_a_restart_pages_only_what_is_missing(make: Make):
     assert rows[-1][2] == datetime(2026, 11, 20, 14, 9)
 
 
-def test_a_restart_pages_back_where_rows_were_lost(make: Make):
-    day = make(at(11, 0), {"005930": "liquid"})
-    day.run(until=at(11, 1))
-    execute(
-        day.url,
-        "DELETE FROM stock_minute_prices WHERE timestamp = '2026-11-20 09:30:00' AND minute_interval = 'ONE_MINUTE'",
-    )
-    day.run(until=at(11, 3))
-    assert datetime(2026, 11, 20, 9, 30) in [row[2] for row in stored_rows(day.url, "005930") if row[1] == "ONE_MINUTE"]
-
-
 def test_a_restart_pages_back_to_what_it_has_read_itself_whoever_wrote_since(make: Make):
     """The backend writes into the same table: its newest row says nothing of the minutes before it."""
     day = make(at(9, 55), {"005930": "liquid"})
@@ -563,12 +383,6 @@ def test_a_restart_pages_back_to_what_it_has_read_itself_whoever_wrote_since(mak
     day.clock.jump(at(13, 0, 10))
     day.run(until=at(13, 1))
     assert_provisional(day, "005930", at(12, 59))
-
-
-def test_before_the_first_minute_is_over_nothing_is_asked(make: Make):
-    day = make(at(8, 59))
-    day.run(until=at(9, 0, 50))
-    assert day.count("today") == 0
 
 
 # --- once ---
@@ -585,20 +399,6 @@ def test_once_in_a_session_heals_all_of_today(make: Make):
         if row[1] == "ONE_MINUTE" and row[2] < datetime(2026, 11, 20, 14, 30)
     ]
     assert [row[:3] for row in stored_rows(day.url, names[-1]) if row[1] == "ONE_MINUTE"][: len(wanted)] == wanted
-
-
-@pytest.mark.parametrize("start", [at(20, 0), at(12, 0, day=date(2026, 11, 22))])
-def test_once_after_the_close_and_at_the_weekend_settles(make: Make, start: datetime):
-    day = make(start)
-    assert day.run(until=start + timedelta(hours=1), once=True) == 0
-    day.assert_week()
-
-
-@pytest.mark.parametrize("start", [at(10, 0), at(20, 0)])
-def test_once_without_kis_fails(make: Make, start: datetime):
-    day = make(start)
-    day.kis.down()
-    assert day.run(until=start + timedelta(hours=1), once=True) == 1
 
 
 # --- VTS ---
@@ -626,42 +426,7 @@ def test_on_vts_all_symbols_stay_whole_over_an_hour(make: Make):
     assert not day.watcher.wrong
 
 
-@pytest.mark.parametrize("symbols", shown([3, 70], 3))
-def test_the_end_of_a_day_on_vts_is_provisional_with_its_auction_right(make: Make, symbols: int):
-    """Seventy symbols take longer than a minute's round: all of them get their last visit nevertheless."""
-    names = [f"{n:06d}" for n in range(symbols)]
-    start, profile = (at(15, 12), "medium") if symbols == 3 else (at(15, 36), "illiquid")
-    day = make(start, dict.fromkeys(names, profile), env="vts", rate_limit=0.9, kis={"env": "vts"})
-    day.clock.plan(at(15, 38), lambda: None)
-    day.run(until=at(17, 30))
-    assert set(coverage(day.url).values()) == {"PROVISIONAL"}
-    for name in names:
-        if symbols == 3:
-            assert_provisional(day, name, at(23, 59), ("ONE_MINUTE", "FIVE_MINUTES", "FIFTEEN_MINUTES"))
-        else:
-            auction = [row for row in true_rows(day.kis, name, [FRIDAY]) if row[2] == datetime(2026, 11, 20, 15, 30)]
-            held = [row for row in stored_rows(day.url, name) if row[2] == datetime(2026, 11, 20, 15, 30)]
-            assert [row[:8] for row in held] == [row[:8] for row in auction]
-    assert len(day.lines("모의투자에는")) == 1
-    assert day.lines("💤")
-
-
 # --- the holidays of KIS ---
-
-
-def test_a_day_that_kis_closes_is_not_traded(make: Make, monkeypatch: pytest.MonkeyPatch):
-    day = make(at(8, 0), {"005930": "suspended"})
-    closed = day.kis.answers.open_days
-
-    def told(first: date) -> list[dict[str, str]]:
-        return [{**row, "opnd_yn": "N"} if row["bass_dt"] == "20261120" else row for row in closed(first)]
-
-    monkeypatch.setattr(day.kis.answers, "open_days", told)
-    day.run(until=at(16, 0))
-    assert not day.lines("🔔")
-    assert "2026-11-23 09:00" in day.lines("💤")[0]
-    assert len(day.lines("KIS는 휴장이라고")) == 1
-    assert day.count("chk-holiday") == 1
 
 
 def test_a_silent_chk_holiday_is_asked_again_in_an_hour(make: Make):

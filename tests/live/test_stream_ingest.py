@@ -338,25 +338,6 @@ def test_whatever_happens_on_the_wire_the_table_is_true_each_minute(make: Make, 
             day.assert_true_so_far()
 
 
-@pytest.mark.slow
-def test_another_session_on_the_key_and_too_low_a_limit_leave_the_table_true(make: Make) -> None:
-    day = make(at(9, 58, 30), BUSY)
-    day.kis.stream.behaviour.limit = 2
-    day.kis.stream.subscriptions._slots[day.settings.app_key] = SimpleNamespace(key="")  # type: ignore[assignment]
-    with day.running():
-        wait_until(lambda: bool(day.lines("OPSP8996")))
-        day.wait(at(10, 2, 30))
-        day.assert_true_so_far()
-        day.kis.stream.subscriptions._slots.clear()
-        wait_until(lambda: bool(day.lines("스트림 복구")), 30)
-        day.wait(day.clock.now() + timedelta(minutes=2))
-        day.assert_true_so_far()
-        assert day.service
-        told = day.service.stream.status()
-        assert told and told["registered"] == 2
-    assert len(day.lines("OPSP8996")) == 1
-
-
 @pytest.mark.soak
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("faults", [[], [fault for name in FAULTS for fault in FAULTS[name] if fault[0] != "ws_mute"]])

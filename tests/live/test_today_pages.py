@@ -19,7 +19,7 @@ from minute_candles.kis.parse import minute_rows
 from minute_candles.live.intraday_backfill import IntradayBackfill
 from minute_candles.live.today_pages import read_day
 from minute_candles.market.candles import Candle, Candles, aggregate
-from minute_candles.market.intraday import Watermark, floor, merged
+from minute_candles.market.intraday import Watermark, merged
 from minute_candles.market.rows import MinuteRows
 
 SESSION = session()
@@ -68,29 +68,11 @@ def test_from_the_open_page_by_page():
     assert client.asked == ["10:34:59", "10:04:59", "09:34:59", "09:04:59"]
 
 
-def test_one_page_where_the_last_visit_is_not_long_ago():
-    client = Pages(minutes("0900", 100))
-    assert read(client, now(10, 35), known=naive(10, 34))[-1] == naive(10, 34)
-    assert len(client.asked) == 1
-
-
-def test_as_far_back_as_the_last_visit():
-    client = Pages(minutes("0900", 100))
-    assert read(client, now(10, 35), known=naive(9, 40))[0] <= naive(9, 40)
-    assert len(client.asked) == 2
-
-
 @pytest.mark.parametrize("moment", [now(8, 0), now(9, 0), now(9, 0, 59)])
 def test_nothing_is_asked_before_the_first_minute_is_over(moment: datetime):
     client = Pages(minutes("0900", 5))
     assert read(client, moment) == []
     assert client.asked == []
-
-
-def test_the_running_minute_and_the_future_are_never_asked_for():
-    client = Pages(minutes("0900", 60))
-    read(client, now(9, 30, 59))
-    assert client.asked[0] == "09:29:59"
 
 
 def test_after_the_end_of_the_session_only_the_session_is_asked_for():
@@ -155,12 +137,6 @@ def test_a_short_page_that_turnover_calls_incomplete_is_followed_further_and_fur
     assert len(found) >= 112
 
 
-def test_off_hours_turnover_before_a_late_first_trade_costs_one_more_look():
-    client = Pages(minutes("0940", 10, before=777))
-    assert len(read(client, now(9, 50))) == 10
-    assert client.asked == ["09:49:59", "09:39:59", "09:39:59"]
-
-
 @pytest.mark.parametrize("hour", range(9, 16))
 def test_against_the_simulated_kis_at_every_hour(hour: int, tmp_path: Any):
     """Fillers, phantom rows, the doubled auction, the newest row that shows the minute before, the after-market."""
@@ -170,7 +146,7 @@ def test_against_the_simulated_kis_at_every_hour(hour: int, tmp_path: Any):
         for symbol in ("005930", "373220"):
             client = Pages()
             client.today_minutes = lambda symbol, last: minute_rows(
-                sim.answers.today(symbol, f"{last:%H%M%S}", sim.now())
+                sim.endpoints.today(symbol, f"{last:%H%M%S}", sim.now())
             )  # type: ignore[method-assign]
             found = candles_of(client, symbol, clock.now(), None)  # type: ignore[arg-type]
             truth = sim.truth_now(symbol)
@@ -201,12 +177,6 @@ def merge(stored: Candles, fresh: Sequence[Candle], moment: datetime, due: Seque
 
 
 EMPTY: Candles = {1: [], 5: [], 15: []}
-
-
-def test_windows_come_when_they_are_over():
-    fresh = [candle(9, minute) for minute in range(7)]
-    result = merge(EMPTY, fresh, now(9, 7))
-    assert [len(result[n]) for n in (1, 5, 15)] == [7, 1, 0]
 
 
 def test_windows_come_when_they_are_due():
@@ -252,25 +222,10 @@ def test_an_unproven_minute_replaces_no_proven_one():
     assert merge(stored, [candle(9, 31, close=999_999, proven=False)], now(9, 32))[1][0].close == 1000
 
 
-def test_an_unproven_minute_corrects_an_unproven_one():
-    stored = stored_day([candle(9, 31, volume=1, proven=False)], now(9, 32))
-    assert merge(stored, [candle(9, 31, proven=False)], now(9, 32))[1][0].volume == 10
-
-
 def test_at_the_open_the_newer_one_counts():
     """The backend writes the running minute (kis_http.md §12); the minute at the open can never be proven."""
     stored = stored_day([candle(9, 0, volume=1)], now(9, 1))
     assert merge(stored, [candle(9, 0, proven=False)], now(9, 1))[1][0].volume == 10
-
-
-def test_an_unproven_auction_replaces_nothing():
-    stored = stored_day([candle(15, 30, volume=50, proven=False)], now(15, 31))
-    assert merge(stored, [candle(15, 30, volume=100, proven=False)], now(15, 31))[1][0].volume == 50
-
-
-def test_a_doubled_auction_is_corrected_once_it_is_proven():
-    stored = stored_day([candle(15, 30, volume=100, proven=False)], now(15, 31))
-    assert merge(stored, [candle(15, 30, volume=50)], now(15, 32))[1][0].volume == 50
 
 
 def test_the_auction_windows_are_over_with_the_session():
@@ -283,16 +238,6 @@ def test_rows_before_what_was_read_are_left_alone():
     fresh = [candle(9, minute) for minute in range(30)]
     result = merged(EMPTY, fresh, SESSION, now(9, 30), (1, 5, 15), naive(9, 15))
     assert result[1][0].timestamp == naive(9, 15)
-
-
-def test_merging_twice_changes_nothing():
-    fresh = [candle(9, minute) for minute in range(20)]
-    once = merge(EMPTY, fresh, now(9, 20))
-    assert merge(once, fresh, now(9, 20)) == once
-
-
-def test_the_running_minute_starts_at_its_second_zero():
-    assert floor(now(10, 31, 59)) == naive(10, 31)
 
 
 # --- fillers, and minutes that show late ---
@@ -317,13 +262,6 @@ def test_a_symbol_without_a_trade_costs_one_page_and_stays_at_one():
     assert first == ([], Watermark(naive(11, 30), None, 0, naive(11, 29))) and len(client.asked) == 1
     assert read_day(client, "005930", SESSION, now(11, 31), first.watermark).candles == []
     assert len(client.asked) == 2
-
-
-def test_a_symbol_of_which_kis_says_nothing_is_asked_twice_once():
-    client = Pages()
-    seen = read_day(client, "005930", SESSION, now(11, 30), None).watermark
-    read_day(client, "005930", SESSION, now(11, 31), seen)
-    assert client.asked == ["11:29:59", "11:29:59", "11:30:59"]
 
 
 def test_answers_that_said_nothing_are_no_knowledge_of_the_minutes_before():
@@ -390,12 +328,6 @@ def test_a_row_that_is_impossible_twice_alike_is_left_out():
         read(Pages(script=[page, other]), now(9, 5))
 
 
-def test_a_row_without_a_label_is_left_out_of_a_full_page():
-    page = minutes("0900", 30)
-    page[10]["stck_cntg_hour"] = ""
-    assert len(read(Pages(script=[page, page]), now(9, 30))) == 29
-
-
 # --- a backfill from the past TR ---
 
 
@@ -433,13 +365,6 @@ def test_where_the_past_tr_is_no_help_todays_tr_is(past: str):
     }[past]
     assert len(healed(client, now(13, 0))) == 240
     assert client.asked.count("12:29:59") == 1
-
-
-def test_a_short_gap_is_a_page_of_todays_tr():
-    client = Past(minutes("0900", 240))
-    client.past = client.rows
-    assert len(healed(client, now(13, 0), Watermark(naive(12, 10), naive(12, 9)))) >= 50
-    assert client.asked == ["12:59:59", "12:29:59"]
 
 
 @pytest.mark.parametrize("error", [SourceError("OPSQ2001"), Transient("no answer")])

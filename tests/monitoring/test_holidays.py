@@ -8,12 +8,9 @@ import pytest
 from kis_testing import FakeClock
 
 from kis_simulator.simulator import Simulator
-from minute_candles.config import holiday_cache as kis_days
-from minute_candles.config import settings as user_settings
 from minute_candles.core.errors import SourceError, Stopped
 from minute_candles.core.kst import KST
 from minute_candles.kis.parse import holiday_rows
-from minute_candles.market.calendar import told_calendar
 from minute_candles.market.rows import HolidayRow
 from minute_candles.monitoring.holidays import HolidayCheck
 
@@ -82,15 +79,6 @@ def test_it_is_asked_once_a_day_and_a_disagreement_told_once(
     assert len([line for line in caplog.messages if "2026-11-27" in line]) == 1
 
 
-def test_a_restart_does_not_ask_again(clock: FakeClock, tmp_path: Path):
-    kis = Kis(d20261123="N")
-    check(kis, clock, tmp_path).refresh()
-    again = check(kis, clock, tmp_path)
-    again.refresh()
-    assert kis.asked == 1
-    assert not again.calendar.is_trading_day(MONDAY)
-
-
 def test_what_kis_said_of_a_day_outlives_the_day(clock: FakeClock, tmp_path: Path):
     """The look-back of the week must not wait for a day that KIS had closed."""
     check(Kis(d20261120="N"), clock, tmp_path).refresh()
@@ -154,7 +142,7 @@ def test_rows_that_cannot_be_read_say_nothing():
 
 def test_the_simulated_kis_agrees_with_the_package(clock: FakeClock):
     with Simulator(now=clock.now) as sim:
-        told = dict(holiday_rows(sim.answers.open_days(FRIDAY)))
+        told = dict(holiday_rows(sim.endpoints.open_days(FRIDAY)))
     plain = HolidayCheck(None, clock, Path(), ()).calendar  # type: ignore[arg-type]
     assert told == {day: plain.is_trading_day(day) for day in told}
     assert len(told) == 30
@@ -169,15 +157,3 @@ def test_an_answer_that_differs_on_more_than_a_few_days_is_not_believed(
     holidays.refresh()
     assert holidays.calendar is before and not (tmp_path / "holidays.json").exists()
     assert len(caplog.messages) == 1 and "믿지 않습니다" in caplog.messages[0]
-
-
-def test_what_kis_said_last_holds_for_who_does_not_ask(clock: FakeClock, tmp_path: Path):
-    """`--once` and the backfill: a service that starts, and a command without a client."""
-    HolidayCheck(
-        Kis(d20261120="N", d20261121="Y"),  # type: ignore[arg-type]
-        clock, tmp_path / kis_days.HOLIDAY_FILE, (),
-    ).refresh()  # fmt: skip
-    begun = HolidayCheck(Kis(), clock, tmp_path / kis_days.HOLIDAY_FILE, ())  # type: ignore[arg-type]
-    settings = user_settings.load({**KEYS, "LOG_DIR": str(tmp_path)}, tmp_path)
-    for calendar in (begun.calendar, told_calendar((), kis_days.said(settings, MORNING.date()))):
-        assert not calendar.is_trading_day(FRIDAY) and calendar.is_trading_day(SATURDAY)

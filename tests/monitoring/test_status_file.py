@@ -1,7 +1,6 @@
 """What the updater says of itself, and how people and cron read it."""
 
 import json
-import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -99,28 +98,6 @@ def test_there_is_none(tmp_path: Path):
 def test_one_that_cannot_be_read_counts_as_none(tmp_path: Path, content: str):
     (tmp_path / status_file.FILE).write_text(content)
     assert told(tmp_path)[1] is False
-
-
-def test_it_is_written_whole_or_not_at_all(tmp_path: Path):
-    """A reader that looks all the time never sees half a file."""
-    write(tmp_path)
-    done, broken = threading.Event(), []
-
-    def look() -> None:
-        while not done.is_set():
-            try:
-                json.loads((tmp_path / status_file.FILE).read_text(encoding="utf-8"))
-            except ValueError as error:
-                broken.append(error)
-
-    reader = threading.Thread(target=look)
-    reader.start()
-    for _ in range(200):
-        write(tmp_path, last_round=LINE * 50)
-    done.set()
-    reader.join()
-    assert not broken
-    assert [path.name for path in tmp_path.iterdir()] == [status_file.FILE]
 
 
 def test_times_are_kst_whatever_zone_they_came_in(tmp_path: Path):
