@@ -19,54 +19,64 @@ Messages are Korean, say what happened and what to do next, and never hold a sec
 
 
 class MinuteDataError(Exception):
+    """Base of all: what went wrong, in Korean, and the exit code of a script that ends with it."""
+
     exit_code = 1
 
 
 class ConfigError(MinuteDataError):
+    """A setting, a flag, a key or an address is wrong."""
+
     exit_code = 2
 
 
 class AuthError(MinuteDataError):
+    """KIS refuses the key or the secret."""
+
     exit_code = 2
 
 
 class TokenRefused(AuthError):
+    """KIS issues a token and refuses it."""
+
     exit_code = 1
 
 
 class NotOffered(MinuteDataError):
-    pass
+    """This environment has no such TR."""
 
 
 class RateLimited(MinuteDataError):
-    pass
+    """Too many calls: wait, slow down, repeat."""
 
 
 class SourceError(MinuteDataError):
-    pass
+    """KIS answers wrongly or not at all."""
 
 
 class BadRow(SourceError):
-    pass
+    """A row that cannot be true."""
 
 
 class Outage(SourceError):
-    pass
+    """Nothing has come from KIS for minutes."""
 
 
 class StoreError(MinuteDataError):
-    pass
+    """The database refuses a write."""
 
 
 class StoreLost(StoreError):
-    pass
+    """The database stayed away beyond the patience."""
 
 
 class IncompleteData(MinuteDataError):
-    pass
+    """A reader required whole days, and some are missing or unproven."""
 
 
 class Stopped(MinuteDataError):
+    """The user asked to stop."""
+
     exit_code = 130
 
 
@@ -75,6 +85,4 @@ class IncompleteWarning(UserWarning):
 
 
 class SplitWarning(UserWarning):
-    """The adjusted range that was read holds a split: prices before it are not those that were paid. Or there may have
-    been one since KIS was asked.
-    """
+    """The adjusted range that was read holds a split, or may: prices before it are not those that were paid."""

@@ -1,14 +1,13 @@
-"""Indicators over stored candles: a table of names, TA-Lib behind it, our own VWAP; batch and running agree to the bit.
+"""Indicators over stored candles: names, TA-Lib behind them, our own VWAP; batch and running agree to the bit.
 
     lines(["sma20", "macd"], candles)     # {"sma20": […], "macd": […], "macd_signal": […], "macd_hist": […]}
-    running = Running("rsi14", candles)   # then running.update(closed), running.peek(the running minute)
+    running = Running("rsi14", candles)   # then running.update(closed)
 
 An indicator runs over the candles as they are stored: a minute without a trade has none, and nothing is filled in. It
-is None until it has seen the candles it needs. `vwap` is exact: turnover ÷ volume of the session so far (law 7),
-without its first candle, which nothing proves; None from the first other candle on that is not proven. In KRW.
+is None until there are as many candles as it needs. `vwap` is exact: turnover ÷ volume of the session so far ("Turnover
+proves volume"), without its first candle, which nothing proves; None from the first other unproven candle on. In KRW.
 """
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -19,16 +18,13 @@ import numpy as np
 
 from minute_candles.core.errors import ConfigError
 from minute_candles.core.extras import extra
+from minute_candles.core.korean import particle
 from minute_candles.market.candles import Candle
 from minute_candles.market.intervals import turnover_of
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import pandas as pd
-
 WHAT = "지표"
 ENOUGH = 500
-"""Candles to feed before the first one that counts: RSI and EMA remember all they have seen (libraries.md)."""
+"""Candles to feed before the first one that counts: RSI and EMA depend on every candle before."""
 Line = list[float | None]
 
 
@@ -42,10 +38,11 @@ class Indicator:
     parameters: dict[str, int | float] = field(default_factory=dict)
 
     def arrays(self, candles: Sequence[Candle]) -> list[Any]:
+        """Return its inputs as arrays of float64."""
         return [np.array([getattr(candle, name) for candle in candles], dtype=np.float64) for name in self.inputs]
 
     def needs(self) -> int:
-        """How many candles it needs before it speaks."""
+        """Return how many candles it needs before its first value."""
         function = extra("talib.abstract", WHAT).Function(self.function)
         function.parameters = dict(self.parameters)
         return int(function.lookback) + 1
@@ -93,47 +90,32 @@ def label(line: str) -> str:
 
 
 def known(name: str) -> str:
-    """The table's name of what a user means. Raises `ConfigError` naming what there is."""
+    """Return the table's name of what a user means. Raises `ConfigError` naming what there is."""
     found = ALIASES.get(name, name)
     if found not in NAMES:
-        raise ConfigError(f"지표 {name[:20]!r} 은 없습니다. 쓸 수 있는 지표: {', '.join(NAMES)}")
+        raise ConfigError(f"지표 {particle(repr(name[:20]), '은/는')} 없습니다. 쓸 수 있는 지표: {', '.join(NAMES)}")
     return found
 
 
 def outputs(name: str) -> tuple[str, ...]:
-    """The names of an indicator's lines."""
+    """Return the names of an indicator's lines."""
     return ("vwap",) if known(name) == "vwap" else TABLE[known(name)].outputs
 
 
 @lru_cache
 def needed(name: str) -> int:
-    """How many candles an indicator needs before it speaks."""
+    """Return how many candles an indicator needs before its first value."""
     return 1 if known(name) == "vwap" else TABLE[known(name)].needs()
 
 
 def lines(names: Sequence[str], candles: Sequence[Candle]) -> dict[str, Line]:
-    """Each line of these indicators, one value a candle; `candles` oldest first, of one symbol and interval."""
+    """Return each line of these indicators, one value a candle; `candles` oldest first, of one symbol and interval."""
     found: dict[str, Line] = {}
     for name in map(known, names):
         if name == "vwap":
             found["vwap"] = list(session_vwap(candles))
         else:
             found |= _batch(TABLE[name], candles)
-    return found
-
-
-def of_frame(names: Sequence[str], frame: "pd.DataFrame") -> "pd.DataFrame":
-    """The same lines of a table of one symbol (`db.read_candles(…).loc["005930"]`), NaN where one does not speak."""
-    pandas = extra("pandas", WHAT)
-    whole: Iterable[tuple[int, int, int, int, int]] = zip(
-        *(frame[name].tolist() for name in ("open", "high", "low", "close", "volume")), strict=True
-    )
-    known = frame["turnover"].tolist() if "turnover" in frame else [math.nan] * len(frame)
-    candles = [
-        Candle(when.to_pydatetime(), *prices, None if math.isnan(turnover) else int(turnover), None)
-        for when, prices, turnover in zip(frame.index, whole, known, strict=True)
-    ]
-    found: pd.DataFrame = pandas.DataFrame(lines(names, candles), index=frame.index, dtype="float64")
     return found
 
 
@@ -150,7 +132,7 @@ def _line(array: Any) -> Line:
 
 
 def session_vwap(candles: Iterable[Candle]) -> Iterator[float | None]:
-    """Cumulative within each session. The first candle of a day, never proven (law 7), stands outside the sums."""
+    """Yield it cumulated within each session. The first candle of a day, never proven, stands outside the sums."""
     day: date | None = None
     turnover = volume = 0
     proven = True
@@ -165,7 +147,7 @@ def session_vwap(candles: Iterable[Candle]) -> Iterator[float | None]:
 
 
 class Running:
-    """One indicator carried forward candle by candle: what `lines` says of the same candles, to the last bit.
+    """One indicator carried forward candle by candle: what `lines` returns for the same candles, to the last bit.
 
     A handle does not outlive its process: after a restart it is opened anew on stored candles.
     """
@@ -191,22 +173,16 @@ class Running:
 
     @property
     def value(self) -> dict[str, float] | None:
-        """At the last closed candle, by line; None while it has not seen enough."""
+        """Return the values at the last closed candle, by line; None while there are too few."""
         return None if self._handle is None else self._named(self._handle.value)
 
     def update(self, candle: Candle) -> dict[str, float] | None:
-        """One closed candle in, the value at it out."""
+        """Take a closed candle; return the values at it."""
         if self._handle is None:
             self._history.append(candle)
             self._open()
             return self.value
         return self._named(self._handle.update(*self._bar(candle)))
-
-    def peek(self, candle: Candle) -> dict[str, float] | None:
-        """What `update` would answer for the running candle; nothing is remembered."""
-        if self._handle is None:
-            return Running(self._name, [*self._history, candle]).value
-        return self._named(self._handle.peek(*self._bar(candle)))
 
     def _bar(self, candle: Candle) -> list[float]:
         return [float(getattr(candle, name)) for name in self._indicator.inputs]

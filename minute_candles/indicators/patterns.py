@@ -2,7 +2,7 @@
 
     found(candles)          # [Mark(timestamp=…, name="hammer", label="망치형", direction="up")]
 
-A pattern is told at its last candle. `direction` is what the pattern is read as: up, down, or neither (a doji).
+A pattern stands at its last candle. `direction` is what the pattern is read as: up, down, or neither (a doji).
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,6 +13,7 @@ import numpy as np
 
 from minute_candles.core.errors import ConfigError
 from minute_candles.core.extras import extra
+from minute_candles.core.korean import particle
 from minute_candles.market.candles import Candle
 
 Direction = Literal["up", "down", "none"]
@@ -58,15 +59,15 @@ class Mark(NamedTuple):
 
 
 def known(name: str) -> str:
-    """The name, checked. Raises `ConfigError` naming what there is."""
+    """Return the name, checked. Raises `ConfigError` naming what there is."""
     if name not in TABLE:
-        told = ", ".join(f"{key}({pattern.label})" for key, pattern in TABLE.items())
-        raise ConfigError(f"캔들 패턴 {name[:20]!r} 은 없습니다. 쓸 수 있는 패턴: {told}")
+        listed = ", ".join(f"{key}({pattern.label})" for key, pattern in TABLE.items())
+        raise ConfigError(f"캔들 패턴 {particle(repr(name[:20]), '은/는')} 없습니다. 쓸 수 있는 패턴: {listed}")
     return name
 
 
 def found(candles: Sequence[Candle], names: Iterable[str] = NAMES) -> list[Mark]:
-    """The patterns in these candles (oldest first, of one symbol and interval), by time."""
+    """Return the patterns in these candles (oldest first, of one symbol and interval), by time."""
     wanted = [known(name) for name in names]
     if not candles:
         return []

@@ -8,7 +8,7 @@ import pytest
 
 from kis_simulator.simulator import Simulator
 from minute_candles.core.errors import ConfigError
-from minute_candles.indicators.indicators import NAMES, TABLE, Running, lines, needed, of_frame, outputs
+from minute_candles.indicators.indicators import NAMES, TABLE, Running, lines, needed, outputs
 from minute_candles.market.candles import Candle
 
 DAY = datetime(2026, 11, 20)
@@ -125,18 +125,9 @@ def test_running_and_batch_agree_to_the_last_bit(candles, name):
     found = lines([name], candles)
     running = Running(name, candles[:3])
     for index, candle in enumerate(candles[3:], 3):
-        peeked = running.peek(candle._replace(close=candle.close)), running.peek(candle)
         value = running.update(candle)
         expected = {output: found[output][index] for output in outputs(name)}
-        assert peeked == (value, value)
         assert (value or dict.fromkeys(outputs(name))) == expected
-
-
-def test_the_running_candle_is_not_remembered(candles):
-    running = Running("rsi14", candles[:200])
-    before = running.value
-    running.peek(candles[200]._replace(close=candles[200].close * 2))
-    assert running.value == before and running.update(candles[200]) == Running("rsi14", candles[:201]).value
 
 
 def test_nothing_of_nothing():
@@ -150,14 +141,3 @@ def test_an_unknown_name_is_told_with_what_there_is(candles):
 
 def test_short_names_mean_the_usual_ones():
     assert set(lines(["atr", "rsi"], [])) == {"atr14", "rsi14"}
-
-
-def test_of_a_table_as_of_candles(candles):
-    columns = ["open", "high", "low", "close", "volume", "turnover"]
-    moments = pd.DatetimeIndex([c.timestamp for c in candles], tz="Asia/Seoul", name="timestamp")
-    frame = pd.DataFrame([c[1:7] for c in candles], columns=columns, index=moments).astype({"turnover": "float64"})
-    told, expected = of_frame(["sma20", "macd", "vwap"], frame), lines(["sma20", "macd", "vwap"], candles)
-    assert list(told.columns) == list(expected) and told.index.equals(frame.index)
-    for name, line in expected.items():
-        assert [None if value != value else value for value in told[name]] == line
-    assert of_frame(["vwap"], frame.drop(columns="turnover"))["vwap"].isna().all()
