@@ -208,7 +208,7 @@ def summary(result: "ExportResult", request: "ExportRequest", target: "Target") 
         console.complain(f"{span} 에 저장된 캔들이 없습니다.")
     if result.kept:
         days = f"{', '.join(result.kept[:12])}{' …' if len(result.kept) > 12 else ''}"
-        console.say(f"ℹ️ 테이블에 없어 전에 내보낸 것을 그대로 둔 {len(result.kept)}건: {days}", stream=sys.stderr)
+        console.say(f"ℹ️ 테이블에 없어 전에 내보낸 것을 그대로 둔 {len(result.kept):,}건: {days}", stream=sys.stderr)
     for line in remarks(result, request):
         console.say(line, stream=stream if result.rows else sys.stderr)
     return 1 if result.doubtful or result.refused or not result.rows else 0
@@ -232,7 +232,7 @@ def remarks(result: "ExportResult", request: "ExportRequest") -> "Iterator[str]"
         yield f"⚠️ 수정주가로 쓰지 못한 종목: {reason}"
     if result.doubtful:
         count, folded = console.number(len(result.doubtful)), fold_days(result.doubtful, request.asked.calendar)
-        yield f"⚠️ 빠졌거나 확인되지 않은 {count}종목일: {folded}"
+        yield f"⚠️ 빠졌거나 확인되지 않은 {count:,}종목일: {folded}"
         if helps := remedy(result.doubtful, request.asked):
             yield f"   {helps}"
 

@@ -20,6 +20,7 @@ from minute_candles.config import symbols_file
 from minute_candles.console import command_line, console
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError, MinuteDataError, Stopped
+from minute_candles.core.korean import particle
 
 if TYPE_CHECKING:
     from minute_candles.config.settings import Settings
@@ -103,7 +104,7 @@ def evaluate(arguments: argparse.Namespace, names: Mapping[str, str], clock: Clo
     last = parse_day("--to", arguments.last, closed)
     first = parse_day("--from", arguments.first, last - timedelta(days=100))
     if first > last:
-        raise ConfigError(f"--from {first} 이 --to {last} 보다 늦습니다.")
+        raise ConfigError(f"--from {particle(first, '이/가')} --to {last} 보다 늦습니다.")
     panel = service.training_panel(list(names), first, last, settings, clock, calendar)
     clock.check()
     evaluated = service.evaluate(panel)

@@ -191,14 +191,16 @@ def parse(text: str, file: str) -> Rules:
     tables = _tables(text, file)
     for table in tables:
         if table not in ("rule", "operations") or not _is_list_of_tables(tables[table]):
-            raise ConfigError(f"{file}: {table[:20]!r} 은 모릅니다. [[rule]] 이나 [[operations]] 로 쓰세요.")
+            raise ConfigError(
+                f"{file}: {particle(repr(table[:20]), '은/는')} 모릅니다. [[rule]] 이나 [[operations]] 로 쓰세요."
+            )
     market = [_Table(file, "rule", n, values) for n, values in enumerate(tables.get("rule", ()), 1)]
     operations = [_Table(file, "operations", n, values) for n, values in enumerate(tables.get("operations", ()), 1)]
     rules = Rules([one.market_rule() for one in market], [one.operations_rule() for one in operations])
     places: dict[str, _Table] = {}
     for place, rule in zip([*market, *operations], [*rules.market, *rules.operations], strict=True):
         if rule.name in places:
-            raise place.wrong(f"이름이 {places[rule.name].place} 과 같습니다. name 을 따로 지으세요")
+            raise place.wrong(f"이름이 {particle(places[rule.name].place, '과/와')} 같습니다. name 을 따로 지으세요")
         places[rule.name] = place
     return rules
 
@@ -252,7 +254,9 @@ class _Table:
             raise self.wrong(f"kind 는 {', '.join(kinds)} 가운데 하나여야 합니다")
         known = {**common, **kinds[kind]}
         for key in self._values.keys() - {"kind", *known}:
-            raise self.wrong(f"{kind} 규칙에 {key[:20]!r} 은 없습니다. 쓸 수 있는 것: {', '.join(known)}")
+            raise self.wrong(
+                f"{kind} 규칙에 {particle(repr(key[:20]), '은/는')} 없습니다. 쓸 수 있는 것: {', '.join(known)}"
+            )
         values = {name: self._value(name, parameter) for name, parameter in known.items()}
         shared = {name: values[name] for name in common if name not in ("name", "cooldown")}
         parameters = {name: values[name] for name in kinds[kind]}

@@ -91,10 +91,10 @@ class RunResult:
             f"📞 KIS 호출 {console.number(self.calls)}회 · 걸린 시간 {console.duration(seconds)}",
         ]
         if self.failures:
-            lines.append(f"⚠️ 받지 못한 종목일 {len(self.failures)}건 (다시 실행하면 이것만 다시 받습니다):")
+            lines.append(f"⚠️ 받지 못한 종목일 {len(self.failures):,}건 (다시 실행하면 이것만 다시 받습니다):")
             lines += _listed(self.failures)
         if self.unproven:
-            told = f"❓ 저장했지만 증명되지 않은(UNPROVEN) 종목일 {len(self.unproven)}건"
+            told = f"❓ 저장했지만 증명되지 않은(UNPROVEN) 종목일 {len(self.unproven):,}건"
             lines.append(f"{told} (보기: --check, 다시 묻기: --recheck):")
             lines += _listed(self.unproven)
         return "\n".join(lines)
@@ -139,7 +139,7 @@ def check_table(
     ❗ something is missing · ❓ all is there, some of it UNPROVEN (law 13).
     """
     count = console.number(len(unproven))
-    more = f"\n\n❓ {count}종목일은 KIS가 말한 대로 저장했지만 증명되지 않았습니다 (다시 묻기: --recheck)."
+    more = f"\n\n❓ {count:,}종목일은 KIS가 말한 대로 저장했지만 증명되지 않았습니다 (다시 묻기: --recheck)."
     if len(names) == 1 and by_day is not False:
         symbol, name = next(iter(names.items()))
         table = _check_by_day(f"{symbol} {name}".strip(), days, missing, unproven)

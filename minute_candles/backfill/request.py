@@ -10,6 +10,7 @@ from typing import NamedTuple
 from minute_candles.config import symbols_file
 from minute_candles.console import command_line
 from minute_candles.core.errors import ConfigError
+from minute_candles.core.korean import particle
 from minute_candles.market.calendar import Session, TradingCalendar
 
 MOST_DAYS = 365
@@ -65,7 +66,7 @@ def date_range(arguments: argparse.Namespace, closed: date, today: date) -> tupl
     if since > until and last is None:
         until = since  # today's session: not closed yet, and nothing to complain about
     if since > until:
-        raise ConfigError(f"--from {since} 이 --to {until} 보다 늦습니다.")
+        raise ConfigError(f"--from {particle(since, '이/가')} --to {until} 보다 늦습니다.")
     return since, until
 
 
@@ -74,5 +75,5 @@ def a_date(flag: str, text: str, today: date) -> date:
         return today
     day = command_line.past_day(flag, text, today, "YYYY-MM-DD 나 today 로")
     if day < today - timedelta(days=MOST_DAYS):
-        raise ConfigError(f"{flag} {day} 은 1년이 넘은 날짜입니다. KIS는 분봉을 약 1년만 보관합니다.")
+        raise ConfigError(f"{flag} {particle(day, '은/는')} 1년이 넘은 날짜입니다. KIS는 분봉을 약 1년만 보관합니다.")
     return day

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from minute_candles.chart.queries import CandleRange
 from minute_candles.chart.subscribers import MOST_PAIRS, Pair
 from minute_candles.core.errors import ConfigError
+from minute_candles.core.korean import particle
 from minute_candles.market.intervals import Interval, parse
 
 MOST_CANDLES, DEFAULT_CANDLES, MOST_IN_RANGE = 5_000, 400, 100_000
@@ -37,7 +38,7 @@ def candle_range_of(query: Mapping[str, str]) -> CandleRange:
     """Return which candles are wanted: all of a range, or the newest."""
     first, last = _date(query, "from"), _date(query, "to")
     if first and last and first > last:
-        raise ConfigError(f"from {first} 이 to {last} 보다 늦습니다.")
+        raise ConfigError(f"from {particle(first, '이/가')} to {last} 보다 늦습니다.")
     if "limit" in query:
         return CandleRange(first, last, _limit(query["limit"]))
     return CandleRange(first, last, MOST_IN_RANGE if first else DEFAULT_CANDLES)
@@ -107,4 +108,4 @@ def _limit(text: str) -> int:
 
 
 def _wrong(name: str, text: str, reason: str) -> ConfigError:
-    return ConfigError(f"{name} {text[:20]!r} 은 {reason}.")
+    return ConfigError(f"{name} {particle(repr(text[:20]), '은/는')} {reason}.")

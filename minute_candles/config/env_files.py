@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from minute_candles.core.errors import ConfigError
+from minute_candles.core.korean import particle
 
 ENV_FILE = "KIS_ENV_FILE"
 """Names one more `.env` file; read from the environment only."""
@@ -73,7 +74,9 @@ def sources(environ: Mapping[str, str], here: Path, names: frozenset[str]) -> li
     named = environ.get(ENV_FILE, "").strip()
     files = [rooted(here, named)] if named else []
     if named and not os.path.exists(files[0]):
-        raise ConfigError(f"{ENV_FILE} 이 가리키는 파일이 없습니다: {files[0]}. 경로를 고치거나 지우세요.")
+        raise ConfigError(
+            f"{particle(ENV_FILE, '이/가')} 가리키는 파일이 없습니다: {files[0]}. 경로를 고치거나 지우세요."
+        )
     files += [rooted(here, ".env"), rooted(here, os.path.join(BACKEND, ".env"))]
     return [Source("환경변수", environ), *(Source(str(file), _parse(file, _read(file), names)) for file in files)]
 

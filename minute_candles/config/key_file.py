@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from minute_candles.core.errors import ConfigError
+from minute_candles.core.korean import particle
 
 Environment = Literal["real", "vts"]
 _FIELDS = {"name", "app_key", "app_secret", "env", "rate_limit"}
@@ -47,7 +48,7 @@ def read_keys(path: Path, env: Environment) -> list[KisKey]:
     found = [_key(table, f"{path} 의 {n}번째 [[key]]", env) for n, table in enumerate(tables, 1)]
     for field in ("name", "app_key"):
         if len({getattr(key, field) for key in found}) < len(found):
-            raise ConfigError(f"키 파일에 같은 {field} 가 두 번 있습니다: {path}")
+            raise ConfigError(f"키 파일에 같은 {particle(field, '이/가')} 두 번 있습니다: {path}")
     return found
 
 
@@ -77,5 +78,5 @@ def _text(table: dict[str, Any], field: str, where: str) -> str:
     value = table.get(field)
     text = value.strip() if isinstance(value, str) else ""
     if not text or not text.isprintable() or (field != "name" and not (text.isascii() and " " not in text)):
-        raise ConfigError(f"{where}: {field} 가 없거나 쓸 수 없는 글자가 있습니다.")
+        raise ConfigError(f"{where}: {particle(field, '이/가')} 없거나 쓸 수 없는 글자가 있습니다.")
     return text

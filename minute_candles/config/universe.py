@@ -20,6 +20,7 @@ from minute_candles.config.settings import Settings
 from minute_candles.core import files
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError
+from minute_candles.core.korean import particle
 
 UNIVERSE_FILE = "symbol_universe.json"
 SITE = "https://new.real.download.dws.co.kr"
@@ -110,7 +111,7 @@ def members(name: str, listings: Iterable[Listing]) -> dict[str, str]:
     """Return symbol → name of a universe such as "@kospi200". Raises `ConfigError` for one that does not exist."""
     is_member = _MEMBERS.get(name.lower())
     if is_member is None:
-        raise ConfigError(f"{name[:20]!r} 은 없습니다. {' '.join(UNIVERSES)} 가운데 고르세요.")
+        raise ConfigError(f"{particle(repr(name[:20]), '은/는')} 없습니다. {' '.join(UNIVERSES)} 가운데 고르세요.")
     return {one.symbol: one.name for one in listings if is_member(one)}
 
 

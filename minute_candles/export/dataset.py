@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from minute_candles.core.errors import ConfigError
 from minute_candles.core.extras import extra
+from minute_candles.core.korean import particle
 from minute_candles.export.candle_files import BOM, CSV_HEADER, WHAT, said_by, starts_of
 from minute_candles.frames.intervals import FrameInterval, interval_label
 from minute_candles.frames.windows import DAY, day_of
@@ -47,7 +48,9 @@ def check_folder(
     """Raise `ConfigError` where these files would spoil the folder for its readers, or replace somebody else's."""
     if kind == "csv":
         if any(folder.glob("interval=*")):
-            raise ConfigError(f"{folder} 은 Parquet 데이터의 폴더입니다. CSV는 --out 으로 다른 폴더에 쓰세요.")
+            raise ConfigError(
+                f"{particle(folder, '은/는')} Parquet 데이터의 폴더입니다. CSV는 --out 으로 다른 폴더에 쓰세요."
+            )
         targets = [csv_file(folder, interval, symbol) for symbol in symbols]
     else:
         if any(_CSV.fullmatch(path.name) for path in folder.glob("*.csv")):
@@ -73,7 +76,7 @@ def check_own(path: Path, kind: Format) -> None:
         is_ours = said_by(path, "prices") is not None
     if not is_ours:
         mend = "--out 으로 다른 곳에 쓰거나 --force 로 바꿔 쓰세요."
-        raise ConfigError(f"{path} 은 내보내기가 쓴 파일이 아닙니다. {mend}")
+        raise ConfigError(f"{particle(path, '은/는')} 내보내기가 쓴 파일이 아닙니다. {mend}")
 
 
 def migrate(folder: Path) -> int:

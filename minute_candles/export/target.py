@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from minute_candles.core.errors import ConfigError
+from minute_candles.core.korean import particle
 from minute_candles.export.dataset import Format, check_own
 
 _SUFFIXES: dict[str, Format] = {".parquet": "parquet", ".csv": "csv"}
@@ -29,12 +30,16 @@ def target_of(out: str, kind: Format | None) -> Target:
     if path.name.lower() in _SUFFIXES:
         raise ConfigError(f"--out {out} 에 파일 이름이 없습니다(예: candles{path.name}).")
     if exists and not path.is_dir() and not path.is_file():
-        raise ConfigError(f"--out {out} 은 보통 파일도 폴더도 아닙니다. 표준 출력으로는 --out - 를 쓰세요.")
+        raise ConfigError(
+            f"--out {particle(out, '은/는')} 보통 파일도 폴더도 아닙니다. 표준 출력으로는 --out - 를 쓰세요."
+        )
     meant = _SUFFIXES.get(path.suffix.lower())
     if meant and not path.is_dir():
         return Target(_agreed(meant, kind, out), path, True)
     if exists and not path.is_dir():
-        raise ConfigError(f"--out {out} 은 폴더가 아닙니다. 폴더나 .parquet, .csv 로 끝나는 파일을 쓰세요.")
+        raise ConfigError(
+            f"--out {particle(out, '은/는')} 폴더가 아닙니다. 폴더나 .parquet, .csv 로 끝나는 파일을 쓰세요."
+        )
     return Target(kind or "parquet", path, False)
 
 
@@ -64,5 +69,5 @@ def _check_length(path: Path) -> None:
 
 def _agreed(meant: Format, kind: Format | None, out: str) -> Format:
     if kind not in (None, meant):
-        raise ConfigError(f"--out {out} 과 --format {kind} 이 서로 다릅니다.")
+        raise ConfigError(f"--out {particle(out, '과/와')} --format {particle(kind, '이/가')} 서로 다릅니다.")
     return meant

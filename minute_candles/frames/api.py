@@ -12,6 +12,7 @@ from minute_candles.config.settings import Settings
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError
 from minute_candles.core.extras import extra
+from minute_candles.core.korean import particle
 from minute_candles.storage.store import open_store
 
 TYPE_CHECKING = False
@@ -192,9 +193,13 @@ def list_stored(*, settings: Settings | None = None, clock: Clock | None = None)
 def _check_options(engine: str, fill: str | None) -> None:
     """Raise `ConfigError` for an engine or a fill that does not exist, or is not installed."""
     if engine not in ("pandas", "polars"):
-        raise ConfigError(f"engine {str(engine)[:20]!r} 은 없습니다. 'pandas' 나 'polars' 를 쓰세요.")
+        raise ConfigError(
+            f"engine {particle(repr(str(engine)[:20]), '은/는')} 없습니다. 'pandas' 나 'polars' 를 쓰세요."
+        )
     if fill not in _FILLS:
-        raise ConfigError(f"fill {str(fill)[:20]!r} 은 없습니다. 'gaps', 'previous', None 가운데 고르세요.")
+        raise ConfigError(
+            f"fill {particle(repr(str(fill)[:20]), '은/는')} 없습니다. 'gaps', 'previous', None 가운데 고르세요."
+        )
     extra("numpy", "DataFrame으로 읽기")
     extra(engine, "DataFrame으로 읽기")
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Literal
 
 from minute_candles.core.errors import ConfigError
+from minute_candles.core.korean import particle
 
 FrameInterval = int | Literal["day", "week", "month"]
 """Minutes below a day that divide it, or a period of whole sessions."""
@@ -32,7 +33,7 @@ def parse_interval(value: object) -> FrameInterval:
         found = None if isinstance(value, bool) else _of_text(str(value).strip())
     if found is None:
         raise ConfigError(
-            f"봉 간격 {str(value)[:20]!r} 은 없습니다. 하루를 나누는 분(1, 2, 3, 5, 10, 15, 30, 60 …)이나 "
+            f"봉 간격 {particle(repr(str(value)[:20]), '은/는')} 없습니다. 하루를 나누는 분(1, 2, 3, 5, 10, 15, 30, 60 …)이나 "
             "day, week, month 를 쓰세요."
         )
     return found

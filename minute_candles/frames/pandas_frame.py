@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from minute_candles.core.errors import ConfigError
 from minute_candles.core.extras import extra
+from minute_candles.core.korean import particle
 from minute_candles.frames.day_states import STATUSES
 from minute_candles.frames.symbol_candles import WHAT, SymbolCandles
 from minute_candles.storage.minute_columns import MINUTE, UNPROVEN
@@ -88,4 +89,6 @@ def moments(start: "NDArray[np.int64]", tz: str | None = SEOUL) -> "pd.DatetimeI
     try:
         return utc.tz_convert(tz)
     except (KeyError, ValueError, TypeError, OSError):
-        raise ConfigError(f"tz {str(tz)[:30]!r} 은 시간대가 아닙니다(예: 'Asia/Seoul', 'UTC', None).") from None
+        raise ConfigError(
+            f"tz {particle(repr(str(tz)[:30]), '은/는')} 시간대가 아닙니다(예: 'Asia/Seoul', 'UTC', None)."
+        ) from None

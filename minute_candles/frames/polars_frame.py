@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from minute_candles.core.errors import ConfigError
 from minute_candles.core.extras import extra
+from minute_candles.core.korean import particle
 from minute_candles.frames.day_states import STATUSES
 from minute_candles.frames.pandas_frame import candle_columns
 from minute_candles.frames.symbol_candles import SymbolCandles
@@ -41,7 +42,9 @@ def _frame_of(
         try:
             times = times.dt.replace_time_zone("UTC").dt.convert_time_zone(tz)
         except polars.exceptions.PolarsError:
-            raise ConfigError(f"tz {tz[:30]!r} 은 시간대가 아닙니다(예: 'Asia/Seoul', 'UTC', None).") from None
+            raise ConfigError(
+                f"tz {particle(repr(tz[:30]), '은/는')} 시간대가 아닙니다(예: 'Asia/Seoul', 'UTC', None)."
+            ) from None
     columns = {name: polars.Series(name, values) for name, values in data.items()}
     columns |= {name: columns[name].fill_nan(None) for name in _FLOATS if name in columns}
     if one.gaps is not None:

@@ -8,6 +8,7 @@ from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
 from minute_candles.core.errors import ConfigError
+from minute_candles.core.korean import particle
 from minute_candles.core.kst import KST
 from minute_candles.frames.intervals import FrameInterval
 from minute_candles.market.calendar import Session, TradingCalendar, midnight
@@ -102,7 +103,7 @@ def parse_range(
         first, since = _period_start(last - timedelta(days=DEFAULT_DAYS - 1), interval), None
     found = Range(first, last, calendar, now, since, until)
     if first > last or found.begin >= found.finish:
-        raise ConfigError(f"{names[0]} {since or first} 이 {names[1]} {until or last} 보다 늦습니다.")
+        raise ConfigError(f"{names[0]} {particle(since or first, '이/가')} {names[1]} {until or last} 보다 늦습니다.")
     return found
 
 
@@ -126,9 +127,13 @@ def _parsed(name: str, value: object) -> tuple[date, datetime | None] | None:
     try:
         moment = _moment(value)
     except (ValueError, TypeError, OverflowError):
-        raise ConfigError(f"{name} {str(value)[:20]!r} 은 날짜가 아닙니다. YYYY-MM-DD 로 적으세요.") from None
+        raise ConfigError(
+            f"{name} {particle(repr(str(value)[:20]), '은/는')} 날짜가 아닙니다. YYYY-MM-DD 로 적으세요."
+        ) from None
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise ConfigError(f"{name} {str(moment)[:10]} 은 {FIRST_YEAR}년과 {LAST_YEAR}년 사이가 아닙니다.")
+        raise ConfigError(
+            f"{name} {particle(str(moment)[:10], '은/는')} {FIRST_YEAR}년과 {LAST_YEAR}년 사이가 아닙니다."
+        )
     if not isinstance(moment, datetime):
         return moment, None
     return moment.date(), moment if moment.time() != time() else None

@@ -14,6 +14,7 @@ from minute_candles.config.settings import Database, Settings
 from minute_candles.config.universe import Universe, known_names
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError
+from minute_candles.core.korean import particle
 from minute_candles.frames.intervals import FrameInterval
 from minute_candles.frames.range import Range, parse_range
 from minute_candles.market.calendar import told_calendar
@@ -70,7 +71,9 @@ class Reader(NamedTuple):
         if isinstance(symbols, str) and symbols.strip().lower() == ALL:
             return SymbolRequest(None)
         if not isinstance(symbols, Iterable) and not _is_number(symbols):
-            raise ConfigError(f"종목코드 {str(symbols)[:20]!r} 를 읽을 수 없습니다(예: '005930' 이나 그 목록).")
+            raise ConfigError(
+                f"종목코드 {particle(repr(str(symbols)[:20]), '을/를')} 읽을 수 없습니다(예: '005930' 이나 그 목록)."
+            )
         is_one = isinstance(symbols, str) or not isinstance(symbols, Iterable)
         words = [symbols] if is_one else list(symbols)  # type: ignore[call-overload]
         listed = ",".join(f"{word:06}" if _is_number(word) else str(word) for word in words)

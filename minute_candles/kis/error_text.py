@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from minute_candles.core.korean import particle
 from minute_candles.kis.codes import Action
 
 TOKEN_REFUSED = "KIS가 내준 토큰을 KIS가 거절합니다. 잠시 뒤 다시 실행하세요. 계속되면 앱 키 상태를 확인하세요."
@@ -45,9 +46,7 @@ def untrusted_text() -> str:
 
 def bundle_text(variable: str, path: str) -> str:
     """The file of trusted certificates that an environment variable names cannot be used."""
-    return (
-        f"환경변수 {variable} 이 가리키는 인증서 파일을 쓸 수 없습니다: {path}. 고치거나 지우세요 (unset {variable})."
-    )
+    return f"환경변수 {particle(variable, '이/가')} 가리키는 인증서 파일을 쓸 수 없습니다: {path}. 고치거나 지우세요 (unset {variable})."
 
 
 def proxy_text(variable: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from minute_candles.core.errors import ConfigError
+from minute_candles.core.korean import particle
 from minute_candles.market.candles import Candle, aggregate
 
 Interval = Literal[1, 3, 5, 10, 15, 30, 60, "day"]
@@ -26,7 +27,9 @@ def parse(value: object) -> Interval:
     name = str(value)
     found = _BY_NAME.get(name) or (_BY_NAME.get(name[:-3]) if name[:-3].isdecimal() and name.endswith("min") else None)
     if found is None:
-        raise ConfigError(f"봉 간격 {name[:20]!r} 은 없습니다. {', '.join(_BY_NAME)} 가운데 고르세요.")
+        raise ConfigError(
+            f"봉 간격 {particle(repr(name[:20]), '은/는')} 없습니다. {', '.join(_BY_NAME)} 가운데 고르세요."
+        )
     return found
 
 
