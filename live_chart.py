@@ -23,6 +23,7 @@ from minute_candles.config.settings import Settings
 from minute_candles.console import command_line, console
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError, MinuteDataError
+from minute_candles.core.korean import particle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def where(arguments: argparse.Namespace, settings: Settings) -> tuple[str, int]:
     integrations = settings.integrations
     host = arguments.host or integrations.chart_host
     if not is_host(host):
-        raise ConfigError(f"--host {host[:40]!r} 은 호스트 이름이나 주소가 아닙니다.")
+        raise ConfigError(f"--host {particle(repr(host[:40]), '은/는')} 호스트 이름이나 주소가 아닙니다.")
     if not is_loopback(host) and not integrations.chart_password:
         raise ConfigError(f"{host} 에서 열려면 비밀번호가 있어야 합니다. .env 에 CHART_PASSWORD=… 를 적으세요.")
     port = integrations.chart_port if arguments.port is None else command_line.whole("--port", arguments.port, 65535)
