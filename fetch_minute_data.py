@@ -52,6 +52,7 @@ _EXAMPLES = """\
 
 
 def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
     made = command_line.Parser(
         "fetch_minute_data.py",
         "KIS Open API의 과거 1·5·15분봉으로 MySQL stock_minute_prices 테이블을 채웁니다.",
@@ -93,17 +94,19 @@ def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
 
 
 def show_demo(arguments: argparse.Namespace, clock: Clock) -> int:
+    """Run against the built-in simulator and a SQLite file."""
     from minute_candles.demo import demo
 
     return demo.backfill(arguments, clock, HERE / "demo", run)
 
 
 def load_settings() -> Settings:
+    """Return the user's settings. Raises `ConfigError`."""
     return user_settings.load(os.environ, HERE)
 
 
 def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
-    """The whole job for these settings. Raises `MinuteDataError` for what the user has to mend."""
+    """Do the whole job for these settings. Raises `MinuteDataError` for what the user has to mend."""
     from minute_candles.backfill.request import wanted
     from minute_candles.config import holiday_cache as kis_days
     from minute_candles.market.calendar import told_calendar
@@ -147,6 +150,7 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
 
 
 def examine(arguments: argparse.Namespace, clock: Clock, settings: Settings, calendar: TradingCalendar) -> int:
+    """`--doctor`: examine the first run."""
     from minute_candles.doctor import checks as doctor
 
     if not arguments.doctor:
@@ -160,6 +164,7 @@ def examine(arguments: argparse.Namespace, clock: Clock, settings: Settings, cal
 
 
 def greet(settings: Settings, calendar: TradingCalendar, want: "Wanted") -> None:
+    """Log what is to be done, and what the user should know before."""
     _log.info("✅ KIS 환경변수 로드 완료")
     _log.info(want.taken)
     for line in settings.warnings:
@@ -173,7 +178,7 @@ def greet(settings: Settings, calendar: TradingCalendar, want: "Wanted") -> None
 
 
 def opened(database: Database, clock: Clock, stack: ExitStack, *, read_only: bool) -> "Store":
-    """The store, closed with `stack`. A SQLite file that is not there yet is not made by looking."""
+    """Open the store, to be closed with `stack`. Looking makes no SQLite file."""
     from minute_candles.storage.store import open_store
 
     if read_only and database.path and not database.path.exists():
@@ -197,7 +202,7 @@ def check(
 
 
 def check_running(store: "Store", want: "Wanted", settings: Settings, now: datetime) -> int:
-    """What is there of the session that runs, against what it has shown so far."""
+    """Print what is stored of the session that runs, against what it has shown; exit 1 where minutes lack."""
     from minute_candles.backfill.check_today import running_text, standings
     from minute_candles.monitoring import single_instance, status_file
 
@@ -236,6 +241,7 @@ def check_closed(
 
 
 def dry_run(want: "Wanted", missing: Sequence["SymbolDay"], calendar: TradingCalendar, rates: Sequence[float]) -> int:
+    """`--dry-run`: how much there is to fetch, and how long it takes."""
     from minute_candles.backfill.report import forecast
 
     nothing = "✅ 받을 것이 없습니다. 모두 있습니다." if want.days else want.nothing_traded
@@ -317,6 +323,7 @@ def nothing_missing(settings: Settings, clock: Clock, want: "Wanted", result: "R
 
 
 def explained(error: MinuteDataError) -> str:
+    """Return what happened and what to do next, in Korean."""
     if isinstance(error, Stopped):
         return "중단했습니다. 저장된 것은 그대로 있으니 다시 실행하면 이어서 받습니다."
     if isinstance(error, NotOffered):

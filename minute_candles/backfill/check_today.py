@@ -56,7 +56,7 @@ def standings(
 
 
 def _minutes(session: Session, now: datetime) -> list[datetime]:
-    """The minutes of which KIS may have told; in those before the closing auction nothing trades.
+    """Return the minutes that KIS may have shown; in those before the closing auction nothing trades.
 
     The last one before it, 15:19, shows when a later one has traded: not before the auction (kis_http.md §5).
     """
@@ -69,7 +69,7 @@ def _minutes(session: Session, now: datetime) -> list[datetime]:
 def _read_until(
     known: CoverageRow | None, held: Sequence[datetime], status: UpdaterStatus | None, symbol: str, now: datetime
 ) -> datetime:
-    """The minute up to which KIS has been asked. One that never traded leaves no row: the updater has seen that."""
+    """Return the minute up to which KIS was read; a symbol without trades leaves no row, the status file knows it."""
     if known and known.status != PROVISIONAL:
         return datetime.max
     read = floor(known.verified_at) if known and known.verified_at else datetime.min
@@ -92,7 +92,7 @@ def _why(symbol: str, status: UpdaterStatus | None) -> str:
 
 
 def running_text(found: Sequence[Standing], session: Session, now: datetime) -> str:
-    """The running day for people: a line for all, then who lacks minutes, with which and why."""
+    """Return the running day for people: a line for all, then who lacks minutes, with which and why."""
     lacking = [one for one in found if one.missing]
     rows, quiet = sum(len(one.held) for one in found), sum(len(one.quiet) for one in found)
     mark = "❗" if lacking else "✅"
@@ -103,12 +103,12 @@ def running_text(found: Sequence[Standing], session: Session, now: datetime) -> 
     ]
     shown = found if len(found) == 1 else lacking[:MOST_LISTED]
     if shown:
-        told = [
+        rows_shown = [
             [one.symbol, one.name, str(len(one.held)), f"{one.held[-1]:%H:%M}" if one.held else "-",
              spans(one.missing) or "-", spans(one.quiet) if len(found) == 1 else str(len(one.quiet)), one.why]
             for one in shown
         ]  # fmt: skip
-        lines.append(console.table(["종목", "이름", "분봉", "마지막", "빠진 분", "거래 없음", "이유"], told))
+        lines.append(console.table(["종목", "이름", "분봉", "마지막", "빠진 분", "거래 없음", "이유"], rows_shown))
     if len(lacking) > MOST_LISTED:
         lines.append(f"   … 외 {len(lacking) - MOST_LISTED}종목")
     return "\n".join(lines)

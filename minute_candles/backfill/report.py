@@ -32,6 +32,7 @@ class SymbolResult:
     unproven: dict[date, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
+        """Return the symbol as the result file has it."""
         rows = dict(zip(NAMES, self.rows, strict=True))
         reasons = {"failed": _reasoned(self.failed), "unproven": _reasoned(self.unproven)}
         return {"symbol": self.symbol, "name": self.name, **rows, "days": len(self.days), **reasons}
@@ -53,27 +54,31 @@ class RunResult:
 
     @classmethod
     def of(cls, names: Mapping[str, str], first: date, last: date, started_at: datetime) -> "RunResult":
-        """A run that has just begun."""
+        """Return a run that has just begun."""
         return cls(started_at, first, last, {symbol: SymbolResult(symbol, name) for symbol, name in names.items()})
 
     @property
     def rows(self) -> list[int]:
+        """Rows stored per interval."""
         return [sum(column) for column in zip(*(result.rows for result in self.symbols.values()), strict=True)]
 
     @property
     def days(self) -> int:
+        """Symbol-days stored."""
         return sum(len(result.days) for result in self.symbols.values())
 
     @property
     def failures(self) -> list[tuple[str, date, str]]:
+        """Symbol, day and reason of what failed."""
         return [(r.symbol, day, why) for r in self.symbols.values() for day, why in sorted(r.failed.items())]
 
     @property
     def unproven(self) -> list[tuple[str, date, str]]:
+        """Symbol, day and reason of what is stored UNPROVEN."""
         return [(r.symbol, day, why) for r in self.symbols.values() for day, why in sorted(r.unproven.items())]
 
     def write(self, path: Path, finished_at: datetime, exit_code: int) -> None:
-        """Raises `OSError`."""
+        """Write the result file. Raises `OSError`."""
         kept = {
             "started_at": self.started_at.isoformat(timespec="seconds"),
             "finished_at": finished_at.isoformat(timespec="seconds"),
@@ -85,6 +90,7 @@ class RunResult:
         files.atomic_write(path, json.dumps(kept, ensure_ascii=False, indent=2) + "\n")
 
     def summary(self, seconds: float) -> str:
+        """Return what people read at the end of a run."""
         one, five, fifteen = (console.number(count) for count in self.rows)
         lines = [
             f"📊 저장: 1분봉 {one}건 · 5분봉 {five}건 · 15분봉 {fifteen}건 ({console.number(self.days)}종목일)",
@@ -94,14 +100,14 @@ class RunResult:
             lines.append(f"⚠️ 받지 못한 종목일 {len(self.failures):,}건 (다시 실행하면 이것만 다시 받습니다):")
             lines += _listed(self.failures)
         if self.unproven:
-            told = f"❓ 저장했지만 증명되지 않은(UNPROVEN) 종목일 {len(self.unproven):,}건"
-            lines.append(f"{told} (보기: --check, 다시 묻기: --recheck):")
+            count = f"❓ 저장했지만 증명되지 않은(UNPROVEN) 종목일 {len(self.unproven):,}건"
+            lines.append(f"{count} (보기: --check, 다시 묻기: --recheck):")
             lines += _listed(self.unproven)
         return "\n".join(lines)
 
 
 def _listed(days: Sequence[tuple[str, date, str]]) -> list[str]:
-    """The first twenty by name."""
+    """Return the first twenty by name."""
     more = [f"   … 외 {len(days) - MOST_LISTED}건은 결과 파일에"] if len(days) > MOST_LISTED else []
     return [*(f"   {symbol} {day} {why}" for symbol, day, why in days[:MOST_LISTED]), *more]
 
@@ -119,7 +125,7 @@ def forecast(missing: Sequence[SymbolDay], calendar: TradingCalendar, rates: Seq
 
 
 def _pages(calendar: TradingCalendar, day: date) -> int:
-    """Calls for a liquid symbol's day: a row a minute but the ten of the closing auction, 120 a call."""
+    """Return the calls of a liquid symbol's day: a row a minute but the ten of the closing auction, 120 a call."""
     session = calendar.session(day)
     minutes = (session.close - session.open).seconds // 60 - 10 + 1
     return -(-minutes // 120)
@@ -136,10 +142,10 @@ def check_table(
 ) -> str:
     """`--check`: by symbol, days complete and missing, first and last candle, reasons; by day for one symbol.
 
-    ❗ something is missing · ❓ all is there, some of it UNPROVEN (law 13).
+    ❗ something is missing · ❓ all is there, some of it UNPROVEN (rule "Doubt costs a mark, never the data").
     """
     count = console.number(len(unproven))
-    more = f"\n\n❓ {count:,}종목일은 KIS가 말한 대로 저장했지만 증명되지 않았습니다 (다시 묻기: --recheck)."
+    more = f"\n\n❓ {count}종목일은 KIS가 말한 대로 저장했지만 증명되지 않았습니다 (다시 묻기: --recheck)."
     if len(names) == 1 and by_day is not False:
         symbol, name = next(iter(names.items()))
         table = _check_by_day(f"{symbol} {name}".strip(), days, missing, unproven)
@@ -234,6 +240,6 @@ def _spans(gone: Sequence[date], numbers: Sequence[int]) -> str:
 def _check_by_day(title: str, days: Sequence[date], missing: Sequence[SymbolDay], unproven: Sequence[SymbolDay]) -> str:
     states = {task.day: ("❓", f"UNPROVEN: {task.why}") for task in unproven}
     states |= {task.day: ("❗", task.why) for task in missing}
-    told = [(day, *states.get(day, ("✅", "완료"))) for day in days]
-    rows = [[mark, f"{day} ({'월화수목금토일'[day.weekday()]})", state] for day, mark, state in told]
+    stated = [(day, *states.get(day, ("✅", "완료"))) for day in days]
+    rows = [[mark, f"{day} ({'월화수목금토일'[day.weekday()]})", state] for day, mark, state in stated]
     return console.table(["", title, "상태"], rows)

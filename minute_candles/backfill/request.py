@@ -27,15 +27,16 @@ class Wanted(NamedTuple):
     """The closed sessions among them."""
     workers: int
     running: Session | None = None
-    """The session that runs now, where it was asked for."""
+    """The session that runs now, where it was requested."""
 
     @property
     def nothing_traded(self) -> str:
+        """What is said of a range without a closed session."""
         return f"✅ {self.first} ~ {self.last} 에는 마감된 거래일이 없습니다."
 
     @property
     def taken(self) -> str:
-        """Which days were asked for and which of them are looked at."""
+        """Which days were requested and which of them are checked."""
         days = f"마감된 거래일 {len(self.days)}일" + (f" ({self.days[0]} ~ {self.days[-1]})" if self.days else "")
         return f"📅 {self.first} ~ {self.last} 가운데 {days}" + (" + 오늘 장" if self.running else "")
 
@@ -43,7 +44,7 @@ class Wanted(NamedTuple):
 def wanted(
     arguments: argparse.Namespace, calendar: TradingCalendar, now: datetime, lists: symbols_file.Lists | None = None
 ) -> Wanted:
-    """Raises `ConfigError`."""
+    """Return the request of these flags. Raises `ConfigError`."""
     names = symbols_file.choose(arguments.symbols, arguments.symbols_file, lists)
     workers = command_line.whole("--workers", arguments.workers, 64)
     closed = calendar.last_closed(now)
@@ -56,7 +57,7 @@ def wanted(
 
 
 def date_range(arguments: argparse.Namespace, closed: date, today: date) -> tuple[date, date]:
-    """The calendar days asked for, both included; `closed` is the last closed session. Raises `ConfigError`."""
+    """Return the requested calendar days, both included; `closed` is the last closed session. Raises `ConfigError`."""
     days, first, last = arguments.days, arguments.first, arguments.last
     if days is not None and (first, last) != (None, None):
         raise ConfigError("--days 와 --from/--to 는 함께 쓸 수 없습니다.")
@@ -71,6 +72,7 @@ def date_range(arguments: argparse.Namespace, closed: date, today: date) -> tupl
 
 
 def a_date(flag: str, text: str, today: date) -> date:
+    """Return the day that a flag names. Raises `ConfigError`."""
     if text in TODAY:
         return today
     day = command_line.past_day(flag, text, today, "YYYY-MM-DD 나 today 로")

@@ -1,4 +1,4 @@
-"""A run of the backfill: the plan through a pool of workers, told symbol by symbol, then once more what failed."""
+"""A run of the backfill: the plan through a pool of workers, logged symbol by symbol, then once more what failed."""
 
 import logging
 from collections import Counter
@@ -16,10 +16,10 @@ from minute_candles.storage.store import Counts, Store
 from minute_candles.verification.day_collector import Collector
 from minute_candles.verification.plan import SymbolDay, unproven
 
-ASKED = 2
-"""So often a symbol-day is asked about before it has failed."""
-MOST_TOLD = 20
-"""Failed symbol-days that are told one by one."""
+TRIES = 2
+"""So often a symbol-day is tried before it has failed."""
+MOST_LOGGED = 20
+"""Failed symbol-days that are logged one by one."""
 _log = logging.getLogger(__name__)
 
 
@@ -36,7 +36,7 @@ class Backfill:
         quiet: bool,
     ) -> None:
         self._store, self._calendar, self._clock = store, calendar, clock
-        self._result, self._quiet, self._told_failures = result, quiet, 0
+        self._result, self._quiet, self._logged_failures = result, quiet, 0
         self._stored: dict[tuple[str, date], Counts] = {}
         self._pass = 1
         span = result.first, result.last
@@ -44,7 +44,7 @@ class Backfill:
 
     def run(self, tasks: list[SymbolDay], workers: int) -> None:
         """Raise what ends the run: `Stopped`, a refused key, an outage, a lost database."""
-        for self._pass in range(1, ASKED + 1):
+        for self._pass in range(1, TRIES + 1):
             if self._pass > 1:
                 _log.info("🔁 실패한 %d종목일을 한 번 더 받습니다.", len(tasks))
             self._collect(tasks, workers)
@@ -62,7 +62,7 @@ class Backfill:
                 symbol = outcome.task.symbol
                 left[symbol] -= 1
                 if not left[symbol]:
-                    self._tell(symbol)
+                    self._log_stored(symbol)
                     bar.advance()
             self._clock.check()
 
@@ -77,21 +77,21 @@ class Backfill:
             self._stored[outcome.task.symbol, day] = outcome.answer
         elif isinstance(outcome.error, SourceError) and not isinstance(outcome.error, Outage):
             result.failed[day] = str(outcome.error)
-            self._tell_failure(outcome.task, outcome.error)
+            self._log_failure(outcome.task, outcome.error)
         else:
             raise outcome.error
 
-    def _tell_failure(self, task: SymbolDay, error: SourceError) -> None:
-        """What failed is asked once more before it is news; where all days fail alike, a screen of them is enough."""
-        final = self._pass == ASKED
-        level = logging.WARNING if final and self._told_failures < MOST_TOLD else logging.DEBUG
+    def _log_failure(self, task: SymbolDay, error: SourceError) -> None:
+        """Log a failure that was tried twice; where all days fail alike, a screen of them is enough."""
+        final = self._pass == TRIES
+        level = logging.WARNING if final and self._logged_failures < MOST_LOGGED else logging.DEBUG
         _log.log(level, "⚠️ %s %s 실패: %s", task.symbol, task.day, error)
-        self._told_failures += final
-        if final and self._told_failures == MOST_TOLD + 1:
+        self._logged_failures += final
+        if final and self._logged_failures == MOST_LOGGED + 1:
             _log.warning("⚠️ 그 밖의 실패는 결과 파일 %s에 있습니다.", RESULT_FILE)
 
-    def _tell(self, symbol: str) -> None:
-        """What KIS sent against what the table holds now, once a symbol."""
+    def _log_stored(self, symbol: str) -> None:
+        """Log what KIS sent against what the table holds now, once a symbol."""
         result = self._result.symbols[symbol]
         if not result.days:
             return

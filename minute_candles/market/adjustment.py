@@ -1,4 +1,4 @@
-"""Factors of split-adjusted prices, from KIS's daily candles told both ways (FID_ORG_ADJ_PRC 1 and 0). Pure.
+"""Factors of split-adjusted prices, from KIS's daily candles reported both ways (FID_ORG_ADJ_PRC 1 and 0). Pure.
 
     adjusted price = stored price × numerator / denominator, adjusted volume = stored volume × denominator / numerator
 
@@ -95,11 +95,11 @@ def joined_equal(found: Iterable[Factor]) -> list[Factor]:
 
 def _band(raw: DailyRow, adjusted: DailyRow) -> _Band | None:
     """Return where the factor lies, whichever way KIS rounds to whole KRW."""
-    pairs = [(told, price) for told, price in zip(adjusted.prices, raw.prices, strict=True) if price > 0]
+    pairs = [(reported, price) for reported, price in zip(adjusted.prices, raw.prices, strict=True) if price > 0]
     if not pairs:
         return None
-    low = max(Fraction(max(told - 1, 0), price) for told, price in pairs)
-    high = min(Fraction(told + 1, price) for told, price in pairs)
+    low = max(Fraction(max(reported - 1, 0), price) for reported, price in pairs)
+    high = min(Fraction(reported + 1, price) for reported, price in pairs)
     return _Band(low, high) if low < high else None
 
 

@@ -1,7 +1,7 @@
 """When the Korean exchange trades: trading days and regular sessions, KST. Pure: no clock, no I/O.
 
 Holidays come from the package `holidays` (XKRX), right on every date tried (kis_http.md §10); what it cannot know is
-told here: the CSAT day (수능, one hour later), the first trading day of the year (opens at 10:00), and what the user or
+listed here: the CSAT day (one hour later), the first trading day of the year (opens at 10:00), and what the user or
 KIS itself corrects (`closed`, `opened`).
 """
 
@@ -34,7 +34,7 @@ class Session:
 
     @property
     def first_label(self) -> datetime:
-        """The earliest label that may belong to it: on a past CSAT day labels 09:59–16:29 were seen (kis_http.md §6)."""
+        """The earliest label that may belong to it: a past CSAT day had labels 09:59–16:29 (kis_http.md §6)."""
         return self.open - timedelta(minutes=1) if self.csat else self.open
 
     @property
@@ -68,18 +68,19 @@ class TradingCalendar:
     def __init__(
         self, *, csat_days: Iterable[date] = (), closed: Iterable[date] = (), opened: Iterable[date] = ()
     ) -> None:
-        told = frozenset(csat_days)
-        self._csat = told | {day for day in CSAT_DAYS if day.year not in {own.year for own in told}}
+        own = frozenset(csat_days)
+        self._csat = own | {day for day in CSAT_DAYS if day.year not in {one.year for one in own}}
         self._closed = frozenset(closed)
         self._opened = frozenset(opened)
 
     def is_trading_day(self, day: date) -> bool:
+        """Return whether the exchange opens on this day."""
         if day in self._opened or day in self._closed:
             return day in self._opened
         return day.weekday() < 5 and day not in _holidays(day.year)
 
     def session(self, day: date) -> Session:
-        """The regular session of a trading day."""
+        """Return the regular session of a trading day."""
         opens, closes = time(9), time(15, 30)
         is_csat = day in self._csat
         if is_csat:
@@ -97,14 +98,14 @@ class TradingCalendar:
         return [day for day in _days(first, last) if self.is_trading_day(day)]
 
     def last_closed(self, now: datetime) -> date:
-        """The newest trading day whose session is closed (close + 10 minutes has passed)."""
+        """Return the newest trading day whose session is closed (close + 10 minutes has passed)."""
         day = now.astimezone(KST).date()
         while not (self.is_trading_day(day) and now >= self.session(day).end):
             day -= timedelta(days=1)
         return day
 
     def next_session(self, now: datetime) -> Session:
-        """The session that runs now or the next one to come: the first whose end lies ahead."""
+        """Return the session that runs now or the next one to come: the first whose end lies ahead."""
         day = now.astimezone(KST).date()
         while not (self.is_trading_day(day) and now < self.session(day).end):
             day += timedelta(days=1)
@@ -118,12 +119,12 @@ class TradingCalendar:
 
 
 def differing(plain: TradingCalendar, said: Mapping[date, bool]) -> dict[date, bool]:
-    """The days of which KIS says otherwise (day → whether the exchange opens) than this calendar."""
+    """Return the days of which KIS says otherwise (day → whether the exchange opens) than this calendar."""
     return {day: is_open for day, is_open in said.items() if is_open != plain.is_trading_day(day)}
 
 
 def told_calendar(csat_days: Iterable[date], said: Mapping[date, bool]) -> TradingCalendar:
-    """The calendar where KIS has the last word on the days it has spoken of."""
+    """Return the calendar where KIS has the last word on the days it has spoken of."""
     days = frozenset(csat_days)
     wrong = differing(TradingCalendar(csat_days=days), said)
     closed = [day for day, is_open in wrong.items() if not is_open]
@@ -151,11 +152,11 @@ def midnight(day: date) -> datetime:
 
 @cache
 def _holidays(year: int) -> frozenset[date]:
-    """The exchange's holidays of a year, asked for by year.
+    """Return the exchange's holidays of a year, computed by whole years.
 
     The package's own lazy calendar, shared by threads, says "no holiday" while another thread still fills the year in.
     """
-    import holidays  # 50 ms: only where a calendar is really asked
+    import holidays  # 50 ms: only where a calendar is used
 
     return frozenset(holidays.financial_holidays("XKRX", years=year, expand=False))
 

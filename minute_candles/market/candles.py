@@ -47,6 +47,7 @@ class Candle(NamedTuple):
 
     @property
     def price_change_percent(self) -> Decimal:
+        """Change over the candle in percent, two decimals."""
         return (Decimal(100 * self.price_change) / self.open).quantize(_CENT, ROUND_HALF_UP)
 
 
@@ -57,8 +58,7 @@ Candles = dict[int, list[Candle]]
 class Proof(NamedTuple):
     """Candles, and the minutes at which turnover says that a row is missing or a volume is wrong.
 
-    `surplus` are those of them with more turnover than the minute's range explains: a missing row, or a deal that is
-    in no minute's volume.
+    `surplus` are those of them with more turnover than the minute's range explains: a row is missing.
     """
 
     candles: list[Candle]
@@ -70,11 +70,11 @@ def session_rows(
     rows: Iterable[MinuteRow | RejectedRow], session: Session, *, fillers: bool = False,
     rejects: list[Reject] | None = None,
 ) -> list[MinuteRow]:  # fmt: skip
-    """The session's rows, oldest first: rows outside the session are filtered, then rejects count (law 4).
+    """Return the session's rows, oldest first: rows outside the session are filtered, then rejects count.
 
     Other dates, times outside the session and minutes without a trade go; with `fillers` the latter stay, as witnesses
     of the turnover before the closing auction. Raises `BadRow` for a rejected row; with `rejects` it is left out and
-    named there instead (law 13).
+    named there instead (rule "Doubt costs a mark, never the data").
     """
     first, end = session.first_label.replace(tzinfo=None), session.end.replace(tzinfo=None)
     found: dict[datetime, MinuteRow] = {}
@@ -104,7 +104,7 @@ def _take(found: dict[datetime, MinuteRow], row: MinuteRow | RejectedRow, *, fil
 
 
 def _keep_turnover(found: dict[datetime, MinuteRow], row: RejectedRow) -> None:
-    """A row that cannot be a candle may still know the day's turnover: a witness for the row behind it."""
+    """Keep a row that cannot be a candle and still has the day's turnover: a witness for the row behind it."""
     if row.minute is not None and row.turnover is not None:
         illegible = row.reject.code is RowFault.NOT_A_NUMBER
         found.setdefault(row.minute, MinuteRow(row.minute, 0, 0, 0, 0, 0, row.turnover, illegible))
@@ -113,7 +113,7 @@ def _keep_turnover(found: dict[datetime, MinuteRow], row: RejectedRow) -> None:
 def prove(rows: Sequence[MinuteRow], session: Session) -> Proof:
     """Check consecutive rows (oldest first) against turnover, halve a doubled auction, give each minute its turnover.
 
-    The first row stands on nothing before it: nothing is corrected there and its turnover stays None (law 7).
+    The first row stands on nothing before it: nothing is corrected there and its turnover stays None.
     """
     candles: list[Candle] = []
     doubts: list[datetime] = []
@@ -135,10 +135,10 @@ def prove(rows: Sequence[MinuteRow], session: Session) -> Proof:
 
 
 def without_doubled_auction(row: MinuteRow, moved: int | None, session: Session) -> MinuteRow:
-    """The closing auction's volume comes exactly doubled from today's TR (94 of 94 symbols, kis_http.md §5).
+    """Halve the closing auction's volume, which comes exactly doubled from today's TR (94 of 94, kis_http.md §5).
 
     Corrected only where turnover proves it: it moved by exactly price × half the volume; or, as the day's first trade
-    after fillers, its turnover (off-hours trades included) does not pay for the volume told, and does for half of it.
+    after fillers, its turnover (off-hours trades included) does not pay for the volume reported, and does for half of it.
     """
     at_close = row.minute >= session.close.replace(tzinfo=None)
     one_price = row.open == row.high == row.low == row.close
@@ -159,7 +159,10 @@ def unexplained_start(rows: Sequence[MinuteRow], session: Session) -> bool:
 
 
 def explains(row: MinuteRow, moved: int) -> bool:
-    """Whether this much turnover fits the row; half-tick prices are printed cut to an integer where half a tick is 2.5 or 0.5 KRW (kis_http.md §6)."""
+    """Return whether this much turnover fits the row.
+
+    Below 5,000 KRW half-tick prices are printed cut to an integer (docs/dev/kis_http.md §6).
+    """
     cut = row.high < CUT_BELOW and row.low * row.volume <= moved < (row.high + 1) * row.volume
     return cut or _is_in_range(row, moved)
 
@@ -169,7 +172,7 @@ def _is_in_range(row: MinuteRow, moved: int) -> bool:
 
 
 def with_vwap(ohlcv: tuple[datetime, int, int, int, int, int], turnover: int | None) -> Candle:
-    """A candle of these values; its VWAP is exact where its turnover is known."""
+    """Return a candle of these values; its VWAP is exact where its turnover is known."""
     vwap = None if turnover is None else (Decimal(turnover) / ohlcv[5]).quantize(_CENT, ROUND_HALF_UP)
     return Candle(*ohlcv, turnover, vwap)
 
@@ -180,12 +183,12 @@ def window(timestamp: datetime, interval: int) -> datetime:
 
 
 def is_closed(timestamp: datetime, interval: int, now: datetime, session: Session) -> bool:
-    """Whether the window starting at `timestamp` (naive) is over at `now` (aware): law 3."""
+    """Return whether the window starting at `timestamp` (naive) is over at `now` (aware)."""
     return timestamp + timedelta(minutes=interval) <= now.astimezone(KST).replace(tzinfo=None) or now >= session.end
 
 
 def aggregate(minutes: Sequence[Candle], interval: int) -> list[Candle]:
-    """1-minute candles of one day, oldest first, into windows of `interval` minutes: a pure function of them (law 5).
+    """Aggregate the 1-minute candles of one day, oldest first, into windows of `interval` minutes.
 
     Plain integers: a sixth of the time of a pandas group-by on 381 rows (benchmarks/README.md), and no price is ever a
     float. A window with one unproven minute has no turnover.
@@ -202,5 +205,5 @@ def _merged(start: datetime, inside: Sequence[Candle]) -> Candle:
 
 
 def derive(minutes: Sequence[Candle]) -> Candles:
-    """The candles of all three intervals that follow from a day's 1-minute ones."""
+    """Return the candles of all three intervals that follow from a day's 1-minute ones."""
     return {1: list(minutes), **{interval: aggregate(minutes, interval) for interval in INTERVALS[1:]}}

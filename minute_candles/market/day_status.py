@@ -26,8 +26,8 @@ class DayStatus(StrEnum):
 class Reason(StrEnum):
     """Why a symbol-day has its status, as stored in `stock_minute_coverage.reasons` (comma-separated, ASCII).
 
-    The first group contradicts: such a day is UNPROVEN once KIS has reported the same again. The second group explains
-    a day of any status and contradicts nothing. The third is found by readers and by the session, and never proves a day.
+    The first group contradicts: such a day is UNPROVEN once KIS has reported the same again. The second explains a day
+    of any status. The third is found by readers and by the session.
     """
 
     ADJUSTED_SOURCE = "ADJUSTED_SOURCE"
@@ -107,5 +107,5 @@ VERIFIED = (COMPLETE, NO_TRADES, UNPROVEN)
 
 
 def still_stands(status: str, counted: int, held: int) -> bool:
-    """Return whether a day that was verified with `counted` 1-minute rows still holds them all: one that lost some is not."""
+    """Return whether a day that was verified with `counted` 1-minute rows still holds them all."""
     return status in VERIFIED and held >= counted

@@ -3,7 +3,7 @@
     interval = parse("5min")                      # 5; also "5", 5 and "day"
     candles = shown(minutes, interval)            # minutes of one or more days, oldest first
 
-Windows are floored from midnight as in the table (law 5), a day's candle is labelled at midnight of its date. Pure.
+Windows are floored from midnight as in the table, a day's candle is labelled at midnight of its date. Pure.
 
 What a candle read back from the table knows of its turnover is its VWAP, rounded to 0.01 KRW: `turnover_of` gives it
 back within volume × 0.005 KRW, so a derived VWAP may differ from the exact one by 0.01 KRW, never by more.
@@ -23,7 +23,7 @@ _BY_NAME: dict[str, Interval] = {str(interval): interval for interval in SHOWN}
 
 
 def parse(value: object) -> Interval:
-    """The interval a user means by 5, "5", "5min" or "day". Raises `ConfigError`."""
+    """Return the interval a user means by 5, "5", "5min" or "day". Raises `ConfigError`."""
     name = str(value)
     found = _BY_NAME.get(name) or (_BY_NAME.get(name[:-3]) if name[:-3].isdecimal() and name.endswith("min") else None)
     if found is None:
@@ -34,7 +34,7 @@ def parse(value: object) -> Interval:
 
 
 def window_minutes(interval: Interval) -> int:
-    """The length of its window; a day is cut at midnight."""
+    """Return the length of its window; a day is cut at midnight."""
     return DAY_MINUTES if interval == "day" else interval
 
 
@@ -56,7 +56,7 @@ def with_turnover(minute: Candle) -> Candle:
 
 
 def shown(minutes: Sequence[Candle], interval: Interval) -> list[Candle]:
-    """The candles of `interval` that follow from 1-minute ones of one symbol, of any number of days, oldest first.
+    """Return the candles of `interval` that follow from 1-minute ones of one symbol, of any days, oldest first.
 
     A window with one unproven minute has neither turnover nor VWAP. Of one minute, the VWAP stays as it was stored.
     """

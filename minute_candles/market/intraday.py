@@ -1,4 +1,4 @@
-"""The running day: fresh minutes laid over what is stored, and the windows that follow (laws 3 and 5)."""
+"""The running day: fresh minutes laid over what is stored, and the windows that follow."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ class Watermark(NamedTuple):
     is_explained: bool = True
 
     def back_to(self, session: Session) -> datetime:
-        """The minute from which on something may have traded unseen."""
+        """Return the minute from which on something may have traded unseen."""
         if self.traded is None and self.turnover == 0:
             return self.read - _MINUTE
         return self.traded or session.open.replace(tzinfo=None)
@@ -40,7 +40,7 @@ class Watermark(NamedTuple):
 def merged(
     stored: Candles, fresh: Sequence[Candle], session: Session, now: datetime, due: Collection[int], since: datetime
 ) -> Candles:
-    """The stored day from `since` on, fresh minutes laid over it, and the windows that follow. Pure.
+    """Return the stored day from `since` on, fresh minutes laid over it, and the windows that follow. Pure.
 
     A window is written anew when its minutes changed; a new one is added once it is closed and its interval is due.
     """
@@ -61,7 +61,9 @@ def merged(
 
 
 def _is_better(fresh: Candle, stored: Candle, session: Session) -> bool:
-    """A proven candle is. An unproven one corrects what is not proven either, but no auction, which comes doubled.
+    """Return whether the fresh candle is better: a proven one is; an unproven one corrects what is not proven either.
+
+    An auction is never corrected by an unproven one, which comes doubled.
 
     The minute at the open can never be proven: there the newer one counts.
     """
@@ -89,5 +91,5 @@ def _windows(
 
 
 def floor(now: datetime) -> datetime:
-    """The start of the minute that runs at `now`, naive KST."""
+    """Return the start of the minute that runs at `now`, naive KST."""
     return now.replace(second=0, microsecond=0, tzinfo=None)

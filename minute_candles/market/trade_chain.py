@@ -65,7 +65,7 @@ class Chain:
         return RunningMinute(self._symbol, self._candle(), self._whole) if self._is_in_session() else None
 
     def add(self, tick: TradeTick) -> Sequence[Proven]:
-        """The next record as it comes; the minutes that are proven now."""
+        """Add the next record; return the minutes that are proven now."""
         before = tick.all_volume - tick.volume
         if not self._midnight <= tick.minute < self._midnight + _DAY:
             return ()
@@ -159,7 +159,7 @@ class Chain:
         return proven
 
     def _begin(self, tick: TradeTick) -> None:
-        """A new chain: the minute it begins in is not known from its first trade on, but for the day's first."""
+        """Begin a new chain: the minute it begins in is not known from its first trade on, but for the day's first."""
         self._open_minute(tick, tick.price * tick.volume, is_whole=tick.is_first)
 
     def _open_minute(self, tick: TradeTick, moved: int, *, is_whole: bool) -> None:

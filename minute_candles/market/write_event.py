@@ -1,4 +1,4 @@
-"""What a write changed, told after its commit to whoever listens: Redis, alerts. Pure."""
+"""What a write changed, passed on after its commit: Redis, alerts. Pure."""
 
 from collections.abc import Callable
 from datetime import date
@@ -18,4 +18,4 @@ class Stored(NamedTuple):
 
 
 Hear = Callable[[Stored], None]
-"""Must neither raise nor wait: the next write stands behind it (law 15)."""
+"""Must neither raise nor wait: the next write stands behind it (rule "Readers hold nobody up")."""

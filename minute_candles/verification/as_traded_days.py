@@ -1,4 +1,4 @@
-"""A day that KIS reports adjusted: turned back, and never laid over what is stored as traded (rule "As traded"). Pure."""
+"""A day that KIS reports adjusted: turned back, never laid over what is stored as traded (rule "As traded"). Pure."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -36,7 +36,7 @@ def turned_back(verdict: Verdict, minutes: Minutes, session: Session, dailies: D
 def with_missing_minutes(stored: Candles, turned: Sequence[Candle], reported: Sequence[MinuteRow]) -> Candles:
     """Return the stored day with the minutes that it lacks, turned back; what is stored as traded stays as it is.
 
-    A stored minute that equals the reported row and not the turned one was stored adjusted by an older version: it goes.
+    A stored minute that equals the reported row, not the turned one, is an older version's and goes.
     """
     back = {candle.timestamp: candle for candle in turned}
     kept = {candle.timestamp: candle for candle in stored_as_traded(stored[1], turned, reported)}

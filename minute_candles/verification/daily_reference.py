@@ -1,4 +1,4 @@
-"""The second source: a symbol's daily candles, against which its minutes are checked (law 8, kis_http.md §7)."""
+"""The second source: a symbol's daily candles, against which its minutes are checked (docs/dev/kis_http.md §7)."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -10,19 +10,19 @@ from minute_candles.market.daily import DailyAnswer, daily_by_date
 from minute_candles.market.rows import DailyRow
 
 EMPTY_TRIES = 4
-"""How often an empty answer is asked for before it is taken for one; empty is not success."""
+"""So often an empty answer is requested before it counts (rule "Empty is not success")."""
 _BEFORE = timedelta(days=12)
-"""So many days more are asked for in the same call: the close before the first day; no holidays last longer."""
+"""So many days more are requested in the same call: the close before the first day; no holidays last longer."""
 DAILY_SPAN = timedelta(days=MOST_DAYS - 1) - _BEFORE
 """From the first to the last day of one call."""
 Keep = Callable[[str, Sequence[DailyRow]], None]
-"""Called with each answer's rows, by the thread that asked."""
+"""Called with each answer's rows, by the thread that requested it."""
 
 
 class DailyCandles:
-    """The second source: daily candles of the span, one call a symbol, asked again while the answer is empty.
+    """The second source: daily candles of the span, one call a symbol, requested again while the answer is empty.
 
-    Where nothing comes at all, the days around the span are asked for: they tell a halted symbol from an empty answer.
+    Where nothing comes at all, the days around the span are requested: they tell a halt from an empty answer.
     """
 
     def __init__(
@@ -35,9 +35,9 @@ class DailyCandles:
         self._guard = threading.Lock()
 
     def get(self, symbol: str, *, instead_of: DailyAnswer | None = None) -> DailyAnswer:
-        """What KIS told of this symbol; {} where it told nothing, which proves nothing.
+        """Return what KIS reported of this symbol; {} where it reported nothing, which proves nothing.
 
-        `instead_of` an answer that is doubted: a newer one, asked for once by all who doubt the same. Only they wait.
+        `instead_of` an answer that contradicts: a newer one, requested once for all that got the same. Only they wait.
         """
         known = self._known.get(symbol)
         if known is None or known is instead_of:
@@ -48,7 +48,7 @@ class DailyCandles:
         return known
 
     def prefetch(self, symbol: str) -> None:
-        """Ask for a symbol's candles now unless somebody does: they are needed when the minutes have come."""
+        """Ask for a symbol's candles now unless another thread does: they are needed when the minutes have come."""
         if symbol not in self._known and self._lock(symbol).acquire(blocking=False):
             try:
                 if symbol not in self._known:

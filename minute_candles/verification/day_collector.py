@@ -66,7 +66,7 @@ class Collector:
     """Collects symbol-days of the past from the final source. Thread-safe: workers share it.
 
     `history` remembers, across collectors, what was reported of doubtful days. `asks_today`: of a day that is over
-    since today, today's TR may be asked whether the final source has caught up.
+    since today, today's TR may show whether the final source has caught up.
     """
 
     def __init__(

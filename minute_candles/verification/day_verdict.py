@@ -29,7 +29,7 @@ MOST_OFF_HOURS = (12, 25)
 
 
 class BadDay(SourceError):
-    """KIS's answers about the day contradict each other: asked again later before they are accepted."""
+    """KIS's answers about the day contradict each other: requested again later before they are accepted."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
         super().__init__(note_of(findings) or "")
@@ -186,7 +186,7 @@ def _start_findings(rows: Sequence[MinuteRow], session: Session, daily: DailyRow
 
 
 def _is_volume_odd(candles: Sequence[Candle], daily: DailyRow | None) -> bool:
-    """Return whether more than half of the daily volume is not in the minutes; off-hours trades are a tenth of a day."""
+    """Return whether the minutes lack more than half of the daily volume; off-hours trades are a tenth of a day."""
     return daily is not None and 2 * sum(candle.volume for candle in candles) < daily.volume
 
 

@@ -62,7 +62,7 @@ def missing_minutes(proven: dict[datetime, Candle], verdict: Verdict, session: S
 
 
 def _room(minute: datetime, verdict: Verdict, session: Session) -> _Room | None:
-    """Return None where nothing behind the minute shows it: after the day's last row, or before one that is in doubt."""
+    """Return None where no row behind the minute shows it: after the last row, or before one that is in doubt."""
     behind = bisect_right(verdict.candles, minute, key=lambda candle: candle.timestamp)
     later = verdict.candles[behind : behind + 1]
     if not later or any(minute < lost < later[0].timestamp for lost in verdict.unreadable):

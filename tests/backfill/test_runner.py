@@ -223,7 +223,7 @@ def test_candles_deleted_by_hand_are_named_and_repaired(user: User, kis: Simulat
     assert len(kis.requests) == before, "--check calls nobody"
     assert "30종목일 중 3종목일" in told.out
     lines = {symbol: line for line in told.out.splitlines() for symbol in symbols if f" {symbol} " in line}
-    assert "11-11" in lines["005930"] and " 1분봉" in lines["005930"] and lines["000660"].startswith("✅")
+    assert "11-11" in lines["005930"] and " 1분봉" in lines["005930"] and "000660" not in lines
     assert "11-13" in lines["034220"] and "11-16" in lines["034220"] and "15분봉" in lines["034220"]
     assert user.run(*flags).code == 0
     assert minutes_asked(kis, before) == {(symbol, f"{hour:%Y%m%d}") for symbol, hour in hurt.values()}
