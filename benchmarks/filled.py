@@ -68,7 +68,7 @@ def _indexes(run: Any) -> dict[str, str]:
     """Every index but the primary one, as it is written."""
     found: dict[str, tuple[bool, list[str]]] = {}
     for row in run("SHOW INDEX FROM stock_minute_prices"):
-        if row[2] != "PRIMARY":
+        if row[2] != "PRIMARY" and row[4] != "id":  # an auto-increment column must keep its key
             found.setdefault(row[2], (not row[1], []))[1].append(row[4])
     return {
         name: f"{'UNIQUE ' if unique else ''}INDEX {name} ({', '.join(columns)})"

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -82,11 +81,10 @@ def plain(frame: pd.DataFrame, symbol: str) -> list[tuple[Any, ...]]:
 
 
 def test_files_of_every_interval_equal_the_truth(
-    any_database: Database, sim: Simulator, export: Export, tmp_path: Path
+    light: Database, sim: Simulator, export: Export, tmp_path: Path
 ) -> None:
-    filled(any_database, sim)
     for interval in SHOWN:
-        assert export(any_database, "--interval", str(interval))[0] == 0
+        assert export(light, "--interval", str(interval))[0] == 0
         frame = pd.read_parquet(tmp_path / "export" / f"interval={interval}")
         for symbol in SYMBOLS:
             assert_same(plain(frame, symbol), list(truth(sim, symbol, interval)))
@@ -270,24 +268,20 @@ def test_nothing_in_the_range_is_exit_1_and_no_file(light: Database, export: Exp
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--interval", "7"], "봉 간격"), (["--format", "xlsx"], "--format"),
-        (["--out", "a.csv", "--format", "parquet"], "서로"),
-        (["--out", "-", "--format", "parquet"], "서로"),
-        (["--out", "light.sqlite3"], "폴더가 아닙니다"),
-        (["--days", "3"], "함께"), (["--symbols", "abc"], "종목코드"), (["--from", "어제"], "--from"),
-        (["--from", "2026-11-21"], "늦습니다"), (["--nonsense"], "모르는 옵션"),
+        (["--interval", "7"], "봉 간격"), (["--format", "xlsx"], "--format"), (["--out", ""], "--out"),
+        (["--out", "a.csv", "--format", "parquet"], "서로"), (["--out", "-", "--format", "parquet"], "서로"),
+        (["--out", "light.sqlite3"], "폴더가 아닙니다"), (["--excel"], "--format csv"), (["--symbols", "abc"], "종목코드"),
+        (["--days", "3"], "함께"), (["--from", "어제"], "--from"), (["--from", "2026-11-21"], "늦습니다"),
+        (["--to", "9999-12-31"], "--to 9999-12-31"), (["--adjusted", "--interval", "week"], "day"),
+        (["--nonsense"], "모르는 옵션"),
     ],
 )  # fmt: skip
 def test_usage_errors_are_one_korean_line_and_exit_2(
-    light: Database, export: Export, flags: list[str], said: str
+    light: Database, export: Export, monkeypatch: pytest.MonkeyPatch, flags: list[str], said: str
 ) -> None:
+    monkeypatch.setattr(export_candles.user_settings, "load", lambda *_, **__: settings_of(light, light.path.parent))
     code, out, err = export(light, *flags)
     assert code == 2 and said in err and len(err.strip().splitlines()) == 1 and out == ""
-
-
-def test_a_missing_database_is_exit_2_and_not_made(export: Export, tmp_path: Path) -> None:
-    code, _, err = export(Database("sqlite", path=tmp_path / "none.sqlite3"))
-    assert code == 2 and "SQLite 파일이 없습니다" in err and not (tmp_path / "none.sqlite3").exists()
 
 
 def test_a_file_that_cannot_be_written_is_exit_1_in_one_line(light: Database, export: Export, tmp_path: Path) -> None:
@@ -438,25 +432,6 @@ def test_a_symbol_that_cannot_be_adjusted_is_named_and_the_others_are_written(
         assert each.code == 1 and "005930" in each.out and "수정" in each.out and "000660" not in each.out, each.all
     for frame in (pd.read_parquet(tmp_path / "export"), pd.read_csv(tmp_path / "all.csv", dtype=str)):
         assert set(frame["symbol"]) == {"000660"}
-
-
-@pytest.mark.skipif(os.name == "nt", reason="a terminal of its own")
-def test_quiet_shows_no_bar_of_factors_either(user: User, tmp_path: Path) -> None:
-    import pty
-
-    asked = ["--from", str(NEW_YEAR[0]), "--to", str(NEW_YEAR[1]), "--symbols", "005930", "--adjusted", "--quiet"]
-    master, terminal = pty.openpty()
-    ran = subprocess.run(
-        [sys.executable, "export_candles.py", *asked, "--out", str(tmp_path / "a.csv")], cwd=user.project,
-        env=user.environment(), stdout=subprocess.PIPE, stderr=terminal, timeout=60,
-    )  # fmt: skip
-    os.close(terminal)
-    shown = b""
-    with suppress(OSError):  # the terminal's end
-        while block := os.read(master, 4096):
-            shown += block
-    os.close(master)
-    assert ran.returncode == 0 and shown == b"", shown.decode()
 
 
 def test_csv_and_parquet_do_not_share_a_folder(light: Database, export: Export, tmp_path: Path) -> None:
@@ -697,15 +672,3 @@ def test_a_reader_that_closes_early_is_told_apart(light: Database, tmp_path: Pat
         ran.stdout.close()
         said = ran.stderr.read().decode()
     assert "읽는 쪽이 먼저 닫아" in said and "✅ 내보내기" not in said and ran.returncode == 0
-
-
-@pytest.mark.parametrize(
-    ("flags", "said"),
-    [
-        (["--to", "9999-12-31"], "--to 9999-12-31"), (["--out", ""], "--out"),
-        (["--from", "2026-11-21", "--to", "2026-11-20"], "--from 2026-11-21 이 --to 2026-11-20"),
-    ],
-)  # fmt: skip
-def test_flags_that_cannot_be_are_named(light: Database, export: Export, flags: list[str], said: str) -> None:
-    code, _, err = export(light, *flags, asked=[])
-    assert code == 2 and said in err and len(err.strip().splitlines()) == 1
