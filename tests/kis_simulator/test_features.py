@@ -65,14 +65,6 @@ def test_the_date_header_is_wrong(sim: Simulator) -> None:
     assert (shown[0] - shown[1]).total_seconds() == 7200
 
 
-@pytest.mark.parametrize(("kind", "status"), [("egw00122", 500), ("egw00206", 403), ("egw00207", 403)])
-def test_codes_of_the_gateway(sim: Simulator, kind: str, status: int) -> None:
-    post(sim)
-    sim.add_fault(kind)
-    answer = daily(sim)
-    assert (answer.status_code, answer.json()["msg_cd"]) == (status, kind.upper())
-
-
 def test_each_key_has_its_own_limit_token_and_block(sim: Simulator) -> None:
     codes = [daily(sim, key).json()["msg_cd"] for key in ("a", "b") for _ in range(4)]
     assert codes == [*["MCA00000"] * 3, "EGW00201"] * 2

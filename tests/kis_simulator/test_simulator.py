@@ -149,11 +149,6 @@ def test_past_rows_equal_the_truth(evening: Caller, symbol: str) -> None:
         assert served == true_candles(evening, symbol, day)
 
 
-def test_a_full_day_of_a_liquid_name_has_381_rows_and_no_filler(evening: Caller) -> None:
-    labels = hours(evening.whole_day("005930", WEDNESDAY))
-    assert (len(labels), labels[0], labels[1], labels[-1]) == (381, "153000", "151900", "090000")
-
-
 def test_past_answers_have_at_most_120_rows_newest_first_and_cross_into_the_day_before(evening: Caller) -> None:
     rows = rows_of(evening.past("005930", WEDNESDAY, "093000"))
     stamps = [row["stck_bsop_date"] + row["stck_cntg_hour"] for row in rows]
@@ -161,24 +156,11 @@ def test_past_answers_have_at_most_120_rows_newest_first_and_cross_into_the_day_
     assert stamps[30] == "20261118090000" and stamps[31].startswith("20261117")
 
 
-def test_an_off_day_answers_with_the_session_before(evening: Caller) -> None:
-    evening.moment = datetime(2026, 11, 23, 20, 30)
-    assert {row["stck_bsop_date"] for row in rows_of(evening.past("005930", date(2026, 11, 22)))} == {"20261120"}
-
-
 def test_every_row_has_its_turnover_between_low_and_high_times_volume(evening: Caller) -> None:
     rows = list(reversed(evening.whole_day("005930", WEDNESDAY)))
     for before, row in pairwise(rows):
         delta, volume = int(row["acml_tr_pbmn"]) - int(before["acml_tr_pbmn"]), int(row["cntg_vol"])
         assert int(row["stck_lwpr"]) * volume <= delta <= int(row["stck_hgpr"]) * volume
-
-
-def test_the_first_row_of_some_days_holds_turnover_from_before_the_open(evening: Caller) -> None:
-    def surplus(symbol: str) -> int:
-        row = evening.whole_day(symbol, WEDNESDAY)[-1]
-        return int(row["acml_tr_pbmn"]) - int(row["stck_hgpr"]) * int(row["cntg_vol"])
-
-    assert {surplus(f"{number:06}") > 0 for number in range(30)} == {True, False}
 
 
 def test_true_turnover_is_unknown_for_the_windows_of_the_first_minute_only(evening: Caller) -> None:
@@ -194,18 +176,6 @@ def test_truth_of_five_minutes_adds_up_to_that_of_one(evening: Caller) -> None:
         assert (five.open, five.close) == (inside[0].open, inside[-1].close)
         assert (five.high, five.low) == (max(one.high for one in inside), min(one.low for one in inside))
         assert five.volume == sum(one.volume for one in inside)
-
-
-def test_after_market_rows_come_since_september_2026_only(evening: Caller) -> None:
-    assert any(label >= "160000" for label in hours(evening.whole_day("005930", WEDNESDAY, "235959")))
-    assert max(hours(evening.whole_day("005930", date(2026, 9, 11), "235959"))) == "153000"
-
-
-def test_the_csat_day_runs_from_ten_and_its_after_market_from_1640(evening: Caller) -> None:
-    labels = hours(evening.whole_day("005930", THURSDAY, "235959"))
-    session = [label for label in labels if label < "164000"]
-    assert (session[-1], session[1], session[0]) == ("100000", "161900", "163000")
-    assert min(label for label in labels if label > "163000") >= "164000"
 
 
 def test_a_past_csat_day_may_be_labelled_a_minute_early(make) -> None:
@@ -224,40 +194,10 @@ def test_labels_a_minute_early_leave_the_after_market_where_it_is(make) -> None:
     assert f"{caller.sim.truth(symbol, THURSDAY)[-1].timestamp:%H:%M}" == "16:29"
 
 
-def test_the_first_trading_day_of_the_year_opens_at_ten(evening: Caller) -> None:
-    labels = hours(evening.whole_day("005930", date(2026, 1, 2)))
-    assert (labels[-1], labels[0], len(labels)) == ("100000", "153000", 321)
-
-
-def test_a_late_auction_prints_two_minutes_after_the_close(make) -> None:
-    caller = make(oddities={("005930", WEDNESDAY): "late"})
-    assert hours(caller.whole_day("005930", WEDNESDAY))[:2] == ["153200", "151900"]
-
-
-def test_off_grid_seconds_are_served_and_floored_in_the_truth(make) -> None:
-    caller = make(oddities={("005930", WEDNESDAY): "off_grid"})
-    rows = caller.whole_day("005930", WEDNESDAY)
-    assert {label[4:] for label in hours(rows)} == {"11"} and len(rows) == 381
-    assert [as_candle(row) for row in reversed(rows)] == true_candles(caller, "005930", WEDNESDAY)
-
-
-def test_half_tick_prices_occur(make) -> None:
-    caller = make(oddities={("005930", WEDNESDAY): "half_tick"})
-    assert any(int(row["stck_prpr"]) % 100 == 50 for row in caller.whole_day("005930", WEDNESDAY))
-
-
-def test_exactly_120_and_240_bars_are_full_pages(evening: Caller) -> None:
-    assert [len(evening.whole_day(symbol, WEDNESDAY)) for symbol in ("333330", "444440")] == [120, 240]
-
-
 def test_illiquid_days_have_few_bars_late_starts_and_auctions_only(evening: Caller) -> None:
     days = [date(2026, 7, 20) + timedelta(days=count) for count in range(120)]
     starts = [min(truth).timestamp for day in days if (truth := evening.sim.truth("222220", day))]
     assert any(f"{start:%H%M}" > "1000" for start in starts) and any(f"{start:%H%M}" == "1530" for start in starts)
-
-
-def test_medium_names_have_350_to_380_bars(evening: Caller) -> None:
-    assert all(350 <= len(evening.sim.truth("111110", date(2026, 11, day))) <= 380 for day in (10, 11, 12, 13, 16))
 
 
 def test_about_250_trading_days_are_kept(evening: Caller) -> None:
@@ -284,13 +224,6 @@ def test_a_halted_day_has_no_minutes_and_a_daily_row_of_zero_or_none(make, oddit
 def test_the_halted_profile_knows_both_kinds_of_halt(evening: Caller) -> None:
     days = (date(2026, 9, 1) + timedelta(days=count) for count in range(80))
     assert {evening.sim.market.day("666660", day).halt for day in days} == {"", "zero", "gone"}
-
-
-def test_a_running_day_gives_its_closed_minutes_to_the_past_tr(make) -> None:
-    caller = make(behaviour=ServerBehaviour(past_running=False)).at("10:00:30")
-    assert hours(rows_of(caller.past("005930", FRIDAY)))[0] == "095900"
-    quiet = make(past_today="empty").at("10:00:30")
-    assert rows_of(quiet.past("005930", FRIDAY))[0]["stck_bsop_date"] == "20261119"
 
 
 # --- daily candles, holidays, the quote ---
@@ -349,14 +282,6 @@ def test_before_the_open_and_on_off_days_today_is_the_session_before(make, momen
         assert {row["stck_bsop_date"] for row in rows_of(caller.today("005930", hour))} == {day}
 
 
-def test_a_future_hour_is_filled_with_phantoms_at_the_current_price(make) -> None:
-    caller = make(behaviour=ServerBehaviour(phantoms="volume")).at("10:30:40")
-    rows = rows_of(caller.today("005930", "110000"))
-    assert hours(rows)[0] == "110000" and len(rows) == 30
-    price = caller.today("005930").json()["output1"]["stck_prpr"]
-    assert {row["stck_prpr"] for row in rows[:29]} == {price} and {row["stck_oprc"] for row in rows[:29]} == {price}
-
-
 def test_the_newest_row_shows_the_volume_before_until_the_first_trade_then_part_of_the_minute(make) -> None:
     caller = make(behaviour=BARE).at("10:30:00")
     ghost, before = rows_of(caller.today("005930"))[:2]
@@ -391,10 +316,6 @@ def test_the_closing_auction_is_doubled_in_todays_tr_and_right_in_its_turnover(m
     assert int(rows_of(caller.past("005930", FRIDAY))[0]["cntg_vol"]) == volume
 
 
-def test_after_market_rows_come_in_todays_tr_too(make) -> None:
-    assert max(hours(rows_of(make().at("17:00:00").today("005930")))) > "160000"
-
-
 def test_todays_rows_but_the_newest_equal_the_truth_so_far(make) -> None:
     caller = make().at("09:29:30")
     served = [as_candle(row) for row in reversed(rows_of(caller.today("005930"))[1:])]
@@ -420,12 +341,6 @@ def test_a_symbol_halted_today_answers_with_an_earlier_day_or_nothing(make) -> N
 # --- the gate ---
 
 
-def test_a_token_has_kis_fields_and_lasts_a_day_of_the_simulators_clock(evening: Caller) -> None:
-    answer = evening.ask_token().json()
-    assert (answer["access_token_token_expired"], answer["token_type"]) == ("2026-11-21 20:30:00", "Bearer")
-    assert answer["expires_in"] == 86400
-
-
 def test_tokens_once_a_minute_the_same_for_six_hours_then_another(evening: Caller) -> None:
     token = evening.ask_token().json()["access_token"]
     again = evening.ask_token()
@@ -440,14 +355,6 @@ def test_an_unknown_token_is_egw00121_and_an_old_one_egw00123(evening: Caller) -
     assert evening.past("005930", WEDNESDAY, headers={"authorization": "Bearer x"}).json()["msg_cd"] == "EGW00121"
     evening.moment += timedelta(days=1, seconds=1)
     assert evening.past("005930", WEDNESDAY).json()["msg_cd"] == "EGW00123"
-
-
-def test_expired_tokens_are_replaced_at_once(evening: Caller) -> None:
-    evening.past("005930", WEDNESDAY)
-    evening.sim.expire_tokens()
-    assert evening.past("005930", WEDNESDAY).json()["msg_cd"] == "EGW00123"
-    del evening.headers["authorization"]
-    assert evening.past("005930", WEDNESDAY).json()["rt_cd"] == "0"
 
 
 def test_only_known_keys_get_in_where_keys_are_given(make) -> None:
@@ -537,13 +444,6 @@ def test_the_limit_comes_with_any_status(make, status: int) -> None:
     assert (answer.status_code, answer.json()["msg_cd"]) == (status, "EGW00201")
 
 
-def test_the_limit_is_per_app_key(make) -> None:
-    caller = make(rate=1)
-    caller.today("005930")
-    assert caller.today("005930").json()["msg_cd"] == "EGW00201"
-    assert caller.past("005930", FRIDAY, headers={"appkey": "other"}).json()["msg_cd"] == "EGW00121"
-
-
 def test_latency_comes_after_the_count(make) -> None:
     caller = make(latency=0.1)
     begun = time.monotonic()
@@ -563,13 +463,6 @@ def test_a_reset_comes_before_any_byte(evening: Caller) -> None:
     assert (evening.sim.requests[-2].status, evening.sim.requests[-2].fault) == (0, "reset")
 
 
-def test_a_reset_amid_the_body_leaves_a_part_of_it(evening: Caller) -> None:
-    evening.past("005930", WEDNESDAY)
-    evening.sim.add_fault("reset_amid", times=1)
-    with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
-        evening.past("005930", WEDNESDAY)
-
-
 @pytest.mark.parametrize("kind", ["truncated", "non_json"])
 def test_a_body_that_is_no_json_in_valid_http(evening: Caller, kind: str) -> None:
     evening.sim.add_fault(kind, path="past")
@@ -587,56 +480,11 @@ def test_a_hang_lasts_and_then_breaks(evening: Caller) -> None:
     assert time.monotonic() - begun >= 0.3
 
 
-@pytest.mark.parametrize(
-    ("kind", "code", "status"),
-    [
-        ("http500_empty", "", 500), ("egw00201", "EGW00201", 500), ("egw00316", "EGW00316", 500),
-        ("egw00215", "EGW00215", 500), ("90020000", "90020000", 500), ("expired_token", "EGW00123", 500),
-        ("invalid_token", "EGW00121", 500), ("bad_key", "EGW00103", 403), ("bad_secret", "EGW00304", 500),
-    ],
-)  # fmt: skip
-def test_error_codes_on_data_calls(evening: Caller, kind: str, code: str, status: int) -> None:
-    evening.sim.add_fault(kind, path="past", times=1)
-    answer = evening.past("005930", WEDNESDAY)
-    assert (answer.status_code, answer.json()["msg_cd"], answer.json()["rt_cd"]) == (status, code, "1")
-    assert evening.past("005930", WEDNESDAY).json()["rt_cd"] == "0"
-
-
-@pytest.mark.parametrize(
-    ("kind", "code"), [("egw00133", "EGW00133"), ("bad_key", "EGW00103"), ("bad_secret", "EGW00105")]
-)
-def test_error_codes_on_token_calls(evening: Caller, kind: str, code: str) -> None:
-    evening.sim.add_fault(kind, path="token")
-    assert (evening.ask_token().status_code, evening.ask_token().json()["error_code"]) == (403, code)
-
-
-@pytest.mark.parametrize("status", [500, 200, 429])
-def test_limit_storms_with_any_status(evening: Caller, status: int) -> None:
-    evening.sim.add_fault("egw00201", path="past", status=status)
-    assert evening.past("005930", WEDNESDAY).status_code == status
-
-
 def spoilt(caller: Caller, kind: str, **options) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     """The rows of a call without and with a fault."""
     right = rows_of(caller.past("005930", WEDNESDAY))
     caller.sim.add_fault(kind, **options)
     return right, rows_of(caller.past("005930", WEDNESDAY))
-
-
-def test_shape_missing_drops_one_needed_field(evening: Caller) -> None:
-    right, wrong = spoilt(evening, "shape_missing")
-    assert sum(len(row) for row in wrong) == sum(len(row) for row in right) - 1
-
-
-def test_shape_numbers_gives_numbers_for_text(evening: Caller) -> None:
-    right, wrong = spoilt(evening, "shape_numbers")
-    assert wrong == [{name: int(text) for name, text in row.items()} for row in right]
-
-
-def test_shape_list_is_no_list_of_rows(evening: Caller) -> None:
-    evening.sim.add_fault("shape_list")
-    seen = [rows_of(evening.past("005930", WEDNESDAY)) for _ in range(20)]
-    assert all(not isinstance(rows, list) or not isinstance(rows[0], dict) for rows in seen)
 
 
 def test_prices_below_zero_beyond_reason_and_inside_out(evening: Caller) -> None:
@@ -653,17 +501,6 @@ def test_duplicates_equal_or_in_conflict(evening: Caller) -> None:
     twice = [label for label, count in Counter(hours(wrong)).items() if count == 2]
     pair = [row for row in wrong if row["stck_cntg_hour"] in twice]
     assert len(twice) == 1 and pair[0]["cntg_vol"] != pair[1]["cntg_vol"]
-
-
-def test_unordered_rows_are_the_same_rows(evening: Caller) -> None:
-    right, wrong = spoilt(evening, "unordered")
-    assert right != wrong and sorted(hours(right)) == sorted(hours(wrong))
-
-
-def test_rows_of_another_date_never_come_last(evening: Caller) -> None:
-    right, wrong = spoilt(evening, "other_date")
-    other = [row for row in wrong if row["stck_bsop_date"] != "20261118"]
-    assert len(other) == 3 and wrong[-1] == right[-1] and {row["cntg_vol"] for row in other} == {"999999999"}
 
 
 def test_empty_success_and_the_wrong_day(evening: Caller) -> None:
@@ -705,19 +542,6 @@ def test_every_fault_of_rows_can_strike_every_tr(evening: Caller, kind: str) -> 
         )  # fmt: skip
         assert {answer.json()["rt_cd"] for answer in answers} == {"0"}
         assert evening.sim.faults[0].seen >= 3 * seen
-
-
-def test_unknown_faults_are_refused(evening: Caller) -> None:
-    with pytest.raises(ValueError):
-        evening.sim.add_fault("earthquake")
-
-
-def test_maintenance_resets_every_call_until_it_is_over(evening: Caller) -> None:
-    evening.sim.down(True)
-    with pytest.raises(requests.ConnectionError):
-        evening.ask_token()
-    evening.sim.down(False)
-    assert evening.past("005930", WEDNESDAY).json()["rt_cd"] == "0"
 
 
 # --- determinism, the record, replay, a process of its own ---
@@ -780,3 +604,62 @@ def test_it_runs_as_a_process_of_its_own_and_is_steered_over_http() -> None:
             requests.post(f"http://127.0.0.1:{port}/oauth2/tokenP", json={}, timeout=5)
         process.terminate()
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("symbol", "oddity", "day", "first", "last", "count"),
+    [
+        ("005930", "plain", WEDNESDAY, "090000", "153000", 381), ("333330", "plain", WEDNESDAY, None, "153000", 120),
+        ("444440", "plain", WEDNESDAY, None, "153000", 240), ("005930", "plain", THURSDAY, "100000", "163000", 381),
+        ("005930", "plain", date(2026, 1, 2), "100000", "153000", 321),
+        ("005930", "late", WEDNESDAY, "090000", "153200", 381), ("005930", "off_grid", WEDNESDAY, "090011", "153011", 381),
+    ],
+)  # fmt: skip
+def test_a_days_labels(make, symbol: str, oddity: str, day: date, first: str | None, last: str, count: int) -> None:
+    caller = make(oddities={(symbol, day): oddity})
+    rows = regular(caller.whole_day(symbol, day, "235959"), "1640" if day == THURSDAY else "1540")
+    assert (len(rows), rows[0]["stck_cntg_hour"]) == (count, last)
+    assert first in (None, rows[-1]["stck_cntg_hour"])
+    assert [as_candle(row) for row in reversed(rows)] == true_candles(caller, symbol, day)
+
+
+@pytest.mark.parametrize(("day", "first"), [(date(2026, 9, 11), None), (WEDNESDAY, "1600"), (THURSDAY, "1640")])
+def test_after_market_rows_come_since_september_2026(evening: Caller, day: date, first: str | None) -> None:
+    after = [
+        label for label in hours(evening.whole_day("005930", day, "235959")) if label > "163000" or day != THURSDAY
+    ]
+    after = [label for label in after if label > "153000"]
+    assert bool(after) == (first is not None)
+    assert not after or min(after)[:4] >= first
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "code", "status"),
+    [
+        ("http500_empty", "past", "", 500), ("egw00201", "past", "EGW00201", 500), ("egw00316", "past", "EGW00316", 500),
+        ("90020000", "past", "90020000", 500), ("expired_token", "past", "EGW00123", 500),
+        ("egw00122", "past", "EGW00122", 500), ("egw00206", "past", "EGW00206", 403), ("egw00207", "past", "EGW00207", 403),
+        ("bad_secret", "past", "EGW00304", 500), ("bad_secret", "token", "EGW00105", 403), ("egw00133", "token", "EGW00133", 403),
+    ],
+)  # fmt: skip
+def test_error_codes(evening: Caller, kind: str, path: str, code: str, status: int) -> None:
+    evening.past("005930", WEDNESDAY)
+    evening.sim.add_fault(kind, path=path)
+    answer = evening.past("005930", WEDNESDAY) if path == "past" else evening.ask_token()
+    assert (answer.status_code, answer.json()["msg_cd" if path == "past" else "error_code"]) == (status, code)
+
+
+def test_rows_of_another_shape_order_and_date(evening: Caller) -> None:
+    right, wrong = spoilt(evening, "shape_missing", times=1)
+    assert sum(map(len, wrong)) == sum(map(len, right)) - 1
+    assert spoilt(evening, "shape_numbers", times=1)[1] == [
+        {name: int(text) for name, text in row.items()} for row in right
+    ]
+    wrong = spoilt(evening, "unordered", times=1)[1]
+    assert wrong != right and sorted(hours(wrong)) == sorted(hours(right))
+    wrong = spoilt(evening, "other_date", times=1)[1]
+    other = [row for row in wrong if row["stck_bsop_date"] != "20261118"]
+    assert (len(other), {row["cntg_vol"] for row in other}, wrong[-1]) == (3, {"999999999"}, right[-1])
+    evening.sim.add_fault("shape_list")
+    seen = [rows_of(evening.past("005930", WEDNESDAY)) for _ in range(10)]
+    assert all(not isinstance(rows, list) or not isinstance(rows[0], dict) for rows in seen)

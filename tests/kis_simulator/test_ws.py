@@ -15,7 +15,6 @@ from websockets.sync.client import ClientConnection, connect
 
 from kis_simulator.exchange.market import Market
 from kis_simulator.exchange.ticks import Tape, TickForm, frame
-from kis_simulator.faults.faults import STREAM
 from kis_simulator.simulator import Simulator
 from kis_simulator.ws.subscriptions import TICKS
 
@@ -158,16 +157,6 @@ def test_a_whole_days_ticks_rebuild_its_minutes_and_hold_the_chain(make) -> None
     assert all(told[minute][5] == true[minute][5] for minute in list(true)[1:])
 
 
-def test_a_minutes_turnover_in_rest_is_that_of_its_last_tick(here: Listening) -> None:
-    socket = here.opened("005930")
-    here.runs(minutes=10)
-    ticks = records(frames(socket))
-    last = {tick[1][:4]: tick[14] for tick in ticks}
-    rows = here.sim.endpoints.past("005930", FRIDAY, "104000", here.moment)
-    told = {row["stck_cntg_hour"][:4]: row["acml_tr_pbmn"] for row in rows}
-    assert last and all(told[minute] == turnover for minute, turnover in last.items() if minute < "1040")
-
-
 def test_a_deal_outside_the_book_is_in_the_ticks_turnover_as_in_rest(here: Listening) -> None:
     here.sim.add_fault("deal")
     here.runs(hours=-1, minutes=-25)
@@ -282,14 +271,6 @@ def test_an_approval_key_is_new_each_time_and_its_field_is_secretkey(here: Liste
     assert here.sim.calls("approval") == 4 and "secret" not in str(here.sim.requests)
 
 
-def test_success_carries_the_same_iv_and_key_for_the_whole_session(here: Listening) -> None:
-    socket, key = here.connect(), here.approval()
-    first, second = (answered(socket, key, symbol) for symbol in SYMBOLS)
-    assert first["header"] == {"tr_id": TICKS, "tr_key": "005930", "encrypt": "N"}
-    assert first["body"]["output"] == second["body"]["output"]
-    assert (len(first["body"]["output"]["iv"]), len(first["body"]["output"]["key"])) == (16, 32)
-
-
 def test_a_bad_key_is_told_at_the_first_registration_in_either_text(here: Listening) -> None:
     socket = here.connect()
     body = answered(socket, "nobody", "005930")["body"]
@@ -315,14 +296,6 @@ def test_the_42nd_registration_is_one_too_many_whatever_its_tr(here: Listening) 
     assert code(socket, key, "000001", "2") == "OPSP0001" and code(socket, key, "000099") == "OPSP0000"
     here.behaviour.limit = 3
     assert code(socket, key, "000098") == "OPSP0008"
-
-
-def test_a_registration_twice_and_one_that_never_was(here: Listening) -> None:
-    socket, key = here.opened("005930"), here.approval()
-    assert code(socket, key, "005930") == "OPSP0002" and code(socket, key, "000660", "2") == "OPSP0003"
-    assert code(socket, key, "005930", "2") == "OPSP0001"
-    here.runs(minutes=1)
-    assert frames(socket, 0.2) == []
 
 
 @pytest.mark.parametrize(
@@ -439,11 +412,6 @@ def told_with(here: Listening, kind: str, **options) -> tuple[list[list[str]], l
     return records(data), data
 
 
-def test_lost_records_break_the_chain(here: Listening) -> None:
-    ticks, _ = told_with(here, "ws_lost", rate=0.3)
-    assert ticks and not is_chained(ticks)
-
-
 def test_doubled_and_swapped_frames(here: Listening) -> None:
     _, data = told_with(here, "ws_doubled", times=1)
     assert len(data) - len(set(data)) == 1
@@ -463,15 +431,6 @@ def test_bytes_that_are_no_utf8_leave_the_frame_a_frame(here: Listening) -> None
         bad[0].decode()
 
 
-def test_a_stall_is_silent_and_its_trades_never_come(here: Listening) -> None:
-    ticks, _ = told_with(here, "ws_stall", times=1, after=1, seconds=0.5)
-    assert ticks and not is_chained(ticks)
-
-
-def test_success_and_no_data(here: Listening) -> None:
-    assert told_with(here, "ws_mute", symbol="005930")[0] == []
-
-
 def test_a_cut_comes_without_a_close_frame_at_a_sessions_age(here: Listening) -> None:
     socket = here.opened("005930")
     here.sim.add_fault("ws_cut", seconds=0.3)
@@ -487,13 +446,33 @@ def test_any_code_can_be_told_to_a_registration(here: Listening, fault: str) -> 
     assert code(socket, key, "005930") == fault.upper() and code(socket, key, "005930") == "OPSP0000"
 
 
-@pytest.mark.parametrize("kind", STREAM)
-def test_faults_of_the_stream_leave_http_alone(here: Listening, kind: str) -> None:
-    here.sim.add_fault(kind)
-    here.approval()
-    assert here.sim.requests[-1].fault == ""
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("ws_lost", {"rate": 0.3}), ("ws_stall", {"times": 1, "after": 1, "seconds": 0.5}), ("ws_absurd", {"times": 1}), ("ws_mute", {"after": 2})],
+)  # fmt: skip
+def test_what_is_lost_or_absurd_breaks_the_chain(here: Listening, kind: str, options: dict) -> None:
+    ticks, _ = told_with(here, kind, **options)
+    assert ticks
+    assert is_chained(ticks) == (kind == "ws_mute")
+    assert (kind == "ws_absurd") == any(len(tick[13]) == 30 for tick in ticks)
 
 
-def test_without_a_stream_nothing_of_it_is_needed() -> None:
-    with Simulator(now=lambda: datetime(2026, 11, 20, 10, 30)) as sim:
-        assert sim.ws_url == ""
+def test_an_hour_that_is_none_and_an_error_of_no_symbol(here: Listening) -> None:
+    ticks, _ = told_with(here, "ws_hour", times=1)
+    assert sum(not tick[1].isdigit() for tick in ticks) == 1
+    here.sim.add_fault("ws_stray", times=1)
+    here.runs(minutes=2)
+    stray = json.loads(here.sockets[-1].recv(5))
+    assert (stray["header"]["tr_id"], stray["header"]["tr_key"], stray["body"]["rt_cd"]) == ("(null)", "", "1")
+
+
+def test_registrations_once_twice_never_and_ended(here: Listening) -> None:
+    socket, key = here.connect(), here.approval()
+    first, second = (answered(socket, key, symbol) for symbol in ("005930", "222220"))
+    assert first["header"] == {"tr_id": TICKS, "tr_key": "005930", "encrypt": "N"}
+    assert first["body"]["output"] == second["body"]["output"]
+    assert [len(text) for text in first["body"]["output"].values()] == [16, 32]
+    assert code(socket, key, "005930") == "OPSP0002" and code(socket, key, "000660", "2") == "OPSP0003"
+    assert code(socket, key, "005930", "2") == code(socket, key, "222220", "2") == "OPSP0001"
+    here.runs(minutes=1)
+    assert frames(socket, 0.2) == []
