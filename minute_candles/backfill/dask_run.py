@@ -12,6 +12,7 @@ from typing import Any
 
 from distributed import Client, Future
 
+from minute_candles.core.korean import particle
 from minute_candles.backfill.dask_worker import BackfillPlugin, SymbolReport, SymbolTask, collect_symbol
 from minute_candles.backfill.report import RunResult
 from minute_candles.console import console
@@ -102,7 +103,7 @@ class DaskBackfill:
             gone = client.status != "running" or any(future.status in ("cancelled", "lost") for future in waiting)
             lost = lost + STEP if gone else 0.0
             if lost > LOST_SECONDS:
-                raise Outage(f"Dask 스케줄러 {self._address} 와 연결이 끊겼습니다. 다시 실행하면 빠진 것만 받습니다.")
+                raise Outage(f"Dask 스케줄러 {particle(self._address, '과/와')} 연결이 끊겼습니다. 다시 실행하면 빠진 것만 받습니다.")
             if waiting and not ended:
                 self._clock.sleep(STEP)
 

@@ -98,7 +98,7 @@ def run(main: Callable[[], int]) -> int:
 def whole(flag: str, text: str, most: int) -> int:
     """The whole number of a flag, 1 to `most`. Raises `ConfigError`."""
     if not (re.fullmatch(r"[0-9]{1,6}", text, re.ASCII) and 1 <= int(text) <= most):
-        raise ConfigError(f"{flag} {text[:20]!r} 은 1부터 {most}까지의 정수여야 합니다.")
+        raise ConfigError(f"{flag} {particle(repr(text[:20]), '은/는')} 1부터 {most}까지의 정수여야 합니다.")
     return int(text)
 
 
@@ -109,9 +109,9 @@ def past_day(flag: str, text: str, today: date, allowed: str = "YYYY-MM-DD 로")
             raise ValueError
         day = date.fromisoformat(text)
     except ValueError:
-        raise ConfigError(f"{flag} {text[:20]!r} 은 날짜가 아닙니다. {allowed} 적으세요.") from None
+        raise ConfigError(f"{flag} {particle(repr(text[:20]), '은/는')} 날짜가 아닙니다. {allowed} 적으세요.") from None
     if day > today:
-        raise ConfigError(f"{flag} {day} 은 미래 날짜입니다.")
+        raise ConfigError(f"{flag} {particle(day, '은/는')} 미래 날짜입니다.")
     return day
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from chart_testing import CALENDAR, FRIDAY, MONDAY, put
 from places import ROOT
 from redis_testing import RedisServer
-from store_testing import candle, full_day, minutes
+from store_testing import candle, minutes
 from updater_tools import wait_until
 
 from minute_candles.config.settings import Database
@@ -314,44 +315,26 @@ class TestOutage:
             feed.close()
         assert len(reads) == before and len(lines()) == 1 and "allkeys-lru" in lines()[0]
 
-    def test_hanging(self, redis_server, table, day_clock, lines):
-        with feeding(redis_server, table, day_clock):
-            wait_until(lambda: whole(redis_server, table))
-            redis_server.hang()
-            try:
-                assert self.store_a_day(table) < 0.2
-                wait_until(lambda: any("답하지 않습니다 [TimeoutError]" in line for line in lines()))
-            finally:
-                redis_server.wake()
-            self.recovers(redis_server, table, lines, "문제 시작")
-
-    def test_full(self, redis_server, table, day_clock, lines):
+    @pytest.mark.parametrize("kind", ["TimeoutError", "OutOfMemoryError", "ReadOnlyError", "AuthenticationError"])
+    def test_one_that_takes_nothing_for_a_while(self, kind, redis_server, table, day_clock, lines):
+        """It hangs, is full, became a replica, or has another password than before."""
         with feeding(redis_server, table, day_clock), redis_server.client() as other:
             wait_until(lambda: whole(redis_server, table))
-            other.config_set("maxmemory", "1")
+            begin, end = {
+                "TimeoutError": (redis_server.hang, redis_server.wake),
+                "OutOfMemoryError": (partial(other.config_set, "maxmemory", "1"), partial(other.config_set, "maxmemory", "0")),
+                "ReadOnlyError": (partial(other.replicaof, "127.0.0.1", "1"), partial(other.replicaof, "NO", "ONE")),
+                "AuthenticationError": (
+                    partial(other.config_set, "requirepass", "changed"), partial(other.config_set, "requirepass", "")
+                ),
+            }[kind]  # fmt: skip
+            begin()
+            if kind == "AuthenticationError":
+                other.client_kill_filter(_type="normal", skipme=True)
             assert self.store_a_day(table) < 0.2
-            wait_until(lambda: any("가득 찼습니다" in line for line in lines()))
-            other.config_set("maxmemory", "0")
-            self.recovers(redis_server, table, lines, "[OutOfMemoryError]")
-
-    def test_read_only(self, redis_server, table, day_clock, lines):
-        with feeding(redis_server, table, day_clock), redis_server.client() as other:
-            wait_until(lambda: whole(redis_server, table))
-            other.replicaof("127.0.0.1", "1")
-            assert self.store_a_day(table) < 0.2
-            wait_until(lambda: any("읽기 전용" in line for line in lines()))
-            other.replicaof("NO", "ONE")
-            self.recovers(redis_server, table, lines, "[ReadOnlyError]")
-
-    def test_another_password_than_before(self, redis_server, table, day_clock, lines):
-        with feeding(redis_server, table, day_clock), redis_server.client() as other:
-            wait_until(lambda: whole(redis_server, table))
-            other.config_set("requirepass", "changed")
-            other.client_kill_filter(_type="normal", skipme=True)
-            assert self.store_a_day(table) < 0.2
-            wait_until(lambda: any("비밀번호를 거절합니다" in line for line in lines()))
-            other.config_set("requirepass", "")
-            self.recovers(redis_server, table, lines, "[AuthenticationError]")
+            wait_until(lambda: any(f"[{kind}]" in line for line in lines()))
+            end()
+            self.recovers(redis_server, table, lines, f"[{kind}]")
 
     def test_the_end_does_not_wait_for_a_hanging_one(self, redis_server, table, day_clock, lines):
         with feeding(redis_server, table, day_clock):
@@ -453,16 +436,6 @@ class TestCheck:
         connection.check(redis_server.url)
 
 
-def test_a_write_is_handed_over_in_microseconds():
-    """Whatever Redis does: who stores candles only appends to a list."""
-    backlog = Backlog()
-    day = Stored("005930", MONDAY, full_day(SESSION), 0, "PROVISIONAL")
-    began = time.perf_counter()
-    for _ in range(1000):
-        backlog.add(day)
-    assert (time.perf_counter() - began) / 1000 < 0.001
-
-
 def test_threads_hand_over_at_once_and_nothing_is_lost():
     backlog, taken = Backlog(), []
     moment = datetime(2026, 11, 23, 9)
@@ -480,8 +453,3 @@ def test_threads_hand_over_at_once_and_nothing_is_lost():
     for n in range(4):
         mine = [one.candles[1][0].timestamp for one in taken if one.symbol == str(n)]
         assert mine == sorted(mine)
-
-
-def test_a_vwap_is_a_json_number_with_its_two_decimals():
-    text = candle_json.table_text("005930", 1, candle(datetime(2026, 11, 23, 9), vwap="70012.35"), "COMPLETE")
-    assert json.loads(text, parse_float=Decimal)["vwap"] == Decimal("70012.35")
