@@ -19,7 +19,7 @@ from minute_candles.core.extras import extra
 from minute_candles.core.redact import Redactor
 
 CONNECT_SECONDS, READ_SECONDS = 10.0, 30.0
-"""Apprise waits four seconds by itself: a slower service delivers a message and is asked for it again.
+"""Apprise waits four seconds by itself: a slower service would deliver a message and get it again.
 `?cto=` and `?rto=` in an address set others."""
 _RETRIABLE = frozenset({401, 403, 404, 407, 408, 425, 429})
 """Statuses of 4xx that say nothing of the message: who asks, how often, or where."""
@@ -92,7 +92,7 @@ def _failure(status: int | None, seconds: float, limit: float) -> Outcome:
 
 
 def _take_over_the_log(urls: Sequence[str]) -> None:
-    """Let apprise's records come into our log at DEBUG only, without any part of an address: its own log shows tokens."""
+    """Send apprise's records to our log, at DEBUG, without any part of an address: its own log shows tokens."""
     log, parts = logging.getLogger("apprise"), [part for url in urls for part in re.split(r"[/?&=:@,;+]+", url)]
     log.handlers[:] = [_Redacted([*urls, *(part for part in parts if len(part) >= _SHORTEST_SECRET)])]
     log.propagate = False

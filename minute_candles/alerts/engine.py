@@ -76,7 +76,7 @@ class Engine:
         """By rule and symbol; kept over restarts by the owner of the engine."""
 
     def judge(self, symbol: str, candles: Mapping[int, Sequence[Candle]], status: str | None) -> list[Alert]:
-        """Take new or changed closed candles of a symbol by interval; return the alerts of windows not judged before."""
+        """Take new or changed closed candles of a symbol by interval; return the alerts of windows not judged yet."""
         self.show(symbol, [minute.timestamp for minute in candles.get(1, ())])
         alerts = []
         for interval in sorted({rule.interval for rule in self.rules_of(symbol)}):

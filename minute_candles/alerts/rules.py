@@ -176,7 +176,7 @@ class Rules(NamedTuple):
 
 
 def read(path: Path) -> Rules:
-    """Return the rules of a file. Raises `ConfigError`: one line with the place in the file and what is allowed there."""
+    """Return the rules of a file. Raises `ConfigError`: one line with the rule and what is allowed there."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:

@@ -37,6 +37,7 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("-h", "--help", action="help", help="이 도움말")
 
     def error(self, message: str) -> NoReturn:
+        """Say in Korean what is wrong, and end with exit code 2."""
         console.complain(f"{_in_korean(message)} 쓸 수 있는 옵션 보기: `python {self.prog} --help`")
         raise SystemExit(2)
 
@@ -64,7 +65,7 @@ def add_range(group: Group, last: str) -> None:
 
 
 def add_talk(group: Group, quiet: str) -> None:
-    """How much is told: `quiet` says in Korean what is left then."""
+    """Add how much is printed: `quiet` says in Korean what is left then."""
     talk = group.add_mutually_exclusive_group()
     talk.add_argument("--quiet", action="store_true", help=quiet)
     talk.add_argument("--verbose", action="store_true", help="자세히")
@@ -84,7 +85,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 
 def run(main: Callable[[], int]) -> int:
-    """A script's exit code; a package that is missing is told in a line: usually the virtual environment is not on."""
+    """Return a script's exit code; name a package that is missing: usually the virtual environment is not on."""
     try:
         return main()
     except ModuleNotFoundError as error:
@@ -96,14 +97,14 @@ def run(main: Callable[[], int]) -> int:
 
 
 def whole(flag: str, text: str, most: int) -> int:
-    """The whole number of a flag, 1 to `most`. Raises `ConfigError`."""
+    """Return the whole number of a flag, 1 to `most`. Raises `ConfigError`."""
     if not (re.fullmatch(r"[0-9]{1,6}", text, re.ASCII) and 1 <= int(text) <= most):
         raise ConfigError(f"{flag} {particle(repr(text[:20]), '은/는')} 1부터 {most}까지의 정수여야 합니다.")
     return int(text)
 
 
 def past_day(flag: str, text: str, today: date, allowed: str = "YYYY-MM-DD 로") -> date:
-    """The date of a flag, today at the latest; `allowed` says in Korean how it is written. Raises `ConfigError`."""
+    """Return the date of a flag, today at the latest; `allowed` says in Korean how to write it. Raises `ConfigError`."""
     try:
         if not re.fullmatch(r"\d{4}-?\d\d-?\d\d", text, re.ASCII):
             raise ValueError

@@ -1,4 +1,4 @@
-"""What a person meets: the progress bar, Ctrl-C, numbers and tables one can read; and the doors to terminal and log."""
+"""What a person meets: the progress bar, Ctrl-C, numbers and tables one can read; and all of terminal and log."""
 
 import contextlib
 import os

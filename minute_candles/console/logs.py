@@ -28,9 +28,9 @@ _LEVEL_COLOURS = {logging.WARNING: "yellow", logging.ERROR: "red", logging.CRITI
 def setup_logging(
     log_file: Path | None, clock: "Clock", secrets: Sequence[str], *, verbose: bool = False, quiet: bool = False
 ) -> logging.Logger:
-    """Set up the package's logger, "minute_candles": to `log_file` (if any) and stderr, times in KST by `clock`, without `secrets`.
+    """Set up the package's logger, "minute_candles": to `log_file` (if any) and stderr, without `secrets`.
 
-    `verbose` adds DEBUG to both, `quiet` leaves warnings and errors on stderr. Raises `ConfigError`.
+    Times are KST by `clock`. `verbose` adds DEBUG to both, `quiet` leaves warnings and errors on stderr. Raises `ConfigError`.
     """
     for old in [handler for handler in LOG.handlers if isinstance(handler, _LogFile | _Terminal | _Cleaner)]:
         LOG.removeHandler(old)

@@ -28,12 +28,12 @@ def prepare_streams() -> None:
 
 
 def say(text: str = "", *, stream: IO[str] | None = None) -> None:
-    """A line of results to stdout (or `stream`); above the progress bar if one is shown, never an error."""
+    """Write a line of results to stdout (or `stream`), above the progress bar if one is shown; raise nothing."""
     write_line(stream or sys.stdout, printable(text, keep="\n"))
 
 
 def complain(text: str) -> None:
-    """What went wrong, to stderr; on a terminal broken between words, so that what is to be typed can be read."""
+    """Write what went wrong to stderr; on a terminal broken between words, so that commands can be read."""
     columns = terminal_columns(sys.stderr) if is_terminal(sys.stderr) else 0
     say(wrapped(f"❌ {text}", columns) if columns else f"❌ {text}", stream=sys.stderr)
 
@@ -49,7 +49,7 @@ def wrapped(text: str, columns: int) -> str:
 
 
 def write_line(stream: IO[str] | None, text: str) -> None:
-    """A line to a terminal, pipe or file that may be gone: then it goes nowhere."""
+    """Write a line to a terminal, pipe or file; one that is gone takes nothing."""
     if stream is None:
         return
     bars = getattr(sys.modules.get("tqdm"), "tqdm", None)  # loaded only once a bar is shown
@@ -71,6 +71,7 @@ def paint(text: str, colour: str, stream: IO[str] | None) -> str:
 
 
 def is_terminal(stream: IO[str] | None) -> bool:
+    """Whether a person sits there."""
     try:
         return stream is not None and stream.isatty()
     except ValueError:  # closed
@@ -101,7 +102,7 @@ def _can_korean(stream: io.TextIOWrapper) -> bool:
 
 
 def _occupy_closed_descriptors() -> None:
-    """A process started with 0, 1 or 2 closed would get a socket or its database there, and write messages into it."""
+    """Open 0, 1 and 2 where they are closed: else a socket or the database gets the number, and messages."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
@@ -111,7 +112,7 @@ def _occupy_closed_descriptors() -> None:
 
 
 def _flush_at_exit() -> None:
-    """A reader that left (`| head`) makes the interpreter's own last flush print an error: let that go nowhere."""
+    """Flush before the interpreter does: for a reader that left (`| head`) its own last flush prints an error."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -38,7 +38,7 @@ class Clock:
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Sleep; raises `Stopped` as soon as a stop is asked for, also when it already was.
+        """Sleep; raises `Stopped` as soon as a stop is requested, also when it already was.
 
         In slices: on Windows an endless wait would not hear Ctrl-C, and after a suspended laptop the wall clock tells.
         """
@@ -49,5 +49,5 @@ class Clock:
         raise Stopped("중지 요청을 받았습니다.")
 
     def check(self) -> None:
-        """Raise `Stopped` if a stop was asked for."""
+        """Raise `Stopped` if a stop was requested."""
         self.sleep(0)

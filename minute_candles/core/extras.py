@@ -1,4 +1,4 @@
-"""Packages that only a wing needs (requirements-extra.txt): imported where used, a missing one is told in a line."""
+"""Packages that only an integration needs (requirements-extra.txt): imported where used, a missing one is a line."""
 
 from importlib import import_module
 from types import ModuleType
@@ -10,7 +10,7 @@ INSTALL = "python -m pip install -r requirements-extra.txt"
 
 
 def extra(name: str, what: str) -> ModuleType:
-    """The module `name`, which `what` (Korean: 실시간 차트) needs. Raises `ConfigError` with how to install it."""
+    """Return the module `name`, which `what` (Korean: 실시간 차트) needs. Raises `ConfigError` with how to install it."""
     try:
         return import_module(name)
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Korean standard time: the one zone of this house (law 9)."""
+"""Korean standard time: the one zone of this project ("KST, always")."""
 
 from zoneinfo import ZoneInfo
 

@@ -1,4 +1,4 @@
-"""Text of others (KIS, a database, a user) as it may be shown: no character that moves a cursor or forges a line. Pure."""
+"""Text of others (KIS, a database, a user) made safe to show: it moves no cursor and forges no line. Pure."""
 
 import re
 

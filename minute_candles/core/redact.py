@@ -1,7 +1,7 @@
-"""Law 12: secrets never print. Takes a text, gives it back with every secret replaced by ●●●. Pure.
+"""The rule "Secrets never print": a text comes back with every secret replaced by ●●●. Pure.
 
 Known secrets are replaced wherever they stand, also percent-encoded, JSON-escaped or as `repr` shows them. What only
-looks like one (a bearer token, a field named `appsecret`) is replaced too: a token nobody told us of stays hidden.
+looks like one (a bearer token, a field named `appsecret`) is replaced too: an unknown token stays hidden.
 """
 
 import json
@@ -35,6 +35,7 @@ class Redactor:
         self._short = _as_credential("|".join(short)) if short else None
 
     def __call__(self, text: str) -> str:
+        """Return the text without them."""
         if self._long:
             text = self._long.sub(MASK, text)
         if self._short:
@@ -43,7 +44,7 @@ class Redactor:
 
 
 def _written(secret: str) -> str:
-    """A pattern for the ways a secret may be written: plain, in a URL, a JSON body, a `repr`, or one in another."""
+    """Return a pattern for the ways a secret may be written: plain, in a URL, a JSON body, a `repr`, or one in another."""
     return "".join(map(_character, re.sub(r"\\+", r"\\", secret)))
 
 
@@ -64,7 +65,7 @@ def _character(character: str) -> str:
 
 
 def _as_credential(secret: str) -> re.Pattern[str]:
-    """A short secret after `password=`, `"password": "`, or between `user:` and `@host`."""
+    """Return a pattern for a short secret after `password=`, `"password": "`, or between `user:` and `@host`."""
     field = rf"(?:(?i:{_NAMES})|비밀번호)\\?[\"']?\s*[:=]\s*\\?[\"']?"
     return re.compile(rf"(?P<field>{field})(?:{secret})(?!\w)|(?P<user>//[^\s/:@]+:)(?:{secret})(?=@)")
 

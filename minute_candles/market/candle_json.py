@@ -1,4 +1,4 @@
-"""A candle as JSON, in the two forms that programs read: with the table's names (Redis, files), and the page's. Pure."""
+"""A candle as JSON, in the two forms that programs read: the table's names (Redis, files), and the page's. Pure."""
 
 import json
 from collections.abc import Mapping

@@ -76,7 +76,7 @@ def caught_up(settings: Settings, clock: Clock, store: Store) -> Iterator[None]:
 
 
 def _fill(settings: Settings, clock: Clock, symbols: Iterable[str]) -> None:
-    """A Redis (or a table) that is away costs a line: the updater fills the sets when it starts."""
+    """Fill the sets; a Redis or a table that is away costs a line: the updater fills them when it starts."""
     from minute_candles.redis_feed import connection
     from minute_candles.redis_feed.recent import recent
     from minute_candles.redis_feed.writer import Writer
