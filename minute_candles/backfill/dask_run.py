@@ -12,12 +12,12 @@ from typing import Any
 
 from distributed import Client, Future
 
-from minute_candles.core.korean import particle
 from minute_candles.backfill.dask_worker import BackfillPlugin, SymbolReport, SymbolTask, collect_symbol
 from minute_candles.backfill.report import RunResult
 from minute_candles.console import console
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError, MinuteDataError, Outage
+from minute_candles.core.korean import particle
 from minute_candles.verification.plan import SymbolDay
 
 CONNECT_SECONDS = "10s"
