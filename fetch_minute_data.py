@@ -234,9 +234,9 @@ def check_closed(
     total = console.number(len(want.names) * len(want.days))
     if missing:
         lost = console.number(len(missing))
-        console.say(f"\n⚠️ {total:,}종목일 중 {lost:,}종목일이 빠져 있습니다. --check 없이 실행하면 채웁니다.")
+        console.say(f"\n⚠️ {total}종목일 중 {lost}종목일이 빠져 있습니다. --check 없이 실행하면 채웁니다.")
         return 1
-    console.say(f"\n✅ {total:,}종목일이 모두 있습니다 ({want.days[0]} ~ {want.days[-1]}).")
+    console.say(f"\n✅ {total}종목일이 모두 있습니다 ({want.days[0]} ~ {want.days[-1]}).")
     return 0
 
 
