@@ -33,14 +33,13 @@ from minute_candles.storage.codec import Counts as Counts
 from minute_candles.storage.codec import candles_of, keyed, marks, moment_of, naive
 from minute_candles.storage.connection import Connection
 from minute_candles.storage.coverage import CoverageRow as CoverageRow
-from minute_candles.storage.coverage import read_coverage
+from minute_candles.storage.coverage import missing_rows, read_coverage
 from minute_candles.storage.daily_table import StoredDaily
 from minute_candles.storage.day_writer import Day, DayWriter, Rewritten
 from minute_candles.storage.ddl import NAMES
 from minute_candles.storage.driver import Row, Run, Value
 from minute_candles.storage.layout import TableLayout, inspect
 from minute_candles.storage.minute_columns import Minutes
-from minute_candles.storage.missing_rows import Losses, less
 from minute_candles.storage.mysql import warn_without_extension
 from minute_candles.storage.reader import CandleReader as CandleReader
 from minute_candles.storage.reader import KeptAlert as KeptAlert
@@ -116,14 +115,10 @@ class Store:
     def missing_rows(
         self, verified: Mapping[tuple[str, date], CoverageRow], sessions: Sequence[Session]
     ) -> dict[tuple[str, date], Counts]:
-        """What those symbol-days hold before `session.end` that hold less than was counted (minute_candles/storage/missing_rows.py)."""
-        layout = self._layout
-        if not layout.prices or not sessions:
-            return {key: (0, 0, 0) for key, one in verified.items() if any(one.counts)}
-        losses = Losses(self._connection.dialect, layout, sessions)
-        symbols = list(dict.fromkeys(symbol for symbol, _ in verified))
-        found = by_two(losses.of, self._connection, self._another, symbols)
-        return found | less(self.counts(symbols, losses.unusual), verified, losses.unusual)
+        """Return what those symbol-days hold that hold less than was counted when they were verified."""
+        days, held = {session.day for session in sessions}, self.counts([*{symbol: 0 for symbol, _ in verified}], sessions)
+        found = {key: held.get(key, (0, 0, 0)) for key in verified if not sessions or key[1] in days}
+        return {key: has for key, has in found.items() if any(missing_rows(verified[key], has))}
 
     def rewrite(
         self, symbol: str, session: Session, change: Callable[[Candles], Candles], *,

@@ -89,7 +89,7 @@ def test_planning_and_the_rewrite_of_a_day_go_through_the_unique_key(million: St
     million.rewrite(SYMBOL, session, lambda stored: stored, now=session.end)
     driver.run = run  # type: ignore[method-assign]
     counting = [query for query in seen if "COUNT(*)" in query[0]]
-    assert len(seen) == 6 and len(counting) == 5
+    assert len(seen) == 8 and len(counting) == 7
     for sql, params in seen:
         assert f'"{key}"' in explained(million, sql, *params)
     for sql, params in counting:
