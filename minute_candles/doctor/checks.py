@@ -1,4 +1,4 @@
-"""The first hour with a real key: what this house assumes of KIS, of the database and of this host, looked at.
+"""Check before the first run what the program assumes of KIS, of the database and of this host.
 
 `examine` makes about ten calls and stores nothing. Each `Finding` is ✅ as expected, ℹ️ different and handled, or ❌
 with what to do. What the answers should look like is told in kis_http.md (the § beside each look).
@@ -8,7 +8,9 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from requests import Response
 
 from minute_candles.config.holiday_cache import HOLIDAY_FILE
 from minute_candles.config.settings import Settings
@@ -58,6 +60,8 @@ def report(settings: Settings, clock: Clock, calendar: TradingCalendar, symbol: 
 
 
 class Finding(NamedTuple):
+    """One line of the report."""
+
     mark: str
     what: str
     told: str
@@ -80,7 +84,7 @@ def _disk(wanted: Path) -> Iterator[Finding]:
 
 
 def _speed(advice: Advice) -> Iterator[Finding]:
-    """What one ALTER, or more memory for the server, would make faster."""
+    """Say what one ALTER, or more memory for the server, would make faster."""
     if advice.cluster_sql:
         why = "행이 받은 순서(id)로 놓여 한 종목을 읽는 데 열 배쯤 걸립니다. 한 번 바꾸면 빨라집니다"
         yield Finding(DIFFERENT, "테이블의 순서", f"{why}: {advice.cluster_sql}")
@@ -101,7 +105,7 @@ class Doctor:
         client.listen(self._hear)
 
     def examine(self) -> Iterator[Finding]:
-        """The findings as they come. Raises `Stopped` alone."""
+        """Yield the findings as they come. Raises `Stopped` alone."""
         yield from self._look("디스크", lambda: _disk(self._settings.log_dir.absolute()))
         yield from self._look("데이터베이스", self._database)
         for what, look in (
@@ -125,7 +129,7 @@ class Doctor:
             self._refused = isinstance(error, _GONE) and what not in ("디스크", "데이터베이스")
             yield Finding(WRONG, what, str(error))
 
-    def _hear(self, answer: Any) -> None:
+    def _hear(self, answer: Response) -> None:
         self._over_limit += answer.status_code == 429 or b"EGW00201" in answer.content
 
     # --- this host ---
@@ -177,7 +181,7 @@ class Doctor:
                 yield Finding(WRONG, f"키 {name}", str(error))
 
     def _today_minutes(self) -> Iterator[Finding]:
-        """§5"""
+        """Look at today's TR (`docs/dev/kis_http.md §5`)."""
         now = self._now()
         answer = self._client.today_minutes(self._symbol, now)
         self._today = rows.legible(answer)
@@ -192,7 +196,7 @@ class Doctor:
             yield Finding(DIFFERENT, "앞선 행", f"지금보다 뒤의 행 {extra}개. 끝나지 않은 분은 저장하지 않습니다.")
 
     def _past_minutes(self) -> Iterator[Finding]:
-        """§6"""
+        """Look at the past TR (`docs/dev/kis_http.md §6`)."""
         session = self._calendar.session(self._calendar.last_closed(self._now()))
         found = self._client.past_minutes(self._symbol, session.end - timedelta(minutes=1))
         yield self._minute_shape("과거 분봉", found, most=120)
@@ -221,7 +225,7 @@ class Doctor:
                 yield Finding(mark, "종가 단일가", f"오늘 TR의 거래량이 {right}. 거래대금이 증명할 때만 고칩니다.")
 
     def _past_in_session(self) -> Iterator[Finding]:
-        """§6: does the past TR tell of today, and do rows of today's TR come late (§5)?"""
+        """Look whether the past TR answers with today's rows, and whether rows of today's TR come late (§5, §6)."""
         now = self._now()
         if not _is_open(self._calendar, now):
             told = "지금은 장중이 아니라 볼 수 없습니다. 장중에 다시 실행해 보세요."
@@ -240,7 +244,7 @@ class Doctor:
         )
 
     def _daily(self) -> Iterator[Finding]:
-        """§7"""
+        """Look at the daily candles (`docs/dev/kis_http.md §7`)."""
         now = self._now()
         first = now.date() - timedelta(days=14)
         found = self._client.daily(self._symbol, first, now.date())
@@ -272,7 +276,7 @@ class Doctor:
             yield Finding(FINE, "휴장일", f"{len(told)}일이 내장 달력과 같습니다.")
 
     def _stream(self) -> Iterator[Finding]:
-        """kis_websocket.md §1, §2"""
+        """Look at the stream (`docs/dev/kis_websocket.md §1, §2`)."""
         fine, told = visit(self._settings, self._clock, self._symbol, in_session=_is_open(self._calendar, self._now()))
         yield Finding(FINE if fine else DIFFERENT, "스트림", told)
 

@@ -9,25 +9,25 @@ from minute_candles.market.rows import DailyRow, DailyRows, MinuteRow, MinuteRow
 
 
 def odd_minutes(answer: MinuteRows) -> str:
-    """The codes and fields of the rejected rows; "" where there are none."""
+    """Return the codes and fields of the rejected rows; "" where there are none."""
     rejects = [row.reject for row in answer if isinstance(row, RejectedRow)]
     return ", ".join(sorted({f"{one.code} {one.field}".strip() for one in rejects}))
 
 
 def odd_days(answer: DailyRows) -> str:
-    """The codes and fields of the rejected rows, and a turnover that is missing; "" where there are none."""
+    """Return the codes and fields of the rejected rows, and a turnover that is missing; "" where there are none."""
     found = {f"{row.code} {row.field}".strip() for row in answer if isinstance(row, RejectedDay)}
     found |= {"NOT_A_NUMBER turnover" for row in answer if isinstance(row, DailyRow) and row.turnover is None}
     return ", ".join(sorted(found))
 
 
 def legible(answer: MinuteRows) -> list[MinuteRow]:
-    """The rows that are not rejected."""
+    """Return the rows that are not rejected."""
     return [row for row in answer if isinstance(row, MinuteRow)]
 
 
 def days(answer: MinuteRows) -> set[date]:
-    """The dates of the rows."""
+    """Return the dates of the rows."""
     return {row.minute.date() for row in answer if row.minute}
 
 

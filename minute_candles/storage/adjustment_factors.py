@@ -22,7 +22,7 @@ def keep(run: Run, dialect: Dialect, symbol: str, found: Sequence[Factor], now: 
 
 
 def read(run: Run, dialect: Dialect, symbol: str) -> list[Factor]:
-    """A symbol's factors, ascending; [] where KIS was never asked."""
+    """Return a symbol's factors, ascending; [] where KIS was never asked."""
     if not read_columns(run, dialect, FACTORS):
         return []
     rows = run(
@@ -34,7 +34,7 @@ def read(run: Run, dialect: Dialect, symbol: str) -> list[Factor]:
 
 
 def asked(run: Run, dialect: Dialect, symbols: Sequence[str]) -> dict[str, date]:
-    """The day on which KIS was asked about each, if ever: later splits are not in its factors."""
+    """Return the day on which KIS was asked for each one's factors, if ever: later splits are not in them."""
     if not symbols or not read_columns(run, dialect, FACTORS):
         return {}
     rows = run(

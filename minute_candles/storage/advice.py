@@ -8,7 +8,7 @@ from minute_candles.storage.layout import read_indexes
 
 
 class Advice(NamedTuple):
-    """The one-off ALTER that clusters an older table by its key, and bytes: of the table, of `innodb_buffer_pool_size`."""
+    """The one-off ALTER that clusters an older table by its key; bytes of the table and of the buffer pool."""
 
     cluster_sql: str | None = None
     table_bytes: int = 0

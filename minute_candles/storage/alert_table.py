@@ -6,9 +6,10 @@ new = table.keep(alerts, clock.now())          # those that were not there yet
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from minute_candles.core.errors import StoreError
+from minute_candles.market.calendar import midnight
 from minute_candles.market.candles import Candle
 from minute_candles.storage import ddl
 from minute_candles.storage.connection import Connection
@@ -17,7 +18,7 @@ from minute_candles.storage.driver import Dialect, Run
 from minute_candles.storage.layout import read_columns, symbol_collation
 from minute_candles.storage.reader import CandleReader, KeptAlert
 
-_OLDEST = datetime(2000, 1, 1)
+_OLDEST = midnight(date(2000, 1, 1))
 _log = logging.getLogger(__name__)
 _COLUMNS = "rule_name, stock_symbol, minute_interval, timestamp, severity, message, value, created_at"
 
@@ -52,15 +53,15 @@ class AlertTable(CandleReader):
             _log.warning("⚠️ 이름이 비슷한 알림 규칙(대소문자, 이모지)이 하나로 섞입니다: %s SQL: %s;", error, alter)
 
     def beside(self, symbol: str, interval: int, heard: Sequence[datetime], most: int) -> list[Candle]:
-        """The newest `most` candles until the end of the day of `heard` (starts, ascending) that are not among them.
+        """Return the newest `most` candles up to the day of `heard` (starts, ascending) that are not among them.
 
         The last one of the session before is among these, even if the others do not reach back so far.
         """
-        midnight = datetime.combine(heard[0].date(), time())
-        newest = self.candles(symbol, interval, _OLDEST, midnight + timedelta(days=1), most - 1, but=heard)
-        if newest and newest[0].timestamp < midnight:
+        start = midnight(heard[0].date())
+        newest = self.candles(symbol, interval, _OLDEST, start + timedelta(days=1), most - 1, but=heard)
+        if newest and newest[0].timestamp < start:
             return newest
-        return self.candles(symbol, interval, _OLDEST, midnight - timedelta(minutes=1), 1) + newest
+        return self.candles(symbol, interval, _OLDEST, start - timedelta(minutes=1), 1) + newest
 
     def usual_volume(self, symbol: str, interval: int, sessions: int, before: datetime) -> dict[time, float]:
         """Mean volume by the start of the window over the last sessions before `before` that have any candle."""
@@ -83,6 +84,7 @@ class AlertTable(CandleReader):
         return {_time(told): int(volume) / len(days) for told, volume in sums}
 
     def close(self) -> None:
+        """Close both connections."""
         super().close()
         self._writer.close()
 
@@ -122,4 +124,4 @@ def _keep(run: Run, alerts: Sequence[KeptAlert], now: datetime) -> list[KeptAler
 
 def _time(value: timedelta | str) -> time:
     """MySQL hands a TIME out as the time since midnight."""
-    return time.fromisoformat(value) if isinstance(value, str) else (datetime.min + value).time()
+    return time.fromisoformat(value) if isinstance(value, str) else (_OLDEST + value).time()

@@ -34,7 +34,7 @@ def keyed(row: Row, dialect: Dialect) -> tuple[Key, Row]:
 
 
 def values_of(candle: Candle, layout: TableLayout) -> Row:
-    """The values of a row in the order of `TableLayout.values`; a percentage that its column cannot hold is NULL."""
+    """Return a row in the order of `TableLayout.values`; a percentage that its column cannot hold is NULL."""
     values: tuple[Value, ...] = (candle.open, candle.high, candle.low, candle.close, candle.volume)
     if "price_change" in layout.derived:
         values += (candle.price_change,)
@@ -45,7 +45,7 @@ def values_of(candle: Candle, layout: TableLayout) -> Row:
 
 
 def candles_of(stored: Mapping[Key, Row], layout: TableLayout) -> Candles:
-    """The stored rows that can be candles, ascending: whole KRW, on the grid of their interval."""
+    """Return the stored rows that can be candles, ascending: whole KRW, on the grid of their interval."""
     found: Candles = {interval: [] for interval in NAMES}
     for (name, when), values in sorted(stored.items()):
         prices, interval = values[:5], MINUTES.get(name)
@@ -60,6 +60,7 @@ def candles_of(stored: Mapping[Key, Row], layout: TableLayout) -> Candles:
 
 
 def of_keys(candles: Candles, keys: Collection[Key]) -> Candles:
+    """Return the candles of these keys."""
     return {
         interval: [candle for candle in candles.get(interval, ()) if (name, candle.timestamp) in keys]
         for interval, name in NAMES.items()
@@ -67,16 +68,18 @@ def of_keys(candles: Candles, keys: Collection[Key]) -> Candles:
 
 
 def counts_of(by_name: Mapping[str, int]) -> Counts:
+    """Return the counts of 1, 5 and 15 minutes from those by the interval's name."""
     one, five, fifteen = (int(by_name.get(name, 0)) for name in NAMES.values())
     return one, five, fifteen
 
 
 def numbers(values: Row) -> str:
-    """SQL of whole numbers, decimals and None; text travels as parameters only."""
+    """Return SQL of whole numbers, decimals and None; text travels as parameters only."""
     return ", ".join(["NULL" if value is None else str(value) for value in values])
 
 
-def marks(values: Any) -> str:
+def marks(values: Collection[object]) -> str:
+    """Return a parameter's mark for each value."""
     return ", ".join(["%s"] * len(values))
 
 
@@ -92,9 +95,11 @@ def naive(moment: datetime) -> datetime:
     return moment.astimezone(KST).replace(tzinfo=None) if moment.tzinfo else moment
 
 
-def moment_of(value: Any) -> datetime:
+def moment_of(value: datetime | str) -> datetime:
+    """Return a moment that SQLite has as text."""
     return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
-def day_of(value: Any) -> date:
+def day_of(value: date | str) -> date:
+    """Return a date that SQLite has as text."""
     return date.fromisoformat(value) if isinstance(value, str) else value

@@ -4,8 +4,8 @@
     connection.open()                                   # ConfigError, quick: the settings are wrong
     rows = connection.transaction(lambda run: run("SELECT 1 FROM t WHERE a = %s", 7))
 
-A transaction is a function of `run`; it is repeated as a whole after a lost connection, a deadlock or a lock that was
-waited for too long, so it must not change anything but the database. `db.py` and `schema.py` hold the SQL.
+A transaction is a function of `run`. It is repeated as a whole after a lost connection, a deadlock or a lock timeout,
+so it must not change anything but the database.
 """
 
 import logging
@@ -45,7 +45,7 @@ _PROBES = tuple(f"UPDATE {table} SET stock_symbol = stock_symbol WHERE FALSE" fo
 """Touch no row; a server that is read-only, or an account that may not write, refuses them."""
 
 
-class TryAgain(Exception):
+class DisturbedError(Exception):
     """Raised by a transaction that found the table changed under its hands."""
 
 
@@ -53,9 +53,9 @@ class Connection:
     """One connection, one transaction at a time, shared by all threads.
 
     `patience`: seconds that a lost server is waited for, counted from the moment it was lost, for all threads together.
-    `read_only`: holds no writer of a SQLite file up (law 15).
-    One that took our writes and refuses them now (a failover left it behind, or it lost our rights) is lost, too: the
-    address is dialled again, and only a server that takes writes counts as found.
+    `read_only`: no writer of a SQLite file waits for it ("Readers hold nobody up").
+    A server that took our writes and refuses them now (after a failover, or without our rights) counts as lost, too: the
+    addresses are dialled again, and only a server that takes writes counts as found.
     """
 
     def __init__(self, database: Database, clock: Clock, *, patience: float = 120.0, read_only: bool = False) -> None:
@@ -107,7 +107,7 @@ class Connection:
             while True:
                 try:
                     return self._attempt(work, unhurried=unhurried, guarded=guarded)
-                except _AttemptFailed as failed:
+                except _AttemptError as failed:
                     failure, is_final = failed.failure, failed.is_final
                 self._give_up_or_wait(failure, began, pause, is_final=is_final)
                 pause, guarded = pause * 2, guarded or failure.problem is Problem.DISTURBED
@@ -129,12 +129,12 @@ class Connection:
                 driver.run(probe)
             result = work(run)
             driver.commit()
-        except TryAgain as error:
+        except DisturbedError as error:
             self._roll_back()
-            raise _AttemptFailed(Failure(Problem.DISTURBED, detail=str(error)), is_final=guarded) from None
+            raise _AttemptError(Failure(Problem.DISTURBED, detail=str(error)), is_final=guarded) from None
         except driver.errors as error:
             failure = driver.judge(error)
-            raise _AttemptFailed(failure, is_final=self._note_failure(failure)) from None
+            raise _AttemptError(failure, is_final=self._note_failure(failure)) from None
         except BaseException:
             self._roll_back()
             raise
@@ -201,6 +201,6 @@ class Connection:
         return was_open
 
 
-class _AttemptFailed(Exception):
+class _AttemptError(Exception):
     def __init__(self, failure: Failure, *, is_final: bool) -> None:
         self.failure, self.is_final = failure, is_final

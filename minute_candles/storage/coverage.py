@@ -6,7 +6,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from minute_candles.market.day_status import VERIFIED, DayStatus, Reason
 from minute_candles.storage.codec import Counts, day_of, marks, moment_of
@@ -45,7 +45,7 @@ class CoverageRow(NamedTuple):
 
 
 def missing_rows(row: CoverageRow | None, held: Sequence[int]) -> tuple[int, ...]:
-    """Return how many rows a verified day has lost of each interval in `held` (1-minute first); zeros where it is whole.
+    """Return how many rows a verified day has lost of each interval in `held`, 1-minute first; zeros where it is whole.
 
     A day that was never verified has lost nothing.
     """
@@ -86,12 +86,14 @@ def text_of_reasons(reasons: Sequence[Reason]) -> str | None:
     return ",".join(reasons) or None
 
 
-def _row_of(status: str, one: int, five: int, fifteen: int, note: str | None, when: Any, *coded: Any) -> CoverageRow:
-    reasons, evidence, adjustment = coded
+def _row_of(
+    status: str, one: int, five: int, fifteen: int, note: str | None, when: datetime | str,
+    reasons: str | None, evidence: str | None, adjustment: Decimal | float | None,
+) -> CoverageRow:  # fmt: skip
+    factor = None if adjustment is None else Decimal(str(adjustment))
     return CoverageRow(
-        _status_of(status), (one, five, fifteen), _reasons_of(reasons), evidence,
-        None if adjustment is None else Decimal(str(adjustment)), note, moment_of(when),
-    )  # fmt: skip
+        _status_of(status), (one, five, fifteen), _reasons_of(reasons), evidence, factor, note, moment_of(when)
+    )
 
 
 def _status_of(text: str) -> DayStatus:

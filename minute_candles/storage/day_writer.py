@@ -2,7 +2,7 @@
 
     rewritten = DayWriter(run, dialect, layout, day).make(change, stamp)
 
-The same data written twice moves neither `id`, `created_at` nor `updated_at` (law 11).
+The same data written twice changes neither `id`, `created_at` nor `updated_at` ("Rewriting is free").
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ from minute_candles.storage.codec import (
     of_keys,
     values_of,
 )
-from minute_candles.storage.connection import TryAgain
+from minute_candles.storage.connection import DisturbedError
 from minute_candles.storage.coverage import CoverageRow, values_of_coverage
 from minute_candles.storage.ddl import COVERAGE, NAMES
 from minute_candles.storage.driver import Dialect, Row, Run
@@ -94,7 +94,7 @@ class DayWriter:
             self._run(f"DELETE FROM {COVERAGE} {where}", *key)
 
     def _stored(self) -> dict[Key, Row]:
-        """What is stored of the day, locked until commit: who writes these rows meanwhile waits, none is lost."""
+        """Return what is stored of the day, locked until commit: another writer of these rows waits, none is lost."""
         lock, day = "" if self._dialect == "sqlite" else " FOR UPDATE", self._day
         rows = self._run(
             f"SELECT minute_interval, timestamp, {self._layout.selected} FROM stock_minute_prices{self._layout.hint}"
@@ -105,7 +105,7 @@ class DayWriter:
         return dict(keyed(row, self._dialect) for row in rows)
 
     def _settled(self) -> Counts | None:
-        """The counts of a day that was verified after its end; the day's rows are locked, who settles it waits."""
+        """Return the counts of a day that was verified after its end; its rows are locked, a settle of it waits."""
         lock, day = "" if self._dialect == "sqlite" else " FOR UPDATE", self._day
         rows = self._run(
             "SELECT count_1min, count_5min, count_15min FROM stock_minute_coverage WHERE stock_symbol = %s"
@@ -115,7 +115,7 @@ class DayWriter:
         return rows[0][:3] if rows else None
 
     def _wanted(self, candles: Candles) -> dict[Key, Row]:
-        """The rows that shall stand, in the order of the key."""
+        """Return the rows that are to be stored, in the order of the key."""
         day = self._day
         rows = {
             (NAMES[interval], candle.timestamp): values_of(candle, self._layout)
@@ -151,7 +151,7 @@ class DayWriter:
             self._run(upsert_prices(self._dialect, self._layout, values), *([symbol] * len(part) if embedded else []))
 
     def _verified_counts(self, wanted: Mapping[Key, Row]) -> Counts:
-        """Rows of the whole day, read back from the key; `TryAgain` where the rewritten part is not what was wanted."""
+        """Count the rows of the whole day by the key; `DisturbedError` where the rewritten part is not what was wanted."""
         day = self._day
         rows = self._run(
             f"SELECT minute_interval, COUNT(*), SUM(timestamp >= %s) FROM stock_minute_prices{self._layout.hint}"
@@ -161,7 +161,7 @@ class DayWriter:
         )  # fmt: skip
         expected, written = Counter(name for name, _ in wanted), {row[0]: int(row[2]) for row in rows}
         if counts_of(expected) != counts_of(written):
-            raise TryAgain(
+            raise DisturbedError(
                 f"{day.symbol} {day.midnight:%Y-%m-%d}: 1·5·15분봉 {counts_of(expected)}건을 저장했는데 "
                 f"{counts_of(written)}건이 있습니다. 다른 프로그램이 같은 행을 쓰고 있는지 확인하세요."
             )

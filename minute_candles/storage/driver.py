@@ -1,4 +1,4 @@
-"""What a database driver is to the connection: statements with %s, one transaction, and what each of its errors means."""
+"""What a database driver offers to the connection: statements with %s, one transaction, and what its errors mean."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -58,7 +58,7 @@ WAITING = {Problem.LOCKED, Problem.CROWDED}
 
 
 class Failure(NamedTuple):
-    """An error with its facts: `mark` names class and number, `detail` is the server's own line, `account` user@host."""
+    """An error and its facts: `mark` has class and number, `detail` the server's own line, `account` user@host."""
 
     problem: Problem
     mark: str = ""
@@ -69,7 +69,9 @@ class Failure(NamedTuple):
 class Run(Protocol):
     """Run one statement; the rows of its answer, [] where it has none. Parameters are written %s."""
 
-    def __call__(self, sql: str, *params: Value) -> list[Row]: ...
+    def __call__(self, sql: str, *params: Value) -> list[Row]:
+        """Run it."""
+        ...
 
 
 class Driver(Protocol):
@@ -79,14 +81,37 @@ class Driver(Protocol):
     errors: type[Exception]
     has_alternatives: bool
 
-    def connect(self, *, unhurried: bool) -> None: ...
-    def connected(self, *, unhurried: bool) -> bool: ...
-    def begin(self, *, guarded: bool) -> None: ...
-    def run(self, sql: str, *params: Value) -> list[Row]: ...
-    def commit(self) -> None: ...
-    def rollback(self) -> None: ...
-    def drop(self) -> None: ...
-    def judge(self, error: Any) -> Failure: ...
+    def connect(self, *, unhurried: bool) -> None:
+        """Connect anew; `unhurried`: an answer may take minutes."""
+        ...
+
+    def connected(self, *, unhurried: bool) -> bool:
+        """Return whether there is such a connection."""
+        ...
+
+    def begin(self, *, guarded: bool) -> None:
+        """Begin a transaction; `guarded`: nobody inserts where it reads to write."""
+        ...
+
+    def run(self, sql: str, *params: Value) -> list[Row]:
+        """Run a statement; its rows."""
+        ...
+
+    def commit(self) -> None:
+        """Commit the transaction."""
+        ...
+
+    def rollback(self) -> None:
+        """Undo the transaction."""
+        ...
+
+    def drop(self) -> None:
+        """Close the connection, whatever its state."""
+        ...
+
+    def judge(self, error: Exception) -> Failure:
+        """Return what an error means."""
+        ...
 
 
 def one_line(text: object) -> str:

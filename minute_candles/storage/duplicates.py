@@ -29,7 +29,10 @@ def duplicates_by_symbol(run: Run) -> list[Row]:
 
 
 def remove_duplicates(run: Run, dialect: Dialect, clock: Clock, delete: Callable[[str, list[int]], None]) -> int:
-    """Keep the newest row of each key and return how many went. Batches are committed: it may be stopped and repeated."""
+    """Keep the newest row of each key and return how many went.
+
+    Batches are committed: it may be stopped and repeated.
+    """
     columns = {column.name for column in read_columns(run, dialect, PRICES)}
     if "id" not in columns:
         raise ConfigError(f"{PRICES}에 id 열이 없어 어느 행이 새로운지 알 수 없습니다. 중복을 직접 지우세요.")

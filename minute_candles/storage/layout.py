@@ -8,7 +8,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from minute_candles.storage.ddl import CODED_TYPES, COVERAGE, KEY, PRICES
 from minute_candles.storage.driver import Dialect, Row, Run
@@ -126,7 +126,7 @@ def read_columns(run: Run, dialect: Dialect, table: str) -> list[Column]:
 
 
 def _server_column(row: Row) -> Column:
-    """An ENUM keeps the case of its values: the server returns them as they are declared."""
+    """Keep the case of an ENUM's values: the server returns them as they are declared."""
     name, kind, default, extra = _text(row[0]).lower(), _text(row[1]), _text(row[3]).lower(), _text(row[4]).lower()
     generated = " generated" in f" {extra}".replace("default_generated", "")
     counts = "auto_increment" in extra
@@ -152,7 +152,7 @@ def symbol_collation(run: Run, dialect: Dialect, table: str) -> str | None:
     return _text(rows[0][0]) if rows and rows[0][0] else None
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value.decode() if isinstance(value, bytes | bytearray) else str(value)
 
 

@@ -28,7 +28,8 @@ _AT_START = {
         "계정의 인증 방식을 바꾸세요: ALTER USER '{user}'@'%' IDENTIFIED WITH mysql_native_password BY '비밀번호';"
     ),
     Problem.LOGIN_REFUSED: (
-        "데이터베이스가 {account} 계정의 로그인을 거부했습니다 {mark}. DB_USER와 DB_PASSWORD(또는 DB_URL)를 확인하세요. "
+        "데이터베이스가 {account} 계정의 로그인을 거부했습니다 {mark}. "
+        "DB_USER와 DB_PASSWORD(또는 DB_URL)를 확인하세요. "
         "맞다면 새로 설치한 서버의 익명 사용자(''@'localhost')가 '{user}'@'%' 보다 먼저 고른 것일 수 있습니다: "
         "DROP USER ''@'localhost';"
     ),
@@ -71,7 +72,10 @@ def start_error(failure: Failure, database: Database) -> MinuteDataError:
         return StoreError(f"{running_line(failure, database)} 잠시 뒤 다시 실행하세요.")
     if failure.problem in (Problem.LOST, Problem.UNREACHABLE):
         return ConfigError(_filled(_UNREACHABLE, failure, database))
-    other = "데이터베이스에 연결할 수 없습니다 {mark}: {detail} DB_HOST, DB_PORT, DB_USER, DB_PASSWORD(또는 DB_URL)를 확인하세요."
+    other = (
+        "데이터베이스에 연결할 수 없습니다 {mark}: {detail} "
+        "DB_HOST, DB_PORT, DB_USER, DB_PASSWORD(또는 DB_URL)를 확인하세요."
+    )
     return ConfigError(_filled(_AT_START.get(failure.problem, other), failure, database))
 
 

@@ -179,7 +179,7 @@ class _Preflight:
                 raise
 
     def _account(self, run: Run) -> str:
-        """The account as the server knows it, for a GRANT."""
+        """Return the account as the server knows it, for a GRANT."""
         user, _, host = str(run("SELECT CURRENT_USER()")[0][0]).rpartition("@")
         return f"'{user}'@'{host}'"
 
@@ -194,7 +194,7 @@ class _Preflight:
         return [name for name in CODED_COLUMNS if name not in names]
 
     def _other_collation(self, run: Run) -> list[str]:
-        """The line that names an older table whose collation makes a JOIN with the prices fail (1267)."""
+        """Return the line that names an older table whose collation makes a JOIN with the prices fail (1267)."""
         wanted, found = (symbol_collation(run, self._dialect, table) for table in (PRICES, COVERAGE))
         if wanted == found or not wanted:
             return []
@@ -205,7 +205,7 @@ class _Preflight:
 
     @contextmanager
     def _naming_the_sql(self, sql: str) -> Iterator[None]:
-        """A missing right becomes a `ConfigError` with the statement that somebody with rights has to run."""
+        """Turn a missing right into a `ConfigError` with the statement that somebody with rights has to run."""
         try:
             yield
         except self._connection.errors as error:
@@ -240,7 +240,7 @@ def _duplicates_error(extra: int) -> ConfigError:
 
 
 def _without_key(run: Run, *, dedupe: bool) -> str:
-    """What collecting would do about it."""
+    """Return what collecting would do about the missing key."""
     if dedupe and (rows := duplicates_by_symbol(run)):
         named = ", ".join(f"{symbol} {int(count):,}건" for symbol, count in rows[:_MOST_NAMED])
         more = f" 외 {len(rows) - _MOST_NAMED}종목" if len(rows) > _MOST_NAMED else ""

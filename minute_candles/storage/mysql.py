@@ -82,7 +82,7 @@ class MySQL:
         }  # fmt: skip
 
     def _logs_statements(self) -> bool:
-        """A server that logs statements, not rows, refuses READ COMMITTED (1665)."""
+        """Return whether the server logs statements, not rows: it refuses READ COMMITTED then (1665)."""
         try:
             [(logs, how)] = self.run("SELECT @@log_bin, @@binlog_format")
         except mysql.connector.Error:  # a version without the variable logs rows
@@ -114,7 +114,7 @@ class MySQL:
         return rows
 
     def commit(self) -> None:
-        """Commit by a statement: the connector's commit() raises what is no `mysql.connector.Error` on a lost server."""
+        """Commit by a statement: on a lost server the connector's commit() raises no `mysql.connector.Error`."""
         self.run("COMMIT")
 
     def rollback(self) -> None:
@@ -129,12 +129,12 @@ class MySQL:
             with suppress(mysql.connector.Error, OSError):
                 connection.close()
 
-    def judge(self, error: mysql.connector.Error) -> Failure:
+    def judge(self, error: Exception) -> Failure:
         """Return what an error means; `account` is how the server names who was refused."""
-        message = str(error.msg or "")
+        number, message = int(getattr(error, "errno", -1)), str(getattr(error, "msg", None) or "")
         named = re.search(r"'[^']*'@'[^']*'", message)
-        mark = f"[{type(error).__name__} {error.errno}]"
-        return Failure(problem_of(error.errno, message), mark, one_line(message), named[0] if named else "")
+        mark = f"[{type(error).__name__} {number}]"
+        return Failure(problem_of(number, message), mark, one_line(message), named[0] if named else "")
 
 
 def _mysql_dialect(version: str) -> Dialect:

@@ -63,7 +63,7 @@ class CandleReader:
     def candles(
         self, symbol: str, interval: int, first: datetime, last: datetime, limit: int, *, but: Sequence[datetime] = ()
     ) -> list[Candle]:
-        """The newest `limit` stored candles with `first` ≤ timestamp ≤ `last` (naive KST) `but` these, ascending."""
+        """Return the newest `limit` candles with `first` ≤ timestamp ≤ `last` (naive KST) `but` these, ascending."""
         others = f" AND timestamp NOT IN ({marks(but)})" if but else ""
         rows = self._rows(
             f"SELECT {self._selected} FROM {PRICES}{self._layout.hint} WHERE stock_symbol = %s AND minute_interval = %s"
@@ -73,8 +73,9 @@ class CandleReader:
         return [_candle(row) for row in reversed(rows)]
 
     def days(self, symbol: str, first: datetime, last: datetime) -> list[Candle]:
-        """A candle a date that has 15-minute rows, folded by the server as minute_candles/market/candles.py folds windows: the first's
-        open, the last's close; a turnover where every row has its VWAP. Labelled by its first row.
+        """Return a candle for each date that has 15-minute rows, folded by the server as `market/candles.py` does.
+
+        It has the first row's open and label, the last one's close, and a turnover where every row has its VWAP.
         """
         vwap = "vwap" if "vwap" in self._layout.derived else "NULL"
         of = f"stock_symbol = %s AND minute_interval = '{NAMES[15]}' AND timestamp"
@@ -130,7 +131,7 @@ class CandleReader:
         return [SparklinePoint(row[0], moment_of(row[1]), int(row[2]), int(row[3])) for row in rows]
 
     def coverage(self, symbols: Sequence[str], first: date, last: date) -> dict[tuple[str, date], CoverageRow]:
-        """The coverage rows of these days, both included."""
+        """Return the coverage rows of these days, both included."""
         layout = self._layout
         return self._connection.transaction(lambda run: read_coverage(run, layout, symbols, first, last))
 
@@ -155,7 +156,7 @@ class CandleReader:
         return {row[0]: int(row[1]) for row in rows}
 
     def alerts(self, first: datetime, last: datetime, limit: int) -> list[KeptAlert]:
-        """The newest `limit` alerts with `first` ≤ timestamp ≤ `last` (naive KST), newest first."""
+        """Return the newest `limit` alerts with `first` ≤ timestamp ≤ `last` (naive KST), newest first."""
         rows = self._connection.transaction(
             lambda run: run(
                 "SELECT rule_name, stock_symbol, minute_interval, timestamp, severity, message, value"
@@ -169,6 +170,7 @@ class CandleReader:
         return [KeptAlert(r[0], r[1], MINUTES[r[2]], moment_of(r[3]), r[4], r[5], float(r[6])) for r in rows]
 
     def close(self) -> None:
+        """Close the connection."""
         self._connection.close()
 
     def _rows(self, sql: str, *params: Value) -> list[Row]:

@@ -30,7 +30,7 @@ class Counting:
         self._parts = [([session.day for session in part], _by_day(part, layout)) for part in parts]
 
     def of(self, connection: Connection, symbols: Sequence[str]) -> Found:
-        """Raises `StoreError`."""
+        """Return the rows of each symbol-day that has any. Raises `StoreError`."""
         found: dict[tuple[str, date], dict[str, int]] = {}
 
         def work(run: Run) -> None:
@@ -67,7 +67,7 @@ def by_two(
 
 
 def _by_day(sessions: Sequence[Session], layout: TableLayout) -> str:
-    """Rows of a symbol and interval, a column a day; what lies behind a session's end (16:40 on a CSAT day) is others'."""
+    """Return SQL that counts the rows of a symbol and interval, a column a day, each up to its session's end."""
     spans = [(datetime.combine(session.day, time()), naive(session.end)) for session in sessions]
     of_a_day = f"SELECT COUNT(*) FROM stock_minute_prices{layout.hint} WHERE stock_symbol = %s AND minute_interval = %s"
     return "SELECT " + ", ".join(

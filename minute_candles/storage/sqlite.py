@@ -32,6 +32,7 @@ class SQLite:
 
     def connect(self, *, unhurried: bool) -> None:
         """Open the file; its folder is made where it is missing. Raises `ConfigError`."""
+        del unhurried  # a file is never hurried
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -52,10 +53,12 @@ class SQLite:
 
     def connected(self, *, unhurried: bool) -> bool:
         """Return whether the file is open."""
+        del unhurried
         return self._connection is not None
 
     def begin(self, *, guarded: bool) -> None:
         """Keep other writers out from here on, but where we only read."""
+        del guarded  # it always is
         self.run("BEGIN" if self._read_only else "BEGIN IMMEDIATE")
 
     def run(self, sql: str, *params: Value) -> list[Row]:
@@ -79,14 +82,14 @@ class SQLite:
             with suppress(sqlite3.Error):
                 connection.close()
 
-    def judge(self, error: sqlite3.Error) -> Failure:
+    def judge(self, error: Exception) -> Failure:
         """Return what an error means."""
         code = _sqlite_code(error)
         return Failure(_PROBLEMS.get(code, Problem.NOT_A_DATABASE), f"[{type(error).__name__} {code}]", one_line(error))
 
 
-def _sqlite_code(error: sqlite3.Error) -> int:
-    """The primary result code; the extended ones carry it in their low byte."""
+def _sqlite_code(error: Exception) -> int:
+    """Return the primary result code; the extended ones carry it in their low byte."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 

@@ -1,11 +1,11 @@
-"""Where truth is kept: the face of store/, the only wing that speaks SQL.
+"""Stored candles and their coverage: the public class of `storage/`, the only package that speaks SQL.
 
     store = open_store(settings.database, clock)
     store.preflight()
     store.rewrite("005930", session, lambda stored: candles, now=clock.now(), status="COMPLETE")
 
 A symbol-day is written in one transaction, only where it differs from what is stored: the same data written twice moves
-neither `id`, `created_at` nor `updated_at` (law 11). Times in the tables are naive KST.
+neither `id`, `created_at` nor `updated_at` ("Rewriting is free"). Times in the tables are naive KST.
 """
 
 import logging
@@ -28,12 +28,10 @@ from minute_candles.storage import adjustment_factors as factors
 from minute_candles.storage import daily_table
 from minute_candles.storage import migrate as schema
 from minute_candles.storage.advice import Advice, read_advice
-from minute_candles.storage.alert_table import AlertTable as AlertTable
-from minute_candles.storage.codec import Counts as Counts
-from minute_candles.storage.codec import candles_of, keyed, marks, moment_of, naive
+from minute_candles.storage.alert_table import AlertTable
+from minute_candles.storage.codec import Counts, candles_of, keyed, marks, moment_of, naive
 from minute_candles.storage.connection import Connection
-from minute_candles.storage.coverage import CoverageRow as CoverageRow
-from minute_candles.storage.coverage import missing_rows, read_coverage
+from minute_candles.storage.coverage import CoverageRow, missing_rows, read_coverage
 from minute_candles.storage.daily_table import StoredDaily
 from minute_candles.storage.day_writer import Day, DayWriter, Rewritten
 from minute_candles.storage.ddl import NAMES
@@ -41,11 +39,22 @@ from minute_candles.storage.driver import Row, Run, Value
 from minute_candles.storage.layout import TableLayout, inspect
 from minute_candles.storage.minute_columns import Minutes
 from minute_candles.storage.mysql import warn_without_extension
-from minute_candles.storage.reader import CandleReader as CandleReader
-from minute_candles.storage.reader import KeptAlert as KeptAlert
-from minute_candles.storage.reader import Last as Last
-from minute_candles.storage.reader import SparklinePoint as SparklinePoint
+from minute_candles.storage.reader import CandleReader, KeptAlert, Last, SparklinePoint
 from minute_candles.storage.row_counts import Counting, by_two
+
+__all__ = [
+    "AlertTable",
+    "CandleReader",
+    "Counts",
+    "CoverageRow",
+    "KeptAlert",
+    "Last",
+    "SparklinePoint",
+    "Store",
+    "open_alerts",
+    "open_reader",
+    "open_store",
+]
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +70,7 @@ def open_store(database: Database, clock: Clock, *, patience: float = 120.0) -> 
 
 
 def open_reader(database: Database, clock: Clock, *, patience: float = 5.0) -> CandleReader:
-    """What a page looks at: SELECT is all it needs, nothing is made or mended. `ConfigError` as in `open_store`."""
+    """Connect to read only: SELECT is all it needs, nothing is created. Raises `ConfigError` as `open_store` does."""
     from minute_candles.config.database_url import must_exist
 
     must_exist(database)
@@ -73,7 +82,7 @@ def open_reader(database: Database, clock: Clock, *, patience: float = 5.0) -> C
 
 
 def open_alerts(database: Database, clock: Clock, *, patience: float = 5.0) -> AlertTable:
-    """What alert rules read, and what of theirs is kept, over connections of their own. `ConfigError` as above."""
+    """Connect twice, to read what alert rules need and to keep what fired. Raises `ConfigError` as above."""
     from minute_candles.config.database_url import must_exist
 
     must_exist(database)
@@ -102,7 +111,7 @@ class Store:
     def coverage(
         self, symbols: Sequence[str], first: date, last: date, *, status: DayStatus | None = None
     ) -> dict[tuple[str, date], CoverageRow]:
-        """The verified symbol-days from `first` to `last`, both included; those of this `status` alone."""
+        """Return the verified symbol-days from `first` to `last`, both included; those of this `status` alone."""
         layout = self._layout
         return self._connection.transaction(lambda run: read_coverage(run, layout, symbols, first, last, status))
 
@@ -116,7 +125,8 @@ class Store:
         self, verified: Mapping[tuple[str, date], CoverageRow], sessions: Sequence[Session]
     ) -> dict[tuple[str, date], Counts]:
         """Return what those symbol-days hold that hold less than was counted when they were verified."""
-        days, held = {session.day for session in sessions}, self.counts([*{symbol: 0 for symbol, _ in verified}], sessions)
+        days, symbols = {session.day for session in sessions}, list(dict.fromkeys(symbol for symbol, _ in verified))
+        held = self.counts(symbols, sessions)
         found = {key: held.get(key, (0, 0, 0)) for key in verified if not sessions or key[1] in days}
         return {key: has for key, has in found.items() if any(missing_rows(verified[key], has))}
 
@@ -129,8 +139,8 @@ class Store:
         """Make the symbol-day from `since` (naive KST, default midnight) to `session.end` equal to `change(stored)`.
 
         One transaction: only rows that differ are touched; with `status` the coverage row is written too, with its
-        `reasons`, the digest of the `evidence` and the factor of an adjusted source; `note` is shown, never read. `change` must
-        be pure, it is repeated when the transaction is. Returns the rows of the whole symbol-day afterwards.
+        `reasons`, the digest of the `evidence` and the factor of an adjusted source; `note` is shown, never read.
+        `change` must be pure: it is repeated when the transaction is. Returns the rows of the whole day afterwards.
         `yields`: a day that the authority has settled since its end is left as it is.
         """
         midnight, stamp = datetime.combine(session.day, time()), naive(now).replace(microsecond=0)
@@ -152,7 +162,7 @@ class Store:
         return done.counts
 
     def candles(self, symbol: str, interval: int, first: datetime, last: datetime) -> list[Candle]:
-        """The stored candles with `first` ≤ timestamp ≤ `last` (naive KST), ascending."""
+        """Return the stored candles with `first` ≤ timestamp ≤ `last` (naive KST), ascending."""
         if not self._layout.prices:
             return []
         rows = self._read(
@@ -163,15 +173,15 @@ class Store:
         return candles_of(dict(keyed(row, self._connection.dialect) for row in rows), self._layout)[interval]
 
     def minutes(self) -> Minutes:
-        """Reads 1-minute candles in bulk (minute_candles/frames/frames.py)."""
+        """Return what reads 1-minute candles in bulk (minute_candles/frames/frames.py)."""
         return Minutes(self._connection, self._layout)
 
     def factors(self, symbol: str) -> list[Factor]:
-        """What split-adjusted prices are multiplied by, ascending; [] where KIS was never asked."""
+        """Return what split-adjusted prices are multiplied by, ascending; [] where KIS was never asked."""
         return self._connection.transaction(lambda run: factors.read(run, self._connection.dialect, symbol))
 
     def factors_asked(self, symbols: Sequence[str]) -> dict[str, date]:
-        """The day (KST) on which KIS was asked for each one's factors, if ever."""
+        """Return the day (KST) on which KIS was asked for each one's factors, if ever."""
         return self._connection.transaction(lambda run: factors.asked(run, self._connection.dialect, symbols))
 
     def keep_factors(self, symbol: str, found: Sequence[Factor], now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Whether the tables can hold the truth: each misfit is a `ConfigError` that names the column and the SQL that mends it."""
+"""Whether the tables can hold the truth: a misfit is a `ConfigError` that names the column and the SQL to run."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -40,7 +40,7 @@ def check_prices(run: Run, dialect: Dialect) -> None:
 
 
 def check_coverage(run: Run, dialect: Dialect) -> None:
-    """Raise `ConfigError` where the coverage table is somebody else's; columns that an older one lacks are added later."""
+    """Raise `ConfigError` where the table is somebody else's; columns that an older one lacks are added later."""
     missing = set(COVERAGE_COLUMNS) - set(CODED_COLUMNS) - {c.name for c in read_columns(run, dialect, COVERAGE)}
     if missing:
         raise ConfigError(
@@ -93,7 +93,7 @@ def _optional(column: Column, indexes: Mapping[str, Index]) -> str:
 
 
 def _check_key_column(column: Column) -> None:
-    """A key that the server fills or changes moves candles: MySQL's old default for TIMESTAMP is ON UPDATE."""
+    """Refuse a key that the server fills or changes: MySQL's old default for TIMESTAMP is ON UPDATE."""
     if column.name in KEY and column.changes_itself:
         proper = _FITS[column.name][1]
         if (
@@ -133,7 +133,7 @@ def _check_type(column: Column) -> None:
 
 
 def _holds(whole: int, cents: int = 0, *, integers: str = "") -> Callable[[str], bool]:
-    """An exact number: enough digits before and after the point, or one of the integer types; never a float."""
+    """Accept an exact number: enough digits before and after the point, or one of the integer types; never a float."""
 
     def fits(kind: str) -> bool:
         before, after = digits(kind)
@@ -152,7 +152,7 @@ def _holds_text(length: int) -> Callable[[str], bool]:
 
 
 def _holds_names(kind: str) -> bool:
-    """An ENUM with our three values in any order and exactly this case, or text: what is written must come back."""
+    """Accept an ENUM with our three values in any order and this case, or text: what is written must come back."""
     if kind.lower().startswith("enum("):
         return set(NAMES.values()) <= set(re.findall(r"'([^']*)'", kind))
     return _holds_text(15)(kind)
