@@ -181,7 +181,7 @@ def test_a_mistake_in_the_settings_is_exit_2(make: Make, settings: dict[str, str
 
 
 @pytest.mark.parametrize(
-    "flags", [("--every-5min", "x"), ("--active", "0"), ("--symbols", "3"), ("--once", "--status")]
+    "flags", [("--every-5min", "x"), ("--active", "0"), ("--symbols", "?"), ("--once", "--status")]
 )
 def test_a_mistake_in_the_flags_is_exit_2(make: Make, flags: tuple[str, ...]):
     ran = make().run(*flags)

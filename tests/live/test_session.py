@@ -59,6 +59,7 @@ def real_minutes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Own
         yield owner, process, time.monotonic()
         if process.poll() is None:
             process.kill()
+            process.communicate()
 
 
 @pytest.fixture(autouse=True)
@@ -305,6 +306,19 @@ def test_a_host_that_runs_ahead_over_the_close_does_not_settle_a_running_day(mak
     assert coverage(day.url).get(("005930", str(FRIDAY))) in (None, "PROVISIONAL")
     day.run(until=at(18, 0))  # 16:00 at KIS
     assert coverage(day.url)["005930", str(FRIDAY)] == "COMPLETE"
+
+
+def test_wrong_date_headers_of_single_answers_move_nothing(make: Make):
+    day, wrong = make(at(10, 0)), [timedelta(hours=-1), timedelta(hours=-24)]
+    true = day.kis._date_header
+
+    def header() -> datetime:
+        return true() + (wrong.pop() if wrong and day.clock.now() > at(10, 5) else timedelta(0))
+
+    day.kis._date_header = header
+    day.run(until=at(10, 15))
+    assert not wrong and len(day.lines("🔔")) == 1 and not day.lines("시계")
+    assert_provisional(day, "005930", at(10, 13))
 
 
 def test_a_host_that_was_ahead_and_is_set_right_opens_in_time(make: Make):
