@@ -25,7 +25,7 @@ from minute_candles.kis.recorder import Recorder
 from minute_candles.kis.token import TokenCache
 from minute_candles.market.calendar import Session, TradingCalendar, differing
 from minute_candles.market.rows import DailyRows, MinuteRow, MinuteRows
-from minute_candles.monitoring.holidays import TooDifferent, open_days
+from minute_candles.monitoring.holidays import TooDifferentError, open_days
 from minute_candles.redis_feed import setup as feeding
 from minute_candles.storage.advice import Advice
 from minute_candles.storage.store import open_store
@@ -264,7 +264,7 @@ class Doctor:
         plain = TradingCalendar(csat_days=self._settings.csat_days)
         try:
             told = open_days(self._client, self._settings.log_dir / HOLIDAY_FILE, self._now().date(), plain)
-        except TooDifferent as error:
+        except TooDifferentError as error:
             yield Finding(DIFFERENT, "휴장일", str(error))
             return
         other = sorted(differing(plain, told))

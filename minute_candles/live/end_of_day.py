@@ -46,7 +46,7 @@ class EndOfDay:
         self._history = AnswerHistory()
         self._last_missing = self._last_late = 0
         self._contradicted: set[Incident] = set()
-        self.on_progress: OnProgress = lambda done, total: None
+        self.on_progress: OnProgress | None = None
 
     def settle(self, calendar: TradingCalendar, last: date, until: datetime | None = None) -> bool:
         """Settle the closed days of the week up to `last`, newest first, not beyond `until`.
@@ -164,7 +164,7 @@ class EndOfDay:
 class _Progress:
     """Reports how far a long settle has come, every 15 seconds."""
 
-    def __init__(self, clock: Clock, total: int, on_progress: OnProgress) -> None:
+    def __init__(self, clock: Clock, total: int, on_progress: OnProgress | None) -> None:
         self._clock, self._total, self._on_progress = clock, total, on_progress
         self._reported_at = clock.now()
 
@@ -174,7 +174,8 @@ class _Progress:
             return
         self._reported_at = self._clock.now()
         _log.info("🌙 마감 확정 %s/%s", f"{done:,}", f"{self._total:,}")
-        self._on_progress(done, self._total)
+        if self._on_progress:
+            self._on_progress(done, self._total)
 
 
 def _incident(task: SymbolDay) -> Incident:

@@ -38,8 +38,9 @@ class Round:
         more = "".join(f" · {interval}분봉 {self.stored[interval]:,}건" for interval in (5, 15) if interval in due)
         left = f" · {self.left:,}종목은 다음 라운드로 미룸" if self.left else ""
         nothing = "" if polled or self.is_incomplete else " · 아직 닫힌 분이 없어 묻지 않음"
+        stored = f"{self.symbols:,}종목 · {self.stored[1]:,}건 저장"
         return (
-            f"{mark} {self.started_at:%H:%M} 1분봉 {self.symbols:,}종목 · {self.stored[1]:,}건 저장 · 지연 {self.lag:.1f}초"
+            f"{mark} {self.started_at:%H:%M} 1분봉 {stored} · 지연 {self.lag:.1f}초"
             f" · 호출 {self.calls:,}회 · 오류 {self.errors:,}{more}{left}{nothing}"
         )
 

@@ -150,7 +150,7 @@ def _page(client: KisClient, symbol: str, session: Session, last: datetime, *, t
         elif not again:
             raise BadRow(reject_text(lost[0]))
         before = lost
-    return Page([], True)
+    return Page([], starts_day=True)
 
 
 def _starts_day(answer: MinuteRows, session: Session) -> bool:

@@ -28,7 +28,7 @@ from minute_candles.redis_feed import connection
 LEASE_SECONDS = 8.0
 """A holder that has not renewed for so long is dead, or asleep."""
 RENEW_SECONDS, GRACE_SECONDS = 1.0, 3.0
-"""`GRACE_SECONDS`: a standby leaves a vanished lease alone for so long: after a restart of Redis its holder is first."""
+"""A standby leaves a vanished lease alone for the grace: after a restart of Redis the holder comes first."""
 _log = logging.getLogger(__name__)
 
 
@@ -59,7 +59,7 @@ def lease_of(settings: Settings, *, offered: bool) -> "Iterator[Lease | None]":
 
 
 class Lease:
-    """One lease. `place` is the folder whose lock file this process holds: an older lease from there is a dead one's."""
+    """One lease. `place`: the folder whose lock file this process holds; an older lease from there is a dead one's."""
 
     def __init__(self, url: str, table: str, place: str) -> None:
         self._redis: Any = connection.library()

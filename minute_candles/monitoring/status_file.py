@@ -135,7 +135,7 @@ def nothing_line(opens: datetime) -> str:
 
 
 def nothing_until(settings: Settings, symbols: Iterable[str], now: datetime) -> datetime | None:
-    """Return the open before which another `--once` has nothing to do, by the last one's mark; cron asks each minute."""
+    """Return the open before which another `--once` has nothing to do, by the mark of the last one."""
     status = read(settings.log_dir)
     if status is None or status.state is not UpdaterState.ONCE:
         return None
