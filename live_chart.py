@@ -190,7 +190,7 @@ def show_demo(arguments: argparse.Namespace) -> int:
     listening(
         Address(*where(arguments, user_settings.demo_settings("", HERE)))
     ).close()  # taken: an earlier demo runs still
-    return demo.chart(arguments, HERE / "demo-chart", demo.Doors(fill, update, show))
+    return demo.chart(arguments, HERE / "demo-chart", demo.Scripts(fill, update, show))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from kis_simulator.simulator import Simulator
 from minute_candles.config import symbols_file
 from minute_candles.config.integrations import Integrations
+from minute_candles.config.project import PROJECT_FOLDER
 from minute_candles.config.settings import Settings, demo_settings
 from minute_candles.console import console
 from minute_candles.core.clock import Clock
@@ -30,7 +31,7 @@ CHART_RATE = 300.0
 LIVELY = 40
 """Symbols of the chart's demo that trade every second and are streamed."""
 CHART_LEAD = timedelta(seconds=15)
-"""The chart's demo begins so long before a minute: one that runs is shown once it is heard from its first trade on."""
+"""The chart's demo begins so long before a minute: a running one is shown if its first trade was received."""
 _log = logging.getLogger(__name__)
 
 
@@ -40,7 +41,7 @@ def backfill(
     folder: Path,
     run: Callable[[argparse.Namespace, Clock, Settings], int],
 ) -> int:
-    """`fetch_minute_data.py --demo`: ten symbols, five sessions, then what was stored and the next step."""
+    """Run `fetch_minute_data.py --demo`: ten symbols, five sessions, then what was stored and the next step."""
     folder = emptied(folder)
     calendar = TradingCalendar()
     closed = calendar.last_closed(clock.now())
@@ -57,7 +58,7 @@ def backfill(
 
 
 def market(arguments: argparse.Namespace, folder: Path, run: Callable[[Clock, Settings], int]) -> int:
-    """`realtime_updater.py --demo`: it is 10:00 of a trading day, and candles arrive each minute until Ctrl-C."""
+    """Run `realtime_updater.py --demo`: it is 10:00 of a trading day, and candles arrive each minute until Ctrl-C."""
     folder = emptied(folder)
     calendar = TradingCalendar()
     start = calendar.session(calendar.last_closed(Clock().now())).open + timedelta(hours=1)
@@ -76,16 +77,16 @@ def market(arguments: argparse.Namespace, folder: Path, run: Callable[[Clock, Se
     return code
 
 
-class Doors(NamedTuple):
-    """What the chart's demo runs, each a door's own function: the past, the present, the page with what runs beside."""
+class Scripts(NamedTuple):
+    """What the chart's demo runs, each a script's function: the past, the present, and the page that starts them."""
 
     fill: Callable[[Clock, Settings, date], int]
     update: Callable[[Clock, Settings], int]
     show: Callable[[Clock, Settings, Callable[[], None]], int]
 
 
-def chart(arguments: argparse.Namespace, folder: Path, doors: Doors) -> int:
-    """`live_chart.py --demo`: it is 10:00 of a trading day; the page opens at once, the past fills in behind it.
+def chart(arguments: argparse.Namespace, folder: Path, scripts: Scripts) -> int:
+    """Run `live_chart.py --demo`: it is 10:00 of a trading day; the page opens at once, the past fills in behind it.
 
     The running minutes come as in real life: trades on the simulator's WebSocket, the updater's stream, its file.
     """
@@ -106,28 +107,29 @@ def chart(arguments: argparse.Namespace, folder: Path, doors: Doors) -> int:
             store.preflight()
 
         def collect() -> None:
-            Thread(target=doors.fill, args=(clock, settings, first), name="past", daemon=True).start()
-            doors.update(clock, settings)
+            Thread(target=scripts.fill, args=(clock, settings, first), name="past", daemon=True).start()
+            scripts.update(clock, settings)
 
         console.say(f"🎬 시연: 지금이 {start:%Y-%m-%d %H:%M}인 것처럼 시뮬레이터가 움직입니다. 지어낸 값입니다.")
-        return doors.show(clock, settings, collect)
+        return scripts.show(clock, settings, collect)
 
 
 def with_alerts(settings: Settings) -> Settings:
-    """The rules of the example, sent nowhere: the page shows what fires."""
-    rules = Path(__file__).resolve().parent.parent / "alerts.example.toml"
+    """Return the settings with the rules of the example, sent nowhere: the page shows what fires."""
+    rules = PROJECT_FOLDER / "alerts.example.toml"
     if not rules.is_file() or any(find_spec(package) is None for package in ("numpy", "talib")):
         return settings
     return replace(settings, integrations=replace(settings.integrations, alerts_file=rules))
 
 
 def fewer_symbols(arguments: argparse.Namespace) -> None:
+    """Choose the first symbols of the list where the user named none."""
     if arguments.symbols is None and arguments.symbols_file is None:
         arguments.symbols = ",".join(list(symbols_file.choose(None, None))[:SYMBOLS])
 
 
 def emptied(folder: Path) -> Path:
-    """The demo's folder without what an earlier demo left. Raises `ConfigError`."""
+    """Return the demo's folder without what an earlier demo left. Raises `ConfigError`."""
     try:
         with suppress(FileNotFoundError):
             shutil.rmtree(folder)
@@ -138,7 +140,7 @@ def emptied(folder: Path) -> Path:
 
 
 def show(settings: Settings, clock: Clock, names: dict[str, str]) -> None:
-    """A small table of what was stored for the first symbol, and the next step."""
+    """Print a small table of what was stored for the first symbol, and the next step."""
     _log.setLevel(logging.WARNING)  # that the file is opened once more is no news
     store = open_store(settings.database, clock)
     now = clock.now().replace(tzinfo=None)
