@@ -5,7 +5,7 @@ import re
 
 
 def is_host(text: str) -> bool:
-    """A name or an IPv4 or IPv6 address."""
+    """Return whether it is a name or an IPv4 or IPv6 address."""
     if re.fullmatch(r"[\w.-]+", text):
         return True
     try:
@@ -15,6 +15,7 @@ def is_host(text: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
+    """Return whether it is this computer."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

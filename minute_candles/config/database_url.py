@@ -42,7 +42,7 @@ class Database:
         return [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.addresses()]
 
     def describe(self) -> str:
-        """The address without the password."""
+        """Return the address without the password."""
         if self.path is not None:
             return f"sqlite:///{self.path}"
         return f"mysql://{self.user}@{','.join(self.places())}/{self.name}"
@@ -76,7 +76,7 @@ def _ssl_ca(found: Found, here: Path) -> Path | None:
 
 
 def read_database(found: Found, here: Path) -> Database:
-    """The database the user named; `here` is the folder of the scripts. Raises `ConfigError`."""
+    """Return the database the user named; `here` is the folder of the scripts. Raises `ConfigError`."""
     url = found.text("DB_URL")
     if url is None:
         return _by_keys(found, here)
@@ -139,6 +139,6 @@ def _decoded(text: str) -> str:
 
 
 def must_exist(database: Database) -> None:
-    """A SQLite file is not made by looking. Raises `ConfigError`."""
+    """Raise `ConfigError` for a SQLite file that is not there: reading makes none."""
     if database.path is not None and not database.path.exists():
         raise ConfigError(f"SQLite 파일이 없습니다: {database.path}. 먼저 채우세요: python fetch_minute_data.py")

@@ -1,4 +1,4 @@
-"""Where a setting is found: the environment, then `.env` files; first hit per key wins (design.md).
+"""Where a setting is found: the environment, then `.env` files; first hit per key wins.
 
 Errors name the key and the place, never the value: it may be a secret in the wrong place.
 """
@@ -16,7 +16,7 @@ from minute_candles.core.korean import particle
 ENV_FILE = "KIS_ENV_FILE"
 """Names one more `.env` file; read from the environment only."""
 BACKEND = os.path.join("..", "..", "BE")
-"""The backend's folder, seen from the scripts: it keeps a `.env` and the token file too."""
+"""The backend's folder, relative to the scripts: it keeps a `.env` and the token file too."""
 
 
 class Source(NamedTuple):
@@ -33,11 +33,11 @@ class Found:
         self._sources = sources
 
     def text(self, name: str) -> str | None:
-        """The value without blanks around it; an empty one counts as not set."""
+        """Return the value without blanks around it; an empty one counts as not set."""
         return next((value for _, value in self._hits(name)), None)
 
     def secret(self, name: str) -> str:
-        """A key or code: printable ASCII without blanks inside; "" where it is not set."""
+        """Return a key or code: printable ASCII without blanks inside; "" where it is not set."""
         text = self.text(name) or ""
         if not is_plain(text):
             raise self.wrong(name, "공백, 한글, 보이지 않는 문자가 섞여 있습니다. 값을 다시 복사해 붙여 넣으세요")
@@ -48,7 +48,7 @@ class Found:
         return next((source.values["DB_PASSWORD"] for source in self._sources if "DB_PASSWORD" in source.values), None)
 
     def whole(self, name: str, default: int, low: int, high: int) -> int:
-        """A whole number from `low` to `high`."""
+        """Return a whole number from `low` to `high`."""
         text = self.text(name)
         if text is None:
             return default
@@ -57,7 +57,7 @@ class Found:
         return int(text)
 
     def wrong(self, name: str, reason: str) -> ConfigError:
-        """What is wrong with a key and where it stands; never its value."""
+        """Return what is wrong with a key and where it stands; never its value."""
         where = next((label for label, _ in self._hits(name)), "")
         return ConfigError(f"{name} 값이 잘못되었습니다: {reason}." + (f" (찾은 곳: {where})" if where else ""))
 
@@ -67,7 +67,7 @@ class Found:
 
 
 def sources(environ: Mapping[str, str], here: Path, names: frozenset[str]) -> list[Source]:
-    """In the order they are asked: the environment, the file KIS_ENV_FILE names, `.env` here, the backend's.
+    """Return them in the order they are read: the environment, the file KIS_ENV_FILE names, `.env` here, the backend's.
 
     `here` is the folder of the scripts, `names` the keys that count. Raises `ConfigError`.
     """
@@ -82,7 +82,7 @@ def sources(environ: Mapping[str, str], here: Path, names: frozenset[str]) -> li
 
 
 def rooted(here: Path, text: str) -> Path:
-    """A path a user wrote: relative to the scripts' folder; `~` is the user's home."""
+    """Return a path a user wrote: relative to the scripts' folder; `~` is the user's home."""
     return Path(os.path.abspath(os.path.join(here, os.path.expanduser(text))))
 
 
@@ -97,7 +97,7 @@ def is_whole(text: str, low: int, high: int) -> bool:
 
 
 def _read(path: Path) -> str:
-    """The text of a `.env` file, "" where there is none."""
+    """Return the text of a `.env` file, "" where there is none."""
     if os.path.isdir(path):
         raise ConfigError(f"설정 파일이어야 하는데 폴더입니다: {path}. 폴더를 지우거나 이름을 바꾸세요.")
     try:
@@ -114,7 +114,7 @@ def _read(path: Path) -> str:
 
 
 def _parse(path: Path, text: str, names: frozenset[str]) -> dict[str, str]:
-    """The `names` a `.env` text sets; `${…}` in a value is left as it stands.
+    """Return the `names` a `.env` text sets; `${…}` in a value is left as it stands.
 
     A line that cannot be read matters only where it holds one of `names`. An unclosed quote ends lines below, and a
     backslash in double quotes may make a line break: both give a value of several lines, which nobody means.

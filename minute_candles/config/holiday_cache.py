@@ -1,4 +1,4 @@
-"""What KIS said last of its trading days, kept in a file beside the logs: one calendar for every command."""
+"""What KIS said last of its trading days, kept in a file in LOG_DIR: one calendar for every command."""
 
 import json
 import logging
@@ -16,12 +16,12 @@ _log = logging.getLogger(__name__)
 
 
 def said(settings: Settings, today: date) -> dict[date, bool]:
-    """What KIS said last: day → whether the exchange opens; {} on VTS, which cannot be asked."""
+    """Return what KIS said last: day → whether the exchange opens; {} on VTS, which has no such TR."""
     return remembered(settings.log_dir / HOLIDAY_FILE, today)[1] if settings.env == "real" else {}
 
 
 def remembered(memory: Path, today: date) -> tuple[date | None, dict[date, bool]]:
-    """When KIS was asked last, and what it said of the days since `KEPT` ago."""
+    """Return when KIS was requested last, and what it said of the days since `KEPT` ago."""
     try:
         kept = json.loads(memory.read_text(encoding="utf-8"))
         said = {date.fromisoformat(day): is_open is True for day, is_open in kept["open"].items()}
@@ -32,6 +32,7 @@ def remembered(memory: Path, today: date) -> tuple[date | None, dict[date, bool]
 
 
 def remember(memory: Path, today: date, opened: Mapping[date, bool]) -> None:
+    """Keep what KIS said today, where the disk takes it."""
     kept = {"asked": today.isoformat(), "open": {day.isoformat(): is_open for day, is_open in opened.items()}}
     try:
         files.atomic_write(memory, json.dumps(kept, indent=1) + "\n")

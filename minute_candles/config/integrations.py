@@ -1,4 +1,4 @@
-"""What users set for the integrations beside the two scripts: stream, Redis, alerts, chart. All of it may be left out."""
+"""What users set for what works with the two scripts: stream, Redis, alerts, chart. All of it may be left out."""
 
 import re
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from minute_candles.config.env_files import Found, is_plain, rooted
 WS_URLS = {"real": "ws://ops.koreainvestment.com:21000", "vts": "ws://ops.koreainvestment.com:31000"}
 _OWN_HOSTS = ".koreainvestment.com"
 MAX_STREAMED = 40
-"""Symbols one key may have streamed (kis_websocket.md §2)."""
+"""Symbols one key may have streamed (docs/dev/kis_websocket.md §2)."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Integrations:
 
 
 def read_integrations(found: Found, here: Path, env: str) -> Integrations:
-    """The integrations' part of the settings; `here` is the folder of the scripts. Raises `ConfigError`."""
+    """Return the integrations' part of the settings; `here` is the folder of the scripts. Raises `ConfigError`."""
     redis_url = _redis_url(found)
     host = found.text("CHART_HOST") or "127.0.0.1"
     if not is_host(host):
@@ -69,7 +69,7 @@ def read_integrations(found: Found, here: Path, env: str) -> Integrations:
 def ws_url(found: Found, env: str) -> str:
     """KIS offers plain `ws://` only: allowed for its own hosts and loopback.
 
-    Who asks another host for quotes (the simulator, a proxy) must not be told of KIS's own trades: no stream there.
+    Quotes of another host (the simulator, a proxy) do not go with KIS's own trades: no stream there.
     """
     text = found.text("KIS_WS_URL")
     if text is None:
@@ -100,7 +100,7 @@ def _shared(found: Found, redis_url: str) -> Literal["file", "redis"]:
 
 
 def _alerts_file(found: Found, here: Path) -> Path | None:
-    """The file the user named, or `alerts.toml` where it exists."""
+    """Return the file the user named, or `alerts.toml` where it exists."""
     text = found.text("ALERTS_FILE")
     path = rooted(here, text or "alerts.toml")
     if path.is_file():

@@ -13,7 +13,7 @@ import os
 import stat
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from minute_candles.core.errors import ConfigError
 from minute_candles.core.korean import particle
@@ -59,7 +59,7 @@ def open_to_others(path: Path) -> str:
     return f"⚠️ 키 파일을 다른 사용자가 읽을 수 있습니다: {path}. 막으려면: chmod 600 {path}"
 
 
-def _key(table: Any, where: str, env: Environment) -> KisKey:
+def _key(table: object, where: str, env: Environment) -> KisKey:
     if not isinstance(table, dict):
         raise ConfigError(f"{where}: 표가 아닙니다.")
     if unknown := sorted(table.keys() - _FIELDS):
@@ -74,7 +74,7 @@ def _key(table: Any, where: str, env: Environment) -> KisKey:
     return KisKey(name, app_key, app_secret, mine, None if rate is None else float(rate))
 
 
-def _text(table: dict[str, Any], field: str, where: str) -> str:
+def _text(table: dict[str, object], field: str, where: str) -> str:
     value = table.get(field)
     text = value.strip() if isinstance(value, str) else ""
     if not text or not text.isprintable() or (field != "name" and not (text.isascii() and " " not in text)):

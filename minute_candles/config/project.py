@@ -10,5 +10,5 @@ PROJECT_FOLDER = _CLONE if _IS_CLONE else Path.cwd()
 
 
 def bundled_file(name: str) -> Path:
-    """A data file of the project: at the top of a clone, inside an installed package."""
+    """Return a data file of the project: at the top of a clone, inside an installed package."""
     return (_CLONE if _IS_CLONE else _PACKAGE / "config") / name

@@ -1,4 +1,4 @@
-"""What the user sets, from the environment and `.env` files into one frozen, validated object (design.md).
+"""What the user sets, from the environment and `.env` files into one frozen, validated object.
 
 Every mistake is a `ConfigError` in one Korean line that names the key, the place it came from and the way out, and
 never repeats the value: it may be a secret in the wrong place.
@@ -28,7 +28,7 @@ __all__ = ["KEYS", "Database", "Key", "Settings", "demo_settings", "load"]
 BASE_URLS = {"real": "https://openapi.koreainvestment.com:9443", "vts": "https://openapivts.koreainvestment.com:29443"}
 DEFAULT_RATES = {"real": 15.0, "vts": 0.9}
 OFFICIAL_RATES = {"real": 18.0, "vts": 1.0}
-"""Calls a second and key (kis_http.md §4)."""
+"""Calls a second and key (docs/dev/kis_http.md §4)."""
 DEFAULT_EVERY: Mapping[int, int] = MappingProxyType({1: 1, 5: 5, 15: 15})
 DEFAULT_ACTIVE = 30
 
@@ -59,7 +59,7 @@ KEYS = (
     Key("DB_NAME", "hanazoom", "MySQL 데이터베이스 이름"),
     Key("DB_SSL_CA", "(없음)", "서버의 인증서를 확인할 CA 파일(PEM). 쓰면 TLS로만 연결합니다"),
     Key("LOG_DIR", "스크립트 옆", "로그, 결과, 상태, 잠금 파일을 두는 폴더"),
-    Key("CSAT_DATES", "(없음)", "수능일(YYYY-MM-DD, 쉼표로 구분). 2024~2026년은 이미 알고 있습니다"),
+    Key("CSAT_DATES", "(없음)", "수능일(YYYY-MM-DD, 쉼표로 구분). 2024~2027년은 이미 알고 있습니다"),
     Key("EVERY_1MIN", "1", "1분봉을 몇 분마다 갱신할지(1~60)"),
     Key("EVERY_5MIN", "5", "5분봉을 몇 분마다 갱신할지(1~300)"),
     Key("EVERY_15MIN", "15", "15분봉을 몇 분마다 갱신할지(1~900)"),
@@ -117,7 +117,7 @@ class Settings:
 
 
 def load(environ: Mapping[str, str], here: Path, *, needs_key: bool = True) -> Settings:
-    """The settings of a user; `here` is the folder of the scripts. Raises `ConfigError`: one line without secrets.
+    """Return a user's settings; `here` is the folder of the scripts. Raises `ConfigError`: one line without secrets.
 
     Without `needs_key` (who only reads the table) a KIS key may be missing.
     """
@@ -166,7 +166,7 @@ def _with_keys(settings: Settings, found: Found, here: Path) -> Settings:
 
 
 def _of_key(settings: Settings, key: KisKey, found: Found) -> Settings:
-    """Return the settings of one key: its own token file beside the user's, so that no two keys overwrite each other."""
+    """Return the settings of one key: with a token file of its own: no two keys overwrite each other."""
     is_own = key.app_key == settings.app_key
     file = settings.token_file
     mark = hashlib.sha256(key.app_key.encode()).hexdigest()[:16]
@@ -188,7 +188,7 @@ def _streamed(found: Found, keys: int) -> int:
 
 
 def demo_settings(base_url: str, folder: Path) -> Settings:
-    """Settings of the demo: a key that is none, everything it writes in `folder`; reads no file of the user."""
+    """Return the settings of the demo: a made-up key, all files in `folder`; no file of the user is read."""
     return Settings(
         app_key="DEMO-APP-KEY-FOR-THE-SIMULATOR",
         app_secret="DEMO-APP-SECRET-FOR-THE-SIMULATOR",
@@ -237,7 +237,7 @@ def _base_url(found: Found, env: str) -> str:
 
 
 def _is_base_url(text: str) -> bool:
-    """Https anywhere, http on loopback: a key must not cross a network unencrypted."""
+    """Return whether it is https, or http on loopback: a key must not cross a network unencrypted."""
     if not is_plain(text) or re.search(r"[?#@\\]", text):
         return False
     try:
@@ -273,7 +273,7 @@ def _token_file(found: Found, here: Path) -> Path:
 
 
 def _clock_at(found: Found, base_url: str) -> datetime | None:
-    """Return when the clock starts, aware KST; only a simulator on this host may be asked at a made-up time."""
+    """Return when the clock starts, aware KST; only a simulator on this host has a made-up time."""
     text = found.text("CLOCK_AT")
     if text is None:
         return None

@@ -26,7 +26,7 @@ USUALLY_ACTIVE = tuple(
     "005930 000660 035420 035720 051910 006400 033780 003550 012330 017670 090430 009830 012450 010140 088350 "  # noqa: SIM905
     "034020 003490 028260 066570 009150 096770 024110 316140 011200 010130 055550 030200 011170 004990 336260".split()
 )
-"""The thirty most active ones until activity is measured (kis_http.md §13)."""
+"""The thirty most active ones until activity is measured (docs/dev/kis_http.md §13)."""
 
 
 class Lists(Protocol):

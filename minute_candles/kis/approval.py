@@ -1,4 +1,4 @@
-"""The approval key, which opens the WebSocket as the access token opens HTTP (kis_websocket.md §5). Never printed.
+"""The approval key, which opens the WebSocket as the access token opens HTTP (docs/dev/kis_websocket.md §5). Never printed.
 
 Every request brings a new key, good for a day; one process uses one socket, so it is kept in memory alone. What KIS
 says of it may quote it: its words are not passed on.
@@ -15,28 +15,28 @@ LIFE = 23 * 3600.0
 
 
 class Approval:
-    """One key, asked for when there is none or an old one."""
+    """One key, requested when there is none or an old one."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
-        self._key, self._asked_at = "", 0.0
+        self._key, self._requested_at = "", 0.0
 
     def get(self) -> str:
-        """The key. Raises what KIS or the wire says (`MinuteDataError`)."""
-        if not self._key or not 0 <= self._clock.time() - self._asked_at < LIFE:
-            self._key, self._asked_at = self._ask(), self._clock.time()
+        """Return the key. Raises `MinuteDataError`: what KIS or the connection says."""
+        if not self._key or not 0 <= self._clock.time() - self._requested_at < LIFE:
+            self._key, self._requested_at = self._request(), self._clock.time()
         return self._key
 
     def forget(self) -> None:
-        """KIS refused it: the next one is asked for."""
+        """Request another one next time: KIS refused this one."""
         self._key = ""
 
-    def _ask(self) -> str:
-        known = self._settings
-        body = {"grant_type": "client_credentials", "appkey": known.app_key, "secretkey": known.app_secret}
-        with new_session(known.base_url, 1) as session:
-            told, _ = exchange(session, "POST", f"{known.base_url}/oauth2/Approval", known.env, json=body)
-        key = told.get("approval_key")
+    def _request(self) -> str:
+        settings = self._settings
+        body = {"grant_type": "client_credentials", "appkey": settings.app_key, "secretkey": settings.app_secret}
+        with new_session(settings.base_url, 1) as session:
+            answer, _ = exchange(session, "POST", f"{settings.base_url}/oauth2/Approval", settings.env, json=body)
+        key = answer.get("approval_key")
         if not (isinstance(key, str) and key.isascii() and key.isprintable() and key):
             raise SourceError("KIS의 승인 키 답을 알아볼 수 없습니다.")
         return key

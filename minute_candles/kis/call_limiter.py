@@ -1,7 +1,7 @@
-"""One call budget for all processes of the key: evenly spaced slots, kept in a small file beside the token file.
+"""One call budget for all processes of the key: evenly spaced slots, kept in a small file next to the token file.
 
-KIS counts calls in a sliding second, so bursts trip it (kis_http.md §4). Each call takes the next slot under a file
-lock; a process holds one slot at a time, so processes take turns. The gap is a little wider than 1/rate, because
+KIS counts calls in a sliding second, so bursts trip it (docs/dev/kis_http.md §4). Each call takes the next slot under a file
+lock; a process holds one slot at a time, so the others get theirs. The gap is a little wider than 1/rate, because
 what must stay even is the arrival at KIS; after an over-limit answer it widens for all, and narrows again by and by.
 An urgent process (the updater in its round) is given four slots of five.
 
@@ -11,10 +11,13 @@ A stamp further in the future than any turn could be (a clock set back, a garble
 import json
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    import filelock
 
 MARGIN = 0.022
 """Seconds by which the calls of one sliding second are spread wider than a second: what the way there jitters."""
@@ -53,7 +56,7 @@ class CallLimiter:
             state["margin_at"] = self._clock.time()
 
     def _reserve(self) -> float | None:
-        """The time of this call's slot, or None where an urgent process goes first."""
+        """Return the time of this call's slot, or None where an urgent process goes first."""
         with self._state() as state:
             now, gap = self._clock.time(), self._gap(self._margin(state))
             if self._lets_others_go_first(state["urgent"], now, gap):
@@ -67,7 +70,7 @@ class CallLimiter:
             return slot
 
     def _put_off_next(self) -> None:
-        """This host woke us late: those behind must not come too close, KIS counts what arrives."""
+        """Put those behind off where this host woke us late: KIS counts what arrives."""
         with self._state() as state:
             earliest = self._clock.time() + self._gap(self._margin(state)) - LATE
             state["next"] = self._next = max(state["next"], earliest)
@@ -93,7 +96,7 @@ class _State:
     Written over in place: ext4 flushes a file that was emptied first to the disk, 3 ms a call.
     """
 
-    def __init__(self, path: Path, lock: Any) -> None:
+    def __init__(self, path: Path, lock: "filelock.BaseFileLock") -> None:
         self._path, self._lock = path, lock
 
     def __enter__(self) -> dict[str, float]:

@@ -13,7 +13,7 @@ TRUSTED_SKEW = timedelta(seconds=2)
 _JUMP = timedelta(seconds=30)
 """No answer is delayed by so much: this host's clock was set, or one server's is wrong."""
 _AGREEING = 3
-"""So many answers in a row must tell of the same jump before it counts."""
+"""So many answers in a row must show the same jump before it counts."""
 
 
 class ClockSkew:

@@ -35,22 +35,23 @@ _UNTRUSTED = (
 
 
 def refusal_text(action: Action, code: str, env: str) -> str:
-    """What KIS refuses, and what to do."""
+    """Return what KIS refuses, and what to do."""
     return _TEXTS[action].format(code=code, env=env)
 
 
 def untrusted_text() -> str:
-    """The server's certificate cannot be verified."""
+    """Return that the server's certificate cannot be verified."""
     return _UNTRUSTED
 
 
 def bundle_text(variable: str, path: str) -> str:
-    """The file of trusted certificates that an environment variable names cannot be used."""
-    return f"환경변수 {particle(variable, '이/가')} 가리키는 인증서 파일을 쓸 수 없습니다: {path}. 고치거나 지우세요 (unset {variable})."
+    """Return that the file of certificates that the variable names cannot be used."""
+    named = particle(variable, "이/가")
+    return f"환경변수 {named} 가리키는 인증서 파일을 쓸 수 없습니다: {path}. 고치거나 지우세요 (unset {variable})."
 
 
 def proxy_text(variable: str) -> str:
-    """The proxy that an environment variable names is no address that can be used; it may hold a password."""
+    """Return that the variable names no usable proxy; the address may hold a password."""
     return (
         f"환경변수 {variable} 의 프록시 주소를 쓸 수 없습니다. http://호스트:포트 형태로 고치거나 지우세요. "
         "KIS만 프록시 없이 부르려면 NO_PROXY=.koreainvestment.com"
@@ -58,7 +59,7 @@ def proxy_text(variable: str) -> str:
 
 
 def socks_text(variable: str) -> str:
-    """The proxy is a SOCKS one and its package is missing."""
+    """Return that the proxy is a SOCKS one and its package is missing."""
     return (
         f"환경변수 {variable} 의 SOCKS 프록시에는 패키지가 하나 더 필요합니다: pip install PySocks. "
         "KIS만 프록시 없이 부르려면 NO_PROXY=.koreainvestment.com"
@@ -66,12 +67,12 @@ def socks_text(variable: str) -> str:
 
 
 def unreachable_text(kind: str) -> str:
-    """No answer came."""
+    """Return that no answer came."""
     return f"KIS 서버에 연결할 수 없습니다 ({kind})."
 
 
 def advice_text(base_url: str, proxy_variable: str) -> str:
-    """What to check where KIS cannot be reached."""
+    """Return what to check where KIS cannot be reached."""
     if proxy_variable:
         return f"환경변수 {proxy_variable} 의 프록시를 확인하세요. 프록시 없이 부르려면 NO_PROXY=.koreainvestment.com"
     return f"인터넷과 KIS_BASE_URL({base_url})을 확인하세요."

@@ -1,5 +1,6 @@
-"""KIS's field names, each with its meaning in Korean: the one table. Sources: docs/dev/kis_http.md §5–§8,
-docs/dev/kis_websocket.md §1.
+"""KIS's field names, each with its meaning in Korean: the one table.
+
+Sources: docs/dev/kis_http.md §5–§8, docs/dev/kis_websocket.md §1.
 """
 
 from typing import Final

@@ -29,7 +29,7 @@ class WaitNotice:
 
 @contextmanager
 def key_lock(path: Path, clock: Clock, what: str) -> Iterator[None]:
-    """Hold the lock file; `what` (Korean) is said by who waits. Raises `ConfigError` without a right to it, `Stopped`."""
+    """Hold the lock file; who waits says `what` (Korean). Raises `ConfigError` without a right to it, `Stopped`."""
     import filelock
 
     clock.check()

@@ -90,7 +90,7 @@ class KeyRing:
 
     def token(self) -> str:
         """Return a token of the first key that has one. Raises what the last key raises where none has."""
-        return self._try_each("", lambda member, is_last: member.caller.token())
+        return self._try_each("", lambda member, _: member.caller.token())
 
     def send(self, query: Query) -> Body:
         """Return the answer of the first key that gives one. Raises what the last key raises where none does."""
@@ -156,7 +156,7 @@ class KeyRing:
         _log.warning("⚠️ 키 %s: %s %.0f초 동안 다른 키로 계속합니다.", member.name, error, seconds)
 
     def _welcome(self, member: Member) -> None:
-        """A key that answers is back in the ring."""
+        """Take a key that answers back into the ring."""
         with self._lock:
             was_away, member.problem = member.problem, ""
             member.rests_until, member.rest = float("-inf"), FIRST_REST

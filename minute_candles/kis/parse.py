@@ -49,17 +49,17 @@ _ACTIONS = {
 
 
 def minute_rows(raws: Iterable[object]) -> MinuteRows:
-    """The rows of an answer about minutes, in its order; padding (`{}`) is left out."""
+    """Return the rows of an answer about minutes, in its order; padding (`{}`) is left out."""
     return [_minute_row(raw) for raw in raws if raw != {}]
 
 
 def daily_rows(raws: Iterable[object]) -> DailyRows:
-    """The rows of an answer about days, in its order; padding (`{}`) is left out."""
+    """Return the rows of an answer about days, in its order; padding (`{}`) is left out."""
     return [_daily_row(raw) for raw in raws if raw != {}]
 
 
 def holiday_rows(raws: Iterable[object]) -> list[HolidayRow]:
-    """The days of an answer about holidays; rows that cannot be read say nothing."""
+    """Return the days of an answer about holidays; rows that cannot be read say nothing."""
     found = []
     for raw in raws:
         if isinstance(raw, dict) and raw.get(f.OPENS) in ("Y", "N") and (day := _day(raw.get(f.BASE_DAY))):
@@ -68,7 +68,7 @@ def holiday_rows(raws: Iterable[object]) -> list[HolidayRow]:
 
 
 def quote(raw: object) -> Quote | None:
-    """The live quote (`output1`), None where there is none."""
+    """Return the live quote (`output1`), None where there is none."""
     if not isinstance(raw, dict) or not raw:
         return None
     numbers = (_number(raw.get(field)) for field in (f.DAILY_VOLUME, f.TURNOVER, f.PREVIOUS_CLOSE))
@@ -76,7 +76,7 @@ def quote(raw: object) -> Quote | None:
 
 
 def trade_tick(fields: Sequence[str]) -> TradeTick | None:
-    """A record of H0STCNT0, as wide as it may be; None where it cannot be one.
+    """Return a record of H0STCNT0, as wide as it may be; None where it cannot be one.
 
     Fields may be empty, more may be appended, bytes may have been undecodable (docs/dev/kis_websocket.md §1).
     """
@@ -131,7 +131,7 @@ def _minute_row(raw: object) -> MinuteRow | RejectedRow:
 
 
 def _minute(raw: object) -> datetime | RowFault:
-    """The minute a row is labelled with, naive KST; off-grid seconds (…11) occur and are floored (§6)."""
+    """Return the minute a row is labelled with, naive KST; off-grid seconds (…11) occur and are floored (§6)."""
     if not isinstance(raw, dict):
         return RowFault.NOT_A_RECORD
     day, hour = raw.get(f.DAY), raw.get(f.HOUR)

@@ -1,4 +1,4 @@
-"""Raw answers of KIS kept for a bug report, without any secret: JSON lines that `python -m kis_simulator --replay` serves.
+"""Raw answers of KIS kept for a bug report, without any secret: JSON lines for `python -m kis_simulator --replay`.
 
 {"method", "path", "tr_id", "params", "status", "headers", "body"}      one data call a line; tokens are never kept
 """
@@ -6,8 +6,9 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+import requests
 
 from minute_candles.core.errors import ConfigError
 from minute_candles.core.redact import Redactor
@@ -26,16 +27,16 @@ class Recorder:
         except OSError as error:
             raise ConfigError(f"--record 파일을 쓸 수 없습니다 ({error.strerror}): {file}") from None
 
-    def __call__(self, answer: Any) -> None:
-        """`answer`: a `requests.Response`. Whatever is no quotation (a token) is passed over."""
-        asked = urlsplit(str(answer.request.url))
-        if not asked.path.startswith(_QUOTATIONS):
+    def __call__(self, answer: requests.Response) -> None:
+        """Write an answer down; whatever is no quotation (a token) is passed over."""
+        url = urlsplit(str(answer.request.url))
+        if not url.path.startswith(_QUOTATIONS):
             return
         line = {
             "method": answer.request.method,
-            "path": asked.path,
+            "path": url.path,
             "tr_id": answer.request.headers.get("tr_id", ""),
-            "params": dict(parse_qsl(asked.query, keep_blank_values=True)),
+            "params": dict(parse_qsl(url.query, keep_blank_values=True)),
             "status": answer.status_code,
             "headers": {name: value for name, value in answer.headers.items() if name.lower() in _HEADERS},
             "body": _body(answer.content),
@@ -44,7 +45,7 @@ class Recorder:
             file.write(self._redact(json.dumps(line, ensure_ascii=False)) + "\n")
 
 
-def _body(content: bytes) -> Any:
+def _body(content: bytes) -> object:
     try:
         return json.loads(content)
     except ValueError:

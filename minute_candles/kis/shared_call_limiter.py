@@ -1,8 +1,8 @@
 """One call budget for all hosts of the key: the same evenly spaced slots as call_limiter.py, reserved in Redis.
 
 A script takes the next slot by Redis' own clock, so hosts need not agree on the time; what it answers is how long to
-wait. Where Redis is away each host paces itself by its file, at the rate divided by the hosts that were seen last (kept
-beside the file, for who starts meanwhile), until a thread that asks every second finds it again.
+wait. Where Redis is away each host paces itself by its file, at the rate divided by the hosts that called last (kept
+next to the file, for who starts meanwhile), until a thread that looks every second finds it again.
 """
 
 import hashlib
@@ -70,12 +70,17 @@ _WIDEN = _STATE + f"redis.call('HSET', KEYS[1], 'margin', math.min({WIDEST}, mar
 class Limiter(Protocol):
     """Who gives each call its slot."""
 
-    def wait(self) -> None: ...
-    def slow_down(self) -> None: ...
+    def wait(self) -> None:
+        """Return when this call may leave. Raises `Stopped`."""
+        ...
+
+    def slow_down(self) -> None:
+        """Widen the gap: KIS refused a call as one too many."""
+        ...
 
 
 def limiter_of(settings: Settings, clock: Clock, *, urgent: bool = False, shared: Shared | None = None) -> Limiter:
-    """The budget of this key: in a file beside the token's, or in what the hosts share."""
+    """Return the budget of this key: in a file next to the token's, or in what the hosts share."""
     path = Path(f"{settings.token_file}.pace")
     if shared is None:
         return CallLimiter(path, settings.rate_limit, clock, urgent=urgent)
@@ -113,7 +118,7 @@ class SharedLimiter:
             self._files.slow_down()
 
     def _reserve(self) -> float | None:
-        """The time of this call's slot by this host's clock; None where Redis is away."""
+        """Return the time of this call's slot by this host's clock; None where Redis is away."""
         for _ in range(_SAMPLES if self._ahead == float("inf") else 0):
             if (now := self._ask(_TIME)) is not None:
                 self._ahead_of(float(now))
@@ -131,9 +136,9 @@ class SharedLimiter:
 
     def _ahead_of(self, now: float) -> float:
         """Seconds that this host's clock is ahead of Redis', by its quickest answer: a late one shows as late."""
-        seen = self._clock.time() - now
-        if not seen - _JUMP < self._ahead <= seen:
-            self._ahead = seen
+        ahead = self._clock.time() - now
+        if not ahead - _JUMP < self._ahead <= ahead:
+            self._ahead = ahead
         self._ahead += _DRIFT
         return self._ahead
 
@@ -175,7 +180,7 @@ class SharedLimiter:
         self._clock.sleep(1 / self._files.rate)  # the file knows nothing of the slot before
 
     def _look_for_it(self) -> None:
-        """Until Redis answers, or a stop is asked for."""
+        """Look until Redis answers, or a stop is requested."""
         with suppress(Stopped):
             while True:
                 self._clock.sleep(1.0)
@@ -190,7 +195,7 @@ class SharedLimiter:
 
 
 def _read(path: Path) -> int:
-    """The hosts seen last; 1 where nobody knows."""
+    """Return how many hosts called lately; 1 where nobody knows."""
     try:
         return max(1, min(1000, int(path.read_text(encoding="utf-8"))))
     except (OSError, ValueError):

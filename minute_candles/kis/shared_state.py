@@ -1,4 +1,7 @@
-"""What the hosts of a key share beyond their files: a place where a script runs alone (`minute_candles.redis_feed.shared_state.Scripts`)."""
+"""What the hosts of a key share beyond their files: a place where a script runs alone.
+
+That is `minute_candles.redis_feed.shared_state.Scripts`.
+"""
 
 import hashlib
 from collections.abc import Sequence

@@ -30,11 +30,12 @@ class SharedToken:
         self._keys, self._turn_keys = [shared_name(settings, "token")], [shared_name(settings, "token:turn")]
 
     def read(self) -> str | None:
+        """Return the text of the token file of another host, None where there is none."""
         found = self._run(_READ, self._keys)
         return found if isinstance(found, str) else None
 
     def write(self, text: str, seconds: float) -> None:
-        """For so long as it is good."""
+        """Keep it for so long as it is good."""
         self._run(_WRITE, self._keys, text, max(1, int(seconds)))
 
     @contextmanager

@@ -1,7 +1,7 @@
 """The 24-hour access token: cached in a file that all processes of the key share, renewed an hour early.
 
 KIS issues one token a minute, notifies its owner by KakaoTalk each time, and answers the same token for six hours
-(docs/dev/kis_http.md §2). So: one file, one lock, read again before KIS is asked; among hosts one place in Redis
+(docs/dev/kis_http.md §2). So: one file, one lock, read again before a request; among hosts one place in Redis
 (shared_token.py). `python kis_token.py` shows the state, never the token.
 """
 
@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 
 class TokenCache:
-    """The key's token, whoever of its processes asked KIS for it. Thread-safe."""
+    """The key's token, whichever of its processes requested it. Thread-safe."""
 
     def __init__(self, settings: Settings, clock: Clock, shared: Shared | None = None) -> None:
         self._settings, self._clock, self._file = settings, clock, TokenFile(settings, clock)
@@ -59,7 +59,7 @@ class TokenCache:
             return self._token.value
 
     def renew(self, refused: str) -> str:
-        """Return another token than the one KIS just refused, or the same where KIS insists on it (asked once a minute).
+        """Return another token than the refused one, or the same where KIS insists on it (one request a minute).
 
         The caller counts: a token refused again and again is `TokenRefused`.
         """
@@ -146,7 +146,7 @@ class TokenCache:
         return 0 <= self._clock.time() - self._issued_at < seconds
 
     def _issue(self, refused: str | None) -> Token:
-        """Ask KIS; where somebody asked within the minute, take their token from the file or wait the minute out."""
+        """Request one; where another process did within the minute, take its token from the file or wait the minute out."""
         for _ in range(4):
             with self._shared.turn():
                 if token := self._of_another_host(refused):
@@ -184,7 +184,7 @@ class TokenCache:
         return answer
 
     def _expiry(self, answer: dict[str, Any]) -> datetime:
-        """Return when it expires; KST wall-clock text is preferred to `expires_in`, which drifts (kis_http.md §2)."""
+        """Return when it expires; KST wall-clock text is preferred to `expires_in`, which drifts (docs/dev/kis_http.md §2)."""
         text = answer.get("access_token_token_expired")
         if isinstance(text, str):
             return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=KST)

@@ -75,7 +75,7 @@ class TokenFile:
         return json.dumps(kept, indent=2)
 
     def _access(self) -> tuple[int, int | None]:
-        """Return mode and group to write with: those it has where they are no wider than 0640 (another user reads it)."""
+        """Return mode and group to write with: those it has where they are no wider than 0640."""
         try:
             known = self.path.stat()
         except OSError:

@@ -1,11 +1,11 @@
-"""KIS's WebSocket: registered once, read for hours, and when it is lost patiently opened again (kis_websocket.md).
+"""KIS's WebSocket: registered once, read for hours, and when it is lost patiently opened again (docs/dev/kis_websocket.md).
 
     socket = KisSocket(settings, Approval(settings, clock), clock, callbacks)
     Thread(target=socket.run, args=(symbols,), daemon=True).start()      … socket.stop()
 
 KIS blocks who connects too often: between two sessions pass 1 → 60 s, a short time again only after data have come for
-a while. One session a key: a lock beside the token file. The event loop lives in the thread of `run`, session by
-session (socket_session.py).
+a while. One session a key: a lock next to the token file. The event loop lives in the thread of `run`, session by
+session (ws_session.py).
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from minute_candles.config.settings import Settings
 from minute_candles.core.clock import Clock
@@ -24,6 +24,9 @@ from minute_candles.core.extras import extra
 from minute_candles.kis.approval import Approval
 from minute_candles.kis.ws_session import Callbacks, Cut, Known, Pace, SocketSession
 from minute_candles.market.rows import TradeTick
+
+if TYPE_CHECKING:
+    import filelock
 
 REAL, VTS = Pace(), Pace(gap=0.5)
 _STOPPED = "중지 요청을 받았습니다."
@@ -51,7 +54,7 @@ class KisSocket:
 
     @property
     def registered(self) -> int:
-        """Symbols that the running session is told of."""
+        """Symbols whose trades the running session reports."""
         session = self._session
         return len(session.registered) if session else 0
 
@@ -73,8 +76,8 @@ class KisSocket:
         if session := self._session:
             session.stop()
 
-    def _take(self, lock: Any) -> None:
-        """The lock of the key. Raises `Stopped`."""
+    def _take(self, lock: "filelock.BaseFileLock") -> None:
+        """Take the lock of the key. Raises `Stopped`."""
         import filelock
 
         while True:
@@ -125,7 +128,7 @@ class KisSocket:
             return Cut(str(error))
         except (OSError, EOFError, ImportError, WebSocketException) as error:  # ImportError: a SOCKS proxy
             return Cut(f"연결이 끊겼습니다 ({type(error).__name__})")  # its text may quote what was sent
-        except Exception as error:  # a thread's boundary: whatever it was, the rounds go on and so must this
+        except Exception as error:
             _log.warning("⚠️ 스트림: 예상하지 못한 오류 %s", type(error).__name__, exc_info=error)
             return Cut(f"예상하지 못한 오류 {type(error).__name__}")
         raise Stopped(_STOPPED)
@@ -140,7 +143,7 @@ class KisSocket:
         self._callbacks.on_problem(problem)
 
     def _rest(self, seconds: float) -> None:
-        """Raises `Stopped`."""
+        """Wait. Raises `Stopped`."""
         until = self._clock.monotonic() + seconds
         while (left := until - self._clock.monotonic()) > 0:
             self._check(min(left, self._pace.look / 10))

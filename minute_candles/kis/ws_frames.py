@@ -1,6 +1,6 @@
 """What goes over KIS's WebSocket, as text: data frames into records, registrations, and what answers mean. Pure.
 
-kis_websocket.md §2: a frame is `0|TR|NNN|f^f^…`, its records stand side by side, as wide as fields ÷ count; an error
+docs/dev/kis_websocket.md §2: a frame is `0|TR|NNN|f^f^…`, its records stand side by side, as wide as fields ÷ count; an error
 may name neither TR nor symbol, so `rt_cd` is judged first. What it says in words is not passed on: that may be the key.
 """
 
@@ -48,7 +48,7 @@ class Answer(NamedTuple):
 
 
 def records(text: str) -> list[list[str]]:
-    """The records of a frame of trades, oldest first; none where it is of another TR, encrypted or misshapen."""
+    """Return the records of a frame of trades, oldest first; none where it is of another TR, encrypted or misshapen."""
     parts = text.split("|", 3)
     if len(parts) < 4 or parts[0] != "0" or parts[1] != TICKS or not (parts[2].isascii() and parts[2].isdecimal()):
         return []
@@ -60,13 +60,13 @@ def records(text: str) -> list[list[str]]:
 
 
 def registration(approval_key: str, symbol: str) -> str:
-    """The request to be told of a symbol's trades."""
+    """Return the request for a symbol's trades."""
     header = {"approval_key": approval_key, "custtype": "P", "tr_type": "1", "content-type": "utf-8"}
     return json.dumps({"header": header, "body": {"input": {"tr_id": TICKS, "tr_key": symbol}}})
 
 
 def answer(text: str) -> Answer | None:
-    """A control message; None where it is none that can be read."""
+    """Return a control message; None where it is none that can be read."""
     try:
         message = json.loads(text)
     except (ValueError, RecursionError):
@@ -84,10 +84,10 @@ def answer(text: str) -> Answer | None:
 
 
 def _refusal(code: str) -> Verdict:
-    """A code that nobody told of may be a passing fault."""
+    """Return what a refusal asks for; a code that is not in the table may be a passing fault."""
     return _BY_CODE.get(code) or (Verdict.NEVER if code.startswith(_MALFORMED) else Verdict.LATER)
 
 
-def _part(message: Any, name: str) -> Mapping[str, Any]:
+def _part(message: object, name: str) -> Mapping[str, Any]:
     part = message.get(name) if isinstance(message, dict) else None
     return part if isinstance(part, dict) else {}

@@ -1,4 +1,4 @@
-"""One session on KIS's WebSocket: open, register, read, watch, close (kis_websocket.md §2–§4).
+"""One session on KIS's WebSocket: open, register, read, watch, close (docs/dev/kis_websocket.md §2–§4).
 
 It ends by a `Cut`, by an exception of the library, or because a stop was requested; websocket.py says how it goes on.
 """
@@ -56,7 +56,7 @@ class Callbacks:
     """
 
     on_ticks: Callable[[list[TradeTick]], None]
-    on_problem: Callable[[str], None] = lambda problem: None
+    on_problem: Callable[[str], None] = lambda _: None
     on_second: Callable[[], None] = lambda: None
     expects_data: Callable[[], bool] = lambda: False
     on_cut: Callable[[], None] = lambda: None

@@ -149,7 +149,7 @@ class TestRequest:
 
     def test_rows_come_in_the_order_kis_sent_them(self, sim, client):
         assert client.past_minutes("005930", LAST) == minute_rows(
-            sim.answers.past("005930", WEDNESDAY, "153959", sim.now())
+            sim.endpoints.past("005930", WEDNESDAY, "153959", sim.now())
         )
 
     def test_connections_are_kept_alive(self, sim, client):
