@@ -68,6 +68,7 @@ lint: $(VENV)/.dev
 	@$(BIN)/python -m ruff format --check --quiet .
 	@$(BIN)/python .ci/no-prose.py
 	@$(BIN)/python -m mypy --strict *.py $(PACKAGES)
+	@sh .ci/tsc $(BIN)/python
 	@$(BIN)/lint-imports --no-cache >$(VENV)/floors 2>&1 || { cat $(VENV)/floors; exit 1; }
 
 soak: $(VENV)/.dev

@@ -103,7 +103,7 @@ def run(
     names = symbols_file.choose(arguments.symbols, arguments.symbols_file, lists, takes_names=True)
     files = read_files()
     console.setup_logging(None, clock, settings.secrets())
-    console.on_stop(clock)
+    console.on_stop(clock, "연결을 닫고 끝냅니다.")
     bound = listening(address)
     with (
         closing(bound),

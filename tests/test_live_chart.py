@@ -48,6 +48,7 @@ def port() -> Iterator[int]:
         said, _ = demo.communicate(timeout=20)
     assert demo.returncode == 0, said
     assert "📈 차트" in said and "Traceback" not in said
+    assert "저장 중인 것" not in said, "the page stores nothing"
 
 
 def candles(port: int, interval: object, limit: int) -> list[dict]:

@@ -3,6 +3,7 @@
 Pure. A symbol's records rebuild its minutes exactly; off-hours volume and turnover stand in ACML_* and in no record.
 """
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,6 +36,10 @@ class TickForm:
     closing_price: bool = False
 
 
+_EACH = 64
+"""Of so many trades the state before one is kept."""
+
+
 class _State(NamedTuple):
     """A symbol's day before a trade: totals (off-hours included), extremes as (price, second), counts and sums."""
 
@@ -57,11 +62,12 @@ class Tape:
     def __init__(self, symbol: str, day: MarketDay, previous_close: int, form: TickForm) -> None:
         self.symbol, self.day, self._previous, self._form = symbol, day, previous_close, form
         self._trades = _with_closing_price(day) if form.closing_price else day.trades
-        self._seconds = [trade[0] for trade in self._trades]
-        self._moments = [second + at * _GOLDEN % 1 for at, second in enumerate(self._seconds)]
-        counts = [self._executions(at) for at in range(len(self._trades))]
-        self._first = [0, *accumulate(counts)]
-        self._states = self._all_states(counts)
+        self._seconds = array("l", (trade[0] for trade in self._trades))
+        self._moments = array("d", (second + at * _GOLDEN % 1 for at, second in enumerate(self._seconds)))
+        self._first = array("l", (0, *accumulate(self._executions(at) for at in range(len(self._trades)))))
+        self._kept: list[_State] = []
+        for at in range(0, len(self._trades), _EACH):
+            self._kept.append(self._state(at))
 
     def __len__(self) -> int:
         return self._first[-1]
@@ -95,18 +101,27 @@ class Tape:
         following = self._moments[at + 1] if at + 1 < len(self._moments) else minute_end
         return min(minute_end, following) - self._moments[at]
 
-    def _all_states(self, counts: Sequence[int]) -> list[_State]:
-        nothing = (0, 0)
-        before = self.day.before
-        state = _State(before.volume, before.turnover, 0, 0, nothing, nothing, nothing, 0, 0, 0, 0)
-        states = []
-        for at, (trade, count) in enumerate(zip(self._trades, counts, strict=True)):
-            if self._is_first_after_market(at) and not self._form.closing_price:
-                block = self.day.between
-                state = state._replace(volume=state.volume + block.volume, turnover=state.turnover + block.turnover)
-            states.append(state)
-            state = self._after(state, at, trade, count)
-        return states
+    def _state(self, at: int) -> _State:
+        """The state before a trade, from the last kept one: a day of them all would take 5 MB a symbol."""
+        if not self._kept:
+            before, nothing = self.day.before, (0, 0)
+            state = _State(before.volume, before.turnover, 0, 0, nothing, nothing, nothing, 0, 0, 0, 0)
+            self._last = (0, self._with_block(state, 0))
+            return self._last[1]
+        kept = min(at // _EACH, len(self._kept) - 1)
+        begin, state = max(((kept * _EACH, self._kept[kept]), self._last), key=lambda one: one[0] if one[0] <= at else -1)
+        for step in range(begin, at):
+            count = self._first[step + 1] - self._first[step]
+            state = self._with_block(self._after(state, step, self._trades[step], count), step + 1)
+        self._last = (at, state)  # records are read in order
+        return state
+
+    def _with_block(self, state: _State, at: int) -> _State:
+        """The off-hours block comes before the first trade of the after-market, where it is no record of its own."""
+        if self._form.closing_price or not self._is_first_after_market(at):
+            return state
+        block = self.day.between
+        return state._replace(volume=state.volume + block.volume, turnover=state.turnover + block.turnover)
 
     def _after(self, state: _State, at: int, trade: Trade, count: int) -> _State:
         second, price, volume, turnover = trade
@@ -142,7 +157,7 @@ class Tape:
     def _fields(self, at: int, execution: Trade, part: int, volume: int, turnover: int) -> list[str]:
         """`volume`, `turnover` = of the trade, up to and with this execution."""
         second, price, shares, _ = execution
-        state = self._states[at]
+        state = self._state(at)
         opened, high, low = self._extremes(state, price, second)
         sells, buys, sold, bought, side = self._sides(at, state, part, volume)
         own_volume, own_turnover = state.own_volume + volume, state.own_turnover + turnover
@@ -204,7 +219,7 @@ def _extreme(point: tuple[int, int], price: int) -> list[str]:
     return [hhmmss(point[1]), *_against(price, point[0])]
 
 
-def _with_closing_price(day: MarketDay) -> tuple[Trade, ...]:
+def _with_closing_price(day: MarketDay) -> Sequence[Trade]:
     """Return the trades with the closing-price trades (15:40–16:00) as one more, at the last price of the session."""
     start = (day.session.after - 10) * 60
     session = tuple(trade for trade in day.trades if trade[0] < start)

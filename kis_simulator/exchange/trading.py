@@ -7,7 +7,7 @@ from datetime import date
 from random import Random
 
 from kis_simulator.exchange.calendar import AFTER_MARKET_END, AFTER_MARKET_SINCE, AUCTION_MINUTES, Session
-from kis_simulator.exchange.day import NO_BLOCK, Block, MarketDay, Row, Trade, fold
+from kis_simulator.exchange.day import NO_BLOCK, Block, MarketDay, Row, Trade, Trades, fold
 from kis_simulator.faults.server_behaviour import ServerBehaviour
 
 TICK_LIMITS, TICKS = (2_000, 5_000, 20_000, 50_000, 200_000, 500_000), (1, 5, 10, 50, 100, 500, 1_000)
@@ -49,7 +49,7 @@ class Trading:
         before = before if self._may_precede(before) else NO_BLOCK
         shift = {"off_grid": 11, "shifted": -60}.get(self.oddity, 0)
         rows = tuple(_rows(self.trades, before, between, self.session))
-        return MarketDay(self.day, self.session, tuple(self.trades), rows, before, between, auction, shift)
+        return MarketDay(self.day, self.session, Trades(self.trades), rows, before, between, auction, shift)
 
     def _may_precede(self, block: Block) -> bool:
         """Return whether so much can precede the open: at most 0.32 % of a day that begins behind it (§6)."""

@@ -40,7 +40,7 @@ _BAR = "{desc}: {percentage:3.0f}%|{bar:10}| {n_fmt}/{total_fmt} [{elapsed}<{rem
 _NUMBER = re.compile(r"[-+]?(?:0|[1-9][\d,]*)(?:\.\d+)?[%회건초]?")
 
 
-def on_stop(clock: "Clock") -> None:
+def on_stop(clock: "Clock", says: str = "저장 중인 것만 마치고 끝냅니다.") -> None:
     """SIGINT and SIGTERM ask for a stop through `clock.stop`; a second Ctrl-C ends the process at once with 130.
 
     Does nothing off the main thread. A signal that is ignored (a background job of a script) stays ignored.
@@ -50,10 +50,10 @@ def on_stop(clock: "Clock") -> None:
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _stopper(clock))
+            signal.signal(number, _stopper(clock, says))
 
 
-def _stopper(clock: "Clock") -> Callable[[int, FrameType | None], None]:
+def _stopper(clock: "Clock", says: str) -> Callable[[int, FrameType | None], None]:
     def stop(number: int, frame: FrameType | None) -> None:
         if clock.stop.is_set() and number == signal.SIGINT:
             with contextlib.suppress(OSError):
@@ -61,16 +61,16 @@ def _stopper(clock: "Clock") -> Callable[[int, FrameType | None], None]:
             os._exit(130)
         # Not from here: the main thread may hold the event's lock, or be in the middle of a write to stderr.
         with contextlib.suppress(RuntimeError):
-            start_new_thread(_ask_for_stop, (clock, number))
+            start_new_thread(_ask_for_stop, (clock, number, says))
 
     return stop
 
 
-def _ask_for_stop(clock: "Clock", number: int) -> None:
+def _ask_for_stop(clock: "Clock", number: int, says: str) -> None:
     if not clock.stop.is_set():
         clock.stop.set()
         again = " (Ctrl-C를 한 번 더 누르면 바로 끝냅니다)" if number == signal.SIGINT else ""
-        LOG.warning("⏹️ 중지 요청: 저장 중인 것만 마치고 끝냅니다.%s", again)
+        LOG.warning("⏹️ 중지 요청: %s%s", says, again)
 
 
 class Progress:
