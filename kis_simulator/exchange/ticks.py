@@ -109,7 +109,9 @@ class Tape:
             self._last = (0, self._with_block(state, 0))
             return self._last[1]
         kept = min(at // _EACH, len(self._kept) - 1)
-        begin, state = max(((kept * _EACH, self._kept[kept]), self._last), key=lambda one: one[0] if one[0] <= at else -1)
+        begin, state = max(
+            ((kept * _EACH, self._kept[kept]), self._last), key=lambda one: one[0] if one[0] <= at else -1
+        )
         for step in range(begin, at):
             count = self._first[step + 1] - self._first[step]
             state = self._with_block(self._after(state, step, self._trades[step], count), step + 1)
