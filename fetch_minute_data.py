@@ -131,8 +131,10 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
         feeding.check(settings)
     with ExitStack() as stack:
         store = opened(settings.database, clock, stack, read_only=reads_only)
+        from minute_candles.storage.messages import WarningLine
+
         for line in store.preflight(dedupe=arguments.dedupe, read_only=reads_only):
-            _log.log(logging.WARNING if line.startswith("⚠️") else logging.INFO, line)
+            _log.log(logging.WARNING if isinstance(line, WarningLine) else logging.INFO, line)
         from minute_candles.verification.plan import plan
 
         clock.check()

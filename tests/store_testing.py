@@ -92,6 +92,6 @@ def rows(store: Store, sql: str, *params: object) -> list[tuple[object, ...]]:
 
 
 def identities(store: Store) -> list[tuple[object, ...]]:
-    """What law 11 keeps."""
+    """What rule "Rewriting is free" keeps."""
     columns = "stock_symbol, minute_interval, timestamp, id, created_at, updated_at"
     return rows(store, f"SELECT {columns} FROM stock_minute_prices ORDER BY id")

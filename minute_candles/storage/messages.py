@@ -51,6 +51,12 @@ _FILES = {
 }
 
 
+class WarningLine(str):
+    """A line of the preflight about what is not in order; any other line is news."""
+
+    __slots__ = ()
+
+
 def running_line(failure: Failure, database: Database) -> str:
     """Return what went wrong in the middle of the work."""
     if database.path is not None:

@@ -25,6 +25,7 @@ from minute_candles.storage.layout import (
     read_indexes,
     symbol_collation,
 )
+from minute_candles.storage.messages import WarningLine
 from minute_candles.storage.note_migration import translate_notes
 from minute_candles.storage.table_checks import check_coverage, check_prices
 
@@ -65,13 +66,13 @@ class _Preflight:
     def report(self, run: Run, *, dedupe: bool) -> list[str]:
         """Return what was found, and what `dedupe` would remove; nothing is changed."""
         if not self._exists(run, PRICES):
-            return [f"⚠️ {PRICES} 테이블이 없습니다. 수집을 실행하면 만들어집니다."]
+            return [WarningLine(f"⚠️ {PRICES} 테이블이 없습니다. 수집을 실행하면 만들어집니다.")]
         check_prices(run, self._dialect)
         lines = [STANDS, *([] if self._key(run) else [_without_key(run, dedupe=dedupe)])]
         if not self._exists(run, COVERAGE):
             return lines
         if missing := self._missing_codes(run):
-            lines.append(f"⚠️ {COVERAGE} 테이블에 {', '.join(missing)} 열이 없습니다. 수집하면 추가됩니다.")
+            lines.append(WarningLine(f"⚠️ {COVERAGE} 테이블에 {', '.join(missing)} 열이 없습니다. 수집하면 추가됩니다."))
         return lines + self._other_collation(run)
 
     def rehearse(self, run: Run, *, dedupe: bool = False) -> None:
@@ -199,8 +200,10 @@ class _Preflight:
         if wanted == found or not wanted:
             return []
         return [
-            f"⚠️ {COVERAGE} 의 문자 정렬({found})이 {PRICES}({wanted})와 달라 두 테이블의 JOIN이 실패할 수 있습니다. "
-            f"다음 SQL로 맞추세요: ALTER TABLE {COVERAGE} MODIFY {ddl.symbol_column(wanted)};"
+            WarningLine(
+                f"⚠️ {COVERAGE} 의 문자 정렬({found})이 {PRICES}({wanted})와 달라 두 테이블의 JOIN이 실패할 수 있습니다. "
+                f"다음 SQL로 맞추세요: ALTER TABLE {COVERAGE} MODIFY {ddl.symbol_column(wanted)};"
+            )
         ]
 
     @contextmanager
@@ -245,10 +248,12 @@ def _without_key(run: Run, *, dedupe: bool) -> str:
         named = ", ".join(f"{symbol} {int(count):,}건" for symbol, count in rows[:_MOST_NAMED])
         more = f" 외 {len(rows) - _MOST_NAMED}종목" if len(rows) > _MOST_NAMED else ""
         total = sum(int(count) for _, count in rows)
-        return f"⚠️ --dedupe 가 지울 행 {total:,}건 (종목·간격·시각마다 가장 새로운 행만 남김): {named}{more}"
+        return WarningLine(
+            f"⚠️ --dedupe 가 지울 행 {total:,}건 (종목·간격·시각마다 가장 새로운 행만 남김): {named}{more}"
+        )
     if extra := count_duplicates(run):
-        return (
+        return WarningLine(
             f"⚠️ {PRICES}에 고유 키가 없고 중복된 행이 {extra:,}건 있어 수집은 시작되지 않습니다. "
             "--dedupe 로 실행하면 가장 새로운 행만 남기고 키를 추가합니다."
         )
-    return f"⚠️ {PRICES}에 고유 키가 없습니다. 수집하면 추가됩니다."
+    return WarningLine(f"⚠️ {PRICES}에 고유 키가 없습니다. 수집하면 추가됩니다.")

@@ -1,4 +1,4 @@
-"""The settle on a fake clock: it never takes away what was proven (law 6), and doubt costs a mark there (law 13)."""
+"""The settle on a fake clock: it never takes away what was proven (rule "The final source has the last word"), and doubt costs a mark there (rule "Doubt costs a mark, never the data")."""
 
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta

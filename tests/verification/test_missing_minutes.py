@@ -1,4 +1,4 @@
-"""Stored minutes that the authority lacks: what its own turnover says of each (law 6)."""
+"""Stored minutes that the authority lacks: what its own turnover says of each (rule "The final source has the last word")."""
 
 from datetime import date, datetime
 
