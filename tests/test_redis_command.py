@@ -116,7 +116,7 @@ def test_the_streams_running_minute_goes_to_redis_as_it_trades(owner: Owner, gua
     kis.stream.form.split = 20
     process = owner.start(*WITH, "--verbose", KIS_WS_URL=kis.ws_url)
     with guarded.client() as client:
-        wait_until(lambda: bool(client.get("minute_candles:running:005930")), 40)
+        wait_until(lambda: bool(client.get("minute_candles:running:005930")), 90)
         told = json.loads(client.get("minute_candles:running:005930") or "")
         traded = kis.truth("005930", FRIDAY, 1)
     process.terminate()
