@@ -1,7 +1,8 @@
 """Candles and tables for the tests of the store."""
 
 import random
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
@@ -95,3 +96,23 @@ def identities(store: Store) -> list[tuple[object, ...]]:
     """What rule "Rewriting is free" keeps."""
     columns = "stock_symbol, minute_interval, timestamp, id, created_at, updated_at"
     return rows(store, f"SELECT {columns} FROM stock_minute_prices ORDER BY id")
+
+
+def at_once(*jobs: Callable[[], object]) -> None:
+    """Run the jobs in threads that begin together; none may fail."""
+    failed: list[BaseException] = []
+    gate = threading.Barrier(len(jobs))
+
+    def guarded(job: Callable[[], object]) -> None:
+        try:
+            gate.wait()
+            job()
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(job,), daemon=True) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []

@@ -213,7 +213,7 @@ class served:  # noqa: N801 - reads as a word
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
-        self._process.wait(10)
+        self._process.communicate(timeout=10)
 
 
 @pytest.fixture

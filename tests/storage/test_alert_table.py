@@ -1,12 +1,14 @@
 """`stock_minute_alerts` and the usual volume, on every database; who reads locks nobody out."""
 
 import time as steady
+from contextlib import closing
 from datetime import datetime, time, timedelta
 
 import pytest
 from store_testing import CALENDAR, DAY, SYMBOL, at, full_day
 
 import db
+from minute_candles.storage.ddl import ALERTS_DDL
 from minute_candles.storage.store import KeptAlert, open_alerts, open_reader
 
 NOW = datetime(2025, 8, 26, 10, 31, 2)
@@ -83,3 +85,15 @@ def test_a_reader_in_the_middle_holds_no_write_up(table, any_store):
         return steady.monotonic() - began
 
     assert table._connection.transaction(slowly) < 3
+
+
+def test_an_older_table_is_altered_so_that_similar_names_are_rules_of_their_own(server, database, clock):
+    """Without the right to alter it the SQL is named, and what can be kept is kept (#27)."""
+    older = ALERTS_DDL.replace(" CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", "")
+    similar = [ALERT._replace(rule=name) for name in ("Gap up", "gap up", "cafe", "café", "급락 🔴", "급락 🔵")]
+    server.run(f"{older} COLLATE=utf8mb4_general_ci", database=database.name)
+    with server.account(database, "SELECT, INSERT") as account, closing(open_alerts(account, clock)) as table:
+        assert len(table.keep(similar, NOW)) < len(similar)
+    with closing(open_alerts(database, clock)) as table:
+        table.keep(similar, NOW)
+        assert {one.rule for one in table.alerts(at(0), at(23), 10)} == {one.rule for one in similar}

@@ -16,7 +16,7 @@ import mysql.connector
 import pytest
 from backfill_tools import until
 from servers import Server, free_port
-from store_testing import DAY, HIBERNATE_DDL, LATER, NAMES, NOW, SESSION, SYMBOL, full_day, identities, stored
+from store_testing import DAY, HIBERNATE_DDL, LATER, NAMES, NOW, SESSION, SYMBOL, at_once, full_day, identities, stored
 
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
@@ -155,27 +155,6 @@ def test_a_write_that_was_cut_off_leaves_the_old_day_whole(own_server: Server, s
     assert is_whole(store, 1)
 
 
-@pytest.mark.slow
-def test_the_server_restarts_again_and_again_while_days_are_stored(own_server: Server, store: Store) -> None:
-    for seed in range(1, 4):
-        restart = threading.Timer(random.uniform(0, 0.05), own_server.restart, kwargs={"crash": True})
-        restart.start()
-        try:
-            for more in range(10):
-                put(store, seed=10 * seed + more)
-        finally:
-            restart.join()
-    assert is_whole(store, 39)
-
-
-def test_a_quiet_night(server: Server, store: Store) -> None:
-    put(store)
-    store._read("SET SESSION wait_timeout = 1")
-    time.sleep(1.5)
-    put(store, seed=2)
-    assert is_whole(store, 2)
-
-
 @pytest.mark.parametrize("statement", ["", "INSERT INTO stock_minute_prices"])
 def test_a_killed_connection(server: Server, store: Store, statement: str) -> None:
     [[number]] = store._read("SELECT CONNECTION_ID()")
@@ -221,11 +200,7 @@ def test_patience_is_shared_by_all_threads(own_server: Server, store: Store) -> 
             put(store)
         lost.append(True)
 
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[work] * 6)
     own_server.start()
     assert len(lost) == 6 and time.monotonic() - began < 20
     put(store)
@@ -436,11 +411,7 @@ def test_two_processes_that_merge_into_one_day_lose_nothing(server: Server, data
             add(store, number)
         store.close()
 
-    threads = [threading.Thread(target=work, args=(first,), daemon=True) for first in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[lambda first=first: work(first) for first in range(3)])
     store = open_store(database, Clock())
     found = stored(store)
     assert [c.timestamp for c in found[1]] == [c.timestamp for c in ones]

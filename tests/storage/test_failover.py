@@ -104,17 +104,6 @@ def test_rights_that_are_taken_and_given_back(server: Server, user: Database) ->
     store.close()
 
 
-def test_who_never_wrote_is_told_at_once(server: Server, user: Database) -> None:
-    opened(user).close()
-    server.run("SET GLOBAL read_only = 1")
-    clock = Clock()
-    store, began = open_store(user, clock), clock.time()
-    with pytest.raises((ConfigError, StoreError), match="읽기 전용"):
-        store.preflight()
-    assert clock.time() - began < 5
-    store.close()
-
-
 def test_of_several_hosts_only_a_writable_one_is_kept(server: Server, second: Server, user: Database) -> None:
     """At the start and in the middle, though the first host is dead (#30); who only reads takes any that answers."""
     second.run(f"CREATE DATABASE {user.name}")

@@ -1,8 +1,7 @@
 """Three nodes of a Galera cluster: late writers and a settle on two nodes, first runs at once, a node killed (#30)."""
 
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 import servers
 from backfill_tools import until
 from servers import Server, free_port
-from store_testing import DAY, NOW, SESSION, SYMBOL, at, candle, full_day, rows, stored
+from store_testing import DAY, NOW, SESSION, SYMBOL, at, at_once, candle, full_day, rows, stored
 
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
@@ -64,25 +63,6 @@ def cluster(nodes: list[Server]) -> Iterator[list[Database]]:
     database = nodes[0].fresh()
     yield [replace(database, port=node.port) for node in nodes]
     nodes[0].drop(database)
-
-
-def at_once(*jobs: Callable[[], object]) -> None:
-    failed: list[BaseException] = []
-    gate = threading.Barrier(len(jobs))
-
-    def guarded(job: Callable[[], object]) -> None:
-        try:
-            gate.wait()
-            job()
-        except BaseException as error:
-            failed.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(job,), daemon=True) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failed == []
 
 
 def ready(database: Database) -> Store:

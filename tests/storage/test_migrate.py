@@ -1,6 +1,5 @@
 """The tables found in the field: each with its outcome, decided before the first call to KIS."""
 
-import threading
 from collections.abc import Callable
 from datetime import date, datetime
 from itertools import combinations
@@ -19,6 +18,7 @@ from store_testing import (
     README_DDL,
     SESSION,
     SYMBOL,
+    at_once,
     full_day,
     identities,
     stored,
@@ -471,33 +471,10 @@ def test_a_read_only_server_is_noticed_before_the_first_call(server: Server, dat
 def test_many_first_runs_at_once_all_succeed(server: Server, database: Database, ddl: str) -> None:
     if ddl:
         server.run(ddl, database=database.name)
-    assert race(database) == []
+    at_once(*[lambda: prepared(database)[0].close()] * 8)
     assert unique_keys(server, database)[KEY_NAME if ddl else "PRIMARY"] == KEY_COLUMNS
 
 
 def test_many_first_runs_at_once_all_succeed_on_sqlite(tmp_path: Any) -> None:
-    assert race(Database(kind="sqlite", path=tmp_path / "new" / "minutes.db")) == []
-
-
-def race(database: Database) -> list[BaseException]:
-    """Eight first runs, each with a connection of its own; what went wrong."""
-    failed: list[BaseException] = []
-    gate = threading.Barrier(8)
-
-    def first_run() -> None:
-        try:
-            gate.wait()
-            prepared(database)[0].close()
-        except BaseException as error:
-            failed.append(error)
-
-    join([first_run] * 8)
-    return failed
-
-
-def join(jobs: list[Callable[[], None]]) -> None:
-    threads = [threading.Thread(target=job, daemon=True) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    database = Database(kind="sqlite", path=tmp_path / "new" / "minutes.db")
+    at_once(*[lambda: prepared(database)[0].close()] * 8)

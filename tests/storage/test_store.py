@@ -1,7 +1,6 @@
 """The store's promises, on every server: a symbol-day is written whole, only where it differs, and read back."""
 
 import logging
-import threading
 from collections import Counter
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -17,6 +16,7 @@ from store_testing import (
     SESSION,
     SYMBOL,
     at,
+    at_once,
     candle,
     full_day,
     identities,
@@ -277,20 +277,13 @@ def test_spans_tell_the_first_and_the_last_minute(any_store: Store) -> None:
 
 def test_many_threads_share_one_store(any_store: Store) -> None:
     symbols = [f"{n:06d}" for n in range(16)]
-    failed: list[Exception] = []
 
-    def work(symbol: str) -> None:
-        try:
-            any_store.rewrite(symbol, SESSION, lambda _: full_day(seed=int(symbol)), now=NOW, status="COMPLETE")
-        except Exception as error:
-            failed.append(error)
+    def job(symbol: str) -> object:
+        return lambda: any_store.rewrite(
+            symbol, SESSION, lambda _: full_day(seed=int(symbol)), now=NOW, status="COMPLETE"
+        )
 
-    threads = [threading.Thread(target=work, args=(symbol,), daemon=True) for symbol in symbols]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failed == []
+    at_once(*map(job, symbols))
     assert all(stored(any_store, symbol=symbol) == full_day(seed=int(symbol)) for symbol in symbols)
 
 
