@@ -87,7 +87,7 @@ class Tokens:
         self._live.clear()
 
     def expire(self) -> None:
-        """Return every token is over; the next request, at once if need be, brings a new one."""
+        """End every token; the next request, at once if need be, brings a new one."""
         self.known = {token: (key, datetime.min) for token, (key, _) in self.known.items()}
         self._live.clear()
         self._asked.clear()

@@ -86,7 +86,7 @@ class LoopbackServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
                 continue
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Return a caller that went away is no news."""
+        """Ignore a caller that went away."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 

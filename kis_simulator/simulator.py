@@ -137,7 +137,7 @@ class Simulator(Router):
         self.is_down = is_down
 
     def expire_tokens(self) -> None:
-        """Return every token issued so far is over (EGW00123); tokenP issues a new one."""
+        """End every token issued so far (EGW00123); tokenP issues a new one."""
         with self._lock:
             self.tokens.expire()
 

@@ -114,7 +114,7 @@ class Trading:
             second = self._trade(second)
 
     def _trade_lively(self, minute: int) -> None:
-        """Return a small trade in nearly every second from the minute's first on; one in eight moves the price."""
+        """Make a small trade in nearly every second from the minute's first on; one in eight moves the price."""
         second = minute * 60
         while second < minute * 60 + 60:
             price, bits = self.price, self.dice.getrandbits(8)

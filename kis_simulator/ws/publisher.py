@@ -70,7 +70,7 @@ class Publisher:
         self._tapes: dict[str, Tape] = {}
 
     def begin(self, listener: Listener, symbol: str) -> None:
-        """Return a symbol was registered: told from now on; no replay, no snapshot (kis_websocket.md §6)."""
+        """Begin a registered symbol: its trades from now on; no replay, no snapshot (kis_websocket.md §6)."""
         tape, second = self._tape(symbol)
         listener.told[symbol] = (tape.day.day, tape.told_by(second))
 
@@ -91,10 +91,11 @@ class Publisher:
         return True
 
     async def send(self, listener: Listener, data: bytes) -> None:
-        """Return a text frame, whatever its bytes; to nobody who has gone."""
+        """Send a text frame, whatever its bytes; to nobody who has gone."""
         from websockets.exceptions import ConnectionClosed
 
-        assert listener.socket
+        if listener.socket is None:
+            return
         listener.sent_at = time.monotonic()
         try:
             await listener.socket.send(data, text=True)
@@ -134,7 +135,7 @@ class Publisher:
         return record
 
     async def _tell_records(self, listener: Listener, symbol: str, records: list[list[str]]) -> None:
-        """Return one frame, after what faults make of it."""
+        """Send one frame, after what faults make of it."""
         kept = [record for record in records if not self._active.strike(("ws_lost",), "ws", symbol, key=listener.key)]
         if not kept:
             return

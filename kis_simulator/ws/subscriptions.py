@@ -84,7 +84,7 @@ class Subscriptions:
         return approval
 
     def expire(self) -> None:
-        """Return every approval key is over (OPSP0011)."""
+        """End every approval key (OPSP0011)."""
         self._approvals.clear()
 
     def answer(self, session: Session, text: str, now: datetime, clock: float, refusal: str = "") -> dict[str, Any]:
@@ -105,14 +105,14 @@ class Subscriptions:
         return said(code, tr_id, tr_key, session.secrets if code == "OPSP0000" else None)
 
     def leave(self, session: Session, clock: float, *, cleanly: bool) -> None:
-        """Return a connection is over: its slot is free at once after a clean close, else it lingers."""
+        """End a session: its slot is free at once after a clean close, else it lingers."""
         if session.key and self._slots.get(session.key) is session:
             del self._slots[session.key]
             if not cleanly:
                 self._taken_until[session.key] = clock + self.rules.linger
 
     def _admit(self, session: Session, approval: str, now: datetime, clock: float) -> None:
-        """Return the key is judged at the first registration, not by the handshake."""
+        """Judge the key at the first registration, not at the handshake. Raises `RefusedError`."""
         if session.key and not self.rules.judges_always:
             return
         key, expiry = self._approvals.get(approval, ("", now))
