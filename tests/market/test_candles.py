@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -10,13 +9,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kis_testing import CSAT, FRIDAY, WEDNESDAY, at, raw, session, trading
+from kis_testing import CSAT, WEDNESDAY, at, raw, session, trading
 
 from minute_candles.core.errors import BadRow
 from minute_candles.core.kst import KST
 from minute_candles.kis.parse import daily_rows, minute_rows
 from minute_candles.market import candles
-from minute_candles.market.calendar import Session, TradingCalendar
+from minute_candles.market.calendar import Session
 from minute_candles.market.candles import (
     INTERVALS,
     Candle,
@@ -58,10 +57,6 @@ class TestFilter:
         hours = ["085959", "090000", "153000", "153959", "154000", "160000", "195900"]
         found = session_rows(trading([(hour, 100, 1) for hour in hours]), session())
         assert [one.minute for one in found] == [at(9, 0), at(15, 30), at(15, 39)]
-
-    def test_other_dates_are_no_ones_business_here(self):
-        raws = trading([("100000", 100, 1)], day=FRIDAY) + trading([("100100", 100, 1)])
-        assert [one.minute for one in session_rows(raws, session())] == [at(10, 1)]
 
     def test_a_minute_without_a_trade_has_no_candle(self):
         raws = [raw("152000", 100, 0, 500), raw("151900", 100, 5, 500)]
@@ -186,10 +181,6 @@ class TestTurnover:
     def test_a_first_row_with_more_turnover_than_its_own_may_be_off_hours(self):
         assert doubts([raw("090000", 100, 5, 99_999)]) == []
 
-    def test_a_late_first_row_with_more_turnover_has_an_unexplained_start(self):
-        assert unexplained_start([row(9, 1, 100, 5, 501)], session())
-        assert not unexplained_start([row(9, 1, 100, 5, 500)], session())
-
     def test_a_row_at_the_open_cannot_miss_one_before_it(self):
         assert not unexplained_start([row(9, 0, 100, 5, 99_999)], session())
 
@@ -302,9 +293,6 @@ class TestWindows:
         candles = derive(proven(trading([("090000", 100, 5), ("090100", 101, 5), ("091500", 102, 5)])))
         assert [candle.vwap for candle in candles[5]] == [None, Decimal("102.00")]
         assert [candle.vwap for candle in candles[15]] == [None, Decimal("102.00")]
-
-    def test_of_no_minutes_are_none(self):
-        assert derive([]) == {1: [], 5: [], 15: []}
 
     def test_price_change_is_close_minus_open_of_the_candle(self):
         candle = Candle(at(9, 0), 3000, 3000, 2000, 2999, 1, None, None)
@@ -524,13 +512,6 @@ class TestDailyRows:
     def test_a_halted_day_has_volume_nought(self):
         zeros = dict.fromkeys(("stck_oprc", "stck_hgpr", "stck_lwpr", "acml_vol"), "0")
         assert parse_daily([{**self.ROW, **zeros}])[WEDNESDAY].volume == 0
-
-
-def test_a_page_of_120_rows_is_read_in_well_under_a_millisecond():
-    raws = trading([(f"{9 + n // 60:02}{n % 60:02}00", 100 + n % 7, 1 + n) for n in range(120)])
-    here = replace(TradingCalendar().session(WEDNESDAY))
-    best = min(_seconds(lambda: session_rows(raws, here)) for _ in range(50))
-    assert best < 0.002  # 0.6 ms on a quiet machine; this one may be crowded
 
 
 def _seconds(work) -> float:
