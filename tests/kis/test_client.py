@@ -200,12 +200,6 @@ class TestSurroundings:
             monkeypatch.setenv(name, "http://127.0.0.1:9")
         assert make(sim.url).past_minutes("005930", LAST)
 
-    def test_a_netrc_does_not_replace_the_token(self, sim, make, monkeypatch, tmp_path):
-        (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password netrc-password\n")
-        monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-        assert make(sim.url).past_minutes("005930", LAST)
-        assert data_calls(sim)[0].headers["authorization"].startswith("Bearer ")
-
     def test_a_netrc_does_not_replace_the_token_on_a_real_host_either(self, monkeypatch, tmp_path):
         import requests
 
@@ -326,26 +320,11 @@ class TestToken:
                 client.past_minutes("005930", LAST)
             assert 6 <= client.calls <= 10
 
-    def test_that_ran_out_unseen_is_renewed(self, sim, client, clock):
-        client.past_minutes("005930", LAST)
-        sim.expire_tokens()
-        clock.move(minutes=2)
-        assert client.past_minutes("005930", LAST)
-        assert sim.calls("token") == 2
-
     def test_that_stays_refused_stops_without_a_loop(self, sim, client, clock):
         sim.add_fault("egw00123", path="past")
         with pytest.raises(TokenRefused):
             client.past_minutes("005930", LAST)
         assert client.calls <= 5 and sim.calls("token") == 2 and 55 < max(clock.slept) < 62
-
-    def test_revoked_within_a_minute_of_its_issue_is_waited_for(self, sim, client, clock):
-        """Another program of the key revoked it: KIS issues no second one within the minute."""
-        assert client.past_minutes("005930", LAST)
-        sim.expire_tokens()
-        clock.move(seconds=5)
-        assert client.past_minutes("005930", LAST)
-        assert sim.calls("token") == 2 and 50 < max(clock.slept) < 62
 
     def test_revoked_within_the_minute_is_waited_for_once_by_all_threads(self, sim, client, clock):
         assert client.past_minutes("005930", LAST)
@@ -444,11 +423,6 @@ WIRE = ["reset", "reset_amid", "truncated", "non_json"]
 
 
 class TestPassingFault:
-    @pytest.mark.parametrize("kind", TRANSIENT + ["non_json", "truncated"])
-    def test_is_tried_at_least_six_times(self, sim, client, kind):
-        sim.add_fault(kind, times=5, path="past")
-        assert client.past_minutes("005930", LAST)
-
     @pytest.mark.parametrize("kind", WIRE)
     def test_of_the_wire_is_passed(self, sim, client, kind):
         sim.add_fault(kind, times=2, path="past")
@@ -630,11 +604,6 @@ class TestOutage:
         with pytest.raises(SourceError):
             client.past_minutes("005930", LAST)
         assert sim.calls("token") <= 8 and sum(clock.slept) < 90
-
-    def test_a_server_that_never_answered_is_asked_for_a_token_six_times(self, make, clock):
-        with pytest.raises(Outage):
-            make("http://127.0.0.1:9").past_minutes("005930", LAST)
-        assert len([seconds for seconds in clock.slept if seconds > 0.2]) <= 6
 
 
 # --- what is never said ---
