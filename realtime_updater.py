@@ -1,4 +1,4 @@
-"""Keep the present: every minute of a session its closed candles, after the close the authority's, for weeks on end.
+"""Keep the present: closed candles every minute of a session, the final source's after the close, for weeks on end.
 
     nohup python realtime_updater.py >/dev/null 2>updater.err &   then: tail -F realtime_updater.log
     python realtime_updater.py --status                           exit 0 healthy, 1 stale or failing
@@ -188,7 +188,7 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
 
 
 class Start(NamedTuple):
-    """What the user asked for."""
+    """What the user started: flags, settings, symbols, alert rules."""
 
     arguments: argparse.Namespace
     clock: Clock

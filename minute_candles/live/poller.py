@@ -35,8 +35,16 @@ class Poller:
                 return None
             state.polled_at = self._clock.now()
             if not state.needs_poll(session, self._server_clock.now()):
-                return dict.fromkeys(INTERVALS, 0)
+                return self._close_windows(state, session, due)
             return self._poll(state, session, due)
+
+    def _close_windows(self, state: SymbolState, session: Session, due: Collection[int]) -> dict[int, int]:
+        """Store the `due` windows that closed without a trade since the last one, for a streamed symbol: no call."""
+        known, now = state.watermark, self._server_clock.cautious_now()
+        is_quiet = known is not None and state.streamed is not None and state.streamed.is_quiet_since(known)
+        if known is None or not is_quiet or now >= session.close or known.read >= floor(now) or not {*due} - {1}:
+            return dict.fromkeys(INTERVALS, 0)
+        return self._writer.store_page(state, session, [], known._replace(read=floor(now)), due, now)
 
     def _poll(self, state: SymbolState, session: Session, due: Collection[int]) -> dict[int, int]:
         page, now = self._read(state, session)
@@ -58,7 +66,7 @@ class Poller:
         page = read_day(self._client, state.symbol, session, requested_at, known, heal)
         now = min(requested_at, self._server_clock.now())
         if floor(self._server_clock.cautious_now()) < floor(now):
-            return None, now  # one answer tells of another time: the next ones decide
+            return None, now  # one answer shows another time: the next ones decide
         if floor(now) < floor(requested_at):
             candles = [candle for candle in page.candles if candle.timestamp < floor(now)]
             traded = candles[-1].timestamp if candles else known and known.traded

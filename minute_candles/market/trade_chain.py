@@ -1,6 +1,6 @@
-"""From single trades to the running candle and the closed minute, proven by the chain (kis_websocket.md §6). Pure.
+"""From single trades to the running candle and the proven minute: the chain (docs/dev/kis_websocket.md §6). Pure.
 
-Every record of H0STCNT0 is one execution and tells the day's volume and turnover after it. So two records follow each
+Every record of H0STCNT0 is one execution and carries the day's volume and turnover after it. So two records follow each
 other without a gap exactly if the volume moved by the second one's shares and the turnover by its price × shares: the
 chain. A minute is proven if the chain runs unbroken from before it to the first trade after it; lost, doubled and
 swapped records all show, and where one does, the minute is left to REST.
@@ -23,7 +23,7 @@ _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 class RunningMinute(NamedTuple):
-    """A symbol's minute as far as it is known; `is_whole`: its trades were heard from the first one on."""
+    """A symbol's minute as far as it is known; `is_whole`: its trades are known from the first one on."""
 
     symbol: str
     candle: Candle
@@ -81,7 +81,7 @@ class Chain:
         return self._catch_up()
 
     def confirm(self, minute: datetime, turnover: int) -> Sequence[Proven]:
-        """REST tells the day's turnover at the end of `minute`: where it is the chain's, nothing is missing there.
+        """Compare REST's turnover at the end of `minute`: where it is the chain's, nothing is missing there.
 
         It proves the minute that the chain holds, or that a later one is known from its first trade on.
         """
@@ -104,10 +104,15 @@ class Chain:
         """Return whether all trades of the day so far are `known` or in the running minute, which is whole."""
         if self._is_interrupted or self._ahead or self._volume < 0:
             return False
-        if known.is_explained and known.turnover == self._turnover:
+        if self.is_quiet_since(known):
             return True
         is_whole = self._whole and not self._mixed and self._is_in_session()
         return is_whole and known.leads_to(self._minute, self._before, self._session)
+
+    def is_quiet_since(self, known: Watermark) -> bool:
+        """Return whether no trade came since what is `known`."""
+        is_unbroken = not (self._is_interrupted or self._ahead or self._volume < 0)
+        return is_unbroken and known.is_explained and known.turnover == self._turnover
 
     def _skip(self, tick: TradeTick) -> Sequence[Proven]:
         """Ignore a repeated or late record; many in a row show that the known volume was absurd."""

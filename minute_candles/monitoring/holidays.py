@@ -82,8 +82,8 @@ class HolidayCheck:
         self._decided = session.day
         if trades != self.calendar.is_trading_day(session.day):
             believed = "휴장이라고 했지만 거래되고 있습니다. 개장일로"
-            told = believed if trades else "개장이라고 했지만 거래가 없습니다. 휴장일로"
-            _log.warning("⚠️ %s: KIS는 %s 봅니다.", session.day, told)
+            what = believed if trades else "개장이라고 했지만 거래가 없습니다. 휴장일로"
+            _log.warning("⚠️ %s: KIS는 %s 봅니다.", session.day, what)
             self._correct(session.day, is_open=trades)
 
     def _trades(self, session: Session, now: datetime) -> bool | None:
@@ -93,7 +93,7 @@ class HolidayCheck:
         except Stopped:
             raise
         except MinuteDataError as error:
-            _log.debug("market not asked: %s", error)
+            _log.debug("market not checked: %s", error)
             return None
 
     def _correct(self, day: date, *, is_open: bool) -> None:
@@ -130,10 +130,10 @@ def open_days(client: KisClient, memory: Path, today: date, plain: TradingCalend
     requested, opened = remembered(memory, today)
     if requested == today:
         return opened
-    told = {row.day: row.is_open for row in client.holidays(today)}
-    if len(doubted := differing(plain, told)) > MOST_CORRECTIONS:
+    answer = {row.day: row.is_open for row in client.holidays(today)}
+    if len(doubted := differing(plain, answer)) > MOST_CORRECTIONS:
         line = f"KIS의 휴장일 답이 내장 달력과 {len(doubted)}일이나 달라 믿지 않습니다. 내장 달력을 씁니다."
         raise TooDifferentError(line)
-    opened = {day: is_open for day, is_open in opened.items() if day < today} | told
+    opened = {day: is_open for day, is_open in opened.items() if day < today} | answer
     remember(memory, today, opened)
     return opened

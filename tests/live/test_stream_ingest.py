@@ -84,7 +84,7 @@ def stored_minutes(day: StreamDay, symbol: str = "005930") -> list[str]:
 
 
 def test_the_opening_cross_is_heard_because_the_stream_is_there_before_it(make: Make) -> None:
-    day = make(at(8, 58, 50), BUSY, speed=20)
+    day = make(at(8, 58, 0), BUSY, speed=20)
     with day.running():
         wait_until(lambda: day.kis.stream.connects == 1)
         assert day.clock.now() < at(9)
@@ -311,6 +311,21 @@ def test_an_unbroken_chain_is_polled_for_the_cross_check_alone_until_the_close()
     assert symbol.keeps_current(known, session(), at(15, 29)) and not symbol.keeps_current(known, session(), at(15, 30))
     run._on_cut()
     assert not symbol.keeps_current(known, session(), at(15, 29))
+
+
+def test_a_window_that_closes_in_a_lull_is_stored_without_a_call(live: LiveSession) -> None:
+    state, trade = live.states.of("005930"), Trade(35_880, 70_000, 3)  # 09:58
+    state.watermark = None
+    early = datetime(2026, 11, 20, 9, 58)
+    one = proven(0)
+    live.writer.store_proven(state, session(), one._replace(candle=one.candle._replace(timestamp=early)))
+    symbol = StreamedSymbol("005930", session(), 0)
+    symbol.add(ticks_of([trade])[0])
+    symbol.on_page([], Watermark(early), at(10, 3, 5))
+    live.states.attach({"005930": symbol})
+    state.watermark = Watermark(at_ten(-1), early, 210_000)
+    assert live._poller.poll("005930", session(), (1, 5)) == {1: 0, 5: 1, 15: 0}, "the client here has no call at all"
+    assert state.watermark == Watermark(at_ten(3), early, 210_000)
 
 
 # --- days full of faults ---

@@ -1,1 +1,1 @@
-"""The WebSocket stream beside the rounds: ingest and the REST cross-check."""
+"""The WebSocket stream: ingest, what it proves of a symbol, and the REST cross-check."""

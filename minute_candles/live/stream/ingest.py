@@ -69,7 +69,9 @@ class StreamIngest:
     def covers(self, session: Session) -> bool:
         """Return whether nothing is to be begun for a session: it is streamed already, or never."""
         running = self._session is not None and self._session.session.day == session.day
-        return running or not self.capacity or session.csat  # KIS labels a CSAT day differently (kis_http.md §6)
+        return (
+            running or not self.capacity or session.csat
+        )  # KIS labels a CSAT day differently (docs/dev/kis_http.md §6)
 
     def begin(self, session: Session, symbols: Sequence[str]) -> None:
         """Stream these symbols in a session."""

@@ -51,6 +51,11 @@ class StreamedSymbol:
         with self._lock:
             return self._check.is_trusted and self._chain.continues(watermark)
 
+    def is_quiet_since(self, watermark: Watermark) -> bool:
+        """Return whether nothing traded since `watermark`: windows that closed meanwhile hold what is stored."""
+        with self._lock:
+            return self._check.is_trusted and self._chain.is_quiet_since(watermark)
+
     def keeps_current(self, watermark: Watermark, session: Session, now: datetime) -> bool:
         """Return whether REST cannot know more: it shows a minute only after a later trade, and so does the chain.
 
