@@ -82,12 +82,13 @@ export class List {
   /** @param {Row[]} rows */
   show(rows) {
     const still = this.box.matches(":hover, :focus-within") && this.items.size > 0;
-    for (const row of rows) {
+    rows.forEach((row, at) => {
       const item = this.items.get(row.symbol) ?? new Item(row);
       item.show(row);
-      if (!this.items.has(row.symbol) || !still) this.box.append(item.box);
+      const place = this.box.children[at] ?? null;
+      if (!this.items.has(row.symbol) || (!still && place !== item.box)) this.box.insertBefore(item.box, place);
       this.items.set(row.symbol, item);
-    }
+    });
   }
 
   /** The running minute moved it. @param {Row} row */

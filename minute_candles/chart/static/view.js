@@ -2,7 +2,7 @@
 
 import { Breaks } from "./breaks.js";
 import { chartOptions, priceFormat, quiet } from "./chart_options.js";
-import { color } from "./colors.js";
+import { color, forgetColors } from "./colors.js";
 import { dateOf, proof } from "./format.js";
 import { Levels } from "./levels.js";
 import { CandlestickSeries, HistogramSeries, LineSeries, createChart } from "./lightweight-charts.js";
@@ -48,6 +48,7 @@ export class View {
 
   /** The colours of the scheme in use. */
   paint() {
+    forgetColors();
     this.chart.applyOptions(chartOptions(() => this.daily));
     const [up, down] = [color("up"), color("down")];
     this.price.applyOptions({ upColor: up, downColor: down, borderUpColor: up, borderDownColor: down, wickUpColor: up, wickDownColor: down });
