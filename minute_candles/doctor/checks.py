@@ -4,11 +4,9 @@
 with what to do. What the answers should look like is told in kis_http.md (the § beside each look).
 """
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
 
 from requests import Response
 
@@ -19,6 +17,7 @@ from minute_candles.core.clock import Clock
 from minute_candles.core.errors import AuthError, ConfigError, MinuteDataError, NotOffered, Outage, Stopped
 from minute_candles.core.kst import KST
 from minute_candles.doctor import row_checks as rows
+from minute_candles.doctor.host_checks import DIFFERENT, FINE, WRONG, Finding, check_disk, check_speed
 from minute_candles.doctor.stream_check import visit
 from minute_candles.kis.client import MOST_DAYS, KisClient
 from minute_candles.kis.recorder import Recorder
@@ -27,12 +26,8 @@ from minute_candles.market.calendar import Session, TradingCalendar, differing
 from minute_candles.market.rows import DailyRows, MinuteRow, MinuteRows
 from minute_candles.monitoring.holidays import TooDifferentError, open_days
 from minute_candles.redis_feed import setup as feeding
-from minute_candles.storage.advice import Advice
 from minute_candles.storage.store import open_store
 
-FINE, DIFFERENT, WRONG = "✅", "ℹ️", "❌"
-ENOUGH_DISK = 2 * 10**9
-"""Bytes: a year of 97 symbols with its indexes."""
 BURST = 4
 """Calls sent as fast as the setting allows, to see that KIS takes them: far below what would trip its limit."""
 _CLOCKS_DIFFER = 5.0
@@ -59,38 +54,7 @@ def report(settings: Settings, clock: Clock, calendar: TradingCalendar, symbol: 
     return 1 if wrong else 0
 
 
-class Finding(NamedTuple):
-    """One line of the report."""
-
-    mark: str
-    what: str
-    told: str
-
-    def __str__(self) -> str:
-        return f"{self.mark} {self.what}: {self.told}"
-
-
 Look = Callable[[], Iterator[Finding]]
-
-
-def _disk(wanted: Path) -> Iterator[Finding]:
-    folder = next(place for place in (wanted, *wanted.parents) if place.exists())
-    free = shutil.disk_usage(folder).free
-    size = f"{free / 10**9:,.1f} GB 남음 ({folder})"
-    if free >= ENOUGH_DISK:
-        yield Finding(FINE, "디스크", size)
-    else:
-        yield Finding(WRONG, "디스크", f"{size}. 97종목 1년에 약 2 GB가 듭니다. 공간을 비우세요.")
-
-
-def _speed(advice: Advice) -> Iterator[Finding]:
-    """Say what one ALTER, or more memory for the server, would make faster."""
-    if advice.cluster_sql:
-        why = "행이 받은 순서(id)로 놓여 한 종목을 읽는 데 열 배쯤 걸립니다. 한 번 바꾸면 빨라집니다"
-        yield Finding(DIFFERENT, "테이블의 순서", f"{why}: {advice.cluster_sql}")
-    if advice.table_bytes > advice.pool_bytes > 0:
-        sizes = f"테이블 {advice.table_bytes / 10**9:,.1f} GB, 메모리 {advice.pool_bytes / 10**9:,.1f} GB"
-        yield Finding(DIFFERENT, "서버 메모리", f"{sizes}. innodb_buffer_pool_size를 늘리면 빨라집니다.")
 
 
 class Doctor:
@@ -106,7 +70,7 @@ class Doctor:
 
     def examine(self) -> Iterator[Finding]:
         """Yield the findings as they come. Raises `Stopped` alone."""
-        yield from self._look("디스크", lambda: _disk(self._settings.log_dir.absolute()))
+        yield from self._look("디스크", lambda: check_disk(self._settings.log_dir.absolute()))
         yield from self._look("데이터베이스", self._database)
         for what, look in (
             ("토큰", self._token), ("키", self._keys), ("오늘 분봉", self._today_minutes), ("과거 분봉", self._past_minutes),
@@ -146,7 +110,7 @@ class Doctor:
             for line in store.preflight(read_only=True):
                 yield Finding(DIFFERENT if line.startswith("⚠️") else FINE, "테이블", line.split(" ", 1)[1])
             yield Finding(FINE, "권한", "읽고 쓸 수 있습니다.")
-            yield from _speed(store.advice())
+            yield from check_speed(store.advice())
         finally:
             store.close()
         apart = abs((theirs - self._clock.now().replace(tzinfo=None)).total_seconds())
