@@ -189,6 +189,7 @@ def _checked(symbol: str, where: str = "") -> str:
     symbol = symbol.strip()
     if not _SYMBOL.fullmatch(symbol):
         raise ConfigError(
-            f"종목코드가 아닙니다{where}: {symbol[:20]!r}. 숫자로 시작하는 여섯 글자(예: 005930)나 Q와 여섯 글자(ETN)여야 합니다."
+            f"종목코드가 아닙니다{where}: {symbol[:20]!r}. 숫자로 시작하는 여섯 글자(예: 005930)나 "
+            "Q와 여섯 글자(ETN)여야 합니다."
         )
     return symbol

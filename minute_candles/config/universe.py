@@ -1,7 +1,7 @@
 """Every symbol of the exchange, from KIS's master files: names, `@kospi200` and its like; kept a day beside the logs.
 
-The files are `kospi_code.mst.zip` and `kosdaq_code.mst.zip` (docs/dev/kis_http.md §14): CP949, a line a symbol, the name
-in front and a tail of fixed width behind it. They need no key and cost no call of the budget.
+The files are `kospi_code.mst.zip` and `kosdaq_code.mst.zip` (docs/dev/kis_http.md §14): CP949, a line a symbol, the
+name in front and a tail of fixed width behind it. They need no key and cost no call of the budget.
 """
 
 import io
@@ -116,7 +116,7 @@ def members(name: str, listings: Iterable[Listing]) -> dict[str, str]:
 
 
 class Universe:
-    """The listings of a day: from the file beside the logs, from KIS's site once a day, from an old copy while it is away."""
+    """The listings: of the file beside the logs, once a day of KIS's site; while that is away, of the old file."""
 
     def __init__(self, path: Path, site: str, clock: Clock) -> None:
         self._path, self._site, self._clock = path, site, clock

@@ -109,8 +109,8 @@ class Fingerprint:
                 numbers = coded.indices
             elif pa.types.is_timestamp(column.type):
                 numbers = column.cast(pa.int64())
-            self._digest.update(numbers.fill_null(UNPROVEN).to_numpy(zero_copy_only=False).tobytes()
-                                if isinstance(numbers, pa.Array) else numbers.fill_null(UNPROVEN).to_numpy().tobytes())  # fmt: skip
+            whole = numbers if isinstance(numbers, pa.ChunkedArray) else pa.chunked_array([numbers])
+            self._digest.update(whole.fill_null(UNPROVEN).to_numpy().tobytes())
 
     def hexdigest(self) -> str:
         """Return the digest as text."""
@@ -118,7 +118,7 @@ class Fingerprint:
 
 
 def said_by(path: Path, name: str) -> str | None:
-    """Return what a Parquet file of ours says of itself (`content`: its fingerprint); None where there is no such file."""
+    """Return what a Parquet file of ours says of itself (`content`: its fingerprint); None for any other."""
     pq: Any = extra("pyarrow.parquet", WHAT)
     try:
         metadata = pq.read_metadata(path).metadata or {}

@@ -24,7 +24,7 @@ def target_of(out: str, kind: Format | None) -> Target:
     if not out:
         raise ConfigError("--out 이 비어 있습니다. 폴더나 파일의 이름을 쓰세요.")
     if out == "-":
-        return Target(_agreed("csv", kind, out), None, True)
+        return Target(_agreed("csv", kind, out), None, is_file=True)
     path = Path(out)
     exists = _exists(path)
     if path.name.lower() in _SUFFIXES:
@@ -35,12 +35,12 @@ def target_of(out: str, kind: Format | None) -> Target:
         )
     meant = _SUFFIXES.get(path.suffix.lower())
     if meant and not path.is_dir():
-        return Target(_agreed(meant, kind, out), path, True)
+        return Target(_agreed(meant, kind, out), path, is_file=True)
     if exists and not path.is_dir():
         raise ConfigError(
             f"--out {particle(out, '은/는')} 폴더가 아닙니다. 폴더나 .parquet, .csv 로 끝나는 파일을 쓰세요."
         )
-    return Target(kind or "parquet", path, False)
+    return Target(kind or "parquet", path, is_file=False)
 
 
 def check_file(target: Target, *, force: bool) -> None:

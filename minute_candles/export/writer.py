@@ -213,7 +213,7 @@ def _write_csv(
     symbol: str, pieces: Iterable[SymbolCandles], request: ExportRequest, folder: Path, stage: Staging,
     result: ExportResult,
 ) -> None:  # fmt: skip
-    """Write a symbol's file; an old one goes where nothing traded in the range, and stays where the table lacks a day."""
+    """Write a symbol's file; an old one goes where nothing traded, and stays where the table lacks a day."""
     path, lacks = csv_file(folder, request.interval, symbol), False
     with stage.replacing(path) as fresh:
         with fresh.open("wb") as sink:

@@ -88,20 +88,22 @@ def read_candles(
         print(both.loc["000660"])
 
     Symbols: "005930", 5930, "005930.KS", a Korean name, "@kospi200" and its like, "all" (whatever is stored), or a list
-    of them. One symbol by itself gives a frame by timestamp; a list, a universe or "all" one by (symbol, timestamp), the
-    symbols in the given order. A timestamp is the start of its window.
+    of them. One symbol by itself gives a frame by timestamp; a list, a universe or "all" one by (symbol, timestamp),
+    the symbols in the given order. A timestamp is the start of its window.
 
     Interval: 5, "5m", "5min", "5T", "1h", "60m", "1d", "week", "1mo": minutes that divide a day, floored from midnight,
     or whole sessions. A week is labelled by its Monday, a month by its first; those that the range cuts are left out.
 
-    Range: `date`, ISO text, `datetime`, `pandas.Timestamp` or `numpy.datetime64`; naive means KST, others are converted.
+    Range: `date`, ISO text, `datetime`, `pandas.Timestamp`, `numpy.datetime64`; naive means KST, others are converted.
     A time of day counts to the minute: a window belongs to the range where it begins at or after `start` and ends at or
-    before `end`. A value without a time, or at midnight, is the whole day, both included. Without `start` thirty days up
-    to `end`, without `end` up to today.
+    before `end`. A value without a time, or at midnight, is the whole day, both included. Without `start` thirty days
+    up to `end`, without `end` up to today.
 
     Columns: open, high, low, close (int64, KRW; float64 where adjusted or filled), volume (int64, shares), turnover and
-    vwap (float64, KRW), status (category: what is known of the day) and proven (bool: whether turnover proves the candle;
-    else turnover and vwap are NaN). Turnover is round(vwap × volume), exact to 0.005 KRW × volume a minute.
+    vwap (float64, KRW), status (category: what is known of the day) and proven (bool: whether turnover proves the
+    candle; else vwap is NaN, and turnover but for days). Days have previous_close and change_percent, too; the turnover
+    of an unproven day is that of KIS's daily candle, off-hours trades included. Turnover
+    is round(vwap × volume), exact to 0.005 KRW × volume a minute.
 
     `tz`: a zone, or None for naive KST. `fill`: "gaps" adds the windows of each session that had no trade (prices NaN,
     volume 0), "previous" gives them the close before; a missing day stays missing. `names` adds the Korean name.

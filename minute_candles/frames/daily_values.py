@@ -39,7 +39,7 @@ def previous_closes(
     asked: Range,
     daily: Mapping[date, StoredDaily],
 ) -> "Numbers":
-    """Return for each day the close of the session before: of its own candles, else what the daily TR told; 0: unknown."""
+    """Return the close of the session before each day: of its candles, else of the daily TR; 0: unknown."""
     import numpy as np
 
     traded = np.ones(len(days.start), bool) if gaps is None else ~gaps

@@ -19,7 +19,7 @@ SEOUL = "Asia/Seoul"
 
 
 def candle_columns(found: Sequence[SymbolCandles]) -> "dict[str, NDArray[Any]]":
-    """Return open … vwap, the codes of the status, proven and start (naive KST in µs) of all symbols, one below the other."""
+    """Return open … vwap, codes of the status, proven and start (naive KST in µs), one symbol below the other."""
     import numpy as np
 
     proven = np.concatenate([one.proven() for one in found])

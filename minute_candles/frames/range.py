@@ -21,7 +21,7 @@ FIRST_YEAR, LAST_YEAR = 1956, 2100
 class Range(NamedTuple):
     """Days from `first` to `last`, both included, as of `now` (aware KST) in this calendar.
 
-    `since` and `until` (naive KST) narrow it to the minute: a window belongs to it where `since` ≤ start, end ≤ `until`.
+    `since` and `until` (naive KST) narrow it to the minute: a window is in it where `since` ≤ start, end ≤ `until`.
     """
 
     first: date

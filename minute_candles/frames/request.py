@@ -38,7 +38,9 @@ T_co = TypeVar("T_co", bound=Closable, covariant=True)
 class Open(Protocol[T_co]):
     """Opens a store (`storage.store.open_store`)."""
 
-    def __call__(self, database: Database, clock: Clock, *, patience: float) -> T_co: ...
+    def __call__(self, database: Database, clock: Clock, *, patience: float) -> T_co:
+        """Open it."""
+        ...
 
 
 class SymbolRequest(NamedTuple):

@@ -173,7 +173,7 @@ class Store:
         return candles_of(dict(keyed(row, self._connection.dialect) for row in rows), self._layout)[interval]
 
     def minutes(self) -> Minutes:
-        """Return what reads 1-minute candles in bulk (minute_candles/frames/frames.py)."""
+        """Return the reader of 1-minute candles in bulk (frames/symbol_candles.py)."""
         return Minutes(self._connection, self._layout)
 
     def factors(self, symbol: str) -> list[Factor]:
