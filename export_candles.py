@@ -231,7 +231,7 @@ def remarks(result: "ExportResult", request: "ExportRequest") -> "Iterator[str]"
     for reason in result.refused.values():
         yield f"⚠️ 수정주가로 쓰지 못한 종목: {reason}"
     if result.doubtful:
-        count, folded = console.number(len(result.doubtful)), fold_days(result.doubtful, request.asked.calendar)
+        count, folded = len(result.doubtful), fold_days(result.doubtful, request.asked.calendar)
         yield f"⚠️ 빠졌거나 확인되지 않은 {count:,}종목일: {folded}"
         if helps := remedy(result.doubtful, request.asked):
             yield f"   {helps}"
