@@ -233,12 +233,12 @@ def check_closed(
         console.say(check_table(shown, want.days, missing, spans, doubtful, by_day=len(want.names) == 1))
     if remark:
         console.say(f"\n{remark}" if shown else remark)
-    total = console.number(len(want.names) * len(want.days))
+    total = len(want.names) * len(want.days)
     if missing:
-        lost = console.number(len(missing))
-        console.say(f"\n⚠️ {total}종목일 중 {lost}종목일이 빠져 있습니다. --check 없이 실행하면 채웁니다.")
+        lost = len(missing)
+        console.say(f"\n⚠️ {total:,}종목일 중 {lost:,}종목일이 빠져 있습니다. --check 없이 실행하면 채웁니다.")
         return 1
-    console.say(f"\n✅ {total}종목일이 모두 있습니다 ({want.days[0]} ~ {want.days[-1]}).")
+    console.say(f"\n✅ {total:,}종목일이 모두 있습니다 ({want.days[0]} ~ {want.days[-1]}).")
     return 0
 
 

@@ -498,7 +498,7 @@ def test_a_killed_export_leaves_whole_files_only(light: Database, export: Export
         assert process.stdout and process.stdout.readline() == b"ready\n"
         time.sleep(dice.uniform(0.2, 1.5))
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.communicate()
         assert rows_by_file(tmp_path) == whole
         by_polars, by_duckdb = pl.read_parquet(tmp_path / "export"), f"FROM '{tmp_path}/export/**/*.parquet'"
         assert duckdb.sql(f"SELECT count(*) {by_duckdb}").fetchall() == [(len(by_polars),)]
