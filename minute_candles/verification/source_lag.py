@@ -20,6 +20,9 @@ from minute_candles.verification.missing_minutes import MissingMinutes
 MORNING = time(7, 30)
 """From then on KIS's last word on the day before counts: its daily candle is the after-market's until 05:28 (§7)."""
 
+AFTER_MARKET = timedelta(minutes=30)
+"""After the close: from then on the quote's turnover includes the after-market and proves nothing of the session."""
+
 AGAIN = "잠시 뒤, 늦어도 다음 날 아침(07:30부터) 다시 받으면 됩니다."
 """What the updater does, and a user may do."""
 
@@ -59,7 +62,7 @@ class SourceLag:
             raise Late(f"과거 분봉이 아직 {late[0].minute:%H:%M}까지 오지 않았습니다. {AGAIN}")
         if not live and not untraded:
             raise Late(f"오늘 분봉이 비어 있어 과거 분봉이 다 왔는지 확인할 수 없습니다. {AGAIN}")
-        if rows and self._is_quote_ahead(symbol, session, rows):
+        if rows and self._clock.now() < session.close + AFTER_MARKET and self._is_quote_ahead(symbol, session, rows):
             raise Late(f"{reason_text(Reason.QUOTE_AHEAD)}합니다. {AGAIN}")
 
     def check_gaps(self, symbol: str, session: Session, gaps: Sequence[tuple[datetime, datetime]]) -> None:
