@@ -8,11 +8,12 @@ is None until there are as many candles as it needs. `vwap` is exact: turnover �
 proves volume"), without its first candle, which nothing proves; None from the first other unproven candle on. In KRW.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from minute_candles.core.extras import extra
 from minute_candles.core.korean import particle
 from minute_candles.market.candles import Candle
 from minute_candles.market.intervals import turnover_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WHAT = "지표"
 ENOUGH = 500
@@ -116,6 +120,18 @@ def lines(names: Sequence[str], candles: Sequence[Candle]) -> dict[str, Line]:
             found["vwap"] = list(session_vwap(candles))
         else:
             found |= _batch(TABLE[name], candles)
+    return found
+
+
+def of_frame(names: Sequence[str], frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the same lines of a frame of one symbol (`read_candles(…).loc["005930"]`), NaN where there is no value."""
+    columns = [frame[name].tolist() for name in ("open", "high", "low", "close", "volume")]
+    turnovers = frame["turnover"].tolist() if "turnover" in frame else [math.nan] * len(frame)
+    candles = [
+        Candle._make([when.to_pydatetime(), *row[:-1], None if math.isnan(row[-1]) else int(row[-1]), None])
+        for when, row in zip(frame.index, zip(*columns, turnovers, strict=True), strict=True)
+    ]
+    found: pd.DataFrame = extra("pandas", WHAT).DataFrame(lines(names, candles), index=frame.index, dtype="float64")
     return found
 
 
