@@ -101,7 +101,7 @@ def test_links_lead_somewhere(paper: Path) -> None:
 def test_the_readme_leads_to_every_page_and_is_short_enough_to_read() -> None:
     readme = PAPERS[0].read_text(encoding="utf-8")
     assert [page.name for page in PAPERS[1:] if f"(docs/{page.name})" not in readme] == []
-    assert len(readme.splitlines()) <= 240
+    assert len(readme.splitlines()) <= 200
 
 
 def _anchor(title: str) -> str:
@@ -156,7 +156,7 @@ def test_messages_of_the_error_table_are_in_the_source(message: str) -> None:
 def test_the_common_errors_are_of_the_table() -> None:
     assert COMMON
     common = [row.split("|")[1].strip().strip("`") for row in COMMON[1].splitlines()[2:]]
-    assert len(common) == 8 and set(common) <= set(MESSAGES)
+    assert common and set(common) <= set(MESSAGES)
 
 
 def test_the_error_table_names_every_code_of_kis_that_is_treated() -> None:
