@@ -37,7 +37,6 @@ COMMANDS = [
 COMMANDS = [command for command in COMMANDS if command]
 SCRIPTS = [command for command in COMMANDS if re.match(r"(\.venv/bin/)?python \w+\.py", command)]
 NOT_HERE = {
-    "docker compose up -d --wait": "no Docker daemon",
     "python -m venv .venv && source .venv/Scripts/activate": "Windows",
     "python3 -m venv .venv && source .venv/bin/activate": "the Makefile does the same, .ci/run runs it",
     "python -m pip install -r requirements-extra.txt": "the development packages hold them, .ci/run installs those",
@@ -80,7 +79,7 @@ def test_the_example_file_shows_the_defaults() -> None:
 
 def test_the_ddl_is_the_one_that_is_run() -> None:
     told = [table for block in blocks("sql") if block.startswith("CREATE TABLE") for table in block.split("\n\n")]
-    run = [ddl.PRICES_DDL, ddl.COVERAGE_DDL, ddl.ALERTS_DDL, ddl.FACTORS_DDL]
+    run = [ddl.PRICES_DDL, ddl.COVERAGE_DDL, ddl.ALERTS_DDL, ddl.FACTORS_DDL, ddl.DAILY_DDL]
     assert [" ".join(table.split()) for table in told] == [" ".join(table.split()) for table in run]
 
 
@@ -135,7 +134,9 @@ def sentences() -> tuple[str, ...]:
 
 
 def _pieces(message: str) -> list[str]:
-    return [piece.strip() for piece in message.split("…") if re.search("[가-힣]", piece)]
+    """Return the words between the values; a particle behind a value is chosen as it is printed."""
+    pieces = [re.sub(r"^\s*(?:은|는|이|가|을|를|과|와|으로|로)(?=\s)", "", piece) for piece in message.split("…")]
+    return [piece.strip() for piece in pieces if re.search("[가-힣]", piece)]
 
 
 def _is_told(message: str) -> bool:
@@ -176,7 +177,7 @@ LOG_LINES = part("log").splitlines()[1:-1]
 @pytest.mark.parametrize("line", LOG_LINES)
 def test_quoted_log_lines_are_in_the_source(line: str) -> None:
     told = _holes(line)
-    parts = [told] if _is_told(told) else told.split(": ", 1)  # a trouble and its reason come from two places
+    parts = [told] if _is_told(told) else re.split(r": | · |(?<=모두) ", told)  # a line and its reason come from two places
     assert all(_is_told(text) for text in parts), told
 
 
