@@ -177,7 +177,9 @@ LOG_LINES = part("log").splitlines()[1:-1]
 @pytest.mark.parametrize("line", LOG_LINES)
 def test_quoted_log_lines_are_in_the_source(line: str) -> None:
     told = _holes(line)
-    parts = [told] if _is_told(told) else re.split(r": | · |(?<=모두) ", told)  # a line and its reason come from two places
+    parts = (
+        [told] if _is_told(told) else re.split(r": | · |(?<=모두) ", told)
+    )  # a line and its reason come from two places
     assert all(_is_told(text) for text in parts), told
 
 
