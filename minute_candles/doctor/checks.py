@@ -26,6 +26,7 @@ from minute_candles.market.calendar import Session, TradingCalendar, differing
 from minute_candles.market.rows import DailyRows, MinuteRow, MinuteRows
 from minute_candles.monitoring.holidays import TooDifferentError, open_days
 from minute_candles.redis_feed import setup as feeding
+from minute_candles.storage.messages import WarningLine
 from minute_candles.storage.store import open_store
 
 BURST = 4
@@ -70,8 +71,8 @@ class Doctor:
 
     def examine(self) -> Iterator[Finding]:
         """Yield the findings as they come. Raises `Stopped` alone."""
-        yield from self._look("디스크", lambda: check_disk(self._settings.log_dir.absolute()))
-        yield from self._look("데이터베이스", self._database)
+        yield from self._look("디스크", lambda: check_disk(self._settings.log_dir.absolute()), asks_kis=False)
+        yield from self._look("데이터베이스", self._database, asks_kis=False)
         for what, look in (
             ("토큰", self._token), ("키", self._keys), ("오늘 분봉", self._today_minutes), ("과거 분봉", self._past_minutes),
             ("장중 과거 분봉", self._past_in_session), ("일봉", self._daily), ("휴장일", self._holidays),
@@ -82,7 +83,7 @@ class Doctor:
                 yield Finding(WRONG, "KIS", "물을 수 없어 나머지는 보지 못했습니다. 위의 것을 먼저 고치세요.")
                 return
 
-    def _look(self, what: str, look: Look) -> Iterator[Finding]:
+    def _look(self, what: str, look: Look, *, asks_kis: bool = True) -> Iterator[Finding]:
         try:
             yield from look()
         except Stopped:
@@ -90,7 +91,7 @@ class Doctor:
         except NotOffered as error:
             yield Finding(DIFFERENT, what, f"{error} 과거 분봉에는 실전 키가 필요합니다.")
         except MinuteDataError as error:
-            self._refused = isinstance(error, _GONE) and what not in ("디스크", "데이터베이스")
+            self._refused = asks_kis and isinstance(error, _GONE)
             yield Finding(WRONG, what, str(error))
 
     def _hear(self, answer: Response) -> None:
@@ -108,7 +109,7 @@ class Doctor:
             yield Finding(FINE, "데이터베이스", f"{version}, {self._settings.database.describe()}")
             store.rehearse_preflight()
             for line in store.preflight(read_only=True):
-                yield Finding(DIFFERENT if line.startswith("⚠️") else FINE, "테이블", line.split(" ", 1)[1])
+                yield Finding(DIFFERENT if isinstance(line, WarningLine) else FINE, "테이블", line.split(" ", 1)[1])
             yield Finding(FINE, "권한", "읽고 쓸 수 있습니다.")
             yield from check_speed(store.advice())
         finally:
