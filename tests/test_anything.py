@@ -68,8 +68,8 @@ class Liar:
         day = datetime.strptime(params["FID_INPUT_DATE_1"], "%Y%m%d").date()
         if "daily-item" in url:
             last = datetime.strptime(params["FID_INPUT_DATE_2"], "%Y%m%d").date()
-            return TRUTH.answers.daily(params["FID_INPUT_ISCD"], day, last, EVENING.replace(tzinfo=None))
-        return TRUTH.answers.past(
+            return TRUTH.endpoints.daily(params["FID_INPUT_ISCD"], day, last, EVENING.replace(tzinfo=None))
+        return TRUTH.endpoints.past(
             params["FID_INPUT_ISCD"], day, params["FID_INPUT_HOUR_1"], EVENING.replace(tzinfo=None)
         )
 

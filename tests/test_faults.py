@@ -355,13 +355,13 @@ def test_a_session_of_yesterdays_rows_is_told(operator: Operator, kis: Simulator
 def test_a_day_that_kis_calls_closed_while_it_trades(
     operator: Operator, kis: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    truth = kis.answers.open_days
+    truth = kis.endpoints.open_days
     told = {f"{LAST:%Y%m%d}": "N"}
 
     def open_days(first: date) -> Any:
         return [{**row, "opnd_yn": told.get(row["bass_dt"], row["opnd_yn"])} for row in truth(first)]
 
-    monkeypatch.setattr(kis.answers, "open_days", open_days)
+    monkeypatch.setattr(kis.endpoints, "open_days", open_days)
     operator.moment.jump(NOON)
     sees("closed", interrupt(trading(operator), signal.SIGTERM))
     settles(operator, kis)

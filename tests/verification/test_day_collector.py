@@ -56,8 +56,8 @@ def world(tmp_path, clock):
 class World:
     def __init__(self, folder, clock, span, options) -> None:
         self.sim = Twisted(clock, **options)
-        shared = MARKETS.setdefault(repr(options), (self.sim.market, self.sim.answers))  # a day takes long to make up
-        self.sim.market, self.sim.answers = shared
+        shared = MARKETS.setdefault(repr(options), (self.sim.market, self.sim.endpoints))  # a day takes long to make up
+        self.sim.market, self.sim.endpoints = shared
         self.sim.start()
         settings = settings_for(self.sim.url, folder)
         self.store = open_store(settings.database, clock)
@@ -287,7 +287,7 @@ class TestWrongRows:
 
     def test_that_differ_from_page_to_page_fail_the_day(self, world):
         here = world()
-        auction = here.sim.answers.past(LIQUID, WEDNESDAY, "153959", here.sim.now())[0]
+        auction = here.sim.endpoints.past(LIQUID, WEDNESDAY, "153959", here.sim.now())[0]
         other = {**auction, "cntg_vol": "1"}
         here.sim.twist = lambda name, params, rows: (
             [*rows, other] if name == "past" and params["FID_INPUT_HOUR_1"] < "150000" else rows
