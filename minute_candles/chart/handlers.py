@@ -16,11 +16,13 @@ from minute_candles.chart.files import File
 from minute_candles.chart.forecast import ForecastAnswers
 from minute_candles.chart.parameters import (
     candle_range_of,
+    coverage_range_of,
     interval_of,
     names_of,
     range_of,
     subscription_of,
     symbol_of,
+    symbols_of,
 )
 from minute_candles.chart.queries import Queries
 from minute_candles.chart.serialization import Json
@@ -104,6 +106,12 @@ class Handlers:
         query = request.query_params
         first, last = range_of(query)
         return JSONResponse(self._queries.days(symbol_of(query, self._queries.names), first, last))
+
+    def coverage(self, request: Request) -> Response:
+        """Answer the state of each symbol on each trading day of a range."""
+        query = request.query_params
+        first, last = coverage_range_of(query)
+        return JSONResponse(self._queries.coverage(symbols_of(query, self._queries.names), first, last))
 
     def forecast(self, request: Request) -> Response:
         """Answer what is forecast of a symbol, only where it has skill."""

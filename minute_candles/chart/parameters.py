@@ -17,6 +17,7 @@ from minute_candles.market.intervals import Interval, parse
 
 MOST_CANDLES, DEFAULT_CANDLES, MOST_IN_RANGE = 5_000, 400, 100_000
 MOST_NAMES = 20
+MOST_COVERAGE_DAYS = 400
 
 
 def symbol_of(query: Mapping[str, str], names: Mapping[str, str]) -> str:
@@ -27,6 +28,15 @@ def symbol_of(query: Mapping[str, str], names: Mapping[str, str]) -> str:
     if symbol not in names:
         raise HTTPException(404, f"모르는 종목입니다: {symbol[:20]}")
     return symbol
+
+
+def symbols_of(query: Mapping[str, str], names: Mapping[str, str]) -> list[str]:
+    """Return the named symbols, each once; all that are shown where none is named. Raises 404 for an unknown one."""
+    symbols = list(dict.fromkeys(one for one in query.get("symbols", "").split(",") if one)) or list(names)
+    for symbol in symbols:
+        if symbol not in names:
+            raise HTTPException(404, f"모르는 종목입니다: {symbol[:20]}")
+    return symbols
 
 
 def interval_of(query: Mapping[str, str]) -> Interval:
@@ -57,6 +67,14 @@ def range_of(query: Mapping[str, str]) -> tuple[date, date]:
     first, last = _date(query, "from"), _date(query, "to")
     if first is None or last is None or first > last:
         raise ConfigError("from 과 to 에 날짜(YYYY-MM-DD)를 차례로 적으세요.")
+    return first, last
+
+
+def coverage_range_of(query: Mapping[str, str]) -> tuple[date, date]:
+    """Return the first and the last day of a range that one answer can hold."""
+    first, last = range_of(query)
+    if (last - first).days >= MOST_COVERAGE_DAYS:
+        raise ConfigError(f"한 번에 {MOST_COVERAGE_DAYS}일까지 볼 수 있습니다. from 과 to 를 나누어 물으세요.")
     return first, last
 
 

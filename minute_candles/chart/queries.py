@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
+from minute_candles.chart.coverage import CoverageMap, SymbolCoverage
 from minute_candles.chart.derived import Derived
 from minute_candles.chart.listing import Listing, SymbolRow
 from minute_candles.chart.running import RunningMinutes
@@ -54,10 +55,15 @@ class Queries:
         self._reader, self.names, self._calendar, self._clock, self._running = reader, names, calendar, clock, running
         self._derived = Derived(reader, calendar, clock)
         self._listing = Listing(reader, names, calendar, clock, running)
+        self._coverage = CoverageMap(reader, names, calendar, clock)
 
     def symbols(self) -> list[SymbolRow]:
         """Return the list, the most traded of the last two sessions first."""
         return self._listing.rows()
+
+    def coverage(self, symbols: Sequence[str], first: date, last: date) -> list[SymbolCoverage]:
+        """Return the state of each trading day of these symbols, both dates included."""
+        return self._coverage.rows(symbols, first, last)
 
     def candles(self, symbol: str, interval: Interval, wanted: CandleRange) -> Json:
         """Return the candles of a range with what is known of each."""

@@ -64,6 +64,7 @@ def application(handlers: Handlers, broadcaster: Broadcaster, password: str, ori
         Route("/api/patterns", handlers.patterns),
         Route("/api/alerts", handlers.alerts),
         Route("/api/days", handlers.days),
+        Route("/api/coverage", handlers.coverage),
         Route("/api/forecast", handlers.forecast),
         Route("/api/state", handlers.state),
         Route("/health", handlers.health),

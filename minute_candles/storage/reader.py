@@ -11,15 +11,16 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from minute_candles.market.calendar import midnight
+from minute_candles.market.calendar import Session, midnight
 from minute_candles.market.candles import Candle, with_vwap
 from minute_candles.market.intervals import told_turnover
-from minute_candles.storage.codec import MINUTES, day_of, marks, moment_of
+from minute_candles.storage.codec import MINUTES, Counts, day_of, marks, moment_of
 from minute_candles.storage.connection import Connection
 from minute_candles.storage.coverage import CoverageRow, read_coverage
 from minute_candles.storage.ddl import ALERTS, NAMES, PRICES
 from minute_candles.storage.driver import Row, Value
 from minute_candles.storage.layout import TableLayout, inspect, read_columns
+from minute_candles.storage.row_counts import Counting
 
 MOST_AT_ONCE = 100
 """Parts of one UNION; SQLite takes 500."""
@@ -134,6 +135,12 @@ class CandleReader:
         """Return the coverage rows of these days, both included."""
         layout = self._layout
         return self._connection.transaction(lambda run: read_coverage(run, layout, symbols, first, last))
+
+    def counts(self, symbols: Sequence[str], sessions: Sequence[Session]) -> dict[tuple[str, date], Counts]:
+        """Return the rows of each symbol-day before its session's end, from the key; days without rows are left out."""
+        if not symbols or not sessions or not self._layout.prices:
+            return {}
+        return Counting(self._layout, sessions).of(self._connection, symbols)
 
     def held(self, symbol: str, first: datetime, last: datetime) -> dict[date, int]:
         """How many 1-minute candles it has of each day that has any: from the key alone."""
