@@ -1,4 +1,6 @@
-"""Keep decisions out of prose: no Korean or emoji in comparisons, `in`, startswith/endswith or `re` (docs/dev/rules.md).
+"""Keep decisions out of prose (docs/dev/rules.md).
+
+No Korean or emoji stands in comparisons, `in`, startswith/endswith or `re`.
 
     python .ci/no-prose.py        lists each place and exits 1
 

@@ -1,5 +1,6 @@
-"""The forecast: seconds and memory to train on 97 symbols x 60 sessions, to forecast all 97, and ridge against boosting.
+"""Measure the forecast: seconds and memory to train on 97 symbols x 60 sessions and to forecast all 97.
 
+Ridge is compared with boosting, too.
 Boosting is compared on the captured days of ../shared/data, where they are at hand.
 """
 

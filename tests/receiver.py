@@ -7,7 +7,9 @@ from typing import Any, Self
 
 
 class Receiver:
-    """`mode`: "ok", a status ("500"), "hang" (no answer until it leaves), or "slow" (keeps it, answers after `delay` s).
+    """A server whose `mode` is "ok", a status ("500"), "hang" or "slow".
+
+    "hang" answers nothing until it is closed, "slow" keeps the message and answers after `delay` seconds.
 
     `refusals` answers a title with that status instead. `got` are the messages that were kept, `requests` counts all.
     `url` is an address of apprise's, with a secret in it.

@@ -18,7 +18,10 @@ PROGRAM = shutil.which("redis-server")
 
 
 class RedisServer:
-    """Not started yet; `options` are the server's own, `password` that of its default user, `conf` a Sentinel's file."""
+    """A server that is not started yet.
+
+    `options` are the server's own, `password` is that of its default user, `conf` a Sentinel's file.
+    """
 
     def __init__(self, *options: str, password: str = "", conf: Path | None = None) -> None:
         if PROGRAM is None:

@@ -60,7 +60,7 @@ class Liar:
         return answer
 
     def _changing(self, lie: str, truth: str) -> str:
-        """No lie is told alike again and again: that would be KIS's word (rule "Doubt costs a mark, never the data")."""
+        """Change a lie that repeats: the same again would be KIS's word (rule "Doubt costs a mark, never the data")."""
         self._told[lie] += lie != truth
         return lie if self._told[lie] <= 2 else truth
 
@@ -128,8 +128,9 @@ def test_whatever_kis_says_at_length(store: Store, tmp_path_factory: Any, data: 
 def collects_anything(store: Store, tmp_path_factory: Any, data: st.DataObject, symbol: str) -> None:
     """The whole way: client → collector → store. Never an exception that is not typed, never a row that is false.
 
-    Asked once more later in the run, as the backfill does: what KIS changes from answer to answer is never believed
-    (rule "Doubt costs a mark, never the data"). A row that is {} passes for padding: told twice alike it is an omission that nothing shows.
+    The request is repeated later in the run, as the backfill does. What KIS changes from answer to answer is never
+    accepted (rule "Doubt costs a mark, never the data"). A row that is {} passes for padding: the same twice, it is
+    an omission that nothing shows.
     """
     clock = FakeClock(EVENING)
     own = user_settings.demo_settings("http://127.0.0.1:9", tmp_path_factory.getbasetemp())

@@ -5,7 +5,8 @@
     day.assert_true([FRIDAY])          # the table equals what traded
 
 Time moves only when somebody sleeps, and not while a call is under way: a call takes no time, a wait all of it. At
-every sleep the watcher looks at the table: no candle of a window that is not over may stand in it (rule "Closed candles only").
+every sleep the watcher looks at the table: no candle of a window that is not over may stand in it (rule "Closed
+candles only").
 """
 
 import json

@@ -102,7 +102,7 @@ class Tape:
         return min(minute_end, following) - self._moments[at]
 
     def _state(self, at: int) -> _State:
-        """The state before a trade, from the last kept one: a day of them all would take 5 MB a symbol."""
+        """Return the state before a trade, from the last kept one: all states of a day would take 5 MB a symbol."""
         if not self._kept:
             before, nothing = self.day.before, (0, 0)
             state = _State(before.volume, before.turnover, 0, 0, nothing, nothing, nothing, 0, 0, 0, 0)
@@ -119,7 +119,10 @@ class Tape:
         return state
 
     def _with_block(self, state: _State, at: int) -> _State:
-        """The off-hours block comes before the first trade of the after-market, where it is no record of its own."""
+        """Return the state with the off-hours block, which precedes the first trade of the after-market.
+
+        It is not a record of its own there.
+        """
         if self._form.closing_price or not self._is_first_after_market(at):
             return state
         block = self.day.between

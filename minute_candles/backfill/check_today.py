@@ -97,8 +97,10 @@ def running_text(found: Sequence[Standing], session: Session, now: datetime) -> 
     rows, quiet = sum(len(one.held) for one in found), sum(len(one.quiet) for one in found)
     mark = "❗" if lacking else "✅"
     lines = [
-        f"{mark} {session.day} 장중 ({now:%H:%M} 기준, 마감 확정 전의 임시 데이터): {len(found):,}종목 가운데 "
-        f"{len(found) - len(lacking):,}종목은 지금까지 보인 분이 모두 있습니다.",
+        (
+            f"{mark} {session.day} 장중 ({now:%H:%M} 기준, 마감 확정 전의 임시 데이터): {len(found):,}종목 가운데 "
+            f"{len(found) - len(lacking):,}종목은 지금까지 보인 분이 모두 있습니다."
+        ),
         f"   1분봉 {console.number(rows)}건 · 거래가 없었거나 KIS가 아직 보이지 않은 분 {console.number(quiet)}개",
     ]
     shown = found if len(found) == 1 else lacking[:MOST_LISTED]

@@ -104,7 +104,8 @@ class DaskBackfill:
             lost = lost + STEP if gone else 0.0
             if lost > LOST_SECONDS:
                 raise Outage(
-                    f"Dask 스케줄러 {particle(self._address, '과/와')} 연결이 끊겼습니다. 다시 실행하면 빠진 것만 받습니다."
+                    f"Dask 스케줄러 {particle(self._address, '과/와')} 연결이 끊겼습니다. "
+                    "다시 실행하면 빠진 것만 받습니다."
                 )
             if waiting and not ended:
                 self._clock.sleep(STEP)

@@ -55,7 +55,10 @@ class Context:
 
 
 class BackfillPlugin(WorkerPlugin):
-    """Opens key and database when a worker joins, and closes them when it leaves. Raises `ConfigError` on the worker."""
+    """Opens key and database when a worker joins, and closes them when it leaves.
+
+    Raises `ConfigError` on the worker.
+    """
 
     name = CONTEXT
 

@@ -186,6 +186,7 @@ class AcceptErrors:
         self._last = float("-inf")
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Log a failed accept at most once in `QUIET_SECONDS`; leave every other error to the loop."""
         error = context.get("exception")
         if not (isinstance(error, OSError) and "socket" in context):
             loop.default_exception_handler(context)

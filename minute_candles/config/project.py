@@ -1,4 +1,7 @@
-"""The folder that `.env`, logs and relative paths start from: the clone, or the current folder of an installed package."""
+"""The folder that `.env`, logs and relative paths start from.
+
+It is the clone, or the current folder of an installed package.
+"""
 
 from pathlib import Path
 

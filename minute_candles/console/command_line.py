@@ -90,8 +90,8 @@ def run(main: Callable[[], int]) -> int:
         return main()
     except ModuleNotFoundError as error:
         console.complain(
-            f"파이썬 패키지 {particle(error.name or '', '이/가')} 없습니다. 가상환경을 켜거나(source .venv/bin/activate) "
-            "설치하세요: python -m pip install -r requirements.txt"
+            f"파이썬 패키지 {particle(error.name or '', '이/가')} 없습니다. "
+            "가상환경을 켜거나(source .venv/bin/activate) 설치하세요: python -m pip install -r requirements.txt"
         )
         return 2
 
@@ -104,7 +104,10 @@ def whole(flag: str, text: str, most: int) -> int:
 
 
 def past_day(flag: str, text: str, today: date, allowed: str = "YYYY-MM-DD 로") -> date:
-    """Return the date of a flag, today at the latest; `allowed` says in Korean how to write it. Raises `ConfigError`."""
+    """Return the date of a flag, today at the latest.
+
+    `allowed` says in Korean how to write it. Raises `ConfigError`.
+    """
     try:
         if not re.fullmatch(r"\d{4}-?\d\d-?\d\d", text, re.ASCII):
             raise ValueError

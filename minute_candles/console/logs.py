@@ -30,7 +30,8 @@ def setup_logging(
 ) -> logging.Logger:
     """Set up the package's logger, "minute_candles": to `log_file` (if any) and stderr, without `secrets`.
 
-    Times are KST by `clock`. `verbose` adds DEBUG to both, `quiet` leaves warnings and errors on stderr. Raises `ConfigError`.
+    Times are KST by `clock`. `verbose` adds DEBUG to both, `quiet` leaves warnings and errors on stderr.
+    Raises `ConfigError`.
     """
     for old in [handler for handler in LOG.handlers if isinstance(handler, _LogFile | _Terminal | _Cleaner)]:
         LOG.removeHandler(old)

@@ -43,7 +43,7 @@ class TokenRefused(AuthError):
 
 
 class NotOffered(MinuteDataError):
-    """This environment has no such TR."""
+    """The environment has no such TR."""
 
 
 class RateLimited(MinuteDataError):

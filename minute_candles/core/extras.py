@@ -10,7 +10,10 @@ INSTALL = "python -m pip install -r requirements-extra.txt"
 
 
 def extra(name: str, what: str) -> ModuleType:
-    """Return the module `name`, which `what` (Korean: 실시간 차트) needs. Raises `ConfigError` with how to install it."""
+    """Return the module `name`, which `what` (Korean: 실시간 차트) needs.
+
+    Raises `ConfigError` with how to install it.
+    """
     try:
         return import_module(name)
     except ModuleNotFoundError as error:

@@ -49,10 +49,12 @@ def _give_to(group: int, path: str, mode: int) -> None:
 
 
 def _replace(source: str, target: str) -> None:
-    """`os.replace`; Windows refuses while another process holds the target open, so there it is tried for a second."""
+    """Replace `target`; Windows refuses while another process holds it open, so there it is tried for a second."""
     for _ in range(_WINDOWS_RETRIES if os.name == "nt" else 0):
         try:
-            return os.replace(source, target)
+            os.replace(source, target)
         except PermissionError:
             time.sleep(0.02)
+        else:
+            return
     os.replace(source, target)

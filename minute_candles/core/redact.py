@@ -44,7 +44,10 @@ class Redactor:
 
 
 def _written(secret: str) -> str:
-    """Return a pattern for the ways a secret may be written: plain, in a URL, a JSON body, a `repr`, or one in another."""
+    """Return a pattern for the ways a secret may be written.
+
+    They are: plain, in a URL, in a JSON body, in a `repr`, or one in another.
+    """
     return "".join(map(_character, re.sub(r"\\+", r"\\", secret)))
 
 

@@ -74,8 +74,9 @@ class Doctor:
         yield from self._look("디스크", lambda: check_disk(self._settings.log_dir.absolute()), asks_kis=False)
         yield from self._look("데이터베이스", self._database, asks_kis=False)
         for what, look in (
-            ("토큰", self._token), ("키", self._keys), ("오늘 분봉", self._today_minutes), ("과거 분봉", self._past_minutes),
-            ("장중 과거 분봉", self._past_in_session), ("일봉", self._daily), ("휴장일", self._holidays),
+            ("토큰", self._token), ("키", self._keys), ("오늘 분봉", self._today_minutes),
+            ("과거 분봉", self._past_minutes), ("장중 과거 분봉", self._past_in_session),
+            ("일봉", self._daily), ("휴장일", self._holidays),
             ("스트림", self._stream), ("호출 한도", self._limit), ("시계", self._host_clock),
         ):  # fmt: skip
             yield from self._look(what, look)

@@ -92,7 +92,10 @@ def _errors(target: Target, forecast: "Matrix", value: "Matrix") -> "Matrix":
 
 
 def evaluation_of(target: Target, judged: Judged) -> Evaluation | None:
-    """Sum up what was judged; None where fewer than two sessions had a case (a price that never moves has no direction)."""
+    """Sum up what was judged; None where fewer than two sessions had a case.
+
+    A price that never moves has no direction, so its target has no case.
+    """
     if len(np.unique(judged.session)) < 2:
         return None
     best = int(judged.baselines.mean(axis=0).argmin())

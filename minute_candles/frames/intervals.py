@@ -33,8 +33,8 @@ def parse_interval(value: object) -> FrameInterval:
         found = None if isinstance(value, bool) else _of_text(str(value).strip())
     if found is None:
         raise ConfigError(
-            f"봉 간격 {particle(repr(str(value)[:20]), '은/는')} 없습니다. 하루를 나누는 분(1, 2, 3, 5, 10, 15, 30, 60 …)이나 "
-            "day, week, month 를 쓰세요."
+            f"봉 간격 {particle(repr(str(value)[:20]), '은/는')} 없습니다. "
+            "하루를 나누는 분(1, 2, 3, 5, 10, 15, 30, 60 …)이나 day, week, month 를 쓰세요."
         )
     return found
 

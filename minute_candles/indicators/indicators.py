@@ -81,8 +81,8 @@ NAMES = (*TABLE, "vwap")
 
 _LABELS = {
     "price": "종가", "vwap": "VWAP", "macd": "MACD", "macd_signal": "MACD 시그널", "macd_hist": "MACD 오실레이터",
-    "bbands_upper": "볼린저 상단", "bbands_middle": "볼린저 중심", "bbands_lower": "볼린저 하단", "stoch_k": "스토캐스틱 K",
-    "stoch_d": "스토캐스틱 D", "rsi14": "RSI(14)", "atr14": "ATR(14)", "obv": "OBV",
+    "bbands_upper": "볼린저 상단", "bbands_middle": "볼린저 중심", "bbands_lower": "볼린저 하단",
+    "stoch_k": "스토캐스틱 K", "stoch_d": "스토캐스틱 D", "rsi14": "RSI(14)", "atr14": "ATR(14)", "obv": "OBV",
 }  # fmt: skip
 
 

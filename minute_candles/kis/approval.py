@@ -1,7 +1,7 @@
-"""The approval key, which opens the WebSocket as the access token opens HTTP (docs/dev/kis_websocket.md §5). Never printed.
+"""The approval key, which opens the WebSocket as the access token opens HTTP. Never printed.
 
-Every request brings a new key, good for a day; one process uses one socket, so it is kept in memory alone. What KIS
-says of it may quote it: its words are not passed on.
+Every request brings a new key, good for a day (docs/dev/kis_websocket.md §5). One process uses one socket, so the key
+is kept in memory alone. KIS's messages about the key may quote it, so they are not passed on.
 """
 
 from minute_candles.config.settings import Settings

@@ -1,9 +1,9 @@
 """One call budget for all processes of the key: evenly spaced slots, kept in a small file next to the token file.
 
-KIS counts calls in a sliding second, so bursts trip it (docs/dev/kis_http.md §4). Each call takes the next slot under a file
-lock; a process holds one slot at a time, so the others get theirs. The gap is a little wider than 1/rate, because
-what must stay even is the arrival at KIS; after an over-limit answer it widens for all, and narrows again by and by.
-An urgent process (the updater in its round) is given four slots of five.
+KIS counts calls in a sliding second, so bursts exceed the limit (docs/dev/kis_http.md §4). Each call takes the next
+slot under a file lock; a process holds one slot at a time, so the others get theirs. The gap is a little wider than
+1/rate, because what must stay even is the arrival at KIS. After an over-limit answer the gap widens for all, and
+narrows again step by step. An urgent process (the updater in its round) is given four slots of five.
 
 A stamp further in the future than any turn could be (a clock set back, a garbled file) is ignored.
 """

@@ -88,7 +88,10 @@ class KisClient:
         self.caller.listen(on_answer)
 
     def past_minutes(self, symbol: str, last: datetime) -> MinuteRows:
-        """Return ≤ 120 one-minute rows at and before `last` (KST), newest first; they may run into earlier days (§6)."""
+        """Return ≤ 120 one-minute rows at and before `last` (KST), newest first.
+
+        They may run into earlier days (§6).
+        """
         body = self._send(
             "inquire-time-dailychartprice",
             "FHKST03010230",
@@ -117,7 +120,10 @@ class KisClient:
         )
 
     def daily(self, symbol: str, first: date, last: date, *, adjusted: bool = False) -> DailyRows:
-        """Return daily rows from `first` to `last`, unadjusted unless `adjusted`, a call for every hundred days (§7)."""
+        """Return daily rows from `first` to `last`, unadjusted unless `adjusted`.
+
+        Every hundred days take one call (§7).
+        """
         rows: DailyRows = []
         while first <= last:
             until = min(last, first + timedelta(days=MOST_DAYS - 1))

@@ -20,10 +20,12 @@ _TEXTS: Mapping[Action, str] = {
         "키와 서버의 환경이 다릅니다 ({code}). 모의투자 키는 KIS_ENV=vts, 실전 키는 real 입니다 (지금: {env})."
     ),
     Action.STOP_PERMISSION: (
-        f"이 앱 키에는 시세 API를 쓸 권한이 없습니다 ({{code}}). {_PORTAL}에서 Open API 서비스 신청과 앱 키의 상태를 확인하세요."
+        f"이 앱 키에는 시세 API를 쓸 권한이 없습니다 ({{code}}). "
+        f"{_PORTAL}에서 Open API 서비스 신청과 앱 키의 상태를 확인하세요."
     ),
     Action.STOP_ADDRESS: (
-        f"이 컴퓨터의 IP 주소가 앱 키에 등록되어 있지 않습니다 ({{code}}). {_PORTAL}의 앱 키 설정에 이 컴퓨터의 공인 IP를 등록하세요."
+        f"이 컴퓨터의 IP 주소가 앱 키에 등록되어 있지 않습니다 ({{code}}). "
+        f"{_PORTAL}의 앱 키 설정에 이 컴퓨터의 공인 IP를 등록하세요."
     ),
     Action.NOT_OFFERED: "이 조회는 모의투자(VTS)에서 제공되지 않습니다 ({code}).",
     Action.THIS_SYMBOL: "KIS가 이 요청을 거절합니다 ({code}).",

@@ -60,11 +60,11 @@ def daily_rows(raws: Iterable[object]) -> DailyRows:
 
 def holiday_rows(raws: Iterable[object]) -> list[HolidayRow]:
     """Return the days of an answer about holidays; rows that cannot be read say nothing."""
-    found = []
-    for raw in raws:
-        if isinstance(raw, dict) and raw.get(f.OPENS) in ("Y", "N") and (day := _day(raw.get(f.BASE_DAY))):
-            found.append(HolidayRow(day, raw[f.OPENS] == "Y"))
-    return found
+    return [
+        HolidayRow(day, raw[f.OPENS] == "Y")
+        for raw in raws
+        if isinstance(raw, dict) and raw.get(f.OPENS) in ("Y", "N") and (day := _day(raw.get(f.BASE_DAY)))
+    ]
 
 
 def quote(raw: object) -> Quote | None:

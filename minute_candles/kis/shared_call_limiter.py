@@ -106,10 +106,11 @@ class SharedLimiter:
         with self._turn:
             for _ in range(_TRIES):
                 if (slot := self._reserve()) is None:
-                    return self._files.wait()
+                    self._files.wait()
+                    return
                 self._clock.sleep(slot - self._clock.time())
                 if self._clock.time() - slot < TOO_LATE / self._rate:
-                    return None
+                    return
 
     def slow_down(self) -> None:
         """Widen the gap for every host: KIS said EGW00201."""

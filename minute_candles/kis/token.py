@@ -146,7 +146,10 @@ class TokenCache:
         return 0 <= self._clock.time() - self._issued_at < seconds
 
     def _issue(self, refused: str | None) -> Token:
-        """Request one; where another process did within the minute, take its token from the file or wait the minute out."""
+        """Request a token.
+
+        Where another process did so within the minute, take its token from the file or wait until the minute is over.
+        """
         for _ in range(4):
             with self._shared.turn():
                 if token := self._of_another_host(refused):
@@ -184,7 +187,10 @@ class TokenCache:
         return answer
 
     def _expiry(self, answer: dict[str, Any]) -> datetime:
-        """Return when it expires; KST wall-clock text is preferred to `expires_in`, which drifts (docs/dev/kis_http.md §2)."""
+        """Return when the token expires (KST).
+
+        The wall-clock text is preferred to `expires_in`, which drifts (docs/dev/kis_http.md §2).
+        """
         text = answer.get("access_token_token_expired")
         if isinstance(text, str):
             return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=KST)

@@ -1,11 +1,11 @@
-"""KIS's WebSocket: registered once, read for hours, and when it is lost patiently opened again (docs/dev/kis_websocket.md).
+"""KIS's WebSocket: registered once, read for hours, opened again when it is lost (docs/dev/kis_websocket.md).
 
     socket = KisSocket(settings, Approval(settings, clock), clock, callbacks)
     Thread(target=socket.run, args=(symbols,), daemon=True).start()      … socket.stop()
 
-KIS blocks who connects too often: between two sessions pass 1 → 60 s, a short time again only after data have come for
-a while. One session a key: a lock next to the token file. The event loop lives in the thread of `run`, session by
-session (ws_session.py).
+KIS blocks a client that connects too often. The wait between two sessions grows from 1 to 60 s, and is short again
+only after data have come for a while. One session a key: a lock next to the token file. The event loop lives in the
+thread of `run`, session by session (ws_session.py).
 """
 
 import asyncio
@@ -34,7 +34,10 @@ _log = logging.getLogger(__name__)
 
 
 class KisSocket:
-    """One session at a time for one key. `stop` may be called by any thread. Raises `ConfigError` without websockets."""
+    """One session at a time for one key. Any thread may call `stop`.
+
+    Raises `ConfigError` without the package websockets.
+    """
 
     def __init__(
         self, settings: Settings, approval: Approval, clock: Clock, callbacks: Callbacks, pace: Pace | None = None

@@ -1,7 +1,7 @@
 """What goes over KIS's WebSocket, as text: data frames into records, registrations, and what answers mean. Pure.
 
-docs/dev/kis_websocket.md §2: a frame is `0|TR|NNN|f^f^…`, its records stand side by side, as wide as fields ÷ count; an error
-may name neither TR nor symbol, so `rt_cd` is judged first. What it says in words is not passed on: that may be the key.
+A frame is `0|TR|NNN|f^f^…`; a record has as many fields as fields ÷ count (docs/dev/kis_websocket.md §2).
+An error may name neither TR nor symbol, so `rt_cd` is judged first. Its message is not passed on: it may hold the key.
 """
 
 import json

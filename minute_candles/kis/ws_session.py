@@ -139,7 +139,10 @@ class SocketSession:
                     self._judge(said)
 
     def _judge(self, said: Answer) -> None:
-        """Act on an answer to a registration; one that names no symbol is about the first not answered. Raises `Cut`."""
+        """Act on an answer to a registration. Raises `Cut`.
+
+        An answer that names no symbol belongs to the first registration without an answer.
+        """
         symbol = said.symbol or next(iter(self._asked), "")
         self._asked.pop(symbol, None)
         match said.verdict:
@@ -210,6 +213,6 @@ async def _until_one_ends(*works: Coroutine[Any, Any, Any]) -> None:
 
 def _nobody() -> logging.Logger:
     """Return a logger that drops all: at DEBUG the library prints every frame, the approval key with it."""
-    quiet = logging.Logger("unheard")
+    quiet = logging.Logger("unheard")  # noqa: LOG001 - outside the tree, so nobody can put a handler on it by name
     quiet.disabled = True
     return quiet

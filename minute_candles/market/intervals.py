@@ -51,6 +51,7 @@ def told_turnover(hundredths: int, volume: int) -> int:
 
 
 def with_turnover(minute: Candle) -> Candle:
+    """Return the minute with its turnover (KRW), from its VWAP where it has only that; unchanged without both."""
     is_told = minute.turnover is not None or minute.vwap is None
     return minute if is_told else minute._replace(turnover=turnover_of(minute))
 

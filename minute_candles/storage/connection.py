@@ -54,8 +54,8 @@ class Connection:
 
     `patience`: seconds that a lost server is waited for, counted from the moment it was lost, for all threads together.
     `read_only`: no writer of a SQLite file waits for it ("Readers hold nobody up").
-    A server that took our writes and refuses them now (after a failover, or without our rights) counts as lost, too: the
-    addresses are dialled again, and only a server that takes writes counts as found.
+    A server that refuses writes which it took before (after a failover, or without our rights) counts as lost, too.
+    Then the addresses are tried again, and only a server that takes writes counts as found.
     """
 
     def __init__(self, database: Database, clock: Clock, *, patience: float = 120.0, read_only: bool = False) -> None:

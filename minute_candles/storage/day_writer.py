@@ -151,7 +151,10 @@ class DayWriter:
             self._run(upsert_prices(self._dialect, self._layout, values), *([symbol] * len(part) if embedded else []))
 
     def _verified_counts(self, wanted: Mapping[Key, Row]) -> Counts:
-        """Count the rows of the whole day by the key; `DisturbedError` where the rewritten part is not what was wanted."""
+        """Count the rows of the whole day by the key.
+
+        Raises `DisturbedError` where the rewritten part is not what was wanted.
+        """
         day = self._day
         rows = self._run(
             f"SELECT minute_interval, COUNT(*), SUM(timestamp >= %s) FROM stock_minute_prices{self._layout.hint}"

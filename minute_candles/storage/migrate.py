@@ -201,7 +201,8 @@ class _Preflight:
             return []
         return [
             WarningLine(
-                f"⚠️ {COVERAGE} 의 문자 정렬({found})이 {PRICES}({wanted})와 달라 두 테이블의 JOIN이 실패할 수 있습니다. "
+                f"⚠️ {COVERAGE} 의 문자 정렬({found})이 {PRICES}({wanted})와 달라 "
+                "두 테이블의 JOIN이 실패할 수 있습니다. "
                 f"다음 SQL로 맞추세요: ALTER TABLE {COVERAGE} MODIFY {ddl.symbol_column(wanted)};"
             )
         ]

@@ -114,7 +114,10 @@ class MySQL:
         return rows
 
     def commit(self) -> None:
-        """Commit by a statement: on a lost server the connector's commit() raises no `mysql.connector.Error`."""
+        """End the transaction by a statement.
+
+        The connector's own method raises no `mysql.connector.Error` on a lost server.
+        """
         self.run("COMMIT")
 
     def rollback(self) -> None:

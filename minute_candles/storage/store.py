@@ -4,8 +4,8 @@
     store.preflight()
     store.rewrite("005930", session, lambda stored: candles, now=clock.now(), status="COMPLETE")
 
-A symbol-day is written in one transaction, only where it differs from what is stored: the same data written twice changes
-neither `id`, `created_at` nor `updated_at` ("Rewriting is free"). Times in the tables are naive KST.
+A symbol-day is written in one transaction, only where it differs from what is stored. The same data written twice
+changes neither `id`, `created_at` nor `updated_at` ("Rewriting is free"). Times in the tables are naive KST.
 """
 
 import logging

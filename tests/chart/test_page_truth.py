@@ -339,7 +339,8 @@ def test_the_numbers_are_those_of_the_day_on_the_tick_grid_against_the_previous_
         found = chromium.execute_script("""
             const { view } = await import('/static/parts.js');
             return { label: view.levels.last.options(), format: view.price.options().priceFormat.formatter(61_234),
-                     open: view.levels.open.data(), before: view.levels.before.data(), minMove: view.price.options().priceFormat.minMove };
+                     open: view.levels.open.data(), before: view.levels.before.data(),
+                     minMove: view.price.options().priceFormat.minMove };
         """)
         assert (found["label"]["price"], found["label"]["axisLabelVisible"]) == (last.close, True)
         assert found["minMove"] == 100 and found["format"] == "61,200"

@@ -77,8 +77,10 @@ def test_a_file_that_others_may_read_is_a_warning(tmp_path: Path) -> None:
     "text",
     [
         "", "[[key]", "[" * 3000, "key = 1", "[key]\nname='x'", "other = 1\n" + TWO, TWO + "colour = 'SECRET'",
-        TWO.replace('app_key = "VTS-KEY"', ""), TWO.replace('"VTS-SECRET"', "7"), TWO.replace('"VTS-SECRET"', '"SEC RET"'),
-        TWO.replace('"vts"', '"SECRET"'), TWO.replace("0.5", "0"), TWO.replace("0.5", "true"), TWO.replace("0.5", "nan"),
+        TWO.replace('app_key = "VTS-KEY"', ""), TWO.replace('"VTS-SECRET"', "7"),
+        TWO.replace('"VTS-SECRET"', '"SEC RET"'),
+        TWO.replace('"vts"', '"SECRET"'), TWO.replace("0.5", "0"),
+        TWO.replace("0.5", "true"), TWO.replace("0.5", "nan"),
         TWO.replace('"모의"', '"둘째"'), TWO.replace("VTS-KEY", "SECOND-KEY"), TWO.replace('"모의"', '"\\u001b[31m"'),
     ],
 )  # fmt: skip

@@ -444,6 +444,9 @@ def test_the_untouched_example_file_names_what_is_missing(here):
 
 def test_settings_and_console_load_no_heavy_package():
     heavy = "{'pandas', 'numpy', 'requests', 'mysql', 'tqdm', 'dotenv', 'holidays', 'schedule', 'tenacity'}"
-    code = f"import sys; from minute_candles.config import settings; from minute_candles.console import console; print({heavy} & set(sys.modules))"
+    code = (
+        "import sys; from minute_candles.config import settings; from minute_candles.console import console; "
+        f"print({heavy} & set(sys.modules))"
+    )
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "set()"

@@ -158,7 +158,10 @@ def test_closed_streams_do_not_end_a_run(tmp_path, closed):
 @posix
 def test_a_closed_stderr_never_becomes_another_file(tmp_path):
     script = tmp_path / "script.py"
-    code = "import os; from minute_candles.console import console; console.prepare_streams(); print(os.open(__file__, os.O_RDONLY))"
+    code = (
+        "import os; from minute_candles.console import console; console.prepare_streams(); "
+        "print(os.open(__file__, os.O_RDONLY))"
+    )
     script.write_text(code)
     done = subprocess.run(f'"{sys.executable}" "{script}" 0<&- 2>&-', shell=True, capture_output=True, timeout=60,
                           env={**os.environ, "PYTHONPATH": str(ROOT)})  # fmt: skip

@@ -41,7 +41,8 @@ def test_the_plan_of_a_year_holds_little_in_memory(tmp_path: Path) -> None:
         for day in DAYS
     )
     with sqlite3.connect(str(database.path)) as connection:
-        insert = "INSERT INTO stock_minute_coverage VALUES (?, ?, 381, 77, 27, ?, NULL, NULL, NULL, NULL, '2026-11-20 16:00:00')"
+        values = "(?, ?, 381, 77, 27, ?, NULL, NULL, NULL, NULL, '2026-11-20 16:00:00')"
+        insert = f"INSERT INTO stock_minute_coverage VALUES {values}"
         connection.executemany(insert, rows)
     tracemalloc.start()
     missing, marked = plan(store, CALENDAR, SYMBOLS, DAYS), unproven(store, SYMBOLS, DAYS)

@@ -270,7 +270,8 @@ def test_nothing_in_the_range_is_exit_1_and_no_file(light: Database, export: Exp
     [
         (["--interval", "7"], "봉 간격"), (["--format", "xlsx"], "--format"), (["--out", ""], "--out"),
         (["--out", "a.csv", "--format", "parquet"], "서로"), (["--out", "-", "--format", "parquet"], "서로"),
-        (["--out", "light.sqlite3"], "폴더가 아닙니다"), (["--excel"], "--format csv"), (["--symbols", "abc"], "종목코드"),
+        (["--out", "light.sqlite3"], "폴더가 아닙니다"), (["--excel"], "--format csv"),
+        (["--symbols", "abc"], "종목코드"),
         (["--days", "3"], "함께"), (["--from", "어제"], "--from"), (["--from", "2026-11-21"], "늦습니다"),
         (["--to", "9999-12-31"], "--to 9999-12-31"), (["--adjusted", "--interval", "week"], "day"),
         (["--nonsense"], "모르는 옵션"),

@@ -1,4 +1,4 @@
-"""Frames of every interval equal what the simulator traded, on every database; what is doubtful is named, not hidden."""
+"""Frames of every interval equal what the simulator traded, on every database; doubtful days are named, not hidden."""
 
 import inspect
 import subprocess
@@ -216,7 +216,7 @@ def test_adjusted_frames_are_floats_and_say_to_which_day_s_shares(light: Setting
 
 
 def test_days_have_a_turnover_and_a_previous_close(light: Settings) -> None:
-    """The first minute proves none of its turnover, so the day's own value of the daily TR stands in, marked unproven."""
+    """The first minute proves none of its turnover, so the daily TR's value stands in, marked unproven."""
     said = {CSAT - timedelta(days=1): (70_000, 5), CSAT: (1, 123_456_789), LAST: (2, 987_654_321)}
     rows = [DailyRow(day, 1, 1, 1, close, 9, turnover) for day, (close, turnover) in said.items()]
     with closing(db.open_store(light.database, Clock())) as store:

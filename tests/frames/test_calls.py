@@ -47,9 +47,11 @@ RANGES: list[tuple[Any, Any, int, str, str]] = [
     (pd.Timestamp("2026-11-20 15:00"), None, 21, "11-20 15:00", "11-20 15:30"),
 ]
 SYMBOLS: list[tuple[Any, bool, list[str]]] = [
-    ("005930", True, ["005930"]), ("5930", True, ["005930"]), (5930, True, ["005930"]), (np.int64(660), True, ["000660"]),
+    ("005930", True, ["005930"]), ("5930", True, ["005930"]), (5930, True, ["005930"]),
+    (np.int64(660), True, ["000660"]),
     ("005930.KS", True, ["005930"]), ("A005930", True, ["005930"]), ("삼성전자", True, ["005930"]),
-    ("sk 하이닉스", True, ["000660"]), (["005930"], False, ["005930"]), (("005930", "000660"), False, ["005930", "000660"]),
+    ("sk 하이닉스", True, ["000660"]), (["005930"], False, ["005930"]),
+    (("005930", "000660"), False, ["005930", "000660"]),
     ("000660,005930", False, ["000660", "005930"]), (["삼성전자", 660], False, ["005930", "000660"]),
     ({"005930": "a dict"}, False, ["005930"]), ("all", False, ["000660", "005930"]),
 ]  # fmt: skip
@@ -76,7 +78,7 @@ def test_intervals(stored: dict[str, Any], interval: Any, rows: int) -> None:
 
 @pytest.mark.parametrize(("start", "end", "rows", "first", "last"), RANGES, ids=str)
 def test_ranges(stored: dict[str, Any], start: Any, end: Any, rows: int, first: str, last: str) -> None:
-    """A window belongs to the range where it begins in it and ends in it: nothing of the future leaks into a backtest."""
+    """A window belongs to the range that it begins and ends in: nothing of the future leaks into a backtest."""
     frame = db.read_candles("005930", "1m", start, end, strict=True, **stored)
     assert labels(frame) == (rows, first, last)
 
@@ -116,8 +118,10 @@ def test_weeks_and_months_are_whole_or_not_there(stored: dict[str, Any]) -> None
     ("start", "end", "said"),
     [
         ("2026-11-20", "2026-12-31", "아직 오지 않았습니다"), ("2026-12-01", "2026-12-31", "아직 오지 않았습니다"),
-        ("2026-11-14", "2026-11-15", "거래일이 없습니다"), ("2026-11-09", "2026-11-11", "005930 2026-11-09~11-11 빠짐"),
-        ("2025-06-02", "2025-06-02", "KIS에 더 없습니다"), ("2026-10-01", "2026-10-01", "--from 2026-10-01 --to 2026-10-01"),
+        ("2026-11-14", "2026-11-15", "거래일이 없습니다"),
+        ("2026-11-09", "2026-11-11", "005930 2026-11-09~11-11 빠짐"),
+        ("2025-06-02", "2025-06-02", "KIS에 더 없습니다"),
+        ("2026-10-01", "2026-10-01", "--from 2026-10-01 --to 2026-10-01"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_there_warns(stored: dict[str, Any], start: str, end: str, said: str) -> None:

@@ -1,4 +1,4 @@
-"""Several keys as one client: the least loaded first, a refused one leaves and comes back, nothing of any is printed."""
+"""Several keys as one client: the least loaded first, a refused one leaves and comes back, no key is printed."""
 
 import logging
 from collections import Counter

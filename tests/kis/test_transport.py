@@ -1,4 +1,4 @@
-"""The way to KIS: no answer takes longer than a call may, none is larger than any of KIS's; proxies and certificates."""
+"""The way to KIS: limits on the time and the size of an answer, proxies and certificates."""
 
 import logging
 import socketserver

@@ -85,7 +85,10 @@ def test_an_approval_ends_in_mid_session() -> None:
         from kis_simulator.ws.subscriptions import Session
 
         session = Session(1)
-        text = '{"header": {"approval_key": "%s", "tr_type": "1"}, "body": {"input": {"tr_id": "H0STCNT0", "tr_key": "%s"}}}'
+        text = (
+            '{"header": {"approval_key": "%s", "tr_type": "1"}, '
+            '"body": {"input": {"tr_id": "H0STCNT0", "tr_key": "%s"}}}'
+        )
         codes = [
             subscriptions.answer(session, text % (approval, symbol), moment, 0.0)["body"]["msg_cd"]
             for symbol, moment in (("005930", NOW), ("000660", NOW.replace(hour=11)))

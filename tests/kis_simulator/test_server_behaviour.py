@@ -1,4 +1,4 @@
-"""KIS's habits as the simulator has them, each switched on: kis_http.md §3, §5, §6, §7; captured answers beside them."""
+"""Each of KIS's quirks in the simulator, switched on (kis_http.md §3, §5, §6, §7), and captured answers."""
 
 import json
 from datetime import date, datetime, timedelta

@@ -612,7 +612,8 @@ def test_it_runs_as_a_process_of_its_own_and_is_steered_over_http() -> None:
         ("005930", "plain", WEDNESDAY, "090000", "153000", 381), ("333330", "plain", WEDNESDAY, None, "153000", 120),
         ("444440", "plain", WEDNESDAY, None, "153000", 240), ("005930", "plain", THURSDAY, "100000", "163000", 381),
         ("005930", "plain", date(2026, 1, 2), "100000", "153000", 321),
-        ("005930", "late", WEDNESDAY, "090000", "153200", 381), ("005930", "off_grid", WEDNESDAY, "090011", "153011", 381),
+        ("005930", "late", WEDNESDAY, "090000", "153200", 381),
+        ("005930", "off_grid", WEDNESDAY, "090011", "153011", 381),
     ],
 )  # fmt: skip
 def test_a_days_labels(make, symbol: str, oddity: str, day: date, first: str | None, last: str, count: int) -> None:
@@ -636,10 +637,13 @@ def test_after_market_rows_come_since_september_2026(evening: Caller, day: date,
 @pytest.mark.parametrize(
     ("kind", "path", "code", "status"),
     [
-        ("http500_empty", "past", "", 500), ("egw00201", "past", "EGW00201", 500), ("egw00316", "past", "EGW00316", 500),
+        ("http500_empty", "past", "", 500), ("egw00201", "past", "EGW00201", 500),
+        ("egw00316", "past", "EGW00316", 500),
         ("90020000", "past", "90020000", 500), ("expired_token", "past", "EGW00123", 500),
-        ("egw00122", "past", "EGW00122", 500), ("egw00206", "past", "EGW00206", 403), ("egw00207", "past", "EGW00207", 403),
-        ("bad_secret", "past", "EGW00304", 500), ("bad_secret", "token", "EGW00105", 403), ("egw00133", "token", "EGW00133", 403),
+        ("egw00122", "past", "EGW00122", 500), ("egw00206", "past", "EGW00206", 403),
+        ("egw00207", "past", "EGW00207", 403),
+        ("bad_secret", "past", "EGW00304", 500), ("bad_secret", "token", "EGW00105", 403),
+        ("egw00133", "token", "EGW00133", 403),
     ],
 )  # fmt: skip
 def test_error_codes(evening: Caller, kind: str, path: str, code: str, status: int) -> None:

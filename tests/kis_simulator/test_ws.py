@@ -448,7 +448,10 @@ def test_any_code_can_be_told_to_a_registration(here: Listening, fault: str) -> 
 
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [("ws_lost", {"rate": 0.3}), ("ws_stall", {"times": 1, "after": 1, "seconds": 0.5}), ("ws_absurd", {"times": 1}), ("ws_mute", {"after": 2})],
+    [
+        ("ws_lost", {"rate": 0.3}), ("ws_stall", {"times": 1, "after": 1, "seconds": 0.5}),
+        ("ws_absurd", {"times": 1}), ("ws_mute", {"after": 2}),
+    ],
 )  # fmt: skip
 def test_what_is_lost_or_absurd_breaks_the_chain(here: Listening, kind: str, options: dict) -> None:
     ticks, _ = told_with(here, kind, **options)

@@ -1,4 +1,8 @@
-"""The settle on a fake clock: it never takes away what was proven (rule "The final source has the last word"), and doubt costs a mark there (rule "Doubt costs a mark, never the data")."""
+"""The settle on a fake clock.
+
+It never takes away what was proven (rule "The final source has the last word").
+Doubt costs a mark there (rule "Doubt costs a mark, never the data").
+"""
 
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
@@ -217,7 +221,7 @@ def test_a_row_of_others_that_could_be_ours_waits_for_the_morning_and_costs_no_m
 
 @pytest.mark.parametrize("glitches", [2, 3])
 def test_an_empty_answer_of_todays_tr_is_no_word_that_nothing_traded(make: Make, glitches: int) -> None:
-    """Nothing is stored, both other sources are late: the third one's silence proves nothing. (One look at the clock.)"""
+    """Nothing is stored and both other sources are late: the empty third one proves nothing."""
     day = make(at(15, 41), {"000660": "medium"})
     day.kis.add_fault("late", as_of=datetime(2026, 11, 20, 8), until=datetime(2026, 11, 20, 17))
     glitch: Any = day.kis.add_fault("empty", path="today", times=glitches)

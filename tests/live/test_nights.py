@@ -200,8 +200,10 @@ def test_a_code_that_kis_does_not_know_is_named_once_a_day_and_holds_up_nothing(
     day.run(until=at(17, 1, day=monday))
     told = day.lines("⚠️")
     assert set(told) == {
-        "⚠️ 000661: KIS에 분봉도 일봉도 없습니다. "
-        "상장폐지됐거나 잘못된 코드면 종목 파일(symbols.csv, --symbols)에서 빼세요."
+        (
+            "⚠️ 000661: KIS에 분봉도 일봉도 없습니다. "
+            "상장폐지됐거나 잘못된 코드면 종목 파일(symbols.csv, --symbols)에서 빼세요."
+        )
     }
     assert [moment.date() for moment, _, line in day.log if line in told] == [FRIDAY, monday]
     assert set(found.values()) == {True} and len(day.lines("마감 확정 완료")) == 2

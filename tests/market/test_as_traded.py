@@ -1,4 +1,4 @@
-"""Days reported adjusted and turned back: 90 real ones, reported both ways, and generated corporate actions over them."""
+"""Days reported adjusted, restored to what traded: 90 real ones, reported both ways, and generated ones."""
 
 import csv
 import gzip

@@ -91,7 +91,8 @@ def test_there_is_none(tmp_path: Path):
 @pytest.mark.parametrize(
     "content",
     ["", "{", "[]", "null", '"x"', "{}", '{"state": "trading"}', '{"state": 1, "updated_at": 2, "expect_by": 3}',
-     '{"state": "trading", "updated_at": "2026-11-20T10:00:00", "expect_by": "2026-11-20T10:00", "incidents": {"a": 1}}',
+     ('{"state": "trading", "updated_at": "2026-11-20T10:00:00", "expect_by": "2026-11-20T10:00",'
+      ' "incidents": {"a": 1}}'),
      '{"state": [], "updated_at": "2026-11-20T10:00:00", "expect_by": "2026-11-20T10:00:00"}',
      "[" * 100_000],
 )  # fmt: skip

@@ -322,7 +322,9 @@ class TestOutage:
             wait_until(lambda: whole(redis_server, table))
             begin, end = {
                 "TimeoutError": (redis_server.hang, redis_server.wake),
-                "OutOfMemoryError": (partial(other.config_set, "maxmemory", "1"), partial(other.config_set, "maxmemory", "0")),
+                "OutOfMemoryError": (
+                    partial(other.config_set, "maxmemory", "1"), partial(other.config_set, "maxmemory", "0")
+                ),
                 "ReadOnlyError": (partial(other.replicaof, "127.0.0.1", "1"), partial(other.replicaof, "NO", "ONE")),
                 "AuthenticationError": (
                     partial(other.config_set, "requirepass", "changed"), partial(other.config_set, "requirepass", "")

@@ -51,7 +51,8 @@ def options(ports: list[int], number: int) -> list[str]:
     return [
         "--wsrep-on=ON", f"--wsrep-provider={PROVIDER}", f"--wsrep-cluster-address=gcomm://{peers}",
         "--wsrep-sst-method=rsync",
-        f"--wsrep-sst-receive-address=127.0.0.1:{free_port()}", f"--wsrep-provider-options={own};ist.recv_addr=127.0.0.1:{free_port()}",
+        f"--wsrep-sst-receive-address=127.0.0.1:{free_port()}",
+        f"--wsrep-provider-options={own};ist.recv_addr=127.0.0.1:{free_port()}",
         f"--wsrep-node-address=127.0.0.1:{ports[number]}", "--binlog-format=ROW", "--innodb-autoinc-lock-mode=2",
         "--default-storage-engine=InnoDB",
     ]  # fmt: skip

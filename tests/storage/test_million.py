@@ -45,9 +45,11 @@ def _fill(server: Server, name: str) -> None:
         "CREATE TABLE days (d DATE)", f"INSERT INTO days VALUES {days}",
         "CREATE TABLE symbols (s VARCHAR(20))", f"INSERT INTO symbols VALUES {symbols}",
         "CREATE TABLE minutes (i VARCHAR(20), m INT)", f"INSERT INTO minutes VALUES {minutes}",
-        "INSERT INTO stock_minute_prices (stock_symbol, minute_interval, timestamp, open_price, high_price, low_price,"
-        " close_price, volume, created_at) SELECT s, i, TIMESTAMPADD(MINUTE, 540 + m, d), 70000, 70100, 69900, 70050,"
-        " 1000 + m, '2025-10-01' FROM symbols STRAIGHT_JOIN days STRAIGHT_JOIN minutes",
+        (
+            "INSERT INTO stock_minute_prices (stock_symbol, minute_interval, timestamp, open_price, high_price, "
+            "low_price, close_price, volume, created_at) SELECT s, i, TIMESTAMPADD(MINUTE, 540 + m, d), 70000, 70100, "
+            "69900, 70050, 1000 + m, '2025-10-01' FROM symbols STRAIGHT_JOIN days STRAIGHT_JOIN minutes"
+        ),
         f"ALTER TABLE stock_minute_prices{KEYS.lstrip(',').replace('INDEX', 'ADD INDEX')}",
     ):  # fmt: skip
         server.run(sql, database=name)

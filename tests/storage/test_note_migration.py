@@ -1,4 +1,4 @@
-"""A coverage table of version 0.1 is taken over: columns added, Korean notes turned into codes, nothing asked of KIS."""
+"""A coverage table of version 0.1 gets its columns, its Korean notes become codes, and KIS gets no request."""
 
 import pytest
 from servers import Server
@@ -26,20 +26,24 @@ NOTES: list[tuple[DayStatus, str | None, DayStatus, tuple[Reason, ...]]] = [
     (COMPLETE, "예고 없이 10:00~16:30에 거래된 날 (받은 행으로 알아냄)", UNPROVEN, (R.UNEXPECTED_HOURS,)),
     (COMPLETE, "과거 분봉에 없는 2분(10:03 등)을 뺌: 거래대금이 그것 없이 이어짐", COMPLETE, (R.DROPPED_MINUTES,)),
     (COMPLETE, "첫 봉(09:05) 이전 거래대금이 하루의 6%", UNPROVEN, (R.UNPROVEN_START,)),
-    (COMPLETE, "종가 단일가 봉이 없고 마지막 종가 70,100원이 일봉 종가 70,300원과 다름", COMPLETE, (R.NO_CLOSING_AUCTION,)),
+    (COMPLETE, "종가 단일가 봉이 없고 마지막 종가 70,100원이 일봉 종가 70,300원과 다름",
+     COMPLETE, (R.NO_CLOSING_AUCTION,)),
     (NO_TRADES, "일봉 거래량은 1,200주인데 분봉이 계속 비어 있음", NO_TRADES, (R.EMPTY_WITH_VOLUME,)),
     (PROVISIONAL, "장중: 오늘 TR이나 스트림으로 받은 임시 데이터", PROVISIONAL, ()),
     (UNPROVEN, "장중에 확인한 3분이 과거 분봉에는 끝내 없음", UNPROVEN, (R.MISSING_AT_SOURCE,)),
-    (UNPROVEN, "거래대금이 맞지 않는 분이 있습니다 (10:03 …): 빠졌거나 틀린 행 · 첫 시가 7원이 일봉 시가 8원과 다릅니다.",
+    (UNPROVEN, ("거래대금이 맞지 않는 분이 있습니다 (10:03 …): 빠졌거나 틀린 행 · "
+                "첫 시가 7원이 일봉 시가 8원과 다릅니다."),
      UNPROVEN, (R.TURNOVER_MISMATCH, R.DAILY_MISMATCH)),
     (UNPROVEN, "일봉의 고가·저가를 벗어난 분봉이 있습니다 (1~2원, 일봉 1~1원).", UNPROVEN, (R.DAILY_MISMATCH,)),
     (UNPROVEN, "분봉 거래량의 합 9주가 일봉 거래량 8주보다 많습니다.", UNPROVEN, (R.DAILY_MISMATCH,)),
     (UNPROVEN, "분봉은 있는데 일봉에 이 날이 없습니다.", UNPROVEN, (R.DAILY_MISSING,)),
-    (UNPROVEN, "분봉이 비어 있고 일봉의 이 날을 읽을 수 없어 거래가 없었는지 알 수 없습니다.", UNPROVEN, (R.DAILY_UNREADABLE,)),
+    (UNPROVEN, "분봉이 비어 있고 일봉의 이 날을 읽을 수 없어 거래가 없었는지 알 수 없습니다.",
+     UNPROVEN, (R.DAILY_UNREADABLE,)),
     (UNPROVEN, "09:12 이전 분봉이 계속 비어 있어 하루의 시작을 확인할 수 없습니다.", UNPROVEN, (R.UNPROVEN_START,)),
     (UNPROVEN, "09:12 행이 페이지마다 다른 값으로 왔습니다.", UNPROVEN, (R.CONFLICTING_ROWS,)),
     (UNPROVEN, "09:12 행의 가격이 있을 수 없는 값입니다 (0 < 저가 ≤ 시가·종가 ≤ 고가).", UNPROVEN, (R.INVALID_ROWS,)),
-    (UNPROVEN, "장이 쉬는 15:20~15:29에 거래된 분이 있고 10시 전에는 없음: 다른 종목은 그렇지 않음", UNPROVEN, (R.UNEXPECTED_HOURS,)),
+    (UNPROVEN, "장이 쉬는 15:20~15:29에 거래된 분이 있고 10시 전에는 없음: 다른 종목은 그렇지 않음",
+     UNPROVEN, (R.UNEXPECTED_HOURS,)),
     (UNPROVEN, "a note of somebody else", UNPROVEN, ()),
 ]  # fmt: skip
 SYMBOLS = [f"{number:06d}" for number in range(len(NOTES))]

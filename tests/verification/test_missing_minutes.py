@@ -1,4 +1,4 @@
-"""Stored minutes that the authority lacks: what its own turnover says of each (rule "The final source has the last word")."""
+"""Stored minutes that the final source lacks, each judged by its turnover ("The final source has the last word")."""
 
 from datetime import date, datetime
 
