@@ -3,8 +3,8 @@
     coverage = CoverageMap(reader, names, calendar, clock)
     coverage.rows(["005930"], date(2026, 11, 20), date(2026, 11, 23))
 
-A verified day is shown as verified only while it holds the rows that were counted. Rows are counted from the key and kept
-for a while, because 97 symbols × 60 days hold two million.
+A verified day is shown as verified only while it holds the rows that were counted. Rows are counted from the key
+and kept for a while, because 97 symbols × 60 days hold two million.
 """
 
 import threading
