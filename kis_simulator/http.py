@@ -61,7 +61,10 @@ class LoopbackServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def __init__(
         self, port: int, answer: Callable[[Call], Reply], *, now: Callable[[], datetime], stopping: threading.Event
     ) -> None:
-        """`answer` makes a call's reply; `now` (aware) is what the Date header says; `stopping` ends hangs."""
+        """Take `answer`, which makes a call's reply.
+
+        `now` (aware) is what the Date header says; `stopping` ends hangs.
+        """
         self.answer, self.now, self.stopping = answer, now, stopping
         self._open: set[socket.socket] = set()
         super().__init__(("127.0.0.1", port), _Handler)

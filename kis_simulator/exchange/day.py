@@ -103,7 +103,7 @@ class MarketDay:
         return self.trades[: bisect_right(self.trades, second, key=lambda trade: trade[0])]
 
     def _acml(self, index: int) -> int:
-        """Turnover of the day before the trade at `index`."""
+        """Return the turnover of the day before the trade at `index`."""
         total = self.before.turnover + sum(trade[3] for trade in self.trades[:index])
         after = index < len(self.trades) and self.trades[index][0] >= self.session.after * 60
         return total + (self.between.turnover if after else 0)

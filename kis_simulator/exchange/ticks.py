@@ -96,7 +96,7 @@ class Tape:
         return 1 if at == 0 or second // 60 == self.day.auction else max(1, min(self._form.split, volume))
 
     def _span(self, at: int) -> float:
-        """Seconds from a trade to the next one, within its minute."""
+        """Return the seconds from a trade to the next one, within its minute."""
         minute_end = self._seconds[at] // 60 * 60 + 60
         following = self._moments[at + 1] if at + 1 < len(self._moments) else minute_end
         return min(minute_end, following) - self._moments[at]
@@ -151,7 +151,7 @@ class Tape:
         return self._seconds[at] >= start and (at == 0 or self._seconds[at - 1] < start)
 
     def _classes(self, at: int) -> tuple[str, str]:
-        """NEW_MKOP_CLS_CODE and MARKET_CLS_CODE."""
+        """Return NEW_MKOP_CLS_CODE and MARKET_CLS_CODE."""
         minute = self._seconds[at] // 60
         if minute == self.day.auction:
             return self._form.auction_code, self._form.auction_class
@@ -160,7 +160,7 @@ class Tape:
         return ("31", "5") if minute > self.day.session.close + 10 else ("20", "2")
 
     def _fields(self, at: int, execution: Trade, part: int, volume: int, turnover: int) -> list[str]:
-        """`volume`, `turnover` = of the trade, up to and with this execution."""
+        """Return the fields of a record; `volume`, `turnover` = of the trade, up to and with this execution."""
         second, price, shares, _ = execution
         state = self._state(at)
         opened, high, low = self._extremes(state, price, second)

@@ -178,7 +178,7 @@ class Engine:
         return alerts
 
     def _may_fire(self, rule: Rule, symbol: str, when: datetime, direction: str) -> bool:
-        """Whether the cooldown is over; a change of direction does not wait for it."""
+        """Return whether the cooldown is over; a change of direction does not wait for it."""
         last = self.last_fired.get((rule.name, symbol))
         if last is None or last.timestamp > when:
             return True

@@ -160,11 +160,11 @@ class Rule:
     hours: tuple[time, time] | None = None
 
     def is_about(self, symbol: str) -> bool:
-        """Whether the rule looks at a symbol."""
+        """Return whether the rule looks at a symbol."""
         return not self.symbols or symbol in self.symbols
 
     def is_open_at(self, moment: time) -> bool:
-        """Whether a window that starts then may fire."""
+        """Return whether a window that starts then may fire."""
         return self.hours is None or self.hours[0] <= moment <= self.hours[1]
 
 

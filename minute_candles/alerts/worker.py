@@ -131,7 +131,7 @@ class Alerts(threading.Thread):
             self._changed.notify()
 
     def _is_stale(self) -> bool:
-        """Whether the file says other messages wait than do."""
+        """Return whether the file lists other waiting messages than the queue holds."""
         return self._delivery.unsent() != self._saved_unsent
 
     def _guarded(self, work: Callable[[], object]) -> None:

@@ -38,7 +38,7 @@ class Standing(NamedTuple):
 def standings(
     store: Store, status: UpdaterStatus | None, names: Mapping[str, str], session: Session, now: datetime
 ) -> list[Standing]:
-    """Every symbol's; `status` is the updater's last word, None where it does not run."""
+    """Return every symbol's standing; `status` is the updater's latest, None where it does not run."""
     coverage = store.coverage(list(names), session.day, session.day)
     over = _minutes(session, min(now, session.end))
     opened, last = session.open.replace(tzinfo=None), session.end.replace(tzinfo=None) - MINUTE
@@ -117,7 +117,7 @@ def running_text(found: Sequence[Standing], session: Session, now: datetime) -> 
 
 
 def spans(minutes: Iterable[datetime]) -> str:
-    """Minutes in a row as first~last."""
+    """Return minutes in a row as "first~last"."""
     runs: list[list[datetime]] = []
     for minute in minutes:
         if runs and minute - runs[-1][-1] == MINUTE:

@@ -113,7 +113,7 @@ def _listed(days: Sequence[tuple[str, date, str]]) -> list[str]:
 
 
 def forecast(missing: Sequence[SymbolDay], calendar: TradingCalendar, rates: Sequence[float]) -> str:
-    """`--dry-run`: days, calls, minutes at the current limit."""
+    """Return the text of `--dry-run`: days, calls, and minutes at the current limit."""
     calls = len({task.symbol for task in missing}) + sum(_pages(calendar, task.day) for task in missing)
     days, rate = console.number(len(missing)), sum(rates)
     keys = "키 하나로" if len(rates) == 1 else f"키 {len(rates)}개({' + '.join(f'{one:g}' for one in rates)})로"
@@ -140,7 +140,9 @@ def check_table(
     *,
     by_day: bool | None = None,
 ) -> str:
-    """`--check`: by symbol, days complete and missing, first and last candle, reasons; by day for one symbol.
+    """Return the text of `--check`: the days of each symbol, or each day of one symbol.
+
+    A symbol has days complete and missing, first and last candle, and reasons.
 
     ❗ something is missing · ❓ all is there, some of it UNPROVEN (rule "Doubt costs a mark, never the data").
     """
@@ -227,7 +229,7 @@ def _reasons(tasks: Sequence[SymbolDay], numbers: Mapping[date, int], days: Sequ
 
 
 def _spans(gone: Sequence[date], numbers: Sequence[int]) -> str:
-    """Trading days without a gap between them (their numbers run on) as first~last."""
+    """Return trading days without a gap between them (their numbers run on) as "first~last"."""
     runs: list[list[date]] = []
     for n, day in enumerate(gone):
         if n and numbers[n] == numbers[n - 1] + 1:

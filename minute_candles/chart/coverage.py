@@ -61,7 +61,7 @@ class CoverageMap:
     """Runs on worker threads. Raises `StoreError` where the server stays away."""
 
     def __init__(self, reader: CandleReader, names: Mapping[str, str], calendar: TradingCalendar, clock: Clock) -> None:
-        """`names`: the symbols that are shown."""
+        """Take the `names` of the symbols that are shown."""
         self._reader, self._names, self._calendar, self._clock = reader, names, calendar, clock
         self._lock = threading.Lock()
         self._counted: dict[Key, _Counted] = {}

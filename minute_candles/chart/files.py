@@ -32,7 +32,7 @@ class File(NamedTuple):
 
 
 def read_files() -> dict[str, File]:
-    """Every file of the page by its name. Raises `ConfigError` where the library is missing."""
+    """Return every file of the page by its name. Raises `ConfigError` where the library is missing."""
     if not LIBRARY.is_file():
         raise ConfigError(MISSING)
     found = {path.name: _file(path) for path in sorted(STATIC.iterdir()) if path.is_file()}

@@ -62,7 +62,7 @@ class Handlers:
         health: Health,
         forecasts: ForecastAnswers,
     ) -> None:
-        """`files`: by name, as they are served."""
+        """Take `files` by name, as they are served."""
         self._queries, self._broadcaster, self._files, self._health = queries, broadcaster, files, health
         self._forecasts = forecasts
 

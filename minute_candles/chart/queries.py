@@ -51,7 +51,7 @@ class Queries:
         clock: Clock,
         running: RunningMinutes,
     ) -> None:
-        """`names`: the symbols that are shown."""
+        """Take the `names` of the symbols that are shown."""
         self._reader, self.names, self._calendar, self._clock, self._running = reader, names, calendar, clock, running
         self._derived = Derived(reader, calendar, clock)
         self._listing = Listing(reader, names, calendar, clock, running)

@@ -103,7 +103,7 @@ def _by_keys(found: Found, here: Path) -> Database:
 
 
 def _mysql_url(found: Found, rest: str, here: Path) -> Database:
-    """`user:password@host:port/name`; the password may hold any character, encoded or not: the last `@` ends it."""
+    """Read `user:password@host:port/name`. The password ends at the last `@` and may hold any character."""
     userinfo, _, place = rest.rpartition("@")
     user, _, password = (_decoded(part) for part in userinfo.partition(":"))
     address, _, name = place.partition("/")
@@ -131,7 +131,7 @@ def _sqlite_url(found: Found, rest: str, here: Path) -> Database:
 
 
 def _decoded(text: str) -> str:
-    """Percent-decoded where that gives text; as it stands otherwise (a `%` that encodes nothing)."""
+    """Return the text percent-decoded where that gives text, else as it stands (a `%` that encodes nothing)."""
     try:
         return unquote(text, errors="strict")
     except UnicodeDecodeError:

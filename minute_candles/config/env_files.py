@@ -44,7 +44,7 @@ class Found:
         return text
 
     def password(self) -> str | None:
-        """`DB_PASSWORD` as it stands, blanks included: an empty one is a real one."""
+        """Return `DB_PASSWORD` as it stands, blanks included: an empty one is a real one."""
         return next((source.values["DB_PASSWORD"] for source in self._sources if "DB_PASSWORD" in source.values), None)
 
     def whole(self, name: str, default: int, low: int, high: int) -> int:
@@ -87,12 +87,12 @@ def rooted(here: Path, text: str) -> Path:
 
 
 def is_plain(text: str) -> bool:
-    """Printable ASCII without blanks."""
+    """Return whether the text is printable ASCII without blanks."""
     return all("!" <= character <= "~" for character in text)
 
 
 def is_whole(text: str, low: int, high: int) -> bool:
-    """ASCII digits only (`int` takes １２ and 1_2 too), from `low` to `high`."""
+    """Return whether the text is ASCII digits only (`int` takes １２ and 1_2, too), from `low` to `high`."""
     return bool(re.fullmatch(r"\d{1,9}", text, re.ASCII)) and low <= int(text) <= high
 
 

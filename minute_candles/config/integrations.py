@@ -34,7 +34,7 @@ class Integrations:
     """Whether the updater trains the forecast after a whole settle."""
 
     def secrets(self) -> tuple[str, ...]:
-        """Passwords and whole alert addresses, with the severity they are for and without."""
+        """Return passwords and whole alert addresses, these with and without their severity."""
         redis = unquote(urlsplit(self.redis_url).password or "") if self.redis_url else ""
         alone = (re.sub(r"^(info|warning|critical)=", "", url) for url in self.alert_urls)
         return tuple(secret for secret in (redis, self.chart_password, *self.alert_urls, *alone) if secret)
@@ -129,7 +129,7 @@ def _chart_origins(found: Found) -> tuple[str, ...]:
 
 
 def _parts(text: str) -> tuple[str, str] | None:
-    """Scheme and host of an address; None where it is none."""
+    """Return scheme and host of an address; None where it is none."""
     try:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port

@@ -105,7 +105,10 @@ class Settings:
     """Where KIS_KEYS_FILE names more keys: the settings of each; `rate_limit` above is their sum."""
 
     def secrets(self) -> tuple[str, ...]:
-        """Every non-empty secret, for redaction. The product code (`01`) is none: hiding it would eat the log."""
+        """Return every non-empty secret, for redaction.
+
+        The product code (`01`) is none: hiding it would hide most of the log.
+        """
         keys = [secret for key in self.kis_keys for secret in (key.app_key, key.app_secret)]
         known = (*keys, self.account_code, self.database.password, *self.integrations.secrets())
         return tuple(secret for secret in known if secret)

@@ -46,7 +46,7 @@ Group = argparse._ArgumentGroup
 
 
 def add_symbols(group: Group) -> None:
-    """Which symbols: `arguments.symbols` or `arguments.symbols_file`."""
+    """Add the options for the symbols: `arguments.symbols` or `arguments.symbols_file`."""
     which = group.add_mutually_exclusive_group()
     which.add_argument(
         "--symbols",
@@ -57,7 +57,7 @@ def add_symbols(group: Group) -> None:
 
 
 def add_range(group: Group, last: str) -> None:
-    """Which days, `last` says in Korean which is the last one by default; then which symbols."""
+    """Add the options for days and symbols; `last` says in Korean which day is the last by default."""
     group.add_argument("--days", metavar="N", help="최근 며칠 (달력 날짜, 기본 30)")
     group.add_argument("--from", dest="first", metavar="DATE", help="시작 날짜 YYYY-MM-DD")
     group.add_argument("--to", dest="last", metavar="DATE", help=f"끝 날짜 YYYY-MM-DD (기본: {last})")

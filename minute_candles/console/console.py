@@ -41,7 +41,7 @@ _NUMBER = re.compile(r"[-+]?(?:0|[1-9][\d,]*)(?:\.\d+)?[%회건초]?")
 
 
 def on_stop(clock: "Clock", says: str = "저장 중인 것만 마치고 끝냅니다.") -> None:
-    """SIGINT and SIGTERM ask for a stop through `clock.stop`; a second Ctrl-C ends the process at once with 130.
+    """Let SIGINT and SIGTERM request a stop through `clock.stop`; a second Ctrl-C ends the process at once with 130.
 
     Does nothing off the main thread. A signal that is ignored (a background job of a script) stays ignored.
     """
@@ -84,7 +84,7 @@ class Progress:
         self._bar = self._open_bar() if is_terminal(sys.stderr) and not quiet else None
 
     def advance(self, n: int = 1) -> None:
-        """`n` more are done."""
+        """Count `n` more as done."""
         with self._lock:
             self._done += n
             if self._bar is not None:
@@ -139,7 +139,7 @@ class Progress:
 
 
 def duration(seconds: float) -> str:
-    """In words: "12초", "약 9분", "약 2시간 5분", "약 3일 4시간"."""
+    """Return a duration in words: "12초", "약 9분", "약 2시간 5분", "약 3일 4시간"."""
     total = round(max(0.0, seconds))
     if total < 60:
         return f"{total}초" if total else "1초 미만"
@@ -157,7 +157,7 @@ def _two(large: str, count: int, small: str, rest: int) -> str:
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Columns aligned, numbers to the right; an `int` gets thousands separators, `None` is an empty cell."""
+    """Return columns aligned, numbers to the right; an `int` gets thousands separators, `None` is an empty cell."""
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [max(map(width, column)) for column in zip(headers, *cells, strict=True)]
     right = [_is_numeric([line[column] for line in cells]) for column in range(len(headers))]
@@ -166,7 +166,7 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def _is_numeric(cells: Sequence[str]) -> bool:
-    """Only numbers, blanks and dashes, and no symbol codes (`005930`)."""
+    """Return whether a column has only numbers, blanks and dashes, and no symbol codes (`005930`)."""
     numbers = [cell for cell in cells if cell not in {"", "-"}]
     return bool(numbers) and all(_NUMBER.fullmatch(cell) for cell in numbers)
 

@@ -39,7 +39,10 @@ def complain(text: str) -> None:
 
 
 def wrapped(text: str, columns: int) -> str:
-    """`text` in lines of at most `columns`, broken between words; what stands in `backticks` stays together."""
+    """Return `text` in lines of at most `columns`, broken between words.
+
+    What stands in `backticks` stays together.
+    """
     lines = [""]
     for word in re.findall(r"`[^`]*`\S*|\S+", text):
         if lines[-1].strip() and width(f"{lines[-1]} {word}") > columns:
@@ -66,12 +69,15 @@ def write_line(stream: IO[str] | None, text: str) -> None:
 
 
 def paint(text: str, colour: str, stream: IO[str] | None) -> str:
-    """`text` in `colour` (red, green, yellow, cyan, grey) where `stream` is a terminal that likes colours."""
+    """Return `text` in `colour` where `stream` is a terminal that shows colours.
+
+    The colours are red, green, yellow, cyan and grey.
+    """
     return f"\033[{_COLOURS[colour]}m{text}\033[0m" if _likes_colours(stream, os.environ) else text
 
 
 def is_terminal(stream: IO[str] | None) -> bool:
-    """Whether a person sits there."""
+    """Return whether the stream is a terminal."""
     try:
         return stream is not None and stream.isatty()
     except ValueError:  # closed
@@ -79,7 +85,7 @@ def is_terminal(stream: IO[str] | None) -> bool:
 
 
 def terminal_columns(stream: IO[str]) -> int:
-    """How wide the terminal is, 0 where it does not say (`docker run -t`, `script`, a CI)."""
+    """Return how wide the terminal is, 0 where it does not say (`docker run -t`, `script`, a CI)."""
     try:
         return os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):
@@ -87,7 +93,10 @@ def terminal_columns(stream: IO[str]) -> int:
 
 
 def _likes_colours(stream: IO[str] | None, environ: Mapping[str, str]) -> bool:
-    """https://no-color.org; Windows' old console shows the codes themselves unless one of its newer hosts is used."""
+    """Return whether to colour, by https://no-color.org.
+
+    Windows' old console shows the codes themselves unless one of its newer hosts is used.
+    """
     plain = environ.get("NO_COLOR") or environ.get("TERM") == "dumb"
     hosts = ("WT_SESSION", "TERM", "ANSICON", "ConEmuANSI")
     old_console = os.name == "nt" and not any(environ.get(name) for name in hosts)
@@ -121,7 +130,7 @@ def _flush_at_exit() -> None:
 
 
 def _silence(stream: IO[str]) -> None:
-    """From here on the stream leads nowhere."""
+    """Lead the stream nowhere from here on."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
@@ -129,6 +138,9 @@ def _silence(stream: IO[str]) -> None:
 
 
 def width(text: str) -> int:
-    """Columns a terminal needs for `text`: Korean and most emoji take two, combining marks none."""
+    """Return how many columns a terminal needs for `text`.
+
+    Korean and most emoji take two, combining marks none.
+    """
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
     return len(text) + wide - sum(unicodedata.category(character) in {"Mn", "Me", "Cf"} for character in text)

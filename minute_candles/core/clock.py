@@ -30,11 +30,11 @@ class Clock:
         return datetime.now(KST) + self._shift
 
     def time(self) -> float:
-        """Seconds since the epoch on this clock; the processes of one host agree on it (call pacing)."""
+        """Return seconds since the epoch on this clock; the processes of one host agree on it (call pacing)."""
         return time.time() + self._shift.total_seconds()
 
     def monotonic(self) -> float:
-        """Seconds that only grow, whoever sets the host's clock: for how long something has lasted."""
+        """Return seconds that only grow, even where the host's clock is set: they measure durations."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:

@@ -52,7 +52,9 @@ def _written(secret: str) -> str:
 
 
 def _character(character: str) -> str:
-    """Itself, escaped or percent-encoded, any number of times. Possessive and bounded: no text makes it slow.
+    """Return a pattern for a character itself, escaped or percent-encoded, any number of times.
+
+    Possessive and bounded: no text makes it slow.
 
     Possessive over a single character only: over a group Python 3.11.2 (Debian 12) matches wrongly (gh-106052).
     """

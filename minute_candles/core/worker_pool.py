@@ -23,7 +23,10 @@ SLOW_ANSWER_SECONDS = 0.8
 
 
 def threads_for(workers: int, rate: float) -> int:
-    """Threads of so many `--workers`: enough for the usual eight to use up `rate` calls a second; 2 to 10 each."""
+    """Return how many threads so many `--workers` have, 2 to 10 each.
+
+    They are enough for the usual eight workers to use up `rate` calls a second.
+    """
     each = math.ceil(rate * SLOW_ANSWER_SECONDS / USUAL_WORKERS)
     return workers * min(max(each, 2), 10)
 

@@ -36,7 +36,10 @@ _GONE = (AuthError, ConfigError, Outage)
 
 
 def report(settings: Settings, clock: Clock, calendar: TradingCalendar, symbol: str, record: Path | None) -> int:
-    """`--doctor`: a line a finding; exit 1 where something has to be done. Raises `ConfigError` for `record`."""
+    """Print a line for each finding of `--doctor`; return 1 where something has to be done.
+
+    Raises `ConfigError` for `record`.
+    """
     feeding.check(settings)
     shared = feeding.shared_by(settings)
     client = KisClient.of(settings, TokenCache(settings, clock, shared), clock, urgent=True, shared=shared)
@@ -178,7 +181,7 @@ class Doctor:
         yield from self._auction(mine, session)
 
     def _auction(self, past: Sequence[MinuteRow], session: Session) -> Iterator[Finding]:
-        """§5: today's TR tells the closing auction's volume doubled."""
+        """Check §5: today's TR reports the closing auction's volume doubled."""
         if session.day != self._now().date():
             return
         known = {row.minute: row.volume for row in past}
@@ -223,7 +226,7 @@ class Doctor:
         yield self._daily_shape("수정주가 일봉", adjusted)
 
     def _holidays(self) -> Iterator[Finding]:
-        """§8: at most once a day, so an answer that the updater has had today is looked at instead."""
+        """Check §8 at most once a day: the updater's answer of today is used where there is one."""
         if self._settings.env != "real":
             yield Finding(DIFFERENT, "휴장일", "모의투자에는 없는 조회입니다. 내장 달력을 씁니다.")
             return
@@ -247,7 +250,7 @@ class Doctor:
         yield Finding(FINE if fine else DIFFERENT, "스트림", told)
 
     def _limit(self) -> Iterator[Finding]:
-        """§4: without tripping it."""
+        """Check §4 without exceeding the limit."""
         began, before = self._clock.time(), self._client.calls
         for _ in range(BURST):
             self._client.today_minutes(self._symbol, self._now())

@@ -1,4 +1,4 @@
-"""What the doctor says of the disk and of the database server's speed, and the form of each of its lines."""
+"""Check the disk and the database server's speed for the doctor; the form of each of its lines."""
 
 import shutil
 from collections.abc import Iterator

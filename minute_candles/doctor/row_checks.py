@@ -32,15 +32,15 @@ def days(answer: MinuteRows) -> set[date]:
 
 
 def newest_first(moments: Sequence[datetime | date | None]) -> bool:
-    """Whether each moment is known and later than the next one."""
+    """Return whether each moment is known and later than the next one."""
     return all(later and earlier and later > earlier for later, earlier in pairwise(moments))
 
 
 def beyond(answer: MinuteRows, now: datetime) -> int:
-    """Rows labelled after now."""
+    """Return rows labelled after now."""
     return sum(row.minute is not None and row.minute > now.replace(tzinfo=None) for row in answer)
 
 
 def unproven(rows: Sequence[MinuteRow]) -> int:
-    """Pairs of neighbouring rows (newest first) of which turnover and volume contradict each other (§6)."""
+    """Return pairs of neighbouring rows (newest first) whose turnover and volume contradict each other (§6)."""
     return sum(not explains(later, later.turnover - earlier.turnover) for later, earlier in pairwise(rows))

@@ -19,7 +19,10 @@ _TRADE_SECONDS = 20.0
 
 
 def visit(settings: Settings, clock: Clock, symbol: str, *, in_session: bool) -> tuple[bool, str]:
-    """Whether the stream is as expected, and what was seen (Korean); never an error: without it rounds do all."""
+    """Return whether the stream is as expected, and what it showed (Korean).
+
+    A failure is never an error: without the stream, rounds do everything.
+    """
     if not settings.integrations.stream_symbols or not settings.integrations.ws_url:
         why = "KIS_WS_URL이 없어" if settings.integrations.stream_symbols else "STREAM_SYMBOLS=0이라"
         return False, f"{why} 보지 않았습니다. 매분 REST로만 갱신합니다."

@@ -76,7 +76,10 @@ class CallLimiter:
             state["next"] = self._next = max(state["next"], earliest)
 
     def _lets_others_go_first(self, urgent: float, now: float, gap: float) -> bool:
-        """Whether an urgent process took a slot lately, or holds one to come, and our own last one is not long ago."""
+        """Return whether this process leaves its slot to an urgent one.
+
+        It does where the urgent one took a slot lately or holds a coming one, and our own last one is recent.
+        """
         return not self._urgent and abs(now - urgent) < 4 * gap and 0 <= now - self._last < 5 * gap
 
     def _gap(self, margin: float) -> float:

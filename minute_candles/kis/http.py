@@ -121,7 +121,7 @@ def _raise_for(body: Mapping[str, Any], status: int, env: str, request: Mapping[
 
 
 def _quoted(text: str, request: Mapping[str, Any]) -> str:
-    """KIS's words in one short line, without the secrets of the request that it may echo."""
+    """Return KIS's message in one short line, without the secrets of the request that it may echo."""
     sent = {**request.get("headers", {}), **request.get("json", {})}
     names = ("authorization", "appkey", "appsecret", "secretkey")
     secrets = (sent.get(name, "").removeprefix("Bearer ") for name in names)

@@ -100,7 +100,7 @@ def trade_tick(fields: Sequence[str]) -> TradeTick | None:
 
 
 def _is_opening_cross(fields: Sequence[str], *, is_alone: bool) -> bool:
-    """Whether its price alone is the day's open, high, low and average, and no other execution is counted.
+    """Return whether its price alone is the day's open, high, low and average, and no other execution is counted.
 
     The opening cross is counted neither as bought nor as sold; off-hours trades before it are in the day's volume.
     """
@@ -169,7 +169,7 @@ def _action(raw: dict[str, object]) -> tuple[CorporateAction, Decimal | None]:
 
 
 def _is_number(value: object) -> TypeGuard[str]:
-    """Whether it is a whole number ≥ 0 as KIS writes one: a string of ASCII digits that a BIGINT holds.
+    """Return whether it is a whole number ≥ 0 as KIS writes one: a string of ASCII digits that a BIGINT holds.
 
     A JSON number is none: KIS never sends one.
     """
@@ -182,7 +182,7 @@ def _number(value: object) -> int | None:
 
 @lru_cache(maxsize=4096)
 def _minute_of(day: str, hour: str) -> datetime | None:
-    """YYYYMMDD and HHMM, digits, as naive KST."""
+    """Return YYYYMMDD and HHMM, digits, as naive KST."""
     try:
         return datetime.fromisoformat(f"{day}T{hour}") if hour < "24" else None
     except ValueError:

@@ -80,7 +80,7 @@ class RingSocket:
         return call
 
     def _report(self, name: str, problem: str) -> None:
-        """Pass a key's problem on; "" comes once no key has one."""
+        """Pass a key's problem on; pass "" once no key has one."""
         with self._lock:
             self._problems.pop(name, None)
             if problem:

@@ -136,7 +136,7 @@ class SharedLimiter:
             self._clock.sleep((1 + MARGIN) / self._rate)  # an urgent process goes first
 
     def _ahead_of(self, now: float) -> float:
-        """Seconds that this host's clock is ahead of Redis', by its quickest answer: a late one shows as late."""
+        """Return the seconds that this host's clock is ahead of Redis', by its quickest answer."""
         ahead = self._clock.time() - now
         if not ahead - _JUMP < self._ahead <= ahead:
             self._ahead = ahead
@@ -144,7 +144,10 @@ class SharedLimiter:
         return self._ahead
 
     def _current_rate(self) -> float:
-        """Just back, hosts that have not noticed yet call by their files, at their part of the rate."""
+        """Return the rate for Redis' slots.
+
+        Just after Redis returns, hosts that have not noticed it still call by their files, at their part of the rate.
+        """
         return self._rate / self._hosts if self._is_returning() else self._rate
 
     def _is_returning(self) -> bool:

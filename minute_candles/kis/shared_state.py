@@ -18,11 +18,11 @@ class Shared(Protocol):
 
 
 def key_hash(settings: Settings) -> str:
-    """Which app key, without telling it."""
+    """Return a hash that identifies the app key without showing it."""
     return hashlib.sha256(settings.app_key.encode()).hexdigest()[:16]
 
 
 def shared_name(settings: Settings, what: str) -> str:
-    """Where the hosts of this key keep `what`: one place for each environment, server and key."""
+    """Return where the hosts of this key keep `what`: one place for each environment, server and key."""
     server = hashlib.sha256(settings.base_url.encode()).hexdigest()[:8]
     return f"kis:{settings.env}:{server}:{key_hash(settings)}:{what}"

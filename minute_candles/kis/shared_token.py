@@ -40,7 +40,7 @@ class SharedToken:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """One host at a time; who waits longer than any turn goes on."""
+        """Let one host work at a time; a host that waits longer than any turn goes on."""
         mine, until = secrets.token_hex(8), self._clock.time() + TURN_SECONDS
         wanted, notice = self._shared is not None, WaitNotice(self._clock, "다른 컴퓨터가 토큰을 받는 중이라")
         while wanted and self._taken_by_another(mine) and self._clock.time() < until:

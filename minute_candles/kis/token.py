@@ -111,7 +111,7 @@ class TokenCache:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """One thread, and one process of this host, at a time."""
+        """Let one thread, and one process of this host, work at a time."""
         path = self._file.path
         with self._thread_lock, key_lock(Path(f"{path}.lock"), self._clock, "다른 프로그램이 토큰을 받는 중이라"):
             yield

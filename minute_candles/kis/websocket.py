@@ -94,7 +94,7 @@ class KisSocket:
             self._rest(self._pace.in_use)
 
     def _sessions(self, symbols: Sequence[str]) -> None:
-        """One after another. Raises `Stopped`."""
+        """Run one session after another. Raises `Stopped`."""
         failures, renewed = 0, False
         while True:
             session = self._session = SocketSession(
@@ -115,7 +115,7 @@ class KisSocket:
             self._rest(max(pause, cut.least) * random.uniform(1.0, 1.5))
 
     def _hold(self, session: SocketSession) -> Cut:
-        """Why it ended. Raises `Stopped`."""
+        """Hold the session and return why it ended. Raises `Stopped`."""
         from websockets.exceptions import WebSocketException
 
         self.connects += 1

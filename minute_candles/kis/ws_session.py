@@ -125,7 +125,10 @@ class SocketSession:
                 await socket.close()  # the library would close with 1011 where we leave by an exception
 
     async def _read(self, socket: "ClientConnection") -> None:
-        """Bytes, decoded with replacement: a strict client answers undecodable ones with a close KIS never heeds."""
+        """Read bytes and decode them with replacement.
+
+        A strict client answers undecodable bytes with a close, which KIS ignores.
+        """
         while True:
             text = (await socket.recv(decode=False)).decode(errors="replace")
             self._heard_at = self._clock.monotonic()
@@ -167,7 +170,10 @@ class SocketSession:
                 raise Cut(f"KIS가 요청을 거절합니다 ({said.code})", self._pace.in_use)
 
     async def _register(self, socket: "ClientConnection", key: str) -> None:
-        """Each symbol in its turn, as far as KIS takes them; those it could not take just now once more, later."""
+        """Register each symbol in its turn, as far as KIS takes them.
+
+        Those that it could not take are registered again later.
+        """
         for symbol in self._symbols:
             if len(self.registered) < self._known.limit and symbol not in self._known.refused:
                 await self._ask(socket, key, symbol)

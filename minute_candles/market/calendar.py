@@ -94,7 +94,7 @@ class TradingCalendar:
         return day.month == 1 and not any(self.is_trading_day(date(day.year, 1, d)) for d in range(1, day.day))
 
     def trading_days(self, first: date, last: date) -> list[date]:
-        """Every trading day from `first` to `last`, both included."""
+        """Return every trading day from `first` to `last`, both included."""
         return [day for day in _days(first, last) if self.is_trading_day(day)]
 
     def last_closed(self, now: datetime) -> date:
@@ -112,7 +112,7 @@ class TradingCalendar:
         return self.session(day)
 
     def unlisted_csat_years(self, first: date, last: date) -> list[int]:
-        """Years whose CSAT day is unknown though the range touches mid-November."""
+        """Return the years whose CSAT day is unknown though the range touches mid-November."""
         known = {day.year for day in self._csat}
         touched = {day.year for day in _days(first, last) if day.month == 11 and 10 <= day.day <= 25}
         return sorted(touched - known)
@@ -146,7 +146,7 @@ def contradict_hours(minutes: Sequence[datetime], session: Session, *, before_te
 
 
 def midnight(day: date) -> datetime:
-    """Its beginning, naive KST."""
+    """Return the beginning of a day, naive KST."""
     return datetime.combine(day, time())
 
 

@@ -151,7 +151,7 @@ def without_doubled_auction(row: MinuteRow, moved: int | None, session: Session)
 
 
 def unexplained_start(rows: Sequence[MinuteRow], session: Session) -> bool:
-    """Whether turnover was made before the first row that the row itself does not explain.
+    """Return whether turnover was made before the first row that the row itself does not explain.
 
     Off-hours trades before the open do that; so does a missing beginning. A row at the open cannot miss one.
     """

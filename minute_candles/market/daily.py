@@ -12,7 +12,7 @@ DailyAnswer = dict[date, DailyRow | None]
 
 
 def daily_by_date(rows: Iterable[DailyRow | RejectedDay], *, strict: bool = True) -> DailyAnswer:
-    """Daily rows by date. Raises `BadRow` for a rejected one, or one that came twice with different values.
+    """Return daily rows by date. Raises `BadRow` for a rejected one, or one that came twice with different values.
 
     Not `strict`: such a row leaves its day as None; one without a date is left out. Where no row has a date the answer
     is none: `BadRow`.
@@ -38,5 +38,5 @@ def daily_by_date(rows: Iterable[DailyRow | RejectedDay], *, strict: bool = True
 
 
 def _differs(known: DailyRow | None, row: DailyRow | None) -> bool:
-    """Whether prices or volume differ; the turnover of a running day may move between two rows."""
+    """Return whether prices or volume differ; the turnover of a running day may move between two rows."""
     return (known and known[:6]) != (row and row[:6])

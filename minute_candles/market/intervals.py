@@ -39,14 +39,17 @@ def window_minutes(interval: Interval) -> int:
 
 
 def turnover_of(candle: Candle) -> int | None:
-    """KRW: as proved, or of a candle read back round(vwap × volume), exact to volume × 0.005; None where unproven."""
+    """Return the turnover (KRW) as proved; None where unproven.
+
+    Of a candle read back it is round(vwap × volume), exact to volume × 0.005 KRW.
+    """
     if candle.turnover is not None or candle.vwap is None:
         return candle.turnover
     return told_turnover(int(candle.vwap.scaleb(2)), candle.volume)
 
 
 def told_turnover(hundredths: int, volume: int) -> int:
-    """KRW that a VWAP, as it is stored in 1/100 KRW, says was paid for `volume` shares."""
+    """Return the KRW paid for `volume` shares at a VWAP stored in 1/100 KRW."""
     return (hundredths * volume + 50) // 100
 
 

@@ -31,7 +31,10 @@ class Watermark(NamedTuple):
         return self.traded or session.open.replace(tzinfo=None)
 
     def leads_to(self, minute: datetime, before: int, session: Session) -> bool:
-        """Whether nothing traded between what is known and `minute`, `before` which the day's turnover was so much."""
+        """Return whether nothing traded between what is known and `minute`.
+
+        `before`: the day's turnover (KRW) before that minute.
+        """
         if self.turnover is None and self.traded is None:
             return minute == session.open.replace(tzinfo=None)
         return self.is_explained and self.turnover == before

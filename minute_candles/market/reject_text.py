@@ -8,7 +8,7 @@ _FIELDS = {
 
 
 def reject_text(reject: Reject) -> str:
-    """Why a minute row is rejected."""
+    """Return why a minute row is rejected (Korean)."""
     at = f"{reject.minute:%H:%M} 행" if reject.minute else "행"
     match reject.code:
         case RowFault.NOT_A_RECORD:
@@ -26,7 +26,7 @@ def reject_text(reject: Reject) -> str:
 
 
 def rejected_day_text(reject: RejectedDay) -> str:
-    """Why a daily row is rejected."""
+    """Return why a daily row is rejected (Korean)."""
     match reject.code:
         case RowFault.NOT_A_RECORD | RowFault.NO_TIME:
             return "일봉 행의 날짜가 없거나 숫자가 아닙니다."

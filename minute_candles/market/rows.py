@@ -149,5 +149,5 @@ class TradeTick(NamedTuple):
 
 
 def are_prices_possible(row: MinuteRow) -> bool:
-    """Whether 0 < low ≤ open, close ≤ high, and no price is absurd."""
+    """Return whether 0 < low ≤ open, close ≤ high, and no price is absurd."""
     return 0 < row.low <= row.open <= row.high < ABSURD_PRICE and row.low <= row.close <= row.high

@@ -140,7 +140,7 @@ class Chain:
         return proven
 
     def _is_lost(self) -> bool:
-        """Whether what is missing before these records has had time enough to come."""
+        """Return whether the records missing before these have had time enough to come."""
         if len(self._ahead) > MOST_AHEAD:
             return True
         moments = [tick.at for tick in self._ahead.values()]
@@ -168,7 +168,7 @@ class Chain:
         self._open_minute(tick, tick.price * tick.volume, is_whole=tick.is_first)
 
     def _open_minute(self, tick: TradeTick, moved: int, *, is_whole: bool) -> None:
-        """`_before` is the day's turnover when the minute's first known trade came."""
+        """Begin a minute; `_before` is the day's turnover before its first known trade."""
         self._whole, self._mixed = is_whole and tick.minute > self._latest, False
         self._latest = max(self._latest, tick.minute)
         self._minute, self._before = tick.minute, tick.all_turnover - moved
@@ -203,6 +203,6 @@ class Chain:
 
 
 def _pays(tick: TradeTick, moved: int) -> bool:
-    """Whether this execution explains how the turnover moved; a cheap half-tick price is printed cut (§6)."""
+    """Return whether this execution explains how the turnover moved; a cheap half-tick price is printed cut (§6)."""
     paid = tick.price * tick.volume
     return moved == paid or (tick.price < CUT_BELOW and paid < moved < paid + tick.volume)

@@ -95,7 +95,7 @@ class Backlog:
         return self._held
 
     def __bool__(self) -> bool:
-        """Whether anything waits."""
+        """Return whether anything waits."""
         return bool(self._stored or self._stale)
 
 

@@ -49,7 +49,10 @@ def connect_to_listen(url: str) -> Any:
 
 
 def _client(url: str, **options: Any) -> Any:
-    """redis-py takes a word for database 0, and refuses an unknown option only when it connects."""
+    """Return a client of `url`. Raises `ConfigError`.
+
+    redis-py takes a word for database 0, and refuses an unknown option only when it connects.
+    """
     if not re.fullmatch(r"/?|/[0-9]{1,9}", urlsplit(url).path):
         raise ConfigError(_wrong("데이터베이스는 번호여야 합니다(예: redis://호스트:6379/0)"))
     try:

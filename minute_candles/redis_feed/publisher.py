@@ -138,7 +138,7 @@ class Feed:
             self._backlog.something.clear()
 
     def _check(self) -> None:
-        """Every few seconds: is it still the Redis we filled? Mark what it lost."""
+        """Check every few seconds whether Redis still has what was filled in, and mark what it lost."""
         if time.monotonic() - self._checked < CHECK_SECONDS:
             return
         lost = self._writer.lost()
@@ -162,7 +162,7 @@ class Feed:
                 raise
 
     def _rests(self) -> bool:
-        """Whether no set is to be filled now: the database was lost, or Redis evicts what is filled."""
+        """Return whether no set is to be filled now: the database was lost, or Redis evicts what is filled."""
         return time.monotonic() < self._read_again_at or self._refill_pause.holds
 
     def _refill_one(self) -> bool:

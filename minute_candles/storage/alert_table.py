@@ -123,5 +123,5 @@ def _keep(run: Run, alerts: Sequence[KeptAlert], now: datetime) -> list[KeptAler
 
 
 def _time(value: timedelta | str) -> time:
-    """MySQL hands a TIME out as the time since midnight."""
+    """Return the time of day; MySQL gives a TIME as the duration since midnight."""
     return time.fromisoformat(value) if isinstance(value, str) else (_OLDEST + value).time()

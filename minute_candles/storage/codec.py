@@ -26,7 +26,7 @@ _ROWS_A_STATEMENT = 1000
 
 
 def keyed(row: Row, dialect: Dialect) -> tuple[Key, Row]:
-    """Key and values of a row that was selected as interval, timestamp, `TableLayout.selected`."""
+    """Return key and values of a row that was selected as interval, timestamp, `TableLayout.selected`."""
     if dialect != "sqlite":
         return (row[0], row[1]), row[2:]
     values = tuple(Decimal(value) if isinstance(value, str) else value for value in row[2:])
@@ -84,14 +84,14 @@ def marks(values: Collection[object]) -> str:
 
 
 def chunks(items: Sequence[Any]) -> Iterator[list[Any]]:
-    """Parts of what fits one statement."""
+    """Yield the items in parts that fit one statement."""
     rest = iter(items)
     while part := list(islice(rest, _ROWS_A_STATEMENT)):
         yield part
 
 
 def naive(moment: datetime) -> datetime:
-    """KST without the zone, as the tables have it."""
+    """Return a moment in KST without the zone, as the tables have it."""
     return moment.astimezone(KST).replace(tzinfo=None) if moment.tzinfo else moment
 
 

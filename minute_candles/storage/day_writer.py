@@ -137,9 +137,10 @@ class DayWriter:
                 )  # fmt: skip
 
     def _upsert(self, rows: Sequence[tuple[Key, Row]], stamp: datetime) -> None:
-        """One statement a thousand rows; a parameter a value would cost the connector more than the server's work.
+        """Write the rows, a thousand a statement, with the values in its text.
 
-        The symbol, the only text, is one parameter for all of them, and where SQLite has no variables one a row.
+        A parameter for each value would cost the connector more time than the server's work. The symbol, the only
+        text, is one parameter for all rows; SQLite has no variables, so there it is one for each row.
         """
         symbol, embedded = self._day.symbol, self._dialect == "sqlite"
         mark = "%s" if embedded else "@symbol"

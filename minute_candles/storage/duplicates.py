@@ -50,7 +50,10 @@ def remove_duplicates(run: Run, dialect: Dialect, clock: Clock, delete: Callable
 
 
 def _older_twins(columns: set[str]) -> str:
-    """Newest is what was written last; `id` decides between equals only: a cluster's nodes hand ids out interleaved."""
+    """Return SQL for the rows of a key that are older than its row written last.
+
+    `id` decides between equal times only, because a cluster's nodes hand ids out interleaved.
+    """
     stamps = [name for name in reversed(STAMPS) if name in columns]
     written = [f"COALESCE({', '.join([*stamps, 'NULL'])}) DESC"] if stamps else []
     return (

@@ -177,7 +177,10 @@ def read_indexes(run: Run, dialect: Dialect) -> dict[str, Index]:
 
 
 def _usable_column(run: Run) -> str:
-    """MariaDB says IGNORED since 10.6, MySQL IS_VISIBLE since 8.0; an older server knows neither."""
+    """Return the column that says whether an index is used.
+
+    MariaDB has IGNORED since 10.6, MySQL IS_VISIBLE since 8.0; an older server has neither.
+    """
     known = {
         _text(row[0]).upper()
         for row in run(

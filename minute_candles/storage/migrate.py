@@ -162,7 +162,10 @@ class _Preflight:
             run(f"UPDATE {table} SET stock_symbol = stock_symbol WHERE FALSE")
 
     def _changes(self, run: Run) -> Iterator[tuple[str, str]]:
-        """Each statement that has to change a table, and a twin of it that fails once the right has been checked."""
+        """Return each statement that has to change a table, and its rehearsal.
+
+        The rehearsal is a like statement that fails after the server has checked the right.
+        """
         for table, text in ((PRICES, ddl.PRICES_DDL), (COVERAGE, ddl.COVERAGE_DDL)):
             if not self._exists(run, table):
                 yield text, f"CREATE TABLE {table} (stock_symbol INT, stock_symbol INT)"
@@ -223,7 +226,7 @@ class _Preflight:
 
     @contextmanager
     def _alone(self, run: Run) -> Iterator[None]:
-        """One process at a time; SQLite's transaction is alone anyway."""
+        """Let one process work at a time; SQLite's transaction is alone anyway."""
         if self._dialect == "sqlite":
             yield
             return

@@ -71,7 +71,10 @@ class MySQL:
             raise mysql.connector.Error(msg="read-only", errno=_READ_ONLY)
 
     def _arguments(self, place: tuple[str, int], *, unhurried: bool) -> dict[str, Any]:
-        """MariaDB has no utf8mb4_0900_ai_ci, the connector's default."""
+        """Return the connector's arguments, with a collation that both servers have.
+
+        MariaDB has no utf8mb4_0900_ai_ci, the connector's default.
+        """
         database = self._database
         secure = {"ssl_ca": str(database.ssl_ca), "ssl_verify_cert": True} if database.ssl_ca else {}
         return {
@@ -141,7 +144,10 @@ class MySQL:
 
 
 def _mysql_dialect(version: str) -> Dialect:
-    """MySQL warns of VALUES() since 8.0.20, when the row alias came; MariaDB has no row alias."""
+    """Return the dialect of the server's upsert.
+
+    MySQL warns of VALUES() since 8.0.20, when the row alias came; MariaDB has no row alias.
+    """
     numbers = [int(number) for number in re.findall(r"\d+", version)[:3]]
     return "alias" if "mariadb" not in version.lower() and numbers >= [8, 0, 20] else "values"
 

@@ -93,7 +93,7 @@ class CandleReader:
         return [_day(row) for row in rows]
 
     def minutes_of(self, symbols: Sequence[str], since: datetime) -> dict[str, list[Candle]]:
-        """1-minute candles from `since` on of several symbols, in one statement."""
+        """Return the 1-minute candles from `since` on of several symbols, in one statement."""
         found: dict[str, list[Candle]] = {symbol: [] for symbol in symbols}
         if symbols:
             rows = self._rows(
@@ -107,7 +107,7 @@ class CandleReader:
         return found
 
     def last_before(self, moments: Sequence[tuple[str, datetime]]) -> dict[str, Last]:
-        """Each symbol's newest minute before its moment; those without one are left out."""
+        """Return each symbol's newest minute before its moment; symbols without one are left out."""
         found = {}
         for start in range(0, len(moments), MOST_AT_ONCE):
             part = moments[start : start + MOST_AT_ONCE]
@@ -122,7 +122,7 @@ class CandleReader:
         return found
 
     def sparklines(self, symbols: Sequence[str], since: datetime) -> list[SparklinePoint]:
-        """15-minute candles since then, by symbol and time."""
+        """Return the 15-minute candles since then, by symbol and time."""
         rows = self._rows(
             f"SELECT stock_symbol, timestamp, {self._whole('close_price')}, volume FROM {PRICES}{self._layout.hint}"
             f" WHERE stock_symbol IN ({marks(symbols)}) AND minute_interval = '{NAMES[15]}' AND timestamp >= %s"
@@ -143,7 +143,7 @@ class CandleReader:
         return Counting(self._layout, sessions).of(self._connection, symbols)
 
     def held(self, symbol: str, first: datetime, last: datetime) -> dict[date, int]:
-        """How many 1-minute candles it has of each day that has any: from the key alone."""
+        """Return how many 1-minute candles the symbol has of each day that has any, from the key alone."""
         rows = self._rows(
             f"SELECT DATE(timestamp), COUNT(*) FROM {PRICES}{self._layout.hint} WHERE stock_symbol = %s"
             " AND minute_interval = %s AND timestamp BETWEEN %s AND %s GROUP BY DATE(timestamp)",
@@ -152,7 +152,7 @@ class CandleReader:
         return {day_of(row[0]): int(row[1]) for row in rows}
 
     def held_of(self, symbols: Sequence[str], day: date) -> dict[str, int]:
-        """How many 1-minute candles each of these has of a day, if any: from the key alone."""
+        """Return how many 1-minute candles each symbol has of a day, if any, from the key alone."""
         if not symbols:
             return {}
         rows = self._rows(
@@ -181,7 +181,7 @@ class CandleReader:
         self._connection.close()
 
     def _rows(self, sql: str, *params: Value) -> list[Row]:
-        """No rows where the table does not stand yet."""
+        """Return the rows; none where the table does not exist yet."""
         return self._connection.transaction(lambda run: run(sql, *params)) if self._layout.prices else []
 
     @property
@@ -206,7 +206,7 @@ class CandleReader:
 
 
 def _candle(row: Row) -> Candle:
-    """Its turnover is what its VWAP says, from the integers at hand."""
+    """Return a row as a candle; its turnover (KRW) follows from its VWAP."""
     when, first, high, low, close, volume, hundredths = row[:7]
     if hundredths is None:
         return Candle(moment_of(when), first, high, low, close, volume, None, None)

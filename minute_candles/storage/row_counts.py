@@ -50,7 +50,7 @@ def by_two(
     another: Callable[[], Connection],
     symbols: Sequence[str],
 ) -> Found:
-    """`work`, half of the symbols over a second connection where one can be had."""
+    """Do `work`, for half of the symbols over a second connection where there is one."""
     if len(symbols) < _MANY_SYMBOLS or connection.dialect == "sqlite":
         return work(connection, symbols)
     half, second = len(symbols) // 2, another()
@@ -67,7 +67,10 @@ def by_two(
 
 
 def _by_day(sessions: Sequence[Session], layout: TableLayout) -> str:
-    """Return SQL that counts the rows of a symbol and interval, a column a day, each up to its session's end."""
+    """Return SQL that counts the rows of a symbol and interval.
+
+    It has a column for each day, which counts up to its session's end.
+    """
     spans = [(datetime.combine(session.day, time()), naive(session.end)) for session in sessions]
     of_a_day = f"SELECT COUNT(*) FROM stock_minute_prices{layout.hint} WHERE stock_symbol = %s AND minute_interval = %s"
     return "SELECT " + ", ".join(

@@ -116,7 +116,10 @@ class Store:
         return self._connection.transaction(lambda run: read_coverage(run, layout, symbols, first, last, status))
 
     def counts(self, symbols: Sequence[str], sessions: Sequence[Session]) -> dict[tuple[str, date], Counts]:
-        """Rows stored of each symbol-day before `session.end`, from the key alone; days without rows are left out."""
+        """Return how many rows each symbol-day has before `session.end`, from the key alone.
+
+        Days without rows are left out.
+        """
         if not symbols or not sessions or not self._layout.prices:
             return {}
         return by_two(Counting(self._layout, sessions).of, self._connection, self._another, symbols)
@@ -214,7 +217,7 @@ class Store:
         )
 
     def spans(self, before: Mapping[str, datetime]) -> dict[str, tuple[datetime, datetime]]:
-        """First and last 1-minute candle, before its moment, of each symbol that has any, naive KST."""
+        """Return the first and last 1-minute candle, before its moment, of each symbol that has any; naive KST."""
         found = {}
         of = f"FROM stock_minute_prices{self._layout.hint} WHERE stock_symbol = %s AND minute_interval = %s"
         selected = ", ".join(f"(SELECT {end}(timestamp) {of} AND timestamp < %s)" for end in ("MIN", "MAX"))
@@ -225,7 +228,10 @@ class Store:
         return found
 
     def turnover_rank(self, symbols: Sequence[str], since: date) -> list[str]:
-        """`symbols`, the most traded since then first (KRW, Σ close · volume of 15-minute rows); those without last."""
+        """Return `symbols`, the most traded since then first (KRW, Σ close · volume of 15-minute rows).
+
+        Those without rows come last.
+        """
         if not symbols or not self._layout.prices:
             return list(symbols)
         turnover: dict[str, Any] = dict(self._read(
@@ -237,7 +243,7 @@ class Store:
         return sorted(symbols, key=lambda symbol: -turnover.get(symbol, 0))
 
     def server(self) -> tuple[str, datetime]:
-        """Kind and version of the database, and its clock as naive KST."""
+        """Return kind and version of the database, and its clock as naive KST."""
         lite = {"sqlite": "'SQLite ' || sqlite_version(), datetime('now', '+9 hours')"}
         values = lite.get(self._connection.dialect, "VERSION(), NOW()")
         [(version, now)] = self._read(f"SELECT {values}")

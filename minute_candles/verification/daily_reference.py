@@ -69,9 +69,9 @@ class DailyCandles:
         return known or self._answer(symbol, self._beyond - DAILY_SPAN, self._beyond)
 
     def _answer(self, symbol: str, first: date, last: date) -> DailyAnswer:
-        """One call's candles; rows of other dates count as nothing. Raises `BadRow`.
+        """Return the candles of one call; rows of other dates count as nothing. Raises `BadRow`.
 
-        A row that cannot be read, time and again, costs its day's second opinion, not that of the others.
+        A row that stays unreadable costs only its own day the comparison.
         """
         for attempt in range(EMPTY_TRIES):
             is_last = attempt == EMPTY_TRIES - 1
