@@ -5,11 +5,14 @@ The library comes from npm (package-lock.json) into node_modules; `make chart` p
 
 import gzip
 import hashlib
+import json
 import mimetypes
 from pathlib import Path
 from typing import NamedTuple
 
 from minute_candles.core.errors import ConfigError
+from minute_candles.market.day_notes import reason_text
+from minute_candles.market.day_status import Reason
 
 HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"
@@ -36,11 +39,20 @@ def read_files() -> dict[str, File]:
     if not LIBRARY.is_file():
         raise ConfigError(MISSING)
     found = {path.name: _file(path) for path in sorted(STATIC.iterdir()) if path.is_file()}
-    return found | {LIBRARY_NAME: _file(LIBRARY, ".js")}
+    return found | {LIBRARY_NAME: _file(LIBRARY, ".js"), "reasons.js": _packed(_reasons(), ".js")}
 
 
 def _file(path: Path, suffix: str | None = None) -> File:
-    content, suffix = path.read_bytes(), suffix or path.suffix
+    return _packed(path.read_bytes(), suffix or path.suffix)
+
+
+def _reasons() -> bytes:
+    """Return a module of what each reason of a day says: the page shows the codes in the words of `market/day_notes.py`."""
+    texts = {reason.value: reason_text(reason) for reason in Reason}
+    return f"export const REASONS = {json.dumps(texts, ensure_ascii=False)};\n".encode()
+
+
+def _packed(content: bytes, suffix: str) -> File:
     kind = _KINDS.get(suffix) or mimetypes.types_map.get(suffix, "application/octet-stream")
     text = "; charset=utf-8" if suffix in _KINDS else ""
     return File(

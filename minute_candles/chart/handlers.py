@@ -70,6 +70,10 @@ class Handlers:
         """Answer the page."""
         return self._file(request, "index.html")
 
+    async def map(self, request: Request) -> Response:
+        """Answer the data map."""
+        return self._file(request, "map.html")
+
     async def static(self, request: Request) -> Response:
         """Answer a file of the page."""
         return self._file(request, request.path_params["name"])

@@ -57,6 +57,7 @@ def application(handlers: Handlers, broadcaster: Broadcaster, password: str, ori
 
     routes = [
         Route("/", handlers.index),
+        Route("/map", handlers.map),
         Route("/static/{name}", handlers.static),
         Route("/api/symbols", handlers.symbols),
         Route("/api/candles", handlers.candles),

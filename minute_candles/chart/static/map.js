@@ -1,0 +1,135 @@
+/** The data map: symbols × trading days, what is verified of each and what is missing. */
+
+import { forgetColors } from "./colors.js";
+import { DAYS, number } from "./format.js";
+import { MapData, isDoubtful } from "./map_data.js";
+import { Grid } from "./map_grid.js";
+import { chartOf, commandFor, dayText, reasonsOf, summaryOf } from "./map_words.js";
+
+/** @typedef {import("./map_data.js").Row} Row */
+/** @typedef {import("./map_data.js").Day} Day */
+/** @typedef {import("./map_grid.js").Cell} Cell */
+
+const MOST_ROWS = 2000; // of the table
+const $ = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
+const data = new MapData();
+const grid = new Grid($("grid"), $("cells"), $("extent"));
+const chosen = { order: /** @type {import("./map_data.js").Order} */ ("turnover"), only: "" };
+
+function show() {
+  grid.cursor = null;
+  grid.show(data.shown(chosen.order, chosen.only), data.dates, chosen.only);
+  const [counts, doubts] = [data.counts(), data.doubtful([...data.rows.values()])];
+  for (const button of document.querySelectorAll("[data-state]")) {
+    const { state = "" } = /** @type {HTMLElement} */ (button).dataset;
+    const [, text] = button.children;
+    text.textContent = `${DAYS[state]} ${number(counts.get(state))}`;
+    button.setAttribute("aria-pressed", String(state === chosen.only));
+  }
+  for (const button of document.querySelectorAll("[data-sort]")) {
+    button.setAttribute("aria-pressed", String(/** @type {HTMLElement} */ (button).dataset.sort === chosen.order));
+  }
+  $("span").textContent = data.dates.length ? `${data.dates[0]} ~ ${data.dates.at(-1)} · ${number(data.dates.length)}거래일 · ${number(data.rows.size)}종목` : "";
+  $("summary").textContent = data.dates.length ? summaryOf(doubts, data.rows.size) : "지난 거래일이 아직 없습니다.";
+  say("fill", commandFor(chosen.only ? doubts.filter(({ day }) => day.status === chosen.only) : doubts, data.today));
+}
+
+/** @param {string} id @param {string} command */
+function say(id, command) {
+  $(id).textContent = command;
+  $(id).hidden = !command;
+}
+
+/** @param {Cell} cell @returns {{row: Row, day: Day} | null} */
+function found(cell) {
+  const row = grid.rows[cell.row];
+  const day = row?.days.get(grid.dates[cell.column]);
+  return row && day ? { row, day } : null;
+}
+
+/** @param {Cell | null} cell */
+function point(cell) {
+  if (!cell || (cell.row === grid.cursor?.row && cell.column === grid.cursor.column)) return;
+  grid.cursor = cell;
+  grid.redraw();
+  const here = found(cell);
+  $("told").textContent = here ? dayText(here.row, here.day) : "";
+  say("command", here && isDoubtful(here.day) ? commandFor([here], data.today) : "");
+}
+
+/** @param {Cell | null} cell */
+function open(cell) {
+  const here = cell && found(cell);
+  if (here) location.assign(chartOf(here.row, here.day));
+}
+
+/** @type {Record<string, [number, number]>} */
+const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], PageUp: [-20, 0], PageDown: [20, 0], Home: [0, -1e6], End: [0, 1e6] };
+
+/** @param {KeyboardEvent} event */
+function key(event) {
+  if (event.key === "Enter") open(grid.cursor);
+  const step = STEPS[event.key];
+  if (!step || !grid.rows.length || !grid.dates.length) return;
+  event.preventDefault();
+  const { row, column } = grid.cursor ?? { row: -step[0], column: grid.dates.length - 1 - step[1] };
+  const within = (/** @type {number} */ at, /** @type {number} */ count) => Math.max(0, Math.min(count - 1, at));
+  const cell = { row: within(row + step[0], grid.rows.length), column: within(column + step[1], grid.dates.length) };
+  point(cell);
+  grid.look(cell);
+}
+
+async function older() {
+  try {
+    await data.older(show);
+  } catch (error) {
+    complain(error);
+  }
+}
+
+/** @param {unknown} error */
+function complain(error) {
+  $("summary").textContent = error instanceof Error ? error.message : String(error);
+}
+
+function showTable() {
+  const days = data.doubtful(data.shown(chosen.order, chosen.only), chosen.only);
+  const cut = days.length > MOST_ROWS ? ` 가운데 새것부터 ${number(MOST_ROWS)}` : "";
+  $("table-title").textContent = `${chosen.only ? DAYS[chosen.only] : "확정되지 않은 날"} ${number(days.length)}${cut}`;
+  $("rows").replaceChildren(...days.slice(0, MOST_ROWS).map(({ row, day }) => line(row, day)));
+  $("table").showModal();
+}
+
+/** @param {Row} row @param {Day} day */
+function line(row, day) {
+  const made = document.createElement("tr");
+  const link = document.createElement("a");
+  link.href = chartOf(row, day);
+  link.textContent = day.date;
+  const head = document.createElement("th");
+  head.scope = "row";
+  head.append(link);
+  made.append(head);
+  for (const text of [`${row.name} ${row.symbol}`, DAYS[day.status] ?? day.status, number(day.count_1min), reasonsOf(day)]) {
+    made.insertCell().textContent = text;
+  }
+  return made;
+}
+
+$("cells").addEventListener("mousemove", (/** @type {MouseEvent} */ event) => point(grid.at(event)));
+$("cells").addEventListener("click", (/** @type {MouseEvent} */ event) => open(grid.at(event)));
+$("cells").addEventListener("keydown", key);
+$("grid").addEventListener("scroll", () => { if ($("grid").scrollLeft < 40 && $("grid").scrollWidth > $("grid").clientWidth && !data.ended) older(); }, { passive: true });
+$("older").addEventListener("click", older);
+$("table-button").addEventListener("click", showTable);
+$("table-close").addEventListener("click", () => $("table").close());
+$("states").addEventListener("click", (/** @type {any} */ event) => {
+  const state = event.target.closest("button")?.dataset.state;
+  if (state) { chosen.only = state === chosen.only ? "" : state; show(); }
+});
+$("sorts").addEventListener("click", (/** @type {any} */ event) => {
+  const order = event.target.closest("button")?.dataset.sort;
+  if (order) { chosen.order = order; show(); }
+});
+addEventListener("themechange", () => { forgetColors(); grid.redraw(); });
+data.start(show).catch(complain);
