@@ -83,10 +83,10 @@ def test_the_map_draws_tells_filters_and_opens_the_day(page):
     assert errors(page) == []
     assert hosts(page) <= {urlsplit(page.server.url).netloc}
     x, y = page.execute_script(
-        "const { width, height } = document.getElementById('cells').getBoundingClientRect();"
-        "return [document.getElementById('extent').offsetWidth - 4 - document.getElementById('grid').scrollLeft - width / 2,"
-        " 30 + 9 - height / 2]"
-    )
+        "const [grid, extent] = ['grid', 'extent'].map((id) => document.getElementById(id));"
+        "const x = extent.offsetWidth - 4 - grid.scrollLeft;"
+        "return [x - grid.clientWidth / 2, 30 + 9 - grid.clientHeight / 2];"
+    )  # the newest day of the first symbol, from the canvas's middle
     ActionChains(page).move_to_element_with_offset(cells, int(x), int(y)).click().perform()
     wait(page, "document.getElementById('chart')?.dataset.ready === '005930 1'")
     assert page.current_url.startswith(f"{page.server.url}?symbol=005930&")
