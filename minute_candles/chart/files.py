@@ -47,7 +47,7 @@ def _file(path: Path, suffix: str | None = None) -> File:
 
 
 def _reasons() -> bytes:
-    """Return a module of what each reason of a day says: the page shows the codes in the words of `market/day_notes.py`."""
+    """Return a module of what each reason of a day says, in the words of `market/day_notes.py`."""
     texts = {reason.value: reason_text(reason) for reason in Reason}
     return f"export const REASONS = {json.dumps(texts, ensure_ascii=False)};\n".encode()
 
