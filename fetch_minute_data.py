@@ -138,7 +138,7 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
         from minute_candles.verification.plan import plan
 
         clock.check()
-        asks = not arguments.check  # what is missing does not depend on what is asked again
+        asks = not arguments.check  # what is missing does not depend on what is requested again
         again = {"force": asks and arguments.force, "recheck": asks and arguments.recheck}
         missing = plan(store, calendar, list(want.names), want.days, **again)
         clock.check()
@@ -334,7 +334,7 @@ def explained(error: MinuteDataError) -> str:
 
 
 def finish(settings: Settings, clock: Clock, result: "RunResult", code: int) -> int:
-    """Summary to stdout, result file beside the log; a full disk for it costs a warning, not the run."""
+    """Print the summary, write the result file next to the log; a full disk costs a warning, not the run."""
     from minute_candles.backfill.report import RESULT_FILE
 
     if result.days or result.failures:

@@ -117,7 +117,7 @@ def evaluate(arguments: argparse.Namespace, names: Mapping[str, str], clock: Clo
 
 
 def train(names: Mapping[str, str], clock: Clock, settings: "Settings") -> int:
-    """Keep a model of the last sessions beside the logs."""
+    """Keep a model of the last sessions in the log folder."""
     from minute_candles.forecast import service, wording
     from minute_candles.forecast.api import calendar_of
 

@@ -83,7 +83,7 @@ def run(
     settings: Settings,
     collect: Callable[[], None] | None = None,
 ) -> int:
-    """Serve until a stop is asked for. The demo collects meanwhile, on a thread."""
+    """Serve until a stop is requested. The demo collects meanwhile, on a thread."""
     need_packages()
     from minute_candles.chart.broadcast import Broadcaster
     from minute_candles.chart.files import read_files

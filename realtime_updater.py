@@ -6,8 +6,9 @@
     python realtime_updater.py --standby                          take over when another host's updater dies
     python realtime_updater.py --stop                             end it, on every system
 
-Started at any time it heals what is missing of today, settles the last week after the close, sleeps to the next
-session. Its days: minute_candles/live/service.py; a round: minute_candles/live/session.py. Here is the command line.
+Started at any time it backfills what is missing of today. After the close it settles the last week, then sleeps to the
+next session. Its days: minute_candles/live/service.py; a round: minute_candles/live/session.py. Here is the command
+line.
 """
 
 import argparse
@@ -263,7 +264,7 @@ def wait_as_standby(start: Start, lease: "Lease") -> None:
 
 
 def update(start: Start, held: "Tenure", client: "KisClient", store: "Store") -> int:
-    """Run the service with the feed, the alerts and the file of running minutes beside it."""
+    """Run the service with the feed, the alerts and the file of running minutes."""
     from minute_candles.alerts.setup import alerting
     from minute_candles.live.service import Service
     from minute_candles.redis_feed import setup as feeding

@@ -132,7 +132,7 @@ def check_environment(tr: Tr, env: str, key_env: str, *, past_on_vts: bool) -> N
 
 
 def check_call(tr: Tr, headers: Mapping[str, str], params: Mapping[str, str]) -> None:
-    """Raise `RefusalError` for a call that lacks a header or a parameter, or gives one a form KIS does not take."""
+    """Raise `RefusalError` for a call without a header or a parameter, or with one in a form that KIS refuses."""
     if headers.get("tr_id") != tr.tr_id:
         raise RefusalError("OPSQ0002", "없는 서비스 코드 입니다")
     if headers.get("custtype", "P") not in ("P", "B"):

@@ -167,7 +167,7 @@ class Router:
         return Reply(200, {**content, field: fault.spoil(rows)}, fault=fault.kind)
 
     def _session_before(self, name: str, params: dict[str, str]) -> list[dict[str, str]]:
-        """Return the rows of the session before the one asked for."""
+        """Return the rows of the session before the requested one."""
         symbol, days = params.get("FID_INPUT_ISCD", ""), self._days(name, params)
         before = self.market.calendar.before(days[0] if days else self.now().date())
         if name == "today":

@@ -7,7 +7,7 @@
     with Simulator(now=lambda: moment) as sim: …   # in a test: `sim.url`, and `sim.truth()` = what tables must hold
 
 exchange/ makes what trades, endpoints.py what KIS reports of it, auth.py decides who may call, faults/ what goes wrong.
-router.py turns a call into a reply, http.py carries it, ws/ streams, control.py steers from another process. Nothing
+router.py makes a reply to a call, http.py carries it, ws/ streams, control.py steers from another process. Nothing
 here is shared with the collector: this is the independent oracle.
 """
 

@@ -1,4 +1,4 @@
-"""A symbol's day: its trades, the minutes folded from them, and what of it is seen at a given second. Pure."""
+"""A symbol's day: its trades, the minutes folded from them, and what of it shows at a given second. Pure."""
 
 from array import array
 from bisect import bisect_left, bisect_right

@@ -42,8 +42,8 @@ class TruthCandle(NamedTuple):
 class Market:
     """Every symbol's every day.
 
-    `profiles` and `oddities` overrule the dice for one symbol or one symbol-day, `listed` gives first trading days,
-    `csat` adds CSAT days nobody has announced.
+    `profiles` and `oddities` overrule the dice for one symbol or one symbol-day. `listed` gives first trading days,
+    `csat` adds CSAT days that are not announced.
     `anchor` is the day the simulation starts on: "listed" symbols came to the market twelve days before it.
     """
 
@@ -99,8 +99,8 @@ class Market:
     ) -> list[TruthCandle]:
         """Return what traded in the regular session, per window of `interval` minutes floored from midnight, ascending.
 
-        `unproven` = minutes whose turnover is to be None, `without` = minutes that are left out,
-        `opening` = tell the turnover of the day's first minute too, which a filler row before it proves.
+        `unproven` = minutes whose turnover is to be None, `without` = minutes that are left out.
+        `opening` = give the turnover of the day's first minute, too, which a filler row before it proves.
         """
         market = self.day(symbol, day)
         windows: dict[int, list[int]] = {}

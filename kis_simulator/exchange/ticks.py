@@ -24,9 +24,9 @@ _GOLDEN = (5**0.5 - 1) / 2
 class TickForm:
     """How ticks come; change them before a symbol is registered.
 
-    `width` = fields of a record (0 = 46, since 2026-09-14 47). `split` = executions each trade is told as at most, over
-    the time to the next one. `auction_class`, `auction_code` = classes of the closing cross. `closing_price` = the
-    off-hours block between close and after-market comes as a record of class 5.
+    `width` = fields of a record (0 = 46, since 2026-09-14 47). `split` = the most executions that a trade is reported
+    as, over the time to the next one. `auction_class`, `auction_code` = classes of the closing cross. `closing_price` =
+    the off-hours block between close and after-market comes as a record of class 5.
     """
 
     width: int = 0
@@ -57,7 +57,7 @@ class _State(NamedTuple):
 
 
 class Tape:
-    """The records of one symbol-day in order, the n-th made when it is asked for."""
+    """The records of one symbol-day in order, the n-th made when it is requested."""
 
     def __init__(self, symbol: str, day: MarketDay, previous_close: int, form: TickForm) -> None:
         self.symbol, self.day, self._previous, self._form = symbol, day, previous_close, form

@@ -65,8 +65,8 @@ class Fault:
     """What happens (`kind`), to which calls, how often.
 
     A matching call is struck with probability `rate`, after the first `after` ones, at most `times` times.
-    `status` overrules the HTTP status of an error code, `unquoted` spoils its JSON, `seconds` is the length of a hang,
-    `share` the part of the rows that goes missing: other ones in each answer, or always the same ones (`persistent`).
+    `status` overrules the HTTP status of an error code, `unquoted` spoils its JSON, `seconds` is the length of a hang.
+    `share` is the part of the rows that goes missing: other rows in each answer, or always the same (`persistent`).
     """
 
     kind: str
@@ -107,7 +107,7 @@ class Fault:
         return hit
 
     def dice(self) -> Random:
-        """Return the dice of the call seen last."""
+        """Return the dice of the latest call."""
         return Random(f"{self.seed}/{self.kind}/{self.path}/{self.symbol}/{self.day}/{self.seen}")
 
     def spoil(self, rows: Rows) -> Any:

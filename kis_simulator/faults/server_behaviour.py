@@ -2,7 +2,7 @@
 
     Simulator(behaviour=ServerBehaviour(late_rows=False))
 
-On by default where half a million captured rows show them; what one source reports or nobody has seen is off. What a
+On by default where half a million captured rows show them; what one source reports or none has observed is off. What a
 single symbol-day does of its own is an oddity (exchange/market.py), what contradicts itself an inconsistency.
 """
 
@@ -18,8 +18,8 @@ class ServerBehaviour:
 
     `fillers` = every minute without a trade has a row of volume 0 in today's TR, not only those before the auction.
     `late_rows` = a minute shows in today's TR only once a later one has traded (or the closing auction is over).
-    `phantoms` = an hour in the future brings rows of volume 0 and the running minute under that label ("counted"), or
-    rows with volume all the way ("volume").
+    `phantoms` = an hour in the future brings rows that have not happened. "counted": rows of volume 0, and the
+    running minute under that label. "volume": all rows have volume.
     `past_running` = the past TR shows the running minute as far as it has come.
     `off_hours` = share of days whose first row holds turnover from before the open.
     `cut_half_ticks` = mid-prices below 5,000 KRW are printed without their half, their turnover is right.

@@ -45,7 +45,7 @@ class StreamBehaviour(SubscriptionRules):
 
 @dataclass
 class Listener(Session):
-    """A session on its socket: how far each symbol was told, what is held back; times are monotonic seconds."""
+    """A session on its socket: how far each symbol was published, what is held back; times are monotonic seconds."""
 
     socket: "ServerConnection | None" = None
     opened: float = field(default_factory=time.monotonic)

@@ -88,7 +88,7 @@ class Subscriptions:
         self._approvals.clear()
 
     def answer(self, session: Session, text: str, now: datetime, clock: float, refusal: str = "") -> dict[str, Any]:
-        """Return what KIS says to a control message; `refusal` = the code it has been told to say instead."""
+        """Return what KIS says to a control message; `refusal` = the code to answer instead."""
         tr_id, tr_key = "(null)", ""
         try:
             header, wanted = _parts(text)

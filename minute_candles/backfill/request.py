@@ -18,7 +18,7 @@ TODAY = ("today", "오늘")
 
 
 class Wanted(NamedTuple):
-    """What the user asked for, checked: symbols with their names, calendar days (both included), workers."""
+    """The user's request, checked: symbols with their names, calendar days (both included), workers."""
 
     names: dict[str, str]
     first: date

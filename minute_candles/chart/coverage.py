@@ -23,7 +23,7 @@ from minute_candles.storage.store import CandleReader, Counts
 VERIFIED_SECONDS, OPEN_SECONDS = 300.0, 5.0
 """How long the rows counted of a verified day, and of any other one, are kept."""
 _AT_ONCE = 10
-"""Symbols that are counted in one transaction; other readers take turns in between."""
+"""Symbols that are counted in one transaction; other readers work in between."""
 _NONE: Counts = (0, 0, 0)
 Key = tuple[str, date]
 

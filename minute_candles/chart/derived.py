@@ -29,7 +29,7 @@ from minute_candles.storage.coverage import CoverageRow
 from minute_candles.storage.store import CandleReader
 
 KEPT_SECONDS, MOST_KEPT, LONGEST_KEPT = 300.0, 64, 5_000
-"""How long a folded day is believed, how many charts are kept, and how many candles of each."""
+"""How many seconds a folded day is used, how many charts are kept, and how many candles of each."""
 _ROWS: dict[Interval, int] = {3: 1, 10: 5, 30: 15, 60: 15}
 _WINDOWS_A_DAY: dict[Interval, int] = {3: 127, 10: 39, 30: 14, 60: 7, "day": 1}
 """Of a symbol that trades in every minute; of another more days are read, until there are enough."""

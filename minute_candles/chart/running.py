@@ -8,7 +8,7 @@ from minute_candles.core.kst import KST
 from minute_candles.market.candles import Candle
 
 KEPT = timedelta(minutes=3)
-"""So long after its start a running minute is believed; then whoever sent it is gone."""
+"""How long after its start a running minute is shown; by then its sender is gone."""
 
 
 class RunningMinutes:

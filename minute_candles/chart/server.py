@@ -112,7 +112,7 @@ def listening(address: Address) -> socket.socket:
 
 
 def serve(app: ASGIApp, bound: socket.socket, clock: Clock) -> None:
-    """Answer until a stop is asked for through `clock`."""
+    """Answer until a stop is requested through `clock`."""
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, proxy_headers=False, ws_max_size=LONGEST_MESSAGE,
         ws_per_message_deflate=False, timeout_graceful_shutdown=2, **protocols(Connections()),

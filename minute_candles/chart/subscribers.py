@@ -1,4 +1,4 @@
-"""Who watches over a WebSocket: what each asked for, and what it has not taken yet."""
+"""Clients of the page's WebSocket: what each requested, and what it has not taken yet."""
 
 import asyncio
 from collections.abc import Iterable

@@ -1,4 +1,6 @@
-"""Every symbol of the exchange, from KIS's master files: names, `@kospi200` and its like; kept a day beside the logs.
+"""Every symbol of the exchange, from KIS's master files: names, `@kospi200` and its like.
+
+A copy is kept for a day in the folder of the logs.
 
 The files are `kospi_code.mst.zip` and `kosdaq_code.mst.zip` (docs/dev/kis_http.md §14): CP949, a line a symbol, the
 name in front and a tail of fixed width behind it. They need no key and cost no call of the budget.
@@ -116,7 +118,10 @@ def members(name: str, listings: Iterable[Listing]) -> dict[str, str]:
 
 
 class Universe:
-    """The listings: of the file beside the logs, once a day of KIS's site; while that is away, of the old file."""
+    """The listings of the file in the log folder, renewed once a day from KIS's site.
+
+    While the site is away the old file serves.
+    """
 
     def __init__(self, path: Path, site: str, clock: Clock) -> None:
         self._path, self._site, self._clock = path, site, clock
@@ -167,7 +172,7 @@ class Universe:
 
 def _fetched(site: str, market: Market) -> bytes:
     """Return the master file of a market. Raises `OSError` or `ValueError`."""
-    import zipfile  # like requests 60 ms: only where a universe is asked for
+    import zipfile  # like requests 60 ms: only where a universe is requested
 
     import requests
 
@@ -202,5 +207,5 @@ def _write_copy(path: Path, now: datetime, listings: Iterable[Listing]) -> None:
 
 
 def known_names(log_dir: Path, bundled: Mapping[str, str]) -> dict[str, str]:
-    """Return the `bundled` names and those of the copy beside the logs."""
+    """Return the `bundled` names and those of the copy in the log folder."""
     return {one.symbol: one.name for one in _read_copy(log_dir / UNIVERSE_FILE)[1]} | dict(bundled)

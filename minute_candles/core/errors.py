@@ -8,11 +8,11 @@
     ├── RateLimited                         EGW00201: wait, slow down, repeat
     ├── SourceError                exit 1   KIS answers wrongly or not at all: this symbol-day fails
     │   ├── BadRow                          a row that cannot be true
-    │   └── Outage                 exit 1   nothing has come from KIS for minutes: stop asking
+    │   └── Outage                 exit 1   nothing has come from KIS for minutes: stop calling
     ├── StoreError                 exit 1   the database refuses a write
     │   └── StoreLost              exit 1   the database stayed away beyond the patience
     ├── IncompleteData             exit 1   a reader who wanted whole days only: some are missing or unproven
-    └── Stopped                    exit 130 the user asked to stop
+    └── Stopped                    exit 130 the user requested a stop
 
 Messages are Korean, say what happened and what to do next, and never hold a secret.
 """
@@ -75,7 +75,7 @@ class IncompleteData(MinuteDataError):
 
 
 class Stopped(MinuteDataError):
-    """The user asked to stop."""
+    """The user requested a stop."""
 
     exit_code = 130
 

@@ -15,7 +15,7 @@ def atomic_write(path: Path, text: str, *, mode: int = 0o644, group: int | None 
     `group`: the group it belongs to, where the system knows groups and the user is in it.
 
     Not `durable`: what is written anew each second need not survive a power cut, and costs the disk no sync.
-    Raises `OSError`; then the old file stands untouched and nothing is left beside it.
+    Raises `OSError`; then the old file stands untouched and no temporary file is left.
     """
     target = os.path.realpath(path)
     folder, name = os.path.split(target)

@@ -9,8 +9,8 @@ _HANGUL, _FINALS, _RIEUL = range(0xAC00, 0xD7A4), 28, 8
 def particle(word: object, pair: str) -> str:
     """Return `word` with the particle of `pair` that fits it: "종목" and "은/는" make "종목은".
 
-    `pair`: 은/는, 이/가, 을/를, 과/와 or 으로/로. The last letter, digit or syllable decides; a word of Latin letters
-    is taken as spelled.
+    `pair`: 은/는, 이/가, 을/를, 과/와 or 으로/로. The last letter, digit or syllable decides;
+    a word of Latin letters is taken as spelled.
     """
     after_consonant, after_vowel = pair.split("/")
     final = _final(str(word))

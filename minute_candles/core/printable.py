@@ -3,7 +3,7 @@
 import re
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""Control characters, line separators, and what turns the direction of writing."""
+"""Control characters, line separators, and what changes the direction of writing."""
 
 
 def printable(text: str, *, keep: str = "") -> str:

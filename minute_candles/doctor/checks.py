@@ -1,7 +1,7 @@
 """Check before the first run what the program assumes of KIS, of the database and of this host.
 
 `examine` makes about ten calls and stores nothing. Each `Finding` is ✅ as expected, ℹ️ different and handled, or ❌
-with what to do. What the answers should look like is told in kis_http.md (the § beside each look).
+with what to do. What the answers should look like is in docs/dev/kis_http.md (each check names its §).
 """
 
 from collections.abc import Callable, Iterator, Sequence

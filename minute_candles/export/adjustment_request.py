@@ -1,8 +1,7 @@
 """Ask KIS for what split-adjusted prices are adjusted by: two daily answers a symbol for every hundred days.
 
-A split changes the factors of every earlier day, so they are asked for anew each time, those that are known of other
-days, too: one symbol, one basis. Today's candles still move from
-one answer to the next; its factor is 1, for KIS adjusts to today's shares.
+A split changes the factors of every earlier day. So all factors of a symbol are requested anew each time, and have one
+basis. Today's candles still move from one answer to the next; today's factor is 1, for KIS adjusts to today's shares.
 """
 
 from collections.abc import Callable, Mapping

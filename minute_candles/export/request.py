@@ -1,4 +1,4 @@
-"""What an export is asked for and what it did. Pure."""
+"""The request and the result of an export. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

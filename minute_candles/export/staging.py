@@ -1,7 +1,7 @@
-"""Where an export writes its files: beside the target, never in it, and one export at a time.
+"""Where an export writes its files: next to the target, never in it, and one export at a time.
 
 Readers of a folder take all that lies in it (Polars refuses another file extension, even in a dot folder). Unfinished
-files therefore lie in `.NAME.exporting.tmp` beside the target, on the same file system, and are moved in when whole.
+files therefore lie in `.NAME.exporting.tmp` next to the target, on the same file system, and are moved in when whole.
 """
 
 import contextlib
@@ -73,7 +73,7 @@ def staging(target: Path) -> Iterator[Staging]:
 
 
 def _parent(place: Path) -> Path:
-    """Return the folder of the target; the target itself where it is a mount or nobody may write beside it."""
+    """Return the folder of the target; the target itself where it is a mount or its folder is not writable."""
     is_alone = place.is_dir() and (place.is_mount() or not os.access(place.parent, os.W_OK))
     return place if is_alone else place.parent
 

@@ -1,7 +1,7 @@
 """Write candles of many symbols into a data set, one file, or a stream; a symbol's year is in memory at a time.
 
-A folder of Parquet grows: days outside the range stay as they were exported, days inside become what the table holds,
-but for those it lacks. A file whose candles are the same is not written again.
+A folder of Parquet grows. Days outside the range stay as they were exported. Days inside become what the table holds,
+but days that the table lacks stay, too. A file whose candles are the same is not written again.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -169,7 +169,7 @@ def _write_year(
 
 
 def _merged(path: Path, candles: SymbolCandles, request: ExportRequest, result: ExportResult) -> "pa.Table":
-    """Return the range as it is now, and what was exported before of other days and of days that the table lacks.
+    """Return the candles of the range, and those exported before of other days and of days that the table lacks.
 
     With adjusted prices the candles are all of it: other days are adjusted anew, too (`ExportRequest.earlier`).
     """

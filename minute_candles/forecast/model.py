@@ -1,7 +1,7 @@
 """Ridge regression on logs, one model a target: coefficients as data, so that a model file cannot run code.
 
-`benchmarks/bench_forecast.py` measures it against scikit-learn's gradient boosting. The band is what the training
-residuals were between their 10 % and 90 % quantiles, by third of the session.
+`benchmarks/bench_forecast.py` measures it against scikit-learn's gradient boosting. The band lies between the 10 % and
+90 % quantiles of the training residuals, by third of the session.
 """
 
 from collections.abc import Sequence

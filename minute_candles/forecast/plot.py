@@ -1,4 +1,4 @@
-"""Error by minute of the session, the model beside the best baseline, as a picture."""
+"""Error by minute of the session, the model next to the best baseline, as a picture."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -106,14 +106,14 @@ def read_candles(
     is round(vwap × volume), exact to 0.005 KRW × volume a minute.
 
     `tz`: a zone, or None for naive KST. `fill`: "gaps" adds the windows of each session that had no trade (prices NaN,
-    volume 0), "previous" gives them the close before; a missing day stays missing. `names` adds the Korean name.
+    volume 0), "previous" gives them the close before. A missing day stays missing. `names` adds the Korean name.
     `engine`: "polars" gives columns symbol and timestamp, null where unproven. `adjusted`: as if today's shares had
     always been, by the factors that `export_candles.py --adjusted` has fetched; `frame.attrs["adjusted_to"]` tells of
     which day. `settings`: those of `.env`; no KIS key is needed.
 
-    Warns (`IncompleteWarning`) of days that are missing, unproven or provisional, with the command that helps, and of a
-    range in the future, without a trading day, or that cuts a window; `strict` raises `IncompleteData` instead. Warns
-    (`SplitWarning`) of a split in an adjusted range. Raises `ConfigError` for what cannot be asked or read,
+    Warns (`IncompleteWarning`) of days that are missing, unproven or provisional, with the command that helps. Warns of
+    a range in the future, without a trading day, or that cuts a window. `strict` raises `IncompleteData` instead. Warns
+    (`SplitWarning`) of a split in an adjusted range. Raises `ConfigError` for what cannot be requested or read,
     `IncompleteData` for unknown factors, `StoreError` for a lost database.
     """
     from minute_candles.frames.intervals import parse_interval

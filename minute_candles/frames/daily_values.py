@@ -1,4 +1,4 @@
-"""What a day's candle has beyond its minutes: the turnover that the daily TR told, and the previous close.
+"""What a day's candle has beyond its minutes: the turnover that the daily TR reported, and the previous close.
 
 A day whose every minute is proven has the sum of its minutes. Of the others the daily TR's value is taken; it includes
 off-hours trades, so that the candle stays unproven and without a VWAP.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def with_daily_turnover(days: Columns, daily: Mapping[date, StoredDaily]) -> Columns:
-    """Return the candles of days, those without a proven turnover with what the daily TR told."""
+    """Return the candles of days, those without a proven turnover with the daily TR's."""
     if not daily:
         return days
     import numpy as np

@@ -117,7 +117,7 @@ class SymbolCandles(NamedTuple):
         return traded if self.gaps is None else traded | (self.gaps & (self.status <= _VERIFIED_GAPS))
 
     def turnover_known(self) -> "NDArray[np.bool_]":
-        """Return which candles have a turnover: the proven ones, and days whose turnover the daily TR has told."""
+        """Return which candles have a turnover: the proven ones, and days whose turnover the daily TR has reported."""
         told: NDArray[np.bool_] = self.columns.turnover != UNPROVEN
         return self.proven() | (told if self.gaps is None else told & ~self.gaps)
 
@@ -198,7 +198,7 @@ def _codes(candles: Columns, states: Sequence[DayState], interval: FrameInterval
 
 
 def _with_daily_values(candles: SymbolCandles, table: Table, minutes: Minutes, asked: Range) -> SymbolCandles:
-    """Return candles of days with the turnover that the daily TR told, and the previous close."""
+    """Return candles of days with the turnover that the daily TR reported, and the previous close."""
     daily = {row.day: row for row in table.daily(candles.symbol, asked.first - _BEFORE, asked.last)}
     before = previous_closes(candles.columns, candles.gaps, candles.symbol, minutes, asked, daily)
     return candles._replace(columns=with_daily_turnover(candles.columns, daily), previous_close=before)

@@ -39,7 +39,7 @@ class KisClient:
     ) -> "KisClient":  # fmt: skip
         """Return the client of these settings: of one key, whose `token` it is, or of all keys of KIS_KEYS_FILE.
 
-        A key's budget is shared through a file beside its token's, or through `shared`.
+        A key's budget is shared through a file next to its token's, or through `shared`.
         """
         skew = ClockSkew(clock)
 

@@ -1,7 +1,7 @@
 """One exchange with KIS: every strange answer becomes a typed error.
 
-The HTTP status means little there (an over-limit call may come as 500, 429 or 200): the JSON is parsed first, and the
-code decides, `error_code` from the auth endpoints and `msg_cd` from the data ones (docs/dev/kis_http.md §3).
+The HTTP status means little there: an over-limit call may come as 500, 429 or 200. So the JSON is parsed first, and
+its code decides: `error_code` of the auth endpoints, `msg_cd` of the data ones (docs/dev/kis_http.md §3).
 """
 
 import json

@@ -1,8 +1,8 @@
 """One call budget for all hosts of the key: the same evenly spaced slots as call_limiter.py, reserved in Redis.
 
-A script takes the next slot by Redis' own clock, so hosts need not agree on the time; what it answers is how long to
-wait. Where Redis is away each host paces itself by its file, at the rate divided by the hosts that called last (kept
-next to the file, for who starts meanwhile), until a thread that looks every second finds it again.
+A script takes the next slot by Redis' own clock, so hosts need not agree on the time; it answers how long to wait.
+Where Redis is away each host paces itself by its file, at the rate divided by the hosts that called last. Their number
+is kept next to the file, for processes that start meanwhile. A thread looks for Redis every second.
 """
 
 import hashlib

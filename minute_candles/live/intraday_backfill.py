@@ -1,7 +1,7 @@
 """The missed part of a running day from the past TR, where it answers with today's rows: 120 a call, no fillers.
 
-One reader saw it do so in session (docs/dev/kis_http.md §6). Where it does not, today's TR pages back, and after a few
-such answers it is not requested any more until the next session.
+One reader observed this in session (docs/dev/kis_http.md §6). Where it does not answer so, today's TR pages back.
+After a few such answers the past TR is not requested any more until the next session.
 """
 
 from collections.abc import Callable

@@ -9,7 +9,7 @@ from minute_candles.market.calendar import TradingCalendar
 from minute_candles.monitoring.incidents import CLOCK, Incidents, symbol_incident
 
 _CONFIRMATIONS = 3
-"""Further answers that a jump of KIS's clock may need to be believed."""
+"""Further answers that a jump of KIS's clock may need to be accepted."""
 
 
 class ServerClock:

@@ -1,9 +1,9 @@
 """One symbol's running day: page today's TR back to what is known.
 
-Today's TR has quirks (docs/dev/kis_http.md §5): thirty rows a page, yesterday's rows before the open, a filler for
-every minute without a trade, the auction's volume doubled, a newest row with the minute before, minutes that show only
-after a later trade. Turnover reveals the last: where it grew, something traded, and the pages must reach back to the
-last minute *seen trading*. Where it stands still, one page is enough. Only closed minutes are returned.
+Today's TR has quirks (docs/dev/kis_http.md §5). A page has thirty rows, before the open yesterday's. A minute without
+a trade has a filler. The auction's volume comes doubled. The newest row may repeat the minute before. Some minutes show
+only after a later trade. Turnover reveals those: where it grew, something traded, and the pages must reach back to the
+last minute known to have traded. Where it stands still, one page is enough. Only closed minutes are returned.
 """
 
 from collections.abc import Callable, Sequence

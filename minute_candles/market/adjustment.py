@@ -77,7 +77,7 @@ def _without_distributions(ratios: Sequence[Fraction], days: Sequence[DailyRow |
 
 
 def _snapped(ratio: Fraction) -> Fraction:
-    """Return the simple fraction beside it: the quotient of two rounded ratios is off by up to 0.01 %."""
+    """Return the nearest simple fraction: the quotient of two rounded ratios is off by up to 0.01 %."""
     simple = ratio.limit_denominator(1_000)
     return simple if abs(simple / ratio - 1) < _ROUNDING else ratio
 

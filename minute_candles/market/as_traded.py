@@ -1,4 +1,4 @@
-"""Turns a day that KIS reports adjusted back to what traded (rule "As traded"). Pure: no I/O, no clock.
+"""Restore what traded on a day that KIS reports adjusted (rule "As traded"). Pure: no I/O, no clock.
 
 After a corporate action the past TR reports earlier days adjusted by one factor f (docs/dev/kis_http.md §6):
 
@@ -11,13 +11,15 @@ Two calls do everything, with a session's rows, oldest first, and the day's unad
         day = turn_back(rows, found)         # day.rows as traded, day.factor to keep
 
 A row is a NamedTuple with `minute`, `open`, `high`, `low`, `close`, `volume` and `turnover` (of the day so far, KRW).
-Rows of volume 0 whose turnover moved (a consolidation of shares rounds one share to none) get their volume back where
-they are handed in.
-Measured on 90 symbol-days reported both ways, 34,023 rows: all four prices right in 97.5 %, the volume in 98.9 %, each
-price within a tick and the volume within one share in 99.98 %. The rest: below 2,000 KRW, where a tick is 1 KRW, two
-prices are reported as one, and turnover decides only where a minute's range is narrow (858 rows, each wrong by 1 KRW);
-and distributions of 0.2 % and less, where the prices leave the factor open by 10⁻⁵, so that a volume above 50,000
-shares is off by one (363 rows).
+A consolidation of shares rounds one share to none: rows of volume 0 whose turnover moved get their volume back.
+
+Measured on 90 symbol-days reported both ways, 34,023 rows. All four prices are right in 97.5 %, the volume in 98.9 %.
+Each price is within a tick and the volume within one share in 99.98 %. Two kinds of rows are wrong:
+
+- 858 rows by 1 KRW. Below 2,000 KRW, where a tick is 1 KRW, two prices are reported as one. Turnover decides between
+  them only where a minute's range is narrow.
+- 363 rows by one share, of volumes above 50,000. After a distribution of 0.2 % or less, prices leave the factor open
+  by 10⁻⁵.
 """
 
 import itertools
@@ -126,7 +128,7 @@ def _breaches(rows: Sequence[Row]) -> int:
 def turn_back(rows: Sequence[Row], found: FactorRange) -> AsTraded[Row]:
     """Return the rows as they traded, given where the factor lies; the rows themselves narrow it.
 
-    A price that several traded prices are reported as (below 2,000 KRW, where a tick is 1 KRW) is the one that the
+    Below 2,000 KRW, where a tick is 1 KRW, several traded prices are reported as one. Then the price is taken that the
     exact turnover makes most likely.
     """
     under = fit(rows, found)

@@ -1,8 +1,8 @@
 """When the Korean exchange trades: trading days and regular sessions, KST. Pure: no clock, no I/O.
 
-Holidays come from the package `holidays` (XKRX), right on every date tried (kis_http.md §10); what it cannot know is
-listed here: the CSAT day (one hour later), the first trading day of the year (opens at 10:00), and what the user or
-KIS itself corrects (`closed`, `opened`).
+Holidays come from the package `holidays` (XKRX), right on every date tried (kis_http.md §10). What it cannot know is
+here: the CSAT day (one hour later) and the first trading day of the year (opens at 10:00). The user or KIS itself
+corrects days by `closed` and `opened`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,9 +1,9 @@
 """From rows of minutes to true candles: filter → prove by turnover → aggregate. Pure: no I/O.
 
-Prices are whole KRW, volumes whole shares, times naive KST (the table's DATETIME). Every row carries
-the day's turnover so far; between two consecutive rows it moves by at least low·volume and at most
-high·volume (491,665 of 492,860 captured pairs, kis_http.md §6). That one fact shows missing rows and wrong volumes,
-corrects the doubled closing auction, and gives the exact VWAP.
+Prices are whole KRW, volumes whole shares, times naive KST (the table's DATETIME). Every row carries the day's
+turnover so far. Between two consecutive rows it moves by at least low·volume and at most high·volume. That holds for
+491,665 of 492,860 captured pairs (kis_http.md §6). That one fact shows missing rows and wrong volumes, corrects the
+doubled closing auction, and gives the exact VWAP.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,8 +27,8 @@ _CENT = Decimal("0.01")
 class Candle(NamedTuple):
     """One window of trading, [timestamp, timestamp + interval).
 
-    `turnover` (KRW) and `vwap` (KRW, two decimals) are None where turnover does not prove them; a candle read back from
-    the store has its `vwap` only, one read through a `View` the turnover which that tells, too.
+    `turnover` (KRW) and `vwap` (KRW, two decimals) are None where turnover does not prove them. A candle read back from
+    the store has its `vwap` only; one read through a `View` has the turnover that follows from it, too.
     """
 
     timestamp: datetime

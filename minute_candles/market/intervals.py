@@ -5,8 +5,8 @@
 
 Windows are floored from midnight as in the table, a day's candle is labelled at midnight of its date. Pure.
 
-What a candle read back from the table knows of its turnover is its VWAP, rounded to 0.01 KRW: `turnover_of` gives it
-back within volume × 0.005 KRW, so a derived VWAP may differ from the exact one by 0.01 KRW, never by more.
+A candle read back from the table has no turnover, but a VWAP rounded to 0.01 KRW. `turnover_of` restores the turnover
+within volume × 0.005 KRW. So a derived VWAP may differ from the exact one by 0.01 KRW, never by more.
 """
 
 from collections.abc import Sequence

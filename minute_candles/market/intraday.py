@@ -13,8 +13,8 @@ _MINUTE = timedelta(minutes=1)
 class Watermark(NamedTuple):
     """How far a symbol's day is known; naive KST.
 
-    `read` is the minute that ran at the last poll, `traded` the last minute with a trade, `turnover` the day's so far
-    in KRW (None = not known: after a restart), `shown` the newest minute that KIS has shown, as a filler at least.
+    `read` is the minute that ran at the last poll, `traded` the last minute with a trade. `turnover` is the day's so
+    far in KRW (None after a restart). `shown` is the newest minute that KIS has shown, as a filler at least.
     `is_explained`: the minutes up to `traded` explain the turnover; else one of them does not show yet.
     """
 

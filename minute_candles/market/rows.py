@@ -123,7 +123,7 @@ class HolidayRow(NamedTuple):
 
 
 class Quote(NamedTuple):
-    """A symbol's live quote: the day's volume and turnover so far, the previous session's close; None = not told."""
+    """A symbol's live quote: volume and turnover so far today, the previous session's close; None = not reported."""
 
     name: str
     volume: int | None

@@ -1,9 +1,9 @@
 """From single trades to the running candle and the proven minute: the chain (docs/dev/kis_websocket.md §6). Pure.
 
-Every record of H0STCNT0 is one execution and carries the day's volume and turnover after it. So two records follow each
-other without a gap exactly if the volume moved by the second one's shares and the turnover by its price × shares: the
-chain. A minute is proven if the chain runs unbroken from before it to the first trade after it; lost, doubled and
-swapped records all show, and where one does, the minute is left to REST.
+Every record of H0STCNT0 is one execution and carries the day's volume and turnover after it. Two records form a chain
+if nothing is missing between them. Then the volume moves by the second one's shares, the turnover by its price ×
+shares. A minute is proven if the chain runs unbroken from before it to the first trade after it. Lost, doubled and
+swapped records all break the chain, and then the minute is left to REST.
 """
 
 from collections.abc import Sequence

@@ -125,7 +125,7 @@ class TooDifferentError(SourceError):
 def open_days(client: KisClient, memory: Path, today: date, plain: TradingCalendar) -> dict[date, bool]:
     """Return date → whether the exchange opens: kept from an earlier request of today, else requested and kept.
 
-    Raises `TooDifferentError` for an answer that is not believed, and what the call raises.
+    Raises `TooDifferentError` for an answer that is not accepted, and what the call raises.
     """
     requested, opened = remembered(memory, today)
     if requested == today:

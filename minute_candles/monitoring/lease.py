@@ -4,7 +4,7 @@
     with lease.tenure(clock, incidents) as own:     # own.clock stops, too, when another host holds the lease
 
 redis-py's `Lock` is the lease. Its holder renews it every second and keeps working while Redis is away; it stops only
-when it sees another holder. Two hosts that both believe they hold it for a moment store the same true rows.
+when it sees another holder. Two hosts that both seem to hold it for a moment store the same true rows.
 """
 
 import copy
@@ -200,7 +200,7 @@ class Tenure:
 
 @contextmanager
 def tenure(lease: Lease | None, clock: Clock) -> Iterator[Tenure]:
-    """Yield the tenure; take the lease where it is free, and work beside another holder with a warning."""
+    """Yield the tenure; take the lease where it is free, and work along with another holder with a warning."""
     if lease and lease.take() is Holding.OTHER:
         _log.warning(
             "⚠️ 다른 서버(%s)도 이 테이블을 갱신합니다. 이어받기만 하려면 --standby 를 쓰세요.", lease.holder_text

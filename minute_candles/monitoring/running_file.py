@@ -25,7 +25,7 @@ from minute_candles.market.trade_chain import RunningMinute
 FILE = "realtime_updater_running.json"
 WRITE_SECONDS, READ_SECONDS = 1.0, 0.5
 MOST_BYTES = 4_000_000
-"""Of a file that is believed: 10,000 candles are 2 MB."""
+"""Of a file that is read: 10,000 candles are 2 MB."""
 _log = logging.getLogger(__name__)
 
 OnMinute = Callable[[str, Candle], None]
@@ -103,7 +103,7 @@ def read(folder: Path) -> dict[str, Candle]:
 
 
 def follow(folder: Path, on_minute: OnMinute, clock: Clock) -> threading.Thread:
-    """Call `on_minute` for each running minute that changed, on a new thread, until a stop is asked for."""
+    """Call `on_minute` for each running minute that changed, on a new thread, until a stop is requested."""
     thread = threading.Thread(target=_follow, args=(folder, on_minute, clock), name="running-file", daemon=True)
     thread.start()
     return thread

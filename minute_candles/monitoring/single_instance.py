@@ -1,4 +1,4 @@
-"""One updater a table: a lock file, beside it the pid of its holder, and how to ask that process to stop.
+"""One updater a table: a lock file, the pid of its holder in another, and how to stop that process.
 
 A stop is requested by removing the pid file, which the running process watches: Windows has no signals.
 """

@@ -1,8 +1,8 @@
 """A feed that answers and brings nothing: yesterday's rows, none at all, or fillers while the market trades.
 
-A round that stored nothing is no fault by itself: nobody may have traded. But KIS shows every minute, as a filler where
-nobody did. So five minutes without a new minute of any symbol are a stalled feed, and so are fillers while a daily
-candle grows. In a halted market (circuit breaker) the fillers go on and the daily candle stands still.
+A round that stored nothing is no fault by itself: perhaps nothing traded. But KIS shows every minute, as a filler where
+nothing did. So five minutes without a new minute of any symbol are a stalled feed. Fillers while a daily candle grows
+are one, too. In a halted market (circuit breaker) the fillers go on and the daily candle stands still.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """The hand-over to Redis: whoever writes candles puts them here and goes on; the feed's thread takes them.
 
-Bounded: where Redis takes nothing for long, the oldest are dropped and their symbols marked, to be read from the table
-again. Of running minutes only the newest of each symbol is kept.
+It is bounded: where Redis takes nothing for long, the oldest are dropped and their symbols marked. A marked symbol is
+read from the table again. Of running minutes only the newest of each symbol is kept.
 """
 
 import logging

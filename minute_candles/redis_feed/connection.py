@@ -1,4 +1,4 @@
-"""A client of the user's Redis that gives up quickly, and what its errors mean in Korean (never with the address).
+"""A client of the user's Redis that gives up quickly, and its errors in Korean, never with the address.
 
 redis-py waits up to 4 s a command for a dead server; here a command has a second, and one more try on a new connection:
 a server that closed an idle one is no outage. RESP2: it is all we need, and every server speaks it.

@@ -1,4 +1,4 @@
-"""Candles into Redis, beside the collector and never in its way ("Readers hold nobody up").
+"""Publish candles into Redis without holding the collector up (rule "Readers hold nobody up").
 
     feed = Feed(url, clock, symbols, lambda: open_reader(settings.database, clock))
     store.listeners.append(feed.on_write)         # called after each commit
@@ -6,8 +6,8 @@
     feed.publish_running("005930", candle)        # the stream's running minute
     feed.close()
 
-A Redis that is dead, slow, full or read-only costs a warning when it begins and a line when it ends; what was stored
-meanwhile is published then, as far as it was kept, and the sets are filled from the table again.
+A Redis that is dead, slow, full or read-only costs a warning when that begins and a line when it ends. What was stored
+meanwhile is published then, as far as it was kept. The sets are filled from the table again.
 """
 
 import logging

@@ -2,8 +2,8 @@
 
     Thread(target=Listener(url, on_candle, clock).run, daemon=True).start()
 
-Redis only wakes: the table is the truth. A Redis that is gone costs a warning when it begins and a line when it ends
-("Readers hold nobody up"), and is tried again, 1 → 30 s apart.
+Redis only wakes: the table is the truth. A Redis that is gone costs a warning when that begins and a line when it
+ends (rule "Readers hold nobody up"). It is tried again, 1 → 30 s apart.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""The small table of factors for split-adjusted prices, as KIS told them last; no stored price is touched."""
+"""The small table of factors for split-adjusted prices, as KIS reported them last; no stored price is touched."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -22,7 +22,7 @@ def keep(run: Run, dialect: Dialect, symbol: str, found: Sequence[Factor], now: 
 
 
 def read(run: Run, dialect: Dialect, symbol: str) -> list[Factor]:
-    """Return a symbol's factors, ascending; [] where KIS was never asked."""
+    """Return a symbol's factors, ascending; [] where they were never requested."""
     if not read_columns(run, dialect, FACTORS):
         return []
     rows = run(
@@ -34,7 +34,7 @@ def read(run: Run, dialect: Dialect, symbol: str) -> list[Factor]:
 
 
 def asked(run: Run, dialect: Dialect, symbols: Sequence[str]) -> dict[str, date]:
-    """Return the day on which KIS was asked for each one's factors, if ever: later splits are not in them."""
+    """Return the day of each symbol's last request for factors, if any: later splits are not in them."""
     if not symbols or not read_columns(run, dialect, FACTORS):
         return {}
     rows = run(

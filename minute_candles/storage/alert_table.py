@@ -1,4 +1,4 @@
-"""`stock_minute_alerts`: what was told, once a rule, symbol and window; and what volume is usual when.
+"""`stock_minute_alerts`: alerts sent, one for each rule, symbol and window; and the usual volume by time of day.
 
 table = db.open_alerts(settings.database, clock)
 new = table.keep(alerts, clock.now())          # those that were not there yet

@@ -4,8 +4,8 @@
     connection.open()                                   # ConfigError, quick: the settings are wrong
     rows = connection.transaction(lambda run: run("SELECT 1 FROM t WHERE a = %s", 7))
 
-A transaction is a function of `run`. It is repeated as a whole after a lost connection, a deadlock or a lock timeout,
-so it must not change anything but the database.
+A transaction is a function of `run`. It is repeated as a whole after a lost connection, a deadlock or a lock timeout.
+So it must not change anything but the database.
 """
 
 import logging
@@ -100,7 +100,7 @@ class Connection:
         """Run `work` in one transaction and commit; whatever it raises rolls back.
 
         `unhurried`: its statements may take minutes (DDL on a large table). Raises `StoreLost` when patience is used
-        up, `StoreError` where repeating is of no use, `Stopped` when a stop is asked for during the wait.
+        up, `StoreError` where repeating is of no use, `Stopped` when a stop is requested during the wait.
         """
         with self._lock:
             began, pause, guarded = self._clock.time(), 0.05, False

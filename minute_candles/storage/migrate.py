@@ -1,8 +1,8 @@
 """How the tables get there: created, keyed, freed of duplicates; or one clear line why not.
 
 `prepare` decides before the first call to KIS. `rehearse` decides the same and changes nothing: `--doctor` shows what
-the next command would meet. Two first runs at once both succeed: they take turns by a lock of the server, and where
-that does not reach (each node of a cluster has its own) a table that is there already was made by the other.
+the next command would meet. Two first runs at once both succeed: a lock of the server lets one work at a time. Each
+node of a cluster has a lock of its own; there, a table that exists already was made by the other run.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""MySQL 8+ and MariaDB 10.11+ through mysql-connector-python; what their errors mean is told in mysql_errors.py."""
+"""MySQL 8+ and MariaDB 10.11+ through mysql-connector-python; what their errors mean is in mysql_errors.py."""
 
 import logging
 import re

@@ -1,7 +1,7 @@
 """Korean notes of an older coverage table, translated once into reason codes: the only place that reads prose.
 
 Until version 0.2 a symbol-day's reasons were kept as sentences in `note`. The preflight translates the rows that have
-a note and no codes; nothing is asked of KIS.
+a note and no codes, without a call to KIS.
 """
 
 from collections import defaultdict

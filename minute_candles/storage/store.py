@@ -99,7 +99,7 @@ class Store:
         self._another = partial(Connection, database, clock, patience=0)
         self._known_layout: TableLayout | None = None
         self.listeners: list[Hear] = []
-        """Told of every write after its commit, by the thread that wrote."""
+        """Called for every write after its commit, by the thread that wrote."""
 
     def preflight(self, *, dedupe: bool = False, read_only: bool = False) -> list[str]:
         """Make both tables ready or raise `ConfigError`; lines to log. `read_only` changes nothing, only reports."""
@@ -141,10 +141,10 @@ class Store:
     ) -> Counts:  # fmt: skip
         """Make the symbol-day from `since` (naive KST, default midnight) to `session.end` equal to `change(stored)`.
 
-        One transaction: only rows that differ are touched; with `status` the coverage row is written too, with its
-        `reasons`, the digest of the `evidence` and the factor of an adjusted source; `note` is shown, never read.
+        One transaction: only rows that differ are touched. With `status` the coverage row is written, too. It holds
+        the `reasons`, the digest of the `evidence` and the factor of an adjusted source; `note` is shown, never read.
         `change` must be pure: it is repeated when the transaction is. Returns the rows of the whole day afterwards.
-        `yields`: a day that the authority has settled since its end is left as it is.
+        `yields`: a day that the final source has settled since its end is left as it is.
         """
         midnight, stamp = datetime.combine(session.day, time()), naive(now).replace(microsecond=0)
         day, layout = Day(symbol, midnight, since or midnight, naive(session.end)), self._layout
@@ -180,11 +180,11 @@ class Store:
         return Minutes(self._connection, self._layout)
 
     def factors(self, symbol: str) -> list[Factor]:
-        """Return what split-adjusted prices are multiplied by, ascending; [] where KIS was never asked."""
+        """Return what split-adjusted prices are multiplied by, ascending; [] where the factors were never requested."""
         return self._connection.transaction(lambda run: factors.read(run, self._connection.dialect, symbol))
 
     def factors_asked(self, symbols: Sequence[str]) -> dict[str, date]:
-        """Return the day (KST) on which KIS was asked for each one's factors, if ever."""
+        """Return the day (KST) of each symbol's last request for factors, if any."""
         return self._connection.transaction(lambda run: factors.asked(run, self._connection.dialect, symbols))
 
     def keep_factors(self, symbol: str, found: Sequence[Factor], now: datetime) -> None:

@@ -1,7 +1,7 @@
 """What a day of the past TR must show to be COMPLETE: a proven start, a chain of turnover, the daily candle. Pure.
 
 A finding that contradicts makes the day UNPROVEN once KIS has reported the same again (rule "Doubt costs a mark, never
-the data"). What is only odd is worth a second look.
+the data"). What is only odd is requested again.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Minutes that are stored of a day and that the final source lacks: may they have traded all the same? Pure.
 
-The session proves minutes by turnover, and a settle never takes those away (rule "The final source has the last
-word"); but others write into the same table, and theirs look alike. The final source's own chain of turnover
+The session proves minutes by turnover, and a settle never takes those away (rule "The final source has the last word").
+But other programs write into the same table, and their rows look alike. The final source's own chain of turnover
 distinguishes them: what a row behind the minute leaves unexplained is all that can have traded there unseen.
 """
 
@@ -33,7 +33,8 @@ class _Room(NamedTuple):
 def proven_minutes(stored: Sequence[Candle], session: Session, *, provisional: bool) -> dict[datetime, Candle]:
     """Return the minutes of a stored day, if it is ours, that turnover proved.
 
-    While it is PROVISIONAL the auction counts as one, whose page may begin with it, and all do where no VWAP is kept.
+    On a PROVISIONAL day the auction counts as proven, because its page may begin with it. All minutes do where the
+    table has no VWAP.
     """
     first, close, end = (at.replace(tzinfo=None) for at in (session.first_label, session.close, session.end))
     all_count = provisional and not any(candle.vwap is not None for candle in stored)

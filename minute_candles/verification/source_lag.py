@@ -52,8 +52,8 @@ class SourceLag:
     def check(self, symbol: str, session: Session, rows: Sequence[MinuteRow], *, untraded: bool = False) -> None:
         """Raise `Late` where today's TR or the quote has trades behind the last row of the final source, or no row.
 
-        KIS has a filler row for every minute without a trade: an answer without a row of the day is a glitch, and
-        proves no end of it, unless the daily candle says that it is `untraded`.
+        KIS has a filler row for every minute without a trade. So an answer without a row of the day is a glitch and
+        proves nothing, unless the daily candle says that the day is `untraded`.
         """
         if not (self._asks and self.is_fresh(session)):
             return

@@ -4,7 +4,7 @@
     stream.on_running.append(callback)          # the running minutes, once a second, on the socket's thread
     stream.begin(session, symbols)              … stream.end()
 
-Two threads: the socket's turns records into proven minutes (market/trade_chain.py) and puts them into a bounded queue,
+Two threads: the socket's makes records into proven minutes (market/trade_chain.py) and puts them into a bounded queue,
 the writer stores them. What is dropped, late, cut off or not proven costs only a lag: a round polls every symbol of
 which the stream does not prove all ("The stream proves itself").
 """

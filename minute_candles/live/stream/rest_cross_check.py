@@ -1,7 +1,7 @@
 """The REST cross-check: every 25 minutes a streamed symbol is polled all the same, and a difference is logged.
 
-A page reaches thirty minutes back, so no minute escapes it. REST wins: its candle is written over the stream's, and
-the stream of that symbol is not trusted any more in this session.
+A page reaches thirty minutes back, so no minute escapes it. REST wins: its candle replaces the stream's, and the stream
+of that symbol is not trusted any more in this session.
 """
 
 import logging
