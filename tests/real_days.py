@@ -97,7 +97,7 @@ class Replay:
     seconds), and the closing auction is doubled.
     """
 
-    skew = timedelta(0)
+    skew, suspected_skew = timedelta(0), None
 
     def __init__(self, days: dict[str, RealDay], now: Callable[[], datetime]) -> None:
         self._days, self._now = days, now

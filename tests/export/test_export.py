@@ -114,6 +114,7 @@ def _by_spark(folder: str) -> pd.DataFrame:
     return session.read.parquet(folder).toPandas()
 
 
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # of dask itself
 @pytest.mark.parametrize("reader", READERS)
 def test_everybody_reads_the_folder_as_one_data_set(
     light: Database, export: Export, tmp_path: Path, reader: str
