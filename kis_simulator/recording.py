@@ -6,7 +6,7 @@ One JSON object a line, in the order of the calls, without any secret:
      "status": 200, "headers": {"Date": "…", "tr_id": "…", "tr_cont": ""}, "body": {"rt_cd": "0", …}}
 
 `params` = the query, or the JSON body of a POST without keys and secrets; `body` = the JSON answered, or the text where
-it was none. A call is answered by the record of its path, TR and symbol whose other parameters are most like its own;
+it was none. The record of a call's path, TR and symbol whose other parameters are most like its own answers it;
 the same call again by the next such record, the last one from then on. Tokens are the simulator's own, unless KIS
 refused one. The clock starts at the first record's Date.
 """

@@ -1,8 +1,8 @@
 """What goes wrong at the simulated KIS: faults that strike calls by dice or number, and what each makes of an answer.
 
-Three families: WIRE (the connection or the bytes), CODES (an error answer instead of the data) and ROWS (a successful
-answer whose rows are not what traded); and two of the WebSocket, STREAM (frames and connections) and STREAM_CODES (what
-is said to a registration). Pure and deterministic: the n-th call a fault sees always meets the same dice.
+Three families are about HTTP. WIRE: the connection or the bytes. CODES: an error answer instead of the data. ROWS: a
+successful answer whose rows are not what traded. Two are about the WebSocket. STREAM: frames and connections.
+STREAM_CODES: answers to a registration. Pure and deterministic: a fault's n-th call always meets the same dice.
 """
 
 import zlib

@@ -17,7 +17,7 @@ class ServerBehaviour:
     """What the answers do.
 
     `fillers` = every minute without a trade has a row of volume 0 in today's TR, not only those before the auction.
-    `late_rows` = a minute shows in today's TR only once a later one has traded (or the closing auction is over).
+    `late_rows` = a minute shows in today's TR only after a later trade (or after the closing auction).
     `phantoms` = an hour in the future brings rows that have not happened. "counted": rows of volume 0, and the
     running minute under that label. "volume": all rows have volume.
     `past_running` = the past TR shows the running minute as far as it has come.

@@ -17,8 +17,8 @@ _UNKNOWN_SPACE = 2**60
 class Health(NamedTuple):
     """State of the collection; moments are aware KST.
 
-    `session` is the one that runs, `newest` when a new minute was stored last, `unsettled` the last closed session
-    that is not settled yet, `began` when the updater started, `incidents` code → (since, what).
+    `session` is the one that runs, `newest` when a new minute was stored last, `began` when the updater started.
+    `unsettled` is the last closed session that is not settled yet, `incidents` code → (since, what).
     """
 
     now: datetime

@@ -1,7 +1,7 @@
 """`--check` of the day that runs: what is stored of what the session has shown so far, and why the rest is not.
 
 The table knows what was stored and how far each symbol has been read (`verified_at`); the updater's status file knows
-who failed. A minute that was read and has no candle had no trade, or shows only once a later one has traded.
+who failed. A minute that was read and has no candle had no trade, or shows only after a later trade.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -2,8 +2,8 @@
 
     fetch_minute_data.py --dask tcp://scheduler:8786
 
-A worker that dies has its symbols done by another one (Dask runs them again, and a task plans anew when it starts). A
-scheduler that dies ends the run with one line; the next run fetches what is missing.
+When a worker dies, Dask runs its symbols on another one; a task plans anew when it starts. A scheduler that dies ends
+the run with one line; the next run fetches what is missing.
 """
 
 import logging

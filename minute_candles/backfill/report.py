@@ -144,7 +144,7 @@ def check_table(
 
     A symbol has days complete and missing, first and last candle, and reasons.
 
-    ❗ something is missing · ❓ all is there, some of it UNPROVEN (rule "Doubt costs a mark, never the data").
+    ❗ something is missing · ❓ all is there, but some UNPROVEN (rule "Doubt costs a mark, never the data").
     """
     count = console.number(len(unproven))
     more = f"\n\n❓ {count}종목일은 KIS가 말한 대로 저장했지만 증명되지 않았습니다 (다시 묻기: --recheck)."

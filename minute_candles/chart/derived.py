@@ -2,16 +2,16 @@
 
     Derived(reader, calendar, clock).candles("005930", 30, since, until, limit=400)
 
-A verified day's 5- and 15-minute rows follow from its minutes and were written with them in one transaction, and
-windows floored from midnight nest. So of a verified day 10 minutes are folded from the 5-minute rows, 30 and 60 from
-the 15-minute ones, and the day by the server (`CandleReader.days`). Any other day (today, provisional, without a
+A verified day's 5- and 15-minute rows follow from its minutes and were written with them in one transaction. Windows
+floored from midnight nest. So of a verified day 10 minutes are folded from the 5-minute rows, 30 and 60 from the
+15-minute ones. The server folds the day (`CandleReader.days`). Any other day (today, provisional, without a
 coverage row) is folded from its minutes. Prices, volumes and what is proven are equal either way; a VWAP may differ by
 0.01 KRW, as minute_candles/market/intervals.py explains.
 
-A verified day is read once: what was folded of it is kept while its coverage row stays the same (every write of ours
-renews that), and five minutes at most, in case others wrote into the table. Measured over 250 days in SQLite, 400
-candles: 70–100 ms without it and 8 ms with it for days, 27 and 1 ms for 60 minutes, 13 and 0.4 ms for 3 minutes; a page
-asks three times for the same ones (candles, lines, patterns).
+A verified day is read once: its folded candles are kept while its coverage row stays the same. Every write of this
+project renews that row; candles are kept for five minutes at most, in case others wrote into the table. Measured over
+250 days in SQLite, 400 candles: 70–100 ms without it and 8 ms with it for days. For 60 minutes it is 27 and 1 ms, for
+3 minutes 13 and 0.4 ms. A page requests the same candles three times (candles, lines, patterns).
 """
 
 from collections import OrderedDict, defaultdict

@@ -156,7 +156,7 @@ class Handlers:
                 await pace.wait()
 
     def _take(self, subscriber: Subscriber, text: object) -> None:
-        """Answer a heartbeat, take over a list of what is wanted, or say in a line what is wrong with it."""
+        """Answer a heartbeat, take over a list of requests, or answer what is wrong in one line."""
         try:
             wanted = subscription_of(text, self._broadcaster.names)
         except ConfigError as error:

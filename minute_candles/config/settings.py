@@ -1,7 +1,7 @@
 """What the user sets, from the environment and `.env` files into one frozen, validated object.
 
-Every mistake is a `ConfigError` in one Korean line that names the key, the place it came from and the way out, and
-never repeats the value: it may be a secret in the wrong place.
+Every mistake is a `ConfigError` in one Korean line that names the key, the place it came from and the remedy. It never
+repeats the value, which may be a secret in the wrong place.
 """
 
 import hashlib

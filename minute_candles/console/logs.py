@@ -1,4 +1,4 @@
-"""The log: a rotating file and stderr, times in KST, a line a record, no secrets, and never the reason a run ends."""
+"""The log: a rotating file and stderr, times in KST, a line a record, no secrets. It never ends a run."""
 
 import contextlib
 import logging

@@ -1,7 +1,7 @@
 """Where an export writes its files: next to the target, never in it, and one export at a time.
 
 Readers of a folder take all that lies in it (Polars refuses another file extension, even in a dot folder). Unfinished
-files therefore lie in `.NAME.exporting.tmp` next to the target, on the same file system, and are moved in when whole.
+files lie in `.NAME.exporting.tmp` next to the target, on the same file system. They are moved in when whole.
 """
 
 import contextlib

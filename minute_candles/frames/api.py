@@ -106,7 +106,7 @@ def read_candles(
     is round(vwap × volume), exact to 0.005 KRW × volume a minute.
 
     `tz`: a zone, or None for naive KST. `fill`: "gaps" adds the windows of each session that had no trade (prices NaN,
-    volume 0), "previous" gives them the close before. A missing day stays missing. `names` adds the Korean name.
+    volume 0). "previous" gives them the close before. A missing day stays missing. `names` adds the Korean name.
     `engine`: "polars" gives columns symbol and timestamp, null where unproven. `adjusted`: as if today's shares had
     always been, by the factors that `export_candles.py --adjusted` has fetched; `frame.attrs["adjusted_to"]` tells of
     which day. `settings`: those of `.env`; no KIS key is needed.

@@ -25,7 +25,7 @@ _HOURS = ("h", "hour", "hours", "시간")
 def parse_interval(value: object) -> FrameInterval:
     """Return the interval that a user writes as 5, "5m", "5min", "5T", "1h", "1d", "week" or "1mo".
 
-    Raises `ConfigError` for one that no windows can be made of, and for a bare "m" (a minute or a month).
+    Raises `ConfigError` for one that makes no windows, and for a bare "m" (a minute or a month).
     """
     if isinstance(value, timedelta):
         found = _of_minutes(value / timedelta(minutes=1))

@@ -78,7 +78,7 @@ class CallLimiter:
     def _lets_others_go_first(self, urgent: float, now: float, gap: float) -> bool:
         """Return whether this process leaves its slot to an urgent one.
 
-        It does where the urgent one took a slot lately or holds a coming one, and our own last one is recent.
+        It does where the urgent one took a slot lately or holds a coming one, and its own last is recent.
         """
         return not self._urgent and abs(now - urgent) < 4 * gap and 0 <= now - self._last < 5 * gap
 

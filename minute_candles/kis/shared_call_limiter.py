@@ -1,8 +1,8 @@
 """One call budget for all hosts of the key: the same evenly spaced slots as call_limiter.py, reserved in Redis.
 
 A script takes the next slot by Redis' own clock, so hosts need not agree on the time; it answers how long to wait.
-Where Redis is away each host paces itself by its file, at the rate divided by the hosts that called last. Their number
-is kept next to the file, for processes that start meanwhile. A thread looks for Redis every second.
+Where Redis is away each host paces itself by its file, at the rate divided by the number of hosts. The number is kept
+next to the file, for processes that start meanwhile. A thread looks for Redis every second.
 """
 
 import hashlib
@@ -146,7 +146,7 @@ class SharedLimiter:
     def _current_rate(self) -> float:
         """Return the rate for Redis' slots.
 
-        Just after Redis returns, hosts that have not noticed it still call by their files, at their part of the rate.
+        Just after Redis returns, some hosts still call by their files, at their part of the rate.
         """
         return self._rate / self._hosts if self._is_returning() else self._rate
 

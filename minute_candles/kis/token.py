@@ -1,7 +1,7 @@
 """The 24-hour access token: cached in a file that all processes of the key share, renewed an hour early.
 
 KIS issues one token a minute and notifies its owner by KakaoTalk each time. It answers the same token for six hours
-(docs/dev/kis_http.md §2). So there is one file with one lock, read again before a request, and for several hosts one
+(docs/dev/kis_http.md §2). So there is one file with one lock, read again before a request. Several hosts share one
 place in Redis (shared_token.py). `python kis_token.py` shows the state, never the token.
 """
 
@@ -148,7 +148,7 @@ class TokenCache:
     def _issue(self, refused: str | None) -> Token:
         """Request a token.
 
-        Where another process did so within the minute, take its token from the file, or wait for the minute to end.
+        Where another process did so within the minute, take its token from the file, or wait out the minute.
         """
         for _ in range(4):
             with self._shared.turn():

@@ -3,7 +3,7 @@
     socket = KisSocket(settings, Approval(settings, clock), clock, callbacks)
     Thread(target=socket.run, args=(symbols,), daemon=True).start()      … socket.stop()
 
-KIS blocks a client that connects too often. The wait between two sessions grows from 1 to 60 s, and is short again
+KIS blocks a client that connects too often. The wait between two sessions grows from 1 to 60 s. It is short again
 only after data have come for a while. One session a key: a lock next to the token file. The event loop lives in the
 thread of `run`, session by session (ws_session.py).
 """

@@ -1,8 +1,8 @@
 """After the close: the final source's candles replace the session's own, and UNPROVEN days are requested again.
 
-A settled day holds at least what was proven before, or the next morning's second answer (rule "The final source has the
-last word"). A final source that is late leaves the day PROVISIONAL; it is requested again minutes later, in the
-evening, and the next morning.
+A settled day holds at least what was proven before, or the next morning's second answer. That is the rule "The final
+source has the last word". A final source that is late leaves the day PROVISIONAL; it is requested again minutes later,
+in the evening, and the next morning.
 """
 
 import logging

@@ -41,12 +41,12 @@ from minute_candles.market.tick_sizes import is_cut, printed_prices, tick_size
 _WITNESSES = 3
 """So many of first open, high, low and last close must show one ratio; an announced rate counts as one of them."""
 _TOLERATED = 0.01
-"""This share of a day's rows may be at odds with everything and the day be adjusted all the same."""
+"""Share of a day's rows that may contradict the factor on an adjusted day."""
 _MOST_PRICES = 3
 _HALF_TICK = 3.0
 """− log of how rare a price half a tick off is (1–8 % of rows)."""
 _NOISE = 0.3
-"""How far the mean of a minute's four prices lies from its VWAP, as a share of its range (counted, 3,000 minutes)."""
+"""How far the mean of a minute's four prices lies from its VWAP, as a share of its range (3,000 minutes)."""
 _SMOOTH = math.sqrt(2 * math.pi)
 
 

@@ -138,8 +138,8 @@ def without_doubled_auction(row: MinuteRow, moved: int | None, session: Session)
     """Halve the closing auction's volume, which comes exactly doubled from today's TR (94 of 94, kis_http.md §5).
 
     The volume is corrected only where turnover proves it: turnover moved by exactly price × half the volume.
-    For the day's first trade after fillers, turnover (off-hours trades included) must pay for half the volume reported,
-    and not for all of it.
+    For the day's first trade after fillers, turnover (off-hours trades included) must pay for half the volume. It must
+    not pay for all of it.
     """
     at_close = row.minute >= session.close.replace(tzinfo=None)
     one_price = row.open == row.high == row.low == row.close

@@ -6,7 +6,7 @@
     feed.publish_running("005930", candle)        # the stream's running minute
     feed.close()
 
-A Redis that is dead, slow, full or read-only costs a warning when that begins and a line when it ends. What was stored
+A Redis that is dead, slow, full or read-only costs a warning at first and a line at the end. What was stored
 meanwhile is published then, as far as it was kept. The sets are filled from the table again.
 """
 

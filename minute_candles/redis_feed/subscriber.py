@@ -2,8 +2,8 @@
 
     Thread(target=Listener(url, on_candle, clock).run, daemon=True).start()
 
-Redis only wakes: the table is the truth. A Redis that is gone costs a warning when that begins and a line when it
-ends (rule "Readers hold nobody up"). It is tried again, 1 → 30 s apart.
+Redis only wakes: the table is the truth. A Redis that is gone costs a warning at first and a line at the end
+(rule "Readers hold nobody up"). It is tried again, 1 → 30 s apart.
 """
 
 import logging

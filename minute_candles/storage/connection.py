@@ -100,7 +100,7 @@ class Connection:
         """Run `work` in one transaction and commit; whatever it raises rolls back.
 
         `unhurried`: its statements may take minutes (DDL on a large table). Raises `StoreLost` when patience is used
-        up, `StoreError` where repeating is of no use, `Stopped` when a stop is requested during the wait.
+        up, `StoreError` where repeating is of no use, `Stopped` for a stop during the wait.
         """
         with self._lock:
             began, pause, guarded = self._clock.time(), 0.05, False

@@ -76,7 +76,7 @@ class CandleReader:
     def days(self, symbol: str, first: datetime, last: datetime) -> list[Candle]:
         """Return a candle for each date that has 15-minute rows, folded by the server as `market/candles.py` does.
 
-        It has the first row's open and label, the last one's close, and a turnover where every row has its VWAP.
+        It has the first row's open and label and the last one's close. It has a turnover where every row has its VWAP.
         """
         vwap = "vwap" if "vwap" in self._layout.derived else "NULL"
         of = f"stock_symbol = %s AND minute_interval = '{NAMES[15]}' AND timestamp"

@@ -1,7 +1,8 @@
 """Collect one symbol-day: fetch → check → store in one transaction, from the final source, the past TR.
 
 What an answer must show is in `day_verdict.py`; here is what is requested again, and when. It keeps the rules "A
-symbol-day is one transaction", "Doubt costs a mark, never the data", "The final source has the last word", "As traded".
+symbol-day is one transaction" and "Doubt costs a mark, never the data". It keeps the rules "The final source has the
+last word" and "As traded", too.
 """
 
 import logging

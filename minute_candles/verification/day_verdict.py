@@ -1,7 +1,7 @@
 """What a day of the past TR must show to be COMPLETE: a proven start, a chain of turnover, the daily candle. Pure.
 
-A finding that contradicts makes the day UNPROVEN once KIS has reported the same again (rule "Doubt costs a mark, never
-the data"). What is only odd is requested again.
+A contradiction makes the day UNPROVEN once KIS has reported the same again (rule "Doubt costs a mark, never the data").
+What is only odd is requested again.
 """
 
 import hashlib
@@ -20,8 +20,9 @@ from minute_candles.market.day_status import COMPLETE, NO_TRADES, UNPROVEN, DayS
 from minute_candles.market.rows import DailyRow, MinuteRow
 
 MOST_BEFORE_START = Decimal("0.4")
-"""Percent of a day's turnover: genuine days leave at most 0.32 unexplained before a first row behind the open, days
-that had lost their beginning 0.43 and more (docs/dev/kis_http.md §6)."""
+"""Percent of a day's turnover that may be unexplained before a first row after the open (docs/dev/kis_http.md §6).
+
+Genuine days leave at most 0.32 there, days that had lost their beginning 0.43 and more."""
 AFTER_MARKET_SINCE = date(2026, 9, 14)
 """From this day on the daily volume includes the after-market: 7-9 % more than the session, not 1-2 %."""
 MOST_OFF_HOURS = (12, 25)

@@ -1,6 +1,6 @@
 """Minutes that are stored of a day and that the final source lacks: may they have traded all the same? Pure.
 
-The session proves minutes by turnover, and a settle never takes those away (rule "The final source has the last word").
+The session proves minutes by turnover, and a settle keeps them (rule "The final source has the last word").
 But other programs write into the same table, and their rows look alike. The final source's own chain of turnover
 distinguishes them: what a row behind the minute leaves unexplained is all that can have traded there unseen.
 """

@@ -39,7 +39,7 @@ class Page(NamedTuple):
 def read_page(answer: MinuteRows, session: Session, last: datetime, rejects: list[Reject] | None = None) -> Page:
     """Sort out one answer of the past TR that was requested for rows at and before `last`. Raises `BadRow`.
 
-    The start is proven by a row at the open, a row of an earlier day, or a page of 1–119 rows. With `rejects`, rows
+    A row at the open, a row of an earlier day, or a page of 1–119 rows proves the start. With `rejects`, rows
     that cannot be true are left out and named there.
     """
     rows = session_rows(answer, session, rejects=rejects)

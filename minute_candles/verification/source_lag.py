@@ -1,6 +1,6 @@
 """Whether the final source has caught up with the session: what today's TR and the quote still show of it.
 
-Until the next morning KIS may be late with a day, in its minutes, in its daily candle or in both.
+Until the next morning KIS may be late with a day's minutes, its daily candle or both.
 """
 
 from collections.abc import Sequence
@@ -50,10 +50,10 @@ class SourceLag:
         return self._clock.now() < datetime.combine(session.day + timedelta(days=1), MORNING, KST)
 
     def check(self, symbol: str, session: Session, rows: Sequence[MinuteRow], *, untraded: bool = False) -> None:
-        """Raise `Late` where today's TR or the quote has trades behind the last row of the final source, or no row.
+        """Raise `Late` where today's TR or the quote has trades after the final source's last row, or no row.
 
-        KIS has a filler row for every minute without a trade. So an answer without a row of the day is a glitch and
-        proves nothing, unless the daily candle says that the day is `untraded`.
+        KIS has a filler row for every minute without a trade. So an answer without a row of the day proves nothing,
+        unless the daily candle says that the day is `untraded`.
         """
         if not (self._asks and self.is_fresh(session)):
             return
