@@ -24,6 +24,8 @@ VERIFIED_SECONDS, OPEN_SECONDS = 300.0, 5.0
 """How long the rows counted of a verified day, and of any other one, are kept."""
 _AT_ONCE = 10
 """Symbols that are counted in one transaction; other readers work in between."""
+MOST_KEPT = 400_000
+"""Symbol-days whose counts are kept; beyond that all are counted anew, so memory stays flat."""
 _NONE: Counts = (0, 0, 0)
 Key = tuple[str, date]
 
@@ -46,15 +48,15 @@ class SymbolCoverage(TypedDict):
 
 
 class _Counted(NamedTuple):
-    """Rows of a day, when they were counted, and what its coverage row was then."""
+    """Rows of a day, when they were counted, and the hash of its coverage row then."""
 
     counts: Counts
     at: float
-    row: CoverageRow | None
+    row: int
 
     def holds(self, row: CoverageRow | None, now: float) -> bool:
         seconds = VERIFIED_SECONDS if row is not None and row.is_verified else OPEN_SECONDS
-        return row == self.row and now - self.at < seconds
+        return hash(row) == self.row and now - self.at < seconds
 
 
 class CoverageMap:
@@ -88,6 +90,8 @@ class CoverageMap:
         """Return the rows of each day; those not counted yet, changed or counted too long ago are counted now."""
         with self._lock:  # a second page waits and takes what the first one has counted
             now = monotonic()
+            if len(self._counted) > MOST_KEPT:
+                self._counted.clear()
             stale: dict[tuple[Session, ...], list[str]] = defaultdict(list)
             for symbol in symbols:
                 if uncounted := tuple(one for one in sessions if not self._holds((symbol, one.day), known, now)):
@@ -105,7 +109,7 @@ class CoverageMap:
             some = symbols[start : start + _AT_ONCE]
             found, now = self._reader.counts(some, sessions), monotonic()
             for key in ((symbol, at.day) for symbol in some for at in sessions):
-                self._counted[key] = _Counted(found.get(key, _NONE), now, known.get(key))
+                self._counted[key] = _Counted(found.get(key, _NONE), now, hash(known.get(key)))
 
 
 def _day(session: Session, row: CoverageRow | None, held: Counts, now: datetime) -> DayCoverage:

@@ -11,10 +11,11 @@ import requests
 from chart_testing import FRIDAY, MONDAY, NAMES, filled, put, serving
 from store_testing import CALENDAR, minutes
 
+from minute_candles.chart import coverage
 from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
 from minute_candles.market.day_status import DayStatus, Reason
-from minute_candles.storage.store import open_store
+from minute_candles.storage.store import open_reader, open_store
 
 THURSDAY = date(2026, 11, 19)
 
@@ -97,6 +98,16 @@ def test_a_day_verified_meanwhile_is_counted_anew(any_database, any_store):
         assert days(page, "005930", FRIDAY, FRIDAY) == [("2026-11-20", "MISSING", [], 0)]
         put(any_store, "005930", minutes(CALENDAR.session(FRIDAY)), "COMPLETE")
         assert days(page, "005930", FRIDAY, FRIDAY) == [("2026-11-20", "COMPLETE", [], 381)]
+
+
+def test_what_is_kept_of_the_past_is_bounded(database, monkeypatch):
+    monkeypatch.setattr(coverage, "MOST_KEPT", 5)
+    open_store(database, Clock()).preflight()
+    with closing(open_reader(database, Clock())) as reader:
+        answers = coverage.CoverageMap(reader, NAMES, CALENDAR, Clock(at=datetime(2026, 11, 23, 16, tzinfo=KST)))
+        for year in range(1990, 2010):
+            assert len(answers.rows(["005930"], date(year, 6, 1), date(year, 6, 5))[0]["days"]) >= 3
+        assert len(answers._counted) <= 10
 
 
 @pytest.mark.parametrize(
