@@ -143,7 +143,7 @@ class Alerts(threading.Thread):
             self._begin_incident(str(error))
         except Stopped:
             self._behind = True
-        except Exception as error:  # the loop's boundary: an alert must not end the alerts
+        except Exception as error:  # noqa: BLE001 - the loop's boundary: an alert must not end the alerts
             self._begin_incident(f"예상하지 못한 오류 {type(error).__name__}", error)
 
     def _begin_incident(self, text: str, error: Exception | None = None) -> None:

@@ -60,7 +60,7 @@ class Broadcaster:
         while True:
             try:
                 await self._read_and_send()
-            except Exception as error:  # the loop's boundary: whatever it was, it tries again
+            except Exception as error:  # noqa: BLE001 - the loop's boundary: whatever it was, it tries again
                 if not self._failing:
                     _log.error(
                         "❌ 차트: 예상하지 못한 오류로 다시 시도합니다. %s", type(error).__name__

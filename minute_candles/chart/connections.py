@@ -159,7 +159,7 @@ class _WebSocket(WebSocketsSansIOProtocol):
             while self._unread and self.queue.qsize() < MOST_QUEUED and not self.transport.is_closing():
                 part, self._unread = self._unread[:PART], self._unread[PART:]
                 super().data_received(part)
-        except Exception as error:  # a connection's boundary: whatever it sent, the others go on
+        except Exception as error:  # noqa: BLE001 - a connection's boundary: whatever it sent, the others go on
             _log.debug("a WebSocket sent what cannot be read: %s", type(error).__name__)
             self.transport.abort()
 

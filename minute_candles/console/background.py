@@ -21,7 +21,7 @@ def in_background(work: Callable[[], int], clock: Clock) -> int:
     def run() -> None:
         try:
             ended.put(work())
-        except Exception as error:  # a thread's boundary: raised again below
+        except Exception as error:  # noqa: BLE001 - a thread's boundary: raised again below
             ended.put(error)
 
     threading.Thread(target=run, name="updater", daemon=True).start()

@@ -63,7 +63,7 @@ def work_through(
                 return
             try:
                 done.put(Outcome(task, answer=work(task)))
-            except Exception as error:  # a thread's boundary: the caller gets every error and decides
+            except Exception as error:  # noqa: BLE001 - a thread's boundary: the caller gets every error and decides
                 done.put(Outcome(task, error=error))
 
     for _ in range(min(workers, len(tasks))):

@@ -131,7 +131,7 @@ class KisSocket:
             return Cut(str(error))
         except (OSError, EOFError, ImportError, WebSocketException) as error:  # ImportError: a SOCKS proxy
             return Cut(f"연결이 끊겼습니다 ({type(error).__name__})")  # its text may quote what was sent
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a loop goes on; logged with its traceback
             _log.warning("⚠️ 스트림: 예상하지 못한 오류 %s", type(error).__name__, exc_info=error)
             return Cut(f"예상하지 못한 오류 {type(error).__name__}")
         raise Stopped(_STOPPED)

@@ -85,7 +85,7 @@ class Service:
                     self._day()
                 except Stopped:
                     raise
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - a loop goes on; logged with its traceback
                     self._outlive(error)
         finally:
             self.stream.end()

@@ -109,7 +109,7 @@ class Feed:
         try:
             while not self._is_over():
                 self._work_once()
-        except Exception:  # the thread's boundary: whatever it was, candles are stored without a feed, too
+        except Exception:  # noqa: BLE001 - the thread's boundary: whatever it was, candles are stored without a feed, too
             _log.exception("❌ Redis 알림이 예상하지 못한 오류로 멈췄습니다. 캔들 저장은 계속됩니다.")
         finally:
             with suppress(self._redis.RedisError, OSError):

@@ -206,7 +206,7 @@ class IngestSession:
                     incidents.begin(DATABASE, str(error))
                 except Stopped:
                     raise
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - a loop goes on; logged with its traceback
                     incidents.begin_unforeseen(STREAM_WRITER, error)
 
     def _store(self, proven: Proven) -> None:
