@@ -7,7 +7,7 @@ import { REASONS } from "./reasons.js";
 /** @typedef {import("./map_data.js").Row} Row */
 /** @typedef {{row: Row, day: Day}} Doubt */
 
-const MOST_NAMED = 30; // symbols of a command
+const MOST_NAMED = 12; // symbols of a command
 
 /** @param {Day} day */
 export const reasonsOf = (day) => day.reasons.map((code) => REASONS[code] ?? code).join(" · ");
