@@ -6,8 +6,8 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$python && exit; done; echo python3)
 ARGS ?=
-WORKERS ?= 5
-SLOW_WORKERS ?= 3
+WORKERS ?= 4
+SLOW_WORKERS ?= 2
 VENV := .venv
 CLIENTS := .venv-clients
 PACKAGES := minute_candles kis_simulator
@@ -57,7 +57,8 @@ test: services
 	@$(PYTEST) -n $(WORKERS) -m "not (slow or load or soak)" $(ARGS)
 
 test-all: services test-clients
-	@$(PYTEST) -n $(SLOW_WORKERS) -m "not soak" --cov --cov-report= $(ARGS)
+	@$(PYTEST) -n $(WORKERS) -m "not (slow or load or soak)" --cov --cov-report= $(ARGS)
+	@$(PYTEST) -n $(SLOW_WORKERS) -m "(slow or load) and not soak" --cov --cov-append --cov-report= $(ARGS)
 	@$(BIN)/python -m coverage report --skip-covered --skip-empty --fail-under=92 | tail -n 40
 
 test-clients: $(CLIENTS)/.ready

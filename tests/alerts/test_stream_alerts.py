@@ -20,6 +20,7 @@ kind = "stream_down"
 minutes = 2
 """
 SYMBOLS = {"005930": "brisk", "000660": "brisk"}
+pytestmark = pytest.mark.slow  # a clock that runs twenty times as fast: not beside five other tests
 
 
 @pytest.fixture

@@ -58,6 +58,7 @@ def stored_by_stream(day: StreamDay) -> int:
 # --- what it brings ---
 
 
+@pytest.mark.slow  # a clock that runs twenty times as fast: not beside five other tests
 def test_proven_minutes_are_stored_and_the_round_spares_their_symbols(make: Make) -> None:
     day = make(streamed=4, speed=40)
     with day.running():
@@ -69,6 +70,7 @@ def test_proven_minutes_are_stored_and_the_round_spares_their_symbols(make: Make
     assert not day.lines("스트림 문제") and not day.lines("다릅니다")
 
 
+@pytest.mark.slow  # a clock that runs twenty times as fast: not beside five other tests
 def test_the_windows_that_a_minute_closes_are_stored_with_it(make: Make) -> None:
     day = make(at(10, 3, 20), {"005930": "brisk"})
     with day.running():
@@ -83,6 +85,7 @@ def stored_minutes(day: StreamDay, symbol: str = "005930") -> list[str]:
     return [f"{row[2]:%H:%M}" for row in day.stored(symbol).values() if row[1] == "ONE_MINUTE"]
 
 
+@pytest.mark.slow  # a clock that runs twenty times as fast: not beside five other tests
 def test_the_opening_cross_is_heard_because_the_stream_is_there_before_it(make: Make) -> None:
     day = make(at(8, 58, 0), BUSY, speed=20)
     with day.running():
@@ -95,6 +98,7 @@ def test_the_opening_cross_is_heard_because_the_stream_is_there_before_it(make: 
     assert first[10] is not None or day.kis.truth("005930", FRIDAY)[0].timestamp.minute, "its VWAP is proven, too"
 
 
+@pytest.mark.slow  # a clock that runs twenty times as fast: not beside five other tests
 def test_running_minutes_are_told_about_once_a_second_and_grow(make: Make) -> None:
     day = make(at(10, 0, 30), {"005930": "liquid", "000660": "liquid"}, speed=10)
     day.kis.stream.form.split = 20
@@ -106,6 +110,7 @@ def test_running_minutes_are_told_about_once_a_second_and_grow(make: Make) -> No
     assert same == sorted(same)
 
 
+@pytest.mark.slow  # a clock that runs twenty times as fast: not beside five other tests
 def test_the_session_ends_with_a_clean_close_and_the_settle_makes_the_day_whole(make: Make) -> None:
     day = make(at(15, 34), {"005930": "brisk", "000660": "liquid"}, speed=60)
     day.kis.stream.behaviour.linger = 3600
@@ -140,6 +145,7 @@ def _missing(name: str) -> Any:
     raise ModuleNotFoundError(name=name)
 
 
+@pytest.mark.slow  # a clock that runs twenty times as fast: not beside five other tests
 def test_a_stream_that_is_refused_is_told_once_and_its_end_too(make: Make) -> None:
     day = make(speed=40)
     fault = day.kis.add_fault("opsp0011")
