@@ -4,12 +4,15 @@ Ridge is compared with boosting, too.
 Boosting is compared on the captured days of ../shared/data, where they are at hand.
 """
 
+import os
 import resource
+import subprocess
 import sys
+import time
 from datetime import date, datetime, timedelta
 
 import numpy as np
-from harness import Line, keep, load, quick, spread, timed
+from harness import ROOT, Line, keep, load, quick, spread, timed
 
 sys.path.insert(0, str(__import__("pathlib").Path(__file__).parent.parent / "tests"))
 
@@ -17,6 +20,7 @@ from forecast.test_forecast import CAPTURED, LENGTH, RANGE, VOLUME, market
 
 from minute_candles.core.kst import KST
 from minute_candles.forecast import service
+from minute_candles.forecast.background import NICE
 from minute_candles.forecast.evaluation import FIRST_JUDGED
 from minute_candles.forecast.model import Cases, cases_of
 from minute_candles.forecast.panel import panel_of_rows
@@ -63,6 +67,35 @@ def running_session(symbols: int) -> dict[str, list[Candle]]:
     }
 
 
+def round_work() -> float:
+    """Seconds of what a round computes for 97 symbols: a day's windows of each."""
+    from bench_aggregate import SESSION, minutes
+
+    from minute_candles.market.candles import aggregate
+
+    day = minutes(SESSION)
+    return timed(lambda: [aggregate(day, interval) for _ in range(97) for interval in (5, 15)])
+
+
+def rounds_beside_training() -> tuple[list[float], list[float]]:
+    """Milliseconds of a round's work alone, and while a training runs at low priority as the updater starts it."""
+    alone = [round_work() * 1000 for _ in range(9)]
+    code = (
+        "import sys; sys.path[:0] = ['.', 'tests']\n"
+        "from forecast.test_forecast import NOW, market\nfrom minute_candles.forecast import service\n"
+        "while True: service.train(market(days=12, symbols=97), NOW)"
+    )
+    command = ["nice", "-n", str(NICE), sys.executable, "-c", code]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    )
+    time.sleep(8)
+    beside = [round_work() * 1000 for _ in range(9)]
+    process.kill()
+    process.wait()
+    return alone, beside
+
+
 def main() -> None:
     began = load()
     days = 12 if quick() else 60
@@ -78,6 +111,10 @@ def main() -> None:
         Line("학습의 메모리 (MB)", f"{peak:.0f}", "≤ 600", peak <= 600),
         Line("97종목 예측 (ms)", str(spread(now)), "≤ 200", spread(now).median <= 200),
     ]
+    alone, beside = rounds_beside_training()
+    lines.append(Line("한 라운드의 계산 97종목 (ms)", str(spread(alone))))
+    later = spread(beside).median - spread(alone).median
+    lines.append(Line("학습이 도는 동안 더 걸린 시간 (ms)", f"{later:.1f}"))
     if CAPTURED.exists() and not quick():
         cases = captured()
         for target, name in ((VOLUME, "거래량 15분"), (RANGE, "고저폭 15분")):
