@@ -96,23 +96,24 @@ class Connection:
         """Return what an error of this connection (`errors`) means."""
         return self._driver.judge(error)
 
-    def transaction(self, work: Callable[[Run], T], *, unhurried: bool = False) -> T:
+    def transaction(self, work: Callable[[Run], T], *, unhurried: bool = False, optional: bool = False) -> T:
         """Run `work` in one transaction and commit; whatever it raises rolls back.
 
-        `unhurried`: its statements may take minutes (DDL on a large table). Raises `StoreLost` when patience is used
+        `unhurried`: its statements may take minutes (DDL on a large table). `optional`: a missing right is not waited
+        for, the run can do without. Raises `StoreLost` when patience is used
         up, `StoreError` where repeating is of no use, `Stopped` for a stop during the wait.
         """
         with self._lock:
             began, pause, guarded = self._clock.time(), 0.05, False
             while True:
                 try:
-                    return self._attempt(work, unhurried=unhurried, guarded=guarded)
+                    return self._attempt(work, unhurried=unhurried, guarded=guarded, optional=optional)
                 except _AttemptError as failed:
                     failure, is_final = failed.failure, failed.is_final
                 self._give_up_or_wait(failure, began, pause, is_final=is_final)
                 pause, guarded = pause * 2, guarded or failure.problem is Problem.DISTURBED
 
-    def _attempt(self, work: Callable[[Run], T], *, unhurried: bool, guarded: bool) -> T:
+    def _attempt(self, work: Callable[[Run], T], *, unhurried: bool, guarded: bool, optional: bool) -> T:
         if self._closed:
             raise StoreError("데이터베이스 연결이 이미 닫혔습니다.")
         driver, writes = self._driver, False
@@ -134,6 +135,9 @@ class Connection:
             raise _AttemptError(Failure(Problem.DISTURBED, detail=str(error)), is_final=guarded) from None
         except driver.errors as error:
             failure = driver.judge(error)
+            if optional and failure.problem in REFUSED:
+                self._roll_back()
+                raise _AttemptError(failure, is_final=True) from None
             raise _AttemptError(failure, is_final=self._note_failure(failure)) from None
         except BaseException:
             self._roll_back()

@@ -195,7 +195,7 @@ class Store:
         """Keep what the daily TR said of a symbol's days; a database that refuses it costs readers of days, no run."""
         try:
             self._connection.transaction(
-                lambda run: daily_table.keep(run, self._connection.dialect, symbol, rows, naive(now))
+                lambda run: daily_table.keep(run, self._connection.dialect, symbol, rows, naive(now)), optional=True
             )
         except StoreLost:
             raise

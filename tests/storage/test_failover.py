@@ -3,6 +3,7 @@
 import logging
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +18,7 @@ from switchboard import Switchboard
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError, StoreError, StoreLost
+from minute_candles.market.rows import DailyRow
 from minute_candles.storage.store import Store, open_reader, open_store
 
 
@@ -192,3 +194,17 @@ def certificates(folder: Path) -> Path:
     for step in steps:
         subprocess.run(step, cwd=folder, check=True, capture_output=True)
     return folder
+
+
+def test_a_right_that_only_the_daily_table_lacks_is_not_waited_for(server: Server, database: Database) -> None:
+    """Who may write candles and nothing else loses the daily aid, not two minutes a symbol and the run."""
+    made = open_store(database, Clock())
+    made.preflight()
+    made.close()
+    with server.account(database, "SELECT, INSERT, UPDATE, DELETE") as account:
+        store = open_store(account, Clock(), patience=60)
+        store.rewrite(SYMBOL, SESSION, lambda _: full_day(), now=NOW, status="COMPLETE")
+        began = time.monotonic()
+        store.keep_daily(SYMBOL, [DailyRow(DAY, 1, 2, 1, 2, 3, 4)], NOW)
+        assert time.monotonic() - began < 20 and not store.daily(SYMBOL, DAY, DAY)
+        store.close()
