@@ -134,7 +134,7 @@ def show(names: Mapping[str, str], clock: Clock, settings: "Settings") -> int:
     if trained is None:
         console.complain("예측 모델이 없습니다. 먼저 학습하세요: python forecast_candles.py --train")
         return 1
-    forecasts = api.current(list(names), settings, clock)
+    forecasts = api.current(trained, list(names), settings, clock)
     if forecasts:
         console.say(wording.forecast_table(forecasts, names))
     else:

@@ -41,14 +41,12 @@ def read_forecast(
     clock = clock or Clock()
     settings = settings or user_settings.load(os.environ, PROJECT_FOLDER, needs_key=False)
     wanted = symbols_file.choose(symbols if isinstance(symbols, str) else ",".join(symbols), None)
-    return forecast_frame(current(list(wanted), settings, clock))
-
-
-def current(symbols: Sequence[str], settings: "Settings", clock: Clock) -> list[Forecast]:
-    """Return the forecasts of the running session for these symbols."""
     trained = load(settings.log_dir)
-    if trained is None:
-        return []
+    return forecast_frame(current(trained, list(wanted), settings, clock) if trained else [])
+
+
+def current(trained: ModelFile, symbols: Sequence[str], settings: "Settings", clock: Clock) -> list[Forecast]:
+    """Return the forecasts of the running session for these symbols."""
     from minute_candles.storage.store import open_store
 
     must_exist(settings.database)
