@@ -118,7 +118,7 @@ def run(
         handlers = Handlers(queries, broadcaster, files, health_of(settings, clock), forecasts)
         if settings.integrations.redis_url:
             listen(settings.integrations.redis_url, broadcaster, clock)
-        running_file.follow(settings.log_dir, broadcaster.run_minute, clock)
+        running_file.follow(settings.log_dir, broadcaster.run_minute, running.add_previous_close, clock)
         if collect is not None:
             Thread(target=collect, name="collect", daemon=True).start()
         console.say(f"📈 차트: {address}  (끝내려면 Ctrl-C)")

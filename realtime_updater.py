@@ -280,6 +280,7 @@ def update(start: Start, held: "Tenure", client: "KisClient", store: "Store") ->
             service.feed = feed
             service.stream.on_running.append(feed.on_running)
         service.stream.on_running.append(running.add)
+        client.on_previous_close = running.add_previous_close
         watch(service)
         return service.once() if arguments.once else service.run()
 

@@ -118,11 +118,14 @@ class Listing:
         return kept
 
     def _row(self, symbol: str, last: Last, kept: _Kept, traded: int) -> SymbolRow:
-        day, previous = last.timestamp.date(), kept.previous[symbol]
+        day = last.timestamp.date()
+        previous = kept.previous[symbol] or self._running.previous_close(symbol, day)
         moment, price = last.timestamp, last.close
         if (running := self._running.get(symbol)) and running.timestamp > moment:
             if running.timestamp.date() > day:
-                previous = price if self._follows(symbol, last, running.timestamp.date()) else None
+                begun = running.timestamp.date()
+                follows = self._follows(symbol, last, begun)
+                previous = price if follows else self._running.previous_close(symbol, begun)
             moment, price = running.timestamp, running.close
         known = (kept.known if day >= kept.since else self._reader.coverage([symbol], day, day)).get((symbol, day))
         closes = [trace.close for _, trace in sorted(kept.traces.get(symbol, {}).items())]
@@ -143,11 +146,23 @@ class Listing:
         return found
 
     def _previous_closes(self, days: Mapping[str, date]) -> dict[str, int | None]:
+        """Return each day's previous close: of the table's candles, else of the daily TR."""
         before = self._reader.last_before([(symbol, midnight(day)) for symbol, day in days.items()])
-        return {
-            symbol: before[symbol].close if symbol in before and self._follows(symbol, before[symbol], day) else None
+        found: dict[str, int | None] = {
+            symbol: before[symbol].close
             for symbol, day in days.items()
+            if symbol in before and self._follows(symbol, before[symbol], day)
         }
+        others = {symbol: self._session_before(day) for symbol, day in days.items() if symbol not in found}
+        if others:
+            daily = self._reader.daily([*others], min(others.values()), max(others.values()))
+            for symbol, day in others.items():
+                row = daily.get((symbol, day))
+                found[symbol] = row.close if row and row.has_final_close else None
+        return found
+
+    def _session_before(self, day: date) -> date:
+        return (self._calendar.trading_days(day - 14 * _ONE_DAY, day - _ONE_DAY) or [day - _ONE_DAY])[-1]
 
     def _follows(self, symbol: str, before: Last, day: date) -> bool:
         """Return whether what stands before `day` is the close of the session before, or nothing traded in between."""

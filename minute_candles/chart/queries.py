@@ -11,6 +11,7 @@ from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
 from minute_candles.chart.coverage import CoverageMap, SymbolCoverage
+from minute_candles.chart.day_values import DayValues
 from minute_candles.chart.derived import Derived
 from minute_candles.chart.listing import Listing, SymbolRow
 from minute_candles.chart.running import RunningMinutes
@@ -56,6 +57,7 @@ class Queries:
         self._derived = Derived(reader, calendar, clock)
         self._listing = Listing(reader, names, calendar, clock, running)
         self._coverage = CoverageMap(reader, names, calendar, clock)
+        self._day_values = DayValues(reader, self._derived, calendar, running)
 
     def symbols(self) -> list[SymbolRow]:
         """Return the list, the most traded of the last two sessions first."""
@@ -131,8 +133,11 @@ class Queries:
         sessions = [self._calendar.session(day) for day in self._calendar.trading_days(first, min(last, now.date()))]
         coverage = self._reader.coverage([symbol], first, last)
         held = self._reader.held(symbol, midnight(first), _last_moment(last))
+        begun = [at for at in sessions if now >= at.open]
+        values = self._day_values.of(symbol, begun)
         return [
-            day_json(at, coverage.get((symbol, at.day)), held.get(at.day, 0), now) for at in sessions if now >= at.open
+            day_json(at, coverage.get((symbol, at.day)), held.get(at.day, 0), now) | values[at.day]._asdict()
+            for at in begun
         ]
 
     def _candles(self, symbol: str, interval: Interval, wanted: CandleRange) -> list[Candle]:

@@ -1,6 +1,6 @@
-"""The running minute of each symbol, whichever way it comes: Redis, the updater's file, or both."""
+"""What only the updater knows: the running minute of each symbol (by Redis or its file), and the previous closes."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from threading import Lock
 
 from minute_candles.core.clock import Clock
@@ -19,6 +19,7 @@ class RunningMinutes:
         self._lock = Lock()
         self._minutes: dict[str, Candle] = {}
         self._moved: set[str] = set()
+        self._previous_closes: dict[str, tuple[date, int]] = {}
 
     def add(self, symbol: str, minute: Candle) -> bool:
         """Take over a minute; False where it is older than the one that is known, or the same."""
@@ -35,6 +36,15 @@ class RunningMinutes:
         with self._lock:
             minute = self._minutes.get(symbol)
         return minute if minute and self._runs(minute.timestamp) else None
+
+    def add_previous_close(self, symbol: str, day: date, close: int) -> None:
+        """Take over the close (KRW) of the session before `day`, as KIS's quote has it."""
+        self._previous_closes[symbol] = day, close
+
+    def previous_close(self, symbol: str, day: date) -> int | None:
+        """Return the close of the session before `day`, None where no quote of that day came."""
+        known, close = self._previous_closes.get(symbol, (None, None))
+        return close if known == day else None
 
     def take_moved(self) -> dict[str, Candle]:
         """Return the minutes that changed since the last call."""

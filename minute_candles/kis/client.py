@@ -31,6 +31,8 @@ class KisClient:
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
+        self.on_previous_close: Callable[[str, date, int], None] | None = None
+        """Called with a symbol, the day of its newest minutes and the close (KRW) of the session before."""
 
     @classmethod
     def of(
@@ -106,7 +108,13 @@ class KisClient:
 
     def today_minutes(self, symbol: str, last: datetime) -> MinuteRows:
         """Return ≤ 30 one-minute rows of today at and before `last` (KST), newest first; never ask beyond now (§5)."""
-        return parse.minute_rows(self._today_body(symbol, last)["output2"])
+        body = self._today_body(symbol, last)
+        rows = parse.minute_rows(body["output2"])
+        if self.on_previous_close and any(row.minute and row.minute.date() == last.date() for row in rows):
+            quote = parse.quote(body.get("output1"))
+            if quote and quote.previous_close:
+                self.on_previous_close(symbol, last.date(), quote.previous_close)
+        return rows
 
     def _today_body(self, symbol: str, last: datetime) -> Body:
         return self._send(

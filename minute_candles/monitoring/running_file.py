@@ -1,8 +1,11 @@
-"""`realtime_updater_running.json`: the minutes that run, from the updater to pages on the same host, once a second.
+"""`realtime_updater_running.json`: what the updater knows and the table does not, for pages on the same host.
 
-    with running_file.writing(settings.log_dir, clock) as running:      # the updater
+The minutes that run, once a second, and the previous closes as KIS's quotes have them: on the first live day the table
+holds no session before.
+
+    with running_file.writing(settings.log_dir) as running:                         # the updater
         stream.on_running.append(running.add)
-    running_file.follow(settings.log_dir, on_minute, clock)             # a page: a thread of its own
+    running_file.follow(settings.log_dir, on_minute, on_previous_close, clock)      # a page: a thread of its own
 
 The rule "Readers hold nobody up": `add` only keeps the newest candle, a thread of the writer's own replaces the file.
 A disk that is full or gone costs a warning when it begins and a line when it ends; nobody waits for a reader.
@@ -13,7 +16,9 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 from minute_candles.core import files
 from minute_candles.core.clock import Clock
@@ -30,6 +35,15 @@ _log = logging.getLogger(__name__)
 
 OnMinute = Callable[[str, Candle], None]
 """Called with a symbol and its running minute."""
+OnPreviousClose = Callable[[str, date, int], None]
+"""Called with a symbol, a day, and the close (KRW) of the session before that day."""
+
+
+class Content(NamedTuple):
+    """What the file holds by symbol: the running minute; a day with the close (KRW) of the session before."""
+
+    minutes: dict[str, Candle]
+    previous_closes: dict[str, tuple[date, int]]
 
 
 class Writer:
@@ -38,6 +52,7 @@ class Writer:
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
         self._minutes: dict[str, Candle] = {}
+        self._previous_closes: dict[str, tuple[date, int]] = {}
         self._changed = self._failing = False
         self._lock, self._over = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._work, name="running-file", daemon=True)
@@ -51,6 +66,13 @@ class Writer:
         if running.is_whole:
             with self._lock:
                 self._minutes[running.symbol] = running.candle
+                self._changed = True
+
+    def add_previous_close(self, symbol: str, day: date, close: int) -> None:
+        """Take over the close (KRW) of the session before `day`; return at once."""
+        with self._lock:
+            if self._previous_closes.get(symbol) != (day, close):
+                self._previous_closes[symbol] = day, close
                 self._changed = True
 
     def close(self) -> None:
@@ -71,11 +93,14 @@ class Writer:
 
     def _write(self) -> None:
         with self._lock:
-            minutes, changed, self._changed = dict(self._minutes), self._changed, False
+            minutes, closes = dict(self._minutes), dict(self._previous_closes)
+            changed, self._changed = self._changed, False
         if not changed:
             return
         candles = (table_text(symbol, 1, candle, RUNNING) for symbol, candle in minutes.items())
-        files.atomic_write(self._path, f'{{"candles":[{",".join(candles)}]}}\n', durable=False)
+        before = json.dumps({symbol: [str(day), close] for symbol, (day, close) in closes.items()})
+        text = f'{{"candles":[{",".join(candles)}],"previous_closes":{before}}}\n'
+        files.atomic_write(self._path, text, durable=False)
         if self._failing:
             _log.info("✅ %s 을 다시 씁니다.", FILE)
         self._failing = False
@@ -92,32 +117,42 @@ def writing(folder: Path) -> Iterator[Writer]:
         writer.close()
 
 
-def read(folder: Path) -> dict[str, Candle]:
-    """Return the running minutes by symbol; none where there is no file, or none that can be read."""
+def read(folder: Path) -> Content:
+    """Return what the file holds; nothing where there is none, or none that can be read."""
     with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         path = folder / FILE
         if path.stat().st_size <= MOST_BYTES:
-            found = json.loads(path.read_text(encoding="utf-8"))["candles"]
-            return {str(one["stock_symbol"]): candle_of(one) for one in found}
-    return {}
+            found = json.loads(path.read_text(encoding="utf-8"))
+            return Content(
+                {str(one["stock_symbol"]): candle_of(one) for one in found["candles"]},
+                {
+                    symbol: (date.fromisoformat(day), int(close))
+                    for symbol, (day, close) in found["previous_closes"].items()
+                },
+            )
+    return Content({}, {})
 
 
-def follow(folder: Path, on_minute: OnMinute, clock: Clock) -> threading.Thread:
-    """Call `on_minute` for each running minute that changed, on a new thread, until a stop is requested."""
-    thread = threading.Thread(target=_follow, args=(folder, on_minute, clock), name="running-file", daemon=True)
+def follow(folder: Path, on_minute: OnMinute, on_previous_close: OnPreviousClose, clock: Clock) -> threading.Thread:
+    """Call these for whatever changed, on a new thread, until a stop is requested."""
+    arguments = folder, on_minute, on_previous_close, clock
+    thread = threading.Thread(target=_follow, args=arguments, name="running-file", daemon=True)
     thread.start()
     return thread
 
 
-def _follow(folder: Path, on_minute: OnMinute, clock: Clock) -> None:
-    seen: tuple[int, int] | None = None
-    known: dict[str, Candle] = {}
+def _follow(folder: Path, on_minute: OnMinute, on_previous_close: OnPreviousClose, clock: Clock) -> None:
+    last_mark: tuple[int, int] | None = None
+    known = Content({}, {})
     with suppress(Stopped):
         while True:
-            if (mark := _mark(folder / FILE)) != seen:
-                seen, before, known = mark, known, read(folder)
-                for symbol, candle in known.items():
-                    if before.get(symbol) != candle:
+            if (mark := _mark(folder / FILE)) != last_mark:
+                last_mark, before, known = mark, known, read(folder)
+                for symbol, close in known.previous_closes.items():
+                    if before.previous_closes.get(symbol) != close:
+                        on_previous_close(symbol, *close)
+                for symbol, candle in known.minutes.items():
+                    if before.minutes.get(symbol) != candle:
                         on_minute(symbol, candle)
             clock.sleep(READ_SECONDS)
 

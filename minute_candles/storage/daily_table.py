@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from minute_candles.market.rows import DailyRow
 from minute_candles.storage import ddl
-from minute_candles.storage.codec import day_of, moment_of
+from minute_candles.storage.codec import day_of, marks, moment_of
 from minute_candles.storage.ddl import DAILY, PRICES
 from minute_candles.storage.driver import Dialect, Run
 from minute_candles.storage.layout import read_columns, symbol_collation
@@ -53,10 +53,19 @@ def keep(run: Run, dialect: Dialect, symbol: str, rows: Iterable[DailyRow], now:
 
 def read(run: Run, dialect: Dialect, symbol: str, first: date, last: date) -> Sequence[StoredDaily]:
     """Return a symbol's rows from `first` to `last`, both included; [] where there is no table."""
-    if not read_columns(run, dialect, DAILY):
-        return []
+    return [*read_of(run, dialect, [symbol], first, last).values()]
+
+
+def read_of(
+    run: Run, dialect: Dialect, symbols: Sequence[str], first: date, last: date
+) -> dict[tuple[str, date], StoredDaily]:
+    """Return the rows of several symbols, each symbol's days ascending; {} where there is no table."""
+    if not symbols or not read_columns(run, dialect, DAILY):
+        return {}
     rows = run(
-        f"SELECT {_COLUMNS} FROM {DAILY} WHERE stock_symbol = %s AND trade_date BETWEEN %s AND %s ORDER BY trade_date",
-        symbol, first, last,
+        f"SELECT {_COLUMNS}, stock_symbol FROM {DAILY} WHERE stock_symbol IN ({marks(symbols)})"
+        " AND trade_date BETWEEN %s AND %s ORDER BY stock_symbol, trade_date",
+        *symbols, first, last,
     )  # fmt: skip
-    return [StoredDaily(day_of(row[0]), int(row[1]), int(row[2]), int(row[3]), moment_of(row[4])) for row in rows]
+    days = [StoredDaily(day_of(row[0]), int(row[1]), int(row[2]), int(row[3]), moment_of(row[4])) for row in rows]
+    return {(row[5], one.day): one for row, one in zip(rows, days, strict=True)}

@@ -14,9 +14,11 @@ from typing import NamedTuple
 from minute_candles.market.calendar import Session, midnight
 from minute_candles.market.candles import Candle, with_vwap
 from minute_candles.market.intervals import told_turnover
+from minute_candles.storage import daily_table
 from minute_candles.storage.codec import MINUTES, Counts, day_of, marks, moment_of
 from minute_candles.storage.connection import Connection
 from minute_candles.storage.coverage import CoverageRow, read_coverage
+from minute_candles.storage.daily_table import StoredDaily
 from minute_candles.storage.ddl import ALERTS, NAMES, PRICES
 from minute_candles.storage.driver import Row, Value
 from minute_candles.storage.layout import TableLayout, inspect, read_columns
@@ -135,6 +137,11 @@ class CandleReader:
         """Return the coverage rows of these days, both included."""
         layout = self._layout
         return self._connection.transaction(lambda run: read_coverage(run, layout, symbols, first, last))
+
+    def daily(self, symbols: Sequence[str], first: date, last: date) -> dict[tuple[str, date], StoredDaily]:
+        """Return what the daily TR said of these days, both included; an aid that may be absent."""
+        dialect = self._connection.dialect
+        return self._connection.transaction(lambda run: daily_table.read_of(run, dialect, symbols, first, last))
 
     def counts(self, symbols: Sequence[str], sessions: Sequence[Session]) -> dict[tuple[str, date], Counts]:
         """Return the rows of each symbol-day before its session's end, from the key; days without rows are left out."""

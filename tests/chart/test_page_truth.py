@@ -309,7 +309,7 @@ def test_a_websocket_without_a_heartbeat_is_opened_anew(chromium, opened):
 
 def test_the_price_of_the_list_is_the_headers_and_moves_each_second_without_redis(chromium, opened):
     with opened() as server, TemporaryDirectory() as folder, running_file.writing(Path(folder)) as running:
-        running_file.follow(Path(folder), server.broadcaster.run_minute, server.clock)
+        running_file.follow(Path(folder), server.broadcaster.run_minute, lambda *_: None, server.clock)
         price = "document.querySelector('[data-symbol=\"{}\"] .price').textContent === '{:,}'"
         wait(chromium, "document.querySelectorAll('#list button').length === 3")
         minute = TODAY[0]._replace(timestamp=datetime(2026, 11, 23, 10, 32), vwap=None)

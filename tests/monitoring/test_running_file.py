@@ -19,7 +19,7 @@ def test_what_runs_is_read_within_two_seconds_and_is_gone_with_its_writer(tmp_pa
     came: list[tuple[str, Candle]] = []
     clock = Clock()
     with running_file.writing(tmp_path) as running:
-        running_file.follow(tmp_path, lambda *minute: came.append(minute), clock)
+        running_file.follow(tmp_path, lambda *minute: came.append(minute), lambda *_: None, clock)
         running.add(RunningMinute("005930", MINUTE, is_whole=True))
         running.add(RunningMinute("000660", MINUTE, is_whole=False))
         wait_until(lambda: came == [("005930", MINUTE)], 3)
@@ -27,7 +27,7 @@ def test_what_runs_is_read_within_two_seconds_and_is_gone_with_its_writer(tmp_pa
         running.add(RunningMinute("005930", moved, is_whole=True))
         wait_until(lambda: came[1:] == [("005930", moved)], 3)
     clock.stop.set()
-    assert running_file.read(tmp_path) == {} and list(tmp_path.iterdir()) == []
+    assert running_file.read(tmp_path) == ({}, {}) and list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_cannot_be_written_holds_nobody_up_and_is_said_once(
@@ -44,7 +44,7 @@ def test_a_file_that_cannot_be_written_holds_nobody_up_and_is_said_once(
         wait_until(lambda: bool(caplog.records), 3)
         folder.mkdir()
         running.add(RunningMinute("005930", MINUTE, is_whole=True))
-        wait_until(lambda: running_file.read(folder) == {"005930": MINUTE}, 3)
+        wait_until(lambda: running_file.read(folder).minutes == {"005930": MINUTE}, 3)
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 
 
@@ -53,4 +53,4 @@ def test_a_file_that_cannot_be_written_holds_nobody_up_and_is_said_once(
 )
 def test_a_file_that_is_none_of_ours_is_passed_over(tmp_path: Path, text: str) -> None:
     (tmp_path / running_file.FILE).write_text(text)
-    assert running_file.read(tmp_path) == {}
+    assert running_file.read(tmp_path) == ({}, {})

@@ -38,9 +38,15 @@ function numbersOf(view, index) {
     ["", moment(time, view.daily), "when"],
     ["시", number(open), way(open)], ["고", number(high), way(high)], ["저", number(low), way(low)], ["종", number(close), way(close)],
     ["등락률", signed(percent), way(close)],
-    ["거래량", number(volume), ""], ["거래대금", view.daily ? about(turnoverOf(candle)) : vwap == null ? "–" : about(turnoverOf(candle)), ""], ["VWAP", fine(vwap), ""],
+    ["거래량", number(volume), ""], ["거래대금", view.daily ? about(turnoverOfDay(candle)) : vwap == null ? "–" : about(turnoverOf(candle)), ""], ["VWAP", fine(vwap), ""],
     ["", words, `proof ${kind}`],
   ];
+}
+
+/** Where the candles do not prove it: the daily TR's, which includes off-hours trades. @param {import("./candle.js").Candle} candle @returns {[number, boolean]} */
+function turnoverOfDay(candle) {
+  const known = state.days.get(dateOf(candle.time))?.turnover;
+  return candle.vwap == null && known != null ? [known, false] : turnoverOf(candle);
 }
 
 /** @param {import("./lines.js").Line} line */

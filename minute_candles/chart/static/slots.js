@@ -3,7 +3,7 @@
 import { dateOf } from "./format.js";
 
 /** @typedef {import("./candle.js").Candle} Candle */
-/** @typedef {{day: string, open: string, close: string, status: string, note: string | null, minutes: number}} Day */
+/** @typedef {{day: string, open: string, close: string, status: string, note: string | null, minutes: number, previous_close?: number | null, turnover?: number | null}} Day */
 /** @typedef {{time: number, candle: Candle | null}} Slot */
 
 const minuteOf = (/** @type {string} */ text) => Number(text.slice(0, 2)) * 60 + Number(text.slice(3));

@@ -127,6 +127,8 @@ export class View {
   before(at) {
     if (at < 0) return null;
     const day = dateOf(this.candles[at].time);
+    const known = this.days.get(day)?.previous_close;
+    if (known != null) return known;
     const last = this.candles.slice(0, at).findLast((candle) => dateOf(candle.time) !== day);
     if (!last) return null;
     const between = [...this.days.values()].filter((one) => one.day > dateOf(last.time) && one.day < day);
