@@ -24,7 +24,7 @@ from minute_candles.core.clock import Clock
 from minute_candles.market.calendar import TradingCalendar, midnight
 from minute_candles.market.candles import Candle
 from minute_candles.market.day_status import VERIFIED
-from minute_candles.market.intervals import Interval, shown
+from minute_candles.market.intervals import SESSIONS, Interval, shown, window_end, window_start
 from minute_candles.storage.coverage import CoverageRow
 from minute_candles.storage.store import CandleReader
 
@@ -56,7 +56,17 @@ class Derived:
         self._lock = Lock()
 
     def candles(self, symbol: str, interval: Interval, since: datetime, until: datetime, limit: int) -> list[Candle]:
-        """Return the newest `limit` with `since` ≤ timestamp ≤ `until` (naive KST, whole days), ascending."""
+        """Return the newest `limit` with `since` ≤ timestamp ≤ `until` (naive KST, whole days), ascending.
+
+        Weeks and months are whole: every one that holds a day of the range, folded from its days.
+        """
+        if interval in SESSIONS:
+            since, until = (
+                window_start(since, interval),
+                window_end(window_start(until, interval), interval) - _A_SECOND,
+            )
+            days = self.candles(symbol, "day", since, until, (limit + 1) * SESSIONS[interval])
+            return shown(days, interval)[-limit:]
         found: list[Candle] = []
         while len(found) < limit and (newest := self._newest(symbol, until)) and newest >= since.date():
             first = max(since.date(), self._back(newest, interval, limit - len(found)))
@@ -66,8 +76,9 @@ class Derived:
 
     def held(self, symbol: str, interval: Interval) -> dict[date, int]:
         """Return how many 1-minute rows the verified days held when they were folded."""
+        chart = (symbol, "day" if interval in SESSIONS else interval)
         with self._lock:
-            return {day: one.held for day, one in self._kept.get((symbol, interval), {}).items()}
+            return {day: one.held for day, one in self._kept.get(chart, {}).items()}
 
     def _newest(self, symbol: str, until: datetime) -> date | None:
         last = self._reader.last_before([(symbol, until + _A_SECOND)]).get(symbol)

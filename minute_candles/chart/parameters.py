@@ -13,7 +13,7 @@ from minute_candles.chart.queries import CandleRange
 from minute_candles.chart.subscribers import MOST_PAIRS, Pair
 from minute_candles.core.errors import ConfigError
 from minute_candles.core.korean import particle
-from minute_candles.market.intervals import Interval, parse
+from minute_candles.market.intervals import SESSIONS, Interval, parse
 
 MOST_CANDLES, DEFAULT_CANDLES, MOST_IN_RANGE = 5_000, 400, 100_000
 MOST_NAMES = 20
@@ -106,7 +106,10 @@ def _pair(one: object, names: Mapping[str, str]) -> Pair:
         raise ConfigError('["종목코드", 봉 간격] 꼴이어야 합니다.')
     if one[0] not in names:
         raise ConfigError(f"모르는 종목입니다: {one[0][:20]}")
-    return one[0], parse(one[1])
+    interval = parse(one[1])
+    if interval in SESSIONS:
+        raise ConfigError("주와 월은 day 를 받아 접으세요: 실시간은 하루까지입니다.")
+    return one[0], interval
 
 
 def _date(query: Mapping[str, str], name: str) -> date | None:

@@ -20,12 +20,14 @@ from minute_candles.core.clock import Clock
 from minute_candles.core.extras import extra
 from minute_candles.market.calendar import TradingCalendar, midnight
 from minute_candles.market.candle_json import page_json, time_text
-from minute_candles.market.candles import INTERVALS, Candle, window
-from minute_candles.market.intervals import Interval, shown, window_minutes
+from minute_candles.market.candles import INTERVALS, Candle
+from minute_candles.market.intervals import SESSIONS, Interval, shown, window_end, window_start
 from minute_candles.storage.store import CandleReader
 
 EPOCH = datetime(2000, 1, 1)  # naive KST, as the table has it
 _MOST_DAYS = 400
+_A_SECOND = timedelta(seconds=1)
+MOST_OF_A_DAY = 24 * 60
 MOST_ALERTS = 500
 MOST_COUNTED = 31
 """Days whose 1-minute rows are counted for one answer."""
@@ -71,6 +73,8 @@ class Queries:
         """Return the candles of a range with what is known of each."""
         candles = self._candles(symbol, interval, wanted)
         days = [candle.timestamp.date() for candle in candles[:1] + candles[-1:]]
+        if days and interval in SESSIONS:
+            days[-1] = window_end(candles[-1].timestamp, interval).date()
         coverage = {key[1]: row for key, row in self._reader.coverage([symbol], *days).items()} if days else {}
         held = self._held(symbol, interval, days, coverage)
         states = statuses(candles, interval, coverage, self._calendar, self._clock.now(), held)
@@ -152,10 +156,11 @@ class Queries:
         minute = self._running.get(symbol)
         if minute is None:
             return None
-        length = window_minutes(interval)
-        start = window(minute.timestamp, length)
-        inside = self._reader.candles(symbol, 1, start, minute.timestamp - timedelta(seconds=1), length)
-        return shown([*inside, minute], interval)[-1]
+        start, today = window_start(minute.timestamp, interval), midnight(minute.timestamp.date())
+        before = self._derived.candles(symbol, "day", start, today - _A_SECOND, _MOST_DAYS) if start < today else []
+        since = max(start, today)
+        inside = self._reader.candles(symbol, 1, since, minute.timestamp - _A_SECOND, MOST_OF_A_DAY)
+        return shown([*before, *inside, minute], interval)[-1]
 
     def _held(self, symbol: str, interval: Interval, days: Sequence[date], known: Iterable[date]) -> dict[date, int]:
         """Return the 1-minute rows of the days that are counted; of a long chart those of folded days alone."""

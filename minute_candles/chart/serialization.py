@@ -1,7 +1,7 @@
 """What the page receives of a day and an alert, and the status of each candle. Pure."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from minute_candles.core.kst import KST
 from minute_candles.market.calendar import Session, TradingCalendar
@@ -9,11 +9,13 @@ from minute_candles.market.candle_json import status_of as of_a_day
 from minute_candles.market.candle_json import time_text
 from minute_candles.market.candles import Candle
 from minute_candles.market.day_status import VERIFIED, still_stands
-from minute_candles.market.intervals import Interval, window_minutes
+from minute_candles.market.intervals import SESSIONS, Interval, window_end, window_start
 from minute_candles.storage.store import CoverageRow, KeptAlert
 
 Json = dict[str, object]
 """An object of an answer; which names it has is the contract's."""
+_FROM_BEST = ("COMPLETE", "UNPROVEN", "PROVISIONAL")
+_ONE_DAY = timedelta(days=1)
 
 
 def alert_json(alert: KeptAlert, name: str) -> Json:
@@ -45,12 +47,12 @@ def statuses(
 
     `held`: 1-minute rows by day, where they were counted.
     """
-    today = now.date()
+    newest = window_start(datetime.combine(now.date(), time()), interval)
     by_day = {day: status_of(row, None if held is None else held.get(day)) for day, row in known.items()}
     return [
         "RUNNING"
-        if _day(candle) >= today and is_running(candle.timestamp, interval, calendar, now)
-        else by_day.get(_day(candle)) or status_of(None)
+        if candle.timestamp >= newest and is_running(candle.timestamp, interval, calendar, now)
+        else _worst([by_day.get(day) or status_of(None) for day in _days(candle, interval, calendar)])
         for candle in candles
     ]
 
@@ -58,11 +60,13 @@ def statuses(
 def is_running(start: datetime, interval: Interval, calendar: TradingCalendar, now: datetime) -> bool:
     """Return whether the window from `start` (naive KST) is not over: "Closed candles only".
 
-    Ten minutes after the close every window is over.
+    Ten minutes after the close every window of the day is over, and those of which it is the last trading day.
     """
-    if now >= start.replace(tzinfo=KST) + timedelta(minutes=window_minutes(interval)):
+    end = window_end(start, interval).replace(tzinfo=KST)
+    if now >= end:
         return False
-    return not (calendar.is_trading_day(start.date()) and now >= calendar.session(start.date()).end)
+    days = [start.date()] if interval not in SESSIONS else calendar.trading_days(start.date(), end.date() - _ONE_DAY)
+    return not (days and calendar.is_trading_day(days[-1]) and now >= calendar.session(days[-1]).end)
 
 
 def day_json(session: Session, known: CoverageRow | None, held: int, now: datetime) -> Json:
@@ -83,5 +87,14 @@ def day_json(session: Session, known: CoverageRow | None, held: int, now: dateti
     }
 
 
-def _day(candle: Candle) -> date:
-    return candle.timestamp.date()
+def _days(candle: Candle, interval: Interval, calendar: TradingCalendar) -> list[date]:
+    """Return the day of a candle; of a week or month its trading days."""
+    first = candle.timestamp.date()
+    if interval not in SESSIONS:
+        return [first]
+    return calendar.trading_days(first, window_end(candle.timestamp, interval).date() - _ONE_DAY) or [first]
+
+
+def _worst(found: Sequence[str]) -> str:
+    """Return the status of a candle, the worst of its days'."""
+    return max(found, key=_FROM_BEST.index)

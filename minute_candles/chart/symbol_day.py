@@ -1,12 +1,12 @@
 """One symbol's newest day as it grows: its minutes, the running one, and the windows that follow from them. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from minute_candles.chart.serialization import is_running
 from minute_candles.market.calendar import TradingCalendar
-from minute_candles.market.candles import Candle, window
-from minute_candles.market.intervals import Interval, shown, window_minutes
+from minute_candles.market.candles import Candle
+from minute_candles.market.intervals import Interval, shown, window_end, window_start
 from minute_candles.storage.store import CoverageRow
 
 
@@ -64,20 +64,19 @@ class SymbolDay:
 
     def windows(self, interval: Interval, touched: Iterable[datetime]) -> list[Candle]:
         """Return the candles of `interval` that hold one of these minutes, ascending."""
-        length = window_minutes(interval)
-        starts = sorted({window(at, length) for at in touched})
-        return [candle for start in starts for candle in shown(self._inside(start, length), interval)]
+        starts = sorted({window_start(at, interval) for at in touched})
+        return [candle for start in starts for candle in shown(self._inside(start, interval), interval)]
 
     def ended(self, interval: Interval, calendar: TradingCalendar, now: datetime) -> list[datetime]:
         """Return the windows that were sent as running and run no more, ascending; each is returned once."""
-        still = self.running and window(self.running.timestamp, window_minutes(interval))
+        still = self.running and window_start(self.running.timestamp, interval)
         sent = [start for one, start in self.open if one == interval]
         over = sorted(start for start in sent if start != still and not is_running(start, interval, calendar, now))
         self.open.difference_update((interval, start) for start in over)
         return over
 
-    def _inside(self, start: datetime, length: int) -> list[Candle]:
-        end = start + timedelta(minutes=length)
+    def _inside(self, start: datetime, interval: Interval) -> list[Candle]:
+        end = window_end(start, interval)
         inside = sorted(one for at, one in self.minutes.items() if start <= at < end)
         if self.running is not None and start <= self.running.timestamp < end:
             inside.append(self.running)

@@ -6,7 +6,7 @@ turnover so far. Between two consecutive rows it moves by at least low·volume a
 doubled closing auction, and gives the exact VWAP.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import groupby
@@ -194,7 +194,12 @@ def aggregate(minutes: Sequence[Candle], interval: int) -> list[Candle]:
     Plain integers: a sixth of the time of a pandas group-by on 381 rows (benchmarks/README.md), and no price is ever a
     float. A window with one unproven minute has no turnover.
     """
-    windows = groupby(minutes, key=lambda candle: window(candle.timestamp, interval))
+    return fold(minutes, lambda minute: window(minute, interval))
+
+
+def fold(candles: Iterable[Candle], start_of: Callable[[datetime], datetime]) -> list[Candle]:
+    """Return one candle a window of these, oldest first; `start_of` names the window that a timestamp falls in."""
+    windows = groupby(candles, key=lambda candle: start_of(candle.timestamp))
     return [_merged(start, list(inside)) for start, inside in windows]
 
 

@@ -1,25 +1,29 @@
-"""The intervals a candle is shown in, each derived from 1-minute candles: 1, 3, 5, 10, 15, 30, 60 minutes and the day.
+"""The intervals a candle is shown in, each derived from 1-minute ones: 1 to 60 minutes, the day, the week, the month.
 
     interval = parse("5min")                      # 5; also "5", 5 and "day"
     candles = shown(minutes, interval)            # minutes of one or more days, oldest first
 
-Windows are floored from midnight as in the table, a day's candle is labelled at midnight of its date. Pure.
+Windows are floored from midnight as in the table. A day is labelled by its midnight, a week by its Monday's, a month
+by its first's. Pure.
 
 A candle read back from the table has no turnover, but a VWAP rounded to 0.01 KRW. `turnover_of` restores the turnover
 within volume × 0.005 KRW. So a derived VWAP may differ from the exact one by 0.01 KRW, never by more.
 """
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Literal
 
 from minute_candles.core.errors import ConfigError
 from minute_candles.core.korean import particle
-from minute_candles.market.candles import Candle, aggregate
+from minute_candles.market.candles import Candle, fold, window
 
-Interval = Literal[1, 3, 5, 10, 15, 30, 60, "day"]
+Interval = Literal[1, 3, 5, 10, 15, 30, 60, "day", "week", "month"]
 SHOWN: tuple[Interval, ...] = (1, 3, 5, 10, 15, 30, 60, "day")
-DAY_MINUTES = 24 * 60
-_BY_NAME: dict[str, Interval] = {str(interval): interval for interval in SHOWN}
+"""The intervals of one session at most."""
+SESSIONS: dict[Interval, int] = {"week": 7, "month": 23}
+"""The intervals of several sessions, and how many a window holds at most (a Saturday may be opened)."""
+_BY_NAME: dict[str, Interval] = {str(interval): interval for interval in (*SHOWN, *SESSIONS)}
 
 
 def parse(value: object) -> Interval:
@@ -33,9 +37,21 @@ def parse(value: object) -> Interval:
     return found
 
 
-def window_minutes(interval: Interval) -> int:
-    """Return the length of its window; a day is cut at midnight."""
-    return DAY_MINUTES if interval == "day" else interval
+def window_start(moment: datetime, interval: Interval) -> datetime:
+    """Return the start of the window that a moment falls in."""
+    if isinstance(interval, int):
+        return window(moment, interval)
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    if interval == "month":
+        return midnight.replace(day=1)
+    return midnight - timedelta(days=midnight.weekday() if interval == "week" else 0)
+
+
+def window_end(start: datetime, interval: Interval) -> datetime:
+    """Return the end of the window that begins at `start`, which it does not hold."""
+    if isinstance(interval, int):
+        return start + timedelta(minutes=interval)
+    return window_start(start + timedelta(days={"day": 1, "week": 7, "month": 31}[interval]), interval)
 
 
 def turnover_of(candle: Candle) -> int | None:
@@ -65,4 +81,4 @@ def shown(minutes: Sequence[Candle], interval: Interval) -> list[Candle]:
     A window with one unproven minute has neither turnover nor VWAP. Of one minute, the VWAP stays as it was stored.
     """
     known = [with_turnover(minute) for minute in minutes]
-    return known if interval == 1 else aggregate(known, window_minutes(interval))
+    return known if interval == 1 else fold(known, lambda minute: window_start(minute, interval))

@@ -16,7 +16,7 @@ from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
 from minute_candles.market.calendar import Session
 from minute_candles.market.candles import Candle, derive, with_vwap
-from minute_candles.market.intervals import shown
+from minute_candles.market.intervals import SESSIONS, shown
 from minute_candles.storage.store import open_reader
 
 SYMBOL = next(iter(NAMES))
@@ -56,7 +56,7 @@ def test_few_rows_say_what_the_minutes_say(any_database, days):
     view = open_reader(any_database, Clock())
     derived = Derived(view, CALENDAR, Clock())
     minutes = [one for ones in days.values() for one in ones]
-    for interval in (3, 10, 30, 60, "day"):
+    for interval in (3, 10, 30, 60, "day", "week", "month"):
         wanted = shown(minutes, interval)
         for limit in (1, 7, 40, 100_000):
             told = derived.candles(SYMBOL, interval, SINCE, UNTIL, limit)
@@ -64,9 +64,14 @@ def test_few_rows_say_what_the_minutes_say(any_database, days):
             for mine, exact in zip(told, wanted[-limit:], strict=True):
                 assert (mine.vwap is None) == (exact.vwap is None)
                 assert mine.vwap is None or abs(mine.vwap - exact.vwap) <= Decimal("0.01")
+        if interval in SESSIONS:
+            continue
         some = datetime.combine(DAYS[6], datetime.min.time()), datetime.combine(DAYS[9], datetime.max.time())
         told = derived.candles(SYMBOL, interval, *(one.replace(microsecond=0) for one in some), 100_000)
         assert {one.timestamp.date() for one in told} == set(DAYS[6:10])
+    wednesday = datetime(2026, 11, 4)
+    week = derived.candles(SYMBOL, "week", wednesday, wednesday, 9)
+    assert week == [one for one in derived.candles(SYMBOL, "week", SINCE, UNTIL, 9) if one.timestamp.day == 2]
     assert derived.candles("000660", 30, SINCE, UNTIL, 5) == []
     view.close()
 

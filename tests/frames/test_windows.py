@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from minute_candles.frames.windows import shown_columns
 from minute_candles.market.candles import Candle
-from minute_candles.market.intervals import SHOWN, Interval, shown
+from minute_candles.market.intervals import SESSIONS, SHOWN, Interval, shown
 from minute_candles.storage.minute_columns import UNPROVEN, Columns
 
 
@@ -25,8 +25,9 @@ def test_rows_without_volume_divide_nothing(turnover: int, vwap: int) -> None:
 
 @st.composite
 def trading(draw: st.DrawFn) -> list[Candle]:
-    """Minutes of two days with holes, some unproven, read back: VWAP but no turnover."""
-    opened = [datetime(2026, 11, 19, 10), datetime(2026, 11, 20, 9)][: draw(st.integers(1, 2))]
+    """Minutes of up to four days of two weeks and months with holes, some unproven, read back: VWAP but no turnover."""
+    days = [datetime(2026, 11, 19, 10), *(datetime(2026, 11, 20, 9) + timedelta(days=n) for n in (0, 4, 12))]
+    opened = days[: draw(st.integers(1, 4))]
     offsets = draw(st.lists(st.integers(0, 390), max_size=60, unique=True))
     found = []
     for when in sorted(start + timedelta(minutes=offset) for start in opened for offset in offsets):
@@ -36,7 +37,7 @@ def trading(draw: st.DrawFn) -> list[Candle]:
     return found
 
 
-@given(trading(), st.sampled_from(SHOWN))
+@given(trading(), st.sampled_from((*SHOWN, *SESSIONS)))
 def test_columns_are_the_pure_function_by_the_million(minutes: list[Candle], interval: Interval) -> None:
     assert as_candles(shown_columns(as_columns(shown(minutes, 1)), interval)) == shown(minutes, interval)
 

@@ -1,6 +1,6 @@
 """Any interval from 1-minute candles: windows from midnight, days apart, turnover and VWAP only where proven."""
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from minute_candles.core.errors import ConfigError
 from minute_candles.market.candles import Candle, derive
-from minute_candles.market.intervals import SHOWN, Interval, parse, shown, turnover_of, window_minutes
+from minute_candles.market.intervals import SESSIONS, SHOWN, Interval, parse, shown, turnover_of, window_end
 
-DAY = date(2026, 11, 20)
+INTERVALS = (*SHOWN, *SESSIONS)
 
 
 def a_minute(when: datetime, price: int, volume: int, turnover: int | None) -> Candle:
@@ -21,8 +21,8 @@ def a_minute(when: datetime, price: int, volume: int, turnover: int | None) -> C
 
 @st.composite
 def trading(draw: st.DrawFn) -> list[Candle]:
-    """1-minute candles of up to three days, with holes, some unproven."""
-    opened = [datetime(2026, 11, 20 + 3 * day, 9) for day in range(draw(st.integers(1, 3)))]
+    """1-minute candles of up to four days in two weeks and two months, with holes, some unproven."""
+    opened = [datetime(2026, 11, 20, 9) + timedelta(days=4 * day) for day in range(draw(st.integers(1, 4)))]
     offsets = draw(st.lists(st.sampled_from([*range(0, 380, 7), *range(30), 390]), min_size=1, unique=True))
     found = []
     for minute in sorted(start + timedelta(minutes=offset) for start in opened for offset in offsets):
@@ -37,10 +37,17 @@ def expected(minutes: list[Candle], interval: Interval) -> dict[datetime, Candle
     found: dict[datetime, list[Candle]] = {}
     for one in minutes:
         start = one.timestamp
-        while (start.hour * 60 + start.minute) % window_minutes(interval):
+        while not _begins(start, interval):
             start -= timedelta(minutes=1)
         found.setdefault(start, []).append(one)
     return {start: _one(start, some) for start, some in found.items()}
+
+
+def _begins(when: datetime, interval: Interval) -> bool:
+    if isinstance(interval, int):
+        return (when.hour * 60 + when.minute) % interval == 0
+    at_midnight = (when.hour, when.minute) == (0, 0)
+    return at_midnight and (interval == "day" or (when.day == 1 if interval == "month" else when.weekday() == 0))
 
 
 def _one(start: datetime, some: list[Candle]) -> Candle:
@@ -50,7 +57,7 @@ def _one(start: datetime, some: list[Candle]) -> Candle:
     return Candle(start, some[0].open, high, low, some[-1].close, volume, turnover, vwap)
 
 
-@given(trading(), st.sampled_from(SHOWN))
+@given(trading(), st.sampled_from(INTERVALS))
 def test_every_interval_follows_from_the_minutes(minutes: list[Candle], interval: Interval) -> None:
     assert shown(minutes, interval) == list(expected(minutes, interval).values())
 
@@ -60,7 +67,7 @@ def test_five_and_fifteen_are_those_of_the_table(minutes: list[Candle]) -> None:
     assert (shown(minutes, 5), shown(minutes, 15)) == (derive(minutes)[5], derive(minutes)[15])
 
 
-@given(trading(), st.sampled_from(SHOWN))
+@given(trading(), st.sampled_from(INTERVALS))
 def test_minutes_read_back_give_turnover_and_vwap_within_their_rounding(
     minutes: list[Candle], interval: Interval
 ) -> None:
@@ -68,8 +75,7 @@ def test_minutes_read_back_give_turnover_and_vwap_within_their_rounding(
     for true, told in zip(shown(minutes, interval), shown(read_back, interval), strict=True):
         assert told[:6] == true[:6] and (told.vwap is None) == (true.vwap is None) == (told.turnover is None)
         if true.turnover is not None and told.turnover is not None and true.vwap is not None and told.vwap is not None:
-            count = sum(true.timestamp <= m.timestamp < true.timestamp + timedelta(minutes=window_minutes(interval))
-                        for m in minutes)  # fmt: skip
+            count = sum(true.timestamp <= m.timestamp < window_end(true.timestamp, interval) for m in minutes)
             assert abs(told.turnover - true.turnover) <= Decimal("0.005") * true.volume + count / Decimal(2)
             assert abs(told.vwap - true.vwap) <= Decimal("0.01") + Decimal(count) / (2 * true.volume)
 
@@ -92,7 +98,9 @@ def test_turnover_of_a_candle_read_back_rounds_half_up() -> None:
     assert turnover_of(read_back._replace(turnover=3001)) == 3001
 
 
-@pytest.mark.parametrize(("told", "meant"), [(5, 5), ("5", 5), ("5min", 5), ("60", 60), ("day", "day")])
+@pytest.mark.parametrize(
+    ("told", "meant"), [(5, 5), ("5", 5), ("5min", 5), ("60", 60), ("day", "day"), ("week", "week")]
+)
 def test_an_interval_is_told_in_several_ways(told: object, meant: Interval) -> None:
     assert parse(told) == meant
 
