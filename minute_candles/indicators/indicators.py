@@ -1,6 +1,7 @@
 """Indicators over stored candles: names, TA-Lib behind them, our own VWAP; batch and running agree to the bit.
 
     lines(["sma20", "macd"], candles)     # {"sma20": […], "macd": […], "macd_signal": […], "macd_hist": […]}
+    lines(["sma7", "bbands60_2.5"], …)    # with lengths (and widths) of the user's own
     running = Running("rsi14", candles)   # then running.update(closed)
 
 An indicator runs over the candles as they are stored: a minute without a trade has none, and nothing is filled in. It
@@ -9,6 +10,7 @@ proves volume"), without its first candle, which nothing proves; None from the f
 """
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -77,7 +79,9 @@ TABLE: dict[str, Indicator] = {
 }  # fmt: skip
 ALIASES = {"atr": "atr14", "rsi": "rsi14", "ema": "ema20", "sma": "sma20"}
 NAMES = (*TABLE, "vwap")
-
+LONGEST = 400
+"""Candles of a length of the user's own: fewer than `ENOUGH`."""
+_OWN = re.compile(r"(sma|ema|rsi)([1-9]\d{0,2})|bbands([1-9]\d{0,2})_([0-9](?:\.\d)?)", re.ASCII)
 
 _LABELS = {
     "price": "종가", "vwap": "VWAP", "macd": "MACD", "macd_signal": "MACD 시그널", "macd_hist": "MACD 오실레이터",
@@ -96,20 +100,38 @@ def label(line: str) -> str:
 def known(name: str) -> str:
     """Return the table's name of what a user means. Raises `ConfigError` naming what there is."""
     found = ALIASES.get(name, name)
-    if found not in NAMES:
+    if found not in NAMES and own_indicator(found) is None:
         raise ConfigError(f"지표 {particle(repr(name[:20]), '은/는')} 없습니다. 쓸 수 있는 지표: {', '.join(NAMES)}")
     return found
 
 
+@lru_cache
+def own_indicator(name: str) -> Indicator | None:
+    """Return the indicator of a name with parameters: "sma7", "ema9", "rsi9", "bbands60_2.5"; None for another name."""
+    parts = _OWN.fullmatch(name)
+    if parts is None or not 2 <= int(parts[2] or parts[3]) <= LONGEST:
+        return None
+    if parts[1]:
+        return _of_close(parts[1].upper(), name, timeperiod=int(parts[2]))
+    width = float(parts[4])
+    parameters = {"timeperiod": int(parts[3]), "nbdevup": width, "nbdevdn": width}
+    return Indicator("BBANDS", ("close",), tuple(f"{name}_{line}" for line in ("upper", "middle", "lower")), parameters)
+
+
+def _indicator(name: str) -> Indicator:
+    """Return the indicator of a known name other than "vwap"."""
+    return TABLE.get(name) or own_indicator(name) or TABLE[name]
+
+
 def outputs(name: str) -> tuple[str, ...]:
     """Return the names of an indicator's lines."""
-    return ("vwap",) if known(name) == "vwap" else TABLE[known(name)].outputs
+    return ("vwap",) if known(name) == "vwap" else _indicator(known(name)).outputs
 
 
 @lru_cache
 def needed(name: str) -> int:
     """Return how many candles an indicator needs before its first value."""
-    return 1 if known(name) == "vwap" else TABLE[known(name)].needs()
+    return 1 if known(name) == "vwap" else _indicator(known(name)).needs()
 
 
 def lines(names: Sequence[str], candles: Sequence[Candle]) -> dict[str, Line]:
@@ -119,7 +141,7 @@ def lines(names: Sequence[str], candles: Sequence[Candle]) -> dict[str, Line]:
         if name == "vwap":
             found["vwap"] = list(session_vwap(candles))
         else:
-            found |= _batch(TABLE[name], candles)
+            found |= _batch(_indicator(name), candles)
     return found
 
 
@@ -170,7 +192,7 @@ class Running:
 
     def __init__(self, name: str, candles: Sequence[Candle]) -> None:
         self._name = known(name)
-        self._indicator = TABLE[self._name]
+        self._indicator = _indicator(self._name)
         self._history = list(candles)
         self._handle: Any = None
         self._open()

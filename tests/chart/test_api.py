@@ -48,6 +48,11 @@ def test_every_interval_follows_from_the_minutes(page):
     days = candles(page, "day")
     assert [c["time"] for c in days] == ["2026-11-20T00:00:00+09:00", "2026-11-23T00:00:00+09:00"]
     assert days[1]["close"] == candles(page, 1)[-1]["close"]
+    weeks, months = candles(page, "week"), candles(page, "month")
+    assert [(c["time"][:10], c["status"]) for c in weeks] == [("2026-11-16", "PROVISIONAL"), ("2026-11-23", "RUNNING")]
+    assert [(c["time"][:10], c["status"]) for c in months] == [("2026-11-01", "RUNNING")]
+    assert (months[0]["open"], months[0]["volume"]) == (days[0]["open"], sum(c["volume"] for c in days))
+    assert candles(page, "week", **{"from": FRIDAY, "to": FRIDAY}) == weeks[:1], "whole, though cut by the range"
 
 
 def hours(ones):

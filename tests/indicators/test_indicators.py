@@ -32,7 +32,7 @@ def same(line: Sequence[float | None], expected: pd.Series) -> None:
     assert [value for value in line if value is not None] == pytest.approx(list(expected.dropna()), rel=1e-9, abs=1e-6)
 
 
-@pytest.mark.parametrize("n", [5, 20, 60, 120])
+@pytest.mark.parametrize("n", [5, 20, 60, 120, 7, 240])
 def test_simple_averages(candles, frame, n):
     same(lines([f"sma{n}"], candles)[f"sma{n}"], frame["close"].rolling(n).mean())
 
@@ -71,10 +71,17 @@ def test_macd(candles, frame):
 
 def test_bollinger_bands(candles, frame):
     middle, width = frame["close"].rolling(20).mean(), 2 * frame["close"].rolling(20).std(ddof=0)
-    found = lines(["bbands"], candles)
-    same(found["bbands_middle"], middle)
-    same(found["bbands_upper"], middle + width)
-    same(found["bbands_lower"], middle - width)
+    for name, times in (("bbands", 1.0), ("bbands20_2.5", 1.25)):
+        found = lines([name], candles)
+        same(found[f"{name}_middle"], middle)
+        same(found[f"{name}_upper"], middle + times * width)
+        same(found[f"{name}_lower"], middle - times * width)
+
+
+@pytest.mark.parametrize("name", ["sma1", "sma401", "sma05", "sma٥", "bbands20", "bbands20_22", "macd3", "vwap5"])
+def test_parameters_out_of_their_range_name_no_indicator(name):
+    with pytest.raises(ConfigError):
+        outputs(name)
 
 
 def test_average_true_range(candles, frame):
@@ -136,7 +143,7 @@ def test_nothing_of_nothing():
 
 def test_an_unknown_name_is_told_with_what_there_is(candles):
     with pytest.raises(ConfigError, match="sma20.*vwap"):
-        lines(["sma7"], candles)
+        lines(["sma20x"], candles)
 
 
 def test_short_names_mean_the_usual_ones():
