@@ -75,6 +75,7 @@ lint: $(VENV)/.dev
 soak: $(VENV)/.dev
 	@sh .ci/mariadb
 	@sh .ci/redis
+	@sh .ci/npm $(BIN)/python
 	@RECORD_SOAK=1 $(BIN)/python -m pytest -q -m "soak or load" -o timeout=3600 $(ARGS)
 	@$(BIN)/python tests/readme_parts.py
 

@@ -5,7 +5,6 @@ takes many minutes.
 """
 
 import os
-import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
@@ -17,7 +16,8 @@ import pytest
 from backfill_tools import FarSimulator
 from fault_tools import Moment, Operator, assert_true, days, ended, kis_at, present, url_of
 from servers import Server
-from updater_tools import FakeDay, assert_provisional, at
+from session_tools import Installation, Key, Numbers, PageClient, Vitals
+from updater_tools import FakeDay, assert_provisional, at, wait_until
 
 from kis_simulator.simulator import Request
 from minute_candles.config import symbols_file
@@ -39,33 +39,12 @@ def noted(what: str, **figures: object) -> None:
     SOAK.write_text("\n".join([*lines, f"| {what} | {date.today()} | {told} |"]) + "\n", encoding="utf-8")
 
 
-class Memory:
-    """Resident memory of a process in MB, sampled while it runs."""
-
-    def __init__(self, pid: int) -> None:
-        self.samples: list[float] = []
-        self._pid, self._began = pid, time.monotonic()
-        self._stop = threading.Event()
-        threading.Thread(target=self._look, daemon=True).start()
-
-    def _look(self) -> None:
-        while not self._stop.wait(0.5):
-            try:
-                pages = int(Path(f"/proc/{self._pid}/statm").read_text().split()[1])
-            except (OSError, IndexError):
-                return
-            self.samples.append(pages * 4096 / 2**20)
-
-    def early_and_late(self) -> tuple[float, float]:
-        """The most of the second and of the last fifth of the run."""
-        self._stop.set()
-        fifth = max(1, len(self.samples) // 5)
-        return max(self.samples[fifth : 2 * fifth]), max(self.samples[-fifth:])
-
-    def figures(self) -> dict[str, str]:
-        """For `noted`, once it has been looked at."""
-        early, late = self.early_and_late()
-        return {"메모리": f"{early:.0f} → {late:.0f}MB", "걸린_시간": f"{time.monotonic() - self._began:.0f}초"}
+def figures_of(vitals: Vitals) -> dict[str, str]:
+    """For `noted`."""
+    early, late = vitals.early_and_late()
+    return {
+        "메모리": f"{early.memory:.0f} → {late.memory:.0f}MB", "걸린_시간": f"{time.monotonic() - vitals.began:.0f}초",
+    }  # fmt: skip
 
 
 class Tally(deque[Request]):
@@ -80,6 +59,13 @@ class Tally(deque[Request]):
         super().append(request)
 
 
+def is_flat(vitals: Vitals, *, simulator: float = 0) -> None:
+    """Memory stays; so many MB more where the simulator shares the process and remembers market days."""
+    early, late = vitals.early_and_late()
+    samples = vitals.samples[:: max(1, len(vitals.samples) // 50)]
+    assert late.memory < early.memory * 1.1 + 5 + simulator, samples
+
+
 # --- the past ---
 
 
@@ -91,14 +77,14 @@ def test_500_symbols_and_five_days_whole_and_in_flat_memory(tmp_path: Path, mari
     operator = Operator(tmp_path, far.url, url_of(database), moment=moment)
     try:
         process = operator.start("--symbols", ",".join(FIVE_HUNDRED), "--from", str(MONDAY))
-        memory = Memory(process.pid)
+        vitals = Vitals(process.pid)
         ran = ended(process, 1000)
-        (early, late), figures = memory.early_and_late(), memory.figures()
+        figures = figures_of(vitals)
     finally:
         far.stop()
     assert ran.code == 0, ran.all[-3000:]
     rows = assert_true(operator.database, kis_at(moment), FIVE_HUNDRED, days(kis_at(moment), MONDAY))
-    assert late < early * 1.1 + 5, memory.samples
+    is_flat(vitals)
     noted("500종목 × 5일 수집", 캔들=f"{rows:,}건 모두 일치", **figures)
     mariadb.drop(database)
 
@@ -122,24 +108,18 @@ def make(tmp_path: Path) -> Iterator[Callable[..., tuple[FakeDay, Tally]]]:
         day.close()
 
 
-def is_flat(memory: Memory, *, simulator: float = 0) -> None:
-    """The updater and the simulator share the process; the latter remembers so many more MB of market days later."""
-    early, late = memory.early_and_late()
-    assert late < early * 1.1 + 5 + simulator, memory.samples[:: max(1, len(memory.samples) // 50)]
-
-
 @pytest.mark.load
 @pytest.mark.timeout(1800)
 def test_a_market_hour_of_500_symbols_at_18_calls_a_second(make: Any, mariadb: Server) -> None:
     day, tally = make(FIVE_HUNDRED, at(10, 0), database=mariadb.fresh(), rate_limit=18.0, kis={"rate": 18})
-    memory = Memory(os.getpid())
+    vitals = Vitals(os.getpid())
     day.run(until=at(11, 0))
-    figures = memory.figures()
+    figures = figures_of(vitals)
     assert day.watcher.looks and not day.watcher.wrong
     assert len(day.rounds()) >= 58 and not [line for line in day.rounds() if "다음 라운드로" in line]
     assert tally.codes["EGW00201"] == 0
     rows = present(day.url, day.kis, FIVE_HUNDRED, at(11, 0) - timedelta(minutes=2))
-    is_flat(memory)
+    is_flat(vitals)
     noted("500종목 장중 한 시간 (초당 18회)", 라운드=len(day.rounds()), 호출=f"{tally.codes.total():,}회", 한도_초과=0,
           캔들=f"{rows:,}건 모두 일치", **figures)  # fmt: skip
 
@@ -148,13 +128,13 @@ def test_a_market_hour_of_500_symbols_at_18_calls_a_second(make: Any, mariadb: S
 @pytest.mark.parametrize("symbols", [THE_97, FIVE_HUNDRED], ids=["97", "500"])
 def test_a_whole_day_at_18_calls_a_second(make: Any, mariadb: Server, symbols: list[str]) -> None:
     day, tally = make(symbols, at(8, 50), database=mariadb.fresh(), rate_limit=18.0, kis={"rate": 18})
-    memory = Memory(os.getpid())
+    vitals = Vitals(os.getpid())
     day.run(until=at(17, 30))
-    figures = memory.figures()
+    figures = figures_of(vitals)
     assert tally.codes["EGW00201"] == 0
     assert len(day.rounds()) >= 395 and not [line for line in day.rounds() if "다음 라운드로" in line]
     rows = day.assert_week()
-    is_flat(memory, simulator=40)  # 256 days, more than there are symbols
+    is_flat(vitals, simulator=40)  # 256 days, more than there are symbols
     noted(f"{len(symbols)}종목 장 하루와 마감 확정 (초당 18회)", 라운드=len(day.rounds()),
           호출=f"{tally.codes.total():,}회", 한도_초과=0, 캔들=f"{rows:,}건 모두 일치", **figures)  # fmt: skip
 
@@ -162,11 +142,72 @@ def test_a_whole_day_at_18_calls_a_second(make: Any, mariadb: Server, symbols: l
 @pytest.mark.soak
 def test_a_whole_day_of_97_symbols_on_vts(make: Any) -> None:
     day, tally = make(THE_97, at(8, 50), env="vts", rate_limit=0.9, kis={"env": "vts", "rate": 1.0})
-    memory = Memory(os.getpid())
+    vitals = Vitals(os.getpid())
     day.run(until=at(17, 0))
-    figures = memory.figures()
+    figures = figures_of(vitals)
     for symbol in THE_97:
         assert_provisional(day, symbol, at(23, 59))
     assert not day.watcher.wrong
     noted("97종목 모의투자 하루 (초당 0.9회)", 호출=f"{tally.codes.total():,}회", 한도_초과=tally.codes["EGW00201"],
           **figures)  # fmt: skip
+
+
+# --- everything at once ---
+
+RULES = """\
+[[rule]]
+kind = "price_change"
+percent = 1
+
+[[rule]]
+kind = "threshold"
+line = "rsi14"
+below = 25
+interval = 5
+"""
+SPEED = float(os.environ.get("SOAK_SPEED", "1"))
+"""How many times as fast as the host's the clock of the four hours runs."""
+HOURS = float(os.environ.get("SOAK_HOURS", "4"))
+CLIENTS = 10
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_four_hours_of_stream_redis_page_and_alerts(tmp_path: Path, mariadb: Server) -> None:
+    """Real processes over real sockets; `SOAK_SPEED=4` makes it an hour of the host's."""
+    database, start = mariadb.fresh(), at(9, 20)
+    with Installation(tmp_path, database, start, THE_97, speed=SPEED, rules=RULES) as site:
+        processes = site.update(), site.show()
+        wait_until(lambda: "오류 0" in site.texts() and site.is_shown(), 300)
+        shares = [[*THE_97[number::CLIENTS], THE_97[0]] for number in range(CLIENTS)]
+        clients = [PageClient(site.port, share) for share in shares]
+        wait_until(lambda: site.kis.stream.publisher.records > 0 and all(one.messages for one in clients), 60)
+        vitals = [Vitals(process.pid, every=5 / SPEED) for process in processes]
+        site.wait(start + timedelta(hours=HOURS))
+        measured = [one.early_and_late() for one in vitals]
+        assert all(not one.is_cut and time.monotonic() - one.last_at < 60 for one in clients)
+        rows = site.count_true(site.now() - timedelta(minutes=2))
+        wait_until(lambda: len(site.alerts()) == site.delivered() > 0, 120)
+        for client in clients:
+            client.stop()
+        ends = [process.wait(60) for process in processes if not process.terminate()]
+        messages, alerts = sum(one.messages for one in clients), site.alerts()
+        assert ends == [0, 0] and "Traceback" not in site.texts()
+        assert differences(site.table(), site.sets()) == differences(site.table(), site.stream()) == []
+        assert len(set(alerts)) == len(alerts)
+    for vital in vitals:
+        is_flat(vital)
+    for early, late in measured:
+        assert late.descriptors <= early.descriptors + 5 and late.threads <= early.threads + 2, measured
+    shown = {
+        name: " / ".join(f"{getattr(early, part):.0f} → {getattr(late, part):.0f}" for early, late in measured)
+        for name, part in (("메모리_MB", "memory"), ("디스크립터", "descriptors"), ("스레드", "threads"))
+    }
+    noted(f"{HOURS:g}시간: 스트림, Redis, 페이지 10명, 알림", 속도=f"×{SPEED:g}", 캔들=f"{rows:,}건 모두 일치",
+          알림=f"{len(alerts)}건", 페이지_메시지=f"{messages:,}건", **shown)  # fmt: skip
+    mariadb.drop(database)
+
+
+def differences(table: dict[Key, Numbers], copies: dict[Key, Numbers]) -> list[object]:
+    """Return the copied candles that the table holds otherwise."""
+    return [(key, numbers, table.get(key)) for key, numbers in copies.items() if table.get(key) != numbers]

@@ -1,0 +1,243 @@
+"""A whole installation as processes: updater, page, Redis, a table, a webhook and the simulated KIS on one fast clock.
+
+    with Installation(folder, database, at(10), symbols, speed=4) as site:
+        updater, page = site.update("--symbols", …), site.show()
+
+Each process runs a script's own `main` on a clock that runs `speed` times as fast as the host's; all agree on it.
+"""
+
+import json
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from backfill_tools import User, execute, stored_rows, url_of
+from fault_tools import Moment, kis_at, present
+from receiver import Receiver
+from redis_testing import RedisServer
+from servers import free_port
+from updater_tools import FRIDAY
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from minute_candles.config.settings import Database
+from minute_candles.storage.ddl import NAMES
+
+_LAUNCH = """\
+import os, sys, time
+from datetime import datetime
+from minute_candles.core.clock import Clock
+from minute_candles.core.errors import Stopped
+from minute_candles.core.kst import KST
+
+at, since, pace = map(float, os.environ.pop("TEST_MOMENT").split())
+
+class Fast(Clock):
+    def time(self):
+        return at + (time.time() - since) * pace
+    def now(self):
+        return datetime.fromtimestamp(self.time(), KST)
+    def monotonic(self):
+        return time.monotonic() * pace
+    def sleep(self, seconds):
+        if self.stop.wait(max(0.0, seconds / pace)):
+            raise Stopped("")
+
+script = sys.argv.pop(1)
+sys.exit(__import__(script).main(sys.argv[1:], clock=Fast()))
+"""
+Key = tuple[str, str, str]
+"""Symbol, interval and start of a candle, as Redis writes them."""
+Numbers = tuple[int, ...]
+"""Open, high, low, close and volume."""
+
+
+class Installation:
+    """One user's computer; `rules` is the content of `alerts.toml`."""
+
+    def __init__(
+        self, folder: Path, database: Database, start: datetime, symbols: Sequence[str], *, speed: float,
+        rules: str, profile: str = "", streamed: int = 40,
+    ) -> None:  # fmt: skip
+        self.symbols, self.speed, self.database = list(symbols), speed, url_of(database)
+        self.moment = Moment(start, speed)
+        profiles = dict.fromkeys(symbols, profile) if profile else {}
+        self.kis = kis_at(self.moment, ws=True, profiles=profiles, monotonic=lambda: self.now().timestamp())
+        stream = self.kis.stream.behaviour
+        stream.linger, stream.idle, stream.patience = 15 / speed, 10 / speed, 100 / speed
+        self.redis, self.receiver, self.port = RedisServer(), Receiver(), free_port()
+        self._folder, self._rules, self._streamed = folder, rules, streamed
+        self._exits = ExitStack()
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> Self:
+        for part in (self.kis, self.redis, self.receiver):
+            self._exits.enter_context(part)  # type: ignore[arg-type]
+        (self._folder / "alerts.toml").write_text(self._rules, encoding="utf-8")
+        settings = {
+            "REDIS_URL": self.redis.url, "ALERT_URLS": self.receiver.url, "KIS_WS_URL": self.kis.ws_url,
+            "ALERTS_FILE": str(self._folder / "alerts.toml"), "STREAM_SYMBOLS": str(self._streamed),
+            "KIS_RATE_LIMIT": "18",
+        }  # fmt: skip
+        self.user = User(self._folder, self.kis.url, self.database, settings)
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        for process in self._started:
+            with suppress(OSError):
+                process.kill()
+            process.wait(10)
+        self._exits.close()
+
+    # --- its processes ---
+
+    def update(self, *flags: str) -> subprocess.Popen[bytes]:
+        """Start `realtime_updater.py` with all symbols."""
+        return self._start("realtime_updater", "--symbols", ",".join(self.symbols), *flags)
+
+    def show(self) -> subprocess.Popen[bytes]:
+        """Start `live_chart.py` at `port`."""
+        return self._start("live_chart", "--symbols", ",".join(self.symbols), f"--port={self.port}")
+
+    def is_shown(self) -> bool:
+        """Return whether the page takes connections; fails where a process has ended."""
+        assert all(process.poll() is None for process in self._started), self.texts()[-2000:]
+        with socket.socket() as tried:
+            return tried.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def _start(self, script: str, *flags: str) -> subprocess.Popen[bytes]:
+        environment = self.user.environment() | {"TEST_MOMENT": str(self.moment)}
+        with (self._folder / f"{script}.out").open("ab") as out:
+            self._started.append(
+                subprocess.Popen(
+                    [sys.executable, "-c", _LAUNCH, script, *flags], cwd=self.user.project, env=environment,
+                    stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                )
+            )  # fmt: skip
+        return self._started[-1]
+
+    # --- its clock ---
+
+    def now(self) -> datetime:
+        return self.moment.now()
+
+    def wait(self, moment: datetime) -> None:
+        """Sleep until it is this moment on the fast clock."""
+        time.sleep(max(0.0, (moment - self.now()).total_seconds() / self.speed))
+
+    # --- what came of it ---
+
+    def texts(self) -> str:
+        """What both scripts printed and logged."""
+        files = [*self._folder.glob("*.out"), *self.user.logs.glob("*.log*")]
+        return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in files)
+
+    def count_true(self, until: datetime) -> int:
+        """Return how many candles of today stand in the table; every window that was over at `until` must be true."""
+        return present(self.database, self.kis, self.symbols, until)
+
+    def table(self) -> dict[Key, Numbers]:
+        rows = [row for symbol in self.symbols for row in stored_rows(self.database, symbol, FRIDAY)]
+        return {(row[0], row[1], row[2].isoformat()): tuple(map(int, row[3:8])) for row in rows}
+
+    def sets(self) -> dict[Key, Numbers]:
+        """Return today's candles of all sorted sets."""
+        found = [one for symbol in self.symbols for name in NAMES.values() for one in self.redis.recent(symbol, name)]
+        return {_key(one): _numbers(one) for one in found if one["timestamp"] >= f"{FRIDAY}"}
+
+    def stream(self) -> dict[Key, Numbers]:
+        """Return the newest entry of each candle in the Redis stream."""
+        return {_key(one): _numbers(one) for one in self.redis.streamed()}
+
+    def alerts(self) -> list[tuple[str, ...]]:
+        """Return the table's alerts as (symbol, rule, interval, start)."""
+        sql = "SELECT stock_symbol, rule_name, minute_interval, timestamp FROM stock_minute_alerts ORDER BY 1, 2, 3, 4"
+        return [tuple(map(str, row)) for row in execute(self.database, sql)]
+
+    def delivered(self) -> int:
+        """Return how many alerts the webhook's messages hold."""
+        found = [re.search(r"알림 ([\d,]+)건", title) for title in self.receiver.titles]
+        return sum(int(one[1].replace(",", "")) if one else 1 for one in found)
+
+
+def _key(candle: dict[str, object]) -> Key:
+    return str(candle["stock_symbol"]), str(candle["minute_interval"]), str(candle["timestamp"])
+
+
+def _numbers(candle: dict[str, object]) -> Numbers:
+    names = ("open_price", "high_price", "low_price", "close_price", "volume")
+    return tuple(int(str(candle[name])) for name in names)
+
+
+class PageClient(threading.Thread):
+    """Somebody with the page open: subscribed to some symbols, reading until the page closes or `stop`."""
+
+    def __init__(self, port: int, symbols: Sequence[str]) -> None:
+        super().__init__(daemon=True)
+        self._url, self._wanted = f"ws://127.0.0.1:{port}/ws", [[symbol, 1] for symbol in symbols]
+        self.messages, self.last_at, self.is_cut = 0, 0.0, False
+        self._over = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        try:
+            with connect(self._url) as line:
+                line.send(json.dumps({"subscribe": self._wanted}))
+                while not self._over.is_set():
+                    with suppress(TimeoutError):
+                        line.recv(timeout=1)
+                        self.messages, self.last_at = self.messages + 1, time.monotonic()
+        except (ConnectionClosed, OSError):
+            self.is_cut = True
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join(5)
+
+
+class Sample(NamedTuple):
+    """Resident memory in MB, open descriptors and threads of a process."""
+
+    memory: float
+    descriptors: int
+    threads: int
+
+
+def sample(pid: int) -> Sample | None:
+    """Return what a process holds now; None where it has ended."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        return Sample(
+            pages * 4096 / 2**20, *(len(list(Path(f"/proc/{pid}/{name}").iterdir())) for name in ("fd", "task"))
+        )
+    except (OSError, IndexError):
+        return None
+
+
+class Vitals:
+    """Samples of a process while it runs."""
+
+    def __init__(self, pid: int, every: float = 0.5) -> None:
+        self.samples: list[Sample] = []
+        self._pid, self._every, self.began = pid, every, time.monotonic()
+        self._stop = threading.Event()
+        threading.Thread(target=self._look, daemon=True).start()
+
+    def _look(self) -> None:
+        while not self._stop.wait(self._every) and (now := sample(self._pid)):
+            self.samples.append(now)
+
+    def early_and_late(self) -> tuple[Sample, Sample]:
+        """Return the most of the second and of the last fifth of the run."""
+        self._stop.set()
+        fifth = max(1, len(self.samples) // 5)
+        early, late = self.samples[fifth : 2 * fifth], self.samples[-fifth:]
+        return Sample(*map(max, zip(*early, strict=True))), Sample(*map(max, zip(*late, strict=True)))
