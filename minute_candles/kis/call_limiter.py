@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError
+from minute_candles.kis.key_lock import WaitNotice
 
 if TYPE_CHECKING:
     import filelock
@@ -27,6 +28,8 @@ WIDER = 0.015
 """Seconds added after each over-limit answer; half of it is forgotten a minute later."""
 WIDEST = 1.0
 FORGET_SECONDS = 60.0
+LOCK_SECONDS = 1.0
+"""Seconds between two looks at a stop request while another process holds the file."""
 
 
 class CallLimiter:
@@ -37,7 +40,7 @@ class CallLimiter:
 
         self._path, self.rate, self._clock, self._urgent = path, rate, clock, urgent
         self._turn = threading.Lock()
-        self._file_lock = filelock.FileLock(f"{path}.lock", thread_local=False, timeout=10)
+        self._file_lock = filelock.FileLock(f"{path}.lock", thread_local=False, timeout=LOCK_SECONDS)
         self._last = self._next = float("-inf")
 
     def wait(self) -> None:
@@ -90,7 +93,7 @@ class CallLimiter:
         return MARGIN + extra * 0.5 ** (age / FORGET_SECONDS) if extra > 0 and age >= 0 else MARGIN
 
     def _state(self) -> "_State":
-        return _State(self._path, self._file_lock)
+        return _State(self._path, self._file_lock, self._clock)
 
 
 class _State:
@@ -99,12 +102,12 @@ class _State:
     Written over in place: ext4 flushes a file that was emptied first to the disk, 3 ms a call.
     """
 
-    def __init__(self, path: Path, lock: "filelock.BaseFileLock") -> None:
-        self._path, self._lock = path, lock
+    def __init__(self, path: Path, lock: "filelock.BaseFileLock", clock: Clock) -> None:
+        self._path, self._lock, self._clock = path, lock, clock
 
     def __enter__(self) -> dict[str, float]:
         try:
-            self._lock.acquire(poll_interval=0.001)
+            self._acquire()
         except OSError as error:
             raise ConfigError(
                 f"토큰 폴더에 쓸 수 없습니다: {self._path.parent}. KIS_TOKEN_FILE을 확인하세요."
@@ -116,6 +119,20 @@ class _State:
         except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             pass  # no file yet, or a torn one: a fresh start costs nothing
         return self._numbers
+
+    def _acquire(self) -> None:
+        """Take the lock; who waits says for what. Raises `OSError` without a right to it, `Stopped`."""
+        import filelock
+
+        notice = None
+        while True:
+            try:
+                self._lock.acquire(poll_interval=0.001)
+                return
+            except filelock.Timeout:
+                notice = notice or WaitNotice(self._clock, f"다른 프로그램이 {self._path.name}.lock 을 쥐고 있어")
+                notice.look()
+                self._clock.check()
 
     def __exit__(self, *failure: object) -> None:
         try:

@@ -9,6 +9,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
+import filelock
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from places import TESTS
 
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError, Stopped
+from minute_candles.kis import call_limiter, key_lock
 from minute_candles.kis.call_limiter import FORGET_SECONDS, MARGIN, CallLimiter
 
 GAP = (1 + MARGIN) / 10
@@ -156,6 +158,20 @@ def test_a_folder_that_is_not_there_is_a_setting_to_mend(tmp_path, clock):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="KIS_TOKEN_FILE"):
         limiter(tmp_path / "file", clock).wait()
+
+
+def test_who_waits_for_a_held_file_says_so_goes_on_and_can_be_stopped(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(key_lock, "SAY_AFTER", 0.05)
+    monkeypatch.setattr(call_limiter, "LOCK_SECONDS", 0.1)
+    clock, other = Clock(), filelock.FileLock(tmp_path / "token.json.pace.lock", thread_local=False)
+    of = limiter(tmp_path, clock)
+    with other.acquire():
+        threading.Timer(0.5, other.release).start()
+        of.wait()
+    assert caplog.text.count("token.json.pace.lock") == 1
+    with other.acquire(), pytest.raises(Stopped):
+        threading.Timer(0.2, clock.stop.set).start()
+        of.wait()
 
 
 class TestSlowDown:
