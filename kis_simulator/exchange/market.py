@@ -23,7 +23,7 @@ PROFILES = (
 )  # fmt: skip
 ODDITIES = (
     "plain", "late", "off_grid", "half_tick", "shifted", "auction_only", "halted", "halted_no_daily", "vi", "late_open",
-    "late_tick", "lively",
+    "late_tick", "lively", "paused",
 )  # fmt: skip
 
 

@@ -74,8 +74,9 @@ class Trading:
         return [at for at in minutes if not self._is_halted(at - self.session.open)]
 
     def _is_halted(self, since_open: int) -> bool:
-        """Return whether a volatility interruption (three minutes) or an extended opening (two) stops trading."""
-        return (self.oddity == "vi" and 150 <= since_open < 153) or (self.oddity == "late_open" and since_open < 2)
+        """Return whether an interruption (vi, 3 minutes), a suspension (20) or a late opening (2) stops trading."""
+        first, last = {"vi": (150, 153), "paused": (60, 80), "late_open": (0, 2)}.get(self.oddity, (0, 0))
+        return first <= since_open < last
 
     def _rare_minutes(self, pool: range) -> list[int]:
         """Return an illiquid day: sometimes only the auction, sometimes nothing for the first hours."""

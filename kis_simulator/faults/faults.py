@@ -48,6 +48,7 @@ STREAM = {
     "ws_absurd": "a record has an absurd volume of the day",
     "ws_cut": "a connection ends without a close frame when it is `seconds` old",
     "ws_stall": "nothing at all is sent for `seconds`, and nothing later of that time",
+    "ws_forbidden": "a handshake is answered with HTTP 403",
     "ws_mute": "registered with success, and no data",
 }
 STREAM_CODES = tuple(f"opsp{code}" for code in ("0007", "0009", "0010", "0011", "8996", "8999", "9995"))

@@ -25,6 +25,7 @@ from kis_simulator.ws.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import Server, ServerConnection
+    from websockets.http11 import Request, Response
 
 
 class Stream:
@@ -111,10 +112,14 @@ class Stream:
 
         return await serve(
             self._attend, "127.0.0.1", port, create_connection=Socket, compression=None, ping_interval=None,
-            close_timeout=1,
+            close_timeout=1, process_request=self._forbid,
         )  # fmt: skip
 
     # --- one connection ---
+
+    def _forbid(self, socket: "ServerConnection", _: "Request") -> "Response | None":
+        """Refuse a handshake where a fault says so."""
+        return socket.respond(403, "Forbidden\n") if self._active.strike(("ws_forbidden",), "ws") else None
 
     async def _attend(self, socket: "ServerConnection") -> None:
         from websockets.exceptions import ConnectionClosed
@@ -155,6 +160,8 @@ class Stream:
         self.messages.append({"session": listener.number, "code": code, **header})
         if code == "OPSP0000":
             self.publisher.begin(listener, header["tr_key"])
+        if code == "OPSP0011" and self.behaviour.refuses_silently:
+            return
         await self.publisher.send(listener, json.dumps(answer, ensure_ascii=False).encode())
         if code in CUTTING:
             await asyncio.sleep(0.01)  # what was said is on its way

@@ -46,7 +46,7 @@ class SubscriptionRules:
 
     `limit` = registrations of a key. `approval_life` = seconds an approval key is valid; with `judges_always` it is
     checked at every registration, not only the first. `linger` = seconds a slot stays taken after an abnormal end.
-    `uuid_told` = OPSP0011 names the key instead of saying NOT FOUND.
+    `uuid_told` = OPSP0011 names the key instead of saying NOT FOUND; `refuses_silently` = nothing is said instead.
     """
 
     limit: int = 41
@@ -54,6 +54,7 @@ class SubscriptionRules:
     judges_always: bool = False
     linger: float = 15.0
     uuid_told: bool = False
+    refuses_silently: bool = False
 
 
 @dataclass

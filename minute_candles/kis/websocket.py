@@ -116,7 +116,7 @@ class KisSocket:
 
     def _hold(self, session: SocketSession) -> Cut:
         """Hold the session and return why it ended. Raises `Stopped`."""
-        from websockets.exceptions import WebSocketException
+        from websockets.exceptions import InvalidStatus, WebSocketException
 
         self.connects += 1
         try:
@@ -129,6 +129,8 @@ class KisSocket:
             raise
         except MinuteDataError as error:
             return Cut(str(error))
+        except InvalidStatus as error:  # 403 for a blocked address: who comes again soon is blocked for longer
+            return Cut(f"KIS가 연결을 거절합니다 (HTTP {error.response.status_code})", self._pace.in_use)
         except (OSError, EOFError, ImportError, WebSocketException) as error:  # ImportError: a SOCKS proxy
             return Cut(f"연결이 끊겼습니다 ({type(error).__name__})")  # its text may quote what was sent
         except Exception as error:  # noqa: BLE001 - a loop goes on; logged with its traceback

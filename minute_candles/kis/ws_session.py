@@ -199,9 +199,14 @@ class SocketSession:
                 expected_since = now
             self._callbacks.on_second()
             if now - self._heard_at > silence:
-                raise Cut(f"{silence:.0f}초 동안 아무 소식도 없습니다")
+                raise Cut(f"{silence:.0f}초 동안 아무 소식도 없습니다", is_bad_key=self._is_unanswered)
             if now - max(self.data_at, expected_since) > silence:
-                raise Cut(f"{silence:.0f}초 동안 체결이 오지 않습니다")
+                raise Cut(f"{silence:.0f}초 동안 체결이 오지 않습니다", is_bad_key=self._is_unanswered)
+
+    @property
+    def _is_unanswered(self) -> bool:
+        """Return whether no registration was answered: KIS may pass over an expired key (kis_websocket.md §5)."""
+        return bool(self._asked) and not self.registered
 
 
 async def _until_one_ends(*works: Coroutine[Any, Any, Any]) -> None:

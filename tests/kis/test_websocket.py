@@ -228,6 +228,41 @@ def test_an_expired_key_is_renewed_at_once_in_both_wordings(here: Here, uuid_tol
     assert here.stream.subscriptions.approvals_issued == 2
 
 
+def test_a_key_that_expires_in_mid_session_ends_nothing_until_a_symbol_is_registered(here: Here) -> None:
+    """The running session goes on (§5); the next registration is refused, and everything comes by a new key."""
+    here.stream.behaviour.judges_always, here.stream.behaviour.approval_life = True, SPEED * 1.0
+    here.sim.add_fault("opsp0007", times=1)
+    socket = here.open("000001", "000002", pace=replace(QUICK, retry=1.5))
+    here.hears_again()
+    time.sleep(1.1)
+    here.hears_again()
+    assert here.stream.connects == here.stream.subscriptions.approvals_issued == 1
+    here.stream.behaviour.approval_life = 86_400
+    wait_until(lambda: here.stream.subscriptions.approvals_issued == 2 and socket.registered == 2)
+    here.hears_again()
+    assert "OPSP0011" in here.codes() and here.stream.connects == 2
+
+
+def test_an_expired_key_that_kis_passes_over_in_silence_is_renewed_once(here: Here) -> None:
+    here.stream.behaviour.refuses_silently = True
+    here.expects = True
+    here.sim.add_fault("opsp0011", times=4)
+    here.open(pace=SILENT)
+    here.hears_again()
+    assert here.stream.subscriptions.approvals_issued == 2
+
+
+def test_a_forbidden_handshake_is_reported_and_not_stormed(here: Here) -> None:
+    here.stream.behaviour.linger = 60
+    forbidden = here.sim.add_fault("ws_forbidden")
+    here.open(pace=replace(QUICK, in_use=0.3))
+    time.sleep(1.5)
+    assert 2 <= forbidden.fired <= 5 and here.told and "403" in here.told[0]
+    here.sim.clear_faults()
+    here.hears_again()
+    assert here.told[-1] == "" and here.stream.subscriptions.approvals_issued == 1
+
+
 def test_another_session_on_the_key_is_waited_for_and_left_alone(here: Here, tmp_path: Path) -> None:
     here.open()
     here.hears_again()
