@@ -29,7 +29,7 @@ SITE = "https://new.real.download.dws.co.kr"
 _PATH = "/common/master/{market}_code.mst.zip"
 _KEPT = timedelta(days=1)
 _TIMEOUT = 10.0
-_MOST_BYTES = 50_000_000
+_MOST_BYTES, _MOST_SECONDS = 50_000_000, 60.0
 _log = logging.getLogger(__name__)
 
 
@@ -153,7 +153,7 @@ class Universe:
         if fetched_at and timedelta() <= now - fetched_at < _KEPT:
             return listings
         try:
-            found = [one for market in Market for one in parse_master(_fetched(self._site, market), market)]
+            found = [one for market in Market for one in parse_master(self._fetched(market), market)]
         except (OSError, ValueError) as error:
             if not listings:
                 raise ConfigError(
@@ -169,17 +169,34 @@ class Universe:
         _write_copy(self._path, now, found)
         return found
 
+    def _fetched(self, market: Market) -> bytes:
+        return _unpacked(_downloaded(self._site + _PATH.format(market=market), self._clock), market)
 
-def _fetched(site: str, market: Market) -> bytes:
-    """Return the master file of a market. Raises `OSError` or `ValueError`."""
+
+def _downloaded(url: str, clock: Clock) -> bytes:
+    """Return a file of limited size, loaded in limited time. Raises `OSError` or `ValueError`."""
+    import requests
+    from urllib3.exceptions import HTTPError
+
+    until, found = clock.monotonic() + _MOST_SECONDS, bytearray()
+    with requests.get(url, timeout=_TIMEOUT, stream=True) as answer:
+        answer.raise_for_status()
+        try:
+            while piece := answer.raw.read1(2**16):
+                found += piece
+                if len(found) > _MOST_BYTES or clock.monotonic() > until:
+                    raise ValueError("no end")
+        except HTTPError as error:
+            raise ConnectionError(type(error).__name__) from error
+    return bytes(found)
+
+
+def _unpacked(archive_bytes: bytes, market: Market) -> bytes:
+    """Return the master file in an archive. Raises `ValueError`."""
     import zipfile  # like requests 60 ms: only where a universe is requested
 
-    import requests
-
-    answer = requests.get(site + _PATH.format(market=market), timeout=_TIMEOUT)
-    answer.raise_for_status()
     try:
-        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        with zipfile.ZipFile(io.BytesIO(archive_bytes)) as archive:
             member = archive.infolist()[0]
             raw = archive.read(member) if member.file_size <= _MOST_BYTES else b""
     except (zipfile.BadZipFile, IndexError) as error:

@@ -6,6 +6,7 @@ The layout is written down once more here, from KIS's published structure: width
 import io
 import logging
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -71,6 +72,9 @@ class Site(BaseHTTPRequestHandler):
         self.send_response(200 if self.server.is_open else 503)
         self.end_headers()
         self.wfile.write(packed.getvalue())
+        while self.server.is_endless:
+            self.wfile.write(b" " * 1000)
+            time.sleep(0.01)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -79,7 +83,7 @@ class Site(BaseHTTPRequestHandler):
 @pytest.fixture
 def site() -> Iterator[ThreadingHTTPServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
-    server.calls, server.is_open = 0, True
+    server.calls, server.is_open, server.is_endless = 0, True, False
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
@@ -124,6 +128,17 @@ def test_a_day_is_kept_and_an_old_copy_used_while_the_site_is_away(
     (tmp_path / UNIVERSE_FILE).write_text("{", encoding="utf-8")
     with pytest.raises(ConfigError, match="받을 수 없습니다"):
         universe(site, tmp_path).members("@all")
+
+
+@pytest.mark.parametrize(("limit", "value"), [("_MOST_BYTES", 100_000), ("_MOST_SECONDS", 0.2)])
+def test_a_file_without_end_is_not_read_on(
+    site: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: float
+) -> None:
+    site.is_endless = True
+    monkeypatch.setattr(f"minute_candles.config.universe.{limit}", value)
+    with pytest.raises(ConfigError):
+        universe(site, tmp_path).members("@all")
+    site.is_endless = False
 
 
 def test_a_dry_run_of_the_whole_market_says_calls_and_hours(site: ThreadingHTTPServer, tmp_path: Path) -> None:

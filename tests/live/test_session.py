@@ -185,10 +185,11 @@ def test_a_symbol_that_failed_for_an_hour_is_whole_afterwards_without_the_settle
     assert len(day.lines("005930 문제 시작")) == len(day.lines("005930 복구")) == 1
 
 
-@pytest.mark.parametrize("kind", shown(["http500_empty", "hang", "non_json", "egw00201"], "http500_empty", "hang"))
+@pytest.mark.parametrize("kind", shown(["http403", "http500_empty", "hang", "non_json", "egw00201"], "http403", "hang"))
 def test_kis_that_answers_nothing_but_errors_is_told_once(make: Make, kind: str):
     day = make(at(10, 0))
-    day.clock.plan(at(10, 5, 30), lambda: day.kis.add_fault(kind))
+    fault = {"kind": "http500_empty", "status": 403} if kind == "http403" else {"kind": kind}
+    day.clock.plan(at(10, 5, 30), lambda: day.kis.add_fault(**fault))
     day.clock.plan(at(10, 25, 30), day.kis.clear_faults)
     day.run(until=at(10, 30))
     assert len(day.lines("문제 시작")) == len(day.lines("복구")) == 1, day.lines("문제")
