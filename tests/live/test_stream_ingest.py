@@ -161,6 +161,20 @@ def test_a_stream_that_is_refused_is_told_once_and_its_end_too(make: Make) -> No
     assert fault and len(day.lines("스트림 문제 시작")) == 1 == len(day.lines("스트림 복구"))
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_suspension_of_twenty_minutes_is_no_fault_and_costs_nothing(make: Make) -> None:
+    """One symbol is silent from 10:00 to 10:20, four trade on."""
+    day = make(at(9, 52), LIVELY, speed=30, kis={"oddities": {("005930", FRIDAY): "paused"}})
+    with day.running():
+        day.wait(at(10, 19))
+        assert day.kis.stream.connects == 1 and day.stored("005930")
+        assert max(row[2] for row in day.stored("005930").values()) == datetime(2026, 11, 20, 9, 59)
+        day.wait(at(10, 23))
+        day.assert_true_so_far()
+    assert not day.lines("문제") and max(row[2] for row in day.stored("005930").values()).hour == 10
+
+
 # --- page and stream ---
 
 
