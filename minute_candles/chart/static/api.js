@@ -32,7 +32,7 @@ export const coverage = (first, last, symbols) => get("api/coverage", { from: fi
 /** What the updater says of itself, healthy or not. */
 export const health = () => get("api/state");
 
-/** @param {string} symbol @param {number | "day"} interval @param {Record<string, string | number>} [more] @returns {Promise<Candle[]>} */
+/** @param {string} symbol @param {import("./candle.js").Interval} interval @param {Record<string, string | number>} [more] @returns {Promise<Candle[]>} */
 export async function candles(symbol, interval, more = {}) {
   const answer = await get("api/candles", { symbol, interval, ...more });
   return answer.candles.map(candleOf);
@@ -47,9 +47,9 @@ export const forecast = (symbol) => get("api/forecast", { symbol });
 /** @typedef {{time: number, name: string, label: string, direction: "up" | "down" | "none"}} Pattern */
 /** @typedef {{time: number, symbol: string, name: string, rule: string, interval: number, severity: string, text: string, value: number}} Alert */
 
-/** @param {string} symbol @param {number | "day"} interval @param {Record<string, string | number>} more @returns {Promise<Pattern[]>} */
+/** @param {string} symbol @param {import("./candle.js").Interval} interval @param {Record<string, string | number>} more @returns {Promise<Pattern[]>} */
 export const patterns = async (symbol, interval, more) => (await get("api/patterns", { symbol, interval, ...more })).map(candleOf);
 /** Newest first. @param {string} first @param {string} last @returns {Promise<Alert[]>} */
 export const alerts = async (first, last) => (await get("api/alerts", { from: first, to: last })).map(candleOf);
-/** @param {string} symbol @param {number | "day"} interval @param {string[]} names @param {Record<string, string | number>} more @returns {Promise<import("./indicators.js").Answer>} */
+/** @param {string} symbol @param {import("./candle.js").Interval} interval @param {string[]} names @param {Record<string, string | number>} more @returns {Promise<import("./indicators.js").Answer>} */
 export const indicators = (symbol, interval, names, more) => get("api/indicators", { symbol, interval, names: names.join(","), ...more });

@@ -1,13 +1,15 @@
 /** The page: what every button, key and timer does. */
 
 import { on } from "./bus.js";
+import { saveCsv } from "./csv.js";
 import { press } from "./keys.js";
 import { take } from "./messages.js";
 import { choose, chooseInterval, followAddress, go, latest, moved } from "./navigate.js";
-import { forecast, overlay, view } from "./parts.js";
+import { compare, forecast, overlay, view } from "./parts.js";
 import { pollList, pollState } from "./polling.js";
 import { keepPrefs } from "./prefs.js";
 import { mark, redraw, refresh, show, tell, waitForClock } from "./screen.js";
+import { resetParameters, showParameters, takeCompared, takeParameter, toggleLog } from "./settings.js";
 import { $, INTERVALS, state } from "./state.js";
 import { nameTheme, savePicture, showTable, switchTheme } from "./tools.js";
 import * as words from "./words.js";
@@ -20,6 +22,10 @@ function toggle(study) {
   if (!study) return;
   if (!state.studies.delete(study)) state.studies.add(study);
   keepPrefs({ studies: [...state.studies] });
+  again();
+}
+
+function again() {
   redraw();
   mark();
 }
@@ -27,6 +33,7 @@ function toggle(study) {
 function repaint() {
   view.paint();
   overlay.draw();
+  compare.draw();
 }
 
 /** @param {boolean} up */
@@ -39,6 +46,8 @@ function lineChanged(up) {
 function listen() {
   on("symbol", choose);
   on("message", take);
+  on("message", (message) => compare.take(message));
+  on("redraw", again);
   on("line", lineChanged);
   on("complaint", words.complain);
   on("alert", (/** @type {import("./api.js").Alert} */ alert) => { $("alerts").close(); go(alert.symbol, /** @type {import("./candle.js").Interval} */ (alert.interval), alert.time); });
@@ -58,6 +67,14 @@ function bind() {
   click("latest", latest);
   click("empty-latest", latest);
   click("png", () => savePicture(view));
+  click("csv", () => saveCsv(view, compare.closes));
+  click("log", toggleLog);
+  click("parameters-button", showParameters);
+  click("parameters-close", () => $("parameters").close());
+  click("parameters-reset", resetParameters);
+  $("ma").addEventListener("change", () => takeParameter("ma"));
+  $("bb").addEventListener("change", () => takeParameter("bb"));
+  $("compare").addEventListener("change", () => takeCompared(compare));
   click("table-button", () => showTable(view));
   click("table-close", () => $("table").close());
   click("forecast-button", () => forecast.explain());

@@ -8,7 +8,7 @@ import { now, state } from "./state.js";
 /** @typedef {import("./slots.js").Day} Day */
 
 /** Calendar days that hold a page of candles of a symbol that trades in every minute. @type {Record<string, number>} */
-const REACH = { 1: 5, 3: 8, 5: 12, 10: 20, 15: 28, 30: 50, 60: 95, day: 400 };
+const REACH = { 1: 5, 3: 8, 5: 12, 10: 20, 15: 28, 30: 50, 60: 95, day: 400, week: 400, month: 400 };
 
 /** Beside the candles, before it is known how far they reach: one question less to wait for. */
 export async function guessDays() {

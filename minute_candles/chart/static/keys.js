@@ -1,4 +1,4 @@
-/** The keyboard: `/` searches, 1–8 choose an interval, arrows read candles, Home and End move, Esc lets go. */
+/** The keyboard: `/` searches, 1–9 and 0 choose an interval, arrows read candles, Home and End move, Esc lets go. */
 
 import { chooseInterval, latest, oldest } from "./navigate.js";
 import { list, view } from "./parts.js";
@@ -31,9 +31,9 @@ const ON_CHART = { ArrowLeft: () => read(-1), ArrowRight: () => read(1) };
 
 /** @param {KeyboardEvent} event */
 export function press(event) {
-  const elsewhere = /** @type {Element} */ (event.target).matches("input") || document.querySelector("dialog[open]");
+  const elsewhere = /** @type {Element} */ (event.target).matches("input, select") || document.querySelector("dialog[open]");
   if (event.ctrlKey || event.metaKey || event.altKey || elsewhere) return;
-  const interval = /^[1-8]$/.test(event.key) ? INTERVALS[Number(event.key) - 1] : null;
+  const interval = /^[0-9]$/.test(event.key) ? INTERVALS[(Number(event.key) + 9) % 10] : null;
   const act = ANYWHERE[event.key] ?? (event.target === $("chart") ? ON_CHART[event.key] : undefined);
   if (interval) chooseInterval(interval);
   else if (act) act();

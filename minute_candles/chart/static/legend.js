@@ -8,8 +8,8 @@ import { $, state } from "./state.js";
 
 /** @typedef {import("./view.js").View} View */
 
-/** @param {View} view @param {number | null} time @param {(time: number) => string} marked what is marked on a candle */
-export function tell(view, time, marked) {
+/** @param {View} view @param {number | null} time @param {(time: number) => string} marked what is marked on a candle @param {(time: number) => string[][]} more what is drawn beside the lines */
+export function tell(view, time, marked, more) {
   const newest = view.list.findLastIndex((slot) => slot.candle);
   const at = time != null ? view.list.findIndex((slot) => slot.time === time) : newest < 0 ? view.list.length - 1 : newest;
   const slot = view.list[at];
@@ -23,7 +23,7 @@ export function tell(view, time, marked) {
   }
   const index = view.candles.findIndex((candle) => candle.time === slot.time);
   fill($("numbers"), [...numbersOf(view, index), ["", time == null ? "" : marked(slot.time), "marked"]]);
-  fill($("lines"), view.lines.drawn.map((line) => [line.name, textOf(line, valueAt(line, slot.time)), classOf(line)]));
+  fill($("lines"), [...view.lines.drawn.map((line) => [line.name, textOf(line, valueAt(line, slot.time)), classOf(line)]), ...more(slot.time)]);
 }
 
 /** @param {View} view @param {number} index @returns {string[][]} label, text, class */
@@ -50,7 +50,7 @@ function turnoverOfDay(candle) {
 }
 
 /** @param {import("./lines.js").Line} line */
-const classOf = (line) => `line-${line.study}${line.study === "ma" ? line.name.slice(2) : ""}`;
+const classOf = (line) => `line-${line.study === "ma" ? line.color : line.study}`;
 
 /** @param {HTMLElement} box @param {string[][]} pairs label, text, class */
 function fill(box, pairs) {

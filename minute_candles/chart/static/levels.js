@@ -16,10 +16,10 @@ export class Levels {
     this.last = price.createPriceLine({ price: 0, lineWidth: 1, lineStyle: LineStyle.Dashed, axisLabelVisible: true, lineVisible: false, title: "" });
   }
 
-  /** @param {Candle[]} candles @param {boolean} daily @param {number | null} before the previous session's close @param {object} format */
-  set(candles, daily, before, format) {
+  /** @param {Candle[]} candles @param {boolean} bare without the two lines @param {number | null} before the previous session's close @param {object} format */
+  set(candles, bare, before, format) {
     const last = candles.at(-1);
-    const today = last && !daily ? candles.filter((candle) => dateOf(candle.time) === dateOf(last.time)) : [];
+    const today = last && !bare ? candles.filter((candle) => dateOf(candle.time) === dateOf(last.time)) : [];
     for (const [series, price] of /** @type {[any, number | null][]} */ ([[this.open, today[0]?.open ?? null], [this.before, before]])) {
       series.applyOptions({ color: color("level"), priceFormat: format });
       series.setData(price == null ? [] : today.map(({ time }) => ({ time, value: price })));

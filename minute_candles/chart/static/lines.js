@@ -4,33 +4,37 @@ import { quiet } from "./chart_options.js";
 import { color } from "./colors.js";
 import { dateOf, number } from "./format.js";
 import { HistogramSeries, LineSeries, LineStyle } from "./lightweight-charts.js";
+import { bandsName } from "./parameters.js";
 import { state } from "./state.js";
 
 /** @typedef {import("./candle.js").Candle} Candle */
 /** `line`: its name at the server. @typedef {{name: string, line: string, color: string, bars?: boolean, digits?: number, dashed?: boolean}} Look */
 /** @typedef {Look & {study: string, pane: number}} Line */
 
+const AVERAGES = ["ma5", "ma20", "ma60", "ma120", "ma240"]; // their colours, in order
+
 /** Of each study: what to ask for, its lines, whether they stand in a pane of their own.
- * @type {Record<string, {names: string[], lines: Look[], own?: boolean}>} */
-const STUDIES = {
-  ma: { names: ["sma5", "sma20", "sma60", "sma120"], lines: [5, 20, 60, 120].map((length) => ({ name: `MA${length}`, line: `sma${length}`, color: `ma${length}` })) },
+ * @returns {Record<string, {names: string[], lines: Look[], own?: boolean}>} */
+const studies = () => ({
+  ma: { names: state.parameters.ma.map((length) => `sma${length}`), lines: state.parameters.ma.map((length, at) => ({ name: `MA${length}`, line: `sma${length}`, color: AVERAGES[at] })) },
   vwap: { names: ["vwap"], lines: [{ name: "VWAP", line: "vwap", color: "vwap", dashed: true }] },
-  bands: { names: ["bbands"], lines: [{ name: "상단", line: "bbands_upper", color: "bands" }, { name: "하단", line: "bbands_lower", color: "bands" }] },
+  bands: { names: [bandsName(state.parameters)], lines: [["상단", "upper"], ["하단", "lower"]].map(([name, line]) => ({ name, line: `${bandsName(state.parameters)}_${line}`, color: "bands" })) },
   rsi: { names: ["rsi14"], own: true, lines: [{ name: "RSI14", line: "rsi14", color: "rsi", digits: 1 }] },
   macd: {
     names: ["macd"], own: true,
     lines: [{ name: "오실레이터", line: "macd_hist", color: "soft", bars: true }, { name: "MACD", line: "macd", color: "ma20" }, { name: "시그널", line: "macd_signal", color: "ma5" }],
   },
-};
+});
 const FIRST_OWN_PANE = 2;
 
 /** What to ask the server for. */
-export const namesOfStudies = () => [...state.studies].flatMap((study) => STUDIES[study]?.names ?? []);
+export const namesOfStudies = () => [...state.studies].flatMap((study) => studies()[study]?.names ?? []);
 
-/** The lines that are switched on. @param {boolean} daily @returns {Line[]} */
-export function linesOn(daily) {
+/** The lines that are switched on; on a scale in percent none over the candles: each would begin at 0 %.
+ * @param {boolean} daily @param {boolean} percent @returns {Line[]} */
+export function linesOn(daily, percent) {
   let pane = FIRST_OWN_PANE;
-  return Object.entries(STUDIES).filter(([study]) => state.studies.has(study) && !(daily && study === "vwap")).flatMap(([study, { lines, own }]) => {
+  return Object.entries(studies()).filter(([study, { own }]) => state.studies.has(study) && !(daily && study === "vwap") && !(percent && !own)).flatMap(([study, { lines, own }]) => {
     const at = own ? pane++ : 0;
     return lines.map((look) => ({ ...look, study, pane: at }));
   });
@@ -47,9 +51,9 @@ export class Lines {
     this.series = /** @type {Map<string, any>} */ (new Map());
   }
 
-  /** @param {Candle[]} candles @param {boolean} daily */
-  draw(candles, daily) {
-    this.drawn = linesOn(daily);
+  /** @param {Candle[]} candles @param {boolean} daily @param {boolean} percent */
+  draw(candles, daily, percent) {
+    this.drawn = linesOn(daily, percent);
     const wanted = new Set(this.drawn.map(keyOf));
     for (const [key, series] of [...this.series]) if (!wanted.has(key)) { this.chart.removeSeries(series); this.series.delete(key); }
     for (const line of this.drawn) this.of(line).setData(points(line, candles));

@@ -1,65 +1,10 @@
-/** The list of symbols: price, change, sparkline; found by name, initial consonants (ㅅㅅㅈㅈ) or code. */
+/** The list of symbols: ordered, the favourites on top; found by name, initial consonants (ㅅㅅㅈㅈ) or code. */
 
-import { number, signed } from "./format.js";
+import { Item } from "./list_item.js";
+import { SORTS, ordered } from "./order.js";
+import { keepPrefs, readPrefs } from "./prefs.js";
 
 /** @typedef {import("./api.js").Row} Row */
-
-const INITIALS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ";
-const SVG = "http://www.w3.org/2000/svg";
-
-/** @param {string} name */
-function initials(name) {
-  return [...name].map((letter) => {
-    const code = letter.charCodeAt(0) - 0xac00;
-    return code >= 0 && code < 11172 ? INITIALS[Math.floor(code / 588)] : letter;
-  }).join("");
-}
-
-/** @param {string} tag @param {string} name @param {Element} parent */
-function element(tag, name, parent) {
-  const made = document.createElement(tag);
-  made.className = name;
-  return parent.appendChild(made);
-}
-
-class Item {
-  /** @param {Row} row */
-  constructor(row) {
-    this.box = document.createElement("li");
-    this.button = /** @type {HTMLButtonElement} */ (element("button", "item", this.box));
-    this.button.dataset.symbol = row.symbol;
-    this.name = element("span", "name", this.button);
-    this.code = element("span", "code", this.button);
-    const trace = document.createElementNS(SVG, "svg");
-    trace.setAttribute("viewBox", "0 0 60 24");
-    trace.setAttribute("aria-hidden", "true");
-    this.line = trace.appendChild(document.createElementNS(SVG, "polyline"));
-    this.button.append(trace);
-    this.price = element("span", "price", this.button);
-    this.change = element("span", "change", this.button);
-    this.words = [row.symbol, row.name, initials(row.name)].map((word) => word.toLowerCase().replaceAll(" ", ""));
-    this.name.textContent = row.name || row.symbol;
-    this.code.textContent = row.symbol;
-  }
-
-  /** @param {Row} row */
-  show(row) {
-    const way = Math.sign(row.change_percent ?? 0);
-    this.button.dataset.way = String(way);
-    this.price.textContent = number(row.price);
-    this.change.textContent = signed(row.change_percent);
-    this.line.setAttribute("points", points(row.trace));
-  }
-}
-
-/** @param {number[]} closes */
-function points(closes) {
-  if (closes.length < 2) return "";
-  const [low, high] = [Math.min(...closes), Math.max(...closes)];
-  const height = (/** @type {number} */ close) => (high === low ? 12 : 22 - (20 * (close - low)) / (high - low));
-  const step = 58 / (closes.length - 1);
-  return closes.map((close, at) => `${(1 + at * step).toFixed(1)},${height(close).toFixed(1)}`).join(" ");
-}
 
 export class List {
   /** @param {(symbol: string) => void} choose */
@@ -71,6 +16,12 @@ export class List {
     this.spoken = /** @type {HTMLElement} */ (document.getElementById("spoken"));
     this.items = /** @type {Map<string, Item>} */ (new Map());
     this.active = /** @type {Item | null} */ (null);
+    this.rows = /** @type {Row[]} */ ([]);
+    this.favourites = new Set(readPrefs().favourites);
+    this.order = /** @type {HTMLSelectElement} */ (document.getElementById("order"));
+    this.order.replaceChildren(...Object.entries(SORTS).map(([value, text]) => new Option(text, value, false, value === readPrefs().sort)));
+    this.order.addEventListener("change", () => { keepPrefs({ sort: this.order.value }); this.arrange(); });
+    this.box.addEventListener("change", (event) => this.favour(/** @type {HTMLInputElement} */ (event.target)));
     this.box.addEventListener("click", (event) => {
       const button = /** @type {Element} */ (event.target).closest("button");
       if (button?.dataset.symbol) choose(button.dataset.symbol);
@@ -81,14 +32,35 @@ export class List {
 
   /** @param {Row[]} rows */
   show(rows) {
+    this.rows = rows;
     const still = this.box.matches(":hover, :focus-within") && this.items.size > 0;
-    rows.forEach((row, at) => {
+    for (const row of rows) {
       const item = this.items.get(row.symbol) ?? new Item(row);
       item.show(row);
-      const place = this.box.children[at] ?? null;
-      if (!this.items.has(row.symbol) || (!still && place !== item.box)) this.box.insertBefore(item.box, place);
+      item.star.checked = this.favourites.has(row.symbol);
+      if (!this.items.has(row.symbol)) this.box.append(item.box);
       this.items.set(row.symbol, item);
+    }
+    if (!still) this.arrange();
+  }
+
+  /** Every row where it belongs. */
+  arrange() {
+    ordered(this.rows, this.order.value, this.favourites).forEach(({ symbol }, at) => {
+      const { box } = /** @type {Item} */ (this.items.get(symbol));
+      const place = this.box.children[at] ?? null;
+      if (place !== box) this.box.insertBefore(box, place);
     });
+  }
+
+  /** @param {HTMLInputElement} star */
+  favour(star) {
+    const symbol = /** @type {HTMLElement} */ (star.nextElementSibling).dataset.symbol ?? "";
+    if (star.checked) this.favourites.add(symbol);
+    else this.favourites.delete(symbol);
+    keepPrefs({ favourites: [...this.favourites] });
+    this.arrange();
+    star.focus();
   }
 
   /** The running minute moved it. @param {Row} row */
@@ -110,7 +82,8 @@ export class List {
   }
 
   shown() {
-    return [...this.box.children].flatMap((box) => [...this.items.values()].filter((item) => item.box === box && !box.hasAttribute("hidden")));
+    const items = new Map([...this.items.values()].map((item) => [/** @type {Element} */ (item.box), item]));
+    return [...this.box.children].flatMap((box) => (box.hasAttribute("hidden") ? [] : items.get(box) ?? []));
   }
 
   filter() {

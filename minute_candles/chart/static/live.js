@@ -1,4 +1,4 @@
-/** The WebSocket: one list of what is wanted, sent again after every reconnection; 1 → 15 s between attempts.
+/** The WebSocket: one list of what the parts of the page want, sent again after every reconnection; 1 → 15 s between attempts.
  * A heartbeat shows that both directions work: a line that is cut without a word (sleep, NAT) is opened anew. */
 
 import { addressOf } from "./api.js";
@@ -12,7 +12,7 @@ export class Live {
   constructor(hear, change) {
     this.hear = hear;
     this.change = change;
-    this.wanted = /** @type {[string, number | string][]} */ ([]);
+    this.wanted = /** @type {Map<string, [string, number | string][]>} */ (new Map());
     this.pause = 1;
     this.socket = /** @type {WebSocket | null} */ (null);
     this.received = 0; // when the last message came
@@ -21,14 +21,14 @@ export class Live {
     this.connect();
   }
 
-  /** @param {[string, number | string][]} wanted */
-  want(wanted) {
-    this.wanted = wanted;
+  /** @param {string} part @param {[string, number | string][]} pairs all that it wants */
+  want(part, pairs) {
+    this.wanted.set(part, pairs);
     if (this.socket?.readyState === WebSocket.OPEN) this.say();
   }
 
   say() {
-    this.socket?.send(JSON.stringify({ subscribe: this.wanted, prices: true }));
+    this.socket?.send(JSON.stringify({ subscribe: [...this.wanted.values()].flat(), prices: true }));
   }
 
   connect() {

@@ -1,6 +1,7 @@
 /** What is shown, as the server has it: candles and days asked for together, taken together. */
 
 import * as api from "./api.js";
+import { isPeriod } from "./candle.js";
 import { daysBack, guessDays } from "./days.js";
 import { dateOf } from "./format.js";
 import { daysOf } from "./range.js";
@@ -9,7 +10,7 @@ import { state } from "./state.js";
 /** @typedef {import("./candle.js").Candle} Candle */
 
 export const PAGE = 400;
-const MOST = 5000;
+const MOST = 5000, DAYS_OF_A_MONTH = 23;
 
 /** As many as are held: what was loaded further left stays. */
 const wanted = () => (state.range ? daysOf(state.range) : { limit: Math.min(MOST, Math.max(PAGE, state.candles.size)) });
@@ -24,13 +25,14 @@ export function wholeRange() {
  * @param {Promise<void>} clock the server's clock is known @returns {Promise<boolean>} false: another symbol or interval is shown by now */
 export async function load(clock) {
   const { turn, told, symbol, interval } = state;
-  const [found, guessed] = await Promise.all([api.candles(symbol, interval, wanted()), clock.then(guessDays)]);
+  const sessions = isPeriod(interval) ? api.candles(symbol, "day", { limit: DAYS_OF_A_MONTH }) : [];
+  const [found, guessed, its] = await Promise.all([api.candles(symbol, interval, wanted()), clock.then(guessDays), sessions]);
   const first = found[0]?.time;
   const days = await daysBack(guessed, first);
   if (turn !== state.turn) return false;
   const newer = [...state.candles.values()].filter((candle) => (candle.told ?? 0) > told && candle.time >= (first ?? 0));
   state.candles = new Map([...found, ...newer].map((candle) => [candle.time, candle]));
-  Object.assign(state, { days, all: false, loads: state.loads + 1 });
+  Object.assign(state, { days, sessions: its, all: false, loads: state.loads + 1 });
   return true;
 }
 

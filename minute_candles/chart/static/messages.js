@@ -1,6 +1,7 @@
 /** What the socket brings: candles, days that are known better, the prices of the list. */
 
 import { candleOf } from "./api.js";
+import { foldDays, isPeriod, windowOf } from "./candle.js";
 import { showEmpty } from "./empty.js";
 import { dateOf } from "./format.js";
 import { Freshness } from "./freshness.js";
@@ -23,14 +24,24 @@ export function take(message) {
   if (message.type === "day") return refresh();
   freshness.candle();
   const candle = { ...candleOf(message), told: ++state.told };
+  const before = state.today;
   if (message.interval === "day") takeToday(candle);
   if (message.interval === state.interval) takeCandle(candle);
+  else if (message.interval === "day" && isPeriod(state.interval)) takeSession(candle, before);
 }
 
 /** @param {Candle} candle */
 function takeToday(candle) {
   state.today = candle;
   words.showToday();
+}
+
+/** The week or month with today as it stands; once the day is over, the server says what it is. @param {Candle} day @param {Candle | null} before the day as it stood */
+function takeSession(day, before) {
+  if (day.status !== "RUNNING") { if (before?.status === "RUNNING") refresh(); return; }
+  const start = windowOf(day.time, state.interval);
+  const others = state.sessions.filter((one) => one.time >= start && one.time < day.time);
+  if (state.drawn === state.turn) takeCandle(foldDays([...others, day], state.interval));
 }
 
 /** @param {Candle} candle */

@@ -1,6 +1,7 @@
 /** The parts of the page, made once. They tell each other by bus.js. */
 
 import { emit } from "./bus.js";
+import { Compare } from "./compare.js";
 import { ForecastView } from "./forecast.js";
 import { List } from "./list.js";
 import { Live } from "./live.js";
@@ -13,3 +14,4 @@ export const overlay = new Overlay(view);
 export const forecast = new ForecastView(view);
 export const list = new List((symbol) => emit("symbol", symbol));
 export const live = new Live((message) => emit("message", message), (up) => emit("line", up));
+export const compare = new Compare(view, live);

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { freshness, setPrice } from "./messages.js";
 import { list, live, view } from "./parts.js";
 import { mark, refresh, show } from "./screen.js";
-import { state } from "./state.js";
+import { $, state } from "./state.js";
 import * as words from "./words.js";
 
 /** The list, and whether the chart lacks what it knows. */
@@ -26,7 +26,10 @@ function showRows(rows) {
   const first = !state.rows.size;
   state.rows = new Map(rows.map((row) => [row.symbol, row]));
   list.show(rows);
-  if (first) list.scrollTo(state.symbol);
+  if (first) {
+    list.scrollTo(state.symbol);
+    $("symbols").replaceChildren(...rows.map((row) => new Option(row.symbol, row.name || row.symbol)));
+  }
   const newest = state.range ? null : words.newest();
   if (newest?.status === "RUNNING") setPrice(state.symbol, newest.close);
 }

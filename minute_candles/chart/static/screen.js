@@ -4,7 +4,7 @@ import { showEmpty, showWhetherEmpty } from "./empty.js";
 import { askLines } from "./indicators.js";
 import { tell as tellOf } from "./legend.js";
 import { load, loadBefore } from "./load.js";
-import { forecast, list, live, overlay, view } from "./parts.js";
+import { compare, forecast, list, live, overlay, view } from "./parts.js";
 import { keepPrefs } from "./prefs.js";
 import { placesOf } from "./range.js";
 import { slots } from "./slots.js";
@@ -20,24 +20,25 @@ let clock = /** @type {Promise<void>} */ (Promise.resolve()); // resolved once t
 export const waitForClock = (known) => { clock = known; };
 
 /** The numbers of a candle; null: of the newest. @param {number | null} time */
-export const tell = (time) => tellOf(view, time, (at) => overlay.said(at));
+export const tell = (time) => tellOf(view, time, (at) => overlay.said(at), (at) => compare.said(at));
 
 /** Names, buttons and address. */
 export function mark() {
   words.mark(list);
+  compare.mark();
   keepAddress();
 }
 
 /** @param {string} symbol @param {Interval} interval @returns {Promise<boolean>} whether it is what is shown now */
 export async function show(symbol, interval) {
-  Object.assign(state, { symbol, interval, hovered: null, seen: null, today: null, settled: false, stale: false, failed: "", newDay: "", candles: new Map(), days: new Map(), lines: new Map() });
+  Object.assign(state, { symbol, interval, hovered: null, seen: null, today: null, settled: false, stale: false, failed: "", newDay: "", candles: new Map(), sessions: [], days: new Map(), lines: new Map() });
   overlay.clear();
   forecast.clear();
   const turn = ++state.turn;
   mark();
   keepPrefs({ interval: String(interval) });
   words.showToday();
-  live.want([[symbol, interval], ...(interval === "day" ? [] : [/** @type {[string, string]} */ ([symbol, "day"])])]);
+  live.want("chart", [[symbol, "day"], ...(typeof interval === "number" ? [/** @type {[string, number]} */ ([symbol, interval])] : [])]);
   setTimeout(() => { if (turn === state.turn && state.drawn !== turn) blank(state.failed || "캔들을 받는 중…"); }, SOON);
   await fill();
   return turn === state.turn && state.drawn === turn;
@@ -78,7 +79,7 @@ function fail(error) {
 
 /** Rather nothing than the candles of another one. @param {string} why */
 function blank(why) {
-  view.set([], state.interval === "day", state.days);
+  view.set([], state.interval, state.days);
   tell(null);
   overlay.draw();
   showEmpty(why);
@@ -111,9 +112,11 @@ export function look() {
 
 export function redraw() {
   const candles = [...state.candles.values()].sort((a, b) => a.time - b.time);
-  view.set(slots(candles, state.days, state.interval, now()), state.interval === "day", state.days);
+  compare.scale();
+  view.set(slots(candles, state.days, state.interval, now()), state.interval, state.days);
   tell(state.hovered);
   overlay.draw();
+  compare.draw();
   forecast.draw();
   askLines(drawLines);
 }

@@ -1,6 +1,7 @@
 /** Where a candle could stand, and why none does. Pure. */
 
-import { dateOf } from "./format.js";
+import { windowOf } from "./candle.js";
+import { dateOf, seconds } from "./format.js";
 
 /** @typedef {import("./candle.js").Candle} Candle */
 /** @typedef {{day: string, open: string, close: string, status: string, note: string | null, minutes: number, previous_close?: number | null, turnover?: number | null}} Day */
@@ -29,15 +30,15 @@ function windows(day, length, early) {
 }
 
 /** Candles and gaps in one ascending list. @param {Candle[]} candles @param {Map<string, Day>} days
- * @param {number | "day"} interval @param {number} now chart seconds @returns {Slot[]} */
+ * @param {import("./candle.js").Interval} interval @param {number} now chart seconds @returns {Slot[]} */
 export function slots(candles, days, interval, now) {
   const found = new Map(candles.map((candle) => [candle.time, /** @type {Slot} */ ({ time: candle.time, candle })]));
   const first = candles[0]?.time ?? Infinity;
   const last = candles.at(-1)?.time ?? 0;
   const seen = new Set(candles.map((candle) => dateOf(candle.time)));
   for (const day of days.values()) {
-    const all = interval === "day" ? [Date.parse(`${day.day}T00:00:00Z`) / 1000] : windows(day, interval, isEarly(candles, day, interval));
-    const until = interval === "day" ? now : Math.max(last, now - 60 * interval - 5);
+    const all = typeof interval === "string" ? [windowOf(seconds(`${day.day}T00:00:00`), interval)] : windows(day, interval, isEarly(candles, day, interval));
+    const until = typeof interval === "string" ? now : Math.max(last, now - 60 * interval - 5);
     for (const time of seen.has(day.day) ? all : all.slice(0, 1)) {
       if (time > first && time <= until && time < now && !found.has(time)) found.set(time, { time, candle: null });
     }
@@ -47,7 +48,8 @@ export function slots(candles, days, interval, now) {
 
 /** Why nothing stands there. @param {Slot[]} list @param {number} at index @param {Map<string, Day>} days */
 export function reason(list, at, days) {
-  const day = days.get(dateOf(list[at].time));
+  const date = dateOf(list[at].time);
+  const day = days.get(date) ?? [...days.values()].find((one) => one.day > date); // a week's Monday may be a holiday
   const status = day?.status ?? "PROVISIONAL";
   if (status === "MISSING") return "수집되지 않았습니다. fetch_minute_data.py 가 채웁니다.";
   if (status === "NO_TRADES") return `하루 내내 거래가 없었습니다.${day?.note ? ` ${day.note}` : ""}`;

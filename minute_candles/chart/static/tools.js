@@ -8,23 +8,26 @@ import { fillTable } from "./table.js";
 
 /** @param {View} view */
 export function savePicture(view) {
-  const last = view.candles.at(-1);
+  const last = view.seen().at(-1);
   const name = state.rows.get(state.symbol)?.name ?? "";
   const title = `${name} ${state.symbol} · ${intervalName(state.interval)}${last ? ` · ${moment(last.time, view.daily)}` : ""}`;
   view.picture(title).toBlob((/** @type {Blob | null} */ blob) => {
-    if (!blob) return;
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(blob);
-    link.download = `${state.symbol}-${state.interval}${last ? `-${dateOf(last.time)}-${clockOf(last.time).replace(":", "")}` : ""}.png`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+    if (blob) save(blob, last, "png");
   });
+}
+
+/** A file named for what is shown. @param {Blob} blob @param {import("./candle.js").Candle | undefined} last @param {string} kind */
+export function save(blob, last, kind) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = `${state.symbol}-${state.interval}${last ? `-${dateOf(last.time)}-${clockOf(last.time).replace(":", "")}` : ""}.${kind}`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
 /** @param {View} view */
 export function showTable(view) {
-  const range = /** @type {{from: number, to: number} | null} */ (view.chart.timeScale().getVisibleRange());
-  const seen = range ? view.candles.filter((candle) => candle.time >= range.from && candle.time <= range.to) : view.candles;
+  const seen = view.seen();
   $("table-title").textContent = `${$("name").textContent} ${intervalName(state.interval)} · 보이는 ${seen.length}개`;
   fillTable($("rows"), seen, view.daily);
   $("table").showModal();

@@ -1,9 +1,11 @@
 /** The drawing: candles, volume, the ribbon of proof, lines; data in, picture out. It asks nobody for anything. */
 
+import { bar, ribbon, traded } from "./bars.js";
 import { Breaks } from "./breaks.js";
+import { closeBefore } from "./candle.js";
 import { chartOptions, priceFormat, quiet } from "./chart_options.js";
 import { color, forgetColors } from "./colors.js";
-import { dateOf, proof } from "./format.js";
+import { dateOf } from "./format.js";
 import { Levels } from "./levels.js";
 import { CandlestickSeries, HistogramSeries, LineSeries, createChart } from "./lightweight-charts.js";
 import { Lines } from "./lines.js";
@@ -21,7 +23,8 @@ export class View {
   /** @param {HTMLElement} box */
   constructor(box) {
     this.box = box;
-    this.daily = false;
+    this.interval = /** @type {import("./candle.js").Interval} */ (1);
+    this.percent = false; // a second symbol is compared: the scale is in percent
     this.list = /** @type {Slot[]} */ ([]);
     this.days = /** @type {Days} */ (new Map());
     this.candles = /** @type {Candle[]} */ ([]);
@@ -33,6 +36,11 @@ export class View {
     new ResizeObserver(() => this.margins()).observe(box);
     addEventListener("pagehide", () => this.keepHeights());
     this.paint();
+  }
+
+  /** Its candles are of sessions, not of minutes. */
+  get daily() {
+    return typeof this.interval === "string";
   }
 
   addSeries() {
@@ -52,12 +60,12 @@ export class View {
     this.chart.applyOptions(chartOptions(() => this.daily));
     const [up, down] = [color("up"), color("down")];
     this.price.applyOptions({ upColor: up, downColor: down, borderUpColor: up, borderDownColor: down, wickUpColor: up, wickDownColor: down });
-    if (this.list.length) this.set(this.list, this.daily, this.days);
+    if (this.list.length) this.set(this.list, this.interval, this.days);
   }
 
-  /** Everything anew. @param {Slot[]} list @param {boolean} daily @param {Days} days */
-  set(list, daily, days) {
-    [this.list, this.daily, this.days] = [list, daily, days];
+  /** Everything anew. @param {Slot[]} list @param {import("./candle.js").Interval} interval @param {Days} days */
+  set(list, interval, days) {
+    [this.list, this.interval, this.days] = [list, interval, days];
     this.candles = list.flatMap((slot) => slot.candle ?? []);
     const format = priceFormat(this.candles);
     this.price.applyOptions({ priceFormat: format });
@@ -65,18 +73,24 @@ export class View {
     this.volume.setData(this.candles.map(traded));
     this.ribbon.setData(list.map(ribbon));
     this.lane.setData(list.map(({ time }) => ({ time, value: 0.5 })));
-    this.levels.set(this.candles, daily, this.before(this.candles.length - 1), format);
+    this.levels.set(this.candles, this.daily || this.percent, this.before(this.candles.length - 1), format);
     this.drawLines();
     const firsts = this.candles.filter((candle, at) => at > 0 && dateOf(candle.time) !== dateOf(this.candles[at - 1].time));
-    this.breaks.set(daily ? [] : firsts.map((candle) => candle.time), color("line"));
+    this.breaks.set(this.daily ? [] : firsts.map((candle) => candle.time), color("line"));
   }
 
   /** After the server answered, or a study was switched. */
   drawLines() {
-    this.lines.draw(this.candles, this.daily);
+    this.lines.draw(this.candles, this.daily, this.percent);
     const heights = readPrefs().panes ?? [];
     const panes = this.chart.panes();
     panes.forEach((pane, at) => pane.setStretchFactor((heights.length === panes.length ? heights[at] : HEIGHTS[at]) ?? 1.6));
+  }
+
+  /** The candles between the edges. */
+  seen() {
+    const range = /** @type {{from: number, to: number} | null} */ (this.chart.timeScale().getVisibleRange());
+    return range ? this.candles.filter((candle) => candle.time >= range.from && candle.time <= range.to) : this.candles;
   }
 
   keepHeights() {
@@ -123,16 +137,9 @@ export class View {
     this.lines.update(candle);
   }
 
-  /** The close that a candle's change is told against: of the session before; none where that one is not here. @param {number} at */
+  /** @param {number} at */
   before(at) {
-    if (at < 0) return null;
-    const day = dateOf(this.candles[at].time);
-    const known = this.days.get(day)?.previous_close;
-    if (known != null) return known;
-    const last = this.candles.slice(0, at).findLast((candle) => dateOf(candle.time) !== day);
-    if (!last) return null;
-    const between = [...this.days.values()].filter((one) => one.day > dateOf(last.time) && one.day < day);
-    return between.every((one) => one.status === "NO_TRADES") ? last.close : null;
+    return closeBefore(this.candles, at, this.interval, this.days);
   }
 
   /** @param {string} title */
@@ -140,12 +147,3 @@ export class View {
     return titled(this.chart.takeScreenshot(true), title);
   }
 }
-
-/** @param {Candle} candle */
-const bar = ({ time, open, high, low, close }) => ({ time, open, high, low, close });
-
-/** @param {Candle} candle */
-const traded = ({ time, open, close, volume }) => ({ time, value: volume, color: color(close >= open ? "up-soft" : "down-soft") });
-
-/** @param {Slot} slot */
-const ribbon = ({ time, candle }) => ({ time, value: 1, color: color(candle ? `proof-${proof(candle)[0]}` : "proof-gap") });

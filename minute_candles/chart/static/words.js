@@ -15,6 +15,7 @@ export function mark(list) {
   document.title = `${name} · 분봉 차트`;
   press("interval", (interval) => interval === String(state.interval));
   press("study", (study) => state.studies.has(study));
+  $("log").setAttribute("aria-pressed", String(state.log));
   /** @type {HTMLElement} */ (document.querySelector("[data-study=doji]")).hidden = !state.studies.has("patterns");
   list.mark(state.symbol);
   tellPrice(state.range ? null : newest());
