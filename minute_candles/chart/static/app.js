@@ -5,7 +5,7 @@ import { saveCsv } from "./csv.js";
 import { press } from "./keys.js";
 import { take } from "./messages.js";
 import { choose, chooseInterval, followAddress, go, latest, moved } from "./navigate.js";
-import { compare, forecast, overlay, view } from "./parts.js";
+import { compare, forecast, overlay, pen, view } from "./parts.js";
 import { pollList, pollState } from "./polling.js";
 import { keepPrefs } from "./prefs.js";
 import { mark, redraw, refresh, show, tell, waitForClock } from "./screen.js";
@@ -69,6 +69,8 @@ function bind() {
   click("png", () => savePicture(view));
   click("csv", () => saveCsv(view, compare.closes));
   click("log", toggleLog);
+  click("pens", ({ tool }) => tool && pen.take(tool));
+  click("erase", () => pen.erase());
   click("parameters-button", showParameters);
   click("parameters-close", () => $("parameters").close());
   click("parameters-reset", resetParameters);

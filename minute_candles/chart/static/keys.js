@@ -1,7 +1,8 @@
-/** The keyboard: `/` searches, 1–9 and 0 choose an interval, arrows read candles, Home and End move, Esc lets go. */
+/** The keyboard: `/` searches, 1–9 and 0 choose an interval, arrows read candles, Enter
+ * places the tool in the hand, Delete erases a line, Home and End move, Esc lets go. */
 
 import { chooseInterval, latest, oldest } from "./navigate.js";
-import { list, view } from "./parts.js";
+import { list, pen, view } from "./parts.js";
 import { tell } from "./screen.js";
 import { $, INTERVALS, state } from "./state.js";
 import { walk } from "./tools.js";
@@ -10,6 +11,7 @@ import { walk } from "./tools.js";
 function read(step) {
   state.hovered = walk(view, step) ?? state.hovered;
   tell(state.hovered);
+  pen.reachHere();
 }
 
 function search() {
@@ -18,16 +20,17 @@ function search() {
 }
 
 function letGo() {
+  if (pen.letGo()) return;
   document.body.classList.remove("listing");
   view.chart.clearCrosshairPosition();
   state.hovered = null;
   tell(null);
 }
 
-/** @type {Record<string, () => void>} */
-const ANYWHERE = { "/": search, Escape: letGo, Home: oldest, End: latest };
-/** @type {Record<string, () => void>} */
-const ON_CHART = { ArrowLeft: () => read(-1), ArrowRight: () => read(1) };
+/** @type {Record<string, () => unknown>} */
+const ANYWHERE = { "/": search, Escape: letGo, Home: oldest, End: latest, Delete: () => pen.chosen >= 0 && pen.erase() };
+/** @type {Record<string, () => unknown>} */
+const ON_CHART = { ArrowLeft: () => read(-1), ArrowRight: () => read(1), Enter: () => pen.placeHere() };
 
 /** @param {KeyboardEvent} event */
 export function press(event) {

@@ -4,7 +4,7 @@ import { showEmpty, showWhetherEmpty } from "./empty.js";
 import { askLines } from "./indicators.js";
 import { tell as tellOf } from "./legend.js";
 import { load, loadBefore } from "./load.js";
-import { compare, forecast, list, live, overlay, view } from "./parts.js";
+import { compare, forecast, list, live, overlay, pen, view } from "./parts.js";
 import { keepPrefs } from "./prefs.js";
 import { placesOf } from "./range.js";
 import { slots } from "./slots.js";
@@ -33,6 +33,7 @@ export function mark() {
 export async function show(symbol, interval) {
   Object.assign(state, { symbol, interval, hovered: null, seen: null, today: null, settled: false, stale: false, failed: "", newDay: "", candles: new Map(), sessions: [], days: new Map(), lines: new Map() });
   overlay.clear();
+  pen.letGo();
   forecast.clear();
   const turn = ++state.turn;
   mark();
@@ -117,6 +118,7 @@ export function redraw() {
   tell(state.hovered);
   overlay.draw();
   compare.draw();
+  pen.draw();
   forecast.draw();
   askLines(drawLines);
 }
