@@ -23,6 +23,7 @@ from minute_candles.config.settings import Database, Settings
 from minute_candles.console import command_line, console
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError, MinuteDataError, NotOffered, Stopped
+from minute_candles.core.korean import number
 from minute_candles.market.calendar import TradingCalendar
 
 TYPE_CHECKING = False
@@ -277,7 +278,7 @@ def backfill(
     client = KisClient.of(settings, TokenCache(settings, clock, shared), clock, connections=threads, shared=shared)
     job = Backfill(client, store, calendar, clock, result, quiet)
     try:
-        _log.info("📊 %d개 종목 분봉 데이터 수집 시작!", len({task.symbol for task in missing}))
+        _log.info("📊 %s개 종목 분봉 데이터 수집 시작!", number(len({task.symbol for task in missing})))
         with caught_up(settings, clock, store):
             job.run(missing, threads)
         code = 1 if result.failures else 0
@@ -306,7 +307,7 @@ def backfill_by_dask(
         return nothing_missing(settings, clock, want, result)
     job = DaskBackfill(arguments.dask, clock, result, quiet=arguments.quiet)
     try:
-        _log.info("📊 %d개 종목 분봉 데이터 수집 시작!", len({task.symbol for task in missing}))
+        _log.info("📊 %s개 종목 분봉 데이터 수집 시작!", number(len({task.symbol for task in missing})))
         job.run(missing, force=arguments.force, recheck=arguments.recheck)
         code = 1 if result.failures else 0
     except ConfigError:

@@ -14,7 +14,7 @@ try:
     from kis_simulator.simulator import Simulator, running_clock
 except ModuleNotFoundError as missing:  # most often the system's Python
     print(
-        f"파이썬 패키지 {missing.name}이(가) 없습니다. 가상환경을 켜거나(source .venv/bin/activate) "
+        f"파이썬 패키지가 없습니다: {missing.name}. 가상환경을 켜거나(source .venv/bin/activate) "
         "설치하세요: python -m pip install -r requirements.txt",
         file=sys.stderr,
     )
@@ -125,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(str(error))
     except OSError as error:
         ports = f"{args.port} 또는 {args.ws_port or args.port + 1}"
-        return _complain(f"포트 {ports}을(를) 열 수 없습니다 ({error.strerror}). --port, --ws-port 로 바꾸세요.")
+        return _complain(f"포트를 열 수 없습니다: {ports} ({error.strerror}). --port, --ws-port 로 바꾸세요.")
     _print_settings(simulator, args)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -160,6 +160,71 @@ SECURITY = {
     "bad_tls": Fault("믿을 수 없는 TLS 인증서", "TLS 인증서를 믿을 수 없어 키를 보내지 않았습니다", "2", _KEY),
 }
 GROUPS = {"KIS": KIS, "데이터베이스": STORE, "이 컴퓨터": HOST, "보안": SECURITY}
+
+
+class Proof(NamedTuple):
+    """A fault that a test of its own proves, at its lowest level: `test` is a file below tests/ and its function."""
+
+    what: str
+    shown: str
+    code: str
+    then: str
+    test: str
+
+
+_NAMED = "메시지에 있는 SQL을 실행하고 다시 실행"
+MACHINES = [
+    Proof('KIS가 모르는 토큰 (EGW00122, 점검 뒤; "token"이라 말하는 모르는 코드도)', "토큰을 갱신합니다", "0",
+          "한 번만 새로 발급받아 계속", "kis/test_client.py::test_that_kis_no_longer_knows_is_renewed"),
+    Proof("앱 키에 권한이 없음·IP가 등록되지 않음 (EGW00206·207·004·303)", "KIS Developers(…", "2",
+          "한 번만 묻고 멈춤", "kis/test_client.py::test_what_is_set_on_the_portal_stops_at_once"),
+    Proof("KIS가 요청 자체를 거절 (OPSQ2002)", "KIS가 오류로 답했습니다", "1", "그 종목일만 실패",
+          "kis/test_client.py::test_a_request_that_kis_refuses_fails_this_symbol_at_once"),
+    Proof("ETN 코드 (`Q` + 숫자 6자리)", "", "0", "다른 종목과 같음",
+          "config/test_symbols_file.py::test_zeros_are_put_back_on_the_command_line_and_said"),
+    Proof("스스로 바뀌는 키의 열 (`TIMESTAMP … ON UPDATE`)", "서버가 스스로 채우거나 바꿉니다", "2", _NAMED,
+          "storage/test_migrate.py::test_a_table_that_cannot_hold_the_truth_is_refused_by_name"),
+    Proof("문자 정렬이 다른 데이터베이스, 다른 상태 테이블", "두 테이블의 JOIN이 실패할 수 있습니다", "0",
+          "새 테이블은 가격 테이블의 정렬을 따름, 옛 것은 ALTER를 보임",
+          "storage/test_note_migration.py::test_an_older_table_in_another_collation_is_named_with_the_sql_that_mends_it"),
+    Proof("AUTO_INCREMENT가 없는 `id`", "ALTER TABLE stock_minute_prices MODIFY id …", "2", _NAMED,
+          "storage/test_migrate.py::test_the_remedy_that_is_named_heals"),
+    Proof("`binlog_format=STATEMENT` 인 서버", "", "0", "그대로 저장",
+          "storage/test_migrate.py::test_a_server_that_logs_statements_takes_a_day"),
+    Proof("소문자 ENUM, 너무 좁은 열", "우리 값을 담을 수 없습니다", "2", _NAMED,
+          "storage/test_migrate.py::test_a_table_that_cannot_hold_the_truth_is_refused_by_name"),
+    Proof("꺼진 고유 키 (IGNORED, INVISIBLE)", "서버가 쓰지 않습니다", "2", _NAMED,
+          "storage/test_migrate.py::test_a_key_that_queries_may_not_use_is_refused_with_the_sql_that_turns_it_on"),
+    Proof("파티션이 없는 날짜 (1526)", "테이블에 이 날짜의 파티션이 없습니다", "1", _NAMED,
+          "storage/test_migrate.py::test_the_documented_partitions_keep_everything_working_and_a_missing_one_is_one_line"),
+    Proof("TLS 없는 서버의 caching_sha2_password (2061)", "계정은 TLS로만 비밀번호를 보낼 수 있는데", "2",
+          "서버의 TLS를 켜거나 인증 방식을 바꿈",
+          "storage/test_connection.py::test_a_password_that_may_travel_encrypted_only"),
+    Proof("로그인 거절 (틀린 비밀번호, 익명 사용자)", "계정의 로그인을 거부했습니다", "2", _KEY,
+          "storage/test_connection.py::test_a_wrong_password_or_user"),
+    Proof("모자란 권한 (SELECT·INSERT·UPDATE·DELETE·CREATE·ALTER·INDEX의 모든 조합)",
+          "계정에 필요한 권한이 없습니다", "2", "--doctor 와 다음 명령이 같은 GRANT를 보임",
+          "storage/test_migrate.py::test_doctor_and_the_next_command_agree_for_every_set_of_rights"),
+    Proof("없는 인증서 묶음 (`REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`)",
+          "가리키는 인증서 파일을 쓸 수 없습니다", "2", _KEY,
+          "kis/test_transport.py::test_certificates_that_cannot_be_used_name_the_variable"),
+    Proof("잘못 적은 프록시", "의 프록시 주소를 쓸 수 없습니다", "2", _KEY,
+          "kis/test_transport.py::test_a_malformed_proxy_is_a_setting_to_mend"),
+    Proof("PySocks 없는 SOCKS 프록시", "pip install PySocks", "2", _KEY,
+          "kis/test_transport.py::test_a_socks_proxy_without_its_package_says_what_to_install"),
+    Proof("죽은 프록시", "의 프록시를 확인하세요", "1", "변수를 고치거나 `NO_PROXY=.koreainvestment.com`",
+          "kis/test_transport.py::test_a_dead_proxy_is_named_where_the_run_ends"),
+    Proof("시뮬레이터를 장중으로 (`CLOCK_AT`), 진짜 KIS에는 거절", "CLOCK_AT 값이 잘못되었습니다", "2", _KEY,
+          "kis_simulator/test_clock_at.py::test_a_made_up_time_is_refused_for_any_other_kis"),
+    Proof("시계가 몇 시간 틀림", "KIS보다 약 12시간 6분 빠릅니다", "0", "시간 동기화(NTP)를 켬",
+          "kis/test_clock_skew.py::test_a_wrong_clock_is_reported_in_hours_and_minutes"),
+    Proof("아무것도 묻지 않은 라운드", "ℹ️ … 묻지 않음", "0", "다음 라운드",
+          "live/test_round.py::test_a_round_that_requested_nothing_is_no_success"),
+    Proof("다른 프로그램과 함께 읽는 토큰 파일 (0640)", "", "0", "갱신해도 권한을 그대로 둠",
+          "kis/test_token.py::test_a_file_keeps_its_mode_where_it_is_no_wider_than_0640"),
+    Proof("Excel이 열어 둔 내보내기 파일 (Windows)", "다른 프로그램…", "1", "닫고 다시 실행",
+          "export/test_export.py::test_a_target_that_another_program_holds_open_is_one_line"),
+]  # fmt: skip
 FAULTS: dict[str, Fault] = {key: fault for group in GROUPS.values() for key, fault in group.items()}
 
 
@@ -178,6 +243,15 @@ def markdown() -> str:
                 fault.lost,
             ]
             lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def machines() -> str:
+    """The table of what machines have; each row names its test."""
+    lines = ["| 고장 | 보이는 것 | 종료 코드 | 그다음 | 시험 (`tests/`) |", "|---|---|---|---|---|"]
+    for one in MACHINES:
+        shown = f"`{one.shown}`" if one.shown else "(없음)"
+        lines.append(f"| {one.what} | {shown} | {one.code} | {one.then} | `{one.test}` |")
     return "\n".join(lines)
 
 

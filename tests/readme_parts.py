@@ -55,6 +55,12 @@ def faults() -> str:
     return fault_table.markdown()
 
 
+def machines() -> str:
+    import fault_table
+
+    return fault_table.machines()
+
+
 def soak() -> str:
     """The table of tests/SOAK.md: the last results of `make soak`."""
     text = (ROOT / "tests" / "SOAK.md").read_text(encoding="utf-8")
@@ -98,6 +104,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "help": options,
     "settings": settings,
     "faults": faults,
+    "machines": machines,
     "soak": soak,
     "benchmarks": benchmarks,
 }

@@ -23,7 +23,7 @@ import pytest
 import requests
 import servers
 from backfill_tools import FarSimulator, interrupt, until
-from fault_table import FAULTS, GROUPS, markdown
+from fault_table import FAULTS, GROUPS, MACHINES, markdown
 from fault_tools import (
     EVENING,
     FIRST,
@@ -118,6 +118,12 @@ def test_every_row_of_the_table_is_proved_here_and_nothing_is_lost() -> None:
     source = Path(__file__).read_text(encoding="utf-8")
     assert not [key for key in FAULTS if f'"{key}"' not in source and key not in LASTING]
     assert {fault.lost for fault in FAULTS.values()} == {"없음"}
+
+
+def test_every_row_of_the_other_table_names_a_test() -> None:
+    for row in MACHINES:
+        file, function = row.test.split("::")
+        assert f"def {function}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), row.test
 
 
 def test_the_table_is_well_formed_markdown() -> None:

@@ -9,6 +9,7 @@ from minute_candles.console import console
 from minute_candles.console.logs import FILE_ONLY
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import Outage, SourceError, Stopped
+from minute_candles.core.korean import number
 from minute_candles.core.worker_pool import Outcome, work_through
 from minute_candles.kis.client import KisClient
 from minute_candles.market.calendar import TradingCalendar
@@ -46,7 +47,7 @@ class Backfill:
         """Raise what ends the run: `Stopped`, a refused key, an outage, a lost database."""
         for self._pass in range(1, TRIES + 1):
             if self._pass > 1:
-                _log.info("🔁 실패한 %d종목일을 한 번 더 받습니다.", len(tasks))
+                _log.info("🔁 실패한 %s종목일을 한 번 더 받습니다.", number(len(tasks)))
             self._collect(tasks, workers)
             tasks = [task for task in tasks if task.day in self._result.symbols[task.symbol].failed]
             if not tasks:
@@ -100,11 +101,11 @@ class Backfill:
         held = self._store.counts([symbol], [self._calendar.session(day) for day in days])
         sent, kept = result.rows[0], sum(counts[0] for counts in held.values())
         name = f" · {result.name}" if result.name else ""
-        _log.info("✅ %s 1분봉 데이터 %d건 저장 완료%s", symbol, sent, name)
+        _log.info("✅ %s 1분봉 데이터 %s건 저장 완료%s", symbol, number(sent), name)
+        compared = f"{symbol} 1min - 예상 {number(sent)}건, 실제 {number(kept)}건"
         if kept >= sent:
-            line = "✅ 데이터 검증 성공: %s 1min - 예상 %d건, 실제 %d건"
-            _log.info(line, symbol, sent, kept, extra=FILE_ONLY)
+            _log.info("✅ 데이터 검증 성공: %s", compared, extra=FILE_ONLY)
             return
-        _log.error("❌ 데이터 검증 실패: %s 1min - 예상 %d건, 실제 %d건", symbol, sent, kept)
+        _log.error("❌ 데이터 검증 실패: %s", compared)
         for day in result.days:
             result.failed.setdefault(day, "저장한 뒤 테이블에서 사라진 행이 있음")

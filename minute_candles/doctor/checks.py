@@ -121,7 +121,9 @@ class Doctor:
         apart = abs((theirs - self._clock.now().replace(tzinfo=None)).total_seconds())
         if apart > _CLOCKS_DIFFER:
             yield Finding(
-                DIFFERENT, "서버 시계", f"이 컴퓨터와 {apart:.0f}초 다릅니다. 저장하는 시각은 KIS의 것이라 괜찮습니다."
+                DIFFERENT,
+                "서버 시계",
+                f"이 컴퓨터와 {console.duration(apart)} 다릅니다. 저장하는 시각은 KIS의 것이라 괜찮습니다.",
             )
         else:
             yield Finding(FINE, "서버 시계", f"{theirs:%H:%M:%S} (한국 시각으로 연결)")

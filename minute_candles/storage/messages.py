@@ -19,12 +19,12 @@ _RUNNING = {
 _AT_START = {
     Problem.UNKNOWN_HOST: "데이터베이스 호스트를 찾을 수 없습니다: {host} {mark}. DB_HOST(또는 DB_URL)를 확인하세요.",
     Problem.TLS_FAILED: (
-        "데이터베이스 서버 {host}와 TLS로 연결할 수 없습니다 {mark}: {detail} "
+        "데이터베이스 서버({host})와 TLS로 연결할 수 없습니다 {mark}: {detail} "
         "DB_SSL_CA가 이 서버의 인증서를 만든 CA의 파일인지, 서버가 TLS를 쓰는지 확인하세요."
     ),
     Problem.NEEDS_TLS: (
         "{user} 계정은 TLS로만 비밀번호를 보낼 수 있는데(caching_sha2_password) 서버가 TLS를 쓰지 않습니다 {mark}. "
-        "호스트와 비밀번호는 문제가 아닙니다. 서버의 TLS를 켜거나(tls_version, ssl_cert) "
+        "호스트와 비밀번호는 문제가 아닙니다. 서버의 TLS를 켜거나(tls_version, ssl_cert), MySQL 8까지는 "
         "계정의 인증 방식을 바꾸세요: ALTER USER '{user}'@'%' IDENTIFIED WITH mysql_native_password BY '비밀번호';"
     ),
     Problem.LOGIN_REFUSED: (

@@ -33,7 +33,7 @@ _MOST_NAMED = 20
 _DENIED = {Problem.DENIED, Problem.NO_DATABASE}
 _HARMLESS = {Problem.ALREADY_MADE, Problem.INVALID}
 """What a probe ends with where the right is there: no such table or column, or one that exists."""
-_RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
+_RIGHTS, _CHANGING = "SELECT, INSERT, UPDATE, DELETE", "CREATE, ALTER, INDEX"
 STANDS = f"✅ {PRICES} 테이블이 존재합니다."
 
 
@@ -128,7 +128,7 @@ class _Preflight:
     def _execute(self, run: Run, statements: Sequence[str]) -> None:
         """Run DDL; where another run was first, it has made the same."""
         for statement in statements:
-            with self._naming_the_sql(statement):
+            with self._naming_the_sql(statement, "" if self._dialect == "sqlite" else self._grant(run, _CHANGING)):
                 try:
                     run(statement)
                 except self._connection.errors as error:
@@ -143,7 +143,7 @@ class _Preflight:
         if self._dialect == "sqlite":
             self._check_rights_of_a_file(run)
             return
-        with self._naming_the_sql(f"GRANT {_RIGHTS} ON `{self._database.name}`.* TO {self._account(run)}"):
+        with self._naming_the_sql(self._grant(run, _RIGHTS)):
             for table, column in ((PRICES, "stock_symbol"), (COVERAGE, "stock_symbol")):
                 for probe in (
                     f"SELECT {column} FROM {table} WHERE FALSE",
@@ -153,7 +153,7 @@ class _Preflight:
                 ):
                     self._probe(run, probe)
         for statement, refused_later in self._changes(run):
-            with self._naming_the_sql(statement):
+            with self._naming_the_sql(statement, self._grant(run, _CHANGING)):
                 self._probe(run, refused_later)
 
     def _check_rights_of_a_file(self, run: Run) -> None:
@@ -182,10 +182,10 @@ class _Preflight:
             if self._connection.judge(error).problem not in _HARMLESS:
                 raise
 
-    def _account(self, run: Run) -> str:
-        """Return the account as the server knows it, for a GRANT."""
+    def _grant(self, run: Run, rights: str) -> str:
+        """Return the GRANT of these rights to the account as the server knows it."""
         user, _, host = str(run("SELECT CURRENT_USER()")[0][0]).rpartition("@")
-        return f"'{user}'@'{host}'"
+        return f"GRANT {rights} ON `{self._database.name}`.* TO '{user}'@'{host}'"
 
     def _exists(self, run: Run, table: str) -> bool:
         return bool(read_columns(run, self._dialect, table))
@@ -211,17 +211,18 @@ class _Preflight:
         ]
 
     @contextmanager
-    def _naming_the_sql(self, sql: str) -> Iterator[None]:
-        """Turn a missing right into a `ConfigError` with the statement that somebody with rights has to run."""
+    def _naming_the_sql(self, sql: str, grant: str = "") -> Iterator[None]:
+        """Turn a missing right into a `ConfigError` with what somebody with rights has to run: `grant` or `sql`."""
         try:
             yield
         except self._connection.errors as error:
             failure = self._connection.judge(error)
             if failure.problem not in _DENIED:
                 raise
+            either = f"{grant}; 또는: " if grant else ""
             raise ConfigError(
                 f"{self._database.user} 계정에 필요한 권한이 없습니다 {failure.mark}. "
-                f"권한이 있는 계정으로 다음 SQL을 실행하세요: {' '.join(sql.split())};"
+                f"권한이 있는 계정으로 다음 SQL을 실행하세요: {either}{' '.join(sql.split())};"
             ) from None
 
     @contextmanager

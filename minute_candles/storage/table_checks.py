@@ -111,7 +111,7 @@ def _check_usable(key: str | None, indexes: Mapping[str, Index], dialect: Dialec
     if key is not None and not indexes[key].usable:
         word = "VISIBLE" if dialect == "alias" else "NOT IGNORED"
         raise ConfigError(
-            f"{PRICES}의 고유 키 {key}를 서버가 쓰지 않도록 꺼져 있습니다(IGNORED/INVISIBLE). "
+            f"{PRICES}의 고유 키({key})가 꺼져 있어(IGNORED/INVISIBLE) 서버가 쓰지 않습니다. "
             f"다음 SQL로 켜세요: ALTER TABLE {PRICES} ALTER INDEX `{key}` {word};"
         )
 

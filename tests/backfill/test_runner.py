@@ -575,14 +575,14 @@ def test_log_lines_keep_the_wording_users_grep_for(user: User, kis: Simulator) -
         "✅ KIS 환경변수 로드 완료",
         "✅ 데이터베이스 연결 성공",
         "📊 1개 종목 분봉 데이터 수집 시작!",
-        f"✅ 005930 1분봉 데이터 {one}건 저장 완료",
-        f"✅ 데이터 검증 성공: 005930 1min - 예상 {one}건, 실제 {one}건",
+        f"✅ 005930 1분봉 데이터 {one:,}건 저장 완료",
+        f"✅ 데이터 검증 성공: 005930 1min - 예상 {one:,}건, 실제 {one:,}건",
         "📊 종목별 분봉 데이터 수집: 100%|██████████| 1/1 [",
         "🔌 데이터베이스 연결 해제",
     ):
         assert log.count(line) == 1, f"{line}\n{log}"
         assert (line in ran.err) == ("검증 성공" not in line), "one line a symbol on the console"
-    assert f"{one}건 저장 완료 · 삼성전자" in ran.err
+    assert f"{one:,}건 저장 완료 · 삼성전자" in ran.err
     assert "✅ stock_minute_prices 테이블이 존재합니다." in user.run("--days", "3", "--symbols", "005930").err
     assert "기존 토큰 로드: 만료시간 2026-11-21 21:0" in user.run("--days", "4", "--symbols", "005930").err
 

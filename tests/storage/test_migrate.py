@@ -424,26 +424,32 @@ TABLES = {"empty": "", "keyless": README_DDL, "full": HIBERNATE_DDL}
 
 @pytest.mark.parametrize("tables", TABLES)
 @pytest.mark.parametrize("subsets", [TELLING, pytest.param(SUBSETS, marks=pytest.mark.slow)], ids=["telling", "every"])
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_doctor_and_the_next_command_agree_for_every_set_of_rights(
     server: Server, database: Database, tables: str, subsets: list[tuple[str, ...]]
 ) -> None:
     """What the rehearsal says, the preflight does; where a right lacks, the line names the SQL of who may (#26)."""
+    stands = None
     for rights in subsets:
-        for table in ("stock_minute_prices", "stock_minute_coverage"):
-            server.run(f"DROP TABLE IF EXISTS {table}", database=database.name)
-        if TABLES[tables]:
-            server.run(TABLES[tables], database=database.name)
-            server.run(COVERAGE_DDL, database=database.name)
+        if server.run("SHOW TABLES", database=database.name) != stands or tables == "keyless":
+            remake(server, database, TABLES[tables])
+            stands = server.run("SHOW TABLES", database=database.name)
         with server.account(database, ", ".join(rights)) as account:
             store = open_store(account, Clock(), patience=1)
-            before = server.run("SHOW TABLES", database=database.name)
             said = outcome(store.rehearse_preflight)
-            assert server.run("SHOW TABLES", database=database.name) == before
+            assert server.run("SHOW TABLES", database=database.name) == stands
             assert said == outcome(store.preflight), rights
-            assert said == "" or "GRANT SELECT" in said or "CREATE TABLE" in said or "ALTER TABLE" in said
+            assert said == "" or "GRANT" in said
             assert account.password not in said
             store.close()
+
+
+def remake(server: Server, database: Database, ddl: str) -> None:
+    for table in ("stock_minute_prices", "stock_minute_coverage"):
+        server.run(f"DROP TABLE IF EXISTS {table}", database=database.name)
+    if ddl:
+        server.run(ddl, database=database.name)
+        server.run(COVERAGE_DDL, database=database.name)
 
 
 def outcome(preflight: Callable[[], object]) -> str:
