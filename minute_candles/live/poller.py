@@ -34,9 +34,11 @@ class Poller:
             if state is None:
                 return None
             state.polled_at = self._clock.now()
-            if not state.needs_poll(session, self._server_clock.now()):
-                return self._close_windows(state, session, due)
-            return self._poll(state, session, due)
+            state.owed |= {*due}
+            is_current = not state.needs_poll(session, self._server_clock.now())
+            new = (self._close_windows if is_current else self._poll)(state, session, state.owed)
+            state.owed = set()
+            return new
 
     def _close_windows(self, state: SymbolState, session: Session, due: Collection[int]) -> dict[int, int]:
         """Store the `due` windows that closed without a trade since the last one, for a streamed symbol: no call."""

@@ -6,8 +6,13 @@ from datetime import datetime, timedelta
 
 from minute_candles.market.candles import INTERVALS
 
-HAND_OVER = timedelta(seconds=58)
-"""Into the minute: what a round has not begun by then is left to the next one, which starts at :03."""
+HAND_OVER = timedelta(seconds=63)
+"""After the minute's start: what a round has not begun by then is left to the next one, which starts at :03.
+
+A key that cannot serve all symbols each minute takes no pause between two rounds.
+"""
+TOO_LATE = timedelta(seconds=58)
+"""A round that starts later in the minute than this has until the next one's hand-over."""
 LAST_ANSWERS = timedelta(seconds=4)
 """So long a round waits beyond that for the polls it has begun."""
 
@@ -48,4 +53,4 @@ class Round:
 def hand_over(started_at: datetime) -> datetime:
     """Return the deadline of a round: late in the running minute, or in the next one where that has passed."""
     minute = started_at.replace(second=0, microsecond=0)
-    return minute + HAND_OVER if started_at < minute + HAND_OVER else minute + HAND_OVER + timedelta(minutes=1)
+    return minute + HAND_OVER if started_at < minute + TOO_LATE else minute + HAND_OVER + timedelta(minutes=1)

@@ -115,6 +115,8 @@ class LiveSession:
         self.incidents.judge(faults, any_success=done.symbols > 0)
         self._note_failures(done, failed)
         self.left = [symbol for symbol in order if not self._was_polled_since(symbol, done.started_at)]
+        for symbol in self.left:
+            self.states.of(symbol).owed |= {*due}
         done.left = len(order) - done.symbols - len(failed)
         done.calls, done.streamed = self._client.calls - calls, len(self.states.unbroken)
         self.server_clock.compare()

@@ -24,6 +24,8 @@ class SymbolState:
         self.symbol, self.watermark = symbol, watermark
         self.polled_at: datetime | None = None
         self.derived: dict[int, datetime] = {}
+        self.owed: set[int] = set()
+        """Intervals that were due in a round that did not reach the symbol."""
         self.streamed: StreamedSymbol | None = None
 
     def needs_poll(self, session: Session, now: datetime) -> bool:

@@ -17,12 +17,13 @@ import pytest
 from backfill_tools import coverage, ended, execute, stored_rows, true_rows
 from kinds import shown
 from servers import Server
-from updater_tools import FRIDAY, LINE, MIXED, FakeDay, Owner, assert_provisional, at
+from updater_tools import FRIDAY, LINE, MINUTES, MIXED, FakeDay, Owner, assert_provisional, at
 
 from kis_simulator.faults.faults import CODES, ROWS
 from kis_simulator.simulator import Simulator
 from minute_candles.config import symbols_file
 from minute_candles.core.kst import KST
+from minute_candles.live.service import workers_for
 from minute_candles.monitoring import status_file
 
 TWO = {"005930": "liquid", "373220": "illiquid"}
@@ -46,6 +47,19 @@ def make(tmp_path: Path) -> Iterator[Make]:
     yield make
     for day in made:
         day.close()
+
+
+def test_a_window_that_was_due_in_a_round_without_the_symbol_comes_with_its_next_poll(make: Make) -> None:
+    day = make(at(9, 0, 30), dict.fromkeys(MIXED, "liquid"), rate_limit=0.045)
+    day.run(until=at(9, 33))
+    assert [line for line in day.rounds() if "다음 라운드로" in line]
+    for symbol in MIXED:
+        assert_provisional(day, symbol, at(9, 30), tuple(MINUTES))
+
+
+@pytest.mark.parametrize(("rate", "workers"), [(0.9, 2), (15, 16), (30, 30), (60, 60)])
+def test_there_are_as_many_workers_as_calls_a_second(rate: float, workers: int) -> None:
+    assert workers_for(rate) == workers
 
 
 @pytest.fixture(scope="module")
