@@ -22,6 +22,8 @@ class Integrations:
     ws_url: str = ""
     stream_symbols: int = MAX_STREAMED
     redis_url: str = field(default="", repr=False)
+    redis_recent: tuple[str, ...] = ()
+    """Symbols whose recent sets Redis keeps in any case, ("all",) for each; () = chosen by their number."""
     shared: Literal["file", "redis"] = "file"
     alerts_file: Path | None = None
     alert_urls: tuple[str, ...] = field(default=(), repr=False)
@@ -52,6 +54,7 @@ def read_integrations(found: Found, here: Path, env: str) -> Integrations:
             "STREAM_SYMBOLS", MAX_STREAMED, 0, 10_000 if found.text("KIS_KEYS_FILE") else MAX_STREAMED
         ),
         redis_url=redis_url,
+        redis_recent=_redis_recent(found),
         shared=_shared(found, redis_url),
         alerts_file=_alerts_file(found, here),
         alert_urls=tuple(re.split(r"[\s,]+(?=[\w+]+[:=])", found.text("ALERT_URLS") or ""))
@@ -88,6 +91,13 @@ def _redis_url(found: Found) -> str:
     if parts is None or parts[0] not in {"redis", "rediss"}:
         raise found.wrong("REDIS_URL", "redis://:비밀번호@호스트:포트/번호 형태여야 합니다(TLS는 rediss://)")
     return text
+
+
+def _redis_recent(found: Found) -> tuple[str, ...]:
+    names = tuple(re.findall(r"[^\s,]+", found.text("REDIS_RECENT") or ""))
+    if not all(re.fullmatch(r"Q?[0-9][0-9A-Z]{5}|all", name) for name in names):
+        raise found.wrong("REDIS_RECENT", "종목코드를 쉼표로 나눠 적거나 all 이라고 쓰세요")
+    return names
 
 
 def _shared(found: Found, redis_url: str) -> Literal["file", "redis"]:

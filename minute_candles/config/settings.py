@@ -67,6 +67,7 @@ KEYS = (
     Key("STREAM_SYMBOLS", "키마다 40", "실시간 체결(WebSocket)로 받을 거래 활발 종목 수. 0이면 쓰지 않습니다"),
     Key("KIS_WS_URL", "KIS_ENV에 따름", "다른 WebSocket 주소. KIS_BASE_URL을 바꾸면 이것도 적어야 합니다"),
     Key("REDIS_URL", "(없음)", "redis://:비밀번호@호스트:포트/번호. 있으면 저장한 캔들을 Redis에도 알립니다"),
+    Key("REDIS_RECENT", "200종목까지 모두", "Redis에 최근 캔들을 늘 둘 종목코드(쉼표로). 모두라면 all (docs/redis.md)"),
     Key("KIS_SHARED", "file", "호출 한도와 토큰을 나누는 곳. 여러 컴퓨터가 같은 키를 쓰면 redis"),
     Key("ALERTS_FILE", "alerts.toml", "알림 규칙 파일. 있을 때만 알림을 계산합니다"),
     Key("ALERT_URLS", "(없음)", "알림을 보낼 apprise 주소. 공백으로 여러 개. critical=주소 처럼 등급도 붙습니다"),

@@ -12,9 +12,17 @@ from collections.abc import Iterable
 from minute_candles.market.candles import Candle
 from minute_candles.market.write_event import Stored
 
-MOST = 50_000
-"""Candles that wait at the most: a whole day of 97 symbols; about 20 MB."""
+MOST, MOST_EACH = 50_000, 100
+"""Candles that wait at the most, and for each symbol of many: a whole day of 97 symbols, a long hour of 2,700.
+
+About 400 bytes each: 20 MB, 110 MB.
+"""
 _log = logging.getLogger(__name__)
+
+
+def most_for(symbols: int) -> int:
+    """Return how many candles may wait."""
+    return max(MOST, MOST_EACH * symbols)
 
 
 class Backlog:

@@ -6,6 +6,8 @@ from minute_candles.market.candle_json import NAMES
 from minute_candles.market.candles import Candle
 
 CANDLES, RUNNING, STREAM = "minute_candles", "minute_candles:running", "minute_candles:stream"
+REQUESTED = "minute_candles:requested"
+"""The set into which readers put the symbols whose recent sets they read, where not all are kept."""
 RECENT = 400
 """Candles of a symbol and interval that its sorted set keeps."""
 _RECENT = "minute_candles:recent"

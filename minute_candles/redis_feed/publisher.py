@@ -13,7 +13,7 @@ meanwhile is published then, as far as it was kept. The sets are filled from the
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from datetime import date, datetime
 from functools import partial
@@ -25,30 +25,40 @@ from minute_candles.market.candles import Candle
 from minute_candles.market.trade_chain import RunningMinute
 from minute_candles.market.write_event import Stored
 from minute_candles.redis_feed import connection
-from minute_candles.redis_feed.backlog import Backlog
+from minute_candles.redis_feed.backlog import Backlog, most_for
 from minute_candles.redis_feed.recent import Open, recent
+from minute_candles.redis_feed.recent_symbols import RecentSymbols
 from minute_candles.redis_feed.refill_pause import RefillPause
-from minute_candles.redis_feed.writer import Writer
+from minute_candles.redis_feed.writer import Writer, stream_length_for
 from minute_candles.storage.reader import CandleReader
 
 AT_ONCE = 500
 """Candles of one MULTI, about: Redis does nothing else meanwhile (some 5 ms)."""
 CHECK_SECONDS, RUN_SECONDS, LONGEST_PAUSE = 5.0, 1.0, 10.0
-BREATH = 0.03
-"""Seconds between two symbols that are filled: filling all sets shall not keep a round's threads from the core."""
+BREATH, BREATHS = 0.03, 5.0
+"""Seconds between two symbols that are filled: filling all sets shall not keep a round's threads from the core.
+
+At most so many seconds for all: sets that wait are of no use.
+"""
 _log = logging.getLogger(__name__)
 
 
 class Feed:
-    """Publishes every candle that is stored, and keeps the sets of `symbols` equal to the table."""
+    """Publishes every candle that is stored, and keeps sets of `symbols` equal to the table.
 
-    def __init__(self, url: str, clock: Clock, symbols: Iterable[str], table: Open) -> None:
+    `named`: the symbols of REDIS_RECENT, whose sets are kept in any case (`RecentSymbols`).
+    """
+
+    def __init__(
+        self, url: str, clock: Clock, symbols: Iterable[str], table: Open, named: Collection[str] = ()
+    ) -> None:  # fmt: skip
         self._url, self._clock, self._symbols, self._open = url, clock, tuple(symbols), table
+        self._recent = RecentSymbols(self._symbols, named)
         self._redis = connection.library()
         self._client = connection.connect(url)
-        self._writer = Writer(self._client)
+        self._writer = Writer(self._client, self._recent, stream_length=stream_length_for(len(self._symbols)))
         self._table: CandleReader | None = None
-        self._backlog = Backlog()
+        self._backlog = Backlog(most_for(len(self._symbols)))
         self._day_status: dict[str, tuple[date, str | None]] = {}
         self._down, self._pause = False, 0.0
         self._connected, self._problem = False, ""
@@ -145,7 +155,8 @@ class Feed:
         self._checked, self._connected = time.monotonic(), True
         if lost is not None:
             self._refill_pause.note(lost=bool(lost))
-        self._backlog.mark(self._symbols if lost is None else lost)
+        self._backlog.mark(self._recent.request(self._writer.requested()))
+        self._backlog.mark(self._recent.kept if lost is None else lost)
 
     def _publish_running(self) -> None:
         if time.monotonic() - self._ran >= RUN_SECONDS and (minutes := self._backlog.running()):
@@ -169,10 +180,12 @@ class Feed:
         """Fill one symbol's sets, so that news wait for no more than that; whether there was one."""
         if self._rests() or (symbol := self._backlog.marked()) is None:
             return False
+        if symbol not in self._recent:
+            return True
         try:
             self._table = self._table or self._open()
             self._writer.refill(symbol, partial(recent, self._table, symbol, self._clock.now()))
-            self._closing.wait(BREATH)
+            self._closing.wait(min(BREATH, BREATHS / len(self._recent.kept)))
         except MinuteDataError as error:  # Stopped, too
             _log.debug("Redis: the table was not read: %s", error)
             self._close_table()

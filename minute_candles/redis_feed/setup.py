@@ -47,7 +47,8 @@ def feeding(settings: Settings, clock: Clock, store: Store, symbols: Iterable[st
         return
     from minute_candles.redis_feed.publisher import Feed
 
-    feed = Feed(settings.integrations.redis_url, clock, symbols, lambda: open_reader(settings.database, clock))
+    redis, named = settings.integrations.redis_url, settings.integrations.redis_recent
+    feed = Feed(redis, clock, symbols, lambda: open_reader(settings.database, clock), named)
     store.listeners.append(feed.on_write)
     feed.start()
     try:
@@ -79,6 +80,7 @@ def _fill(settings: Settings, clock: Clock, symbols: Iterable[str]) -> None:
     """Fill the sets; a Redis or a table that is away costs a line: the updater fills them when it starts."""
     from minute_candles.redis_feed import connection
     from minute_candles.redis_feed.recent import recent
+    from minute_candles.redis_feed.recent_symbols import RecentSymbols
     from minute_candles.redis_feed.writer import Writer
 
     redis = connection.library()
@@ -87,8 +89,9 @@ def _fill(settings: Settings, clock: Clock, symbols: Iterable[str]) -> None:
             connection.connect(settings.integrations.redis_url) as client,
             closing(open_reader(settings.database, clock)) as table,
         ):
-            writer = Writer(client)
-            for symbol in symbols:
+            writer, kept = Writer(client), RecentSymbols(symbols, settings.integrations.redis_recent)
+            kept.request(writer.requested())
+            for symbol in kept.kept:
                 writer.refill(symbol, partial(recent, table, symbol, clock.now()))
     except (redis.RedisError, OSError) as error:
         _log.warning("⚠️ Redis의 최근 캔들을 새로 채우지 못했습니다: %s.", connection.describe(error))

@@ -4,27 +4,48 @@ Every method may raise redis-py's `RedisError` or `OSError`; repeated, it double
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from minute_candles.market.candle_json import NAMES, status_of, table_text
 from minute_candles.market.candle_json import RUNNING as RUNS
 from minute_candles.market.candles import Candle
 from minute_candles.market.write_event import Stored
-from minute_candles.redis_feed.keys import CANDLES, RECENT, RUNNING, STREAM, recent_key, running_key, score, symbol_of
+from minute_candles.redis_feed.keys import (
+    CANDLES,
+    RECENT,
+    REQUESTED,
+    RUNNING,
+    STREAM,
+    recent_key,
+    running_key,
+    score,
+    symbol_of,
+)
+from minute_candles.redis_feed.recent_symbols import RecentSymbols
 
-STREAM_LENGTH = 100_000
+STREAM_LENGTH, STREAM_LENGTH_EACH = 100_000, 500
+"""Entries that the stream keeps at least, and for each symbol of many: its whole day; about 300 bytes each."""
 RUNNING_SECONDS = 120
 Recent = Mapping[int, Sequence[tuple[Candle, str]]]
 """The newest candles of a symbol, by interval, each with its status."""
+_EACH = RecentSymbols(())
 _log = logging.getLogger(__name__)
 
 
-class Writer:
-    """Writes through one client, from one thread; remembers how large each set is, so that a loss shows."""
+def stream_length_for(symbols: int) -> int:
+    """Return how many entries the stream keeps, about."""
+    return max(STREAM_LENGTH, STREAM_LENGTH_EACH * symbols)
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
+
+class Writer:
+    """Writes through one client, from one thread; remembers how large each set is, so that a loss shows.
+
+    `recent`: the symbols whose sets are kept. Those of others are deleted: what stands there is current, or absent.
+    """
+
+    def __init__(self, client: Any, recent: Container[str] = _EACH, *, stream_length: int = STREAM_LENGTH) -> None:
+        self._client, self._recent, self._stream_length = client, recent, stream_length
         self._sizes: dict[str, int] = {}
         self._connection: int | None = None
 
@@ -33,11 +54,10 @@ class Writer:
         keys: dict[str, None] = {}
         with self._client.pipeline(transaction=True) as multi:
             for stored in news:
-                status = status_of(stored.status)
                 for interval, candles in stored.candles.items():
-                    for candle in candles:
+                    self._publish(multi, stored, interval, candles)
+                    if candles and stored.symbol in self._recent:
                         keys[recent_key(stored.symbol, interval)] = None
-                        _publish(multi, stored.symbol, interval, candle, status)
             for key in keys:
                 multi.zremrangebyrank(key, 0, -RECENT - 1)
                 multi.zcard(key)
@@ -45,6 +65,20 @@ class Writer:
         sizes = answers[len(answers) - 2 * len(keys) + 1 :: 2] if keys else []
         for key, size in zip(keys, sizes, strict=True):
             self._sizes[key] = max(size, self._sizes.get(key, 0))  # one that shrank has lost some
+
+    def _publish(self, multi: Any, stored: Stored, interval: int, candles: Sequence[Candle]) -> None:
+        """Write set, stream and channel; replace what the set held of these windows."""
+        key, status = recent_key(stored.symbol, interval), status_of(stored.status)
+        is_kept = stored.symbol in self._recent
+        if candles and not is_kept:
+            multi.unlink(key)
+        for candle in candles:
+            text, start = table_text(stored.symbol, interval, candle, status), score(candle)
+            if is_kept:
+                multi.zremrangebyscore(key, start, start)
+                multi.zadd(key, {text: start})
+            multi.xadd(STREAM, {"candle": text}, maxlen=self._stream_length, approximate=True)
+            multi.publish(CANDLES, text)
 
     def publish_running(self, minutes: Mapping[str, Candle]) -> None:
         """Write running minutes by symbol."""
@@ -96,8 +130,13 @@ class Writer:
         Return the symbols whose sets are to be filled again; None where every key is what it should be.
         """
         sets = [recent_key(symbol, interval) for symbol in symbols for interval in NAMES]
-        foreign = self.clear_foreign({STREAM: "stream", **dict.fromkeys(sets, "zset")})
-        return [symbol_of(key) for key in foreign if key != STREAM] if foreign else None
+        foreign = self.clear_foreign({STREAM: "stream", REQUESTED: "set", **dict.fromkeys(sets, "zset")})
+        return [symbol_of(key) for key in foreign if key not in (STREAM, REQUESTED)] if foreign else None
+
+    def requested(self) -> set[str]:
+        """Return the symbols whose sets readers have requested."""
+        found: set[str] = self._client.smembers(REQUESTED)
+        return found
 
     def lost(self) -> set[str] | None:
         """Return the symbols whose sets are smaller than they were left; None on a new connection: nobody knows.
@@ -114,12 +153,3 @@ class Writer:
         if known != connection:
             return None
         return {symbol_of(key) for key, had, has in zip(sizes, sizes.values(), found, strict=True) if has < had}
-
-
-def _publish(multi: Any, symbol: str, interval: int, candle: Candle, status: str) -> None:
-    """Write set, stream and channel; replace what the set held of this window."""
-    text, key, start = table_text(symbol, interval, candle, status), recent_key(symbol, interval), score(candle)
-    multi.zremrangebyscore(key, start, start)
-    multi.zadd(key, {text: start})
-    multi.xadd(STREAM, {"candle": text}, maxlen=STREAM_LENGTH, approximate=True)
-    multi.publish(CANDLES, text)

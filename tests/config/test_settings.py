@@ -57,6 +57,11 @@ def test_the_defaults_need_only_key_secret_and_password(here):
     assert found.warnings == ()
 
 
+def test_redis_recent_names_symbols(here):
+    assert load(here).integrations.redis_recent == ()
+    assert load(here, REDIS_RECENT="005930, Q500001").integrations.redis_recent == ("005930", "Q500001")
+
+
 def test_the_environment_wins_over_every_file_and_files_in_their_order(here):
     backend = here.parent.parent / "BE"
     backend.mkdir()

@@ -28,9 +28,10 @@ from minute_candles.market import candle_json
 from minute_candles.market.candles import Candle
 from minute_candles.market.write_event import Stored
 from minute_candles.redis_feed import connection, keys
-from minute_candles.redis_feed.backlog import Backlog
+from minute_candles.redis_feed.backlog import Backlog, most_for
 from minute_candles.redis_feed.publisher import Feed
 from minute_candles.redis_feed.subscriber import Listener
+from minute_candles.redis_feed.writer import Writer, stream_length_for
 from minute_candles.storage.ddl import NAMES
 from minute_candles.storage.store import Store, open_reader, open_store
 
@@ -120,6 +121,41 @@ def test_the_sets_are_filled_from_the_table_when_it_starts(redis_server, table, 
         wait_until(lambda: whole(redis_server, table))
     assert len(redis_server.recent("005930")) == 400
     assert redis_server.streamed() == []
+
+
+def test_a_large_market_keeps_the_sets_that_are_named_or_requested(redis_server, table, day_clock, monkeypatch):
+    monkeypatch.setattr("minute_candles.redis_feed.publisher.CHECK_SECONDS", 0.3)
+    named, requested, other = "005930", "000660", "373220"
+    for symbol in (named, requested, other):
+        put(table, symbol, minutes(CALENDAR.session(FRIDAY)), "COMPLETE")
+    symbols = [named, requested, other, *(f"1{number:05}" for number in range(300))]
+    feed = Feed(redis_server.url, day_clock, symbols, lambda: open_reader(table._database, day_clock), (named,))
+    table.listeners.append(feed.on_write)
+    with redis_server.client() as client:
+        client.zadd(keys.recent_key(other, 1), {"left over": 1})
+        feed.start()
+        wait_until(lambda: whole(redis_server, table, (named,)))
+        assert not redis_server.recent(requested)
+        client.sadd(keys.REQUESTED, requested, "999999")
+        wait_until(lambda: whole(redis_server, table, (requested,)))
+        for symbol in (named, requested, other):
+            put(table, symbol, minutes(SESSION)[:3])
+        wait_until(lambda: whole(redis_server, table, (named, requested)))
+        assert {one["stock_symbol"] for one in redis_server.streamed()} == {named, requested, other}
+        assert not client.exists(keys.recent_key(other, 1)), "what stands there is current"
+    feed.close()
+
+
+@pytest.mark.parametrize(("symbols", "stream", "backlog"), [(97, 100_000, 50_000), (2_700, 1_350_000, 270_000)])
+def test_stream_and_backlog_are_sized_by_the_symbols(symbols, stream, backlog) -> None:
+    assert (stream_length_for(symbols), most_for(symbols)) == (stream, backlog)
+
+
+def test_the_stream_is_trimmed_near_its_length(redis_server) -> None:
+    writer = Writer(connection.connect(redis_server.url), stream_length=200)
+    for _ in range(3):
+        writer.publish([Stored("005930", MONDAY, {1: minutes(SESSION)}, 0, None)])
+    assert 200 <= len(redis_server.streamed()) <= 400
 
 
 def test_each_candle_is_told_once_after_its_commit_and_set_stream_and_channel_agree(redis_server, table, day_clock):
