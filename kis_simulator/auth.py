@@ -81,10 +81,10 @@ class Tokens:
         if now >= expiry:
             raise RefusalError("EGW00123")
 
-    def revoke(self) -> None:
-        """Forget every token, as another program may: EGW00121, and a new one only a minute after the last."""
-        self.known.clear()
-        self._live.clear()
+    def revoke(self, key: str | None = None) -> None:
+        """Forget a key's token (None: all), as another program may: EGW00121, a new one a minute after the last."""
+        self.known = {token: kept for token, kept in self.known.items() if key not in (None, kept[0])}
+        self._live = {owner: kept for owner, kept in self._live.items() if key not in (None, owner)}
 
     def expire(self) -> None:
         """End every token; the next request, at once if need be, brings a new one."""

@@ -48,6 +48,7 @@ class MarketOptions(TypedDict, total=False):
     oddities: Mapping[tuple[str, date], str] | None
     listed: Mapping[str, date] | None
     csat: Collection[date]
+    days_kept: int
 
 
 class Router:

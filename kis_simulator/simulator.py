@@ -141,10 +141,10 @@ class Simulator(Router):
         with self._lock:
             self.tokens.expire()
 
-    def revoke_tokens(self) -> None:
-        """Revoke every token, as another program may: EGW00121, and EGW00133 until a minute after the last issue."""
+    def revoke_tokens(self, key: str | None = None) -> None:
+        """Revoke a key's token (None: all): EGW00121, and EGW00133 until a minute after the last issue."""
         with self._lock:
-            self.tokens.revoke()
+            self.tokens.revoke(key)
 
     # --- answering ---
 
@@ -182,7 +182,7 @@ class Simulator(Router):
             "fault": lambda body: as_json(self.add_fault(**body)),
             "clear": lambda _: self.clear_faults(),
             "down": lambda body: self.down(is_down=body.get("down", True)),
-            "revoke": lambda _: self.revoke_tokens(),
+            "revoke": lambda body: self.revoke_tokens(body.get("key")),
             "expire": lambda _: self.expire_tokens(),
             "expire_approvals": lambda _: self.stream.subscriptions.expire(),
         }

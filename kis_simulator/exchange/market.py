@@ -45,6 +45,7 @@ class Market:
     `profiles` and `oddities` overrule the dice for one symbol or one symbol-day. `listed` gives first trading days,
     `csat` adds CSAT days that are not announced.
     `anchor` is the day the simulation starts on: "listed" symbols came to the market twelve days before it.
+    `days_kept`: symbol-days kept in memory, about 170 KB each; one that was dropped is made again in 3 ms.
     """
 
     def __init__(
@@ -56,13 +57,14 @@ class Market:
         oddities: Mapping[tuple[str, date], str] | None = None,
         listed: Mapping[str, date] | None = None,
         csat: Collection[date] = (),
+        days_kept: int = 256,
         behaviour: ServerBehaviour | None = None,
     ) -> None:
         self.calendar = Calendar(csat)
         self._seed, self._anchor, self._behaviour = seed, anchor, behaviour or ServerBehaviour()
         self._profiles, self._oddities, self._listed = dict(profiles or {}), dict(oddities or {}), dict(listed or {})
         self._check_overrides()
-        self.day = lru_cache(maxsize=256)(self._day)
+        self.day = lru_cache(maxsize=days_kept)(self._day)
         self.last_price = lru_cache(maxsize=8192)(self._last_price)
 
     def _check_overrides(self) -> None:

@@ -75,7 +75,8 @@ def test_calls_are_shared_evenly_each_key_with_its_own_token_and_pace(tmp_path: 
             thread.join(30)
         assert client.calls == 60 and max(calls(sim).values()) <= 2 * min(calls(sim).values())
         assert sim.tokens.issued == 3
-    assert len(list(tmp_path.glob("token-*.json"))) == len(list(tmp_path.glob("token-*.json.pace"))) == 3
+    for ending in ("", ".pace", ".pace.lock", ".lock"):
+        assert len(list(tmp_path.glob(f"token-*.json{ending}"))) == 3, ending
 
 
 def test_a_refused_key_leaves_with_a_line_and_comes_back(client, sim, clock, caplog) -> None:
@@ -164,6 +165,8 @@ def test_each_key_streams_its_share_of_the_symbols(tmp_path: Path) -> None:
         running.start()
         wait_until(lambda: socket.registered == 9)
         assert socket.connects == 3
+        shares = {key: {symbol for _, symbol in held.heard} for key, held in sim.stream.subscriptions._slots.items()}
+        assert shares == {key: set(symbols[n::3]) for n, key in enumerate(KEYS)}, "the active ones are spread"
         socket.stop()
         running.join(10)
         assert not running.is_alive()

@@ -36,6 +36,18 @@ def test_a_healthy_updater(tmp_path: Path):
     assert text.splitlines() == ["✅ 장중 갱신 (pid 4711, 20초 전 갱신)", f"   마지막 라운드: {LINE}"]
 
 
+def test_each_key_has_its_line_and_one_at_rest_is_no_fault(tmp_path: Path):
+    keys = [
+        {"name": "one", "state": "IN_USE", "calls": 1200, "problem": ""},
+        {"name": "two", "state": "RESTING", "calls": 3, "problem": "KIS가 앱 키를 거절했습니다"},
+    ]
+    write(tmp_path, keys=keys)
+    text, healthy = told(tmp_path)
+    assert healthy and text.splitlines()[2:] == [
+        "   키 one: 호출 1,200회", "   키 two: 호출 3회, 쉬는 중: KIS가 앱 키를 거절했습니다"
+    ]  # fmt: skip
+
+
 def test_the_first_minutes_of_a_trouble_are_not_called_well(tmp_path: Path):
     write(tmp_path, **lasting(DATABASE, 1, "연결이 끊어졌습니다."))
     text, healthy = told(tmp_path)
