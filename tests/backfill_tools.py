@@ -1,9 +1,11 @@
 """What the tests of the backfill share: a user who types commands, and an oracle that compares whole tables.
 
-The command runs as a process of its own in a copy of the project, so that no `.env` beside the scripts or in
-`../../BE` has a say; it is told where things are by its environment alone, as a container would be.
+A command runs in this process (`run`) or in one of its own (`start`), in a copy of the project: no `.env` beside the
+scripts has a say, its settings are those of its environment alone, as a container's are.
 """
 
+import io
+import logging
 import os
 import shutil
 import signal
@@ -11,22 +13,27 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 from urllib.parse import quote, unquote, urlsplit
 
 import mysql.connector
 import requests
 from places import PACKAGES, ROOT
 
+import fetch_minute_data
 from kis_simulator.simulator import Simulator
 from minute_candles.config.settings import Database
+from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
 
 EVENING = datetime(2026, 11, 20, 21, tzinfo=KST)
@@ -38,22 +45,51 @@ COLUMNS = (
     "stock_symbol, minute_interval, timestamp, open_price, high_price, low_price, close_price, volume,"
     " price_change, price_change_percent, vwap"
 )
-_SHIFT = EVENING - datetime.now(KST)
-_AT_A_MOMENT = (
-    "import os, sys\n"
-    "from datetime import datetime, timedelta\n"
-    "from minute_candles.core.clock import Clock\n"
-    "from minute_candles.core.kst import KST\n"
-    "import fetch_minute_data\n"
-    "shift = timedelta(seconds=float(os.environ.pop('TEST_SHIFT')))\n"
-    "sys.exit(fetch_minute_data.main(clock=Clock(at=datetime.now(KST) + shift)))\n"
-)
+_LAUNCH = """\
+import os, sys, time
+from datetime import datetime
+from minute_candles.core.clock import Clock
+from minute_candles.core.kst import KST
+
+at, since, pace = map(float, os.environ.pop("TEST_MOMENT").split())
+jump_after, jump_by = map(float, os.environ.pop("TEST_JUMP", "1e9 0").split())
+started = time.time()
+
+class Paced(Clock):
+    def time(self):
+        jumped = jump_by if time.time() - started > jump_after else 0
+        return at + (time.time() - since) * pace + jumped
+    def now(self):
+        return datetime.fromtimestamp(self.time(), KST)
+    def sleep(self, seconds):
+        super().sleep(seconds / pace)
+
+script = sys.argv.pop(1)
+sys.exit(__import__(script).main(sys.argv[1:], clock=Paced()))
+"""
 Row = tuple[Any, ...]
 
 
-def now() -> datetime:
-    """The clock of these tests, aware KST: runs on from `EVENING`."""
-    return datetime.now(KST) + _SHIFT
+class Moment:
+    """A clock that stands at `at` when it is made and runs at `pace` times the host's; processes share it."""
+
+    def __init__(self, at: datetime = EVENING, pace: float = 1) -> None:
+        self.at, self.pace, self._since = at, pace, time.time()
+
+    def now(self) -> datetime:
+        """Aware KST."""
+        return self.at + timedelta(seconds=(time.time() - self._since) * self.pace)
+
+    def jump(self, to: datetime) -> None:
+        """Set the clock; processes started from now on (and the simulator at once) follow."""
+        self.at, self._since = to, time.time()
+
+    def __str__(self) -> str:
+        return f"{self.at.timestamp()} {self._since} {self.pace}"
+
+
+_SHARED_MOMENT = Moment()
+now = _SHARED_MOMENT.now
 
 
 def simulator(**options: Any) -> Simulator:
@@ -86,16 +122,16 @@ class User:
     database: str
     settings: dict[str, str] = field(default_factory=dict)
     on_the_day: bool = True
-    """Whether the command's clock stands at `EVENING`; else it is the host's."""
+    """Whether the command's clock is that of `moment`; else it is the host's."""
+    moment: Moment = field(default=_SHARED_MOMENT)
 
     def __post_init__(self) -> None:
         self.project, self.logs = self.folder / "house" / "stock" / "minute", self.folder / "logs"
-        if not self.project.exists():
-            copy_project(self.project)
+        self.project.mkdir(parents=True, exist_ok=True)
 
     def environment(self, **extra: str) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "TZ") if name in os.environ}
-        moment = {"TEST_SHIFT": str(_SHIFT.total_seconds())} if self.on_the_day else {}
+        moment = {"TEST_MOMENT": str(self.moment)} if self.on_the_day else {}
         own = {
             "HOME": str(self.folder),
             "KIS_APP_KEY": "PSEDtestAppKey0123456789abcdefghijkl",
@@ -109,17 +145,36 @@ class User:
         merged = {**kept, **moment, **own, **self.settings, **extra}
         return {name: value for name, value in merged.items() if value != "-"}  # "-": not set at all
 
-    def start(self, *flags: str, **environ: str) -> subprocess.Popen[str]:
+    def command(self, script: str, *flags: str) -> list[str]:
+        return [sys.executable, *(["-c", _LAUNCH, script] if self.on_the_day else [f"{script}.py"]), *flags]
+
+    def start(self, *flags: str, script: str = "fetch_minute_data", **environ: str) -> subprocess.Popen[str]:
         """`python fetch_minute_data.py …` in the background."""
-        script = ["-c", _AT_A_MOMENT] if self.on_the_day else ["fetch_minute_data.py"]
-        return subprocess.Popen(
-            [sys.executable, *script, *flags], cwd=self.project, env=self.environment(**environ), text=True,
-            encoding="utf-8", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        return self.spawn(self.command(script, *flags), **environ)
+
+    def spawn(self, command: Sequence[str], **environ: str) -> subprocess.Popen[str]:
+        if not (self.project / "fetch_minute_data.py").exists():
+            copy_project(self.project)
+        return self._popen(
+            command, cwd=self.project, env=self.environment(**environ), text=True, encoding="utf-8", errors="replace",
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
+    def _popen(self, *arguments: Any, **options: Any) -> subprocess.Popen[str]:
+        return subprocess.Popen(*arguments, **options)
+
     def run(self, *flags: str, timeout: float = 90, **environ: str) -> Ran:
-        """The same, to its end."""
-        return ended(self.start(*flags, **environ), timeout)
+        """`python fetch_minute_data.py …` to its end: in this process, which saves a start, where it has its clock."""
+        if not self.on_the_day or threading.current_thread() is not threading.main_thread():
+            return ended(self.start(*flags, **environ), timeout)
+        out, err, begun = io.StringIO(), io.StringIO(), time.monotonic()
+        own = patch.dict(os.environ, self.environment(**environ), clear=True)
+        with own, patch.object(fetch_minute_data, "HERE", self.project), _as_it_was(out, err):
+            try:
+                code = fetch_minute_data.main(flags, Clock(at=self.moment.now()))
+            except SystemExit as ending:
+                code = int(ending.code or 0)
+        return Ran(code, out.getvalue(), err.getvalue(), time.monotonic() - begun)
 
     def written(self) -> list[str]:
         """The files of this user outside the checkout."""
@@ -127,15 +182,33 @@ class User:
         return sorted(str(path.relative_to(self.folder)) for path in files)
 
 
+@contextmanager
+def _as_it_was(out: io.StringIO, err: io.StringIO) -> Iterator[None]:
+    """Catch what a command in this process writes, and leave signals and logger as they were before it."""
+    log = logging.getLogger("minute_candles")
+    level, handlers = log.level, list(log.handlers)
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            yield
+    finally:
+        for number, handler in signals.items():
+            signal.signal(number, handler)
+        for added in [handler for handler in log.handlers if handler not in handlers]:
+            log.removeHandler(added)
+            added.close()
+        log.setLevel(level)
+
+
 def copy_project(to: Path) -> None:
     """The scripts with their compiled bytes, and nothing of a user's."""
-    to.mkdir(parents=True)
+    to.mkdir(parents=True, exist_ok=True)
     for path in [*ROOT.glob("*.py"), ROOT / "symbols.csv", ROOT / ".env.example"]:
         if path.exists():
             shutil.copy2(path, to)
     for name in ("__pycache__", *PACKAGES):
         if (ROOT / name).exists():
-            shutil.copytree(ROOT / name, to / name, ignore_dangling_symlinks=True)
+            shutil.copytree(ROOT / name, to / name, ignore=shutil.ignore_patterns("node_modules"))
 
 
 def ended(process: subprocess.Popen[str], timeout: float = 90) -> Ran:

@@ -15,7 +15,6 @@ import signal
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,12 +27,11 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import backfill_tools
-from backfill_tools import EVENING, LAST, Ran, User, assert_true, ended, execute, sessions, true_rows
+from backfill_tools import EVENING, LAST, Moment, Ran, User, assert_true, ended, execute, sessions, true_rows, url_of
 from fault_table import FAULTS
 
 from kis_simulator.faults.server_behaviour import ServerBehaviour
 from kis_simulator.simulator import Simulator
-from minute_candles.config.settings import Database
 from minute_candles.core.kst import KST
 
 NOON = datetime(2026, 11, 20, 10, 40, 30, tzinfo=KST)
@@ -49,46 +47,6 @@ SECRETS = {
     "KIS_ACCOUNT_CODE": "50987612",
     "KIS_PRODUCT_CODE": "01",
 }
-_LAUNCH = """\
-import os, sys, time
-from datetime import datetime
-from minute_candles.core.clock import Clock
-from minute_candles.core.kst import KST
-
-at, since, pace = map(float, os.environ.pop("TEST_MOMENT").split())
-jump_after, jump_by = map(float, os.environ.pop("TEST_JUMP", "1e9 0").split())
-started = time.time()
-
-class Paced(Clock):
-    def time(self):
-        jumped = jump_by if time.time() - started > jump_after else 0
-        return at + (time.time() - since) * pace + jumped
-    def now(self):
-        return datetime.fromtimestamp(self.time(), KST)
-    def sleep(self, seconds):
-        super().sleep(seconds / pace)
-
-script = sys.argv.pop(1)
-sys.exit(__import__(script).main(sys.argv[1:], clock=Paced()))
-"""
-
-
-class Moment:
-    """A clock that stands at `at` when it is made and runs at `pace` times the host's; processes share it."""
-
-    def __init__(self, at: datetime = EVENING, pace: float = 1) -> None:
-        self.at, self.pace, self._since = at, pace, time.time()
-
-    def now(self) -> datetime:
-        """Aware KST."""
-        return self.at + timedelta(seconds=(time.time() - self._since) * self.pace)
-
-    def jump(self, to: datetime) -> None:
-        """Set the clock; processes started from now on (and the simulator at once) follow."""
-        self.at, self._since = to, time.time()
-
-    def __str__(self) -> str:
-        return f"{self.at.timestamp()} {self._since} {self.pace}"
 
 
 class Heard(subprocess.Popen[str]):
@@ -117,14 +75,12 @@ class Operator(User):
     moment: Moment = field(default_factory=Moment)
     heard: list[str] = field(default_factory=list)
 
-    def environment(self, **extra: str) -> dict[str, str]:
-        return {**super().environment(**extra), "TEST_MOMENT": str(self.moment)}
-
     def command(self, script: str, *flags: str) -> list[str]:
-        return [sys.executable, "-c", _LAUNCH, script, *flags, "--verbose"]
+        return [*super().command(script, *flags), "--verbose"]
 
-    def start(self, *flags: str, script: str = "fetch_minute_data", **environ: str) -> subprocess.Popen[str]:
-        return self.spawn(self.command(script, *flags), **environ)
+    def run(self, *flags: str, timeout: float = 90, **environ: str) -> Ran:
+        """In a process of its own, always."""
+        return ended(self.start(*flags, **environ), timeout)
 
     def update(self, *flags: str, **environ: str) -> subprocess.Popen[str]:
         """`realtime_updater.py …` in the background."""
@@ -133,11 +89,8 @@ class Operator(User):
     def update_once(self, *flags: str, timeout: float = 60, **environ: str) -> Ran:
         return ended(self.update("--once", *flags, **environ), timeout)
 
-    def spawn(self, command: Sequence[str], **environ: str) -> subprocess.Popen[str]:
-        return Heard(
-            command, cwd=self.project, env=self.environment(**environ), text=True, encoding="utf-8", errors="replace",
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, heard=self.heard,
-        )  # fmt: skip
+    def _popen(self, *arguments: Any, **options: Any) -> subprocess.Popen[str]:
+        return Heard(*arguments, **options, heard=self.heard)
 
     def log(self, name: str = "minute_data_collection.log") -> str:
         return without_debug((self.logs / name).read_text(encoding="utf-8"))
@@ -149,11 +102,6 @@ def kis_at(moment: Moment, **options: Any) -> Simulator:
         late_rows=False
     )  # the last minute is looked at; rows that show late have tests of their own
     return Simulator(**{"now": moment.now, "rate": 100_000, "behaviour": prompt, **options})
-
-
-def url_of(database: Database) -> str:
-    password = quote(database.password, safe="")
-    return f"mysql://{database.user}:{password}@{database.host}:{database.port}/{database.name}"
 
 
 # --- what a user reads ---

@@ -14,7 +14,6 @@ import logging
 import re
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +27,17 @@ from urllib.parse import urlsplit
 
 import mysql.connector
 import requests
-from backfill_tools import User, assert_true, coverage, sessions, stored_rows, true_rows
+from backfill_tools import (
+    Moment,
+    Ran,
+    User,
+    assert_true,
+    coverage,
+    ended,
+    sessions,
+    stored_rows,
+    true_rows,
+)
 from kis_testing import client_of
 
 from kis_simulator.faults.server_behaviour import ServerBehaviour
@@ -51,15 +60,6 @@ FRIDAY = date(2026, 11, 20)
 MINUTES = {"ONE_MINUTE": 1, "FIVE_MINUTES": 5, "FIFTEEN_MINUTES": 15}
 MIXED = {"005930": "liquid", "000660": "medium", "373220": "illiquid", "018880": "halted"}
 LOG = logging.getLogger("minute_candles")
-AT_A_MOMENT = (
-    "import os, sys\n"
-    "from datetime import datetime, timedelta\n"
-    "from minute_candles.core.clock import Clock\n"
-    "from minute_candles.core.kst import KST\n"
-    "import realtime_updater\n"
-    "shift = timedelta(seconds=float(os.environ.pop('TEST_SHIFT')))\n"
-    "sys.exit(realtime_updater.main(clock=Clock(at=datetime.now(KST) + shift)))\n"
-)
 LINE = re.compile(r"[✅⚠️]+ (\d\d:\d\d) 1분봉 \d+종목 · \d+건 저장 · 지연 \d+\.\d초 · 호출 \d+회 · 오류 \d+")
 
 
@@ -320,20 +320,20 @@ class _Kept(logging.Handler):
 
 
 class Owner(User):
-    """A user of the updater whose clock stands at `start` when the owner is made, and runs on."""
+    """A user of the updater whose clock is `shift` ahead of the host's."""
 
     def __init__(self, folder: Path, kis: Simulator | str, database: str, shift: timedelta) -> None:
-        super().__init__(folder, kis if isinstance(kis, str) else kis.url, database)
-        self.shift = shift
-        self.settings["KIS_RATE_LIMIT"] = "18"
+        moment = Moment(datetime.now(KST) + shift)
+        super().__init__(
+            folder, kis if isinstance(kis, str) else kis.url, database, {"KIS_RATE_LIMIT": "18"}, moment=moment
+        )
 
-    def start(self, *flags: str, **environ: str) -> subprocess.Popen[str]:
+    def start(self, *flags: str, script: str = "realtime_updater", **environ: str) -> subprocess.Popen[str]:
         """`python realtime_updater.py …` in the background."""
-        environment = self.environment(**environ) | {"TEST_SHIFT": str(self.shift.total_seconds())}
-        return subprocess.Popen(
-            [sys.executable, "-c", AT_A_MOMENT, *flags], cwd=self.project, env=environment, text=True,
-            encoding="utf-8", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+        return super().start(*flags, script=script, **environ)
+
+    def run(self, *flags: str, timeout: float = 90, **environ: str) -> Ran:
+        return ended(self.start(*flags, **environ), timeout)
 
     def log(self) -> str:
         path = self.logs / "realtime_updater.log"

@@ -19,12 +19,15 @@ import pytest
 import servers
 from backfill_tools import (
     CSAT,
+    EVENING,
     LAST,
     NAMES,
     FarSimulator,
+    Moment,
     Tripwire,
     User,
     assert_true,
+    copy_project,
     coverage,
     deleted,
     ended,
@@ -641,8 +644,8 @@ def test_a_range_without_a_closed_session_says_so(user: User, kis: Simulator) ->
     [(["--from", "2026-11-17", "--to", "2026-11-20"], 3), (["--from", "2026-11-20"], 0), (["--days", "1"], 1)],
 )
 def test_a_session_that_runs_is_left_to_the_updater(user: User, kis: Simulator, flags: list[str], days: int) -> None:
-    noon = {"TEST_SHIFT": str(float(user.environment()["TEST_SHIFT"]) - 9 * 3600)}
-    ran = user.run(*flags, "--symbols", "005930,000660", **noon)
+    noon = replace(user, moment=Moment(EVENING - timedelta(hours=9)))
+    ran = noon.run(*flags, "--symbols", "005930,000660")
     assert ran.code == 0, ran.all
     last = LAST - timedelta(days=1)
     span = sessions(kis, last - timedelta(days=days - 1), last) if days else []
@@ -664,6 +667,7 @@ def stranger(tmp_path: Path) -> User:
         {"KIS_APP_KEY": "-", "KIS_APP_SECRET": "-", "LOG_DIR": "-", "KIS_TOKEN_FILE": "-", "KIS_RATE_LIMIT": "-"},
         on_the_day=False,
     )
+    copy_project(user.project)
     (user.project / ".env").write_bytes(b"\x00garbage\xff")
     (user.project / "kis_rest_token.json").write_text("mine")
     return user
