@@ -126,8 +126,14 @@ class User:
     moment: Moment = field(default=_SHARED_MOMENT)
 
     def __post_init__(self) -> None:
-        self.project, self.logs = self.folder / "house" / "stock" / "minute", self.folder / "logs"
-        self.project.mkdir(parents=True, exist_ok=True)
+        self._home, self.logs = self.folder / "house" / "stock" / "minute", self.folder / "logs"
+
+    @property
+    def project(self) -> Path:
+        """The checkout; it is copied when somebody first looks at it."""
+        if not self._home.exists():
+            copy_project(self._home)
+        return self._home
 
     def environment(self, **extra: str) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "TZ") if name in os.environ}
@@ -153,8 +159,6 @@ class User:
         return self.spawn(self.command(script, *flags), **environ)
 
     def spawn(self, command: Sequence[str], **environ: str) -> subprocess.Popen[str]:
-        if not (self.project / "fetch_minute_data.py").exists():
-            copy_project(self.project)
         return self._popen(
             command, cwd=self.project, env=self.environment(**environ), text=True, encoding="utf-8", errors="replace",
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -169,7 +173,7 @@ class User:
             return ended(self.start(*flags, **environ), timeout)
         out, err, begun = io.StringIO(), io.StringIO(), time.monotonic()
         own = patch.dict(os.environ, self.environment(**environ), clear=True)
-        with own, patch.object(fetch_minute_data, "HERE", self.project), _as_it_was(out, err):
+        with own, patch.object(fetch_minute_data, "HERE", self._home), _as_it_was(out, err):
             try:
                 code = fetch_minute_data.main(flags, Clock(at=self.moment.now()))
             except SystemExit as ending:
@@ -178,7 +182,7 @@ class User:
 
     def written(self) -> list[str]:
         """The files of this user outside the checkout."""
-        files = (path for path in self.folder.rglob("*") if path.is_file() and self.project not in path.parents)
+        files = (path for path in self.folder.rglob("*") if path.is_file() and self._home not in path.parents)
         return sorted(str(path.relative_to(self.folder)) for path in files)
 
 
@@ -202,7 +206,7 @@ def _as_it_was(out: io.StringIO, err: io.StringIO) -> Iterator[None]:
 
 def copy_project(to: Path) -> None:
     """The scripts with their compiled bytes, and nothing of a user's."""
-    to.mkdir(parents=True, exist_ok=True)
+    to.mkdir(parents=True)
     for path in [*ROOT.glob("*.py"), ROOT / "symbols.csv", ROOT / ".env.example"]:
         if path.exists():
             shutil.copy2(path, to)
@@ -212,10 +216,10 @@ def copy_project(to: Path) -> None:
 
 
 def ended(process: subprocess.Popen[str], timeout: float = 90) -> Ran:
-    """Wait for a command; one that hangs is ended and fails the test."""
+    """Wait for a command; one that hangs is ended and fails the test: after a minute at least, on a busy machine."""
     begun = time.monotonic()
     try:
-        out, err = process.communicate(timeout=timeout)
+        out, err = process.communicate(timeout=max(timeout, 60))
     except subprocess.TimeoutExpired:
         process.kill()
         out, err = process.communicate()
@@ -234,9 +238,9 @@ def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> Ra
     return ended(process, 30)
 
 
-def until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    """Wait for something to come true."""
-    deadline = time.monotonic() + seconds
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait for something to come true, in real time; a minute at least, for a busy machine."""
+    deadline = time.monotonic() + max(seconds, 60)
     while not condition():
         assert time.monotonic() < deadline, "did not come true"
         time.sleep(0.02)

@@ -15,7 +15,6 @@ import re
 import sqlite3
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -37,6 +36,7 @@ from backfill_tools import (
     sessions,
     stored_rows,
     true_rows,
+    until,
 )
 from kis_testing import client_of
 
@@ -344,9 +344,4 @@ class Owner(User):
         return found
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """Real time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "did not come true"
-        time.sleep(0.02)
+wait_until = until

@@ -28,7 +28,6 @@ from backfill_tools import (
     Tripwire,
     User,
     assert_true,
-    copy_project,
     coverage,
     deleted,
     ended,
@@ -363,7 +362,8 @@ BAD = {
     "--days 0": "--days", "--days -3": "--days", "--days 삼십": "--days", "--days=": "--days", "--days 4000": "--days",
     "--from 2026-11-20 --to 2026-11-10": "--from", "--from 2026-12-01": "미래", "--to 2026-11-21": "미래",
     "--from 2025-11-01": "1년", "--from 2026-13-45": "날짜", "--to 어제": "날짜", "--from=": "날짜",
-    "--days 3 --from 2026-11-10": "함께", "--recheck --force": "함께", "--symbols=": "종목코드", "--symbols 005930,,000660": "종목코드",
+    "--days 3 --from 2026-11-10": "함께", "--recheck --force": "함께", "--symbols=": "종목코드",
+    "--symbols 005930,,000660": "종목코드",
     "--symbols 005930;DROP": "종목코드", "--symbols-file 없는파일.csv": "종목 파일", "--symbols-file .": "종목 파일",
     "--workers 0": "--workers", "--workers many": "--workers", "--dayz 3": "--dayz",
     "KIS_APP_KEY=-": "KIS_APP_KEY", "DB_URL=-": "DB_PASSWORD", "KIS_ENV_FILE=없음.env": "KIS_ENV_FILE",
@@ -544,7 +544,6 @@ def newcomer(tmp_path: Path) -> User:
     """Somebody with a checkout and a `.env` that is garbage."""
     names = ("KIS_APP_KEY", "KIS_APP_SECRET", "LOG_DIR", "KIS_TOKEN_FILE", "KIS_RATE_LIMIT")
     user = User(tmp_path, "-", "-", dict.fromkeys(names, "-"), on_the_day=False)
-    copy_project(user.project)
     (user.project / ".env").write_bytes(b"\x00garbage\xff")
     (user.project / "kis_rest_token.json").write_text("mine")
     return user
