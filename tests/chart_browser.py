@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from places import ROOT
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
@@ -40,6 +41,12 @@ def browser(width: int = 1360, height: int = 850) -> Iterator[webdriver.Chrome]:
 def wait(page: webdriver.Chrome, script: str, seconds: float = 20) -> Any:
     """Until the JavaScript expression is true; its value."""
     return WebDriverWait(page, seconds, 0.05).until(lambda _: page.execute_script(f"return {script}"), script)
+
+
+def shot(page: webdriver.Chrome, name: str) -> None:
+    """What it looks like, in build/."""
+    (ROOT / "build").mkdir(exist_ok=True)
+    page.save_screenshot(str(ROOT / "build" / f"chart-{name}.png"))
 
 
 def errors(page: webdriver.Chrome) -> list[str]:

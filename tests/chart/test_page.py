@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import pytest
-from chart_browser import browser, drawn, errors, hosts, wait
+from chart_browser import browser, drawn, errors, hosts, shot, wait
 from chart_testing import FRIDAY, MONDAY, put, serving
-from places import ROOT
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from store_testing import CALENDAR, minutes
@@ -51,11 +50,6 @@ def page(chromium, database, store):
         wait(chromium, f"{READY} === '005930 1'")
         chromium.server = server
         yield chromium
-
-
-def shot(page, name: str) -> None:
-    (ROOT / "build").mkdir(exist_ok=True)
-    page.save_screenshot(str(ROOT / "build" / f"chart-{name}.png"))
 
 
 def click(page, selector: str) -> None:

@@ -5,9 +5,8 @@ from contextlib import closing
 from urllib.parse import urlsplit
 
 import pytest
-from chart_browser import browser, errors, hosts, wait
+from chart_browser import browser, errors, hosts, shot, wait
 from chart_testing import FRIDAY, MONDAY, NAMES, put, serving
-from places import ROOT
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -50,11 +49,6 @@ def text(page, selector: str) -> str:
     return page.find_element(By.CSS_SELECTOR, selector).text
 
 
-def shot(page, name: str) -> None:
-    (ROOT / "build").mkdir(exist_ok=True)
-    page.save_screenshot(str(ROOT / "build" / f"map-{name}.png"))
-
-
 def test_the_map_draws_tells_filters_and_opens_the_day(page):
     found = page.execute_script(COLOURS)
     assert found[PROVEN] > 50 and found[UNPROVEN] > 50
@@ -70,7 +64,7 @@ def test_the_map_draws_tells_filters_and_opens_the_day(page):
     assert text(page, "#command") == (
         "python fetch_minute_data.py --symbols 005930 --from 2026-11-23 --to 2026-11-23 --recheck"
     )
-    shot(page, "light")
+    shot(page, "map-light")
     page.find_element(By.CSS_SELECTOR, '[data-state="UNPROVEN"]').click()
     wait(page, "document.getElementById('cells').dataset.drawn === '1 60'")
     page.find_element(By.ID, "table-button").click()
@@ -101,5 +95,5 @@ def test_the_chart_links_to_the_map_and_names_stay_text(page):
     wait(page, "document.getElementById('cells')?.dataset.drawn === '3 60'")
     page.find_element(By.ID, "table-button").click()
     assert NAMES["035420"] in text(page, "#rows")
-    shot(page, "table")
+    shot(page, "map-table")
     assert errors(page) == []

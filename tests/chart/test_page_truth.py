@@ -4,12 +4,12 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from chart_browser import browser, drawn, errors, wait
+from chart_browser import browser, drawn, errors, shot, wait
 from chart_testing import FRIDAY, MONDAY, Tunnel, put, serving
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
@@ -19,6 +19,7 @@ from store_testing import CALENDAR, minutes
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
+from minute_candles.market.rows import DailyRow
 from minute_candles.market.trade_chain import RunningMinute
 from minute_candles.monitoring import running_file
 from minute_candles.storage.store import Store, open_store
@@ -348,4 +349,40 @@ def test_the_numbers_are_those_of_the_day_on_the_tick_grid_against_the_previous_
         for line, price in (("open", TODAY[0].open), ("before", before)):
             assert {point["value"] for point in found[line]} == {price}
             assert min(point["time"] for point in found[line]) == monday, "over today's candles alone"
+        assert errors(chromium) == []
+
+
+def test_what_is_missing_is_hatched_what_is_doubtful_tinted_and_the_first_candle_is_named(chromium, opened, store):
+    wednesday = minutes(CALENDAR.session(date(2026, 11, 18)))
+    put(store, "005930", wednesday, "UNPROVEN")  # Thursday is missing
+    with opened() as server:
+        chromium.find_element(By.TAG_NAME, "body").send_keys(Keys.HOME)  # what is older comes
+        wait(chromium, "document.getElementById('chart').dataset.before ||"
+             "(document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'Home', bubbles: true })), '')")  # fmt: skip
+        assert chromium.execute_script("return document.getElementById('chart').dataset.before") == (
+            "첫 캔들 11-18 09:00, 그 앞은 없음"
+        )
+        marked = chromium.execute_script("return (await import('/static/parts.js')).view.blanks.marked")
+        assert marked["missing"] == [datetime(2026, 11, 19, 10, tzinfo=UTC).timestamp()]
+        assert marked["doubtful"] == [
+            one.timestamp.replace(tzinfo=UTC).timestamp() for one in wednesday if one.vwap is None
+        ]
+        chromium.get(f"{server.url}?symbol=005930&interval=1&from=2026-11-18&to=2026-11-18")  # as the map leads here
+        ready(chromium, "005930 1")
+        assert chromium.find_element(By.ID, "mend").text == (
+            "python fetch_minute_data.py --symbols 005930 --from 2026-11-18 --to 2026-11-18 --recheck"
+        )
+        shot(chromium, "doubtful")
+        assert errors(chromium) == []
+
+
+def test_a_day_of_the_day_chart_has_its_change_and_the_turnover_of_the_daily_tr(chromium, opened, store):
+    rows = [DailyRow(day, 1, 2, 1, 60_000, 9, 123_400_000_000) for day in (date(2026, 11, 19), FRIDAY)]
+    store.keep_daily("005930", rows, AT)
+    with opened() as server:
+        chromium.get(f"{server.url}?symbol=005930&interval=day&from=2026-11-20&to=2026-11-20")
+        ready(chromium, "005930 day")
+        change = (LAST[-1].close - 60_000) / 600
+        wait(chromium, f"{NUMBERS}.includes('등락률{change:+.2f}%')")
+        wait(chromium, f"{NUMBERS}.includes('거래대금약 1,234억')")
         assert errors(chromium) == []

@@ -1,5 +1,6 @@
 /** What stands in place of candles: why there are none, the command that fills the range, the way back to the newest. */
 
+import { commandOf } from "./doubts.js";
 import { daysOf } from "./range.js";
 import { $, state } from "./state.js";
 
@@ -23,5 +24,5 @@ export function showWhetherEmpty() {
 /** Fills the range of this symbol. */
 function fillCommand() {
   const { from, to } = daysOf(/** @type {import("./range.js").Range} */ (state.range));
-  return `python fetch_minute_data.py --symbols ${state.symbol} --from ${from} --to ${to}`;
+  return commandOf([state.symbol], from, to);
 }

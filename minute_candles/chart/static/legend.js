@@ -1,10 +1,11 @@
 /** The line of numbers and the lines' values, of the slot under the crosshair or of the newest candle; why none stands there. */
 
 import { turnoverOf } from "./candle.js";
+import { mendingOf } from "./doubts.js";
 import { DAYS, about, dateOf, fine, moment, number, proof, signed } from "./format.js";
 import { textOf, valueAt } from "./lines.js";
 import { reason } from "./slots.js";
-import { $, state } from "./state.js";
+import { $, now, state } from "./state.js";
 
 /** @typedef {import("./view.js").View} View */
 
@@ -69,6 +70,9 @@ function tellDay(date) {
   const day = state.days.get(date);
   $("day").hidden = !day;
   $("note").textContent = day?.note ?? "";
+  $("mend").textContent = mendingOf(state.symbol, day, dateOf(now()));
+  $("mend").title = $("mend").textContent;
+  $("mend").hidden = !$("mend").textContent;
   if (!day) return;
   $("day").textContent = `${Number(date.slice(5, 7))}.${Number(date.slice(8))} ${DAYS[day.status] ?? day.status}`;
   $("day").dataset.status = day.status;

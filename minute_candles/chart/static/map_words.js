@@ -1,5 +1,6 @@
 /** What the map says in words: a day, what is missing, the command that fills or rechecks it. */
 
+import { commandOf } from "./doubts.js";
 import { DAYS, moment, number, seconds } from "./format.js";
 import { REASONS } from "./reasons.js";
 
@@ -29,8 +30,7 @@ export function commandFor(doubts, today) {
   const some = unfilled.length ? unfilled : open;
   if (!some.length) return "";
   const [symbols, dates] = [new Set(some.map(({ row }) => row.symbol)), some.map(({ day }) => day.date).sort()];
-  const named = symbols.size <= MOST_NAMED ? ` --symbols ${[...symbols].sort().join(",")}` : "";
-  return `python fetch_minute_data.py${named} --from ${dates[0]} --to ${dates.at(-1)}${unfilled.length ? "" : " --recheck"}`;
+  return commandOf(symbols.size <= MOST_NAMED ? [...symbols].sort() : [], dates[0], dates.at(-1) ?? "", !unfilled.length);
 }
 
 /** @param {Doubt[]} doubts of all that is shown @param {number} symbols how many are shown */

@@ -80,6 +80,7 @@ function fail(error) {
 
 /** Rather nothing than the candles of another one. @param {string} why */
 function blank(why) {
+  view.begins = false;
   view.set([], state.interval, state.days);
   tell(null);
   overlay.draw();
@@ -114,6 +115,7 @@ export function look() {
 export function redraw() {
   const candles = [...state.candles.values()].sort((a, b) => a.time - b.time);
   compare.scale();
+  view.begins = state.all;
   view.set(slots(candles, state.days, state.interval, now()), state.interval, state.days);
   tell(state.hovered);
   overlay.draw();
@@ -135,6 +137,7 @@ export async function older() {
   state.busy = true;
   try {
     if (await loadBefore(view.candles)) view.inPlace(redraw);
+    else { view.begins = state.all; view.drawBlanks(); }
   } catch (error) {
     words.complain(error);
   } finally {

@@ -1,10 +1,12 @@
 /** The drawing: candles, volume, the ribbon of proof, lines; data in, picture out. It asks nobody for anything. */
 
 import { bar, ribbon, traded } from "./bars.js";
+import { Blanks } from "./blanks.js";
 import { Breaks } from "./breaks.js";
 import { closeBefore } from "./candle.js";
 import { chartOptions, priceFormat, quiet } from "./chart_options.js";
 import { color, forgetColors } from "./colors.js";
+import { beforeText, doubtfulMinutes, missingDays } from "./doubts.js";
 import { dateOf } from "./format.js";
 import { Levels } from "./levels.js";
 import { CandlestickSeries, HistogramSeries, LineSeries, createChart } from "./lightweight-charts.js";
@@ -29,6 +31,8 @@ export class View {
     this.days = /** @type {Days} */ (new Map());
     this.candles = /** @type {Candle[]} */ ([]);
     this.breaks = /** @type {any} */ (new Breaks());
+    this.blanks = /** @type {any} */ (new Blanks());
+    this.begins = false; // nothing stands before the first candle
     this.chart = createChart(box, { autoSize: true, ...chartOptions(() => this.daily) });
     this.addSeries();
     this.lines = new Lines(this.chart);
@@ -52,6 +56,7 @@ export class View {
     this.lane.priceScale().applyOptions({ scaleMargins: { top: 0.9, bottom: 0.02 } });
     this.volume.priceScale().applyOptions({ scaleMargins: { top: 0.12, bottom: 0.12 } });
     this.price.attachPrimitive(this.breaks);
+    this.price.attachPrimitive(this.blanks);
   }
 
   /** The colours of the scheme in use. */
@@ -77,6 +82,17 @@ export class View {
     this.drawLines();
     const firsts = this.candles.filter((candle, at) => at > 0 && dateOf(candle.time) !== dateOf(this.candles[at - 1].time));
     this.breaks.set(this.daily ? [] : firsts.map((candle) => candle.time), color("line"));
+    this.drawBlanks();
+  }
+
+  /** Days that are missing, minutes in doubt, and (`begins`) that nothing stands before the first candle. */
+  drawBlanks() {
+    const first = this.begins ? this.candles[0]?.time ?? null : null;
+    const words = first == null ? "" : beforeText(first, this.daily);
+    const colors = { hatch: color("hatch"), tint: color("doubt"), text: color("soft"), back: color("back") };
+    const doubtful = this.daily ? [] : doubtfulMinutes(this.list, this.days);
+    this.blanks.set({ missing: missingDays(this.list, this.days), doubtful, first, words, colors });
+    this.box.dataset.before = words;
   }
 
   /** After the server answered, or a study was switched. */
