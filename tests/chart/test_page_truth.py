@@ -359,9 +359,8 @@ def test_what_is_missing_is_hatched_what_is_doubtful_tinted_and_the_first_candle
         chromium.find_element(By.TAG_NAME, "body").send_keys(Keys.HOME)  # what is older comes
         wait(chromium, "document.getElementById('chart').dataset.before ||"
              "(document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'Home', bubbles: true })), '')")  # fmt: skip
-        assert chromium.execute_script("return document.getElementById('chart').dataset.before") == (
-            "첫 캔들 11-18 09:00, 그 앞은 없음"
-        )
+        found = chromium.execute_script("return document.getElementById('chart').dataset.before")
+        assert found == "첫 캔들 11-18 09:00, 그 앞은 없음"
         marked = chromium.execute_script("return (await import('/static/parts.js')).view.blanks.marked")
         assert marked["missing"] == [datetime(2026, 11, 19, 10, tzinfo=UTC).timestamp()]
         assert marked["doubtful"] == [
