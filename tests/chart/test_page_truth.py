@@ -357,8 +357,8 @@ def test_what_is_missing_is_hatched_what_is_doubtful_tinted_and_the_first_candle
     put(store, "005930", wednesday, "UNPROVEN")  # Thursday is missing
     with opened() as server:
         chromium.find_element(By.TAG_NAME, "body").send_keys(Keys.HOME)  # what is older comes
-        wait(chromium, "document.getElementById('chart').dataset.before ||"
-             "(document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'Home', bubbles: true })), '')")  # fmt: skip
+        home = "document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'Home', bubbles: true }))"
+        wait(chromium, f"document.getElementById('chart').dataset.before || ({home}, '')")
         found = chromium.execute_script("return document.getElementById('chart').dataset.before")
         assert found == "첫 캔들 11-18 09:00, 그 앞은 없음"
         marked = chromium.execute_script("return (await import('/static/parts.js')).view.blanks.marked")
