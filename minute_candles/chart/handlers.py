@@ -115,7 +115,9 @@ class Handlers:
         """Answer the state of each symbol on each trading day of a range."""
         query = request.query_params
         first, last = coverage_range_of(query)
-        return JSONResponse(self._queries.coverage(symbols_of(query, self._queries.names), first, last))
+        symbols, counted = symbols_of(query, self._queries.names), query.get("counted") != "0"
+        answer = self._queries.coverage(symbols, first, last, counted=counted)
+        return Response(answer, media_type="application/json")
 
     def forecast(self, request: Request) -> Response:
         """Answer what is forecast of a symbol, only where it has skill."""

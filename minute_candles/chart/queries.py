@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
-from minute_candles.chart.coverage import CoverageMap, SymbolCoverage
+from minute_candles.chart.coverage import CoverageMap
 from minute_candles.chart.day_values import DayValues
 from minute_candles.chart.derived import Derived
 from minute_candles.chart.listing import Listing, SymbolRow
@@ -65,9 +65,9 @@ class Queries:
         """Return the list, the most traded of the last two sessions first."""
         return self._listing.rows()
 
-    def coverage(self, symbols: Sequence[str], first: date, last: date) -> list[SymbolCoverage]:
-        """Return the state of each trading day of these symbols, both dates included."""
-        return self._coverage.rows(symbols, first, last)
+    def coverage(self, symbols: Sequence[str], first: date, last: date, *, counted: bool) -> str:
+        """Return JSON: the state of each trading day of these symbols, both dates included."""
+        return self._coverage.answer(symbols, first, last, counted=counted)
 
     def candles(self, symbol: str, interval: Interval, wanted: CandleRange) -> Json:
         """Return the candles of a range with what is known of each."""

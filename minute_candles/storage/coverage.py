@@ -17,6 +17,8 @@ from minute_candles.storage.layout import CODED_COLUMNS, TableLayout
 LONGEST_NOTE = 500
 _ADJUSTMENT_STEP = Decimal("1e-12")
 _SELECTED = ("stock_symbol", "trade_date", "status", "count_1min", "count_5min", "count_15min", "note", "verified_at")
+_STATUSES = {status.value: status for status in DayStatus}
+_REASONS = {reason.value: reason for reason in Reason}
 
 
 class CoverageRow(NamedTuple):
@@ -98,9 +100,9 @@ def _row_of(
 
 def _status_of(text: str) -> DayStatus:
     """Return PROVISIONAL for a status that this version does not know: such a day is not verified."""
-    return DayStatus(text) if text in DayStatus.__members__ else DayStatus.PROVISIONAL
+    return _STATUSES.get(text, DayStatus.PROVISIONAL)
 
 
 def _reasons_of(text: str | None) -> tuple[Reason, ...]:
     """Return the codes that this version knows."""
-    return tuple(Reason(code) for code in (text or "").split(",") if code in Reason.__members__)
+    return tuple(_REASONS[code] for code in text.split(",") if code in _REASONS) if text else ()

@@ -1,5 +1,6 @@
 """`/api/coverage` over a real table: a state and its reasons for each symbol and day, as plain data, and quickly."""
 
+import json
 import os
 import sqlite3
 import time
@@ -15,7 +16,7 @@ from minute_candles.chart import coverage
 from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
 from minute_candles.market.day_status import DayStatus, Reason
-from minute_candles.storage.store import open_reader, open_store
+from minute_candles.storage.store import CandleReader, open_reader, open_store
 
 THURSDAY = date(2026, 11, 19)
 
@@ -76,6 +77,19 @@ def test_a_day_that_lost_rows_is_verified_no_more(any_database, any_store):
         ]
 
 
+def test_what_the_coverage_rows_say_is_answered_without_counting(any_database, any_store, monkeypatch):
+    filled(any_store)
+    delete(any_store, MONDAY)
+    asked = {"symbols": "005930", "from": FRIDAY, "to": MONDAY}
+    with serving(any_database) as page:
+        with monkeypatch.context() as without:
+            without.setattr(CandleReader, "counts", None)
+            [before] = answer(page, counted=0, **asked).json()
+        [counted], [after] = answer(page, **asked).json(), answer(page, counted=0, **asked).json()
+    assert [(d["status"], d["count_1min"]) for d in before["days"]] == [("COMPLETE", 381), ("UNPROVEN", 381)]
+    assert [d["status"] for d in counted["days"]] == ["COMPLETE", "MISSING"] and after == counted
+
+
 def test_hours_that_are_others_now_make_a_day_provisional(any_database, any_store):
     put(any_store, "005930", minutes(CALENDAR.session(FRIDAY)))
     record(any_store, FRIDAY, DayStatus.COMPLETE, Reason.CSAT_HOURS)
@@ -106,7 +120,8 @@ def test_what_is_kept_of_the_past_is_bounded(database, monkeypatch):
     with closing(open_reader(database, Clock())) as reader:
         answers = coverage.CoverageMap(reader, NAMES, CALENDAR, Clock(at=datetime(2026, 11, 23, 16, tzinfo=KST)))
         for year in range(1990, 2010):
-            assert len(answers.rows(["005930"], date(year, 6, 1), date(year, 6, 5))[0]["days"]) >= 3
+            [found] = json.loads(answers.answer(["005930"], date(year, 6, 1), date(year, 6, 5)))
+            assert len(found["days"]) >= 3
         assert len(answers._counted) <= 10
 
 
