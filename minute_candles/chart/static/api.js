@@ -27,8 +27,8 @@ export const candleOf = (raw) => ({ ...raw, time: seconds(raw.time) });
 export const symbols = () => get("api/symbols");
 /** @param {string} symbol @param {string} first @param {string} last @returns {Promise<Day[]>} */
 export const days = (symbol, first, last) => get("api/days", { symbol, from: first, to: last });
-/** @param {string} first @param {string} last @param {string[]} symbols @returns {Promise<import("./map_data.js").Answer[]>} */
-export const coverage = (first, last, symbols) => get("api/coverage", { from: first, to: last, symbols: symbols.join(",") });
+/** @param {string} first @param {string} last @param {string[]} symbols @param {boolean} counted whether rows are counted now; else the coverage rows are believed @returns {Promise<import("./map_data.js").Answer[]>} */
+export const coverage = (first, last, symbols, counted) => get("api/coverage", { from: first, to: last, symbols: symbols.join(","), counted: Number(counted) });
 /** What the updater says of itself, healthy or not. */
 export const health = () => get("api/state");
 

@@ -2,8 +2,9 @@
 
 import { forgetColors } from "./colors.js";
 import { DAYS, number } from "./format.js";
-import { MapData, isDoubtful } from "./map_data.js";
+import { MapData } from "./map_data.js";
 import { Grid } from "./map_grid.js";
+import { totalsOf } from "./map_totals.js";
 import { chartOf, commandFor, dayText, reasonsOf, summaryOf } from "./map_words.js";
 
 /** @typedef {import("./map_data.js").Row} Row */
@@ -16,22 +17,31 @@ const data = new MapData();
 const grid = new Grid($("grid"), $("cells"), $("extent"));
 const chosen = { order: /** @type {import("./map_data.js").Order} */ ("turnover"), only: "" };
 
+let [shown, waiting] = [0, 0];
+/** Thousands of symbols come in many parts: what is derived from all of them is made a few times a second. */
+function arrived() {
+  clearTimeout(waiting);
+  const wait = shown ? Math.max(0, shown + 250 - performance.now()) : 0;
+  if (wait) waiting = window.setTimeout(show, wait);
+  else show();
+}
+
 function show() {
-  grid.cursor = null;
+  shown = performance.now();
   grid.show(data.shown(chosen.order, chosen.only), data.dates, chosen.only);
-  const [counts, doubts] = [data.counts(), data.doubtful([...data.rows.values()])];
+  const totals = data.totals();
   for (const button of document.querySelectorAll("[data-state]")) {
     const { state = "" } = /** @type {HTMLElement} */ (button).dataset;
     const [, text] = button.children;
-    text.textContent = `${DAYS[state]} ${number(counts.get(state))}`;
+    text.textContent = `${DAYS[state]} ${number(totals.counts.get(state) ?? 0)}`;
     button.setAttribute("aria-pressed", String(state === chosen.only));
   }
   for (const button of document.querySelectorAll("[data-sort]")) {
     button.setAttribute("aria-pressed", String(/** @type {HTMLElement} */ (button).dataset.sort === chosen.order));
   }
   $("span").textContent = data.dates.length ? `${data.dates[0]} ~ ${data.dates.at(-1)} · ${number(data.dates.length)}거래일 · ${number(data.rows.size)}종목` : "";
-  $("summary").textContent = data.dates.length ? summaryOf(doubts, data.rows.size) : "지난 거래일이 아직 없습니다.";
-  say("fill", commandFor(chosen.only ? doubts.filter(({ day }) => day.status === chosen.only) : doubts, data.today));
+  $("summary").textContent = data.dates.length ? `${summaryOf(totals, data.rows.size)}${data.counting ? " · 저장된 행을 세는 중…" : ""}` : "지난 거래일이 아직 없습니다.";
+  say("fill", commandFor(totals, chosen.only));
 }
 
 /** @param {string} id @param {string} command */
@@ -54,7 +64,7 @@ function point(cell) {
   grid.redraw();
   const here = found(cell);
   $("told").textContent = here ? dayText(here.row, here.day) : "";
-  say("command", here && isDoubtful(here.day) ? commandFor([here], data.today) : "");
+  say("command", here ? commandFor(totalsOf([{ symbol: here.row.symbol, days: [here.day] }], data.today)) : "");
 }
 
 /** @param {Cell | null} cell */
@@ -81,7 +91,7 @@ function key(event) {
 
 async function older() {
   try {
-    await data.older(show);
+    await data.older(arrived);
   } catch (error) {
     complain(error);
   }
@@ -116,8 +126,18 @@ function line(row, day) {
   return made;
 }
 
+/** A finger first points, then opens; a mouse has pointed already. @param {PointerEvent} event */
+function press(event) {
+  const cell = grid.at(event);
+  const first = event.pointerType === "touch" && (cell?.row !== pressed?.row || cell?.column !== pressed?.column);
+  pressed = cell;
+  if (first) point(cell);
+  else open(cell);
+}
+
+let pressed = /** @type {Cell | null} */ (null);
 $("cells").addEventListener("mousemove", (/** @type {MouseEvent} */ event) => point(grid.at(event)));
-$("cells").addEventListener("click", (/** @type {MouseEvent} */ event) => open(grid.at(event)));
+$("cells").addEventListener("click", press);
 $("cells").addEventListener("keydown", key);
 $("grid").addEventListener("scroll", () => { if ($("grid").scrollLeft < 40 && $("grid").scrollWidth > $("grid").clientWidth && !data.ended) older(); }, { passive: true });
 $("older").addEventListener("click", older);
@@ -125,11 +145,13 @@ $("table-button").addEventListener("click", showTable);
 $("table-close").addEventListener("click", () => $("table").close());
 $("states").addEventListener("click", (/** @type {any} */ event) => {
   const state = event.target.closest("button")?.dataset.state;
+  grid.cursor = null;
   if (state) { chosen.only = state === chosen.only ? "" : state; show(); }
 });
 $("sorts").addEventListener("click", (/** @type {any} */ event) => {
   const order = event.target.closest("button")?.dataset.sort;
+  grid.cursor = null;
   if (order) { chosen.order = order; show(); }
 });
 addEventListener("themechange", () => { forgetColors(); grid.redraw(); });
-data.start(show).catch(complain);
+data.start(arrived).catch(complain);

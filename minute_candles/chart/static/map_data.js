@@ -2,14 +2,13 @@
 
 import * as api from "./api.js";
 import { dateOf, seconds } from "./format.js";
+import { totalsOf } from "./map_totals.js";
 
 /** @typedef {{date: string, status: string, reasons: string[], count_1min: number}} Day */
 /** @typedef {{symbol: string, name: string, days: Day[]}} Answer */
-/** @typedef {{symbol: string, name: string, turnover: number, days: Map<string, Day>}} Row */
+/** `begins`: the first day that is not NO_TRADES; what stands before it may be before the listing. @typedef {{symbol: string, name: string, turnover: number, days: Map<string, Day>, begins?: string}} Row */
 /** @typedef {"turnover" | "name" | "doubt"} Order */
 
-/** The worst first. */
-export const STATES = ["MISSING", "PROVISIONAL", "UNPROVEN", "NO_TRADES", "COMPLETE"];
 const DOUBTFUL = new Set(["MISSING", "PROVISIONAL", "UNPROVEN"]);
 const [PIECE, REACH, AT_ONCE] = [60, 95, 100]; // trading days, the calendar days that hold them, symbols of a question
 
@@ -25,6 +24,7 @@ export class MapData {
     this.dates = /** @type {string[]} */ ([]); // ascending
     this.today = "";
     this.busy = false;
+    this.counting = false; // what is shown is what the coverage rows say
     this.ended = false; // a whole piece held nothing
   }
 
@@ -46,62 +46,70 @@ export class MapData {
 
   /** @param {string} first @param {string} last @param {() => void} arrived @returns {Promise<boolean>} whether anything is known of these days */
   async #read(first, last, arrived) {
-    this.busy = true;
-    const [symbols, known] = [[...this.rows.keys()], this.dates];
-    let any = false;
+    this.busy = this.counting = true;
+    const known = this.dates;
     try {
-      for (let at = 0; at < symbols.length; at += AT_ONCE) {
-        const answers = await api.coverage(first, last, symbols.slice(at, at + AT_ONCE));
-        const dates = answers[0].days.map((day) => day.date).slice(-PIECE);
-        this.dates = [...new Set([...dates, ...this.dates])].sort();
-        for (const { symbol, days } of answers) {
-          for (const day of days.slice(-PIECE)) {
-            this.rows.get(symbol)?.days.set(day.date, day);
-            any ||= day.status !== "MISSING";
-          }
-        }
-        arrived();
-      }
+      const any = await this.#pieces(first, last, false, arrived);
+      await this.#pieces(first, last, true, arrived);
+      return any;
     } catch (error) {
       if (known.length) this.dates = known; // a piece is shown whole or not
       throw error;
     } finally {
-      this.busy = false;
+      this.busy = this.counting = false;
+      arrived();
+    }
+  }
+
+  /** @param {string} first @param {string} last @param {boolean} counted @param {() => void} arrived @returns {Promise<boolean>} */
+  async #pieces(first, last, counted, arrived) {
+    const symbols = [...this.rows.keys()];
+    let any = false;
+    for (let at = 0; at < symbols.length; at += AT_ONCE) {
+      any = this.#take(await api.coverage(first, last, symbols.slice(at, at + AT_ONCE), counted)) || any;
+      arrived();
+    }
+    return any;
+  }
+
+  /** @param {Answer[]} answers @returns {boolean} whether anything is known of their days */
+  #take(answers) {
+    const dates = answers[0].days.map((day) => day.date).slice(-PIECE);
+    this.dates = [...new Set([...dates, ...this.dates])].sort();
+    let any = false;
+    for (const { symbol, days } of answers) {
+      const row = this.rows.get(symbol);
+      for (const day of days.slice(-PIECE)) {
+        row?.days.set(day.date, day);
+        any ||= day.status !== "MISSING";
+      }
+      if (row) row.begins = this.dates.find((date) => (row.days.get(date)?.status ?? "NO_TRADES") !== "NO_TRADES");
     }
     return any;
   }
 
   /** @param {Order} order @param {string} only "": every symbol; else those that have such a day @returns {Row[]} */
   shown(order, only) {
-    const rows = [...this.rows.values()].filter((row) => !only || this.count(row, only));
+    const rows = [...this.rows.values()].filter((row) => !only || this.#days(row).some((day) => day.status === only));
     if (order === "name") return rows.sort((a, b) => (a.name || a.symbol).localeCompare(b.name || b.symbol, "ko"));
     if (order === "turnover") return rows.sort((a, b) => b.turnover - a.turnover);
-    const doubts = new Map(rows.map((row) => [row, this.doubtful([row]).length]));
+    const doubts = new Map(rows.map((row) => [row, this.#days(row).filter(isDoubtful).length]));
     return rows.sort((a, b) => (doubts.get(b) ?? 0) - (doubts.get(a) ?? 0));
   }
 
-  /** @param {Row} row @param {string} status */
-  count(row, status) {
-    return this.dates.reduce((sum, date) => sum + Number(row.days.get(date)?.status === status), 0);
-  }
-
-  /** @returns {Map<string, number>} days by state */
-  counts() {
-    const found = new Map(STATES.map((status) => [status, 0]));
-    for (const { days } of this.rows.values()) {
-      for (const date of this.dates) {
-        const status = days.get(date)?.status;
-        if (status) found.set(status, (found.get(status) ?? 0) + 1);
-      }
-    }
-    return found;
+  /** What all of it adds up to. */
+  totals() {
+    return totalsOf([...this.rows.values()].map((row) => ({ symbol: row.symbol, days: this.#days(row) })), this.today);
   }
 
   /** @param {Row[]} rows @param {string} [only] of this state; else every doubtful one @returns {{row: Row, day: Day}[]} the newest first */
   doubtful(rows, only) {
-    return [...this.dates].reverse().flatMap((date) => rows.flatMap((row) => {
-      const day = row.days.get(date);
-      return day && (only ? day.status === only : isDoubtful(day)) ? [{ row, day }] : [];
-    }));
+    const found = rows.flatMap((row) => this.#days(row).filter((day) => (only ? day.status === only : isDoubtful(day))).map((day) => ({ row, day })));
+    return found.sort((a, b) => Number(a.day.date < b.day.date) - Number(a.day.date > b.day.date));
+  }
+
+  /** Those that are shown: a piece that failed half-way is not. @param {Row} row */
+  #days(row) {
+    return [...row.days.values()].filter((day) => day.date >= this.dates[0]);
   }
 }

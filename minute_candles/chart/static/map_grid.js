@@ -6,6 +6,8 @@ import { color } from "./colors.js";
 /** @typedef {{row: number, column: number}} Cell */
 
 const [NAMES, TOP, HEIGHT, LEAST] = [132, 30, 18, 13];
+/** Why a day is unproven, by colour. @type {Record<string, string>} */
+const REASONS = { ADJUSTED_SOURCE: "doubt-adjusted", UNEXPECTED_HOURS: "doubt-hours", MISSING_AT_SOURCE: "doubt-source", DAILY_MISMATCH: "doubt-daily", DAILY_MISSING: "doubt-daily", DAILY_UNREADABLE: "doubt-daily", VOLUME_SHORT: "doubt-daily" };
 /** @type {Record<string, string>} */
 const COLORS = { COMPLETE: "proof-proven", NO_TRADES: "proof-stored", UNPROVEN: "proof-unproven", PROVISIONAL: "proof-provisional", MISSING: "proof-gap" };
 const FONT = '12px "Apple SD Gothic Neo", "Malgun Gothic", "Noto Sans KR", NanumGothic, system-ui, sans-serif';
@@ -23,6 +25,7 @@ export class Grid {
     this.cursor = /** @type {Cell | null} */ (null);
     this.width = LEAST; // of a day
     this.due = false;
+    this.right = 0; // pixels to the right of what is seen
     box.addEventListener("scroll", () => this.redraw(), { passive: true });
     new ResizeObserver(() => this.redraw()).observe(box);
   }
@@ -30,6 +33,7 @@ export class Grid {
   /** @param {Row[]} rows @param {string[]} dates @param {string} only the state that is not faded */
   show(rows, dates, only) {
     const [right, first] = [this.box.scrollWidth - this.box.scrollLeft, !this.dates.length];
+    if (this.cursor) this.cursor = { ...this.cursor, column: this.cursor.column + dates.length - this.dates.length };
     [this.rows, this.dates, this.only] = [rows, dates, only];
     this.#size();
     this.box.scrollLeft = first ? this.box.scrollWidth : this.box.scrollWidth - right; // older days come in on the left
@@ -75,7 +79,9 @@ export class Grid {
       [this.canvas.width, this.canvas.height] = [width, height];
       [this.canvas.style.width, this.canvas.style.height] = [`${clientWidth}px`, `${clientHeight}px`];
       this.#size();
+      if (this.right < 2) this.box.scrollLeft = this.box.scrollWidth; // who looks at the newest still does
     }
+    this.right = this.box.scrollWidth - this.box.scrollLeft - clientWidth;
     this.pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.pen.clearRect(0, 0, clientWidth, clientHeight);
     this.pen.font = FONT;
@@ -104,16 +110,28 @@ export class Grid {
 
   #cells() {
     const [[top, bottom], [left, right]] = this.#span();
-    this.pen.strokeStyle = color("alarm");
-    this.pen.beginPath();
+    const fills = /** @type {Map<string, Path2D>} */ (new Map()); // one a colour: thousands of cells are a few calls
+    const struck = new Path2D();
     for (let row = top; row < bottom; row += 1) {
+      const { days, begins = "9" } = this.rows[row];
       for (let column = left; column < right; column += 1) {
-        const status = this.rows[row].days.get(this.dates[column])?.status;
-        if (status) this.#cell(this.#x(column), this.#y(row), status);
+        const day = days.get(this.dates[column]);
+        if (day) this.#cell(this.#x(column), this.#y(row), day, begins, fills, struck);
       }
     }
+    for (const [look, path] of fills) {
+      const [name, faded] = look.split(" ");
+      this.pen.globalAlpha = faded ? 0.15 : 1;
+      this.pen.fillStyle = color(name);
+      this.pen.fill(path);
+    }
     this.pen.globalAlpha = 1;
-    this.pen.stroke();
+    this.pen.strokeStyle = color("alarm");
+    this.pen.stroke(struck);
+    this.#outline();
+  }
+
+  #outline() {
     if (!this.cursor) return;
     this.pen.strokeStyle = color("focus");
     this.pen.lineWidth = 2;
@@ -121,15 +139,17 @@ export class Grid {
     this.pen.lineWidth = 1;
   }
 
-  /** @param {number} x @param {number} y @param {string} status */
-  #cell(x, y, status) {
+  /** @param {number} x @param {number} y @param {import("./map_data.js").Day} day @param {string} begins the day before which nothing traded @param {Map<string, Path2D>} fills @param {Path2D} struck */
+  #cell(x, y, { status, reasons, date }, begins, fills, struck) {
     const faded = this.only !== "" && this.only !== status;
-    this.pen.globalAlpha = faded ? 0.15 : 1;
-    this.pen.fillStyle = color(COLORS[status] ?? "proof-gap");
-    this.pen.fillRect(x + 0.5, y + 1, this.width - 1.5, HEIGHT - 2);
+    const look = `${(status === "UNPROVEN" && REASONS[reasons[0]]) || (COLORS[status] ?? "proof-gap")}${faded ? " faded" : ""}`;
+    const path = fills.get(look) ?? new Path2D();
+    fills.set(look, path);
+    const inset = status === "NO_TRADES" && date < begins ? 5 : 0; // perhaps not listed yet
+    path.rect(x + 0.5, y + 1 + inset, this.width - 1.5, HEIGHT - 2 - 2 * inset);
     if (status !== "MISSING" || faded) return;
-    this.pen.moveTo(x + 2, y + HEIGHT - 3); // not by its colour alone
-    this.pen.lineTo(x + this.width - 3, y + 3);
+    struck.moveTo(x + 2, y + HEIGHT - 3); // not by its colour alone
+    struck.lineTo(x + this.width - 3, y + 3);
   }
 
   #names() {
