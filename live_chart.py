@@ -11,7 +11,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import date
 from pathlib import Path
 from threading import Thread
@@ -29,6 +29,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from minute_candles.chart.broadcast import Broadcaster
     from minute_candles.chart.server import Address
+    from minute_candles.config.universe import Universe
     from minute_candles.market.candles import Candle
 
 HERE = Path(__file__).resolve().parent
@@ -119,6 +120,8 @@ def run(
         if settings.integrations.redis_url:
             listen(settings.integrations.redis_url, broadcaster, clock)
         running_file.follow(settings.log_dir, broadcaster.run_minute, running.add_previous_close, clock)
+        if not all(names.values()):
+            Thread(target=fill_names, args=(names, lists), name="names", daemon=True).start()
         if collect is not None:
             Thread(target=collect, name="collect", daemon=True).start()
         console.say(f"📈 차트: {address}  (끝내려면 Ctrl-C)")
@@ -126,6 +129,13 @@ def run(
         password, origins = settings.integrations.chart_password, settings.integrations.chart_origins
         serve(application(handlers, broadcaster, password, origins), bound, clock)
     return 0
+
+
+def fill_names(names: dict[str, str], lists: "Universe") -> None:
+    """Name the symbols that no list at hand names, from KIS's master files; where those are away they stay nameless."""
+    with suppress(ConfigError):
+        known = lists.members("@all")
+        names |= {symbol: known.get(symbol, "") for symbol, name in names.items() if not name}
 
 
 def open_page(address: "Address") -> None:

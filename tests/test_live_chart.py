@@ -22,6 +22,7 @@ from websockets.sync.client import ClientConnection, connect
 import live_chart
 from kis_simulator.simulator import Simulator
 from minute_candles.config.settings import Database
+from minute_candles.config.universe import Universe
 from minute_candles.core.clock import Clock
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.storage.store import open_store
@@ -151,6 +152,14 @@ def test_on_a_terminal_with_a_screen_the_page_opens_by_itself(tmp_path, display,
 def is_open(port: int) -> bool:
     with socket.socket() as tried:
         return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_symbol_that_symbols_csv_does_not_name_is_named_by_the_exchanges_list(tmp_path):
+    names = {"005930": "삼성전자", "069500": "", "123456": ""}
+    with Simulator() as simulator:
+        live_chart.fill_names(names, Universe(tmp_path / "universe.json", simulator.url, Clock()))
+    assert names == {"005930": "삼성전자", "069500": "KODEX 200", "123456": ""}
+    live_chart.fill_names(names, Universe(tmp_path / "none.json", "http://127.0.0.1:1", Clock()))
 
 
 def test_a_second_demo_leaves_the_first_ones_files(monkeypatch, tmp_path, capsys):
