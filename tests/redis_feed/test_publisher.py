@@ -182,6 +182,24 @@ def test_each_candle_is_told_once_after_its_commit_and_set_stream_and_channel_ag
         assert whole(redis_server, table)
 
 
+def test_a_consumer_group_that_lags_behind_the_trim_goes_on_with_what_is_kept(
+    redis_server, table, day_clock, monkeypatch
+):
+    monkeypatch.setattr("minute_candles.redis_feed.writer.STREAM_LENGTH", 100)
+    with redis_server.client() as reader, feeding(redis_server, table, day_clock):
+        reader.xgroup_create(keys.STREAM, "backend", "0", mkstream=True)
+        put(table, "005930", minutes(SESSION, seed=2))
+        [(_, first)] = reader.xreadgroup("backend", "one", {keys.STREAM: ">"}, count=10, block=5000)
+        put(table, "005930", minutes(SESSION))
+        wait_until(lambda: whole(redis_server, table, ("005930",)))
+        [(_, rest)] = reader.xreadgroup("backend", "one", {keys.STREAM: ">"}, count=1000)
+        assert 100 <= len(rest) < 300 and json.loads(rest[-1][1]["candle"]) == redis_server.streamed()[-1]
+        _, claimed, gone = reader.xautoclaim(keys.STREAM, "backend", "one", min_idle_time=0, count=1000)
+        assert {one for one, _ in first} <= set(gone) and len(claimed) == len(rest)
+        assert reader.xack(keys.STREAM, "backend", *(one for one, _ in rest)) == len(rest)
+        assert reader.xpending(keys.STREAM, "backend")["pending"] == 0
+
+
 def test_a_backfilled_day_changes_the_sets_and_is_told_to_nobody(redis_server, table, day_clock):
     put(table, "005930", minutes(SESSION))
     with feeding(redis_server, table, day_clock):
