@@ -158,9 +158,19 @@ class Installation:
         return {_key(one): _numbers(one) for one in self.redis.streamed()}
 
     def alerts(self) -> list[tuple[str, ...]]:
-        """Return the table's alerts as (symbol, rule, interval, start)."""
-        sql = "SELECT stock_symbol, rule_name, minute_interval, timestamp FROM stock_minute_alerts ORDER BY 1, 2, 3, 4"
+        """Return the table's alerts as (symbol, rule, start), sorted."""
+        sql = "SELECT stock_symbol, rule_name, timestamp FROM stock_minute_alerts ORDER BY 1, 2, 3"
         return [tuple(map(str, row)) for row in execute(self.database, sql)]
+
+    def judged(self) -> list[tuple[str, str, str]]:
+        """Return what `--try-alerts` finds in the table now as (symbol, rule, start), sorted."""
+        ended = self._start("realtime_updater", "--symbols", ",".join(self.symbols), "--try-alerts", f"{FRIDAY}").wait(
+            60
+        )
+        out = (self._folder / "realtime_updater.out").read_text(encoding="utf-8").split("시각  ")[-1]
+        assert ended == 0, out[-2000:]
+        rows = re.findall(r"^(\d\d:\d\d)  (\w{6})  .*?  (\w+)  (?:info|warning|critical)", out, re.MULTILINE)
+        return sorted((symbol, rule, f"{FRIDAY} {start}:00") for start, symbol, rule in rows)
 
     def delivered(self) -> int:
         """Return how many alerts the webhook's messages hold."""

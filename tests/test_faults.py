@@ -126,6 +126,13 @@ def test_every_row_of_the_other_table_names_a_test() -> None:
         assert f"def {function}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), row.test
 
 
+def test_every_test_that_the_page_names_is_there() -> None:
+    page = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    named, known = set(re.findall(r"`(test_\w+)`", page)), set(re.findall(r"def (test_\w+)\(", text))
+    assert len(named) > 40 and named <= known, named - known
+
+
 def test_the_table_is_well_formed_markdown() -> None:
     lines = markdown().splitlines()
     assert len(lines) == 2 + len(FAULTS) and sum(map(len, GROUPS.values())) == len(FAULTS)

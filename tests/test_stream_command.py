@@ -3,7 +3,7 @@
 import json
 import signal
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,11 @@ import pytest
 from backfill_tools import ended
 from fault_tools import texts_in, written_ways
 from redis_testing import RedisServer
+from servers import Server
+from session_tools import Installation
 from updater_tools import Owner, at, wait_until
 
+from kis_simulator.faults.faults import STREAM, STREAM_CODES
 from kis_simulator.simulator import Simulator
 from minute_candles.core.kst import KST
 
@@ -75,6 +78,50 @@ def test_running_minutes_reach_redis_and_come_back_after_it_was_killed(owner: Ow
     wait_until(lambda: bool(running()), 90)
     process.send_signal(signal.SIGTERM)
     assert ended(process).code == 0 and "스트림 문제" not in owner.log()
+
+
+STREAM_FAULTS: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(STREAM, {"rate": 0.05}),
+    **{code: {"times": 1, "after": 5 + 8 * number} for number, code in enumerate(STREAM_CODES)},
+    "ws_cut": {"seconds": 15}, "ws_stall": {"rate": 0.02, "seconds": 5}, "ws_forbidden": {"times": 2, "after": 1},
+}  # fmt: skip
+ALERTS = '[[rule]]\nkind = "price_change"\npercent = 0.3\ncooldown = 3\n'
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_ten_minutes_of_every_stream_fault_with_redis_and_the_updater_killed(tmp_path: Path, mariadb: Server) -> None:
+    """Ten market minutes at four times their speed: table, sets, stream and alerts are those of a quiet day."""
+    symbols = [f"{number:06}" for number in range(1, 9)]
+    with Installation(tmp_path, mariadb.fresh(), at(9, 57), symbols, speed=4, rules=ALERTS, profile="brisk") as site:
+        site.kis.stream.form.split, site.kis.stream.behaviour.linger = 5, 0.2
+        faults = [site.kis.add_fault(kind, **options) for kind, options in STREAM_FAULTS.items()]
+        updater = site.update()
+        wait_until(lambda: "오류 0" in site.texts() and site.kis.stream.publisher.records > 0, 120)
+        began = site.now()
+        site.wait(began + timedelta(minutes=3))
+        site.redis.kill()
+        site.wait(began + timedelta(minutes=4, seconds=30))
+        site.redis.start()
+        site.wait(began + timedelta(minutes=6))
+        updater.kill()
+        site.wait(began + timedelta(minutes=6, seconds=40))
+        again, updater = site.now(), site.update()
+        site.wait(began + timedelta(minutes=10))
+        site.kis.clear_faults()
+        site.wait((site.now() + timedelta(minutes=2)).replace(second=40))
+        until = site.now() - timedelta(minutes=1)
+        site.count_true(until)
+        wait_until(lambda: len(site.alerts()) == site.delivered(), 60)
+        alerts, judged = site.alerts(), site.judged()
+        assert not {one for one in {*alerts} ^ {*judged} if one[2] < f"{until:%Y-%m-%d %H:%M}"}
+        assert len(set(alerts)) == len(alerts) > 20
+        updater.terminate()
+        assert updater.wait(30) == 0 and "Traceback" not in site.texts()
+        table, stream = site.table(), site.stream()
+        assert table == site.sets() and not [key for key in stream if table.get(key) != stream[key]]
+        assert {key for key in table if key[2] >= f"{again:%Y-%m-%dT%H:%M}"} <= set(stream)
+        assert not [fault.kind for fault in faults if not fault.fired]
 
 
 def test_without_a_websocket_of_its_own_another_host_is_never_mixed_with_kis(owner: Owner) -> None:

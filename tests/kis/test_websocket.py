@@ -252,6 +252,15 @@ def test_an_expired_key_that_kis_passes_over_in_silence_is_renewed_once(here: He
     assert here.stream.subscriptions.approvals_issued == 2
 
 
+def test_a_wall_clock_that_is_set_back_delays_no_session(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    here.open()
+    here.hears_again()
+    monkeypatch.setattr(Clock, "time", lambda self: time.time() - 86_400)
+    here.stream.cut()
+    wait_until(lambda: here.stream.connects == 2, 5)
+    here.hears_again()
+
+
 def test_a_forbidden_handshake_is_reported_and_not_stormed(here: Here) -> None:
     here.stream.behaviour.linger = 60
     forbidden = here.sim.add_fault("ws_forbidden")
