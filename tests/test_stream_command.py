@@ -82,7 +82,7 @@ def test_running_minutes_reach_redis_and_come_back_after_it_was_killed(owner: Ow
 
 STREAM_FAULTS: dict[str, dict[str, Any]] = {
     **dict.fromkeys(STREAM, {"rate": 0.05}),
-    **{code: {"times": 1, "after": 5 + 8 * number} for number, code in enumerate(STREAM_CODES)},
+    **{code: {"times": 1, "after": 3 + 4 * number} for number, code in enumerate(STREAM_CODES)},
     "ws_cut": {"seconds": 15}, "ws_stall": {"rate": 0.02, "seconds": 5}, "ws_forbidden": {"times": 2, "after": 1},
 }  # fmt: skip
 ALERTS = '[[rule]]\nkind = "price_change"\npercent = 0.3\ncooldown = 3\n'

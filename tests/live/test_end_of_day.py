@@ -4,10 +4,9 @@ It never takes away what was proven (rule "The final source has the last word").
 Doubt costs a mark there (rule "Doubt costs a mark, never the data").
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,20 +21,8 @@ PROFILES = {"005930": "liquid", "000660": "medium", "373220": "illiquid"}
 SATURDAY = date(2026, 11, 21)
 SELDOM = {1: 5, 5: 5, 15: 15}
 ALL = ("ONE_MINUTE", "FIVE_MINUTES", "FIFTEEN_MINUTES")
+USUAL = {"profiles": PROFILES, "every": SELDOM}
 Make = Callable[..., FakeDay]
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Iterator[Make]:
-    made: list[FakeDay] = []
-
-    def make(start: datetime, profiles: dict[str, str] = PROFILES, **options: Any) -> FakeDay:
-        made.append(FakeDay(tmp_path, start, profiles, every=SELDOM, **options))
-        return made[-1]
-
-    yield make
-    for day in made:
-        day.close()
 
 
 def watch(day: FakeDay, *moments: datetime) -> list[datetime]:

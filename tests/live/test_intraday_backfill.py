@@ -1,7 +1,6 @@
 """Rounds against today's TR as it is: fillers, late minutes, halted names; a morning healed in a few calls a symbol."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,21 +15,8 @@ AS_IT_IS = ServerBehaviour(
     fillers=True, late_rows=True, past_running=True, cut_half_ticks=True, evening_daily=True, unquoted=True
 )
 PROFILES = {"005930": "brisk", "000660": "medium", "373220": "illiquid", "900001": "call_auction"}
+USUAL = {"profiles": PROFILES, "kis": {"behaviour": AS_IT_IS}}
 Make = Callable[..., FakeDay]
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Iterator[Make]:
-    made: list[FakeDay] = []
-
-    def make(*arguments: Any, **options: Any) -> FakeDay:
-        kis = {"behaviour": AS_IT_IS, **options.pop("kis", {})}
-        made.append(FakeDay(tmp_path, *arguments, kis=kis, **options))
-        return made[-1]
-
-    yield make
-    for day in made:
-        day.close()
 
 
 def test_a_day_of_it_is_whole_before_the_settle_and_equal_after_it(make: Make) -> None:

@@ -1,8 +1,7 @@
 """What an operator meets at night and in the morning: states in which the updater must not be idle or wrong."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,21 +23,8 @@ LULL = ("000006", "000086", "000198", "000388")
 """Illiquid ones whose last trade before the auction lies more than a page back."""
 AS_KIS = ServerBehaviour(fillers=True, late_rows=True)
 ALL = ("ONE_MINUTE", "FIVE_MINUTES", "FIFTEEN_MINUTES")
+USUAL = {"profiles": {"005930": "liquid", "000660": "liquid"}}
 Make = Callable[..., FakeDay]
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Iterator[Make]:
-    made: list[FakeDay] = []
-
-    def make(start: datetime, symbols: Any = ("005930", "000660"), profile: str = "liquid", **options: Any) -> FakeDay:
-        profiles = symbols if isinstance(symbols, dict) else dict.fromkeys(symbols, profile)
-        made.append(FakeDay(tmp_path, start, profiles, **options))
-        return made[-1]
-
-    yield make
-    for day in made:
-        day.close()
 
 
 def test_a_database_that_takes_no_rows_is_told_once_and_reading_it_heals_nothing(make: Make) -> None:
@@ -257,9 +243,6 @@ def test_once_asks_the_market_about_a_day_in_doubt(make: Make, monkeypatch: pyte
     day = make(at(10, 0))
     assert day.run(until=at(10, 5), once=True) == 0
     assert day.rounds() and day.lines("개장일로 봅니다")
-
-
-# --- a slower cadence ---
 
 
 # --- what is missing today? ---

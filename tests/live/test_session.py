@@ -5,10 +5,9 @@ The last test is of the real clock. The command itself, its signals, locks and e
 
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from itertools import chain, pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,21 +30,8 @@ SELDOM = {1: 5, 5: 5, 15: 15}
 pytestmark = pytest.mark.usefixtures("short_week")
 KEYS = ("egw00103", "egw00105", "egw00133", "egw00206", "egw00207", "egw00304", "egw02004", "egw02006", "egw02007")
 """Answers that refuse the key: they end a round, and are tested by themselves."""
+USUAL = {"profiles": TWO}
 Make = Callable[..., FakeDay]
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Iterator[Make]:
-    """Make a `FakeDay`."""
-    made: list[FakeDay] = []
-
-    def make(start: datetime, profiles: dict[str, str] = TWO, **options: Any) -> FakeDay:
-        made.append(FakeDay(tmp_path, start, profiles, **options))
-        return made[-1]
-
-    yield make
-    for day in made:
-        day.close()
 
 
 def test_a_window_that_was_due_in_a_round_without_the_symbol_comes_with_its_next_poll(make: Make) -> None:
