@@ -185,7 +185,7 @@ def test_four_hours_of_stream_redis_page_and_alerts(tmp_path: Path, mariadb: Ser
         vitals = [Vitals(process.pid, every=5 / SPEED) for process in processes]
         site.wait(start + timedelta(hours=HOURS))
         measured = [one.early_and_late() for one in vitals]
-        assert all(not one.is_cut and time.monotonic() - one.last_at < 60 for one in clients)
+        assert all(not one.is_cut and time.monotonic() - one.last_at < 150 for one in clients)
         rows = site.count_true(site.now() - timedelta(minutes=2))
         wait_until(lambda: len(site.alerts()) == site.delivered() > 0, 120)
         for client in clients:
