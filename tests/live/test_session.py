@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from itertools import chain, pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
