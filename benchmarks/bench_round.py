@@ -1,6 +1,7 @@
 """Point 6: a round of the updater: from its start until the last symbol is stored, at 18 calls a second."""
 
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from minute_candles.config.symbols_file import USUALLY_ACTIVE
 from minute_candles.core.clock import Clock
 from minute_candles.kis.client import KisClient
 from minute_candles.kis.token import TokenCache
-from minute_candles.live.session import WORKERS, LiveSession
+from minute_candles.live.service import workers_for
+from minute_candles.live.session import LiveSession
 from minute_candles.market.calendar import TradingCalendar
 
 RATE, LATENCY = 18.0, 0.2
@@ -37,11 +39,13 @@ class Watched:
         return counts
 
 
-def settings(url: str, database: Database, here: Path) -> Settings:
-    return Settings(
+def settings(url: str, database: Database, here: Path, keys: int = 1) -> Settings:
+    one = Settings(
         app_key="benchmark", app_secret="benchmark", account_code="", product_code="", env="real", base_url=url,
         rate_limit=RATE, token_file=here / "token.json", database=database, log_dir=here,
     )  # fmt: skip
+    members = [replace(one, app_key=f"benchmark{n}", token_file=here / f"token{n}.json") for n in range(keys)]
+    return replace(one, rate_limit=keys * RATE, members=tuple(members)) if keys > 1 else one
 
 
 def wait_for_round(clock: Clock) -> None:
@@ -69,14 +73,16 @@ def rounds(updater: LiveSession, store: Watched, clock: Clock, count: int) -> li
     return found
 
 
-def measure(server: Any, symbols: list[str], count: int) -> list[tuple[float, float, float]]:
+def measure(server: Any, symbols: list[str], count: int, keys: int = 1) -> list[tuple[float, float, float]]:
     database = server.fresh()
     clock = Clock(at=START)
-    with kis(rate=RATE, latency=LATENCY, at=clock.now()) as simulator, folder() as here:
-        mine = settings(simulator.url, database, here)
-        client = KisClient.of(mine, TokenCache(mine, clock), clock, urgent=True, connections=WORKERS)
+    options = {"rate": RATE, "latency": LATENCY, "days_kept": 2 * len(symbols) + 256}
+    with kis(at=clock.now(), **options) as simulator, folder() as here:
+        mine = settings(simulator.url, database, here, keys)
+        workers = workers_for(mine.rate_limit)
+        client = KisClient.of(mine, TokenCache(mine.kis_keys[0], clock), clock, urgent=True, connections=workers)
         store = Watched(filled.ready(database), clock)
-        updater = LiveSession(client, store, TradingCalendar(), clock, symbols, USUALLY_ACTIVE, ACTIVE)  # type: ignore[arg-type]
+        updater = LiveSession(client, store, TradingCalendar(), clock, symbols, USUALLY_ACTIVE, ACTIVE, workers)  # type: ignore[arg-type]
         found = rounds(updater, store, clock, count)
         store.close()
     server.drop(database)
