@@ -68,78 +68,44 @@ def data_calls(sim: Listening) -> list:
 # --- what is sent ---
 
 
+REQUESTS = [
+    (
+        lambda client: client.past_minutes("005930", LAST), "inquire-time-dailychartprice", "FHKST03010230",
+        {"COND_MRKT_DIV_CODE": "J", "INPUT_ISCD": "005930", "INPUT_HOUR_1": "153959", "INPUT_DATE_1": "20261118",
+         "PW_DATA_INCU_YN": "N", "FAKE_TICK_INCU_YN": ""},
+    ),
+    (
+        lambda client: client.today_minutes("0126Z0", LAST), "inquire-time-itemchartprice", "FHKST03010200",
+        {"COND_MRKT_DIV_CODE": "J", "INPUT_ISCD": "0126Z0", "INPUT_HOUR_1": "153959", "PW_DATA_INCU_YN": "N",
+         "ETC_CLS_CODE": ""},
+    ),
+    (
+        lambda client: client.daily("005930", date(2026, 10, 1), WEDNESDAY), "inquire-daily-itemchartprice",
+        "FHKST03010100",
+        {"COND_MRKT_DIV_CODE": "J", "INPUT_ISCD": "005930", "INPUT_DATE_1": "20261001", "INPUT_DATE_2": "20261118",
+         "PERIOD_DIV_CODE": "D", "ORG_ADJ_PRC": "1"},
+    ),
+]  # fmt: skip
+
+
 class TestRequest:
-    HEADERS = {
-        "appkey": SECRETS[0],
-        "appsecret": SECRETS[1],
-        "tr_cont": "",
-        "custtype": "P",
-        "content-type": "application/json; charset=utf-8",
-    }
-
-    def sent(self, sim) -> tuple[str, str, dict[str, str]]:
-        call = data_calls(sim)[-1]
-        return call.path, call.headers["tr_id"], call.params
-
-    def test_headers_are_those_of_the_official_sample(self, sim, client):
-        client.past_minutes("005930", LAST)
-        headers = data_calls(sim)[0].headers
-        assert {name: headers[name] for name in self.HEADERS} == self.HEADERS
-        assert headers["authorization"] == f"Bearer {client.token()}"
-        assert headers["connection"] == "keep-alive"
-
-    def test_past_minutes(self, sim, client):
-        client.past_minutes("005930", LAST)
-        assert self.sent(sim) == (
-            PATH + "inquire-time-dailychartprice",
-            "FHKST03010230",
-            {
-                "FID_COND_MRKT_DIV_CODE": "J",
-                "FID_INPUT_ISCD": "005930",
-                "FID_INPUT_HOUR_1": "153959",
-                "FID_INPUT_DATE_1": "20261118",
-                "FID_PW_DATA_INCU_YN": "N",
-                "FID_FAKE_TICK_INCU_YN": "",
-            },
-        )
-
-    def test_todays_minutes(self, sim, client):
-        client.today_minutes("0126Z0", LAST)
-        assert self.sent(sim) == (
-            PATH + "inquire-time-itemchartprice",
-            "FHKST03010200",
-            {
-                "FID_COND_MRKT_DIV_CODE": "J",
-                "FID_INPUT_ISCD": "0126Z0",
-                "FID_INPUT_HOUR_1": "153959",
-                "FID_PW_DATA_INCU_YN": "N",
-                "FID_ETC_CLS_CODE": "",
-            },
-        )
-
-    def test_daily_candles_are_unadjusted(self, sim, client):
-        client.daily("005930", date(2026, 10, 1), WEDNESDAY)
-        assert self.sent(sim) == (
-            PATH + "inquire-daily-itemchartprice",
-            "FHKST03010100",
-            {
-                "FID_COND_MRKT_DIV_CODE": "J",
-                "FID_INPUT_ISCD": "005930",
-                "FID_INPUT_DATE_1": "20261001",
-                "FID_INPUT_DATE_2": "20261118",
-                "FID_PERIOD_DIV_CODE": "D",
-                "FID_ORG_ADJ_PRC": "1",
-            },
-        )
+    @pytest.mark.parametrize(("call", "path", "tr_id", "params"), REQUESTS, ids=["past", "today", "daily"])
+    def test_is_that_of_the_official_sample(self, sim, client, call, path, tr_id, params):
+        call(client)
+        sent = data_calls(sim)[-1]
+        assert (sent.path, sent.params) == (PATH + path, {f"FID_{name}": value for name, value in params.items()})
+        headers = {
+            "appkey": SECRETS[0], "appsecret": SECRETS[1], "tr_cont": "", "custtype": "P", "tr_id": tr_id,
+            "content-type": "application/json; charset=utf-8", "connection": "keep-alive",
+            "authorization": f"Bearer {client.token()}",
+        }  # fmt: skip
+        assert {name: sent.headers[name] for name in headers} == headers
 
     def test_holidays(self, sim, client):
         assert len(client.holidays(WEDNESDAY)) == 30
-        sent = self.sent(sim)
-        assert sent == (
-            PATH + "chk-holiday",
-            "CTCA0903R",
-            {"BASS_DT": "20261118", "CTX_AREA_FK": "", "CTX_AREA_NK": ""},
-        )
+        sent = data_calls(sim)[-1]
+        assert (sent.path, sent.headers["tr_id"]) == (PATH + "chk-holiday", "CTCA0903R")
+        assert sent.params == {"BASS_DT": "20261118", "CTX_AREA_FK": "", "CTX_AREA_NK": ""}
 
     def test_a_long_span_of_daily_candles_is_whole(self, sim, client):
         rows = client.daily("005930", date(2026, 3, 1), WEDNESDAY)
@@ -152,15 +118,12 @@ class TestRequest:
             sim.endpoints.past("005930", WEDNESDAY, "153959", sim.now())
         )
 
-    def test_connections_are_kept_alive(self, sim, client):
+    def test_connections_are_kept_alive_and_every_request_is_counted(self, sim, client):
+        sim.add_fault("egw00316", times=2, path="past")
         for _ in range(20):
             client.past_minutes("005930", LAST)
         assert sim.connections <= 2  # one for the token, one for the quotes
-
-    def test_every_request_is_counted(self, sim, client):
-        sim.add_fault("egw00316", times=2, path="past")
-        client.past_minutes("005930", LAST)
-        assert client.calls == len(data_calls(sim)) == 3
+        assert client.calls == len(data_calls(sim)) == 22
 
     def test_every_call_takes_a_slot_of_the_budget(self, sim, make, clock):
         client = make(sim.url, rate_limit=10.0)
@@ -222,37 +185,30 @@ class TestSurroundings:
 
 
 class TestRefusal:
-    def test_a_wrong_key_is_an_auth_error_at_once(self, make, clock):
-        with Listening(clock, keys={"another": "key"}) as sim:
-            with pytest.raises(AuthError, match="KIS_APP_KEY") as caught:
+    @pytest.mark.parametrize("keys", [{"another": "key"}, {SECRETS[0]: "another"}], ids=["key", "secret"])
+    def test_of_the_key_before_any_data(self, make, clock, keys):
+        with Listening(clock, keys=keys) as sim:
+            with pytest.raises(AuthError, match="KIS_APP_KEY.*KIS_APP_SECRET") as caught:
                 make(sim.url).past_minutes("005930", LAST)
             assert caught.value.exit_code == 2 and len(sim.heard) == 1
 
-    def test_a_wrong_secret_is_an_auth_error_at_once(self, make, clock):
-        with Listening(clock, keys={SECRETS[0]: "another"}) as sim:
-            with pytest.raises(AuthError, match="KIS_APP_SECRET"):
-                make(sim.url).past_minutes("005930", LAST)
-            assert len(sim.heard) == 1
-
-    @pytest.mark.parametrize("code", ["egw00103", "egw00105", "egw00304"])
-    def test_a_key_refused_on_a_data_call_stops(self, sim, client, code):
-        sim.add_fault(code, path="past")
-        with pytest.raises(AuthError):
-            client.past_minutes("005930", LAST)
-        assert client.calls == 1
-
-    @pytest.mark.parametrize(("env", "key_env", "code"), [("real", "vts", "EGW02004"), ("vts", "real", "EGW02007")])
-    def test_a_key_of_the_other_environment_names_the_setting(self, make, clock, env, key_env, code):
-        with Listening(clock, env=env, key_env=key_env) as sim:
-            with pytest.raises(ConfigError, match="KIS_ENV") as caught:
-                make(sim.url, env=env).past_minutes("005930", LAST)
-            assert code in str(caught.value) and len(data_calls(sim)) == 1
-
-    def test_a_tr_that_vts_lacks_is_not_offered(self, make, clock):
-        with Listening(clock, env="vts") as sim:
-            with pytest.raises(NotOffered, match="VTS"):
-                make(sim.url, env="vts").past_minutes("005930", LAST)
-            assert len(data_calls(sim)) == 1
+    @pytest.mark.parametrize(
+        ("code", "error", "names"),
+        [
+            ("EGW00103", AuthError, "KIS_APP_KEY"), ("EGW00105", AuthError, "KIS_APP_SECRET"),
+            ("EGW00304", AuthError, "KIS_APP_SECRET"), ("EGW02004", ConfigError, "KIS_ENV"),
+            ("EGW02007", ConfigError, "KIS_ENV"), ("EGW02006", NotOffered, "VTS"), ("EGW00206", AuthError, "apiportal"),
+            ("EGW00004", AuthError, "apiportal"), ("EGW00207", AuthError, "IP"), ("EGW00303", AuthError, "IP"),
+            ("OPSQ2002", SourceError, "OPSQ2002"),
+        ],
+    )  # fmt: skip
+    def test_by_code_at_once_without_a_second_try(self, make, code, error, names):
+        with Scripted(refusal(code, "x")) as server:
+            client = make(server.url)
+            with pytest.raises(error, match=names) as caught:
+                client.past_minutes("005930", LAST)
+            assert code in str(caught.value) or error is NotOffered
+            assert client.calls == 1 and type(caught.value) is error
 
     def test_vts_serves_todays_minutes(self, make):
         running = FakeClock(AFTER_CLOSE.replace(hour=11))
@@ -262,23 +218,6 @@ class TestRefusal:
     def test_a_wrong_path_is_a_setting_to_mend(self, make, sim):
         with pytest.raises(ConfigError, match="KIS_BASE_URL"):
             make(f"{sim.url}/nowhere").past_minutes("005930", LAST)
-
-    @pytest.mark.parametrize(
-        ("code", "what"), [("EGW00206", "apiportal"), ("EGW00207", "IP"), ("EGW00303", "IP"), ("EGW00004", "apiportal")]
-    )
-    def test_what_is_set_on_the_portal_stops_at_once(self, make, code, what):
-        with Scripted(refusal(code, "x")) as server:
-            client = make(server.url)
-            with pytest.raises(AuthError, match=what) as caught:
-                client.past_minutes("005930", LAST)
-            assert code in str(caught.value) and caught.value.exit_code == 2 and client.calls == 1
-
-    def test_a_request_that_kis_refuses_fails_this_symbol_at_once(self, make):
-        with Scripted(refusal("OPSQ2002", "ERROR INVALID INPUT")) as server:
-            client = make(server.url)
-            with pytest.raises(SourceError):
-                client.past_minutes("005930", LAST)
-            assert client.calls == 1
 
     def test_control_characters_in_kis_words_reach_no_log(self, make):
         with Scripted(refusal("EGW00001", "a\\n2026 - ERROR - forged\\u001b[31m")) as server:
@@ -348,26 +287,23 @@ class TestToken:
 # --- errors that are no JSON ---
 
 
-class TestUnquoted:
-    """`{rt_cd:"1","msg1":"…","msg_cd":"EGW00201"}` (kis_http.md §3)."""
+UNQUOTED = b'{rt_cd:"1","msg1":"...","msg_cd":"%s"}'
+"""As KIS writes some errors (kis_http.md §3)."""
 
-    def said(self, code: bytes, status: str = "500 Internal Server Error") -> bytes:
-        return said(b'{rt_cd:"1","msg1":"...","msg_cd":"' + code + b'"}', status)
 
-    @pytest.mark.parametrize("status", ["500 Internal Server Error", "200 OK"])
-    def test_over_limit_slows_down(self, make, clock, status):
-        with Scripted(self.said(b"EGW00201", status), said(OK)) as server:
-            assert make(server.url).past_minutes("005930", LAST) == []
-        assert any(1.0 <= seconds <= 2.0 for seconds in clock.slept)
+@pytest.mark.parametrize("status", ["500 Internal Server Error", "200 OK"])
+def test_an_unquoted_answer_over_the_limit_slows_down(make, clock, status):
+    with Scripted(said(UNQUOTED % b"EGW00201", status), said(OK)) as server:
+        assert make(server.url).past_minutes("005930", LAST) == []
+    assert any(1.0 <= seconds <= 2.0 for seconds in clock.slept)
 
-    def test_refusal_of_the_key_stops(self, make):
-        with Scripted(self.said(b"EGW00103")) as server, pytest.raises(AuthError, match="EGW00103"):
-            make(server.url).past_minutes("005930", LAST)
 
-    def test_another_code_is_told_and_the_call_repeated(self, make):
-        with Scripted(self.said(b"EGW00550"), said(OK)) as server:
-            assert make(server.url).past_minutes("005930", LAST) == []
-            assert server.asked == 2
+def test_an_unquoted_refusal_stops_and_another_unquoted_code_is_tried_again(make):
+    with Scripted(said(UNQUOTED % b"EGW00103")) as server, pytest.raises(AuthError, match="EGW00103"):
+        make(server.url).past_minutes("005930", LAST)
+    with Scripted(said(UNQUOTED % b"EGW00550"), said(OK)) as server:
+        assert make(server.url).past_minutes("005930", LAST) == []
+        assert server.asked == 2
 
 
 # --- the call limit ---
@@ -385,18 +321,13 @@ class TestLimit:
             make(server.url).past_minutes("005930", LAST)
         assert max(clock.slept) >= 1.0
 
-    def test_answer_is_no_failure_however_often_it_comes(self, sim, client, caplog):
+    def test_answer_slows_every_call_down_however_often_it_comes_and_is_no_failure(self, sim, make, caplog):
+        client = make(sim.url, rate_limit=10.0)
         sim.add_fault("egw00201", times=40, path="past")
         with caplog.at_level(logging.WARNING, "minute_candles"):
-            assert client.past_minutes("005930", LAST)
-        assert caplog.records == []
-
-    def test_answer_slows_every_call_down(self, sim, make, clock):
-        client = make(sim.url, rate_limit=10.0)
-        sim.add_fault("egw00201", times=5, path="past")
-        for _ in range(3):
-            client.past_minutes("005930", LAST)
-        assert gap(sim) > 0.105
+            for _ in range(3):
+                assert client.past_minutes("005930", LAST)
+        assert sim.requests[-1].at - sim.requests[-2].at > 0.105 and caplog.records == []
 
     def test_answer_without_end_says_what_to_do(self, sim, client):
         sim.add_fault("egw00201", path="past")
@@ -409,11 +340,6 @@ class TestLimit:
             for _ in range(60):
                 client.past_minutes("005930", LAST)
             assert {request.code for request in sim.requests} <= {"MCA00000", ""} and sim.busiest_second() <= 15
-
-
-def gap(sim: Listening) -> float:
-    """Seconds between the last two calls."""
-    return sim.requests[-1].at - sim.requests[-2].at
 
 
 # --- passing faults ---
@@ -459,27 +385,14 @@ class TestPassingFault:
     @pytest.mark.parametrize(
         "body",
         [
-            b"",
-            b"null",
-            b"[]",
-            b"7",
-            b'"text"',
-            b"{}",
-            b'{"rt_cd":"0"}',
-            b'{"rt_cd":"0","output2":null}',
-            b'{"rt_cd":"0","output2":{}}',
-            b'{"rt_cd":"0","output2":"rows"}',
-            b'{"rt_cd":0,"output2":[]}',
-            b'{"rt_cd":"1","msg_cd":null,"msg1":null}',
-            b'{"rt_cd":"1","msg_cd":{"a":[1]},"msg1":7}',
-            b'{"rt_cd":"1","msg_cd":"' + b"x" * 5000 + b'"}',
-            b'{"rt_cd":"0","output2":[' + b"9" * 5000 + b"]}",
-            b"[" * 100_000,
-            b"\xff\xfe\xfa",
-            "﻿{}".encode(),
+            b"", b"null", b"[]", b"7", b'"text"', b"{}", b'{"rt_cd":"0"}', b'{"rt_cd":"0","output2":null}',
+            b'{"rt_cd":"0","output2":{}}', b'{"rt_cd":"0","output2":"rows"}', b'{"rt_cd":0,"output2":[]}',
+            b'{"rt_cd":"1","msg_cd":null,"msg1":null}', b'{"rt_cd":"1","msg_cd":{"a":[1]},"msg1":7}',
+            b'{"rt_cd":"1","msg_cd":"' + b"x" * 5000 + b'"}', b'{"rt_cd":"0","output2":[' + b"9" * 5000 + b"]}",
+            b"[" * 100_000, b"\xff\xfe\xfa", b"\xef\xbb\xbf{}",
         ],
         ids=lambda body: repr(body[:24]),
-    )
+    )  # fmt: skip
     def test_answer_of_another_shape_is_asked_again(self, make, body):
         with Scripted(said(body), said(OK)) as server:
             assert make(server.url).past_minutes("005930", LAST) == []

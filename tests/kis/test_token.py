@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import stat
 import subprocess
 import sys
 import threading
@@ -16,7 +15,6 @@ from hypothesis import strategies as st
 from kis_testing import AFTER_CLOSE, SECRETS, FakeClock, Listening, Scripted, error_text, said, settings_for
 from places import ROOT, TESTS
 
-from minute_candles.core import files
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import AuthError, ConfigError, MinuteDataError, Outage, Stopped, TokenRefused
 from minute_candles.core.kst import KST
@@ -46,22 +44,16 @@ def older(token: str, expires: datetime) -> str:
 
 
 class TestReuse:
-    def test_the_first_call_asks_kis_the_second_does_not(self, sim, make):
-        cache = make()
-        assert cache.get() == cache.get()
-        assert sim.calls("token") == 1
-
     def test_the_request_is_that_of_the_official_sample(self, sim, make):
         make().get()
         assert sim.heard[0].method == "POST" and sim.heard[0].path == "/oauth2/tokenP"
         assert sim.heard[0].params == {
-            "grant_type": "client_credentials",
-            "appkey": SECRETS[0],
-            "appsecret": SECRETS[1],
-        }
+            "grant_type": "client_credentials", "appkey": SECRETS[0], "appsecret": SECRETS[1],
+        }  # fmt: skip
 
-    def test_the_next_process_takes_it_from_the_file(self, sim, make):
-        assert make().get() == make().get()
+    def test_one_is_requested_and_the_next_process_takes_it_from_the_file(self, sim, make):
+        cache = make()
+        assert cache.get() == cache.get() == make().get()
         assert sim.calls("token") == 1
 
     def test_the_file_keeps_the_names_of_its_older_format(self, make, file):
@@ -70,11 +62,6 @@ class TestReuse:
         assert kept["access_token"] == token
         assert datetime.fromisoformat(kept["expires_at"]).astimezone(KST) == AFTER_CLOSE + timedelta(days=1)
         assert datetime.fromisoformat(kept["expires_at"]).tzinfo is None
-
-    def test_the_older_format_is_read_as_local_time(self, sim, make, file):
-        file.write_text(older("eyJ.older", AFTER_CLOSE + timedelta(hours=5)))
-        assert make().get() == "eyJ.older"
-        assert sim.calls("token") == 0
 
     @pytest.mark.parametrize("zone", ["America/New_York", "UTC", "Asia/Seoul"])
     def test_the_older_format_is_read_right_in_any_zone(self, sim, file, zone):
@@ -96,23 +83,22 @@ class TestReuse:
             cache.get()
         assert "✅ BE 폴더에서 기존 토큰 로드: 만료시간 2026-11-20 23:00:00" in caplog.messages
 
-    @pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
-    def test_the_file_is_its_owners_alone(self, make, file):
-        make().get()
-        assert stat.S_IMODE(file.stat().st_mode) == 0o600
-
-    def test_kst_text_is_preferred_to_expires_in(self, make, tmp_path, clock):
-        body = b'{"access_token":"eyJ.t","access_token_token_expired":"2026-11-21 08:16:59","expires_in":5}'
+    @pytest.mark.parametrize(
+        ("body", "expires"),
+        [
+            (
+                b'{"access_token":"eyJ.t","access_token_token_expired":"2026-11-21 08:16:59","expires_in":5}',
+                datetime(2026, 11, 21, 8, 16, 59, tzinfo=KST),
+            ),
+            (b'{"access_token":"eyJ.t","expires_in":7200}', AFTER_CLOSE + timedelta(hours=2)),
+        ],
+        ids=["KST text first", "expires_in"],
+    )
+    def test_the_end_is_read(self, make, body, expires):
         with Script(body) as server:
             cache = make(url=server.url)
             cache.get()
-        assert cache.load().expires_at == datetime(2026, 11, 21, 8, 16, 59, tzinfo=KST)
-
-    def test_expires_in_does_where_there_is_no_text(self, make, clock):
-        with Script(b'{"access_token":"eyJ.t","expires_in":7200}') as server:
-            cache = make(url=server.url)
-            cache.get()
-        assert cache.load().expires_at == AFTER_CLOSE + timedelta(hours=2)
+        assert cache.load().expires_at == expires
 
 
 class Script(Scripted):
@@ -168,7 +154,7 @@ class TestRenewal:
     def test_of_an_older_file_that_kis_refuses_happens_once(self, sim, make, file):
         file.write_text(older("eyJ.dead", AFTER_CLOSE + timedelta(hours=9)))
         cache = make()
-        assert cache.get() == "eyJ.dead"
+        assert cache.get() == "eyJ.dead" and sim.calls("token") == 0
         assert cache.renew(refused="eyJ.dead") != "eyJ.dead"
         assert sim.calls("token") == 1
 
@@ -191,25 +177,15 @@ class TestRenewal:
 
 
 class TestOneIssue:
-    def test_among_many_threads(self, sim, make):
-        cache, tokens = make(), []
-        threads = [threading.Thread(target=lambda: tokens.append(cache.get())) for _ in range(16)]
+    @pytest.mark.parametrize("caches", [1, 8])
+    def test_among_many_threads(self, sim, make, caches):
+        made, tokens = [make() for _ in range(caches)], []
+        threads = [threading.Thread(target=lambda n=n: tokens.append(made[n % caches].get())) for n in range(16)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(timeout=10)
-        assert len(tokens) == 16 and len(set(tokens)) == 1
-        assert sim.calls("token") == 1
-
-    def test_among_many_caches_of_one_file(self, sim, make):
-        tokens = []
-        threads = [threading.Thread(target=lambda: tokens.append(make().get())) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(timeout=10)
-        assert len(tokens) == 8 and len(set(tokens)) == 1
-        assert sim.calls("token") == 1
+        assert len(tokens) == 16 and len(set(tokens)) == 1 and sim.calls("token") == 1
 
     def test_among_several_processes(self, tmp_path):
         with Listening(Clock(), latency=0.3) as sim:
@@ -292,28 +268,14 @@ class TestBinding:
 
 
 GARBAGE = [
-    b"",
-    b"{",
-    b'{"access_token": "eyJ.abc", "expires_',
-    b"null",
-    b"[]",
-    b"7",
-    b'"eyJ.token"',
-    b"{}",
-    b"\xff\xfe\x00\x01",
-    b"[" * 100_000,
-    b'{"access_token": null, "expires_at": "2026-11-21T08:00:00"}',
-    b'{"access_token": "", "expires_at": "2026-11-21T08:00:00"}',
-    b'{"access_token": "two words", "expires_at": "2026-11-21T08:00:00"}',
-    b'{"access_token": "line\\nbreak", "expires_at": "2026-11-21T08:00:00"}',
-    b'{"access_token": ["eyJ"], "expires_at": "2026-11-21T08:00:00"}',
-    b'{"access_token": "eyJ.abc", "expires_at": 1795200000}',
-    b'{"access_token": "eyJ.abc", "expires_at": "tomorrow"}',
-    b'{"access_token": "eyJ.abc", "expires_at": "9999-12-31T23:59:59-23:59"}',
-    b'{"access_token": "eyJ.abc", "expires_at": "0001-01-01T00:00:00"}',
+    b"", b"{", b'{"access_token": "eyJ.abc", "expires_', b"null", b"[]", b"7", b'"eyJ.token"', b"{}",
+    b"\xff\xfe\x00\x01", b"[" * 100_000, b'{"access_token": "eyJ.abc", "expires_at": ' + b"9" * 5000 + b"}",
+    *(b'{"access_token": %s, "expires_at": "2026-11-21T08:00:00"}' % token
+      for token in (b"null", b'""', b'"two words"', b'"line\\nbreak"', b'["eyJ"]')),
+    *(b'{"access_token": "eyJ.abc", "expires_at": %s}' % moment
+      for moment in (b"1795200000", b'"tomorrow"', b'"9999-12-31T23:59:59-23:59"', b'"0001-01-01T00:00:00"')),
     b'{"access_token": "eyJ.abc", "expires_at_kst": 7, "expires_at": "2026-11-21T08:00:00"}',
-    b'{"access_token": "eyJ.abc", "expires_at": ' + b"9" * 5000 + b"}",
-]
+]  # fmt: skip
 
 
 class TestBadFile:
@@ -341,16 +303,6 @@ class TestBadFile:
         token = cache.load()
         assert token is None or (token.value.isprintable() and token.expires_at.tzinfo is not None)
 
-    def test_that_cannot_be_written_costs_a_warning(self, sim, make, monkeypatch, caplog):
-        def full_disk(*_: object, **__: object) -> None:
-            raise OSError(28, "No space left on device")
-
-        monkeypatch.setattr(files, "atomic_write", full_disk)
-        cache = make()
-        with caplog.at_level(logging.WARNING, "minute_candles"):
-            assert cache.get() == cache.get()
-        assert sim.calls("token") == 1 and len(caplog.records) == 1
-
     def test_that_is_a_folder_costs_a_warning(self, sim, make, file, caplog):
         file.mkdir()
         cache = make()
@@ -368,18 +320,13 @@ class TestBadAnswer:
     @pytest.mark.parametrize(
         "body",
         [
-            b'{"access_token": null}',
-            b'{"access_token": ""}',
-            b'{"access_token": "two words"}',
+            b'{"access_token": null}', b'{"access_token": ""}', b'{"access_token": "two words"}',
             b'{"access_token": "eyJ", "access_token_token_expired": "soon"}',
             b'{"access_token": "eyJ", "access_token_token_expired": 7, "expires_in": "x"}',
-            b'{"access_token": "eyJ", "expires_in": 1e999}',
-            b'{"access_token": "eyJ", "expires_in": 99999999999999}',
-            b"{}",
-            b"null",
-            b"<html>",
+            b'{"access_token": "eyJ", "expires_in": 1e999}', b'{"access_token": "eyJ", "expires_in": 99999999999999}',
+            b"{}", b"null", b"<html>",
         ],
-    )
+    )  # fmt: skip
     def test_is_asked_again_and_never_kept(self, make, body, clock):
         good = b'{"access_token":"eyJ.good","access_token_token_expired":"2026-11-21 18:00:00"}'
         with Script(body, good) as server:
@@ -423,25 +370,20 @@ class TestCommandLine:
         command = [sys.executable, str(ROOT / "kis_token.py")]
         return subprocess.run(command, env={**clean, **mine}, capture_output=True, text=True, encoding="utf-8")
 
-    def test_a_live_token_is_exit_0(self, tmp_path, file):
-        file.write_text(older("eyJ.secret-token", datetime.now(KST) + timedelta(hours=5, minutes=30)))
-        told = self.run(tmp_path)
-        assert told.returncode == 0 and "5시간 2" in told.stdout and str(file) in told.stdout
-        assert "eyJ.secret" not in told.stdout + told.stderr
-
-    def test_a_token_that_is_over_is_exit_1(self, tmp_path, file):
-        file.write_text(older("eyJ.secret-token", datetime.now(KST) - timedelta(hours=1)))
-        told = self.run(tmp_path)
-        assert told.returncode == 1 and "만료됨" in told.stdout and "eyJ.secret" not in told.stdout
-
-    def test_no_token_is_exit_1(self, tmp_path):
-        told = self.run(tmp_path)
-        assert told.returncode == 1 and "저장된 토큰이 없습니다" in told.stdout and "Traceback" not in told.stderr
-
-    def test_garbage_is_exit_1_without_a_traceback(self, tmp_path, file):
-        file.write_text("eyJ.secret-token garbage")
-        told = self.run(tmp_path)
-        assert told.returncode == 1 and "Traceback" not in told.stderr and "eyJ.secret" not in told.stdout + told.stderr
+    @pytest.mark.parametrize(
+        ("kept", "code", "says"),
+        [
+            (timedelta(hours=5, minutes=30), 0, "5시간 2"), (timedelta(hours=-1), 1, "만료됨"),
+            (None, 1, "저장된 토큰이 없습니다"), ("eyJ.secret-token garbage", 1, ""),
+        ],
+        ids=["live", "over", "none", "garbage"],
+    )  # fmt: skip
+    def test_exits_by_the_state(self, tmp_path, file, kept, code, says):
+        if kept is not None:
+            file.write_text(kept if isinstance(kept, str) else older("eyJ.secret-token", datetime.now(KST) + kept))
+        ran = self.run(tmp_path)
+        assert ran.returncode == code and says in ran.stdout and "Traceback" not in ran.stderr
+        assert "eyJ.secret" not in ran.stdout + ran.stderr and (code or str(file) in ran.stdout)
 
     def test_a_wrong_setting_is_exit_2_in_one_line(self, tmp_path):
         told = self.run(tmp_path, KIS_ENV="paper")
