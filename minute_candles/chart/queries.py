@@ -127,8 +127,8 @@ class Queries:
 
         Of the symbols that are shown, and of the collection itself (no symbol).
         """
-        kept, names = self._reader.alerts(midnight(first), _last_moment(last), MOST_ALERTS), {**self.names, "": "수집"}
-        return [alert_json(one, names[one.symbol]) for one in kept if one.symbol in names]
+        fired, names = self._reader.fired(midnight(first), _last_moment(last), MOST_ALERTS), {**self.names, "": "수집"}
+        return [alert_json(one, names[one.alert.symbol]) for one in fired if one.alert.symbol in names]
 
     def days(self, symbol: str, first: date, last: date) -> list[Json]:
         """Return every trading day of the range up to today: its session, and what is known of it."""

@@ -10,7 +10,7 @@ from minute_candles.market.candle_json import time_text
 from minute_candles.market.candles import Candle
 from minute_candles.market.day_status import VERIFIED, still_stands
 from minute_candles.market.intervals import SESSIONS, Interval, window_end, window_start
-from minute_candles.storage.store import CoverageRow, KeptAlert
+from minute_candles.storage.store import CoverageRow, FiredAlert
 
 Json = dict[str, object]
 """An object of an answer; which names it has is the contract's."""
@@ -18,10 +18,12 @@ _FROM_BEST = ("COMPLETE", "UNPROVEN", "PROVISIONAL")
 _ONE_DAY = timedelta(days=1)
 
 
-def alert_json(alert: KeptAlert, name: str) -> Json:
-    """Return an alert that fired; `time` is the start of its window."""
+def alert_json(fired: FiredAlert, name: str) -> Json:
+    """Return an alert that fired; `time` is the start of its window, `rang_at` when it rang."""
+    alert = fired.alert
     return {
-        "time": time_text(alert.timestamp), "symbol": alert.symbol, "name": name, "rule": alert.rule,
+        "time": time_text(alert.timestamp), "rang_at": time_text(fired.rang_at), "symbol": alert.symbol, "name": name,
+        "rule": alert.rule,
         "interval": alert.interval, "severity": alert.severity, "text": alert.text, "value": alert.value,
     }  # fmt: skip
 

@@ -56,6 +56,13 @@ class KeptAlert(NamedTuple):
     value: float
 
 
+class FiredAlert(NamedTuple):
+    """An alert and when it rang, naive KST."""
+
+    alert: KeptAlert
+    rang_at: datetime
+
+
 class CandleReader:
     """Reads over one connection; any thread may ask. Raises `StoreError` where the server stays away."""
 
@@ -171,9 +178,13 @@ class CandleReader:
 
     def alerts(self, first: datetime, last: datetime, limit: int) -> list[KeptAlert]:
         """Return the newest `limit` alerts with `first` ≤ timestamp ≤ `last` (naive KST), newest first."""
+        return [fired.alert for fired in self.fired(first, last, limit)]
+
+    def fired(self, first: datetime, last: datetime, limit: int) -> list[FiredAlert]:
+        """Return what `alerts` returns, with the moment at which each rang."""
         rows = self._connection.transaction(
             lambda run: run(
-                "SELECT rule_name, stock_symbol, minute_interval, timestamp, severity, message, value"
+                "SELECT rule_name, stock_symbol, minute_interval, timestamp, severity, message, value, created_at"
                 f" FROM {ALERTS} WHERE timestamp BETWEEN %s AND %s"
                 " ORDER BY timestamp DESC, created_at DESC, stock_symbol, rule_name LIMIT %s",
                 first, last, limit,
@@ -181,7 +192,10 @@ class CandleReader:
             if read_columns(run, self._connection.dialect, ALERTS)
             else []
         )  # fmt: skip
-        return [KeptAlert(r[0], r[1], MINUTES[r[2]], moment_of(r[3]), r[4], r[5], float(r[6])) for r in rows]
+        return [
+            FiredAlert(KeptAlert(r[0], r[1], MINUTES[r[2]], moment_of(r[3]), r[4], r[5], float(r[6])), moment_of(r[7]))
+            for r in rows
+        ]
 
     def close(self) -> None:
         """Close the connection."""

@@ -39,7 +39,7 @@ from minute_candles.storage.driver import Row, Run, Value
 from minute_candles.storage.layout import TableLayout, inspect
 from minute_candles.storage.minute_columns import Minutes
 from minute_candles.storage.mysql import warn_without_extension
-from minute_candles.storage.reader import CandleReader, KeptAlert, Last, SparklinePoint
+from minute_candles.storage.reader import CandleReader, FiredAlert, KeptAlert, Last, SparklinePoint
 from minute_candles.storage.row_counts import Counting, by_two
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "CandleReader",
     "Counts",
     "CoverageRow",
+    "FiredAlert",
     "KeptAlert",
     "Last",
     "SparklinePoint",

@@ -206,6 +206,7 @@ def test_alerts_of_some_days_the_newest_first(any_database, any_store):
         table.close()
         told = get(page, "api/alerts", **asked).json()
         assert [one["symbol"] for one in told] == ["000660", "", "005930"]  # not of a symbol that is not shown
+        assert told[2].pop("rang_at").startswith("2026-11-23T16:0")
         assert told[1]["name"] == "수집" and told[2] == {
             "time": "2026-11-20T09:00:00+09:00", "symbol": "005930", "name": "삼성전자", "rule": "급등락",
             "interval": 1, "severity": "warning", "text": "5분 동안 +3.14%", "value": 3.14,

@@ -62,6 +62,12 @@ def press(page, *keys: str) -> None:
     ActionChains(page).send_keys(*keys).perform()
 
 
+def phone(page) -> None:
+    screen = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    wait(page, "innerWidth === 390 && document.documentElement.scrollWidth <= 390")
+
+
 def test_it_loads_cleanly_and_draws_soon(page):
     wait(page, "document.querySelectorAll('#list button').length === 3")
     assert drawn(page) > 500
@@ -177,17 +183,30 @@ def test_alerts_are_marked_and_listed_and_lead_to_their_candle(page, database):
     page.execute_script("document.querySelector('[data-interval=\"5\"]').click()")
     wait(page, f"{READY} === '005930 5'")
     wait(page, "document.getElementById('alerts-button').textContent === '알림 3'", 15)
-    wait(page, "document.getElementById('chart').dataset.marks === '10:05 거래량 · 급등락, 10:10 거래량'")
+    wait(
+        page,
+        "document.getElementById('chart').dataset.marks === '10:05 거래량 · 급등락, 10:10 거래량: 5분 동안 +3.14% <b>'",
+    )
     click(page, '[data-interval="15"]')
     wait(page, "document.getElementById('chart').dataset.marks === '10:00 거래량 외 2'")
     click(page, "#alerts-button")
     wait(page, "document.querySelectorAll('#alert-rows tr').length === 4")
     cells = [cell.text for cell in page.find_elements(By.CSS_SELECTOR, "#alert-rows tr:last-child > *")]
-    assert cells == ["11월 20일 (금) 11:00", "SK하이닉스", "급등락", "심각", "5분 동안 +3.14% <b>"]
+    assert cells == ["11월 23일 (월) 10:30", "SK하이닉스", "급등락", "심각", "5분 동안 +3.14% <b>"], "when it rang"
     shot(page, "alerts")
-    click(page, "#alert-rows tr:last-child button")
-    wait(page, f"{READY} === '000660 5' && !document.getElementById('alerts').open")
-    wait(page, "document.getElementById('chart').dataset.marks === '11:00 급등락'")
+    click(page, '[data-by="severity"]')
+    assert page.find_element(By.CSS_SELECTOR, "#alert-rows tr td:nth-child(4)").text == "심각"
+    click(page, '[data-by="rule"]')
+    assert page.find_element(By.CSS_SELECTOR, "#alert-rows tr td:nth-child(3)").text == "거래량"
+    click(page, '[data-by="severity"]')
+    phone(page)
+    box = page.find_element(By.CSS_SELECTOR, "#alert-rows td:last-child").rect
+    assert box["width"] > 200 and box["x"] + box["width"] <= 390, "the message is seen on a phone"
+    shot(page, "alerts-390")
+    page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    click(page, "#alert-rows tr td:nth-child(3)")  # anywhere in the row
+    wait(page, f"{READY} === '000660 5' && document.getElementById('alerts').open")
+    wait(page, "document.getElementById('chart').dataset.marks === '11:00 급등락: 5분 동안 +3.14% <b>'")
     assert errors(page) == []
 
 
@@ -246,10 +265,12 @@ def test_an_alert_older_than_what_is_loaded_leads_to_its_candle(page, database):
     wait(page, "document.querySelectorAll('#alert-rows tr').length === 1", 15)
     assert "09:30" not in page.execute_script("return document.getElementById('chart').dataset.marks")
     click(page, "#alert-rows button")
-    wait(page, "document.getElementById('chart').dataset.marks === '09:30 급등락'")
+    wait(page, "document.getElementById('chart').dataset.marks === '09:30 급등락: 5분 동안 +3.14%'")
     wait(page, "/from=2026-11-20T09:00/.test(location.search) && !document.getElementById('latest').hidden")
     click(page, "#latest")
     wait(page, "!location.search.includes('from=') && document.getElementById('numbers').textContent.includes('10:29')")
+    press(page, Keys.ESCAPE)
+    wait(page, "!document.getElementById('alerts').open")
     assert errors(page) == []
 
 
@@ -355,10 +376,8 @@ def test_dark_and_phone(page):
     wait(page, "document.documentElement.dataset.theme === 'dark'")
     assert drawn(page) > 500
     shot(page, "dark")
-    phone = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
-    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
     try:
-        wait(page, "innerWidth === 390 && document.documentElement.scrollWidth <= 390")
+        phone(page)
         click(page, "#open-list")
         wait(page, "document.getElementById('side').getBoundingClientRect().width === 390")
         shot(page, "phone-list")

@@ -45,7 +45,7 @@ export async function candles(symbol, interval, more = {}) {
 export const forecast = (symbol) => get("api/forecast", { symbol });
 
 /** @typedef {{time: number, name: string, label: string, direction: "up" | "down" | "none"}} Pattern */
-/** @typedef {{time: number, symbol: string, name: string, rule: string, interval: number, severity: string, text: string, value: number}} Alert */
+/** @typedef {{time: number, rang_at: string, symbol: string, name: string, rule: string, interval: number, severity: string, text: string, value: number}} Alert */
 
 /** @param {string} symbol @param {import("./candle.js").Interval} interval @param {Record<string, string | number>} more @returns {Promise<Pattern[]>} */
 export const patterns = async (symbol, interval, more) => (await get("api/patterns", { symbol, interval, ...more })).map(candleOf);

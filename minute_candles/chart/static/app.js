@@ -50,7 +50,7 @@ function listen() {
   on("redraw", again);
   on("line", lineChanged);
   on("complaint", words.complain);
-  on("alert", (/** @type {import("./api.js").Alert} */ alert) => { $("alerts").close(); go(alert.symbol, /** @type {import("./candle.js").Interval} */ (alert.interval), alert.time); });
+  on("alert", (/** @type {import("./api.js").Alert} */ alert) => { go(alert.symbol, /** @type {import("./candle.js").Interval} */ (alert.interval), alert.time); });
   const scale = view.chart.timeScale();
   view.chart.subscribeCrosshairMove(({ time }) => { state.hovered = /** @type {number | undefined} */ (time) ?? null; tell(state.hovered); });
   scale.subscribeVisibleLogicalRangeChange(moved);
@@ -82,6 +82,7 @@ function bind() {
   click("forecast-button", () => forecast.explain());
   click("forecast-close", () => $("forecast").close());
   click("alerts-button", () => overlay.list());
+  click("alerts", ({ by }) => by && overlay.sort(by));
   click("alerts-close", () => $("alerts").close());
   click("open-list", () => document.body.classList.add("listing"));
   click("close-list", () => document.body.classList.remove("listing"));

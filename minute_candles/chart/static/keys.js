@@ -22,6 +22,7 @@ function search() {
 function letGo() {
   if (pen.letGo()) return;
   document.body.classList.remove("listing");
+  $("alerts").close();
   view.chart.clearCrosshairPosition();
   state.hovered = null;
   tell(null);
@@ -34,7 +35,7 @@ const ON_CHART = { ArrowLeft: () => read(-1), ArrowRight: () => read(1), Enter: 
 
 /** @param {KeyboardEvent} event */
 export function press(event) {
-  const elsewhere = /** @type {Element} */ (event.target).matches("input, select") || document.querySelector("dialog[open]");
+  const elsewhere = /** @type {Element} */ (event.target).matches("input, select") || document.querySelector("dialog:modal");
   if (event.ctrlKey || event.metaKey || event.altKey || elsewhere) return;
   const interval = /^[0-9]$/.test(event.key) ? INTERVALS[(Number(event.key) + 9) % 10] : null;
   const act = ANYWHERE[event.key] ?? (event.target === $("chart") ? ON_CHART[event.key] : undefined);

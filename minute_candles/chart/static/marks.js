@@ -15,6 +15,7 @@ const STRENGTH = [
   "hammer", "hanging_man", "shooting_star", "inverted_hammer", "harami", "marubozu", "dragonfly_doji", "gravestone_doji", "doji", "spinning_top",
 ];
 const SHAPES = /** @type {const} */ ({ up: "arrowUp", down: "arrowDown", none: "circle" });
+const LONGEST = 28; // letters of a mark
 const paper = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
 
 export class Marks {
@@ -72,6 +73,9 @@ export function strongest(patterns) {
 /** @param {Pattern} pattern @returns {Mark} */
 const shape = ({ time, label, direction }) => ({ time, said: label, place: 0, position: "inBar", shape: SHAPES[direction], color: color(direction === "none" ? "soft" : direction), text: label, size: direction === "none" ? 0.5 : 1 });
 
+/** @param {string} text */
+const short = (text) => (text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text);
+
 /** One mark a candle, however many rules fired there. @param {Alert[]} alerts @param {Interval} interval @returns {Mark[]} */
 function fired(alerts, interval) {
   const found = /** @type {Map<number, Alert[]>} */ (new Map());
@@ -80,7 +84,7 @@ function fired(alerts, interval) {
     found.set(time, [...(found.get(time) ?? []), alert]);
   }
   return [...found].map(([time, some]) => ({
-    time, place: 0, said: some.map((one) => one.rule).join(" · "), position: "aboveBar", shape: "square", color: color(some.some((one) => one.severity !== "info") ? "alarm" : "alert"),
-    text: some.length > 2 ? `${some[0].rule} 외 ${some.length - 1}` : some.map((one) => one.rule).join(" · "),
+    time, place: 0, said: some.map((one) => `${one.rule}: ${one.text}`).join(" · "), position: "aboveBar", shape: "square", color: color(some.some((one) => one.severity !== "info") ? "alarm" : "alert"),
+    text: some.length > 2 ? `${some[0].rule} 외 ${some.length - 1}` : some.length > 1 ? some.map((one) => one.rule).join(" · ") : short(`${some[0].rule}: ${some[0].text}`),
   }));
 }

@@ -1,6 +1,6 @@
 /** What is laid over the candles: patterns, the alerts that fired; and the list of the alerts. */
 
-import { fillAlerts } from "./alerts.js";
+import { fillAlerts, sortAlerts } from "./alerts.js";
 import * as api from "./api.js";
 import { emit } from "./bus.js";
 import { clockOf, dateOf } from "./format.js";
@@ -82,7 +82,14 @@ export class Overlay {
 
   list() {
     this.fill();
-    $("alerts").showModal();
+    if ($("alerts").open) $("alerts").close();
+    else $("alerts").show(); // beside the chart, which shows what is chosen
+  }
+
+  /** @param {string} by a column */
+  sort(by) {
+    sortAlerts(by);
+    this.fill();
   }
 
   fill() {
