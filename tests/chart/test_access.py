@@ -1,11 +1,13 @@
 """Who may look: this computer, whoever knows the password, and a proxy that is named."""
 
+import os
 import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 import requests
@@ -101,29 +103,42 @@ def test_a_proxy_that_is_named_may_show_the_page(locked):
         pass
 
 
-def test_the_snippet_of_the_docs_shows_the_page_below_a_path(tmp_path, locked):
-    if not shutil.which("nginx"):
-        pytest.skip("nginx is not installed")
-    snippet = (ROOT / "docs" / "chart.md").read_text(encoding="utf-8").split("```nginx\n")[1].split("```")[0]
-    port, temp = free_port(), "".join(f"{kind}_temp_path {tmp_path}/{kind};" for kind in KINDS)
-    snippet = snippet.replace("8765", str(locked.port))
-    config = tmp_path / "nginx.conf"
-    config.write_text(
-        f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/errors; events {{}}"
+def nginx(snippet: str, port: int, folder: Path) -> list[str]:
+    temp = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in KINDS)
+    (folder / "nginx.conf").write_text(
+        f"daemon off; pid {folder}/pid; error_log {folder}/errors; events {{}}"
         f"http {{ access_log off; {temp} server {{ listen 127.0.0.1:{port}; {snippet} }} }}"
     )
-    with subprocess.Popen([shutil.which("nginx"), "-c", str(config)]) as proxy:
+    return ["nginx", "-c", str(folder / "nginx.conf")]
+
+
+def caddy(snippet: str, port: int, folder: Path) -> list[str]:
+    site = snippet.replace("chart.example.com", f"http://127.0.0.1:{port}")
+    (folder / "Caddyfile").write_text(f"{{\n\tadmin off\n\tauto_https off\n}}\n{site}")
+    return ["caddy", "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("proxy", [nginx, caddy])
+def test_the_snippet_of_the_docs_shows_the_page_below_a_path(tmp_path, locked, proxy):
+    if not shutil.which(proxy.__name__):
+        pytest.skip(f"{proxy.__name__} is not installed")
+    text = (ROOT / "docs" / "chart.md").read_text(encoding="utf-8")
+    snippet = text.split(f"```{proxy.__name__}\n")[1].split("```")[0].replace("8765", str(locked.port))
+    command = proxy(snippet, port := free_port(), tmp_path)
+    with subprocess.Popen(command, env={**os.environ, "HOME": str(tmp_path)}, stderr=subprocess.DEVNULL) as running:
         try:
             url = f"http://127.0.0.1:{port}/chart/"
             wait_until(lambda: is_answered(url), 10)
-            for path in ("", "static/app.js", "api/symbols"):
+            for path in ("", "static/app.js", "api/symbols", "map"):
                 assert requests.get(url + path, auth=RIGHT, timeout=5).status_code == 200
+            assert requests.get(url[:-1], auth=RIGHT, timeout=5).url == url, "what is relative is below it"
             login = {"Authorization": "Basic d2hvOuu5hOuwgCDrsojtmLg="}
             with connect(f"ws{url[4:]}ws", origin=url[:-7], additional_headers=login) as line:
                 line.send('{"beat": true}')
                 assert line.recv(timeout=5) == '{"type":"beat"}'
         finally:
-            proxy.terminate()
+            running.terminate()
 
 
 KINDS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
