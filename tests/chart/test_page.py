@@ -404,10 +404,13 @@ def test_a_reload_keeps_studies_interval_theme_and_the_way_back_works(page):
     click(page, '[data-study="ma"]')
     click(page, "#theme")
     wait(page, "document.getElementById('lines').textContent.startsWith('VWAP')")
+    page.execute_script("(await import('/static/parts.js')).view.chart.panes()[2].setStretchFactor(4)")
     page.get(page.server.url + "?symbol=000660")
     wait(page, f"{READY} === '000660 15'")
     wait(page, "document.getElementById('lines').textContent.includes('RSI14')")
     assert page.execute_script("return document.documentElement.dataset.theme") == "dark"
+    heights = "(await import('/static/parts.js')).view.chart.panes().map((one) => one.getStretchFactor())"
+    assert page.execute_script(f"return {heights}")[2] == 4
     page.execute_script("localStorage.clear()")
     click(page, '[data-symbol="005930"]')
     wait(page, f"{READY} === '005930 15'")

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from chart_browser import browser, drawn, errors, shot, wait
-from chart_testing import FRIDAY, MONDAY, Tunnel, put, serving
+from chart_testing import FRIDAY, MONDAY, NAMES, Tunnel, put, serving
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -251,6 +251,15 @@ def test_keys_are_not_the_charts_behind_a_dialog_or_in_half_a_syllable(chromium,
         assert "SK하이닉스 000660" in chromium.execute_script("return document.getElementById('spoken').textContent")
 
 
+def test_the_list_is_scrolled_to_the_symbol_of_the_address(chromium, database, store):
+    names = {f"{number:06}": "이름" for number in range(60)} | NAMES
+    with serving(database, at=AT, names=names) as server:
+        chromium.get(f"{server.url}?symbol=000059")
+        inside = "const [list, own] = ['#list', '[data-symbol=\"000059\"]'].map((one) => "
+        inside += "document.querySelector(one)?.getBoundingClientRect());"
+        wait(chromium, f"(() => {{ {inside} return own && own.top >= list.top && own.bottom <= list.bottom }})()")
+
+
 @pytest.mark.parametrize(
     ("first", "last", "trades"),
     [("2026-11-02", "2026-11-03", True), ("2026-11-21", "2026-11-22", False), ("2026-11-24", "2026-11-24", False)],
@@ -345,6 +354,15 @@ def test_the_numbers_are_those_of_the_day_on_the_tick_grid_against_the_previous_
         """)
         assert (found["label"]["price"], found["label"]["axisLabelVisible"]) == (last.close, True)
         assert found["minMove"] == 100 and found["format"] == "61,200"
+        scrolled = chromium.execute_script("""
+            const { view } = await import('/static/parts.js');
+            view.chart.timeScale().setVisibleLogicalRange({ from: 10, to: 60 });
+            document.querySelector('[data-study="rsi"]').click();
+            const [, rsi] = [...view.lines.series].find(([key]) => key.startsWith('RSI'));
+            return [view.levels.last.options().price, ...rsi.priceLines().map((line) => line.options().price)];
+        """)
+        assert scrolled == [last.close, 30, 70], "the label stays today's; RSI has its bounds"
+        chromium.execute_script("localStorage.clear()")
         monday = datetime(2026, 11, 23, 9, tzinfo=UTC).timestamp()
         for line, price in (("open", TODAY[0].open), ("before", before)):
             assert {point["value"] for point in found[line]} == {price}
