@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from minute_candles.alerts.digest import Message
@@ -57,7 +58,7 @@ def addresses_of(urls: Iterable[str], folder: Path | None = None) -> list[Addres
     return [_address(apprise, asset, number, text) for number, text in enumerate(listed, 1)]
 
 
-def _address(apprise: Any, asset: Any, number: int, text: str) -> Address:
+def _address(apprise: ModuleType, asset: object, number: int, text: str) -> Address:
     marked = re.match(rf"({'|'.join(SEVERITIES)})=", text)
     url = text[marked.end() :] if marked else text
     service = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)

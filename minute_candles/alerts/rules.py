@@ -30,7 +30,7 @@ class WrongValueError(Exception):
     """What a value must be, in Korean."""
 
 
-Check = Callable[[Any], Any]
+Check = Callable[[object], object]
 _NEEDED = object()
 
 
@@ -38,11 +38,11 @@ class Parameter(NamedTuple):
     """How a value is checked, and what stands where it is left out."""
 
     check: Check
-    default: Any = _NEEDED
+    default: object = _NEEDED
 
 
 def _number(low: float, high: float) -> Check:
-    def check(value: Any) -> float:
+    def check(value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             raise WrongValueError(f"{low:g}~{high:g} 사이의 숫자여야 합니다")
         return float(value)
@@ -51,7 +51,7 @@ def _number(low: float, high: float) -> Check:
 
 
 def _whole(low: int, high: int) -> Check:
-    def check(value: Any) -> int:
+    def check(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise WrongValueError(f"{low:,}~{high:,} 사이의 정수여야 합니다")
         return value
@@ -59,8 +59,8 @@ def _whole(low: int, high: int) -> Check:
     return check
 
 
-def _one_of(*allowed: Any) -> Check:
-    def check(value: Any) -> Any:
+def _one_of(*allowed: object) -> Check:
+    def check(value: object) -> object:
         if isinstance(value, bool) or value not in allowed:
             raise WrongValueError(f"{', '.join(map(str, allowed))} 가운데 하나여야 합니다")
         return value
@@ -69,7 +69,7 @@ def _one_of(*allowed: Any) -> Check:
 
 
 def _some_of(allowed: Sequence[str]) -> Check:
-    def check(value: Any) -> tuple[str, ...]:
+    def check(value: object) -> tuple[str, ...]:
         listed = [value] if isinstance(value, str) else value
         if not isinstance(listed, list) or not listed or any(item not in allowed for item in listed):
             raise WrongValueError(f"{', '.join(allowed)} 가운데 하나 이상이어야 합니다")
@@ -78,19 +78,14 @@ def _some_of(allowed: Sequence[str]) -> Check:
     return check
 
 
-def _symbols(value: Any) -> frozenset[str]:
-    listed = [value] if isinstance(value, str) else value
-    good = (
-        isinstance(listed, list)
-        and listed
-        and all(isinstance(s, str) and re.fullmatch(r"[0-9A-Z]{6}", s) for s in listed)
-    )
-    if not good:
+def _symbols(value: object) -> frozenset[str]:
+    listed = value if isinstance(value, list) else [value]
+    if not listed or not all(isinstance(s, str) and re.fullmatch(r"[0-9A-Z]{6}", s) for s in listed):
         raise WrongValueError('종목코드 6자리의 목록이어야 합니다(예: ["005930", "000660"])')
     return frozenset(listed)
 
 
-def _hours(value: Any) -> tuple[time, time]:
+def _hours(value: object) -> tuple[time, time]:
     found = (
         re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", value) if isinstance(value, str) else None
     )
@@ -99,7 +94,7 @@ def _hours(value: Any) -> tuple[time, time]:
     return time(int(found[1]), int(found[2])), time(int(found[3]), int(found[4]))
 
 
-def _name(value: Any) -> str:
+def _name(value: object) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > 60 or not value.isprintable():
         raise WrongValueError("1~60자의 이름이어야 합니다")
     return value.strip()
@@ -216,7 +211,7 @@ def _tables(text: str, file: str) -> dict[str, Any]:
         raise ConfigError(f"{file}: TOML로 읽을 수 없습니다. 괄호가 너무 깊습니다.") from None
 
 
-def _is_list_of_tables(value: Any) -> bool:
+def _is_list_of_tables(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
@@ -257,13 +252,13 @@ class _Table:
             raise self.wrong(
                 f"{kind} 규칙에 {particle(repr(key[:20]), '은/는')} 없습니다. 쓸 수 있는 것: {', '.join(known)}"
             )
-        values = {name: self._value(name, parameter) for name, parameter in known.items()}
+        values: dict[str, Any] = {name: self._value(name, parameter) for name, parameter in known.items()}
         shared = {name: values[name] for name in common if name not in ("name", "cooldown")}
         parameters = {name: values[name] for name in kinds[kind]}
         cooldown = timedelta(minutes=values["cooldown"])
         return Rule(name=values["name"] or kind, kind=kind, parameters=parameters, cooldown=cooldown, **shared)
 
-    def _value(self, name: str, parameter: Parameter) -> Any:
+    def _value(self, name: str, parameter: Parameter) -> object:
         if name not in self._values:
             if parameter.default is _NEEDED:
                 raise self.wrong(f"{particle(name, '이/가')} 없습니다")

@@ -148,7 +148,7 @@ class _WebSocket(WebSocketsSansIOProtocol):
         self._unread += data
         self._read()
 
-    async def receive(self) -> Any:  # uvicorn names no public type for it
+    async def receive(self) -> Any:  # noqa: ANN401 - uvicorn names no public type for it
         message = await super().receive()
         self._read()
         return message

@@ -2,9 +2,9 @@
 
 import argparse
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from minute_candles.console import console
 from minute_candles.core.errors import ConfigError
@@ -74,13 +74,19 @@ def add_talk(group: Group, quiet: str) -> None:
 class _Formatter(argparse.RawDescriptionHelpFormatter):
     """As wide as the longest line, whatever the terminal and the Python: README quotes it literally."""
 
-    def __init__(self, prog: str, **_: Any) -> None:
+    def __init__(self, prog: str, **_: object) -> None:
         super().__init__(prog, width=100, max_help_position=22)
 
     def start_section(self, heading: str | None) -> None:
         super().start_section({"options": "도움말", "positional arguments": "값"}.get(heading or "", heading))
 
-    def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None = None) -> None:
+    def add_usage(
+        self,
+        usage: str | None,
+        actions: Iterable[argparse.Action],
+        groups: "Iterable[argparse._MutuallyExclusiveGroup]",
+        prefix: str | None = None,
+    ) -> None:
         super().add_usage(usage, actions, groups, "사용법: ")
 
 

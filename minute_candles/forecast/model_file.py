@@ -79,7 +79,7 @@ def _target_json(trained: Trained) -> dict[str, Any]:
     return {**arrays, "evaluation": evaluation}
 
 
-def _numbers(values: "Matrix") -> Any:
+def _numbers(values: "Matrix") -> list[object]:
     """Return nested lists of rounded numbers; NaN becomes null."""
     return [
         _numbers(value) if isinstance(value, np.ndarray) else (round(float(value), 8) if math.isfinite(value) else None)
@@ -124,7 +124,7 @@ def _trained(target: Target, value: dict[str, Any]) -> Trained:
     return Trained(model, Evaluation(target, **value["evaluation"]))
 
 
-def _array(values: Any, dimensions: int, *, missing: bool = False) -> "Matrix":
+def _array(values: object, dimensions: int, *, missing: bool = False) -> "Matrix":
     array = np.array(values, dtype=np.float64)
     if array.ndim != dimensions or not (missing or np.isfinite(array).all()):
         raise BadModelError("numbers are missing")

@@ -165,7 +165,7 @@ def _batch(indicator: Indicator, candles: Sequence[Candle]) -> dict[str, Line]:
     return {name: _line(array) for name, array in zip(indicator.outputs, arrays, strict=True)}
 
 
-def _line(array: Any) -> Line:
+def _line(array: Iterable[float]) -> Line:
     return [None if value != value else float(value) for value in array]
 
 
@@ -225,6 +225,6 @@ class Running:
     def _bar(self, candle: Candle) -> list[float]:
         return [float(getattr(candle, name)) for name in self._indicator.inputs]
 
-    def _named(self, value: Any) -> dict[str, float]:
+    def _named(self, value: float | tuple[float, ...]) -> dict[str, float]:
         values = value if isinstance(value, tuple) else (value,)
         return dict(zip(self._indicator.outputs, map(float, values), strict=True))

@@ -8,7 +8,7 @@ import json
 import logging
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import requests
 
@@ -57,7 +57,17 @@ _ERRORS: Mapping[Action, type[Exception]] = {
 }
 
 
-def exchange(session: requests.Session, method: str, url: str, env: str, **request: Any) -> tuple[dict[str, Any], str]:
+class Request(TypedDict, total=False):
+    """What a request carries."""
+
+    headers: Mapping[str, str]
+    params: Mapping[str, str]
+    json: Mapping[str, str]
+
+
+def exchange(
+    session: requests.Session, method: str, url: str, env: str, **request: Unpack[Request]
+) -> tuple[dict[str, Any], str]:
     """Send one request; return the JSON object and the `Date` header.
 
     Raises `Unreachable`, `Transient`, `RateLimited`, `TokenExpired`, `TokenTooSoon`, or a refusal.
@@ -105,7 +115,7 @@ def _without_json(status: int, content: bytes) -> Exception:
     return Transient(f"KIS가 JSON이 아닌 답을 보냈습니다 (HTTP {status}).")
 
 
-def _raise_for(body: Mapping[str, Any], status: int, env: str, request: Mapping[str, Any]) -> None:
+def _raise_for(body: Mapping[str, Any], status: int, env: str, request: Request) -> None:
     """Raise what the answer's code means, nothing where it is a success."""
     code = str(body.get("error_code") or body.get("msg_cd") or "").strip()
     action = ACTIONS.get(code, Action.RETRY)

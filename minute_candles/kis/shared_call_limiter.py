@@ -159,7 +159,7 @@ class SharedLimiter:
             with suppress(OSError):
                 files.atomic_write(self._hosts_file, f"{hosts}\n", mode=0o600)
 
-    def _ask(self, script: str, *values: str | float) -> Any:
+    def _ask(self, script: str, *values: str | float) -> Any:  # noqa: ANN401 - each script answers in its own shape
         if self._away:
             return None
         try:

@@ -13,7 +13,7 @@ from minute_candles.config.settings import Settings
 class Shared(Protocol):
     """Redis, for whoever paces calls and hands out tokens."""
 
-    def run(self, script: str, keys: Sequence[str], *values: str | float) -> Any:
+    def run(self, script: str, keys: Sequence[str], *values: str | float) -> Any:  # noqa: ANN401 - each script answers in its own shape
         """Run a Lua script. Raises `OSError` where Redis is away."""
 
 

@@ -10,19 +10,24 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from http.client import HTTPResponse
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, PoolManager, ProxyManager
 from urllib3.exceptions import HTTPError
 
 from minute_candles.config.addresses import is_loopback
 from minute_candles.core.errors import ConfigError
 from minute_candles.kis.error_text import bundle_text
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 READ_SECONDS = 10.0
 """Seconds that one read, and the connection, may take."""
@@ -31,6 +36,7 @@ CALL_SECONDS = 20.0
 MAX_BYTES = 4 * 2**20
 """The largest answer that is read; KIS's largest, 120 minutes, has 30 KB."""
 _PIECE = 2**16
+Manager = TypeVar("Manager", bound=PoolManager)
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _call = threading.local()
 """`deadline` of the call that runs in this thread, by the monotonic clock."""
@@ -50,7 +56,7 @@ def new_session(base_url: str, connections: int, seconds: float = CALL_SECONDS) 
     session.trust_env = not is_loopback(urlsplit(base_url).hostname or "")
     if session.trust_env:
         _check_bundle()
-    adapter = _TimedAdapter(seconds, pool_connections=1, pool_maxsize=connections)
+    adapter = _TimedAdapter(seconds, connections)
     session.mount(f"{urlsplit(base_url).scheme}://", adapter)
     return session
 
@@ -91,7 +97,7 @@ class _TimedRaw(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int | None:
+    def readinto(self, buffer: "WriteableBuffer") -> int | None:
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("the call took too long")
@@ -103,8 +109,10 @@ class _TimedRaw(io.RawIOBase):
         super().close()
 
 
-def _timed_response(deadline: float, sock: socket.socket, *args: Any, **options: Any) -> HTTPResponse:
-    response = HTTPResponse(sock, *args, **options)
+def _timed_response(
+    deadline: float, sock: socket.socket, debuglevel: int = 0, method: str | None = None
+) -> HTTPResponse:
+    response = HTTPResponse(sock, debuglevel, method)
     response.fp = io.BufferedReader(_TimedRaw(response.fp.detach(), sock, deadline))
     return response
 
@@ -113,15 +121,16 @@ class _Timed:
     """A connection whose answers end with the call that runs in this thread."""
 
     @property
-    def response_class(self) -> Any:
+    def response_class(self) -> Callable[..., HTTPResponse]:
         return partial(_timed_response, _call.deadline)
 
 
-def _timed(manager: Any) -> Any:
+def _timed(manager: Manager) -> Manager:
     """Return the pool manager with connections whose answers have a deadline."""
+    pools: dict[str, type[HTTPConnectionPool]] = manager.pool_classes_by_scheme
     manager.pool_classes_by_scheme = {
         scheme: type(pool.__name__, (pool,), {"ConnectionCls": type("Timed", (_Timed, pool.ConnectionCls), {})})
-        for scheme, pool in manager.pool_classes_by_scheme.items()
+        for scheme, pool in pools.items()
     }
     return manager
 
@@ -129,20 +138,20 @@ def _timed(manager: Any) -> Any:
 class _TimedAdapter(HTTPAdapter):
     """Sends a call and reads its whole answer before the deadline."""
 
-    def __init__(self, seconds: float, **options: Any) -> None:
+    def __init__(self, seconds: float, connections: int) -> None:
         self._seconds = seconds
-        super().__init__(**options)
+        super().__init__(pool_connections=1, pool_maxsize=connections)
 
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - as requests passes them
         super().init_poolmanager(*args, **options)
         _timed(self.poolmanager)
 
-    def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
+    def proxy_manager_for(self, *args: Any, **options: Any) -> ProxyManager:  # noqa: ANN401 - as requests passes them
         known = len(self.proxy_manager)
-        manager = super().proxy_manager_for(*args, **options)
+        manager: ProxyManager = super().proxy_manager_for(*args, **options)
         return manager if len(self.proxy_manager) == known else _timed(manager)
 
-    def send(self, *args: Any, **options: Any) -> requests.Response:
+    def send(self, *args: Any, **options: Any) -> requests.Response:  # noqa: ANN401 - as requests passes them
         """Return an answer that has been read. Raises `TooLarge` and what `requests` raises."""
         _call.deadline = time.monotonic() + self._seconds
         answer = super().send(*args, **(options | {"stream": True}))
@@ -153,7 +162,7 @@ class _TimedAdapter(HTTPAdapter):
         return answer
 
 
-def _content(raw: Any) -> bytes:
+def _content(raw: BaseHTTPResponse) -> bytes:
     pieces, size = [], 0
     for piece in raw.stream(_PIECE, decode_content=True):
         pieces.append(piece)

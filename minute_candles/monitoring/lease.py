@@ -113,7 +113,7 @@ class Lease:
 
     def _look(self) -> Holding:
         try:
-            self.holder = self._client.get(self.name) or ""
+            self.holder = str(self._client.get(self.name) or "")
         except (self._redis.RedisError, OSError):
             return Holding.UNKNOWN
         if not self.holder:

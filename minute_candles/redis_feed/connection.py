@@ -7,11 +7,14 @@ a server that closed an idle one is no outage. RESP2: it is all we need, and eve
 import re
 from contextlib import suppress
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from minute_candles.core.errors import ConfigError
 from minute_candles.core.extras import extra
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 SECONDS = 1.0
 WRONG_TYPE = "WRONGTYPE"
@@ -33,14 +36,14 @@ def library() -> ModuleType:
     return extra("redis", "Redis 알림")
 
 
-def connect(url: str) -> Any:
+def connect(url: str) -> "Redis":
     """Return a client for commands, not connected yet. Raises `ConfigError`."""
     redis = library()
     once_more = redis.retry.Retry(redis.backoff.NoBackoff(), 1)
     return _client(url, protocol=2, retry=once_more, socket_timeout=SECONDS, socket_connect_timeout=SECONDS)
 
 
-def connect_to_listen(url: str) -> Any:
+def connect_to_listen(url: str) -> "Redis":
     """Return a client for a subscription, not connected yet. Raises `ConfigError`.
 
     Its reads have no timeout: between two candles a night may pass; a dead server ends them by keepalive.
@@ -48,7 +51,7 @@ def connect_to_listen(url: str) -> Any:
     return _client(url, socket_connect_timeout=2, socket_timeout=None, socket_keepalive=True)
 
 
-def _client(url: str, **options: Any) -> Any:
+def _client(url: str, **options: object) -> "Redis":
     """Return a client of `url`. Raises `ConfigError`.
 
     redis-py takes a word for database 0, and refuses an unknown option only when it connects.
@@ -56,7 +59,7 @@ def _client(url: str, **options: Any) -> Any:
     if not re.fullmatch(r"/?|/[0-9]{1,9}", urlsplit(url).path):
         raise ConfigError(_wrong("데이터베이스는 번호여야 합니다(예: redis://호스트:6379/0)"))
     try:
-        client = library().Redis.from_url(url, decode_responses=True, encoding_errors="replace", **options)
+        client: Redis = library().Redis.from_url(url, decode_responses=True, encoding_errors="replace", **options)
         client.connection_pool.make_connection()
     except (ValueError, TypeError):
         raise ConfigError(_wrong("주소를 알아볼 수 없습니다(물음표 뒤의 옵션은 redis-py의 것만)")) from None

@@ -3,7 +3,7 @@
 Used by minute_candles/kis/shared_call_limiter.py and shared_token.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from minute_candles.redis_feed import connection
@@ -14,9 +14,9 @@ class Scripts:
 
     def __init__(self, url: str) -> None:
         self._redis, self._client = connection.library(), connection.connect(url)
-        self._known: dict[str, Any] = {}
+        self._known: dict[str, Callable[..., Any]] = {}
 
-    def run(self, script: str, keys: Sequence[str], *values: str | float) -> Any:
+    def run(self, script: str, keys: Sequence[str], *values: str | float) -> Any:  # noqa: ANN401 - each script answers in its own shape
         """Return what a script answers. Raises `ConnectionError`."""
         known = self._known.setdefault(script, self._client.register_script(script))
         try:

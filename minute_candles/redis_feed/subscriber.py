@@ -47,7 +47,7 @@ class Listener:
             self._client.close()
 
     def _listen(self) -> None:
-        with self._client.pubsub(ignore_subscribe_messages=True) as channels:
+        with self._client.pubsub(ignore_subscribe_messages=True) as channels:  # type: ignore[no-untyped-call] # redis-py forgot one
             channels.subscribe(CANDLES, RUNNING)
             while True:
                 self._clock.check()

@@ -5,7 +5,7 @@ Every method may raise redis-py's `RedisError` or `OSError`; repeated, it double
 
 import logging
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from minute_candles.market.candle_json import NAMES, status_of, table_text
 from minute_candles.market.candle_json import RUNNING as RUNS
@@ -23,6 +23,10 @@ from minute_candles.redis_feed.keys import (
     symbol_of,
 )
 from minute_candles.redis_feed.recent_symbols import RecentSymbols
+
+if TYPE_CHECKING:
+    from redis import Redis
+    from redis.client import Pipeline
 
 STREAM_LENGTH, STREAM_LENGTH_EACH = 100_000, 500
 """Entries that the stream keeps at least, and for each symbol of many: its whole day; about 300 bytes each."""
@@ -44,7 +48,7 @@ class Writer:
     `recent`: the symbols whose sets are kept. Those of others are deleted: what stands there is current, or absent.
     """
 
-    def __init__(self, client: Any, recent: Container[str] = _EACH, *, stream_length: int = STREAM_LENGTH) -> None:
+    def __init__(self, client: "Redis", recent: Container[str] = _EACH, *, stream_length: int = STREAM_LENGTH) -> None:
         self._client, self._recent, self._stream_length = client, recent, stream_length
         self._sizes: dict[str, int] = {}
         self._connection: int | None = None
@@ -66,7 +70,7 @@ class Writer:
         for key, size in zip(keys, sizes, strict=True):
             self._sizes[key] = max(size, self._sizes.get(key, 0))  # one that shrank has lost some
 
-    def _publish(self, multi: Any, stored: Stored, interval: int, candles: Sequence[Candle]) -> None:
+    def _publish(self, multi: "Pipeline", stored: Stored, interval: int, candles: Sequence[Candle]) -> None:
         """Write set, stream and channel; replace what the set held of these windows."""
         key, status = recent_key(stored.symbol, interval), status_of(stored.status)
         is_kept = stored.symbol in self._recent
@@ -97,7 +101,7 @@ class Writer:
         keys = {interval: recent_key(symbol, interval) for interval in NAMES}
         self.clear_foreign(dict.fromkeys(keys.values(), "zset"))
 
-        def fill(multi: Any) -> None:
+        def fill(multi: "Pipeline") -> None:
             recent = read()
             multi.multi()
             for interval, key in keys.items():
