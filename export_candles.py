@@ -94,7 +94,7 @@ def request_of(arguments: argparse.Namespace, settings: Settings, clock: Clock) 
     from minute_candles.export.request import ExportRequest
     from minute_candles.frames.intervals import parse_interval
     from minute_candles.frames.range import parse_day, parse_range
-    from minute_candles.market.calendar import told_calendar
+    from minute_candles.market.calendar import known_calendar
 
     days, first, last = arguments.days, arguments.first, arguments.last
     if days is not None and (first, last) != (None, None):
@@ -108,7 +108,7 @@ def request_of(arguments: argparse.Namespace, settings: Settings, clock: Clock) 
     until = parse_day("--to", last, now.date())
     if days is not None:
         first = until - timedelta(days=command_line.whole("--days", days, MOST_DAYS) - 1)
-    calendar = told_calendar(settings.csat_days, kis_days.said(settings, now.date()))
+    calendar = known_calendar(settings.csat_days, kis_days.said(settings, now.date()))
     asked = parse_range(first, until, calendar, now, interval=interval, names=("--from", "--to"))
     return ExportRequest(list(names), interval, asked, arguments.force, arguments.adjusted, arguments.excel)
 

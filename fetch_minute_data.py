@@ -110,10 +110,10 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     """Do the whole job for these settings. Raises `MinuteDataError` for what the user has to mend."""
     from minute_candles.backfill.request import wanted
     from minute_candles.config import holiday_cache as kis_days
-    from minute_candles.market.calendar import told_calendar
+    from minute_candles.market.calendar import known_calendar
     from minute_candles.redis_feed import setup as feeding
 
-    calendar = told_calendar(settings.csat_days, kis_days.said(settings, clock.now().date()))
+    calendar = known_calendar(settings.csat_days, kis_days.said(settings, clock.now().date()))
     if arguments.doctor or arguments.record:
         return examine(arguments, clock, settings, calendar)
     if arguments.dedupe and arguments.check:

@@ -95,7 +95,7 @@ def run(
     from minute_candles.chart.server import Address, application, health_of, listening, serve
     from minute_candles.config import holiday_cache as kis_days
     from minute_candles.config.universe import Universe
-    from minute_candles.market.calendar import told_calendar
+    from minute_candles.market.calendar import known_calendar
     from minute_candles.monitoring import running_file
     from minute_candles.storage.store import open_reader
 
@@ -111,7 +111,7 @@ def run(
         closing(open_reader(settings.database, clock)) as reader,
         closing(open_reader(settings.database, clock)) as watched,  # a long answer holds up nobody who watches
     ):
-        calendar = told_calendar(settings.csat_days, kis_days.said(settings, clock.now().date()))
+        calendar = known_calendar(settings.csat_days, kis_days.said(settings, clock.now().date()))
         running = RunningMinutes(clock)
         broadcaster = Broadcaster(watched, names, calendar, clock, running)
         queries = Queries(reader, names, calendar, clock, running)

@@ -49,7 +49,7 @@ def chart(database: Database, where: Path) -> Iterator[int]:
         process.wait(10)
 
 
-def asked(session: requests.Session, path: str, pause: float = 0, **query: object) -> tuple[int, float, float]:
+def timed_get(session: requests.Session, path: str, pause: float = 0, **query: object) -> tuple[int, float, float]:
     """How many it answers, the milliseconds of the first answer, and the median of those after it."""
     times = []
     for _ in range(8 if pause else 25):
@@ -80,10 +80,10 @@ async def watched(pid: int, seconds: float) -> float:
 
 def measure(pid: int) -> list[Line]:
     session = requests.Session()
-    many, first, took = asked(session, "api/symbols", FRESH_SECONDS + 0.1)  # within a second it is the same list
+    many, first, took = timed_get(session, "api/symbols", FRESH_SECONDS + 0.1)  # within a second it is the same list
     lines = [Line(f"종목 목록 {many}개", f"{took:.1f} ms, 처음 {first:.0f} ms", "≤ 50 ms", took <= 50)]
     for interval in SHOWN:
-        many, first, took = asked(session, "api/candles", symbol=SYMBOL, interval=interval)
+        many, first, took = timed_get(session, "api/candles", symbol=SYMBOL, interval=interval)
         name = "일봉" if interval == "day" else f"{interval}분봉"
         lines.append(
             Line(f"{name} {many}개 (1년치 테이블에서)", f"{took:.1f} ms, 처음 {first:.0f} ms", "≤ 20 ms", took <= 20)

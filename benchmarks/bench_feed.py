@@ -21,7 +21,7 @@ DAY = datetime(2026, 11, 20, 10, 30, 5, tzinfo=KST)
 MINUTES = 5
 
 
-def heard(url: str, moments: dict[tuple[str, str], float], stop: threading.Event) -> None:
+def collect_moments(url: str, moments: dict[tuple[str, str], float], stop: threading.Event) -> None:
     """When each 1-minute candle came over the channel."""
     import redis
 
@@ -40,19 +40,19 @@ def lags(store: Store, feed: Feed, url: str, clock: Clock) -> tuple[list[float],
     """Minutes of 97 symbols: seconds from the commit to the subscriber, and what each write waited for the feed."""
     moments: dict[tuple[str, str], float] = {}
     stop, committed, waited = threading.Event(), {}, []
-    ear = threading.Thread(target=heard, args=(url, moments, stop))
+    ear = threading.Thread(target=collect_moments, args=(url, moments, stop))
     ear.start()
     time.sleep(0.5)
     session = CALENDAR.session(DAY.date())
 
-    def hear(stored: Any) -> None:
+    def on_stored(stored: Any) -> None:
         began = time.perf_counter()
         feed.on_write(stored)
         waited.append(time.perf_counter() - began)
         for candle in stored.candles[1]:
             committed[stored.symbol, candle.timestamp.isoformat()] = began
 
-    store.listeners.append(hear)
+    store.listeners.append(on_stored)
     for minute in range(MINUTES):
         at = session.open.replace(tzinfo=None) + timedelta(minutes=60 + minute)
         for symbol in THE_97:

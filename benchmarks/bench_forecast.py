@@ -77,7 +77,7 @@ def round_work() -> float:
     return timed(lambda: [aggregate(day, interval) for _ in range(97) for interval in (5, 15)])
 
 
-def rounds_beside_training() -> tuple[list[float], list[float]]:
+def rounds_during_training() -> tuple[list[float], list[float]]:
     """Milliseconds of a round's work alone, and while a training runs at low priority as the updater starts it."""
     alone = [round_work() * 1000 for _ in range(9)]
     code = (
@@ -111,7 +111,7 @@ def main() -> None:
         Line("학습의 메모리 (MB)", f"{peak:.0f}", "≤ 600", peak <= 600),
         Line("97종목 예측 (ms)", str(spread(now)), "≤ 200", spread(now).median <= 200),
     ]
-    alone, beside = rounds_beside_training()
+    alone, beside = rounds_during_training()
     lines.append(Line("한 라운드의 계산 97종목 (ms)", str(spread(alone))))
     later = spread(beside).median - spread(alone).median
     lines.append(Line("학습이 도는 동안 더 걸린 시간 (ms)", f"{later:.1f}"))

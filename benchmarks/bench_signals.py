@@ -70,11 +70,11 @@ def minutes_of(symbols: int) -> list[float]:
     usual = {one.timestamp.time(): 1e6 for one in day}
     engine = Engine(parse(TWENTY, "twenty").market, {}, lambda *_: history, lambda *_: usual, TradingCalendar())
     names = [f"{number:06}" for number in range(symbols)]
-    _hear(engine, names, rest[0])
-    return [_hear(engine, names, candle) for candle in rest[1 : 3 if quick() else 12]]
+    _feed(engine, names, rest[0])
+    return [_feed(engine, names, candle) for candle in rest[1 : 3 if quick() else 12]]
 
 
-def _hear(engine: Engine, names: list[str], candle: Candle) -> float:
+def _feed(engine: Engine, names: list[str], candle: Candle) -> float:
     began = time.thread_time()
     for name in names:
         engine.judge(name, {1: [candle]}, "PROVISIONAL")

@@ -50,7 +50,7 @@ class Lags:
         self._clock, self._since = clock, since.replace(tzinfo=None)
         self.by_symbol: dict[str, list[float]] = {}
 
-    def hear(self, stored: Stored) -> None:
+    def on_stored(self, stored: Stored) -> None:
         now = self._clock.now().replace(tzinfo=None)
         for candle in stored.candles.get(1, ()):
             if candle.timestamp >= self._since:
@@ -79,7 +79,7 @@ def a_day(server: Any, *, env: str, rate: float, minutes: int) -> tuple[list[flo
         client = KisClient.of(mine, TokenCache(mine, clock), clock, urgent=True, connections=workers_for(rate))
         store = filled.ready(database)
         lags = Lags(clock, FIRST)
-        store.listeners.append(lags.hear)
+        store.listeners.append(lags.on_stored)
         service = Service(mine, clock, client, store, dict.fromkeys(THE_97, ""))
         service.session.most_active = lambda day, count: streamed[:count]  # type: ignore[method-assign]
         calls = run(service, clock, client, minutes=minutes)
@@ -148,16 +148,16 @@ def busy_minute(seconds: int) -> tuple[float, float, float]:
         stream.on_running.append(lambda running: heard.append(None))
         stream.begin(TradingCalendar().session(START.date()), symbols)
         time.sleep(10)
-        cpu, wall, memory, before = time.process_time(), time.monotonic(), _peak(), _heard(stream)
+        cpu, wall, memory, before = time.process_time(), time.monotonic(), _peak(), _ticks_received(stream)
         time.sleep(seconds - 12)
-        passed, told = time.monotonic() - wall, _heard(stream) - before
+        passed, told = time.monotonic() - wall, _ticks_received(stream) - before
         share, grown = (time.process_time() - cpu) / passed, _peak() - memory
         stream.end()
         assert nothing.stored and heard, "no minute was proven, or none ran"
         return share, grown, told / passed
 
 
-def _heard(stream: StreamIngest) -> int:
+def _ticks_received(stream: StreamIngest) -> int:
     """Trades that the chains hold; a trade is of four shares on average (trades_process.py)."""
     assert stream._session
     return sum((one._chain._volume - 1_000) // 4 for one in stream._session.streamed.values())

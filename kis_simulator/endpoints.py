@@ -114,7 +114,7 @@ class Endpoints:
         if market.halt == "gone" or not self.market.is_listed(symbol, day) or second < market.session.open * 60:
             return []
         until = WHOLE_DAY if self._is_evening(market, now) else (market.session.close + 10) * 60
-        prices = [price for at, price, _, _ in market.seen(second) if at < until] or [0]
+        prices = [price for at, price, _, _ in market.trades_until(second) if at < until] or [0]
         close = prices[-1] or self.market.last_price(symbol, self.calendar.before(day))
         volume, turnover = _totals(market, second)
         row = {
@@ -142,7 +142,7 @@ class Endpoints:
         market = self.market.day(symbol, day)
         listed = self.market.is_listed(symbol, self.calendar.before(day))
         before = self.market.last_price(symbol, self.calendar.before(day)) if listed else base_price(symbol)
-        trades = market.seen(second)
+        trades = market.trades_until(second)
         price = trades[-1][1] if trades else before
         volume, turnover = _totals(market, second)
         sign = "3" if price == before else "2" if price > before else "5"
@@ -169,7 +169,7 @@ class Endpoints:
 
 def _totals(market: MarketDay, second: int) -> tuple[int, int]:
     """Return volume and turnover of the day so far, off-hours trades included."""
-    seen = market.seen(second)
+    seen = market.trades_until(second)
     after = second >= (market.session.after - 10) * 60
     blocks = (market.before, market.between) if after else (market.before,)
     volume = sum(trade[2] for trade in seen) + sum(block.volume for block in blocks)

@@ -98,7 +98,7 @@ class MarketDay:
         stop = bisect_right(self.trades, second, key=lambda trade: trade[0])
         return fold(self.trades[start:stop], acml_before=self._acml(start), first=start) if stop > start else None
 
-    def seen(self, second: int) -> Sequence[Trade]:
+    def trades_until(self, second: int) -> Sequence[Trade]:
         """Return every trade up to and with this second of the day."""
         return self.trades[: bisect_right(self.trades, second, key=lambda trade: trade[0])]
 

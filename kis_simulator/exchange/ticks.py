@@ -72,7 +72,7 @@ class Tape:
     def __len__(self) -> int:
         return self._first[-1]
 
-    def told_by(self, second: float) -> int:
+    def sent_by(self, second: float) -> int:
         """Return how many records have come by this second: each some time within the second of its label."""
         at = bisect_right(self._moments, second) - 1
         if at < 0:

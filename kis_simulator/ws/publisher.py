@@ -72,7 +72,7 @@ class Publisher:
     def begin(self, listener: Listener, symbol: str) -> None:
         """Begin a registered symbol: its trades from now on; no replay, no snapshot (kis_websocket.md §6)."""
         tape, second = self._tape(symbol)
-        listener.told[symbol] = (tape.day.day, tape.told_by(second))
+        listener.told[symbol] = (tape.day.day, tape.sent_by(second))
 
     async def tell(self, listener: Listener) -> bool:
         """Send what has happened since the last look; return whether the connection may go on."""
@@ -112,7 +112,7 @@ class Publisher:
     async def _tell_symbol(self, listener: Listener, symbol: str, now: float) -> None:
         tape, second = self._tape(symbol)
         day, told = listener.told.get(symbol, (tape.day.day, 0))
-        count = tape.told_by(second)
+        count = tape.sent_by(second)
         if day != tape.day.day or count < told:  # a new day, or a clock that was set back
             told = 0 if day < tape.day.day else count
         held = now - listener.held_since.setdefault(symbol, now) if count > told else 0.0

@@ -55,7 +55,7 @@ def try_rules(settings: Settings, clock: Clock, names: Mapping[str, str], text: 
         engine = Engine(
             rules.market,
             names,
-            table.beside,
+            table.candles_before,
             table.usual_volume,
             calendar,
             VolumeForecast(table, calendar, settings.log_dir),

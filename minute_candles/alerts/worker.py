@@ -62,7 +62,7 @@ class Alerts(threading.Thread):
         self._engine = Engine(
             rules.market,
             names,
-            table.beside,
+            table.candles_before,
             table.usual_volume,
             calendar,
             VolumeForecast(table, calendar, settings.log_dir),

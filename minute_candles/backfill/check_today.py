@@ -11,7 +11,7 @@ from typing import NamedTuple
 from minute_candles.console import console
 from minute_candles.market.calendar import LATE_PRINTS, Session
 from minute_candles.market.day_status import PROVISIONAL
-from minute_candles.market.intraday import floor
+from minute_candles.market.intraday import minute_of
 from minute_candles.monitoring.incidents import GENERAL
 from minute_candles.monitoring.status_file import UpdaterState, UpdaterStatus
 from minute_candles.storage.coverage import CoverageRow
@@ -50,7 +50,7 @@ def standings(
         lacking = [minute for minute in over if minute not in stored]
         quiet = [minute for minute in lacking if minute < read]
         missing = [minute for minute in lacking if minute >= read]
-        why = _why(symbol, status) if missing and floor(now) - read > ON_TIME else ""
+        why = _why(symbol, status) if missing and minute_of(now) - read > ON_TIME else ""
         found.append(Standing(symbol, name, held, quiet, missing if why else [], why))
     return found
 
@@ -61,8 +61,8 @@ def _minutes(session: Session, now: datetime) -> list[datetime]:
     The last one before it, 15:19, shows when a later one has traded: not before the auction (kis_http.md §5).
     """
     opened, closed = session.open.replace(tzinfo=None), session.close.replace(tzinfo=None)
-    minutes = [opened + count * MINUTE for count in range((floor(now) - opened) // MINUTE)]
-    paused = closed - LATE_PRINTS - (MINUTE if floor(now) <= closed else timedelta())
+    minutes = [opened + count * MINUTE for count in range((minute_of(now) - opened) // MINUTE)]
+    paused = closed - LATE_PRINTS - (MINUTE if minute_of(now) <= closed else timedelta())
     return [minute for minute in minutes if minute < paused or minute == closed]
 
 
@@ -72,11 +72,11 @@ def _read_until(
     """Return the minute up to which KIS was read; a symbol without trades leaves no row, the status file knows it."""
     if known and known.status != PROVISIONAL:
         return datetime.max
-    read = floor(known.verified_at) if known and known.verified_at else datetime.min
+    read = minute_of(known.verified_at) if known and known.verified_at else datetime.min
     if status and status.state is UpdaterState.TRADING and not status.incidents.keys() & GENERAL:
         is_polled = not known and symbol not in status.failing and symbol not in status.left
         if is_polled or symbol in status.unbroken:
-            read = max(read, floor(status.updated_at))
+            read = max(read, minute_of(status.updated_at))
     return max([read, *(minute + MINUTE for minute in held[-1:])])
 
 

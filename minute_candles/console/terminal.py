@@ -63,7 +63,7 @@ def write_line(stream: IO[str] | None, text: str) -> None:
             stream.write(text + "\n")
         stream.flush()
     except BrokenPipeError:
-        _silence(stream)
+        _mute(stream)
     except (OSError, ValueError):  # a full disk, a closed stream: this line is lost, the next may go through
         pass
 
@@ -126,10 +126,10 @@ def _flush_at_exit() -> None:
         try:
             stream.flush()
         except (OSError, ValueError, AttributeError):
-            _silence(stream)
+            _mute(stream)
 
 
-def _silence(stream: IO[str]) -> None:
+def _mute(stream: IO[str]) -> None:
     """Lead the stream nowhere from here on."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -70,7 +70,7 @@ class Doctor:
         self._settings, self._clock, self._calendar, self._client = settings, clock, calendar, client
         self._symbol, self._over_limit, self._refused = symbol, 0, False
         self._today: list[MinuteRow] = []
-        client.listen(self._hear)
+        client.listen(self._count_refusals)
 
     def examine(self) -> Iterator[Finding]:
         """Yield the findings as they come. Raises `Stopped` alone."""
@@ -98,7 +98,7 @@ class Doctor:
             self._refused = asks_kis and isinstance(error, _GONE)
             yield Finding(WRONG, what, str(error))
 
-    def _hear(self, answer: Response) -> None:
+    def _count_refusals(self, answer: Response) -> None:
         self._over_limit += answer.status_code == 429 or b"EGW00201" in answer.content
 
     # --- this host ---
@@ -157,10 +157,10 @@ class Doctor:
         answer = self._client.today_minutes(self._symbol, now)
         self._today = rows.legible(answer)
         yield self._minute_shape("오늘 분봉", answer, most=30)
-        told = rows.days(answer)
-        if told and told != {now.date()}:
-            before = FINE if max(told) < now.date() and not _is_open(self._calendar, now) else DIFFERENT
-            yield Finding(before, "오늘 분봉의 날짜", f"{max(told)}의 행이 왔습니다. 날짜를 보고 골라 씁니다.")
+        answered = rows.days(answer)
+        if answered and answered != {now.date()}:
+            before = FINE if max(answered) < now.date() and not _is_open(self._calendar, now) else DIFFERENT
+            yield Finding(before, "오늘 분봉의 날짜", f"{max(answered)}의 행이 왔습니다. 날짜를 보고 골라 씁니다.")
         fillers = sum(row.volume == 0 for row in self._today)
         yield Finding(FINE, "채움 행", f"{len(self._today)}행 가운데 {fillers}행. 캔들로 저장하지 않습니다.")
         if extra := rows.beyond(answer, now):
@@ -187,8 +187,8 @@ class Doctor:
         if session.day != self._now().date():
             return
         known = {row.minute: row.volume for row in past}
-        told = self._client.today_minutes(self._symbol, session.end - timedelta(minutes=1))
-        for row in rows.legible(told):
+        answered = self._client.today_minutes(self._symbol, session.end - timedelta(minutes=1))
+        for row in rows.legible(answered):
             twice, once = row.volume, known.get(row.minute)
             if row.minute >= session.close.replace(tzinfo=None) and twice and once:
                 right = "두 배로 왔습니다(알려진 버릇)" if twice == 2 * once else "두 배가 아닙니다"
@@ -199,8 +199,8 @@ class Doctor:
         """Look whether the past TR answers with today's rows, and whether rows of today's TR come late (§5, §6)."""
         now = self._now()
         if not _is_open(self._calendar, now):
-            told = "지금은 장중이 아니라 볼 수 없습니다. 장중에 다시 실행해 보세요."
-            yield Finding(DIFFERENT, "장중 과거 분봉", told)
+            answered = "지금은 장중이 아니라 볼 수 없습니다. 장중에 다시 실행해 보세요."
+            yield Finding(DIFFERENT, "장중 과거 분봉", answered)
             return
         answer = self._client.past_minutes(self._symbol, now)
         found = [row for row in rows.legible(answer) if row.minute.date() == now.date()]
@@ -234,22 +234,22 @@ class Doctor:
             return
         plain = TradingCalendar(csat_days=self._settings.csat_days)
         try:
-            told = open_days(self._client, self._settings.log_dir / HOLIDAY_FILE, self._now().date(), plain)
+            answered = open_days(self._client, self._settings.log_dir / HOLIDAY_FILE, self._now().date(), plain)
         except TooDifferentError as error:
             yield Finding(DIFFERENT, "휴장일", str(error))
             return
-        other = sorted(differing(plain, told))
-        if not told:
+        other = sorted(differing(plain, answered))
+        if not answered:
             yield Finding(DIFFERENT, "휴장일", "알아볼 수 있는 행이 없습니다. 내장 달력을 씁니다.")
         elif other:
             yield Finding(DIFFERENT, "휴장일", f"내장 달력과 다른 날: {', '.join(map(str, other))}. KIS를 따릅니다.")
         else:
-            yield Finding(FINE, "휴장일", f"{len(told)}일이 내장 달력과 같습니다.")
+            yield Finding(FINE, "휴장일", f"{len(answered)}일이 내장 달력과 같습니다.")
 
     def _stream(self) -> Iterator[Finding]:
         """Look at the stream (`docs/dev/kis_websocket.md §1, §2`)."""
-        fine, told = visit(self._settings, self._clock, self._symbol, in_session=_is_open(self._calendar, self._now()))
-        yield Finding(FINE if fine else DIFFERENT, "스트림", told)
+        fine, line = visit(self._settings, self._clock, self._symbol, in_session=_is_open(self._calendar, self._now()))
+        yield Finding(FINE if fine else DIFFERENT, "스트림", line)
 
     def _limit(self) -> Iterator[Finding]:
         """Check §4 without exceeding the limit."""
@@ -258,8 +258,8 @@ class Doctor:
             self._client.today_minutes(self._symbol, self._now())
         rate = (self._client.calls - before) / max(self._clock.time() - began, 0.001)
         if self._over_limit:
-            told = f"KIS가 {self._over_limit}번 한도 초과로 답했습니다. .env의 KIS_RATE_LIMIT을 낮추세요."
-            yield Finding(WRONG, "호출 한도", f"{told} (지금 {self._settings.rate_limit:g})")
+            answered = f"KIS가 {self._over_limit}번 한도 초과로 답했습니다. .env의 KIS_RATE_LIMIT을 낮추세요."
+            yield Finding(WRONG, "호출 한도", f"{answered} (지금 {self._settings.rate_limit:g})")
         else:
             yield Finding(
                 FINE, "호출 한도", f"설정 초당 {self._settings.rate_limit:g}회, 잰 것 {rate:.1f}회, 거절 없음"

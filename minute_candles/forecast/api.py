@@ -12,7 +12,7 @@ from minute_candles.config.project import PROJECT_FOLDER
 from minute_candles.core.clock import Clock
 from minute_candles.forecast.model_file import ModelFile
 from minute_candles.forecast.service import Forecast, forecast_frame, forecast_rows, load
-from minute_candles.market.calendar import TradingCalendar, told_calendar
+from minute_candles.market.calendar import TradingCalendar, known_calendar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +26,7 @@ _PATIENCE = 10.0
 
 def calendar_of(settings: "Settings", clock: Clock) -> TradingCalendar:
     """Return the calendar in force."""
-    return told_calendar(settings.csat_days, holiday_cache.said(settings, clock.now().date()))
+    return known_calendar(settings.csat_days, holiday_cache.said(settings, clock.now().date()))
 
 
 def read_forecast(

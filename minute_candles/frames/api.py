@@ -132,7 +132,7 @@ def read_candles(
         found = list(read_all(store, chosen, shown, asked, fill))
         if adjusted:
             found = [adjusted_candles(one, store.factors(one.symbol), asked.first, shown) for one in found]
-        adjusted_to = store.factors_asked(chosen) if adjusted else None
+        adjusted_to = store.factors_checked(chosen) if adjusted else None
     _warn_of_candles(found, asked, strict=strict)
     if adjusted_to is not None:
         _warn_of_splits(found, adjusted_to, asked)

@@ -17,7 +17,7 @@ from minute_candles.core.errors import ConfigError
 from minute_candles.core.korean import particle
 from minute_candles.frames.intervals import FrameInterval
 from minute_candles.frames.range import Range, parse_range
-from minute_candles.market.calendar import told_calendar
+from minute_candles.market.calendar import known_calendar
 
 ALL = "all"
 _PATIENCE = 10.0
@@ -86,7 +86,7 @@ class Reader(NamedTuple):
     def range_of(self, start: object, end: object, interval: FrameInterval = 1) -> Range:
         """Return the range in the calendar of these settings. Raises `ConfigError`."""
         now = self.clock.now()
-        calendar = told_calendar(self.settings.csat_days, kis_days.said(self.settings, now.date()))
+        calendar = known_calendar(self.settings.csat_days, kis_days.said(self.settings, now.date()))
         return parse_range(start, end, calendar, now, interval=interval)
 
     @contextmanager

@@ -69,7 +69,7 @@ class Table(Protocol):
         """Return what split-adjusted prices are multiplied by."""
         ...
 
-    def factors_asked(self, symbols: Sequence[str]) -> Mapping[str, date]:
+    def factors_checked(self, symbols: Sequence[str]) -> Mapping[str, date]:
         """Return the day on which KIS reported each one's factors."""
         ...
 
@@ -118,8 +118,8 @@ class SymbolCandles(NamedTuple):
 
     def turnover_known(self) -> "NDArray[np.bool_]":
         """Return which candles have a turnover: the proven ones, and days whose turnover the daily TR has reported."""
-        told: NDArray[np.bool_] = self.columns.turnover != UNPROVEN
-        return self.proven() | (told if self.gaps is None else told & ~self.gaps)
+        known: NDArray[np.bool_] = self.columns.turnover != UNPROVEN
+        return self.proven() | (known if self.gaps is None else known & ~self.gaps)
 
     def previous(self) -> "NDArray[np.float64]":
         """Return the previous close of days in KRW, adjusted as the prices are; NaN where it is unknown."""
@@ -137,37 +137,37 @@ _VERIFIED_GAPS = STATUSES.index(DayStatus.NO_TRADES)
 
 
 def read_all(
-    table: Table, symbols: Sequence[str], interval: FrameInterval, asked: Range, fill: Fill | None = None
+    table: Table, symbols: Sequence[str], interval: FrameInterval, wanted: Range, fill: Fill | None = None
 ) -> Iterator[SymbolCandles]:
     """Yield a symbol after the other; one of them is held in memory."""
     extra("numpy", WHAT)
     minutes = table.minutes()
     for symbol in symbols:
-        yield read_symbol(table, minutes, symbol, interval, asked, fill)
+        yield read_symbol(table, minutes, symbol, interval, wanted, fill)
 
 
 def read_symbol(
-    table: Table, minutes: Minutes, symbol: str, interval: FrameInterval, asked: Range, fill: Fill | None = None
+    table: Table, minutes: Minutes, symbol: str, interval: FrameInterval, wanted: Range, fill: Fill | None = None
 ) -> SymbolCandles:
     """Return the candles of a symbol in the range."""
-    coverage = table.coverage([symbol], asked.first, asked.last)
-    rows = rows_of_sessions(minutes.read(symbol, asked.first, asked.last), asked)
+    coverage = table.coverage([symbol], wanted.first, wanted.last)
+    rows = rows_of_sessions(minutes.read(symbol, wanted.first, wanted.last), wanted)
     held = _counts(rows)
-    states = _states(symbol, held, coverage, asked)
+    states = _states(symbol, held, coverage, wanted)
     candles = shown_columns(rows, interval)
     if interval != 1:
         candles = without_proof(candles, _unsure_days(states, held, coverage, interval), interval)
     gaps = None
     if fill:
-        candles, gaps = with_gaps(candles, session_grid(_known_days(states, asked), interval, asked))
-    running = asked.running_day()
+        candles, gaps = with_gaps(candles, session_grid(_known_days(states, wanted), interval, wanted))
+    running = wanted.running_day()
     row = coverage.get((symbol, running)) if running else None
-    inside = windows_in_range(candles, interval, asked, row.verified_at if row else None)
-    cut = () if isinstance(interval, int) else _cut(candles, inside, interval, asked)
+    inside = windows_in_range(candles, interval, wanted, row.verified_at if row else None)
+    cut = () if isinstance(interval, int) else _cut(candles, inside, interval, wanted)
     kept = take(candles, inside)
     found = SymbolCandles(symbol, kept, _codes(kept, states, interval), states, fill=fill, cut=cut)
     found = found if gaps is None else found._replace(gaps=gaps[inside])
-    return _with_daily_values(found, table, minutes, asked) if interval == "day" else found
+    return _with_daily_values(found, table, minutes, wanted) if interval == "day" else found
 
 
 def _counts(rows: Columns) -> dict[date, tuple[int]]:
@@ -182,10 +182,10 @@ def _states(
     symbol: str,
     held: Mapping[date, Sequence[int]],
     coverage: Mapping[tuple[str, date], CoverageRow],
-    asked: Range,
+    wanted: Range,
 ) -> list[DayState]:
-    other_hours = days_of_other_hours(coverage, symbol, asked.calendar)
-    return day_states(symbol, asked.closed_days(), coverage, held, asked.running_day(), other_hours)
+    other_hours = days_of_other_hours(coverage, symbol, wanted.calendar)
+    return day_states(symbol, wanted.closed_days(), coverage, held, wanted.running_day(), other_hours)
 
 
 def _codes(candles: Columns, states: Sequence[DayState], interval: FrameInterval) -> "NDArray[np.int8]":
@@ -197,10 +197,10 @@ def _codes(candles: Columns, states: Sequence[DayState], interval: FrameInterval
     return worst_codes(candles, days, codes, interval)
 
 
-def _with_daily_values(candles: SymbolCandles, table: Table, minutes: Minutes, asked: Range) -> SymbolCandles:
+def _with_daily_values(candles: SymbolCandles, table: Table, minutes: Minutes, wanted: Range) -> SymbolCandles:
     """Return candles of days with the turnover that the daily TR reported, and the previous close."""
-    daily = {row.day: row for row in table.daily(candles.symbol, asked.first - _BEFORE, asked.last)}
-    before = previous_closes(candles.columns, candles.gaps, candles.symbol, minutes, asked, daily)
+    daily = {row.day: row for row in table.daily(candles.symbol, wanted.first - _BEFORE, wanted.last)}
+    before = previous_closes(candles.columns, candles.gaps, candles.symbol, minutes, wanted, daily)
     return candles._replace(columns=with_daily_turnover(candles.columns, daily), previous_close=before)
 
 
@@ -217,12 +217,12 @@ def _unsure_days(
     return lost + missing
 
 
-def _known_days(states: Sequence[DayState], asked: Range) -> list[date]:
+def _known_days(states: Sequence[DayState], wanted: Range) -> list[date]:
     """Return the trading days of which the table knows something."""
     known = [state.day for state in states if state.status != DayStatus.MISSING]
-    return [day for day in known if asked.calendar.is_trading_day(day)]
+    return [day for day in known if wanted.calendar.is_trading_day(day)]
 
 
-def _cut(candles: Columns, inside: "NDArray[np.bool_]", interval: FrameInterval, asked: Range) -> tuple[date, ...]:
+def _cut(candles: Columns, inside: "NDArray[np.bool_]", interval: FrameInterval, wanted: Range) -> tuple[date, ...]:
     starts = candles.start[~inside]
-    return tuple(day_of(start // DAY) for start in starts if is_cut(int(start), interval, asked))
+    return tuple(day_of(start // DAY) for start in starts if is_cut(int(start), interval, wanted))

@@ -9,7 +9,7 @@ from minute_candles.live.symbol_state import SymbolState
 from minute_candles.market.calendar import Session
 from minute_candles.market.candles import INTERVALS, Candle, Candles, window
 from minute_candles.market.day_status import PROVISIONAL
-from minute_candles.market.intraday import Watermark, floor, merged
+from minute_candles.market.intraday import Watermark, merged, minute_of
 from minute_candles.market.trade_chain import Proven
 from minute_candles.storage.store import Store
 
@@ -76,7 +76,7 @@ class MinuteWriter:
         status, note = (PROVISIONAL, _NOTE) if is_known else (None, None)
         self._store.rewrite(state.symbol, session, change, since=since, now=now, status=status, note=note, yields=True)
         if is_known:
-            state.derived.update(dict.fromkeys(due, floor(now)))
+            state.derived.update(dict.fromkeys(due, minute_of(now)))
         return new
 
 

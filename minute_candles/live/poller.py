@@ -12,7 +12,7 @@ from minute_candles.live.symbol_state import SymbolState, SymbolStates
 from minute_candles.live.today_pages import TodayPage, read_day
 from minute_candles.market.calendar import Session
 from minute_candles.market.candles import INTERVALS
-from minute_candles.market.intraday import Watermark, floor
+from minute_candles.market.intraday import Watermark, minute_of
 
 
 class Poller:
@@ -44,9 +44,9 @@ class Poller:
         """Store the `due` windows that closed without a trade since the last one, for a streamed symbol: no call."""
         known, now = state.watermark, self._server_clock.cautious_now()
         is_quiet = known is not None and state.streamed is not None and state.streamed.is_quiet_since(known)
-        if known is None or not is_quiet or now >= session.close or known.read >= floor(now) or not {*due} - {1}:
+        if known is None or not is_quiet or now >= session.close or known.read >= minute_of(now) or not {*due} - {1}:
             return dict.fromkeys(INTERVALS, 0)
-        return self._writer.store_page(state, session, [], known._replace(read=floor(now)), due, now)
+        return self._writer.store_page(state, session, [], known._replace(read=minute_of(now)), due, now)
 
     def _poll(self, state: SymbolState, session: Session, due: Collection[int]) -> dict[int, int]:
         page, now = self._read(state, session)
@@ -67,10 +67,10 @@ class Poller:
         heal = self._backfill.reader(state.symbol, session)
         page = read_day(self._client, state.symbol, session, requested_at, known, heal)
         now = min(requested_at, self._server_clock.now())
-        if floor(self._server_clock.cautious_now()) < floor(now):
+        if minute_of(self._server_clock.cautious_now()) < minute_of(now):
             return None, now  # one answer shows another time: the next ones decide
-        if floor(now) < floor(requested_at):
-            candles = [candle for candle in page.candles if candle.timestamp < floor(now)]
+        if minute_of(now) < minute_of(requested_at):
+            candles = [candle for candle in page.candles if candle.timestamp < minute_of(now)]
             traded = candles[-1].timestamp if candles else known and known.traded
-            page = TodayPage(candles, Watermark(floor(now), traded, None, known and known.shown))
+            page = TodayPage(candles, Watermark(minute_of(now), traded, None, known and known.shown))
         return page, now

@@ -15,7 +15,7 @@ from minute_candles.kis.client import KisClient
 from minute_candles.market.calendar import Session
 from minute_candles.market.candles import Candle, prove, session_rows, unexplained_start
 from minute_candles.market.day_status import PROVISIONAL
-from minute_candles.market.intraday import Watermark, floor
+from minute_candles.market.intraday import Watermark, minute_of
 from minute_candles.market.reject_text import reject_text
 from minute_candles.market.rows import MinuteRow, MinuteRows, Reject
 from minute_candles.storage.coverage import CoverageRow
@@ -27,7 +27,7 @@ _MINUTE = timedelta(minutes=1)
 
 def read_until(kept: CoverageRow) -> datetime:
     """Return the minute that ran at the last write; rows from then on were written by another program."""
-    return floor(kept.verified_at) if kept.verified_at else datetime.min
+    return minute_of(kept.verified_at) if kept.verified_at else datetime.min
 
 
 def stored_before(
@@ -71,7 +71,7 @@ def read_day(
     Empty where KIS has nothing of today. Raises `SourceError`. Rows that an answer silently lacks are not searched for:
     the next page overlaps, and the settle compares. `heal` may bring what lies more than a page back.
     """
-    closed = min(floor(now), session.end.replace(tzinfo=None))
+    closed = min(minute_of(now), session.end.replace(tzinfo=None))
     back_to = known.back_to(session) if known else None
     found: dict[datetime, MinuteRow] = {}
     rows: list[MinuteRow] = []

@@ -123,7 +123,7 @@ def differing(plain: TradingCalendar, said: Mapping[date, bool]) -> dict[date, b
     return {day: is_open for day, is_open in said.items() if is_open != plain.is_trading_day(day)}
 
 
-def told_calendar(csat_days: Iterable[date], said: Mapping[date, bool]) -> TradingCalendar:
+def known_calendar(csat_days: Iterable[date], said: Mapping[date, bool]) -> TradingCalendar:
     """Return the calendar where KIS has the last word on the days it has spoken of."""
     days = frozenset(csat_days)
     wrong = differing(TradingCalendar(csat_days=days), said)

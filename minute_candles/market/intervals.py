@@ -61,18 +61,18 @@ def turnover_of(candle: Candle) -> int | None:
     """
     if candle.turnover is not None or candle.vwap is None:
         return candle.turnover
-    return told_turnover(int(candle.vwap.scaleb(2)), candle.volume)
+    return turnover_from_vwap(int(candle.vwap.scaleb(2)), candle.volume)
 
 
-def told_turnover(hundredths: int, volume: int) -> int:
+def turnover_from_vwap(hundredths: int, volume: int) -> int:
     """Return the KRW paid for `volume` shares at a VWAP stored in 1/100 KRW."""
     return (hundredths * volume + 50) // 100
 
 
 def with_turnover(minute: Candle) -> Candle:
     """Return the minute with its turnover (KRW), from its VWAP where it has only that; unchanged without both."""
-    is_told = minute.turnover is not None or minute.vwap is None
-    return minute if is_told else minute._replace(turnover=turnover_of(minute))
+    is_known = minute.turnover is not None or minute.vwap is None
+    return minute if is_known else minute._replace(turnover=turnover_of(minute))
 
 
 def shown(minutes: Sequence[Candle], interval: Interval) -> list[Candle]:

@@ -93,6 +93,6 @@ def _windows(
     return [known[timestamp] for timestamp in sorted(known)]
 
 
-def floor(now: datetime) -> datetime:
+def minute_of(now: datetime) -> datetime:
     """Return the start of the minute that runs at `now`, naive KST."""
     return now.replace(second=0, microsecond=0, tzinfo=None)

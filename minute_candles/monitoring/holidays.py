@@ -14,7 +14,7 @@ from minute_candles.config.symbols_file import USUALLY_ACTIVE
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import MinuteDataError, SourceError, Stopped
 from minute_candles.kis.client import KisClient
-from minute_candles.market.calendar import Session, TradingCalendar, differing, told_calendar
+from minute_candles.market.calendar import Session, TradingCalendar, differing, known_calendar
 from minute_candles.market.candles import session_rows
 
 RETRY_AFTER = timedelta(hours=1)
@@ -38,7 +38,7 @@ class HolidayCheck:
         self._requested_at: datetime | None = None
         self._decided: date | None = None
         self._market_checked_at: datetime | None = None
-        self.calendar = told_calendar(self._csat_days, self._corrections)
+        self.calendar = known_calendar(self._csat_days, self._corrections)
 
     def refresh(self) -> None:
         """Request KIS's calendar unless it answered today or failed within the hour; correct `calendar` by it."""
@@ -56,7 +56,7 @@ class HolidayCheck:
             _log.warning("⚠️ %s: 내장 달력과 달리 KIS는 %s이라고 합니다. KIS를 따릅니다.", day, said)
         if wrong != self._corrections:
             self._corrections = wrong
-            self.calendar = told_calendar(self._csat_days, wrong)
+            self.calendar = known_calendar(self._csat_days, wrong)
 
     def session_in_doubt(self, now: datetime) -> Session | None:
         """Return today's session where package and KIS disagree about it and the market has not decided yet."""
@@ -103,7 +103,7 @@ class HolidayCheck:
         self._corrections = {other: opens for other, opens in self._corrections.items() if other != day}
         if is_open != self._plain.is_trading_day(day):
             self._corrections |= {day: is_open}
-        self.calendar = told_calendar(self._csat_days, self._corrections)
+        self.calendar = known_calendar(self._csat_days, self._corrections)
 
     def _opened(self, today: date) -> dict[date, bool] | None:
         """Return date → whether the exchange opens, None where KIS does not answer."""

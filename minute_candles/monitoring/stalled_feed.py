@@ -14,7 +14,7 @@ from minute_candles.core.kst import KST
 from minute_candles.kis.client import KisClient
 from minute_candles.market.calendar import LATE_PRINTS, Session
 from minute_candles.market.candles import session_rows
-from minute_candles.market.intraday import Watermark, floor
+from minute_candles.market.intraday import Watermark, minute_of
 from minute_candles.market.write_event import Stored
 from minute_candles.monitoring.incidents import (
     DATABASE,
@@ -75,13 +75,13 @@ class StalledFeedWatch:
             return
         opened = session.open.replace(tzinfo=None)
         silent_since = max(self._newest(watermarks) + timedelta(minutes=1), opened)
-        is_alive = floor(now) - silent_since < PATIENCE
+        is_alive = minute_of(now) - silent_since < PATIENCE
         if is_alive and not self._is_stuck(session, watermarks, now):
             self._incidents.end(STALLED_FEED)
         if not session.open + PATIENCE <= now < session.close - _PAUSE:
             return
         if not is_alive:
-            self._report_silence(session, silent_since.replace(tzinfo=session.open.tzinfo), now)
+            self._report_stall(session, silent_since.replace(tzinfo=session.open.tzinfo), now)
         elif STALLED_FEED not in self._incidents.current:
             self._check_quiet_symbols(session, watermarks, now)
 
@@ -94,7 +94,7 @@ class StalledFeedWatch:
     def _newest(self, watermarks: Mapping[str, Watermark]) -> datetime:
         return max([self._last_stored, *(mark.shown for mark in watermarks.values() if mark.shown)])
 
-    def _report_silence(self, session: Session, since: datetime, now: datetime) -> None:
+    def _report_stall(self, session: Session, since: datetime, now: datetime) -> None:
         if now - self._reference_checked_at < PATIENCE:
             return
         self._reference_checked_at = now
@@ -111,7 +111,7 @@ class StalledFeedWatch:
             raise
         except MinuteDataError:
             return False
-        return any(floor(now) - row.minute <= PATIENCE for row in rows)
+        return any(minute_of(now) - row.minute <= PATIENCE for row in rows)
 
     def _is_stuck(self, session: Session, watermarks: Mapping[str, Watermark], now: datetime) -> bool:
         """Return whether all that is shown stands still while the daily candle of the most traded symbol grows.

@@ -33,7 +33,7 @@ def read(run: Run, dialect: Dialect, symbol: str) -> list[Factor]:
     return [Factor(day_of(row[0]), day_of(row[1]), int(row[2]), int(row[3])) for row in rows]
 
 
-def asked(run: Run, dialect: Dialect, symbols: Sequence[str]) -> dict[str, date]:
+def checked(run: Run, dialect: Dialect, symbols: Sequence[str]) -> dict[str, date]:
     """Return the day of each symbol's last request for factors, if any: later splits are not in them."""
     if not symbols or not read_columns(run, dialect, FACTORS):
         return {}

@@ -52,7 +52,7 @@ class AlertTable(CandleReader):
         except StoreError as error:
             _log.warning("⚠️ 이름이 비슷한 알림 규칙(대소문자, 이모지)이 하나로 섞입니다: %s SQL: %s;", error, alter)
 
-    def beside(self, symbol: str, interval: int, heard: Sequence[datetime], most: int) -> list[Candle]:
+    def candles_before(self, symbol: str, interval: int, heard: Sequence[datetime], most: int) -> list[Candle]:
         """Return the newest `most` candles up to the day of `heard` (starts, ascending) that are not among them.
 
         The last one of the session before is among these, even if the others do not reach back so far.

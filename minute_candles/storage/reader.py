@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from minute_candles.market.calendar import Session, midnight
 from minute_candles.market.candles import Candle, with_vwap
-from minute_candles.market.intervals import told_turnover
+from minute_candles.market.intervals import turnover_from_vwap
 from minute_candles.storage import daily_table
 from minute_candles.storage.codec import MINUTES, Counts, day_of, marks, moment_of
 from minute_candles.storage.connection import Connection
@@ -231,7 +231,7 @@ def _candle(row: Row) -> Candle:
     when, first, high, low, close, volume, hundredths = row[:7]
     if hundredths is None:
         return Candle(moment_of(when), first, high, low, close, volume, None, None)
-    turnover = told_turnover(hundredths, volume)
+    turnover = turnover_from_vwap(hundredths, volume)
     return Candle(moment_of(when), first, high, low, close, volume, turnover, Decimal(hundredths).scaleb(-2))
 
 

@@ -55,8 +55,8 @@ def by_two(
         return work(connection, symbols)
     half, second = len(symbols) // 2, another()
     try:
-        with ThreadPoolExecutor(max_workers=1) as beside:
-            rest = beside.submit(work, second, symbols[half:])
+        with ThreadPoolExecutor(max_workers=1) as helper:
+            rest = helper.submit(work, second, symbols[half:])
             found = work(connection, symbols[:half])
     finally:
         second.close()

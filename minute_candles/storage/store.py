@@ -184,9 +184,9 @@ class Store:
         """Return what split-adjusted prices are multiplied by, ascending; [] where the factors were never requested."""
         return self._connection.transaction(lambda run: factors.read(run, self._connection.dialect, symbol))
 
-    def factors_asked(self, symbols: Sequence[str]) -> dict[str, date]:
+    def factors_checked(self, symbols: Sequence[str]) -> dict[str, date]:
         """Return the day (KST) of each symbol's last request for factors, if any."""
-        return self._connection.transaction(lambda run: factors.asked(run, self._connection.dialect, symbols))
+        return self._connection.transaction(lambda run: factors.checked(run, self._connection.dialect, symbols))
 
     def keep_factors(self, symbol: str, found: Sequence[Factor], now: datetime) -> None:
         """Replace a symbol's; the table is made when it is missing."""

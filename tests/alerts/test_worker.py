@@ -236,8 +236,8 @@ def test_what_the_queue_does_not_hold_is_read_from_the_table(alone, monkeypatch)
     monkeypatch.setattr(alerts, "MOST_WAITING", 3)
     monkeypatch.setattr(alerts, "CHECK_EVERY", 0.2)
     store, settings = alone
-    free, load = threading.Event(), AlertTable.beside
-    monkeypatch.setattr(AlertTable, "beside", lambda *asked: free.wait(20) and load(*asked))
+    free, load = threading.Event(), AlertTable.candles_before
+    monkeypatch.setattr(AlertTable, "candles_before", lambda *asked: free.wait(20) and load(*asked))
     symbols = {f"{number:06}": "" for number in range(12)}
     with alerting(set_up(settings), settings, NOON, store, symbols):
         began = steady.monotonic()
@@ -253,14 +253,14 @@ def test_what_the_queue_does_not_hold_is_read_from_the_table(alone, monkeypatch)
 def test_a_table_that_did_not_answer_is_asked_again(alone, monkeypatch, caplog):
     monkeypatch.setattr(alerts, "CHECK_EVERY", 0.2)
     store, settings = alone
-    load, failures = AlertTable.beside, iter([True, True])
+    load, failures = AlertTable.candles_before, iter([True, True])
 
     def fails_twice(*asked: Any) -> Any:
         if next(failures, False):
             raise StoreLost("연결이 끊겼습니다.")
         return load(*asked)
 
-    monkeypatch.setattr(AlertTable, "beside", fails_twice)
+    monkeypatch.setattr(AlertTable, "candles_before", fails_twice)
     caplog.set_level(logging.INFO, "minute_candles")
     with alerting(set_up(settings), settings, NOON, store, SYMBOLS):
         put(store, "005930", JUMP[:-5])

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from minute_candles.live.stream.rest_cross_check import RestCrossCheck
 from minute_candles.market.calendar import Session
 from minute_candles.market.candles import Candle
-from minute_candles.market.intraday import Watermark, floor
+from minute_candles.market.intraday import Watermark, minute_of
 from minute_candles.market.rows import TradeTick
 from minute_candles.market.trade_chain import Chain, Proven, RunningMinute
 
@@ -63,7 +63,7 @@ class StreamedSymbol:
         """
         if not self._check.is_trusted or self._check.is_due(now):
             return False
-        return watermark.read >= floor(now) or (now < session.close and self.continues(watermark))
+        return watermark.read >= minute_of(now) or (now < session.close and self.continues(watermark))
 
     def on_page(self, candles: Sequence[Candle], watermark: Watermark, now: datetime) -> Sequence[Proven]:
         """Compare a page of REST with what the stream proved; return the minutes that the page's turnover proves."""
