@@ -139,8 +139,7 @@ class Writer:
 
     def requested(self) -> set[str]:
         """Return the symbols whose sets readers have requested."""
-        found: set[str] = self._client.smembers(REQUESTED)
-        return found
+        return {str(symbol) for symbol in self._client.smembers(REQUESTED)}
 
     def lost(self) -> set[str] | None:
         """Return the symbols whose sets are smaller than they were left; None on a new connection: nobody knows.
