@@ -14,6 +14,8 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from functools import cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 from places import SHARED
@@ -52,17 +54,21 @@ class RealDay:
         return [row.minute for row in self.rows if row.late]
 
 
-def load(limit: int | None = None) -> dict[date, dict[str, RealDay]]:
-    """Every captured day, by date and symbol."""
+@cache
+def load(only: date | None = None) -> dict[date, dict[str, RealDay]]:
+    """Every captured day, or one date alone, by date and symbol."""
     captured: dict[tuple[str, str], dict[str, Raw]] = defaultdict(dict)
     with gzip.open(CAPTURED, "rt") as file:
-        for raw in csv.DictReader(file):
+        names = next(file)
+        wanted = f",{only:%Y%m%d}," if only else ","
+        lines = (line for line in file if wanted in line)
+        for raw in csv.DictReader(chain([names], lines)):
             minutes = captured[raw["date"], raw["code"]]
             known = minutes.get(raw["time"])
             if known is None or float(known["volume"]) == 0 or raw["section"] == "Historical":
                 minutes[raw["time"]] = raw
     found: dict[date, dict[str, RealDay]] = defaultdict(dict)
-    for day, symbol in sorted(captured)[:limit]:
+    for day, symbol in sorted(captured):
         rows = _traded(sorted(captured[day, symbol].values(), key=lambda raw: raw["time"]))
         found[datetime.strptime(day, "%Y%m%d").date()][symbol] = RealDay(rows)
     return dict(found)

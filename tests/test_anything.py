@@ -110,7 +110,7 @@ ANY_DAY = given(data=st.data(), symbol=st.sampled_from([LIQUID, RARE]))
 ALL_ALIKE = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 
 
-@settings(ALL_ALIKE, max_examples=80)
+@settings(ALL_ALIKE, max_examples=30)
 @ANY_DAY
 def test_whatever_kis_says_the_day_is_stored_as_it_traded_or_not_at_all(
     store: Store, tmp_path_factory: Any, data: st.DataObject, symbol: str

@@ -20,6 +20,8 @@ from minute_candles.market.candles import INTERVALS, Candle, aggregate, prove
 from minute_candles.market.rows import MinuteRow
 from minute_candles.storage.store import Store, open_store
 
+LATEST = date(2025, 11, 12)
+"""The date with the most late minutes."""
 pytestmark = pytest.mark.skipif(not CAPTURED.exists(), reason=f"{CAPTURED} is not here")
 
 
@@ -133,18 +135,14 @@ def replayed(day: date, symbols: dict[str, RealDay]) -> Told:
     return Told(len(symbols), total, rounds.late, rounds.by_page, rounds.by_turnover, rounds.by_settle)
 
 
-def test_the_real_day_with_the_most_late_minutes(days: dict[date, dict[str, RealDay]]) -> None:
-    day = max(days, key=lambda day: sum(len(real.late) for real in days[day].values()))
-    chosen = sorted(days[day].items(), key=lambda item: -len(item[1].late))[:2]
-    assert replayed(day, dict(chosen)).late
+def test_the_real_day_with_the_most_late_minutes() -> None:
+    chosen = sorted(load(LATEST)[LATEST].items(), key=lambda item: -len(item[1].late))[:2]
+    assert replayed(LATEST, dict(chosen)).late
 
 
-def test_a_real_morning_that_was_missed_is_healed_from_the_past_tr(
-    days: dict[date, dict[str, RealDay]], tmp_path: Path
-) -> None:
+def test_a_real_morning_that_was_missed_is_healed_from_the_past_tr(tmp_path: Path) -> None:
     """Nothing of it is wrong at one o'clock, nothing but late minutes missing; after the settle it is equal."""
-    day = max(days, key=lambda day: sum(len(real.late) for real in days[day].values()))
-    rounds = Rounds(day, dict(list(days[day].items())[:3]), tmp_path, begin=timedelta(hours=4))
+    rounds = Rounds(LATEST, dict(list(load(LATEST)[LATEST].items())[:3]), tmp_path, begin=timedelta(hours=4))
     try:
         rounds.updater.begin(rounds.session)
         assert not rounds.updater.round(rounds.session, INTERVALS, hurried=False).errors
