@@ -4,6 +4,7 @@ A command runs in this process (`run`) or in one of its own (`start`), in a copy
 scripts has a say, its settings are those of its environment alone, as a container's are.
 """
 
+import importlib
 import io
 import logging
 import os
@@ -30,7 +31,6 @@ import mysql.connector
 import requests
 from places import PACKAGES, ROOT
 
-import fetch_minute_data
 from kis_simulator.simulator import Simulator
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
@@ -169,13 +169,17 @@ class User:
 
     def run(self, *flags: str, timeout: float = 90, **environ: str) -> Ran:
         """`python fetch_minute_data.py …` to its end: in this process, which saves a start, where it has its clock."""
-        if not self.on_the_day or threading.current_thread() is not threading.main_thread():
-            return ended(self.start(*flags, **environ), timeout)
-        out, err, begun = io.StringIO(), io.StringIO(), time.monotonic()
+        if self.on_the_day and threading.current_thread() is threading.main_thread():
+            return self.run_here("fetch_minute_data", *flags, **environ)
+        return ended(self.start(*flags, **environ), timeout)
+
+    def run_here(self, script: str, *flags: str, **environ: str) -> Ran:
+        """Run a script to its end in this process, by this user's clock and environment."""
+        out, err, begun, module = io.StringIO(), io.StringIO(), time.monotonic(), importlib.import_module(script)
         own = patch.dict(os.environ, self.environment(**environ), clear=True)
-        with own, patch.object(fetch_minute_data, "HERE", self._home), _as_it_was(out, err):
+        with own, patch.object(module, "HERE", self._home), _as_it_was(out, err):
             try:
-                code = fetch_minute_data.main(flags, Clock(at=self.moment.now()))
+                code = module.main(flags, Clock(at=self.moment.now()))
             except SystemExit as ending:
                 code = int(ending.code or 0)
         return Ran(code, out.getvalue(), err.getvalue(), time.monotonic() - begun)
