@@ -119,7 +119,8 @@ def test_whatever_kis_says_the_day_is_stored_as_it_traded_or_not_at_all(
 
 
 @pytest.mark.slow
-@settings(ALL_ALIKE, max_examples=800)
+@pytest.mark.timeout(600)
+@settings(ALL_ALIKE, max_examples=300)
 @ANY_DAY
 def test_whatever_kis_says_at_length(store: Store, tmp_path_factory: Any, data: st.DataObject, symbol: str) -> None:
     collects_anything(store, tmp_path_factory, data, symbol)

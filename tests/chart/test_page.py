@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import pytest
-from chart_browser import browser, drawn, errors, hosts, shot, wait
+from chart_browser import drawn, errors, hosts, shot, wait
 from chart_testing import FRIDAY, MONDAY, put, serving
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -22,12 +22,6 @@ TODAY = minutes(CALENDAR.session(MONDAY), 7)
 AT = datetime(2026, 11, 23, 10, 30, 2, tzinfo=KST)
 NAME = "document.getElementById('name').textContent"
 READY = "document.getElementById('chart').dataset.ready"
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as found:
-        yield found
 
 
 @pytest.fixture
@@ -44,8 +38,6 @@ def store(database) -> Iterator[Store]:
 @pytest.fixture
 def page(chromium, database, store):
     with serving(database, at=AT) as server:
-        chromium.get("about:blank")
-        errors(chromium), hosts(chromium)
         chromium.get(f"{server.url}?symbol=005930&interval=1")
         wait(chromium, f"{READY} === '005930 1'")
         chromium.server = server

@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from chart_browser import browser, errors, wait
+from chart_browser import errors, wait
 from chart_testing import CALENDAR, MONDAY, put, serving
 from forecast.test_forecast import trained_on
 from places import ROOT
@@ -27,14 +27,15 @@ def keep_model(folder: Path, low: float) -> None:
 
 
 @pytest.mark.parametrize("low", [0.02, -0.02])
-def test_only_what_has_skill_is_shown(low: float, store: Store, database, tmp_path: Path) -> None:
+def test_only_what_has_skill_is_shown(low: float, chromium, store: Store, database, tmp_path: Path) -> None:
     put(
         store,
         "005930",
         [one for one in minutes(CALENDAR.session(MONDAY), 1) if one.timestamp < AT.replace(tzinfo=None)],
     )
     keep_model(tmp_path, low)
-    with browser() as page, serving(database, at=AT, folder=tmp_path) as server:
+    page = chromium
+    with serving(database, at=AT, folder=tmp_path) as server:
         page.get(f"{server.url}?symbol=005930&interval=5")
         wait(page, "document.getElementById('chart').dataset.ready === '005930 5'")
         if low < 0:

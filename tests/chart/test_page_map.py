@@ -5,7 +5,7 @@ from contextlib import closing
 from urllib.parse import urlsplit
 
 import pytest
-from chart_browser import browser, errors, hosts, shot, wait
+from chart_browser import errors, hosts, shot, wait
 from chart_testing import FRIDAY, MONDAY, NAMES, put, serving
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
@@ -29,7 +29,7 @@ PROVEN, BY_DAILY = "18,168,123", "240,107,160"
 
 
 @pytest.fixture
-def page(database) -> Iterator:
+def page(chromium, database) -> Iterator:
     """Friday COMPLETE, Monday UNPROVEN of one symbol; the others hold nothing."""
     with closing(open_store(database, Clock())) as store:
         store.preflight()
@@ -38,7 +38,7 @@ def page(database) -> Iterator:
             "005930", CALENDAR.session(MONDAY), lambda _: {1: minutes(CALENDAR.session(MONDAY)), 5: [], 15: []},
             now=CALENDAR.session(MONDAY).end, status=DayStatus.UNPROVEN, reasons=[Reason.DAILY_MISSING],
         )  # fmt: skip
-    with browser() as chromium, serving(database) as server:
+    with serving(database) as server:
         chromium.get(f"{server.url}map")
         wait(chromium, "document.getElementById('cells').dataset.drawn === '3 60'")
         chromium.server = server

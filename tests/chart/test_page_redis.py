@@ -6,7 +6,7 @@ from contextlib import closing
 from datetime import datetime
 
 import pytest
-from chart_browser import browser, errors, wait
+from chart_browser import errors, wait
 from chart_testing import MONDAY, put, serving
 from redis_testing import RedisServer
 from selenium.webdriver.common.by import By
@@ -41,13 +41,13 @@ def moved(feed: Feed, number: int) -> str:
 
 
 def test_the_running_candle_moves_each_second_and_again_after_redis_was_gone(
-    database, store, redis_server: RedisServer
+    chromium, database, store, redis_server: RedisServer
 ):
-    clock = Clock(at=AT)
+    clock, page = Clock(at=AT), chromium
     feed = Feed(redis_server.url, clock, ["005930"], lambda: open_reader(database, clock))
     store.listeners.append(feed.on_write)
     feed.start()
-    with browser() as page, serving(database, at=AT) as server:
+    with serving(database, at=AT) as server:
         listen(redis_server.url, server.broadcaster, server.clock)
         page.get(f"{server.url}?symbol=005930&interval=5")
         wait(page, f"{PRICE} === '{ONES[59].close:,}'")

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from chart_browser import browser, drawn, errors, shot, wait
+from chart_browser import drawn, errors, shot, wait
 from chart_testing import FRIDAY, MONDAY, NAMES, Tunnel, put, serving
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
@@ -29,12 +29,6 @@ AT = datetime(2026, 11, 23, 10, 32, 10, tzinfo=KST)  # 10:30 and 10:31 are over,
 NUMBERS, EMPTY = "document.getElementById('numbers').textContent", "document.getElementById('empty')"
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as found:
-        yield found
-
-
 @pytest.fixture
 def store(database: Database) -> Iterator[Store]:
     with closing(open_store(database, Clock())) as store:
@@ -52,8 +46,6 @@ def opened(chromium, database, store) -> Callable:
     @contextmanager
     def opening(at: datetime = AT, port: int = 0):
         with serving(database, at=at, port=port) as server:
-            chromium.get("about:blank")
-            errors(chromium)
             chromium.get(f"{server.url}?symbol=005930&interval=1")
             ready(chromium, "005930 1")
             yield server
