@@ -2,6 +2,7 @@
 
 import json
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -9,7 +10,8 @@ from typing import Any, Self
 class Receiver:
     """A server whose `mode` is "ok", a status ("500"), "hang" or "slow".
 
-    "hang" answers nothing until it is closed, "slow" keeps the message and answers after `delay` seconds.
+    "hang" answers nothing until it is closed, "slow" keeps the message and answers after `delay` seconds; "drip" and
+    "endless" keep it and answer slowly or without end.
 
     `refusals` answers a title with that status instead. `got` are the messages that were kept, `requests` counts all.
     `url` is an address of apprise's, with a secret in it.
@@ -36,8 +38,17 @@ class Receiver:
                 if owner.mode == "slow":
                     owner.released.wait(owner.delay)
                 self.send_response(status)
+                if owner.mode in ("drip", "endless"):
+                    self.end_headers()
+                    return self._go_on(b" " if owner.mode == "drip" else b" " * 2**16)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
+                return None
+
+            def _go_on(self, piece: bytes) -> None:
+                with suppress(OSError):
+                    while not owner.released.wait(0.02):
+                        self.wfile.write(piece)
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -22,6 +22,8 @@ from minute_candles.core.redact import Redactor
 CONNECT_SECONDS, READ_SECONDS = 10.0, 30.0
 """Apprise waits four seconds by itself: a slower service would deliver a message and get it again.
 `?cto=` and `?rto=` in an address set others."""
+_MOST_BYTES = 2**20
+"""The largest answer that is read of a service."""
 _RETRIABLE = frozenset({401, 403, 404, 407, 408, 425, 429})
 """Statuses of 4xx that say nothing of the message: who asks, how often, or where."""
 _LEVELS = {"info": "info", "warning": "warning", "critical": "failure"}
@@ -54,6 +56,7 @@ def addresses_of(urls: Iterable[str], folder: Path | None = None) -> list[Addres
     """
     apprise, listed = extra("apprise", "알림"), list(urls)
     _take_over_the_log(listed)
+    _bound_calls()
     asset = apprise.AppriseAsset(storage_path=str(folder)) if folder else apprise.AppriseAsset()
     return [_address(apprise, asset, number, text) for number, text in enumerate(listed, 1)]
 
@@ -75,21 +78,51 @@ def _address(apprise: ModuleType, asset: object, number: int, text: str) -> Addr
 
 def deliver(address: Address, message: Message) -> Outcome:
     """Try once. A plugin may raise anything: then the message has not arrived."""
-    _answer.status, began = None, time.monotonic()
+    limit = address.service.socket_read_timeout
+    _answer.status, _answer.is_endless, began = None, False, time.monotonic()
+    _answer.seconds = address.service.socket_connect_timeout + limit
     try:
         arrived = address.service.notify(title=message.title, body=message.body, notify_type=_LEVELS[message.severity])
     except Exception as error:  # noqa: BLE001 - a plugin's own, and its text may hold a secret
         _log.debug("alert plugin: %s", type(error).__name__)
         return Outcome.FAILED
+    finally:
+        _answer.seconds = None
     if arrived:
         return Outcome.ARRIVED
-    return _failure(_answer.status, time.monotonic() - began, address.service.socket_read_timeout)
+    return Outcome.UNCONFIRMED if _answer.is_endless else _failure(_answer.status, time.monotonic() - began, limit)
 
 
 def _failure(status: int | None, seconds: float, limit: float) -> Outcome:
     if status is None:
         return Outcome.UNCONFIRMED if seconds >= limit else Outcome.FAILED
     return Outcome.REFUSED if status // 100 == 4 and status not in _RETRIABLE else Outcome.FAILED
+
+
+def _bound_calls() -> None:
+    """Let the calls of a delivery end: apprise makes them by itself, with a timeout for each read alone."""
+    import requests
+
+    from minute_candles.core.timed_http import TimedAdapter, TooLarge
+
+    def send(
+        session: requests.Session,
+        request: requests.PreparedRequest,
+        **options: Any,  # noqa: ANN401 - as apprise passes
+    ) -> requests.Response:
+        if (seconds := getattr(_answer, "seconds", None)) is None:
+            return unbounded(session, request, **options)
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, TimedAdapter(seconds, _MOST_BYTES))
+        try:
+            return unbounded(session, request, **options)
+        except TooLarge:
+            _answer.is_endless = True
+            raise
+
+    unbounded = requests.Session.send
+    if unbounded.__module__ != __name__:
+        requests.Session.send = send  # type: ignore[method-assign, assignment]
 
 
 def _take_over_the_log(urls: Sequence[str]) -> None:

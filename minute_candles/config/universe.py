@@ -170,25 +170,20 @@ class Universe:
         return found
 
     def _fetched(self, market: Market) -> bytes:
-        return _unpacked(_downloaded(self._site + _PATH.format(market=market), self._clock), market)
+        return _unpacked(_downloaded(self._site + _PATH.format(market=market)), market)
 
 
-def _downloaded(url: str, clock: Clock) -> bytes:
-    """Return a file of limited size, loaded in limited time. Raises `OSError` or `ValueError`."""
+def _downloaded(url: str) -> bytes:
+    """Return a file of limited size, loaded in limited time. Raises `OSError`."""
     import requests
-    from urllib3.exceptions import HTTPError
 
-    until, found = clock.monotonic() + _MOST_SECONDS, bytearray()
-    with requests.get(url, timeout=_TIMEOUT, stream=True) as answer:
+    from minute_candles.core.timed_http import TimedAdapter
+
+    with requests.Session() as session:
+        session.mount(f"{urlsplit(url).scheme}://", TimedAdapter(_MOST_SECONDS, _MOST_BYTES))
+        answer = session.get(url, timeout=_TIMEOUT)
         answer.raise_for_status()
-        try:
-            while piece := answer.raw.read1(2**16):
-                found += piece
-                if len(found) > _MOST_BYTES or clock.monotonic() > until:
-                    raise ValueError("no end")
-        except HTTPError as error:
-            raise ConnectionError(type(error).__name__) from error
-    return bytes(found)
+        return answer.content
 
 
 def _unpacked(archive_bytes: bytes, market: Market) -> bytes:

@@ -14,9 +14,10 @@ import requests
 
 from minute_candles.core.errors import AuthError, ConfigError, NotOffered, RateLimited, SourceError
 from minute_candles.core.redact import Redactor
+from minute_candles.core.timed_http import READ_SECONDS, TooLarge
 from minute_candles.kis.codes import ACTIONS, Action
 from minute_candles.kis.error_text import proxy_text, refusal_text, socks_text, unreachable_text, untrusted_text
-from minute_candles.kis.transport import READ_SECONDS, TooLarge, proxy_of, proxy_variable
+from minute_candles.kis.transport import proxy_of, proxy_variable
 
 _log = logging.getLogger(__name__)
 _CODE_WITHIN = re.compile(rb"\b(?:EGW\d{5}|90020000)\b")

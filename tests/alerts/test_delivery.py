@@ -90,7 +90,7 @@ def test_an_outage_loses_nothing_and_is_reported_once(mode, said):
         url, port = first.url, first.port
         if mode == "gone":
             first.__exit__()
-        sender = Delivery(addresses_of([url.replace("/path", "/path?cto=0.3&rto=0.3")]), QUICK)
+        sender = Delivery(addresses_of([url.replace("/path", "/path?cto=5&rto=5")]), QUICK)
         for number in range(30):
             sender.send([note(number)])
         assert sender.waiting == 30
@@ -123,10 +123,11 @@ def test_a_slow_service_gets_each_message_once():
     assert receiver.titles == [title(0), title(1)]
 
 
-def test_a_service_that_never_answers_gets_a_message_three_times_then_the_next(said):
+@pytest.mark.parametrize("mode", ["slow", "drip", "endless"])
+def test_a_service_that_never_answers_gets_a_message_three_times_then_the_next(said, mode):
     """It may have kept what it does not confirm."""
-    with Receiver("slow", delay=60) as receiver:
-        sender = Delivery(addresses_of([receiver.url + "?rto=0.2"]), QUICK)
+    with Receiver(mode, delay=60) as receiver:
+        sender = Delivery(addresses_of([receiver.url + "?rto=0.2&cto=0.2"]), QUICK)
         for number in range(3):
             sender.send([note(number)])
         until(lambda: sender.waiting == 0)
@@ -219,6 +220,8 @@ def test_an_address_that_is_none_is_told_by_its_number_alone(url, said):
 
 def test_a_plugin_that_raises_has_not_delivered(said):
     class Broken:
+        socket_connect_timeout = socket_read_timeout = 1.0
+
         def notify(self, **_: object) -> bool:
             raise RuntimeError("token 12345")
 
