@@ -20,7 +20,7 @@ from typing import Any
 
 from backfill_tools import Row, stored_rows, true_rows
 from kis_testing import client_of
-from updater_tools import FRIDAY, LOG, MINUTES, wait_until
+from updater_tools import FRIDAY, LOG, MINUTES, KeptLog, wait_until
 
 from kis_simulator.simulator import Simulator
 from minute_candles.alerts.setup import alerting, set_up
@@ -81,7 +81,7 @@ class StreamDay:
         self.settings: Settings = replace(
             user_settings.demo_settings(self.kis.url, folder), integrations=integrations, **own
         )
-        self.log: list[tuple[datetime, str]] = []
+        self.log: list[tuple[datetime, str, str]] = []
         self.heard: list[RunningMinute] = []
         self.lags: list[tuple[datetime, str, float]] = []
         self.service: Service | None = None
@@ -91,7 +91,7 @@ class StreamDay:
     def running(self) -> Iterator["StreamDay"]:
         """The real Service, until the block ends."""
         self.clock.stop.clear()
-        handler = _Kept(self)
+        handler = KeptLog(self)
         LOG.addHandler(handler)
         LOG.setLevel(logging.INFO)
         thread = threading.Thread(target=self._serve, daemon=True)
@@ -166,7 +166,7 @@ class StreamDay:
         assert not self.differences(moment), self.differences(moment)[:3]
 
     def lines(self, part: str = "") -> list[str]:
-        return [line for _, line in self.log if part in line]
+        return [line for _, _, line in self.log if part in line]
 
     def count(self, symbol: str) -> int:
         """Calls of today's TR about this symbol."""
@@ -175,16 +175,3 @@ class StreamDay:
 
     def close(self) -> None:
         self.kis.stop()
-
-
-class _Kept(logging.Handler):
-    def __init__(self, day: StreamDay) -> None:
-        super().__init__()
-        self._day = day
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._day.log.append((self._day.clock.now(), record.getMessage()))
-
-
-def at(hour: int, minute: int = 0, second: float = 0) -> datetime:
-    return datetime(2026, 11, 20, hour, minute, tzinfo=KST) + timedelta(seconds=second)

@@ -1,7 +1,6 @@
 """`python realtime_updater.py` with alerts as a user runs it: mistakes, trials, a kill in the middle, secrets."""
 
 import re
-import time as steady
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -129,9 +128,7 @@ def hits(receiver: Receiver) -> list[int]:
 def test_it_begins_with_the_example_as_it_is(make: Make):
     owner = make(rules=(ROOT / "alerts.example.toml").read_text(encoding="utf-8"))
     process = owner.start("--symbols", "000001")
-    wait_until(lambda: in_session(owner), 30)
-    steady.sleep(4)
+    wait_until(lambda: in_session(owner) and alerts(owner) == ["000001"], 40)  # 급등락
     process.terminate()
     assert ended(process, 10).code == 0
     assert "알림 규칙 15개, 보낼 곳 0곳" in owner.log() and "알림 문제" not in owner.log()
-    assert alerts(owner) == ["000001"]  # 급등락

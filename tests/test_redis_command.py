@@ -1,9 +1,8 @@
 """Both scripts with `REDIS_URL`, as a user runs them: told after the commit, unhurt by a dead Redis, no secret said."""
 
 import json
-import re
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,36 +69,6 @@ def is_whole(owner: Owner, server: RedisServer) -> Callable[[], bool]:
         )
 
     return whole
-
-
-def rounds(owner: Owner) -> list[str]:
-    return [line for line in owner.log().splitlines() if "종목 ·" in line]
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(180)
-def test_killed_and_started_again_in_a_running_session(owner: Owner, guarded: RedisServer) -> None:
-    """Table and lag as without it; the sets whole again; what came meanwhile is told later."""
-    process = owner.start(*WITH, "--verbose", KIS_WS_URL=owner.kis_of.ws_url)  # type: ignore[attr-defined]
-    wait_until(lambda: len(rounds(owner)) >= 1)
-    wait_until(is_whole(owner, guarded))
-    guarded.kill()
-    wait_until(lambda: "Redis 문제 시작" in owner.log(), 70)
-    wait_until(lambda: len(rounds(owner)) >= 3, 130)
-    guarded.start()
-    wait_until(lambda: "Redis 복구" in owner.log(), 30)
-    wait_until(is_whole(owner, guarded))
-    process.terminate()
-    ran = finished(owner, process)
-    assert ran.code == 0 and ran.seconds < 6
-    assert owner.log().count("Redis 문제 시작") == 1 and "Traceback" not in owner.log()
-    assert all("오류 0" in line for line in rounds(owner))
-    lags = [float(lag) for line in rounds(owner)[1:] for lag in re.findall(r"지연 ([\d.]+)초", line)]
-    assert len(lags) >= 2 and max(lags) < 6, lags
-    last = max(row[0] for row in table_of(owner, "005930", "ONE_MINUTE"))
-    told = {one["timestamp"] for one in guarded.streamed() if one["minute_interval"] == "ONE_MINUTE"}
-    before = (datetime.fromisoformat(last) - timedelta(minutes=1)).isoformat()
-    assert {last, before} & told
 
 
 def test_one_round_tells_all_it_stored_before_it_ends(owner: Owner, guarded: RedisServer) -> None:

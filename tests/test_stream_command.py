@@ -1,6 +1,5 @@
 """The stream as its owner meets it: a real process, its `--status`, its signal, and nothing of its keys anywhere."""
 
-import json
 import signal
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -10,7 +9,6 @@ from typing import Any
 import pytest
 from backfill_tools import ended
 from fault_tools import texts_in, written_ways
-from redis_testing import RedisServer
 from servers import Server
 from session_tools import Installation
 from updater_tools import Owner, at, wait_until
@@ -56,28 +54,6 @@ def assert_no_secret(owner: Owner, said: str, approvals: dict[str, object]) -> N
     secrets = [*approvals, owner.environment()["KIS_APP_SECRET"]]
     told = [name for name, text in texts.items() for s in secrets for way in written_ways(s) if way in text]
     assert told == []
-
-
-@pytest.mark.slow
-def test_running_minutes_reach_redis_and_come_back_after_it_was_killed(owner: Owner, redis_server: RedisServer) -> None:
-    owner.settings["REDIS_URL"] = redis_server.url
-    process = owner.start("--symbols", ",".join(SYMBOLS))
-
-    def running() -> dict[str, Any]:
-        with redis_server.client() as client:
-            return json.loads(client.get("minute_candles:running:005930") or "{}")
-
-    wait_until(lambda: bool(running()), 90)
-    told = running()
-    minute = datetime.fromisoformat(told["timestamp"])
-    true = {candle.timestamp: candle for candle in owner.sim.truth("005930", minute.date())}  # type: ignore[attr-defined]
-    assert told["status"] == "RUNNING" and told["open_price"] == true[minute].open
-    assert told["volume"] <= true[minute].volume
-    redis_server.kill()
-    redis_server.start()
-    wait_until(lambda: bool(running()), 90)
-    process.send_signal(signal.SIGTERM)
-    assert ended(process).code == 0 and "스트림 문제" not in owner.log()
 
 
 STREAM_FAULTS: dict[str, dict[str, Any]] = {

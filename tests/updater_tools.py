@@ -234,7 +234,7 @@ class FakeDay:
         self.clock.stop.clear()
         self.clock.plan(until, self.clock.stop.set)
         store = open_store(self.settings.database, self.clock, patience=PATIENCE)
-        handler = _Kept(self)
+        handler = KeptLog(self)
         LOG.addHandler(handler)
         LOG.setLevel(logging.INFO)
         try:
@@ -310,8 +310,8 @@ def assert_provisional(day: FakeDay, symbol: str, now: datetime, intervals: tupl
             assert had[10] in (None, row[10]), (row, had)
 
 
-class _Kept(logging.Handler):
-    def __init__(self, day: FakeDay) -> None:
+class KeptLog(logging.Handler):
+    def __init__(self, day: Any) -> None:
         super().__init__()
         self._day = day
 

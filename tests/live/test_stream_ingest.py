@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 from backfill_tools import coverage
-from stream_tools import StreamDay, at
+from stream_tools import StreamDay
 from ticks_testing import Trade, session, ticks_of
-from updater_tools import FRIDAY, FakeClock, wait_until
+from updater_tools import FRIDAY, FakeClock, at, wait_until
 
 from minute_candles.config.settings import Database
 from minute_candles.live.session import LiveSession
@@ -129,7 +129,7 @@ def test_no_symbols_means_no_socket(make: Make) -> None:
     with day.running():
         day.wait(at(10, 1, 30))
         day.assert_true_so_far()
-    assert day.kis.stream.connects == 0 and not any("스트림" in line for _, line in day.log)
+    assert day.kis.stream.connects == 0 and not any("스트림" in line for _, _, line in day.log)
 
 
 def test_without_the_package_one_line_says_how_to_get_it(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

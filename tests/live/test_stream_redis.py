@@ -10,8 +10,8 @@ from statistics import median
 
 import pytest
 from redis_testing import RedisServer
-from stream_tools import StreamDay, at
-from updater_tools import wait_until
+from stream_tools import StreamDay
+from updater_tools import at, wait_until
 
 from minute_candles.monitoring import status_file
 from minute_candles.storage.ddl import NAMES
