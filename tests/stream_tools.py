@@ -86,6 +86,7 @@ class StreamDay:
         self.lags: list[tuple[datetime, str, float]] = []
         self.service: Service | None = None
         self._error: list[BaseException] = []
+        self._begun = threading.Event()
 
     @contextmanager
     def running(self) -> Iterator["StreamDay"]:
@@ -97,6 +98,7 @@ class StreamDay:
         thread = threading.Thread(target=self._serve, daemon=True)
         thread.start()
         try:
+            assert self._begun.wait(60)
             yield self
         finally:
             self.clock.stop.set()
@@ -120,12 +122,14 @@ class StreamDay:
                 self.service.feed = feed
                 store.listeners.append(self._note_lag)
                 watch(self.service)
+                self._begun.set()
                 self.service.run()
         except Stopped:
             pass
         except BaseException as error:
             self._error.append(error)
         finally:
+            self._begun.set()
             store.close()
 
     def _note_lag(self, stored: Stored) -> None:

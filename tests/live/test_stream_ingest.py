@@ -5,6 +5,7 @@ The real service, the real socket, the simulated KIS; a minute takes a second or
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from queue import Queue
@@ -15,8 +16,9 @@ import pytest
 from backfill_tools import coverage
 from stream_tools import StreamDay
 from ticks_testing import Trade, session, ticks_of
-from updater_tools import FRIDAY, FakeClock, at, wait_until
+from updater_tools import FRIDAY, FakeClock, FakeDay, assert_provisional, at, wait_until
 
+from minute_candles.config.integrations import Integrations
 from minute_candles.config.settings import Database
 from minute_candles.live.session import LiveSession
 from minute_candles.live.stream.ingest import IngestSession
@@ -124,21 +126,14 @@ def test_the_session_ends_with_a_clean_close_and_the_settle_makes_the_day_whole(
 # --- what it does without ---
 
 
-def test_no_symbols_means_no_socket(make: Make) -> None:
-    day = make(streamed=0, speed=40)
-    with day.running():
-        day.wait(at(10, 1, 30))
-        day.assert_true_so_far()
-    assert day.kis.stream.connects == 0 and not any("스트림" in line for _, _, line in day.log)
-
-
-def test_without_the_package_one_line_says_how_to_get_it(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    day = make(speed=40)
+@pytest.mark.parametrize("streamed", [0, 40], ids=["no symbols", "no package"])
+def test_without_a_socket_all_goes_by_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, streamed: int) -> None:
     monkeypatch.setattr("minute_candles.core.extras.import_module", _missing)
-    with day.running():
-        day.wait(at(10, 1, 30))
-        day.assert_true_so_far()
-    assert len(day.lines("requirements-extra.txt")) == 1 and day.kis.stream.connects == 0
+    integrations = Integrations(ws_url="ws://127.0.0.1:9", stream_symbols=streamed)
+    with closing(FakeDay(tmp_path, NEARLY_TEN, {"005930": "liquid"}, integrations=integrations)) as day:
+        day.run(until=at(10, 2))
+        assert_provisional(day, "005930", at(10))
+    assert len(day.lines("requirements-extra.txt")) == bool(streamed) and not day.lines("스트림 문제")
 
 
 def _missing(name: str) -> Any:
@@ -210,6 +205,7 @@ def test_a_difference_is_logged_once_and_the_symbol_is_polled_from_then_on(caplo
     assert caplog.text.count("스트림과 REST가 다릅니다 (스트림 거래 없음, REST 70000/70000") == 1
 
 
+@pytest.mark.slow  # a clock that runs forty times as fast
 def test_rest_wins_where_both_differ_and_the_minutes_after_come_by_rounds(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
