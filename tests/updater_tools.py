@@ -26,18 +26,7 @@ from urllib.parse import urlsplit
 
 import mysql.connector
 import requests
-from backfill_tools import (
-    Moment,
-    Ran,
-    User,
-    assert_true,
-    coverage,
-    ended,
-    sessions,
-    stored_rows,
-    true_rows,
-    until,
-)
+from backfill_tools import Moment, Ran, User, assert_true, coverage, ended, sessions, stored_rows, true_rows, until
 from kis_testing import client_of
 
 from kis_simulator.faults.server_behaviour import ServerBehaviour

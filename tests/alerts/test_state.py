@@ -21,20 +21,16 @@ STATE = State(
 )
 
 
-def test_what_is_written_is_read(tmp_path):
-    write(tmp_path / "state.json", STATE)
-    assert read(tmp_path / "state.json") == STATE
+@pytest.mark.parametrize("state", [STATE, State()], ids=["all", "nothing yet"])
+def test_what_is_written_is_read(tmp_path, state):
+    write(tmp_path / "state.json", state)
+    assert read(tmp_path / "state.json") == replace(state, unwritten=list(state.unwritten))
 
 
 def test_what_fired_long_ago_is_forgotten(tmp_path):
     old = {("급등락", "000660"): Fired(WHEN - timedelta(days=9), "up")}
     write(tmp_path / "state.json", replace(STATE, fired={**STATE.fired, **old}))
     assert read(tmp_path / "state.json") == STATE
-
-
-def test_nothing_yet(tmp_path):
-    write(tmp_path / "state.json", State())
-    assert read(tmp_path / "state.json") == replace(State(), unwritten=[])
 
 
 @pytest.mark.parametrize(

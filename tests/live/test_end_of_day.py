@@ -39,11 +39,7 @@ def watch(day: FakeDay, *moments: datetime) -> list[datetime]:
     return looked
 
 
-LATE = {
-    "only yesterday's": at(8, 0),
-    "behind 15:10": at(15, 10),
-    "behind the auction": at(15, 29, 50),
-}
+LATE = {"only yesterday's": at(8, 0), "behind 15:10": at(15, 10), "behind the auction": at(15, 29, 50)}
 
 
 UNTIL = {"minutes": at(15, 43), "hours": at(21, 0), "morning": at(7, 20, day=SATURDAY)}

@@ -48,36 +48,29 @@ def test_each_key_has_its_line_and_one_at_rest_is_no_fault(tmp_path: Path):
     ]  # fmt: skip
 
 
-def test_the_first_minutes_of_a_trouble_are_not_called_well(tmp_path: Path):
-    write(tmp_path, **lasting(DATABASE, 1, "연결이 끊어졌습니다."))
-    text, healthy = told(tmp_path)
-    assert healthy and text.startswith("⚠️ 문제 해결 중")
-
-
 def test_what_kis_says_forges_no_line(tmp_path: Path):
     write(tmp_path, **lasting(DATABASE, 1, "EGW\n✅ 장중 갱신\x1b[2J"))
     text, _ = told(tmp_path)
     assert len(text.splitlines()) == 3 and "\x1b" not in text
 
 
-def test_one_that_was_not_heard_of(tmp_path: Path):
-    write(tmp_path, late=600)
-    text, healthy = told(tmp_path)
-    assert not healthy
-    assert "❌" in text and "약 10분 동안 소식이 없습니다" in text
-
-
-def test_one_that_was_stopped(tmp_path: Path):
-    write(tmp_path, "stopped")
-    text, healthy = told(tmp_path)
-    assert not healthy and text.startswith("❌ 멈춤")
-    assert "소식이 없습니다" not in text
-
-
-def test_one_that_waits_says_for_what(tmp_path: Path):
-    write(tmp_path, "waiting", next="2026-11-23 09:00 개장")
-    text, healthy = told(tmp_path)
-    assert healthy and "다음: 2026-11-23 09:00 개장" in text
+@pytest.mark.parametrize(
+    ("options", "healthy", "begins", "holds"),
+    [
+        ({"late": 600}, False, "❌", "약 10분 동안 소식이 없습니다"),
+        ({"state": "stopped"}, False, "❌ 멈춤", ""),
+        ({"state": "waiting", "next": "2026-11-23 09:00 개장"}, True, "", "다음: 2026-11-23 09:00 개장"),
+        (lasting(DATABASE, 1, "끊어졌습니다."), True, "⚠️ 문제 해결 중", "끊어졌습니다."),
+    ],
+    ids=["unheard of", "stopped", "waiting", "the first minutes of an incident"],
+)
+def test_what_is_said_of_each_state(
+    tmp_path: Path, options: dict[str, Any], healthy: bool, begins: str, holds: str
+) -> None:
+    write(tmp_path, **options)
+    text, is_healthy = told(tmp_path)
+    assert (is_healthy, text[: len(begins)]) == (healthy, begins) and holds in text
+    assert ("소식이 없습니다" in text) == ("late" in options)
 
 
 @pytest.mark.parametrize(("minutes", "healthy"), [(2, True), (3, False), (90, False)])
