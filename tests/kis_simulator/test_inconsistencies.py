@@ -148,15 +148,3 @@ def test_a_suspended_name_never_trades_and_a_call_auction_name_every_half_hour()
     assert not [day for day in days if sim.truth("000001", day)]
     minutes = {candle.timestamp.minute for candle in sim.truth("000002", WEDNESDAY)}
     assert minutes == {0, 30} and len(sim.truth("000002", WEDNESDAY)) == 14
-
-
-def test_a_volatility_interruption_stops_trading_for_three_minutes() -> None:
-    sim = simulator(oddities={(SYMBOL, WEDNESDAY): "vi"})
-    minutes = {f"{candle.timestamp:%H%M}" for candle in sim.truth(SYMBOL, WEDNESDAY)}
-    assert len(minutes) == 378 and not {"1130", "1131", "1132"} & minutes
-
-
-@pytest.mark.parametrize("options", [{"kind": "late"}, {"kind": "deal", "path": "token"}])
-def test_surprises_that_make_no_sense_are_refused(options) -> None:
-    with pytest.raises(ValueError):
-        simulator().add_fault(**options)

@@ -8,6 +8,7 @@ import pytest
 import requests
 from places import SHARED
 
+from kis_simulator.auth import RefusalError
 from kis_simulator.exchange.market import Market
 from kis_simulator.faults.server_behaviour import ServerBehaviour
 from kis_simulator.simulator import Simulator
@@ -51,11 +52,6 @@ def test_before_the_first_trade_of_the_day_fillers_have_no_turnover_and_yesterda
     assert len(rows) == 11 and all(seen(row)[1:] == (0, 0) and row["stck_prpr"] == str(close) for row in rows)
 
 
-def test_a_suspended_name_has_fillers_all_day() -> None:
-    rows = today(simulator("13:00:00"), "000001")
-    assert len(rows) == 30 and {(row["cntg_vol"], row["stck_bsop_date"]) for row in rows} == {("0", "20261120")}
-
-
 def test_a_minute_shows_only_after_a_later_one_has_traded_and_its_turnover_in_the_fillers_after_it() -> None:
     """A name of the 30-minute call auction: its 10:30 print stays hidden until 11:00."""
     sim = simulator("10:59:59")
@@ -69,28 +65,12 @@ def test_a_minute_shows_only_after_a_later_one_has_traded_and_its_turnover_in_th
     assert shown[1] == truth["1030"].volume
 
 
-def test_1519_is_a_filler_until_the_auction_has_printed() -> None:
-    volume = simulator().truth(LIQUID, FRIDAY)[-2].volume
-
-    def last_minute(at: str) -> int:
-        return next(seen(row)[1] for row in today(simulator(at), LIQUID) if row["stck_cntg_hour"] == "151900")
-
-    assert [last_minute(at) for at in ("15:20:05", "15:29:59", "15:30:40")] == [0, 0, volume]
-
-
 def test_the_last_minute_before_a_volatility_interruption_is_late() -> None:
     def row(at: str) -> tuple[str, int, int]:
         sim = simulator(at, oddities={(LIQUID, FRIDAY): "vi"})
         return next(seen(row) for row in today(sim) if row["stck_cntg_hour"] == "112900")
 
     assert row("11:32:50")[1] == 0 < row("11:33:50")[1]
-
-
-def test_a_brisk_symbol_trades_in_the_first_two_seconds_of_each_minute() -> None:
-    market = simulator().market
-    firsts = {trade[0] // 60: trade[0] % 60 for trade in reversed(market.day("000003", FRIDAY).trades)}
-    assert all(second < 2 for minute, second in firsts.items() if minute < 920)
-    assert simulator().truth("000003", FRIDAY)[5].volume > 0
 
 
 def test_a_future_hour_brings_rows_of_volume_0_and_the_running_minute_under_its_label() -> None:
@@ -172,18 +152,18 @@ def test_errors_may_come_with_a_key_without_quotes(how: str) -> None:
     assert answer.status_code == 500 and answer.text.startswith('{rt_cd:"1"') and '"msg_cd": "EGW00121"' in answer.text
 
 
-def test_a_revoked_token_is_refused_and_the_next_comes_a_minute_after_the_last() -> None:
+@pytest.mark.parametrize("key", ["key", None], ids=["this key", "every key"])
+def test_a_revoked_token_is_refused_and_the_next_comes_a_minute_after_the_last(key: str | None) -> None:
     moment = [datetime(2026, 11, 20, 10)]
     sim = Simulator(now=lambda: moment[0])
-    token, _ = sim.tokens.issue("key", moment[0])
-    sim.revoke_tokens()
-    with pytest.raises(Exception) as refused:
-        sim.tokens.check(f"Bearer {token}", "key", moment[0])
-    assert refused.value.args[0] == "EGW00121"
-    with pytest.raises(Exception) as early:
+    tokens = {name: sim.tokens.issue(name, moment[0])[0] for name in ("key", "other")}
+    sim.revoke_tokens(key)
+    with pytest.raises(RefusalError, match="EGW00121"):
+        sim.tokens.check(f"Bearer {tokens['key']}", "key", moment[0])
+    assert ("other" in [owner for owner, _ in sim.tokens.known.values()]) == (key is not None)
+    with pytest.raises(RefusalError, match="EGW00133"):
         sim.tokens.issue("key", moment[0])
-    assert early.value.args[0] == "EGW00133"
-    assert sim.tokens.issue("key", moment[0] + timedelta(seconds=61))[0] != token
+    assert sim.tokens.issue("key", moment[0] + timedelta(seconds=61))[0] != tokens["key"]
 
 
 @pytest.mark.parametrize(("oddity", "label"), [("late_open", "090234"), ("late_tick", "152001")])

@@ -151,13 +151,6 @@ def test_stream_and_backlog_are_sized_by_the_symbols(symbols, stream, backlog) -
     assert (stream_length_for(symbols), most_for(symbols)) == (stream, backlog)
 
 
-def test_the_stream_is_trimmed_near_its_length(redis_server) -> None:
-    writer = Writer(connection.connect(redis_server.url), stream_length=200)
-    for _ in range(3):
-        writer.publish([Stored("005930", MONDAY, {1: minutes(SESSION)}, 0, None)])
-    assert 200 <= len(redis_server.streamed()) <= 400
-
-
 def test_each_candle_is_told_once_after_its_commit_and_set_stream_and_channel_agree(redis_server, table, day_clock):
     ones = minutes(SESSION)
     with redis_server.client() as reader, feeding(redis_server, table, day_clock):
@@ -185,7 +178,7 @@ def test_each_candle_is_told_once_after_its_commit_and_set_stream_and_channel_ag
 def test_a_consumer_group_that_lags_behind_the_trim_goes_on_with_what_is_kept(
     redis_server, table, day_clock, monkeypatch
 ):
-    monkeypatch.setattr("minute_candles.redis_feed.writer.STREAM_LENGTH", 100)
+    monkeypatch.setattr("minute_candles.redis_feed.publisher.stream_length_for", lambda _: 100)
     with redis_server.client() as reader, feeding(redis_server, table, day_clock):
         reader.xgroup_create(keys.STREAM, "backend", "0", mkstream=True)
         put(table, "005930", minutes(SESSION, seed=2))
@@ -241,25 +234,6 @@ def test_a_running_minute_is_told_once_a_second_at_most_and_expires(redis_server
         assert redis_server.streamed() == [] and redis_server.recent("005930") == []
 
 
-def test_the_charts_listener_hears_what_the_feed_tells(redis_server, table, day_clock):
-    heard: list[tuple[str, str, Candle]] = []
-    clock = Clock()
-    listener = Listener(redis_server.url, lambda *told: heard.append(told), clock)
-    thread = threading.Thread(target=listener.run, daemon=True)
-    thread.start()
-    ones = minutes(SESSION)[:1]
-    running = candle(datetime(2026, 11, 23, 10, 31), vwap="70010.25")
-    with redis_server.client() as client, feeding(redis_server, table, day_clock) as feed:
-        wait_until(lambda: client.pubsub_numsub("minute_candles:running")[0][1] == 1)
-        put(table, "005930", ones)
-        feed.publish_running("000660", running)
-        wait_until(lambda: len(heard) == 2)
-    clock.stop.set()
-    thread.join(5)
-    wanted = [(keys.CANDLES, "005930", ones[0]), (keys.RUNNING, "000660", running)]
-    assert sorted(heard) == [(channel, symbol, one._replace(vwap=None)) for channel, symbol, one in wanted]
-
-
 class TestOutage:
     """Every one of them: the table is written at once, a warning and a line, and all is whole again."""
 
@@ -313,22 +287,19 @@ class TestOutage:
         told = {one["timestamp"] for one in redis_server.streamed() if one["minute_interval"] == "ONE_MINUTE"}
         assert {one.timestamp.isoformat() for one in stored[3:]} <= told, "what was stored meanwhile is told later"
 
-    def test_restarted_between_two_writes(self, redis_server, table, day_clock, lines):
-        """No command failed: the connection is another one, and so may be what it leads to."""
-        put(table, "005930", minutes(SESSION))
-        with feeding(redis_server, table, day_clock):
-            wait_until(lambda: whole(redis_server, table))
-            redis_server.kill()
-            redis_server.start()
-            wait_until(lambda: whole(redis_server, table))
-
-    def test_flushed_or_evicted(self, redis_server, table, day_clock, lines):
+    @pytest.mark.parametrize("how", ["restarted", "flushed"])
+    def test_emptied_between_two_writes(self, redis_server, table, day_clock, lines, how):
+        """No command failed; restarted, the connection is another one, and so may be what it leads to."""
         put(table, "005930", minutes(SESSION))
         with feeding(redis_server, table, day_clock), redis_server.client() as other:
             wait_until(lambda: whole(redis_server, table))
-            other.flushall()
+            if how == "flushed":
+                other.flushall()
+            else:
+                redis_server.kill()
+                redis_server.start()
             wait_until(lambda: whole(redis_server, table))
-        assert lines() == []
+        assert how == "restarted" or lines() == []
 
     @pytest.mark.parametrize("key", ["recent:005930:FIVE_MINUTES", "stream"])
     def test_a_key_of_another_type(self, key, redis_server, table, day_clock, lines):
@@ -435,7 +406,6 @@ def test_a_table_that_is_away_is_read_later(redis_server, table, day_clock, tmp_
 def test_two_processes_fill_the_same_sets_and_no_candle_is_lost(redis_server, table, day_clock):
     """A backfill reads the table while the updater tells of a newer candle: the newer one stays."""
     from minute_candles.redis_feed.recent import recent
-    from minute_candles.redis_feed.writer import Writer
 
     ones = minutes(SESSION)
     put(table, "005930", ones[:-1])
@@ -456,7 +426,7 @@ def test_two_processes_fill_the_same_sets_and_no_candle_is_lost(redis_server, ta
 
 
 class TestCheck:
-    def test_a_wrong_password_is_told_without_it(self):
+    def test_a_wrong_password_is_reported_without_it(self):
         with RedisServer(password="right password") as server:
             connection.check(server.url)
             server.password = "wr0ng/pass"
@@ -464,32 +434,27 @@ class TestCheck:
                 connection.check(server.url)
             assert "wr0ng" not in str(caught.value)
 
-    def test_no_password_where_one_is_wanted_and_one_where_none_is(self, redis_server):
+    @pytest.mark.parametrize(("part", "wrong"), [
+        ("//", "//:secret@"), ("/0", "/999"), ("/0", "/0?foo=1"), ("/0", "/abc"), ("/0", "/0?db=x"), ("/0", "/0/1"),
+    ])  # fmt: skip
+    def test_an_address_that_redis_or_its_client_refuses(self, part, wrong, redis_server):
         with pytest.raises(ConfigError, match="REDIS_URL"):
-            connection.check(redis_server.url.replace("//", "//:secret@"))
+            connection.check(redis_server.url.replace(part, wrong))
+
+    def test_a_password_that_is_missing_one_that_is_away_and_an_address_to_listen(self, redis_server):
+        with pytest.raises(ConfigError, match="REDIS_URL"):
+            Listener(redis_server.url.replace("/0", "/abc"), lambda *_: None, Clock())
         with redis_server.client() as other:
             other.config_set("requirepass", "x")
         with pytest.raises(ConfigError, match="REDIS_URL"):
             connection.check(redis_server.url)
-
-    @pytest.mark.parametrize("wrong", ["/0?foo=1", "/abc", "/0?db=x", "/0/1"])
-    def test_an_address_with_what_redis_py_does_not_know(self, wrong, redis_server):
-        for use in (connection.check, lambda url: Listener(url, lambda *_: None, Clock())):
-            with pytest.raises(ConfigError, match="REDIS_URL"):
-                use(redis_server.url.replace("/0", wrong))
+        redis_server.kill()
+        connection.check(redis_server.url)  # it may come
 
     def test_a_sentinel(self, tmp_path):
         (tmp_path / "sentinel.conf").write_text("", encoding="utf-8")
         with RedisServer(conf=tmp_path / "sentinel.conf") as server, pytest.raises(ConfigError, match="Sentinel"):
             connection.check(server.url)
-
-    def test_a_database_that_is_not_there(self, redis_server):
-        with pytest.raises(ConfigError, match="REDIS_URL"):
-            connection.check(redis_server.url.replace("/0", "/999"))
-
-    def test_one_that_is_away_may_come(self, redis_server):
-        redis_server.kill()
-        connection.check(redis_server.url)
 
 
 def test_threads_hand_over_at_once_and_nothing_is_lost():
