@@ -57,6 +57,7 @@ test: services
 	@$(PYTEST) -n $(WORKERS) -m "not (slow or load or soak)" $(ARGS)
 
 test-all: services test-clients
+	@sh .ci/cluster
 	@$(PYTEST) -n $(WORKERS) -m "not (slow or load or soak)" --cov --cov-report= $(ARGS)
 	@$(PYTEST) -n $(SLOW_WORKERS) -m "(slow or load) and not soak" --cov --cov-append --cov-report= $(ARGS)
 	@$(BIN)/python -m coverage report --skip-covered --skip-empty --fail-under=92 | tail -n 40

@@ -65,7 +65,7 @@ class Server:
             self._process = subprocess.Popen([*self.command, f"--port={self.port}", *options], stdout=log, stderr=log)
         self._wait_until_ready(self._process)
 
-    def _wait_until_ready(self, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
+    def _wait_until_ready(self, process: subprocess.Popen[bytes], seconds: float = 120) -> None:
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -96,6 +96,11 @@ class Server:
     def kill(self) -> None:
         """A crash."""
         self._end(signal.SIGKILL)
+
+    def send(self, how: signal.Signals) -> None:
+        """SIGSTOP or SIGCONT: the process is there and does not answer."""
+        assert self._process
+        self._process.send_signal(how)
 
     def _end(self, how: signal.Signals) -> None:
         process, self._process = self._process, None

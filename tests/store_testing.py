@@ -6,10 +6,15 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
+from places import ROOT
+
+from minute_candles.config.settings import Database
+from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
 from minute_candles.market.calendar import Session, TradingCalendar
 from minute_candles.market.candles import Candle, Candles
-from minute_candles.storage.store import Store
+from minute_candles.market.day_status import COMPLETE
+from minute_candles.storage.store import Store, open_store
 
 CALENDAR = TradingCalendar()
 DAY = date(2025, 8, 26)
@@ -115,4 +120,46 @@ def at_once(*jobs: Callable[[], object]) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert failed == []
+    if failed:
+        raise failed[0]
+
+
+def partition_sql() -> list[str]:
+    """The statements of docs/tables.md that partition the table by month."""
+    page = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
+    return [line for line in page.splitlines() if line.startswith("ALTER") and "PARTITION" in line]
+
+
+def ready(database: Database, patience: float = 60) -> Store:
+    """A store whose tables are made."""
+    store = open_store(database, Clock(), patience=patience)
+    store.preflight()
+    return store
+
+
+def stream_behind_a_settle(one: Database, other: Database, catch_up: str) -> None:
+    """A node commits a late streamed minute behind the settle on another; the settled day must stay as it is.
+
+    `FOR UPDATE` stays on its node; both write the coverage row, so one of them is repeated and sees the other.
+    `catch_up`: what makes a session read what other nodes have committed.
+    """
+    settling, streaming = ready(one), ready(other)
+    rows(streaming, catch_up)
+    truth, late, settled = full_day(), candle(at(15, 25)), SESSION.end + timedelta(minutes=1)
+    assert streaming.coverage([SYMBOL], DAY, DAY) == {}
+    driver, settles = streaming._connection._driver, [True]
+    commit = driver.commit
+
+    def commit_behind_the_settle() -> None:
+        if settles:
+            settles.pop()
+            settling.rewrite(SYMBOL, SESSION, lambda _: truth, now=settled, status=COMPLETE)
+        commit()
+
+    driver.commit = commit_behind_the_settle  # type: ignore[method-assign]
+    merge: Callable[[Candles], Candles] = lambda now: {**now, 1: sorted([*now[1], late])}  # noqa: E731
+    streaming.rewrite(SYMBOL, SESSION, merge, since=at(15, 20), now=NOW, yields=True)
+    rows(settling, catch_up)
+    assert settles == [] and stored(settling) == truth
+    settling.close()
+    streaming.close()

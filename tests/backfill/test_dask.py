@@ -1,21 +1,28 @@
-"""The backfill by Dask: real scheduler and workers, each worker with its own key; deaths cost a rerun, never a row."""
+"""The backfill by Dask: real scheduler and workers, two for each of two keys; deaths cost a rerun, never a row."""
 
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
-from backfill_tools import FarSimulator, execute, url_of
+from backfill_tools import LAST, assert_true, coverage, sessions, simulator, until, url_of
+from places import ROOT
+from servers import Server
 
-from minute_candles.config.settings import Database
+from kis_simulator.simulator import Simulator
+from minute_candles.config.symbols_file import choose
 
 pytest.importorskip("distributed")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
-SYMBOLS = "005930,000660,035420,051910,006400,105560,012330,066570,034730,003550"
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+SYMBOLS = list(choose(None, None))[:20]
+FIRST = date(2026, 11, 9)
+"""Ten sessions before `LAST`."""
+KEYS = ("key0", "key1")
+RATE = 12
 AT = "2026-11-20T21:00"
 
 
@@ -24,33 +31,33 @@ class Cluster:
 
     def __init__(self, folder: Path, database: str, kis: str) -> None:
         self.folder, self.database, self.kis = folder, database, kis
+        self.environ = {name: value for name, value in os.environ.items() if not name.startswith(("KIS_", "DB_"))}
         self.scheduler = self._spawn(
             "dask_scheduler", ["--port", "0", "--dashboard-address", "127.0.0.1:0", "--host", "127.0.0.1"], {}
         )
         self.address = self._line(self.scheduler, "Scheduler at:").split()[-1]
-        self.workers = [self._worker(number) for number in range(2)]
-        time.sleep(3)
+        self.workers = [self._worker(number) for number in range(2 * len(KEYS))]
+        for worker in self.workers:
+            self._line(worker, "Registered to:")
 
     def _worker(self, number: int) -> "subprocess.Popen[str]":
         place = self.folder / f"worker{number}"
-        place.mkdir(exist_ok=True)
+        place.mkdir()
         flags = [self.address, "--nthreads", "2", "--no-nanny", "--no-dashboard", "--local-directory", str(place)]
-        return self._spawn("dask_worker", flags, self.settings(f"key{number}", place))
+        return self._spawn("dask_worker", flags, self.settings(KEYS[number % 2], place))
 
     def settings(self, key: str, place: Path) -> dict[str, str]:
+        """The token file, and so the pace, is one for both workers of a key."""
         return {
-            "KIS_APP_KEY": key, "KIS_APP_SECRET": "secret", "KIS_BASE_URL": self.kis, "KIS_RATE_LIMIT": "18",
-            "KIS_TOKEN_FILE": str(place / f"{key}.json"), "DB_URL": self.database, "LOG_DIR": str(place),
+            "KIS_APP_KEY": key, "KIS_APP_SECRET": "secret", "KIS_BASE_URL": self.kis, "KIS_RATE_LIMIT": str(RATE),
+            "KIS_TOKEN_FILE": str(self.folder / f"{key}.json"), "DB_URL": self.database, "LOG_DIR": str(place),
             "CLOCK_AT": AT, "STREAM_SYMBOLS": "0",
         }  # fmt: skip
 
     def _spawn(self, command: str, flags: list[str], settings: dict[str, str]) -> "subprocess.Popen[str]":
-        root = str(Path(__file__).resolve().parents[2])
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("KIS_", "DB_"))}
         return subprocess.Popen(
-            [sys.executable, "-m", f"distributed.cli.{command}", *flags],
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=root,
-            env=environ | settings | {"PYTHONPATH": root},
+            [sys.executable, "-m", f"distributed.cli.{command}", *flags], text=True, cwd=ROOT,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=self.environ | settings | {"PYTHONPATH": str(ROOT)},
         )  # fmt: skip
 
     @staticmethod
@@ -59,13 +66,11 @@ class Cluster:
         return next(line for line in process.stderr if words in line)
 
     def fetch(self, *flags: str) -> "subprocess.Popen[str]":
-        root = Path(__file__).resolve().parents[2]
         place = self.folder / "client"
         place.mkdir(exist_ok=True)
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("KIS_", "DB_"))}
-        command = [sys.executable, "fetch_minute_data.py", "--symbols", SYMBOLS, "--days", "8", *flags]
+        command = [sys.executable, "fetch_minute_data.py", "--symbols", ",".join(SYMBOLS), "--from", f"{FIRST}", *flags]
         return subprocess.Popen(
-            command, cwd=root, env=environ | self.settings("key0", place), text=True,
+            command, cwd=ROOT, env=self.environ | self.settings(KEYS[0], place), text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
         )  # fmt: skip
 
@@ -79,58 +84,52 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster(tmp_path: Path, database: Database) -> Iterator[Cluster]:
-    kis = FarSimulator("--rate", "18")
+def kis() -> Iterator[Simulator]:
+    with simulator(rate=18) as sim:
+        yield sim
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, mariadb: Server, kis: Simulator) -> Iterator[Cluster]:
+    database = mariadb.fresh()
     made = Cluster(tmp_path, url_of(database), kis.url)
     yield made
     made.stop()
-    kis.stop()
+    mariadb.drop(database)
 
 
-def counted(cluster: Cluster) -> tuple[int, int]:
-    """Verified symbol-days, and keys that stand twice."""
-    [(days,)] = execute(cluster.database, "SELECT COUNT(*) FROM stock_minute_coverage")
-    [(rows, keys)] = execute(
-        cluster.database,
-        "SELECT COUNT(*), COUNT(DISTINCT stock_symbol, minute_interval, timestamp) FROM stock_minute_prices",
-    )
-    return days, rows - keys
+def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
+    _, err = process.communicate(timeout=300)
+    return process.returncode, err
 
 
-def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=180)
-    return process.returncode, out, err
-
-
-def until_some(cluster: Cluster, days: int) -> None:
-    deadline = time.monotonic() + 90
-    while counted(cluster)[0] < days:
-        assert time.monotonic() < deadline
-        time.sleep(0.3)
-
-
-def test_a_killed_worker_costs_nothing_and_a_killed_scheduler_a_rerun(cluster: Cluster) -> None:
-    assert ended(cluster.fetch("--symbols", "005930", "--days", "1"))[0] == 0  # the tables are there
+def test_a_killed_worker_costs_nothing_and_a_killed_scheduler_a_rerun(cluster: Cluster, kis: Simulator) -> None:
+    """2 keys × 2 workers × 200 symbol-days."""
+    days = sessions(kis, FIRST, LAST)
+    assert len(SYMBOLS) * len(days) == 200
+    assert ended(cluster.fetch("--symbols", "005930", "--from", f"{LAST}"))[0] == 0  # the tables are there
     running = cluster.fetch("--dask", cluster.address)
-    until_some(cluster, 10)
+    until(lambda: len(coverage(cluster.database)) >= 40, 300)
     cluster.workers[0].send_signal(signal.SIGKILL)
-    until_some(cluster, 25)
+    until(lambda: len(coverage(cluster.database)) >= 90, 300)
     cluster.scheduler.send_signal(signal.SIGKILL)
-    code, _, err = ended(running)
+    code, err = ended(running)
     assert code == 1 and "Traceback" not in err and "연결이 끊겼습니다" in err, err
-    code, out, err = ended(cluster.fetch())
+    assert len(coverage(cluster.database)) < 200, "the next run has something to do"
+    code, err = ended(cluster.fetch())
     assert code == 0, err
     assert ended(cluster.fetch("--check"))[0] == 0
-    days, doubled = counted(cluster)
-    assert days >= 50 and doubled == 0
+    assert assert_true(cluster.database, kis, SYMBOLS, days) and len(coverage(cluster.database)) == 200
+    assert {request.key for request in kis.requests if request.key} == set(KEYS)
+    assert "EGW00201" not in {request.code for request in kis.requests}
+    assert all(RATE / 2 < kis.busiest_second(key) <= 18 for key in KEYS)
 
 
 def test_without_scheduler_or_workers_it_is_one_line(cluster: Cluster) -> None:
-    code, _, err = ended(cluster.fetch("--dask", "tcp://127.0.0.1:9"))
+    code, err = ended(cluster.fetch("--dask", "tcp://127.0.0.1:9"))
     assert code == 2 and "Traceback" not in err, err
     for worker in cluster.workers:
-        worker.kill()
+        worker.terminate()  # it says goodbye
         worker.wait(20)
-    time.sleep(2)
-    code, _, err = ended(cluster.fetch("--dask", cluster.address))
+    code, err = ended(cluster.fetch("--dask", cluster.address))
     assert code == 2 and "작업자가 없습니다" in err, err

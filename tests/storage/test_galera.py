@@ -1,40 +1,94 @@
-"""Three nodes of a Galera cluster: late writers and a settle on two nodes, first runs at once, a node killed (#30)."""
+"""Three nodes of a Galera cluster behind HAProxy: deaths, sleeps, a lost quorum, writers on two nodes at once (#30)."""
 
+import re
+import shutil
+import signal
 import subprocess
-from collections.abc import Iterator
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import mysql.connector
 import pytest
 import servers
-from backfill_tools import until
+from backfill_tools import User, assert_true, ended, execute, sessions, simulator, until, url_of
+from places import ROOT
 from servers import Server, free_port
-from store_testing import DAY, NOW, SESSION, SYMBOL, at, at_once, candle, full_day, rows, stored
+from store_testing import at_once, ready, stream_behind_a_settle
+from updater_tools import FRIDAY, Owner
+from updater_tools import at as moment
 
+from kis_simulator.simulator import Simulator
 from minute_candles.config.settings import Database
-from minute_candles.core.clock import Clock
-from minute_candles.market.candles import Candles
-from minute_candles.market.day_status import COMPLETE
-from minute_candles.storage.store import Store, open_store
+from minute_candles.core.kst import KST
 
 PROVIDER = Path("/usr/lib/galera/libgalera_smm.so")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.skipif(not PROVIDER.exists(), reason="galera-4")]
+HAPROXY = shutil.which("haproxy", path="/usr/sbin:/usr/bin")
+SYMBOLS = ["005930", "000660", "373220"]
+pytestmark = [
+    pytest.mark.slow, pytest.mark.timeout(900),
+    pytest.mark.skipif(not (PROVIDER.exists() and HAPROXY), reason="galera-4 and haproxy (.ci/cluster)"),
+]  # fmt: skip
+
+
+@dataclass
+class Cluster:
+    """Three nodes on loopback, and the port of HAProxy."""
+
+    nodes: list[Server]
+    ports: list[int]
+    port: int = 0
+
+    def start(self, number: int, peers: Sequence[int]) -> None:
+        self.nodes[number].start(*options(self.ports, number, peers))
+        until(lambda: self.state(number) == "4", 180)
+
+    def state(self, number: int) -> str:
+        [(_, state)] = self.nodes[number].run("SHOW STATUS LIKE 'wsrep_local_state'")
+        return str(state)
+
+    def send(self, how: signal.Signals, *numbers: int) -> None:
+        for number in numbers:
+            self.nodes[number].send(how)
 
 
 @pytest.fixture(scope="module")
-def nodes() -> Iterator[list[Server]]:
-    """Three nodes on loopback; the second and third copy the first's files."""
-    found = [as_mysql(server) for server in (servers.mariadb() for _ in range(3)) if server]
-    ports = [free_port() for _ in found]
+def galera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The second and third node copy the first's files."""
+    nodes = [as_mysql(server) for server in (servers.mariadb() for _ in range(3)) if server]
+    made = Cluster(nodes, [free_port() for _ in nodes])
+    proxy = None
     try:
-        for number, node in enumerate(found):
-            node.start(*options(ports, number))
-            until(lambda node=node: node.run("SHOW STATUS LIKE 'wsrep_ready'") == [("wsrep_ready", "ON")], 60)
-        yield found
+        for number in range(3):
+            made.start(number, made.ports[:number])
+        nodes[0].run("CREATE USER 'check'@'%'")
+        made.port = free_port()
+        proxy = haproxy(tmp_path_factory.mktemp("haproxy"), made)
+        yield made
     finally:
-        for node in found:
+        if proxy:
+            proxy.kill(), proxy.wait(10)
+        for node in nodes:
             node.remove()
+
+
+def haproxy(folder: Path, cluster: Cluster) -> "subprocess.Popen[bytes]":
+    """HAProxy with the settings and the check of docs/scale.md."""
+    page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    texts = {name: re.findall(rf"```{name}\n(.*?)```", page, re.DOTALL)[-1] for name in ("haproxy", "sh")}
+    check, config = folder / "galera-ready", folder / "haproxy.cfg"
+    check.write_text(texts["sh"])
+    check.chmod(0o755)
+    text = texts["haproxy"].replace("/etc/haproxy/galera-ready", str(check))
+    text = text.replace("127.0.0.1:3306", f"127.0.0.1:{cluster.port}")
+    for name, node in zip("abc", cluster.nodes, strict=True):
+        text = text.replace(f"db-{name}:3306", f"127.0.0.1:{node.port}")
+    config.write_text(text)
+    return subprocess.Popen(
+        [str(HAPROXY), "-db", "-f", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
 
 
 def as_mysql(node: Server) -> Server:
@@ -45,11 +99,11 @@ def as_mysql(node: Server) -> Server:
     return node
 
 
-def options(ports: list[int], number: int) -> list[str]:
-    peers = ",".join(f"127.0.0.1:{port}" for port in ports[:number])
+def options(ports: list[int], number: int, peers: Sequence[int]) -> list[str]:
+    known = ",".join(f"127.0.0.1:{port}" for port in peers)
     own = f"base_port={ports[number]};gmcast.listen_addr=tcp://127.0.0.1:{ports[number]}"
     return [
-        "--wsrep-on=ON", f"--wsrep-provider={PROVIDER}", f"--wsrep-cluster-address=gcomm://{peers}",
+        "--wsrep-on=ON", f"--wsrep-provider={PROVIDER}", f"--wsrep-cluster-address=gcomm://{known}",
         "--wsrep-sst-method=rsync",
         f"--wsrep-sst-receive-address=127.0.0.1:{free_port()}",
         f"--wsrep-provider-options={own};ist.recv_addr=127.0.0.1:{free_port()}",
@@ -59,17 +113,13 @@ def options(ports: list[int], number: int) -> list[str]:
 
 
 @pytest.fixture
-def cluster(nodes: list[Server]) -> Iterator[list[Database]]:
+def cluster(galera: Cluster) -> Iterator[list[Database]]:
     """A new database, seen from each node."""
-    database = nodes[0].fresh()
-    yield [replace(database, port=node.port) for node in nodes]
-    nodes[0].drop(database)
-
-
-def ready(database: Database) -> Store:
-    store = open_store(database, Clock(), patience=60)
-    store.preflight()
-    return store
+    database = galera.nodes[0].fresh()
+    for one in galera.nodes:
+        until(lambda one=one: one.run(f"SHOW DATABASES LIKE '{database.name}'") != [])  # type: ignore[misc]
+    yield [replace(database, port=node.port) for node in galera.nodes]
+    galera.nodes[0].drop(database)
 
 
 def test_first_runs_on_every_node_at_once_all_succeed(cluster: list[Database]) -> None:
@@ -78,40 +128,75 @@ def test_first_runs_on_every_node_at_once_all_succeed(cluster: list[Database]) -
 
 
 def test_a_late_streamed_minute_beside_a_settle_on_another_node_leaves_nothing(cluster: list[Database]) -> None:
-    """`FOR UPDATE` stays on its node; both write the coverage row, so one of them is repeated and sees the other."""
-    settling, streaming = ready(cluster[0]), open_store(cluster[1], Clock(), patience=60)
-    truth, late, settled = full_day(), candle(at(15, 25)), SESSION.end + timedelta(minutes=1)
-
-    def merge(now: Candles) -> Candles:
-        return {**now, 1: sorted([*now[1], late])}
-
-    assert streaming.coverage([SYMBOL], DAY, DAY) == {}
-    driver = streaming._connection._driver
-    commit, settles = (
-        driver.commit,
-        [lambda: settling.rewrite(SYMBOL, SESSION, lambda _: truth, now=settled, status=COMPLETE)],
-    )
-
-    def commit_behind_the_settle() -> None:
-        if settles:
-            settles.pop()()
-        commit()
-
-    driver.commit = commit_behind_the_settle  # type: ignore[method-assign]
-    streaming.rewrite(SYMBOL, SESSION, merge, since=at(15, 20), now=NOW, yields=True)
-    rows(settling, "SET SESSION wsrep_sync_wait = 1")
-    assert settles == [] and stored(settling) == truth
-    settling.close()
-    streaming.close()
+    stream_behind_a_settle(cluster[0], cluster[1], "SET SESSION wsrep_sync_wait = 1")
 
 
-def test_the_node_in_use_is_killed_and_the_next_host_takes_over(nodes: list[Server], cluster: list[Database]) -> None:
+def verified(database: Database) -> int:
+    """Symbol-days with a coverage row, as a node has them; -1 while it answers nobody."""
+    with suppress(mysql.connector.Error):
+        return int(execute(url_of(database), "SELECT COUNT(*) FROM stock_minute_coverage")[0][0])
+    return -1
+
+
+def leads_to(proxy: Database, node: Server) -> bool:
+    with suppress(mysql.connector.Error):  # between two servers
+        return execute(url_of(proxy), "SELECT @@port") == [(node.port,)]
+    return False
+
+
+def test_the_node_in_use_dies_then_sleeps_then_loses_the_quorum(
+    galera: Cluster, cluster: list[Database], tmp_path: Path
+) -> None:
+    """One backfill through HAProxy outlives all three; kill -9, SIGSTOP, two nodes of three away."""
     ready(cluster[0]).close()
-    hosts = ",".join(f"127.0.0.1:{node.port}" for node in nodes[::-1])
-    store = ready(replace(cluster[0], host=hosts, port=1))
-    store.rewrite(SYMBOL, SESSION, lambda _: full_day(seed=1), now=NOW, status=COMPLETE)
-    assert rows(store, "SELECT @@port") == [(nodes[2].port,)]
-    nodes[2].kill()
-    store.rewrite(SYMBOL, SESSION, lambda _: full_day(seed=2), now=NOW, status=COMPLETE)
-    assert stored(store) == full_day(seed=2) and rows(store, "SELECT @@port") == [(nodes[1].port,)]
-    store.close()
+    behind = replace(cluster[0], port=galera.port)
+    first, last = galera.nodes[0], cluster[2]
+
+    def stored_more() -> None:
+        goal = max(verified(last), 0) + 4
+        until(lambda: verified(last) >= goal, 240)
+
+    until(lambda: leads_to(behind, first), 120)
+    with simulator() as kis:
+        run = User(tmp_path, kis.url, url_of(behind)).start(
+            "--symbols", ",".join(SYMBOLS), "--days", "60", KIS_RATE_LIMIT="8"
+        )
+        stored_more()
+        first.kill()
+        stored_more()
+        galera.start(0, galera.ports)
+        until(lambda: leads_to(behind, first), 120)
+        stored_more()
+        galera.send(signal.SIGSTOP, 0)
+        stored_more()
+        galera.send(signal.SIGCONT, 0)
+        until(lambda: leads_to(behind, first), 120)
+        stored_more()
+        galera.send(signal.SIGSTOP, 1, 2)
+        until(lambda: galera.state(0) != "4", 120)
+        assert run.poll() is None
+        galera.send(signal.SIGCONT, 1, 2)
+        stored_more()
+        ran = ended(run, 300)
+        assert ran.code == 0 and "재연결 성공" in ran.err, ran.all
+        rows_of = sessions(kis, FRIDAY - timedelta(days=59), FRIDAY)
+        assert assert_true(url_of(last), kis, SYMBOLS, rows_of)
+
+
+def test_two_backfills_and_an_updater_write_one_day_on_two_nodes(cluster: list[Database], tmp_path: Path) -> None:
+    """The backfills fetch the day anew on a node each, while the updater's last rounds and its settle write it."""
+    ready(cluster[0]).close()
+    shift = moment(15, 38, 40) - datetime.now(KST)
+    with Simulator(now=lambda: datetime.now(KST) + shift, rate=1000) as kis:
+        owners = [Owner(tmp_path / name, kis, url_of(cluster[node]), shift) for name, node in (("a", 0), ("b", 1))]
+        token = {"KIS_TOKEN_FILE": str(tmp_path / "token.json"), "TEST_SHIFT": str(shift.total_seconds())}
+        flags = ("--symbols", ",".join(SYMBOLS))
+        updater = owners[1].start(*flags, **token)
+        until(lambda: datetime.now(KST) + shift > moment(15, 40), 180)
+        runs = [User.start(owner, *flags, "--days", "4", "--force", **token) for owner in owners]
+        for ran in map(ended, runs):
+            assert ran.code == 0, ran.all
+        until(lambda: "마감 확정 완료" in owners[1].log(), 240)
+        updater.send_signal(signal.SIGTERM)
+        assert ended(updater, 30).code == 0
+        assert assert_true(url_of(cluster[2]), kis, SYMBOLS, sessions(kis, FRIDAY - timedelta(days=7), FRIDAY))

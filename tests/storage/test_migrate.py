@@ -1,13 +1,12 @@
 """The tables found in the field: each with its outcome, decided before the first call to KIS."""
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import date, datetime
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import pytest
-from places import ROOT
 from servers import Server
 from store_testing import (
     CALENDAR,
@@ -21,6 +20,7 @@ from store_testing import (
     at_once,
     full_day,
     identities,
+    partition_sql,
     stored,
 )
 
@@ -328,23 +328,32 @@ def test_the_alter_that_the_doctor_names_clusters_an_older_table(server: Server,
         store_a_day_twice(store)
 
 
-def partition_sql(page: Path) -> list[str]:
-    """The statements of docs/tables.md that partition the table by month."""
-    return [line for line in page.read_text(encoding="utf-8").splitlines() if "PARTITION" in line and "ALTER" in line]
-
-
-def test_the_documented_partitions_keep_everything_working_and_a_missing_one_is_one_line(
-    server: Server, database: Database
-) -> None:
+def test_hibernates_entity_works_on_the_new_table(server: Server, database: Database) -> None:
+    """It inserts without `id`, finds the row by the `id` it was given, and updates and deletes by it (#30)."""
     store, _ = prepared(database)
-    for sql in partition_sql(ROOT / "docs" / "tables.md"):
-        server.run(sql, database=database.name)
+    store.rewrite(SYMBOL, SESSION, lambda _: full_day(), now=NOW, status="COMPLETE")
+    with closing(server.connect(database.name)) as backend:
+        cursor = backend.cursor()
+        cursor.execute(
+            "INSERT INTO stock_minute_prices (close_price, created_at, high_price, low_price, minute_interval, "
+            "open_price, price_change, price_change_percent, stock_symbol, tick_count, timestamp, updated_at, volume, "
+            "vwap) VALUES (1, NOW(6), 1, 1, 'ONE_MINUTE', 1, 0, 0, '000660', 7, '2025-08-26 09:00:00', NOW(6), 1, 1)"
+        )
+        key = (cursor.lastrowid,)
+        cursor.execute("UPDATE stock_minute_prices SET volume = 2, tick_count = 8 WHERE id = %s", key)
+        cursor.execute("SELECT stock_symbol, volume, tick_count FROM stock_minute_prices WHERE id = %s", key)
+        assert cursor.fetchall() == [("000660", 2, 8)]
+        cursor.execute("DELETE FROM stock_minute_prices WHERE id = %s", key)
+        assert cursor.rowcount == 1 and key[0] > 485
     store_a_day_twice(store)
+
+
+def test_a_month_without_its_partition_is_one_line(server: Server, database: Database) -> None:
+    """With the partitions of docs/tables.md; what works on them shows tests/backfill/test_runner.py."""
     store, _ = prepared(database)
-    verified = store.coverage([SYMBOL], DAY, DAY)
-    assert store.missing_rows(verified, [SESSION]) == {} and store.counts([SYMBOL], [SESSION])[SYMBOL, DAY][0] == 381
-    server.run("DELETE FROM stock_minute_prices", database=database.name)
-    server.run("ALTER TABLE stock_minute_prices DROP PARTITION future, p2025", database=database.name)
+    for sql in partition_sql():
+        server.run(sql, database=database.name)
+    server.run("ALTER TABLE stock_minute_prices DROP PARTITION future", database=database.name)
     later = CALENDAR.session(date(2026, 5, 4))
     with pytest.raises(StoreError, match="파티션") as caught:
         store.rewrite(SYMBOL, later, lambda _: full_day(later), now=NOW, status="COMPLETE")
