@@ -4,18 +4,15 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from minute_candles.market.adjustment import Factor
-from minute_candles.storage import ddl
 from minute_candles.storage.codec import day_of, marks, moment_of
-from minute_candles.storage.ddl import FACTORS, PRICES
+from minute_candles.storage.ddl import FACTORS, FACTORS_DDL
 from minute_candles.storage.driver import Dialect, Run
-from minute_candles.storage.layout import read_columns, symbol_collation
+from minute_candles.storage.layout import make_table, read_columns
 
 
 def keep(run: Run, dialect: Dialect, symbol: str, found: Sequence[Factor], now: datetime) -> None:
     """Replace a symbol's factors: a split changes those of every earlier day. The table is made when it is missing."""
-    if not read_columns(run, dialect, FACTORS):
-        for statement in ddl.statements(ddl.FACTORS_DDL, dialect, symbol_collation(run, dialect, PRICES)):
-            run(statement)
+    make_table(run, dialect, FACTORS, FACTORS_DDL)
     run(f"DELETE FROM {FACTORS} WHERE stock_symbol = %s", symbol)
     for factor in found:
         run(f"INSERT INTO {FACTORS} VALUES (%s, %s, %s, %s, %s, %s)", symbol, *factor, now.replace(microsecond=0))

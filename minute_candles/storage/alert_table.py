@@ -14,8 +14,8 @@ from minute_candles.market.candles import Candle
 from minute_candles.storage import ddl
 from minute_candles.storage.connection import Connection
 from minute_candles.storage.ddl import ALERTS, NAMES, PRICES
-from minute_candles.storage.driver import Dialect, Run
-from minute_candles.storage.layout import read_columns, symbol_collation
+from minute_candles.storage.driver import Run
+from minute_candles.storage.layout import collation, make_table
 from minute_candles.storage.reader import CandleReader, KeptAlert
 
 _OLDEST = midnight(date(2000, 1, 1))
@@ -37,7 +37,7 @@ class AlertTable(CandleReader):
         """Write those that are not there yet; these. The table is made when it is missing."""
         stamp = now.replace(microsecond=0, tzinfo=None)
         if not self._is_ready:
-            self._writer.transaction(lambda run: _make_ready(run, self._writer.dialect))
+            self._writer.transaction(lambda run: make_table(run, self._writer.dialect, ALERTS, ddl.ALERTS_DDL))
             self._compare_names_exactly()
             self._is_ready = True
         return self._writer.transaction(lambda run: _keep(run, alerts, stamp))
@@ -45,7 +45,8 @@ class AlertTable(CandleReader):
     def _compare_names_exactly(self) -> None:
         """Alter an older table in which `Gap up` and `gap up` are one rule; without the right, name the SQL."""
         alter = f"ALTER TABLE {ALERTS} MODIFY {ddl.RULE_NAME}"
-        if self._writer.dialect == "sqlite" or self._writer.transaction(_has_exact_names):
+        names = self._writer.transaction(lambda run: collation(run, self._writer.dialect, ALERTS, "rule_name"))
+        if not names or names.endswith("_bin"):
             return
         try:
             self._writer.transaction(lambda run: run(alter), unhurried=True)
@@ -87,21 +88,6 @@ class AlertTable(CandleReader):
         """Close both connections."""
         super().close()
         self._writer.close()
-
-
-def _make_ready(run: Run, dialect: Dialect) -> None:
-    if not read_columns(run, dialect, ALERTS):
-        for statement in ddl.statements(ddl.ALERTS_DDL, dialect, symbol_collation(run, dialect, PRICES)):
-            run(statement)
-
-
-def _has_exact_names(run: Run) -> bool:
-    rows = run(
-        "SELECT COLLATION_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s"
-        " AND COLUMN_NAME = 'rule_name'",
-        ALERTS,
-    )
-    return bool(rows) and str(rows[0][0]).endswith("_bin")
 
 
 def _keep(run: Run, alerts: Sequence[KeptAlert], now: datetime) -> list[KeptAlert]:

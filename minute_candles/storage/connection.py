@@ -16,7 +16,7 @@ from typing import TypeVar
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import StoreError, StoreLost
-from minute_candles.storage.ddl import COVERAGE, PRICES
+from minute_candles.storage.ddl import PLAIN_COLUMNS
 from minute_candles.storage.driver import (
     AWAY,
     CONNECT_SECONDS,
@@ -41,7 +41,7 @@ T = TypeVar("T")
 _AT_FIRST = {Problem.CROWDED, Problem.LOCKED, Problem.READ_ONLY}
 """What is waited out for a few seconds when a run begins: READ_ONLY is met with several hosts only."""
 _WRITES = ("INSERT", "UPDATE", "DELETE")
-_PROBES = tuple(f"UPDATE {table} SET stock_symbol = stock_symbol WHERE FALSE" for table in (PRICES, COVERAGE))
+_PROBES = tuple(f"UPDATE {table} SET {column} = {column} WHERE FALSE" for table, column in PLAIN_COLUMNS.items())
 """Touch no row; a server that is read-only, or an account that may not write, refuses them."""
 
 

@@ -9,11 +9,10 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from minute_candles.market.rows import DailyRow
-from minute_candles.storage import ddl
 from minute_candles.storage.codec import day_of, marks, moment_of
-from minute_candles.storage.ddl import DAILY, PRICES
+from minute_candles.storage.ddl import DAILY, DAILY_DDL
 from minute_candles.storage.driver import Dialect, Run
-from minute_candles.storage.layout import read_columns, symbol_collation
+from minute_candles.storage.layout import make_table, read_columns
 
 _COLUMNS = "trade_date, close_price, volume, turnover, seen_at"
 
@@ -38,9 +37,7 @@ def keep(run: Run, dialect: Dialect, symbol: str, rows: Iterable[DailyRow], now:
     told = {row.day: row for row in rows if row.turnover is not None}
     if not told:
         return
-    if not read_columns(run, dialect, DAILY):
-        for statement in ddl.statements(ddl.DAILY_DDL, dialect, symbol_collation(run, dialect, PRICES)):
-            run(statement)
+    make_table(run, dialect, DAILY, DAILY_DDL)
     before = {row.day: row for row in read(run, dialect, symbol, min(told), max(told))}
     for day, row in told.items():
         old = before.get(day)

@@ -16,6 +16,8 @@ PRICES, COVERAGE, ALERTS, FACTORS, DAILY = (
 NAMES = {1: "ONE_MINUTE", 5: "FIVE_MINUTES", 15: "FIFTEEN_MINUTES"}
 """The intervals in the order in which their rows are written."""
 KEY = ("stock_symbol", "minute_interval", "timestamp")
+PLAIN_COLUMNS = {PRICES: "volume", COVERAGE: "count_1min"}
+"""Of each table one that probes of the right to write may name: a sharded database refuses the key's columns."""
 KEY_NAME, ID_KEY_NAME = "uk_symbol_interval_time", "uk_id"
 _KEY = ", ".join(KEY)
 _SYMBOL = "stock_symbol VARCHAR(20) NOT NULL"

@@ -71,7 +71,6 @@ class Run(Protocol):
 
     def __call__(self, sql: str, *params: Value) -> list[Row]:
         """Run it."""
-        ...
 
 
 class Driver(Protocol):
@@ -83,35 +82,27 @@ class Driver(Protocol):
 
     def connect(self, *, unhurried: bool) -> None:
         """Connect anew; `unhurried`: an answer may take minutes."""
-        ...
 
     def connected(self, *, unhurried: bool) -> bool:
         """Return whether there is such a connection."""
-        ...
 
     def begin(self, *, guarded: bool) -> None:
         """Begin a transaction; `guarded`: nobody inserts where it reads to write."""
-        ...
 
     def run(self, sql: str, *params: Value) -> list[Row]:
         """Run a statement; its rows."""
-        ...
 
     def commit(self) -> None:
         """Commit the transaction."""
-        ...
 
     def rollback(self) -> None:
         """Undo the transaction."""
-        ...
 
     def drop(self) -> None:
         """Close the connection, whatever its state."""
-        ...
 
     def judge(self, error: Exception) -> Failure:
         """Return what an error means."""
-        ...
 
 
 def one_line(text: object) -> str:

@@ -1,7 +1,6 @@
 """Rows that a missing unique key let in: counted by symbol, and removed for `--dedupe`, the newest of each key kept."""
 
 import logging
-from collections.abc import Callable
 
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError
@@ -28,7 +27,7 @@ def duplicates_by_symbol(run: Run) -> list[Row]:
     return run(f"{totals} FROM ({groups}) AS twins GROUP BY stock_symbol ORDER BY total DESC, stock_symbol")
 
 
-def remove_duplicates(run: Run, dialect: Dialect, clock: Clock, delete: Callable[[str, list[int]], None]) -> int:
+def remove_duplicates(run: Run, dialect: Dialect, clock: Clock) -> int:
     """Keep the newest row of each key and return how many went.
 
     Batches are committed: it may be stopped and repeated.
@@ -41,7 +40,7 @@ def remove_duplicates(run: Run, dialect: Dialect, clock: Clock, delete: Callable
         for start in range(0, len(ids), _BATCH):
             clock.check()
             part = ids[start : start + _BATCH]
-            delete(f"DELETE FROM {PRICES} WHERE id IN ({', '.join(['%s'] * len(part))})", part)
+            run(f"DELETE FROM {PRICES} WHERE id IN ({', '.join(['%s'] * len(part))})", *part)
             if dialect != "sqlite":
                 run("COMMIT")
         removed += len(ids)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from minute_candles.storage.ddl import CODED_TYPES, COVERAGE, KEY, PRICES
+from minute_candles.storage.ddl import CODED_TYPES, COVERAGE, KEY, PRICES, statements
 from minute_candles.storage.driver import Dialect, Row, Run
 
 CODED_COLUMNS = tuple(CODED_TYPES)
@@ -140,16 +140,23 @@ def _sqlite_column(row: Row) -> Column:
     return Column(name.lower(), kind.lower(), not not_null, default is not None or bool(primary), hidden in (2, 3))
 
 
-def symbol_collation(run: Run, dialect: Dialect, table: str) -> str | None:
-    """Return how a server compares the table's symbols; None for SQLite."""
+def collation(run: Run, dialect: Dialect, table: str, column: str = "stock_symbol") -> str | None:
+    """Return how a server compares the column; None for SQLite, and where there is no such column."""
     if dialect == "sqlite":
         return None
     rows = run(
         "SELECT COLLATION_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s"
-        " AND COLUMN_NAME = 'stock_symbol'",
-        table,
-    )
+        " AND COLUMN_NAME = %s",
+        table, column,
+    )  # fmt: skip
     return _text(rows[0][0]) if rows and rows[0][0] else None
+
+
+def make_table(run: Run, dialect: Dialect, table: str, ddl: str) -> None:
+    """Make a table of ours where it is missing; its symbols compare as those of the prices do."""
+    if not read_columns(run, dialect, table):
+        for statement in statements(ddl, dialect, collation(run, dialect, PRICES)):
+            run(statement)
 
 
 def _text(value: object) -> str:

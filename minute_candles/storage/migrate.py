@@ -13,17 +13,17 @@ from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError
 from minute_candles.storage import ddl
 from minute_candles.storage.connection import Connection
-from minute_candles.storage.ddl import COVERAGE, KEY, KEY_NAME, PRICES
+from minute_candles.storage.ddl import COVERAGE, KEY, KEY_NAME, PLAIN_COLUMNS, PRICES
 from minute_candles.storage.driver import Dialect, Problem, Run
 from minute_candles.storage.duplicates import count_duplicates, duplicates_by_symbol, remove_duplicates
 from minute_candles.storage.layout import (
     CODED_COLUMNS,
     TableLayout,
+    collation,
     find_key,
     inspect,
     read_columns,
     read_indexes,
-    symbol_collation,
 )
 from minute_candles.storage.messages import WarningLine
 from minute_candles.storage.note_migration import translate_notes
@@ -34,6 +34,10 @@ _DENIED = {Problem.DENIED, Problem.NO_DATABASE}
 _HARMLESS = {Problem.ALREADY_MADE, Problem.INVALID}
 """What a probe ends with where the right is there: no such table or column, or one that exists."""
 _RIGHTS, _CHANGING = "SELECT, INSERT, UPDATE, DELETE", "CREATE, ALTER, INDEX"
+_PROBES = (
+    "SELECT {1} FROM {0} WHERE FALSE", "INSERT INTO {0} ({1}) SELECT {1} FROM {0} WHERE FALSE",
+    "UPDATE {0} SET {1} = {1} WHERE FALSE", "DELETE FROM {0} WHERE FALSE",
+)  # fmt: skip
 STANDS = f"✅ {PRICES} 테이블이 존재합니다."
 
 
@@ -103,8 +107,8 @@ class _Preflight:
     def _make_coverage(self, run: Run) -> list[str]:
         """Create the table with the collation of the prices, or give an older one its codes and translate its notes."""
         if not self._exists(run, COVERAGE):
-            collation = symbol_collation(run, self._dialect, PRICES)
-            self._execute(run, ddl.statements(ddl.COVERAGE_DDL, self._dialect, collation))
+            own = collation(run, self._dialect, PRICES)
+            self._execute(run, ddl.statements(ddl.COVERAGE_DDL, self._dialect, own))
             return [f"✅ {COVERAGE} 테이블을 만들었습니다."]
         missing, lines = self._missing_codes(run), []
         if missing:
@@ -115,10 +119,7 @@ class _Preflight:
         return lines + self._other_collation(run)
 
     def _add_key(self, run: Run, *, dedupe: bool) -> list[str]:
-        def delete(sql: str, ids: list[int]) -> None:
-            run(sql, *ids)
-
-        removed = remove_duplicates(run, self._dialect, self._clock, delete) if dedupe else 0
+        removed = remove_duplicates(run, self._dialect, self._clock) if dedupe else 0
         if extra := count_duplicates(run):
             raise _duplicates_error(extra)
         self._execute(run, [ddl.add_key(self._dialect)])
@@ -144,22 +145,18 @@ class _Preflight:
             self._check_rights_of_a_file(run)
             return
         with self._naming_the_sql(self._grant(run, _RIGHTS)):
-            for table, column in ((PRICES, "stock_symbol"), (COVERAGE, "stock_symbol")):
-                for probe in (
-                    f"SELECT {column} FROM {table} WHERE FALSE",
-                    f"INSERT INTO {table} ({column}) SELECT {column} FROM {table} WHERE FALSE",
-                    f"UPDATE {table} SET {column} = {column} WHERE FALSE",
-                    f"DELETE FROM {table} WHERE FALSE",
-                ):
-                    self._probe(run, probe)
+            for table, column in PLAIN_COLUMNS.items():
+                for probe in _PROBES:
+                    self._probe(run, probe.format(table, column))
         for statement, refused_later in self._changes(run):
             with self._naming_the_sql(statement, self._grant(run, _CHANGING)):
                 self._probe(run, refused_later)
 
     def _check_rights_of_a_file(self, run: Run) -> None:
         layout = inspect(run, self._dialect)
-        for table in ((PRICES,) if layout.prices else ()) + ((COVERAGE,) if layout.coverage else ()):
-            run(f"UPDATE {table} SET stock_symbol = stock_symbol WHERE FALSE")
+        for table, found in ((PRICES, layout.prices), (COVERAGE, layout.coverage)):
+            if found:
+                run(_PROBES[2].format(table, PLAIN_COLUMNS[table]))
 
     def _changes(self, run: Run) -> Iterator[tuple[str, str]]:
         """Return each statement that has to change a table, and its rehearsal.
@@ -199,7 +196,7 @@ class _Preflight:
 
     def _other_collation(self, run: Run) -> list[str]:
         """Return the line that names an older table whose collation makes a JOIN with the prices fail (1267)."""
-        wanted, found = (symbol_collation(run, self._dialect, table) for table in (PRICES, COVERAGE))
+        wanted, found = (collation(run, self._dialect, table) for table in (PRICES, COVERAGE))
         if wanted == found or not wanted:
             return []
         return [

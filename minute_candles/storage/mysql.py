@@ -143,13 +143,16 @@ class MySQL:
         return Failure(problem_of(number, message), mark, one_line(message), named[0] if named else "")
 
 
+_NO_ALIAS = re.compile(r"mariadb|tidb|vitess|planetscale|singlestore", re.IGNORECASE)
+
+
 def _mysql_dialect(version: str) -> Dialect:
     """Return the dialect of the server's upsert.
 
-    MySQL warns of VALUES() since 8.0.20, when the row alias came; MariaDB has no row alias.
+    MySQL warns of VALUES() since 8.0.20, when the row alias came; the others of its protocol know VALUES() alone.
     """
     numbers = [int(number) for number in re.findall(r"\d+", version)[:3]]
-    return "alias" if "mariadb" not in version.lower() and numbers >= [8, 0, 20] else "values"
+    return "alias" if numbers >= [8, 0, 20] and not _NO_ALIAS.search(version) else "values"
 
 
 def warn_without_extension() -> None:

@@ -11,18 +11,16 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from minute_candles.market.calendar import Session, midnight
+from minute_candles.market.calendar import midnight
 from minute_candles.market.candles import Candle, with_vwap
 from minute_candles.market.intervals import turnover_from_vwap
 from minute_candles.storage import daily_table
-from minute_candles.storage.codec import MINUTES, Counts, day_of, marks, moment_of
-from minute_candles.storage.connection import Connection
-from minute_candles.storage.coverage import CoverageRow, read_coverage
+from minute_candles.storage.codec import MINUTES, day_of, marks, moment_of
 from minute_candles.storage.daily_table import StoredDaily
 from minute_candles.storage.ddl import ALERTS, NAMES, PRICES
-from minute_candles.storage.driver import Row, Value
-from minute_candles.storage.layout import TableLayout, inspect, read_columns
-from minute_candles.storage.row_counts import Counting
+from minute_candles.storage.driver import Row
+from minute_candles.storage.layout import read_columns
+from minute_candles.storage.table_access import TableAccess
 
 MOST_AT_ONCE = 100
 """Parts of one UNION; SQLite takes 500."""
@@ -63,12 +61,8 @@ class FiredAlert(NamedTuple):
     rang_at: datetime
 
 
-class CandleReader:
-    """Reads over one connection; any thread may ask. Raises `StoreError` where the server stays away."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._known_layout: TableLayout | None = None
+class CandleReader(TableAccess):
+    """Reads what a page shows."""
 
     def candles(
         self, symbol: str, interval: int, first: datetime, last: datetime, limit: int, *, but: Sequence[datetime] = ()
@@ -140,21 +134,10 @@ class CandleReader:
         )  # fmt: skip
         return [SparklinePoint(row[0], moment_of(row[1]), int(row[2]), int(row[3])) for row in rows]
 
-    def coverage(self, symbols: Sequence[str], first: date, last: date) -> dict[tuple[str, date], CoverageRow]:
-        """Return the coverage rows of these days, both included."""
-        layout = self._layout
-        return self._connection.transaction(lambda run: read_coverage(run, layout, symbols, first, last))
-
     def daily(self, symbols: Sequence[str], first: date, last: date) -> dict[tuple[str, date], StoredDaily]:
         """Return what the daily TR said of these days, both included; an aid that may be absent."""
         dialect = self._connection.dialect
         return self._connection.transaction(lambda run: daily_table.read_of(run, dialect, symbols, first, last))
-
-    def counts(self, symbols: Sequence[str], sessions: Sequence[Session]) -> dict[tuple[str, date], Counts]:
-        """Return the rows of each symbol-day before its session's end, from the key; days without rows are left out."""
-        if not symbols or not sessions or not self._layout.prices:
-            return {}
-        return Counting(self._layout, sessions).of(self._connection, symbols)
 
     def held(self, symbol: str, first: datetime, last: datetime) -> dict[date, int]:
         """Return how many 1-minute candles the symbol has of each day that has any, from the key alone."""
@@ -196,24 +179,6 @@ class CandleReader:
             FiredAlert(KeptAlert(r[0], r[1], MINUTES[r[2]], moment_of(r[3]), r[4], r[5], float(r[6])), moment_of(r[7]))
             for r in rows
         ]
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
-
-    def _rows(self, sql: str, *params: Value) -> list[Row]:
-        """Return the rows; none where the table does not exist yet."""
-        return self._connection.transaction(lambda run: run(sql, *params)) if self._layout.prices else []
-
-    @property
-    def _layout(self) -> TableLayout:
-        """As it was found; looked for again until both tables stand."""
-        if self._known_layout is None:
-            found = self._connection.transaction(lambda run: inspect(run, self._connection.dialect))
-            if not (found.prices and found.coverage):
-                return found
-            self._known_layout = found
-        return self._known_layout
 
     @property
     def _selected(self) -> str:

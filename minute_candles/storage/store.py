@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
-from minute_candles.config.settings import Database
+from minute_candles.config.database_url import Database, must_exist
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import StoreError, StoreLost
 from minute_candles.market.adjustment import Factor
@@ -31,16 +31,16 @@ from minute_candles.storage.advice import Advice, read_advice
 from minute_candles.storage.alert_table import AlertTable
 from minute_candles.storage.codec import Counts, candles_of, keyed, marks, moment_of, naive
 from minute_candles.storage.connection import Connection
-from minute_candles.storage.coverage import CoverageRow, missing_rows, read_coverage
+from minute_candles.storage.coverage import CoverageRow, missing_rows
 from minute_candles.storage.daily_table import StoredDaily
 from minute_candles.storage.day_writer import Day, DayWriter, Rewritten
 from minute_candles.storage.ddl import NAMES
-from minute_candles.storage.driver import Row, Run, Value
-from minute_candles.storage.layout import TableLayout, inspect
+from minute_candles.storage.driver import Run
 from minute_candles.storage.minute_columns import Minutes
 from minute_candles.storage.mysql import warn_without_extension
 from minute_candles.storage.reader import CandleReader, FiredAlert, KeptAlert, Last, SparklinePoint
 from minute_candles.storage.row_counts import Counting, by_two
+from minute_candles.storage.table_access import TableAccess
 
 __all__ = [
     "AlertTable",
@@ -58,47 +58,44 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 def open_store(database: Database, clock: Clock, *, patience: float = 120.0) -> "Store":
     """Connect; `ConfigError` within seconds where the database cannot be reached with these settings."""
-    if database.kind == "mysql":
-        warn_without_extension()
-    connection = Connection(database, clock, patience=patience)
-    connection.open()
+    connection = _connected(database, clock, patience)
     log.info("✅ 데이터베이스 연결 성공")
     return Store(connection, database, clock)
 
 
 def open_reader(database: Database, clock: Clock, *, patience: float = 5.0) -> CandleReader:
     """Connect to read only: SELECT is all it needs, nothing is created. Raises `ConfigError` as `open_store` does."""
-    from minute_candles.config.database_url import must_exist
-
     must_exist(database)
-    if database.kind == "mysql":
-        warn_without_extension()
-    connection = Connection(database, clock, patience=patience, read_only=True)
-    connection.open()
-    return CandleReader(connection)
+    return CandleReader(_connected(database, clock, patience, read_only=True))
 
 
 def open_alerts(database: Database, clock: Clock, *, patience: float = 5.0) -> AlertTable:
     """Connect twice, to read what alert rules need and to keep what fired. Raises `ConfigError` as above."""
-    from minute_candles.config.database_url import must_exist
-
     must_exist(database)
-    reader, writer = (Connection(database, clock, patience=patience, read_only=reads) for reads in (True, False))
-    reader.open()
-    return AlertTable(reader, writer)
+    reader = _connected(database, clock, patience, read_only=True)
+    return AlertTable(reader, Connection(database, clock, patience=patience))
 
 
-class Store:
+def _connected(database: Database, clock: Clock, patience: float, *, read_only: bool = False) -> Connection:
+    if database.kind == "mysql":
+        warn_without_extension()
+    connection = Connection(database, clock, patience=patience, read_only=read_only)
+    connection.open()
+    return connection
+
+
+class Store(TableAccess):
     """Minute candles and their coverage. Every method may be called by many threads; one transaction runs at a time."""
 
     def __init__(self, connection: Connection, database: Database, clock: Clock) -> None:
-        self._connection, self._database, self._clock = connection, database, clock
+        super().__init__(connection)
+        self._database, self._clock = database, clock
         self._another = partial(Connection, database, clock, patience=0)
-        self._known_layout: TableLayout | None = None
         self.listeners: list[Hear] = []
         """Called for every write after its commit, by the thread that wrote."""
 
@@ -108,22 +105,6 @@ class Store:
             self._connection, self._database, self._clock, dedupe=dedupe, read_only=read_only
         )
         return lines
-
-    def coverage(
-        self, symbols: Sequence[str], first: date, last: date, *, status: DayStatus | None = None
-    ) -> dict[tuple[str, date], CoverageRow]:
-        """Return the verified symbol-days from `first` to `last`, both included; those of this `status` alone."""
-        layout = self._layout
-        return self._connection.transaction(lambda run: read_coverage(run, layout, symbols, first, last, status))
-
-    def counts(self, symbols: Sequence[str], sessions: Sequence[Session]) -> dict[tuple[str, date], Counts]:
-        """Return how many rows each symbol-day has before `session.end`, from the key alone.
-
-        Days without rows are left out.
-        """
-        if not symbols or not sessions or not self._layout.prices:
-            return {}
-        return by_two(Counting(self._layout, sessions).of, self._connection, self._another, symbols)
 
     def missing_rows(
         self, verified: Mapping[tuple[str, date], CoverageRow], sessions: Sequence[Session]
@@ -167,9 +148,7 @@ class Store:
 
     def candles(self, symbol: str, interval: int, first: datetime, last: datetime) -> list[Candle]:
         """Return the stored candles with `first` ≤ timestamp ≤ `last` (naive KST), ascending."""
-        if not self._layout.prices:
-            return []
-        rows = self._read(
+        rows = self._rows(
             f"SELECT minute_interval, timestamp, {self._layout.selected} FROM stock_minute_prices{self._layout.hint}"
             " WHERE stock_symbol = %s AND minute_interval = %s AND timestamp BETWEEN %s AND %s ORDER BY timestamp",
             symbol, NAMES[interval], first, last,
@@ -182,22 +161,20 @@ class Store:
 
     def factors(self, symbol: str) -> list[Factor]:
         """Return what split-adjusted prices are multiplied by, ascending; [] where the factors were never requested."""
-        return self._connection.transaction(lambda run: factors.read(run, self._connection.dialect, symbol))
+        return self._run(factors.read, symbol)
 
     def factors_checked(self, symbols: Sequence[str]) -> dict[str, date]:
         """Return the day (KST) of each symbol's last request for factors, if any."""
-        return self._connection.transaction(lambda run: factors.checked(run, self._connection.dialect, symbols))
+        return self._run(factors.checked, symbols)
 
     def keep_factors(self, symbol: str, found: Sequence[Factor], now: datetime) -> None:
         """Replace a symbol's; the table is made when it is missing."""
-        self._connection.transaction(lambda run: factors.keep(run, self._connection.dialect, symbol, found, naive(now)))
+        self._run(factors.keep, symbol, found, naive(now))
 
     def keep_daily(self, symbol: str, rows: Iterable[DailyRow], now: datetime) -> None:
         """Keep what the daily TR said of a symbol's days; a database that refuses it costs readers of days, no run."""
         try:
-            self._connection.transaction(
-                lambda run: daily_table.keep(run, self._connection.dialect, symbol, rows, naive(now)), optional=True
-            )
+            self._run(daily_table.keep, symbol, rows, naive(now), optional=True)
         except StoreLost:
             raise
         except StoreError as error:
@@ -205,17 +182,12 @@ class Store:
 
     def daily(self, symbol: str, first: date, last: date) -> Sequence[StoredDaily]:
         """Return what the daily TR said of a symbol's days, both included, ascending."""
-        return self._connection.transaction(
-            lambda run: daily_table.read(run, self._connection.dialect, symbol, first, last)
-        )
+        return self._run(daily_table.read, symbol, first, last)
 
     def symbols(self) -> list[str]:
         """Return every symbol that has a candle, ascending: a jump through the key for each."""
-        if not self._layout.prices:
-            return []
-        return sorted(
-            row[0] for row in self._read(f"SELECT DISTINCT stock_symbol FROM stock_minute_prices{self._layout.hint}")
-        )
+        rows = self._rows(f"SELECT DISTINCT stock_symbol FROM stock_minute_prices{self._layout.hint}")
+        return sorted(row[0] for row in rows)
 
     def spans(self, before: Mapping[str, datetime]) -> dict[str, tuple[datetime, datetime]]:
         """Return the first and last 1-minute candle, before its moment, of each symbol that has any; naive KST."""
@@ -233,9 +205,9 @@ class Store:
 
         Those without rows come last.
         """
-        if not symbols or not self._layout.prices:
-            return list(symbols)
-        turnover: dict[str, Any] = dict(self._read(
+        if not symbols:
+            return []
+        turnover: dict[str, Any] = dict(self._rows(
             f"SELECT stock_symbol, SUM(close_price * volume) FROM stock_minute_prices{self._layout.hint}"
             f" WHERE stock_symbol IN ({marks(symbols)}) AND minute_interval = %s AND timestamp >= %s"
             " GROUP BY stock_symbol",
@@ -256,18 +228,17 @@ class Store:
 
     def advice(self) -> Advice:
         """Return what would make the server faster: looked up, nothing is changed."""
-        return self._connection.transaction(lambda run: read_advice(run, self._connection.dialect))
+        return self._run(read_advice)
 
     def close(self) -> None:
         """Close the connection after the transaction in hand."""
         if self._connection.close():
             log.info("🔌 데이터베이스 연결 해제")
 
-    @property
-    def _layout(self) -> TableLayout:
-        if self._known_layout is None:
-            self._known_layout = self._connection.transaction(lambda run: inspect(run, self._connection.dialect))
-        return self._known_layout
+    def _count(self, counting: Counting, symbols: Sequence[str]) -> dict[tuple[str, date], Counts]:
+        return by_two(counting.of, self._connection, self._another, symbols)
 
-    def _read(self, sql: str, *params: Value) -> list[Row]:
-        return self._connection.transaction(lambda run: run(sql, *params))
+    def _run(self, work: Callable[..., T], *parameters: object, optional: bool = False) -> T:
+        """Run a function of `run`, dialect and these parameters in a transaction."""
+        dialect = self._connection.dialect
+        return self._connection.transaction(lambda run: work(run, dialect, *parameters), optional=optional)
