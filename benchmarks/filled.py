@@ -11,9 +11,8 @@ import db
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 
-_SLOTS = """
-CREATE TABLE slots AS
-WITH RECURSIVE n AS (SELECT 0 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 390)
+SLOTS = """
+CREATE TABLE slots AS WITH RECURSIVE n AS (SELECT 0 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 390)
 SELECT 'ONE_MINUTE' AS name, i AS minute FROM n WHERE i < 380 OR i = 390
 UNION ALL SELECT 'FIVE_MINUTES', i FROM n WHERE i % 5 = 0 AND (i < 380 OR i = 390)
 UNION ALL SELECT 'FIFTEEN_MINUTES', i FROM n WHERE i % 15 = 0
@@ -51,7 +50,7 @@ def fill(server: Any, database: Database, symbols: Sequence[str], days: Sequence
         indexes = _indexes(run)
         run(f"ALTER TABLE stock_minute_prices {', '.join(f'DROP INDEX {name}' for name in indexes)}")
         run("DROP TABLE IF EXISTS slots, bench_days")
-        run(_SLOTS.replace("AS\nWITH", "AS WITH"))
+        run(SLOTS)
         run("CREATE TABLE bench_days (opens DATETIME PRIMARY KEY, length INT)")
         for session in map(CALENDAR.session, days):  # the year's first is an hour shorter
             length = (session.close - session.open) // timedelta(minutes=1)

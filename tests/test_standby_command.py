@@ -102,7 +102,9 @@ def test_a_standby_takes_over_within_20_seconds_of_a_death_though_redis_restarts
 def test_a_holder_that_slept_gives_up_and_waits_in_its_turn(hosts: Hosts) -> None:
     first, holder, second, standby = hosts.both()
     holder.send_signal(signal.SIGSTOP)
+    slept = time.monotonic()
     wait_until(lambda: "오류 0" in second.log(), 30)
+    wait_until(lambda: time.monotonic() - slept >= 30, 60)
     holder.send_signal(signal.SIGCONT)
     wait_until(lambda: hosts.state(first) == "standby", 20)
     assert f"pid {standby.pid}" in first.status()["holder"] and "이 프로세스" in second.status()["holder"]
@@ -117,6 +119,7 @@ def test_a_holder_that_slept_gives_up_and_waits_in_its_turn(hosts: Hosts) -> Non
     assert ended(holder, 10).code == 0
 
 
+@pytest.mark.slow
 def test_a_standby_of_the_same_folder_waits_for_the_lock(hosts: Hosts) -> None:
     first, holder = hosts.start(0)
     wait_until(lambda: "오류 0" in first.log(), 30)

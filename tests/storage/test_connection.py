@@ -80,6 +80,7 @@ def test_a_wrong_password_or_user(database: Database) -> None:
         assert re.search(rf"'{wrong.user}'@'[\w.]+'", line) and "''@'localhost'" in line
 
 
+@pytest.mark.slow
 def test_a_password_that_may_travel_encrypted_only(mysql: Server) -> None:
     """A first login by caching_sha2_password without TLS is refused with 2061; host and password are right (#26)."""
     database = mysql.fresh()
@@ -120,6 +121,17 @@ def test_the_session_is_strict_korean_and_reads_what_is_committed(store: Store) 
     [row] = store._read(f"SELECT {variables}")
     assert row[:4] == ("+09:00", 0, "utf8mb4", mysql_driver.LOCK_SECONDS)
     assert "STRICT_ALL_TABLES" in row[4]
+
+
+VERSIONS = {
+    "8.0.20": "alias", "9.7.4-2": "alias", "8.0.19": "values", "11.4.2-MariaDB": "values",
+    "8.0.11-TiDB-v8.5.0": "values", "8.0.30-Vitess": "values",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_row_alias_is_written_to_mysql_alone(version: str) -> None:
+    assert mysql_driver._mysql_dialect(version) == VERSIONS[version]
 
 
 def test_without_the_c_extension_the_reason_is_told(
