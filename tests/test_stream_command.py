@@ -98,13 +98,3 @@ def test_ten_minutes_of_every_stream_fault_with_redis_and_the_updater_killed(tmp
         assert table == site.sets() and not [key for key in stream if table.get(key) != stream[key]]
         assert {key for key in table if key[2] >= f"{again:%Y-%m-%dT%H:%M}"} <= set(stream)
         assert not [fault.kind for fault in faults if not fault.fired]
-
-
-def test_without_a_websocket_of_its_own_another_host_is_never_mixed_with_kis(owner: Owner) -> None:
-    """Who asks a simulator for quotes and names no KIS_WS_URL must not store the real market's trades."""
-    owner.settings["KIS_WS_URL"] = "-"
-    process = owner.start("--symbols", SYMBOLS[0])
-    wait_until(lambda: "오류 0" in owner.log(), 40)
-    process.send_signal(signal.SIGTERM)
-    assert ended(process).code == 0
-    assert owner.status()["stream"] is None and "스트림" not in owner.log()

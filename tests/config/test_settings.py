@@ -193,7 +193,9 @@ def test_the_demo_environment_has_its_own_host_and_rate(here, text):
     ],
 )
 def test_another_base_url(here, text, base_url):
-    assert load(here, KIS_BASE_URL=text).base_url == base_url
+    found = load(here, KIS_BASE_URL=text)
+    assert found.base_url == base_url
+    assert found.integrations.ws_url == "", "quotes of another host are never mixed with KIS's own trades"
 
 
 @pytest.mark.parametrize(
