@@ -204,8 +204,8 @@ def test_four_hours_of_stream_redis_page_and_alerts(tmp_path: Path, mariadb: Ser
     for early, late in measured:
         assert late.memory < early.memory * 1.1 + 5, shown
         assert late.descriptors <= early.descriptors + 5 and late.threads <= early.threads + 2, shown
-    noted(f"{HOURS:g}시간: 스트림, Redis, 페이지 10명, 알림", 속도=f"×{SPEED:g}", 캔들=f"{rows:,}건 모두 일치",
-          알림=f"{len(alerts)}건", 페이지_메시지=f"{messages:,}건", **shown)  # fmt: skip
+    noted(f"{HOURS:g}시간: 스트림, Redis, 페이지 10명, 알림 (업데이터 / 페이지)", 속도=f"×{SPEED:g}",
+          캔들=f"{rows:,}건 모두 일치", 알림=f"{len(alerts)}건", 페이지_메시지=f"{messages:,}건", **shown)  # fmt: skip
     mariadb.drop(database)
 
 
