@@ -242,6 +242,10 @@ class FakeDay:
             LOG.removeHandler(handler)
             store.close()
 
+    def sleep(self, first: datetime, last: datetime) -> None:
+        """Let nothing run from `first` to `last`, as on a laptop that sleeps: hours of a night cost a test seconds."""
+        self.clock.plan(first, lambda: self.clock.jump(last))
+
     # --- what came of it ---
 
     @property

@@ -59,7 +59,9 @@ def test_an_authority_that_is_late_takes_nothing_away_and_is_equal_the_next_morn
     day = make(at(15, 8), {"005930": "liquid", "373220": "illiquid"})
     naive = {"as_of": as_of.replace(tzinfo=None), "until": until.replace(tzinfo=None)}
     day.kis.add_fault("late", path=path, **naive)
-    looked = watch(day, at(15, 42), at(15, 55), at(20, 55), at(23, 30), at(7, 10, day=SATURDAY))
+    looked = watch(day, at(15, 42), at(15, 55), at(20, 55), at(21, 30), at(7, 10, day=SATURDAY))
+    day.sleep(at(21, 40), at(6, 50, day=SATURDAY))
+    day.sleep(at(9, 10, day=SATURDAY), at(21, 0, day=SATURDAY))
     day.run(until=at(21, 30, day=SATURDAY))
     assert len(looked) == 5
     day.assert_week()
@@ -95,6 +97,7 @@ def test_what_the_authority_still_lacks_the_next_morning_is_believed_with_the_co
     day = make(at(14, 58), {"005930": "liquid"})
     day.kis.add_fault("late", as_of=datetime(2026, 11, 20, 15, 10), until=datetime(2026, 11, 25))
     looked = watch(day, at(7, 20, day=SATURDAY))
+    day.sleep(at(16, 30), at(6, 50, day=SATURDAY))
     day.run(until=at(9, 0, day=SATURDAY))
     [(status, note)] = execute(
         day.url, "SELECT status, note FROM stock_minute_coverage WHERE trade_date = '2026-11-20'"
@@ -108,6 +111,8 @@ def test_what_the_authority_still_lacks_the_next_morning_is_believed_with_the_co
 def test_an_authority_that_lost_the_whole_day_is_never_believed(make: Make) -> None:
     day = make(at(14, 58), {"005930": "liquid"})
     day.kis.add_fault("late", as_of=datetime(2026, 11, 20, 8), until=datetime(2026, 11, 25))
+    day.sleep(at(16, 30), at(6, 50, day=SATURDAY))
+    day.sleep(at(9, 10, day=SATURDAY), at(20, 0, day=SATURDAY))
     day.run(until=at(21, 0, day=SATURDAY))
     assert coverage(day.url)["005930", str(FRIDAY)] == "PROVISIONAL"
     assert_provisional(day, "005930", at(15, 31))
@@ -195,6 +200,7 @@ def test_a_row_of_others_that_could_be_ours_waits_for_the_morning_and_costs_no_m
     lull = silent_minute(day, "000660", before_a_range=True)
     silent = lull if minute == "in a lull" else datetime(2026, 11, 20, 15, 35)
     day.clock.plan(at(15, 39, 50), lambda: insert(day, "000660", silent, 1, 1))
+    day.sleep(at(16, 30), at(6, 50, day=SATURDAY))
     day.run(until=at(7, 20, day=SATURDAY))
     assert coverage(day.url)["000660", str(FRIDAY)] == "PROVISIONAL"
     day.run(until=at(9, 0, day=SATURDAY))
@@ -219,8 +225,9 @@ def test_an_empty_answer_of_todays_tr_is_no_word_that_nothing_traded(make: Make,
 def test_a_halted_name_of_which_today_tells_nothing_waits_for_the_morning(make: Make) -> None:
     """No minutes, no daily row of today, no fillers: the next morning it is believed that nothing traded."""
     day = make(at(15, 41), {"000660": "medium"}, kis={"oddities": {("000660", FRIDAY): "halted_no_daily"}})
-    day.run(until=at(20, 0))
+    day.run(until=at(17, 0))
     assert coverage(day.url).get(("000660", str(FRIDAY))) is None and not day.lines("문제 시작")
+    day.sleep(at(17, 30), at(6, 50, day=SATURDAY))
     day.run(until=at(9, 0, day=SATURDAY))
     assert coverage(day.url)["000660", str(FRIDAY)] == "NO_TRADES"
 
