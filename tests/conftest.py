@@ -13,16 +13,19 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 import servers
-from redis_testing import RedisServer
 from servers import Server
 
 import db
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
+
+if TYPE_CHECKING:
+    from redis_testing import RedisServer
 
 _SERVERS = ["given"] if servers.given() else ["mariadb", "mysql"]
 
@@ -52,6 +55,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         kinds = item.callspec.params.values() if hasattr(item, "callspec") else ()
         if "mysql" in kinds or "operator" in item.fixturenames or "keeper" in item.fixturenames:  # type: ignore[attr-defined]
             item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(600))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -117,8 +122,10 @@ def own_server(server: Server) -> Iterator[Server]:
 
 
 @pytest.fixture
-def redis_server() -> Iterator[RedisServer]:
+def redis_server() -> "Iterator[RedisServer]":
     """A Redis that runs; the test may stop it."""
+    from redis_testing import RedisServer
+
     with RedisServer() as server:
         yield server
 

@@ -270,10 +270,9 @@ def test_every_command_is_run_by_a_test_or_has_a_reason_not_to() -> None:
 
 
 @posix
-@pytest.mark.parametrize("target", ["demo", "test"])
-def test_make_knows_its_targets(target: str) -> None:
+def test_make_knows_its_targets() -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    assert subprocess.run(["make", "-n", target], cwd=ROOT, env=environ, capture_output=True).returncode == 0
+    assert subprocess.run(["make", "-n", "demo", "test"], cwd=ROOT, env=environ, capture_output=True).returncode == 0
 
 
 @pytest.mark.slow
