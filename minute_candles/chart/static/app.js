@@ -8,8 +8,10 @@ import { choose, chooseInterval, followAddress, go, latest, moved } from "./navi
 import { compare, forecast, overlay, pen, view } from "./parts.js";
 import { pollList, pollState } from "./polling.js";
 import { keepPrefs } from "./prefs.js";
+import { begin as replay, changeSpeed, endReplay, goTo, openReplay, playOrPause } from "./replay.js";
 import { mark, redraw, refresh, show, tell, waitForClock } from "./screen.js";
 import { resetParameters, showParameters, takeCompared, takeParameter, toggleLog } from "./settings.js";
+import { moreSides, showSides } from "./sides.js";
 import { $, INTERVALS, state } from "./state.js";
 import { nameTheme, savePicture, showTable, switchTheme } from "./tools.js";
 import * as words from "./words.js";
@@ -76,6 +78,13 @@ function bind() {
   click("parameters-reset", resetParameters);
   $("ma").addEventListener("change", () => takeParameter("ma"));
   $("bb").addEventListener("change", () => takeParameter("bb"));
+  click("replay-button", openReplay);
+  click("replay-play", playOrPause);
+  click("replay-close", endReplay);
+  $("replay-day").addEventListener("change", () => replay($("replay-day").value));
+  $("replay-at").addEventListener("input", () => goTo(Number($("replay-at").value)));
+  $("replay-speed").addEventListener("change", changeSpeed);
+  click("sides-button", moreSides);
   $("compare").addEventListener("change", () => takeCompared(compare));
   click("table-button", () => showTable(view));
   click("table-close", () => $("table").close());
@@ -93,6 +102,7 @@ function begin() {
   waitForClock(clock);
   if (state.symbol) show(state.symbol, state.interval);
   pollList();
+  showSides();
   clock.then(() => overlay.poll());
   setInterval(pollList, 5000);
   setInterval(pollState, 10000);

@@ -2,8 +2,8 @@
 
 const target = new EventTarget();
 
-/** @param {string} name @param {(detail: any) => void} act */
-export const on = (name, act) => target.addEventListener(name, (event) => act(/** @type {CustomEvent} */ (event).detail));
+/** @param {string} name @param {(detail: any) => void} act @param {AbortSignal} [signal] ends it */
+export const on = (name, act, signal) => target.addEventListener(name, (event) => act(/** @type {CustomEvent} */ (event).detail), { signal });
 
 /** @param {string} name @param {unknown} [detail] */
 export const emit = (name, detail) => target.dispatchEvent(new CustomEvent(name, { detail }));

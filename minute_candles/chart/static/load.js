@@ -1,7 +1,7 @@
 /** What is shown, as the server has it: candles and days asked for together, taken together. */
 
 import * as api from "./api.js";
-import { isPeriod } from "./candle.js";
+import { foldDays, isPeriod, windowOf } from "./candle.js";
 import { daysBack, guessDays } from "./days.js";
 import { dateOf } from "./format.js";
 import { daysOf } from "./range.js";
@@ -31,9 +31,17 @@ export async function load(clock) {
   const days = await daysBack(guessed, first);
   if (turn !== state.turn) return false;
   const newer = [...state.candles.values()].filter((candle) => (candle.told ?? 0) > told && candle.time >= (first ?? 0));
-  state.candles = new Map([...found, ...newer].map((candle) => [candle.time, candle]));
   Object.assign(state, { days, sessions: its, all: false, loads: state.loads + 1 });
+  const running = typeof interval === "string" && !state.range && state.today?.status === "RUNNING" ? [withToday(state.today)] : [];
+  state.candles = new Map([...found, ...running, ...newer].map((candle) => [candle.time, candle]));
   return true;
+}
+
+/** The day as it stands, or the week or month with it: the table does not hold the running minute. @param {Candle} day */
+export function withToday(day) {
+  if (!isPeriod(state.interval)) return day;
+  const start = windowOf(day.time, state.interval);
+  return foldDays([...state.sessions.filter((one) => one.time >= start && one.time < day.time), day], state.interval);
 }
 
 /** What stands before the first of these. @param {Candle[]} candles @returns {Promise<boolean>} whether there is more to draw */

@@ -1,11 +1,12 @@
 /** What the socket brings: candles, days that are known better, the prices of the list. */
 
 import { candleOf } from "./api.js";
-import { foldDays, isPeriod, windowOf } from "./candle.js";
+import { isPeriod } from "./candle.js";
 import { showEmpty } from "./empty.js";
 import { dateOf } from "./format.js";
 import { Freshness } from "./freshness.js";
 import { askRunning } from "./indicators.js";
+import { withToday } from "./load.js";
 import { list, live, view } from "./parts.js";
 import { holds } from "./range.js";
 import { drawLines, look, redraw, refresh, tell } from "./screen.js";
@@ -39,14 +40,12 @@ function takeToday(candle) {
 /** The week or month with today as it stands; once the day is over, the server says what it is. @param {Candle} day @param {Candle | null} before the day as it stood */
 function takeSession(day, before) {
   if (day.status !== "RUNNING") { if (before?.status === "RUNNING") refresh(); return; }
-  const start = windowOf(day.time, state.interval);
-  const others = state.sessions.filter((one) => one.time >= start && one.time < day.time);
-  if (state.drawn === state.turn) takeCandle(foldDays([...others, day], state.interval));
+  if (state.drawn === state.turn) takeCandle(withToday(day));
 }
 
 /** @param {Candle} candle */
 function takeCandle(candle) {
-  if (state.range && !holds(state.range, dateOf(candle.time))) return words.tellPrice(candle);
+  if (state.until || (state.range && !holds(state.range, dateOf(candle.time)))) return words.tellPrice(candle);
   const [drawn, first] = [state.drawn === state.turn, view.candles[0]?.time ?? 0];
   if (drawn && candle.time < first) return; // what lies between is not held
   const traded = state.candles.get(candle.time)?.volume !== candle.volume;

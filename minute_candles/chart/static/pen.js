@@ -1,5 +1,5 @@
-/** The tool in the hand: it measures, or draws a level or a trend line, by dragging, by two clicks, or by Enter on the
- * candle that the arrows have reached. A line that is clicked is chosen, and can be erased. */
+/** The tool in the hand: it measures, or draws a level or a trend line, by dragging, by two clicks, or by Enter on a
+ * candle that the arrows reach. A line that is clicked is chosen, and can be erased. */
 
 import { drawingsOf, keepDrawings } from "./drawings.js";
 import { number } from "./format.js";
@@ -53,11 +53,8 @@ export class Pen {
   /** The same one again: put down. @param {string | undefined} tool */
   take(tool) {
     this.tool = tool === this.tool ? null : /** @type {Tool} */ (tool ?? null);
-    this.points = [];
-    this.open = false;
-    this.chosen = -1;
-    const free = !this.tool;
-    this.view.chart.applyOptions({ handleScroll: free, handleScale: free });
+    Object.assign(this, { points: [], open: false, chosen: -1 });
+    this.view.chart.applyOptions({ handleScroll: !this.tool, handleScale: !this.tool });
     $("chart").dataset.tool = this.tool ?? "";
     this.draw();
   }

@@ -1,6 +1,7 @@
 /** What is asked for again and again: the list, the updater's state. */
 
 import * as api from "./api.js";
+import { emit } from "./bus.js";
 import { freshness, setPrice } from "./messages.js";
 import { list, live, view } from "./parts.js";
 import { mark, refresh, show } from "./screen.js";
@@ -26,6 +27,7 @@ function showRows(rows) {
   const first = !state.rows.size;
   state.rows = new Map(rows.map((row) => [row.symbol, row]));
   list.show(rows);
+  emit("rows");
   if (first) {
     list.scrollTo(state.symbol);
     $("symbols").replaceChildren(...rows.map((row) => new Option(row.symbol, row.name || row.symbol)));

@@ -1,17 +1,19 @@
 /** What is on the screen: asked for, drawn, asked for again. */
 
 import { showEmpty, showWhetherEmpty } from "./empty.js";
+import { dateOf } from "./format.js";
 import { askLines } from "./indicators.js";
 import { tell as tellOf } from "./legend.js";
 import { load, loadBefore } from "./load.js";
 import { compare, forecast, list, live, overlay, pen, view } from "./parts.js";
 import { keepPrefs } from "./prefs.js";
-import { placesOf } from "./range.js";
+import { holds, placesOf } from "./range.js";
 import { slots } from "./slots.js";
 import { $, keepAddress, now, state } from "./state.js";
 import * as words from "./words.js";
 
 /** @typedef {import("./candle.js").Interval} Interval */
+/** @typedef {import("./candle.js").Candle} Candle */
 
 const SOON = 300; // ms that the old candles may stand under the new name
 let clock = /** @type {Promise<void>} */ (Promise.resolve()); // resolved once the server's clock is known
@@ -31,7 +33,8 @@ export function mark() {
 
 /** @param {string} symbol @param {Interval} interval @returns {Promise<boolean>} whether it is what is shown now */
 export async function show(symbol, interval) {
-  Object.assign(state, { symbol, interval, hovered: null, seen: null, today: null, settled: false, stale: false, failed: "", newDay: "", candles: new Map(), sessions: [], days: new Map(), lines: new Map() });
+  Object.assign(state, { symbol, interval, hovered: null, seen: null, today: symbol === state.symbol ? state.today : null, settled: false, stale: false, failed: "", newDay: "", candles: new Map(), sessions: [], days: new Map(), lines: new Map() });
+  if (state.until && !(state.range && holds(state.range, dateOf(state.until)))) state.until = null;
   overlay.clear();
   pen.letGo();
   forecast.clear();
@@ -112,16 +115,20 @@ export function look() {
   view.chart.timeScale().setVisibleLogicalRange(state.range ? { from: from - 0.4, to: to + 0.4 } : { from, to });
 }
 
-export function redraw() {
-  const candles = [...state.candles.values()].sort((a, b) => a.time - b.time);
+/** The candles that are held; of a replay those that are over. */
+export function drawCandles() {
+  const until = state.until ?? Infinity;
+  const over = (/** @type {Candle} */ { time }) => until === Infinity || time + 60 * Number(state.interval) <= until;
+  const candles = [...state.candles.values()].filter(over).sort((a, b) => a.time - b.time);
   compare.scale();
   view.begins = state.all;
-  view.set(slots(candles, state.days, state.interval, now()), state.interval, state.days);
+  view.set(slots(candles, state.days, state.interval, Math.min(now(), until)), state.interval, state.days);
   tell(state.hovered);
-  overlay.draw();
-  compare.draw();
-  pen.draw();
-  forecast.draw();
+}
+
+export function redraw() {
+  drawCandles();
+  for (const part of [overlay, compare, pen, forecast]) part.draw();
   askLines(drawLines);
 }
 

@@ -24,6 +24,7 @@ export const state = {
   lines: /** @type {Map<string, Map<number, number | null>>} */ (new Map()), // the server's values by line and time
   today: /** @type {Candle | null} */ (null), // the newest day as it stands
   range: rangeOf(asked), // null: the newest, and what comes
+  until: /** @type {number | null} */ (null), // of a replay: nothing later is drawn
   seen: /** @type {Range | null} */ (null), // moved by hand from where the newest are
   rows: /** @type {Map<string, import("./api.js").Row>} */ (new Map()),
   candles: /** @type {Map<number, Candle>} */ (new Map()),

@@ -105,8 +105,8 @@ export class View {
 
   /** The candles between the edges. */
   seen() {
-    const range = /** @type {{from: number, to: number} | null} */ (this.chart.timeScale().getVisibleRange());
-    return range ? this.candles.filter((candle) => candle.time >= range.from && candle.time <= range.to) : this.candles;
+    const range = this.chart.timeScale().getVisibleLogicalRange() ?? { from: 0, to: Infinity };
+    return this.list.slice(Math.max(0, Math.round(range.from)), Math.round(range.to) + 1).flatMap((slot) => slot.candle ?? []);
   }
 
   keepHeights() {

@@ -16,6 +16,7 @@ export function mark(list) {
   press("interval", (interval) => interval === String(state.interval));
   press("study", (study) => state.studies.has(study));
   $("log").setAttribute("aria-pressed", String(state.log));
+  $("replay-bar").hidden = state.until == null;
   /** @type {HTMLElement} */ (document.querySelector("[data-study=doji]")).hidden = !state.studies.has("patterns");
   list.mark(state.symbol);
   tellPrice(state.range ? null : newest());
