@@ -112,6 +112,8 @@ def test_weeks_and_months_go_on_with_the_running_minute(page, opened):
     assert (told["고"], told["종"]) == ("99,000", "99,000")
     assert told["시"] == f"{weeks[-1]['open']:,}"
     assert told["거래량"] == f"{weeks[-1]['volume'] + minute.volume:,}"
+    [line] = get(page, "/api/indicators?symbol=005930&interval=week&names=sma2&running=1&limit=1")["lines"].values()
+    assert line[-1] == (weeks[-2]["close"] + 99_000) / 2, "an indicator of the week goes on with it, too"
     press(page, "0")
     wait(page, f"{CHART}.dataset.ready === '005930 month'")
     wait(page, "document.getElementById('numbers').textContent.includes('99,000')")

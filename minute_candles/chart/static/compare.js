@@ -54,8 +54,9 @@ export class Compare {
   async ask() {
     const { compare: symbol, interval, turn, loads } = state;
     const [first, last] = [this.view.list[0].time, this.view.list[this.view.list.length - 1].time];
-    const key = `${symbol} ${interval} ${turn} ${loads} ${first}`;
+    const [what, key] = [`${symbol} ${interval} ${turn} `, `${symbol} ${interval} ${turn} ${loads} ${first}`];
     if (key === this.key) return;
+    if (!this.key.startsWith(what)) { this.closes.clear(); this.series.setData([]); } // of another interval
     this.key = key;
     this.live.want("compare", typeof interval === "number" || interval === "day" ? [[symbol, interval]] : []);
     try {

@@ -4,13 +4,14 @@ import { clockOf, dateOf } from "./format.js";
 import { valueAt } from "./lines.js";
 import { state } from "./state.js";
 import { save } from "./tools.js";
+import { visibleCandles } from "./visible.js";
 
 const HEAD = ["시각", "시가", "고가", "저가", "종가", "거래량", "VWAP", "상태"];
 const BOM = "\ufeff"; // without it a spreadsheet takes the Korean for something else
 
 /** @param {import("./view.js").View} view @param {Map<number, number>} closes of the second symbol */
 export function saveCsv(view, closes) {
-  const candles = view.seen();
+  const candles = visibleCandles();
   const lines = view.lines.drawn;
   const others = closes.size ? [`${state.compare} 종가`] : [];
   const head = [...HEAD, ...lines.map((line) => line.name), ...others];

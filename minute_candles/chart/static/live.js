@@ -24,7 +24,8 @@ export class Live {
   /** @param {string} part @param {[string, number | string][]} pairs all that it wants */
   want(part, pairs) {
     this.wanted.set(part, pairs);
-    if (this.socket?.readyState === WebSocket.OPEN) this.say();
+    clearTimeout(this.saying); // several parts that want something anew are one message
+    this.saying = setTimeout(() => { if (this.socket?.readyState === WebSocket.OPEN) this.say(); });
   }
 
   say() {

@@ -9,8 +9,9 @@ import { askRunning } from "./indicators.js";
 import { withToday } from "./load.js";
 import { list, live, view } from "./parts.js";
 import { holds } from "./range.js";
-import { drawLines, look, redraw, refresh, tell } from "./screen.js";
+import { drawLines, redraw, refresh, tell } from "./screen.js";
 import { state } from "./state.js";
+import { look } from "./visible.js";
 import * as words from "./words.js";
 
 /** @typedef {import("./candle.js").Candle} Candle */

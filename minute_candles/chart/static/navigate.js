@@ -3,8 +3,9 @@
 import { dateOf } from "./format.js";
 import { overlay, view } from "./parts.js";
 import { daysOf, rangeSeen } from "./range.js";
-import { look, older, show } from "./screen.js";
+import { older, show } from "./screen.js";
 import { $, keepAddress, leaveAddress, readAddress, state } from "./state.js";
+import { look } from "./visible.js";
 
 /** @typedef {import("./candle.js").Interval} Interval */
 

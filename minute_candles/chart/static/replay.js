@@ -5,6 +5,7 @@ import { compare, overlay, view } from "./parts.js";
 import { daysOf } from "./range.js";
 import { drawCandles, show } from "./screen.js";
 import { $, now, state } from "./state.js";
+import { visibleCandles } from "./visible.js";
 
 /** Candles a second. */
 const SPEEDS = [1, 4, 16, 60];
@@ -13,7 +14,7 @@ let timer = 0;
 
 /** The day that is looked at, from its first candle on. */
 export function openReplay() {
-  const seen = view.seen().at(-1);
+  const seen = visibleCandles().at(-1);
   $("replay-day").max = dateOf(now());
   $("replay-speed").replaceChildren(...SPEEDS.map((speed) => new Option(`${speed}봉/초`, String(speed), false, speed === 4)));
   return begin(seen ? dateOf(seen.time) : state.range ? daysOf(state.range).to : dateOf(now()));
@@ -46,7 +47,7 @@ export function goTo(count) {
   const last = all[Math.min(all.length, Math.max(1, count)) - 1];
   if (state.until == null) return pause();
   if (last) state.until = last.time + 60 * Number(state.interval);
-  inPlace();
+  follow();
   $("replay-at").max = String(all.length);
   $("replay-at").value = String(count);
   $("replay-now").textContent = last ? `${clockOf(last.time)} · ${Math.min(count, all.length)}/${all.length}` : "저장된 캔들이 없습니다";
@@ -55,7 +56,7 @@ export function goTo(count) {
 }
 
 /** What follows the newest candle goes on following it. */
-function inPlace() {
+function follow() {
   const scale = view.chart.timeScale();
   const range = scale.getVisibleLogicalRange();
   drawCandles();

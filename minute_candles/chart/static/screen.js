@@ -7,9 +7,10 @@ import { tell as tellOf } from "./legend.js";
 import { load, loadBefore } from "./load.js";
 import { compare, forecast, list, live, overlay, pen, view } from "./parts.js";
 import { keepPrefs } from "./prefs.js";
-import { holds, placesOf } from "./range.js";
+import { holds } from "./range.js";
 import { slots } from "./slots.js";
 import { $, keepAddress, now, state } from "./state.js";
+import { inPlace, look } from "./visible.js";
 import * as words from "./words.js";
 
 /** @typedef {import("./candle.js").Interval} Interval */
@@ -56,7 +57,7 @@ async function fill() {
     if (!(await load(clock))) return;
     state.failed = "";
     if (state.drawn !== turn) begin(turn);
-    else if (!view.inPlace(redraw)) look();
+    else if (!inPlace(redraw)) look();
     showWhetherEmpty();
   } catch (error) {
     if (turn === state.turn) fail(error);
@@ -107,14 +108,6 @@ function settle(turn) {
   $("chart").dispatchEvent(new Event("settled"));
 }
 
-/** At the range, or at the newest: about seven pixels a candle. */
-export function look() {
-  const length = view.list.length;
-  if (!length) return;
-  const [from, to] = state.range ? placesOf(state.range, view.list) : [length - view.fitting(), length + 4];
-  view.chart.timeScale().setVisibleLogicalRange(state.range ? { from: from - 0.4, to: to + 0.4 } : { from, to });
-}
-
 /** The candles that are held; of a replay those that are over. */
 export function drawCandles() {
   const until = state.until ?? Infinity;
@@ -143,7 +136,7 @@ export async function older() {
   if (state.busy || state.all || !view.candles.length) return;
   state.busy = true;
   try {
-    if (await loadBefore(view.candles)) view.inPlace(redraw);
+    if (await loadBefore(view.candles)) inPlace(redraw);
     else { view.begins = state.all; view.drawBlanks(); }
   } catch (error) {
     words.complain(error);

@@ -3,12 +3,13 @@
 import { clockOf, dateOf, moment, number, proof } from "./format.js";
 import { $, intervalName, state } from "./state.js";
 import { fillTable } from "./table.js";
+import { visibleCandles } from "./visible.js";
 
 /** @typedef {import("./view.js").View} View */
 
 /** @param {View} view */
 export function savePicture(view) {
-  const last = view.seen().at(-1);
+  const last = visibleCandles().at(-1);
   const name = state.rows.get(state.symbol)?.name ?? "";
   const title = `${name} ${state.symbol} · ${intervalName(state.interval)}${last ? ` · ${moment(last.time, view.daily)}` : ""}`;
   view.picture(title).toBlob((/** @type {Blob | null} */ blob) => {
@@ -27,7 +28,7 @@ export function save(blob, last, kind) {
 
 /** @param {View} view */
 export function showTable(view) {
-  const seen = view.seen();
+  const seen = visibleCandles();
   $("table-title").textContent = `${$("name").textContent} ${intervalName(state.interval)} · 보이는 ${seen.length}개`;
   fillTable($("rows"), seen, view.daily);
   $("table").showModal();

@@ -103,40 +103,15 @@ export class View {
     panes.forEach((pane, at) => pane.setStretchFactor((heights.length === panes.length ? heights[at] : HEIGHTS[at]) ?? 1.6));
   }
 
-  /** The candles between the edges. */
-  seen() {
-    const range = this.chart.timeScale().getVisibleLogicalRange() ?? { from: 0, to: Infinity };
-    return this.list.slice(Math.max(0, Math.round(range.from)), Math.round(range.to) + 1).flatMap((slot) => slot.candle ?? []);
-  }
-
   keepHeights() {
     keepPrefs({ panes: this.chart.panes().map((pane) => pane.getStretchFactor()) });
-  }
-
-  /** What is seen stays where it is; who follows the newest still does. @param {() => void} draw @returns {boolean} whether something was seen */
-  inPlace(draw) {
-    const [scale, { length }] = [this.chart.timeScale(), this.list];
-    const range = scale.getVisibleLogicalRange();
-    const left = Math.min(length - 1, Math.max(0, Math.round(range?.from ?? 0)));
-    const time = !range || range.to >= length - 1.5 ? null : this.list[left]?.time;
-    draw();
-    if (!range || !length) return false;
-    const at = time == null ? -1 : this.list.findIndex((slot) => slot.time >= time);
-    const more = at < 0 ? this.list.length - length : at - left;
-    scale.setVisibleLogicalRange({ from: range.from + more, to: range.to + more });
-    return true;
-  }
-
-  /** How many places the newest candles are shown in; few candles are not stretched over all of it. */
-  fitting() {
-    return Math.min(Math.max(30, Math.round(this.box.clientWidth / 7.5)), Math.max(30, this.list.length));
   }
 
   /** Room for the numbers at the top, and for the lane of patterns where it is used. @param {boolean} [lane] */
   margins(lane = this.hasLane) {
     this.hasLane = lane;
-    const narrow = this.box.clientWidth < 560; // there the numbers stand above the chart
-    this.price.priceScale().applyOptions({ scaleMargins: { top: narrow ? 0.04 : 0.13, bottom: lane ? 0.14 : 0.06 } });
+    const wide = this.box.clientWidth; // on a narrow one the numbers stand above the chart, on the next they take three lines
+    this.price.priceScale().applyOptions({ scaleMargins: { top: wide < 560 ? 0.04 : wide < 800 ? 0.17 : 0.13, bottom: lane ? 0.14 : 0.06 } });
   }
 
   hasLane = false;
