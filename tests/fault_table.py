@@ -196,7 +196,7 @@ MACHINES = [
     Proof("꺼진 고유 키 (IGNORED, INVISIBLE)", "서버가 쓰지 않습니다", "2", _NAMED,
           "storage/test_migrate.py::test_a_key_that_queries_may_not_use_is_refused_with_the_sql_that_turns_it_on"),
     Proof("파티션이 없는 날짜 (1526)", "테이블에 이 날짜의 파티션이 없습니다", "1", _NAMED,
-          "storage/test_migrate.py::test_the_documented_partitions_keep_everything_working_and_a_missing_one_is_one_line"),
+          "storage/test_migrate.py::test_a_month_without_its_partition_is_one_line"),
     Proof("TLS 없는 서버의 caching_sha2_password (2061)", "계정은 TLS로만 비밀번호를 보낼 수 있는데", "2",
           "서버의 TLS를 켜거나 인증 방식을 바꿈",
           "storage/test_connection.py::test_a_password_that_may_travel_encrypted_only"),

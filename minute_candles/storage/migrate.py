@@ -156,7 +156,8 @@ class _Preflight:
         layout = inspect(run, self._dialect)
         for table, found in ((PRICES, layout.prices), (COVERAGE, layout.coverage)):
             if found:
-                run(_PROBES[2].format(table, PLAIN_COLUMNS[table]))
+                update = _PROBES[2].format(table, PLAIN_COLUMNS[table])
+                run(update)
 
     def _changes(self, run: Run) -> Iterator[tuple[str, str]]:
         """Return each statement that has to change a table, and its rehearsal.
