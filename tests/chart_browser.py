@@ -49,6 +49,12 @@ def shot(page: webdriver.Chrome, name: str) -> None:
     page.save_screenshot(str(ROOT / "build" / f"chart-{name}.png"))
 
 
+def phone(page: webdriver.Chrome) -> None:
+    screen = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    wait(page, "innerWidth === 390 && document.documentElement.scrollWidth <= 390")
+
+
 def errors(page: webdriver.Chrome) -> list[str]:
     return [entry["message"] for entry in page.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
 

@@ -1,11 +1,11 @@
-"""An embedded database a test, one browser a worker."""
+"""An embedded database a test, and one browser for all of them."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from chart_browser import browser, errors, hosts
-from selenium import webdriver
+from selenium.webdriver import Chrome
 
 from minute_candles.config.settings import Database
 
@@ -16,15 +16,16 @@ def database(tmp_path: Path) -> Database:
 
 
 @pytest.fixture(scope="session")
-def _one_browser() -> Iterator[webdriver.Chrome]:
+def _browser() -> Iterator[Chrome]:
     with browser() as found:
         yield found
 
 
 @pytest.fixture
-def chromium(_one_browser: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
-    """The worker's browser at an empty page, its logs read."""
-    _one_browser.get("about:blank")
-    errors(_one_browser), hosts(_one_browser)
-    yield _one_browser
-    _one_browser.get("about:blank")
+def chromium(_browser: Chrome) -> Iterator[Chrome]:
+    """An empty page that remembers nothing."""
+    errors(_browser), hosts(_browser)
+    yield _browser
+    _browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    _browser.execute_script("try { localStorage.clear() } catch {}")
+    _browser.get("about:blank")

@@ -1,7 +1,6 @@
 """Intervals that are not stored: read from few rows, they say what the minutes say, on every kind of database."""
 
 import random
-from contextlib import closing
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -10,10 +9,7 @@ from chart_testing import NAMES
 from store_testing import CALENDAR
 
 from minute_candles.chart.derived import KEPT_SECONDS, Derived
-from minute_candles.chart.queries import CandleRange, Queries
-from minute_candles.chart.running import RunningMinutes
 from minute_candles.core.clock import Clock
-from minute_candles.core.kst import KST
 from minute_candles.market.calendar import Session
 from minute_candles.market.candles import Candle, derive, with_vwap
 from minute_candles.market.intervals import SESSIONS, shown
@@ -118,23 +114,3 @@ def test_a_verified_day_is_read_once_until_it_is_written_again(any_database, any
     clock.moment += KEPT_SECONDS + 1
     assert closes() == [ones[-1].low] * 5
     view.close()
-
-
-def test_a_verified_day_that_lost_rows_looks_verified_in_no_interval(any_database, any_store, days):
-    lost, now = DAYS[2], datetime(2026, 11, 23, 10, 45, tzinfo=KST)
-    any_store._connection.transaction(
-        lambda run: run(
-            "DELETE FROM stock_minute_prices WHERE minute_interval = 'ONE_MINUTE' AND timestamp BETWEEN %s AND %s",
-            *(datetime.combine(lost, datetime.min.time()).replace(hour=hour) for hour in (10, 12)),
-        )
-    )
-    with closing(open_reader(any_database, Clock())) as view:
-        clock = Clock(at=now)
-        queries = Queries(view, NAMES, CALENDAR, clock, RunningMinutes(clock))
-        for interval in (5, 10, 60, "day"):
-            for first in (date(2026, 10, 1), lost):
-                candles = queries.candles(SYMBOL, interval, CandleRange(first, DAYS[3], 5_000))["candles"]
-                told = {one["time"][:10]: one["status"] for one in candles}
-                assert told[f"{lost}"] == "PROVISIONAL" and told[f"{DAYS[3]}"] in ("COMPLETE", "UNPROVEN"), interval
-        told = queries.candles(SYMBOL, "day", CandleRange(None, None, 400))["candles"]
-        assert [one["status"] for one in told if one["time"].startswith(f"{lost}")] == ["PROVISIONAL"]

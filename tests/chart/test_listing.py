@@ -38,22 +38,3 @@ def test_a_table_that_others_filled_is_not_asked_symbol_by_symbol(
         "005930": "PROVISIONAL", "000660": "PROVISIONAL", "035420": "MISSING"
     }  # fmt: skip
     assert asked == [list(NAMES)]
-
-
-def test_a_verified_day_that_lost_rows_is_verified_no_more(database: Database) -> None:
-    clock = Clock(at=datetime(2026, 11, 23, 16, tzinfo=KST))
-    with closing(open_store(database, clock)) as store, closing(open_reader(database, clock)) as view:
-        store.preflight()
-        filled(store)
-        listing = Listing(view, NAMES, CALENDAR, clock, RunningMinutes(clock))
-        before = {row["symbol"]: row["status"] for row in listing.rows()}
-        store._connection.transaction(
-            lambda run: run(
-                "DELETE FROM stock_minute_prices WHERE stock_symbol = '005930' AND minute_interval = 'ONE_MINUTE'"
-                " AND timestamp BETWEEN '2026-11-23 10:00:00' AND '2026-11-23 10:04:00'"
-            )
-        )
-        after = {
-            row["symbol"]: row["status"] for row in Listing(view, NAMES, CALENDAR, clock, RunningMinutes(clock)).rows()
-        }
-    assert before["005930"] == "UNPROVEN" and after == {**before, "005930": "PROVISIONAL"}

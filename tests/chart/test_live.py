@@ -89,13 +89,16 @@ def test_a_running_minute_moves_every_window_above_it(server):
         assert told[5]["time"].startswith("2026-11-23T10:00") and told[5]["close"] == told[1]["close"] == 77_777
 
 
-def test_a_settled_day_is_told(database, store, monkeypatch):
+@pytest.mark.parametrize(("day", "at"), [(MONDAY, 16), (FRIDAY, 10)])
+def test_a_day_that_is_settled_is_told_the_next_morning_too(database, store, monkeypatch, day, at):
     monkeypatch.setattr("minute_candles.chart.broadcast.WHOLE_SECONDS", 0.5)
-    with serving(database, at=datetime(2026, 11, 23, 16, tzinfo=KST)) as server, connect(server.ws) as socket:
+    ones = ONES[:60] if day == MONDAY else minutes(CALENDAR.session(day))
+    put(store, "005930", ones)
+    with serving(database, at=datetime(2026, 11, 23, at, 2, tzinfo=KST)) as server, connect(server.ws) as socket:
         ask(socket, ["005930", 1])
-        hear(socket)
-        put(store, "005930", ONES[:60], "COMPLETE")
-        assert hear(socket) == {"type": "day", "symbol": "005930", "day": "2026-11-23", "status": "COMPLETE"}
+        assert hear(socket)["type"] == "candle"
+        put(store, "005930", ones, "COMPLETE")
+        assert hear(socket) == {"type": "day", "symbol": "005930", "day": f"{day}", "status": "COMPLETE"}
 
 
 @pytest.mark.parametrize(
@@ -160,29 +163,15 @@ def test_there_is_room_for_five_hundred(database, store):
     assert broadcaster.subscribers.join() is None
 
 
-def test_a_quiet_table_costs_one_statement_a_second(server):
-    reads: list[object] = []
-    view = server.broadcaster._reader
-    real = view.minutes_of
-    view.minutes_of = lambda symbols, since: (reads.append(list(symbols)), real(symbols, since))[1]
-    with ExitStack() as stack:
-        for _ in range(20):
-            socket = stack.enter_context(connect(server.ws))
-            ask(socket, ["005930", 1], ["000660", 3])
-            hear(socket), hear(socket)
-        time.sleep(1.2)
-        reads.clear()
-        time.sleep(3.2)
-    assert 2 <= len(reads) <= 4 and all(sorted(read) == ["000660", "005930"] for read in reads)
-
-
-def test_a_round_that_wakes_all_the_time_costs_one_statement_a_second(server, monkeypatch):
+def test_many_watchers_and_a_round_that_wakes_all_the_time_cost_one_statement_a_second(server, monkeypatch):
     reads: list[float] = []
     view = server.broadcaster._reader
     real = view.minutes_of
-    with connect(server.ws) as socket:
+    with connect(server.ws) as socket, ExitStack() as others:
         ask(socket, ["005930", 1])
         hear(socket)
+        for _ in range(20):
+            ask(others.enter_context(connect(server.ws)), ["005930", 1])
         view.minutes_of = lambda *asked: (reads.append(time.monotonic()), real(*asked))[1]
         until = time.monotonic() + 3.2
         while time.monotonic() < until:
@@ -233,14 +222,10 @@ def test_a_day_that_lost_rows_is_verified_no_more():
     broadcaster = Broadcaster(None, {}, CALENDAR, Clock(), RunningMinutes(Clock()))
     client = broadcaster.subscribers.join()
     broadcaster.subscribe(client, frozenset({("005930", 1)}))
-    broadcaster._update(
-        "005930", DayRows(ONES[:60], {MONDAY: CoverageRow(DayStatus.COMPLETE, (60, 12, 4))}), whole=True
-    )
-    assert json.loads(client.take()[0])["status"] == "COMPLETE"
-    broadcaster._update(
-        "005930", DayRows(ONES[:59], {MONDAY: CoverageRow(DayStatus.COMPLETE, (60, 12, 4))}), whole=True
-    )
-    assert json.loads(client.take()[0])["status"] == "PROVISIONAL"
+    known = {MONDAY: CoverageRow(DayStatus.COMPLETE, (60, 12, 4))}
+    for held, status in ((60, "COMPLETE"), (59, "PROVISIONAL")):
+        broadcaster._update("005930", DayRows(ONES[:held], known), whole=True)
+        assert json.loads(client.take()[0])["status"] == status
 
 
 class At(Clock):
@@ -267,17 +252,6 @@ def test_a_window_that_ends_without_a_trade_is_told_once_more():
     assert (told["interval"], told["time"][11:16], told["status"]) == (5, "10:00", "PROVISIONAL")
     broadcaster._send_ended()
     assert client.take() == []
-
-
-def test_a_day_settled_the_next_morning_is_told(database, store, monkeypatch):
-    monkeypatch.setattr("minute_candles.chart.broadcast.WHOLE_SECONDS", 0.5)
-    friday = minutes(CALENDAR.session(FRIDAY))
-    put(store, "005930", friday)
-    with serving(database, at=datetime(2026, 11, 23, 10, 2, tzinfo=KST)) as server, connect(server.ws) as socket:
-        ask(socket, ["005930", 1])
-        assert hear(socket)["type"] == "candle"
-        put(store, "005930", friday, "COMPLETE")
-        assert hear(socket) == {"type": "day", "symbol": "005930", "day": f"{FRIDAY}", "status": "COMPLETE"}
 
 
 def test_whatever_goes_wrong_the_next_read_is_another_try(server, store, caplog, monkeypatch):

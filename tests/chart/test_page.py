@@ -3,13 +3,13 @@
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import pytest
-from chart_browser import drawn, errors, hosts, shot, wait
+from chart_browser import drawn, errors, hosts, phone, shot, wait
 from chart_testing import FRIDAY, MONDAY, put, serving
+from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from store_testing import CALENDAR, minutes
@@ -49,15 +49,7 @@ def click(page, selector: str) -> None:
 
 
 def press(page, *keys: str) -> None:
-    from selenium.webdriver import ActionChains
-
     ActionChains(page).send_keys(*keys).perform()
-
-
-def phone(page) -> None:
-    screen = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
-    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
-    wait(page, "innerWidth === 390 && document.documentElement.scrollWidth <= 390")
 
 
 def test_it_loads_cleanly_and_draws_soon(page):
@@ -105,19 +97,6 @@ def test_a_stored_candle_and_a_running_one_arrive(page, store):
     assert "진행 중" in page.find_element(By.ID, "numbers").text
 
 
-def test_a_gap_tells_why(page):
-    text = page.execute_script("""
-        const [{ slots, reason }, api] = await Promise.all([import('/static/slots.js'), import('/static/api.js')]);
-        const candles = await api.candles('005930', 1, { limit: 400 });
-        const days = new Map((await api.days('005930', '2026-11-20', '2026-11-23')).map((day) => [day.day, day]));
-        const list = slots(candles, days, 1, Date.parse('2026-11-23T10:33:00Z') / 1000);
-        const clock = (slot) => new Date(slot.time * 1000).toISOString().slice(11, 16);
-        return list.flatMap((slot, at) => slot.candle ? [] : [[clock(slot), reason(list, at, days)]]);
-    """)
-    assert [gap[0] for gap in text] == ["09:40", "09:41", "10:30", "10:31"]
-    assert all("아직" in reason for _, reason in text)
-
-
 def test_the_arrows_read_the_candles_and_the_table_shows_them(page):
     page.execute_script("document.getElementById('chart').focus()")
     press(page, Keys.ARROW_LEFT, Keys.ARROW_LEFT)
@@ -126,17 +105,6 @@ def test_the_arrows_read_the_candles_and_the_table_shows_them(page):
     wait(page, "document.querySelectorAll('#rows tr').length > 50")
     assert page.execute_script("return document.querySelector('#rows th').textContent").endswith("10:29")
     click(page, "#table-close")
-
-
-def test_indicators_switch_on_and_off(page):
-    for study in ("rsi", "macd", "bands"):
-        click(page, f'[data-study="{study}"]')
-    wait(page, "['RSI14', 'MACD', '상단'].every((name) => document.getElementById('lines').textContent.includes(name))")
-    shot(page, "indicators")
-    for study in ("rsi", "macd", "bands", "ma", "vwap"):
-        click(page, f'[data-study="{study}"]')
-    wait(page, "document.getElementById('lines').textContent === ''")
-    assert errors(page) == []
 
 
 def test_lines_are_the_servers_which_knows_what_stands_before_the_first_candle(page):
@@ -227,7 +195,6 @@ def test_patterns_have_a_lane_the_strongest_of_each_candle_and_no_doji_unless_as
     wait(page, f"{MARKS}.includes('도지') || {MARKS}.includes('팽이형')")
     click(page, '[data-study="patterns"]')
     wait(page, f"{MARKS} === ''")
-    page.execute_script("localStorage.clear()")
     assert errors(page) == []
 
 
@@ -247,7 +214,6 @@ def test_words_on_marks_leave_each_other_room_and_the_hidden_ones_are_shown_on_h
     assert label in page.find_element(By.CSS_SELECTOR, "#numbers .marked").text
     click(page, '[data-interval="day"]')  # two candles, far apart
     wait(page, f"{READY} === '005930 day'")
-    page.execute_script("localStorage.clear()")
     assert errors(page) == []
 
 
@@ -289,27 +255,8 @@ def test_the_lines_follow_the_running_candle(page):
     assert errors(page) == []
 
 
-def test_history_comes_when_one_scrolls_left(page):
-    page.execute_script("document.querySelector('[data-interval=\"3\"]').click()")
-    wait(page, f"{READY} === '005930 3'")
-    click(page, '[data-interval="1"]')
-    wait(page, f"{READY} === '005930 1'")
-    box = page.find_element(By.ID, "chart")
-    from selenium.webdriver import ActionChains
-
-    for _ in range(4):
-        ActionChains(page).move_to_element(box).click_and_hold().move_by_offset(500, 0).release().perform()
-    wait(page, "true")
-    click(page, "#table-button")
-    wait(page, "document.querySelector('#rows tr:last-child th').textContent.startsWith('11월 20일')")
-    click(page, "#table-close")
-    assert errors(page) == []
-
-
 def test_what_is_seen_stands_in_the_address_and_opens_again(page):
     assert "from=" not in page.current_url
-    from selenium.webdriver import ActionChains
-
     chart = page.find_element(By.ID, "chart")
     drag = ActionChains(page).move_to_element(chart).click_and_hold()
     for _ in range(5):
@@ -414,7 +361,6 @@ def test_a_reload_keeps_studies_interval_theme_and_the_way_back_works(page):
     wait(page, f"{READY} === '000660 15' && {NAME} === 'SK하이닉스'")
     page.forward()
     wait(page, f"{READY} === '005930 15'")
-    page.execute_script("localStorage.clear()")
     assert errors(page) == []
 
 
@@ -429,17 +375,3 @@ def test_home_end_and_escape(page):
     press(page, Keys.ESCAPE)
     wait(page, "document.getElementById('numbers').textContent.includes('10:29')")
     assert errors(page) == []
-
-
-def test_a_restart_of_the_server_is_survived(chromium, database, store):
-    with ExitStack() as first:
-        server = first.enter_context(serving(database, at=AT))
-        chromium.get(f"{server.url}?symbol=005930&interval=1")
-        wait(chromium, f"{READY} === '005930 1'")
-    wait(chromium, "document.getElementById('state').dataset.state === 'down'", 10)
-    put(store, "005930", TODAY[:92])
-    with serving(database, at=AT, port=int(server.url.split(":")[2][:-1])):
-        wait(chromium, "document.getElementById('state').dataset.state !== 'down'", 15)
-        wait(chromium, "document.getElementById('numbers').textContent.includes('10:31')", 10)
-    chromium.get("about:blank")
-    errors(chromium)

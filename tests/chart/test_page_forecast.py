@@ -4,10 +4,9 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from chart_browser import errors, wait
+from chart_browser import errors, phone, shot, wait
 from chart_testing import CALENDAR, MONDAY, put, serving
 from forecast.test_forecast import trained_on
-from places import ROOT
 from store_testing import minutes
 
 from minute_candles.core.kst import KST
@@ -27,12 +26,8 @@ def keep_model(folder: Path, low: float) -> None:
 
 
 @pytest.mark.parametrize("low", [0.02, -0.02])
-def test_only_what_has_skill_is_shown(low: float, chromium, store: Store, database, tmp_path: Path) -> None:
-    put(
-        store,
-        "005930",
-        [one for one in minutes(CALENDAR.session(MONDAY), 1) if one.timestamp < AT.replace(tzinfo=None)],
-    )
+def test_only_what_has_skill_is_shown(low: float, store: Store, database, tmp_path: Path, chromium) -> None:
+    put(store, "005930", minutes(CALENDAR.session(MONDAY), 1)[:91])
     keep_model(tmp_path, low)
     page = chromium
     with serving(database, at=AT, folder=tmp_path) as server:
@@ -45,10 +40,9 @@ def test_only_what_has_skill_is_shown(low: float, chromium, store: Store, databa
         assert "기준선보다" in page.execute_script(f"return {BUTTON}.textContent")
         page.execute_script(f"{BUTTON}.click()")
         assert page.execute_script("return document.querySelectorAll('#forecast-rows tr').length") == 7
-        (ROOT / "build").mkdir(exist_ok=True)
-        page.save_screenshot(str(ROOT / "build" / "chart-forecast.png"))
+        shot(page, "forecast")
         page.execute_script("document.getElementById('forecast').close()")
-        page.save_screenshot(str(ROOT / "build" / "chart-forecast-band.png"))
-        page.set_window_size(390, 844)
-        page.save_screenshot(str(ROOT / "build" / "chart-forecast-390.png"))
+        shot(page, "forecast-band")
+        phone(page)
+        shot(page, "forecast-390")
         assert errors(page) == []

@@ -5,7 +5,7 @@ from contextlib import closing
 from urllib.parse import urlsplit
 
 import pytest
-from chart_browser import errors, hosts, shot, wait
+from chart_browser import errors, hosts, phone, shot, wait
 from chart_testing import FRIDAY, MONDAY, NAMES, put, serving
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
@@ -94,7 +94,7 @@ def dates(page) -> int:
 
 def test_older_days_come_by_scrolling_and_the_order_is_chosen(page):
     drawn = "document.getElementById('cells').dataset.drawn"
-    page.set_window_size(390, 844)
+    phone(page)
     wait(page, "document.getElementById('grid').scrollLeft > 100", 5)
     page.execute_script("document.getElementById('grid').scrollLeft = 0")
     wait(page, f"{drawn} === '3 120'")

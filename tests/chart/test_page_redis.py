@@ -43,10 +43,11 @@ def moved(feed: Feed, number: int) -> str:
 def test_the_running_candle_moves_each_second_and_again_after_redis_was_gone(
     chromium, database, store, redis_server: RedisServer
 ):
-    clock, page = Clock(at=AT), chromium
+    clock = Clock(at=AT)
     feed = Feed(redis_server.url, clock, ["005930"], lambda: open_reader(database, clock))
     store.listeners.append(feed.on_write)
     feed.start()
+    page = chromium
     with serving(database, at=AT) as server:
         listen(redis_server.url, server.broadcaster, server.clock)
         page.get(f"{server.url}?symbol=005930&interval=5")

@@ -49,7 +49,6 @@ def opened(chromium, database, store) -> Callable:
             chromium.get(f"{server.url}?symbol=005930&interval=1")
             ready(chromium, "005930 1")
             yield server
-            chromium.get("about:blank")
 
     return opening
 
@@ -354,7 +353,6 @@ def test_the_numbers_are_those_of_the_day_on_the_tick_grid_against_the_previous_
             return [view.levels.last.options().price, ...rsi.priceLines().map((line) => line.options().price)];
         """)
         assert scrolled == [last.close, 30, 70], "the label stays today's; RSI has its bounds"
-        chromium.execute_script("localStorage.clear()")
         monday = datetime(2026, 11, 23, 9, tzinfo=UTC).timestamp()
         for line, price in (("open", TODAY[0].open), ("before", before)):
             assert {point["value"] for point in found[line]} == {price}
