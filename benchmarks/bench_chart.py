@@ -18,11 +18,14 @@ from statistics import median
 import filled
 import requests
 import websockets
+from chart_browser import browser, wait
 from harness import CALENDAR, EVENING, ROOT, THE_97, Line, address, folder, keep, load, quick, running, timed
 
 from minute_candles.chart.listing import FRESH_SECONDS
 from minute_candles.config.settings import Database
+from minute_candles.market.candles import Candles
 from minute_candles.market.intervals import SHOWN
+from minute_candles.storage.store import Store
 
 YEAR = CALENDAR.trading_days(date(2025, 11, 21), EVENING.date())
 SYMBOL, PORT, WATCHERS = THE_97[0], 8797, 200
@@ -78,8 +81,47 @@ async def watched(pid: int, seconds: float) -> float:
     return share
 
 
-def measure(pid: int) -> list[Line]:
+async def received(store: Store) -> float:
+    """Seconds until fifty pages have a candle that was just stored."""
+    sockets = [await websockets.connect(f"ws://127.0.0.1:{PORT}/ws", compression=None) for _ in range(50)]
+    for socket in sockets:
+        await socket.send(json.dumps({"subscribe": [[SYMBOL, 1]]}))
+        await socket.recv()
+    session = CALENDAR.session(YEAR[-1])
+
+    def changed(held: Candles) -> Candles:
+        last = held[1][-1]
+        return {**held, 1: [*held[1][:-1], last._replace(volume=last.volume + 1)]}
+
+    await asyncio.to_thread(store.rewrite, SYMBOL, session, changed, now=session.end, status="COMPLETE")
+    began = time.perf_counter()
+    await asyncio.gather(*[asyncio.wait_for(socket.recv(), 60) for socket in sockets])
+    took = time.perf_counter() - began
+    await asyncio.gather(*[socket.close() for socket in sockets])
+    return took
+
+
+def drawn() -> float:
+    """Milliseconds from the address to the drawn chart, in a Chromium that has just begun."""
+    with browser() as page:
+        page.get(f"{URL}?symbol={SYMBOL}&interval=1")
+        wait(page, "performance.getEntriesByName('drawn').length", 60)
+        return float(page.execute_script("return performance.getEntriesByName('drawn')[0].startTime"))
+
+
+def measure_map(session: requests.Session) -> list[Line]:
+    """The data map of 97 symbols and ten days, first as the coverage rows say, then counted."""
+    days = {"from": YEAR[-10], "to": YEAR[-1]}
+    at_once = timed(session.get, URL + "api/coverage", {**days, "counted": 0}) * 1000
+    first = timed(session.get, URL + "api/coverage", days) * 1000
+    _, _, counted = timed_get(session, "api/coverage", **days)
+    text = f"{at_once:.0f} ms, 행을 처음 세면 {first:.0f} ms, 그 뒤 {counted:.0f} ms"
+    return [Line("데이터 지도 97종목 × 10일", text, "≤ 150 ms", at_once <= 150)]
+
+
+def measure(pid: int, store: Store) -> list[Line]:
     session = requests.Session()
+    first_map = measure_map(session)
     many, first, took = timed_get(session, "api/symbols", FRESH_SECONDS + 0.1)  # within a second it is the same list
     lines = [Line(f"종목 목록 {many}개", f"{took:.1f} ms, 처음 {first:.0f} ms", "≤ 50 ms", took <= 50)]
     for interval in SHOWN:
@@ -88,6 +130,11 @@ def measure(pid: int) -> list[Line]:
         lines.append(
             Line(f"{name} {many}개 (1년치 테이블에서)", f"{took:.1f} ms, 처음 {first:.0f} ms", "≤ 20 ms", took <= 20)
         )
+    lines += first_map
+    seconds = asyncio.run(received(store))
+    lines.append(Line("저장된 캔들이 창 50개에", f"{seconds:.1f} s", "≤ 2 s", seconds <= 2))
+    first = drawn()
+    lines.append(Line("첫 차트 (브라우저)", f"{first:.0f} ms", "≤ 1,500 ms", first <= 1500))
     share = asyncio.run(watched(pid, 5 if quick() else 30))
     lines.append(Line(f"창 {WATCHERS}개가 지켜볼 때 CPU", f"코어의 {share:.0%}", "≤ 20 %", share <= 0.2))
     return lines
@@ -99,12 +146,13 @@ def main() -> None:
         if server is None:
             return
         database = server.fresh()
-        filled.ready(database).close()
+        store = filled.ready(database)
         filled.fill(server, database, THE_97[1:], YEAR[-10:])
         filled.fill(server, database, [SYMBOL], YEAR)
         server.restart()
         with chart(database, where) as pid:
-            found = measure(pid)
+            found = measure(pid, store)
+        store.close()
     note = (
         "MariaDB 기본 설정. HTTP로 물은 중앙값, '처음'은 서버를 켠 뒤 첫 물음. "
         "3·10·30·60분과 일봉은 저장된 1·5·15분봉에서 만들어 두고, 그날의 확인이 바뀌면 다시 만듭니다."
