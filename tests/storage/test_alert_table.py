@@ -33,17 +33,15 @@ def filled(store: db.Store, days: int = 3) -> list[list[int]]:
     return volumes
 
 
-def test_what_is_kept_is_read_back_once(table):
+def test_what_is_kept_is_read_back_once_the_newest_first(table, any_database, clock):
     assert table.alerts(at(0), at(23), 10) == []  # no table yet
     assert table.keep([ALERT], NOW) == [ALERT]
     assert table.keep([ALERT._replace(text="again"), ALERT._replace(interval=5)], NOW) == [ALERT._replace(interval=5)]
     assert sorted(table.alerts(at(0), at(23), 10)) == [ALERT, ALERT._replace(interval=5)]
     assert table.alerts(at(10, 31), at(23), 10) == [] == table.alerts(at(0), at(10, 29), 10)
-
-
-def test_the_newest_come_first_and_no_more_than_asked(table):
-    table.keep([ALERT._replace(timestamp=at(10, minute)) for minute in range(20)], NOW)
-    assert [one.timestamp for one in table.alerts(at(0), at(23), 3)] == [at(10, 19), at(10, 18), at(10, 17)]
+    table.keep([ALERT._replace(timestamp=at(11, minute)) for minute in range(20)], NOW)
+    with closing(open_reader(any_database, clock)) as view:
+        assert [one.timestamp for one in view.alerts(at(0), at(23), 3)] == [at(11, 19), at(11, 18), at(11, 17)]
 
 
 def test_text_beyond_the_column_is_cut_and_odd_letters_arrive(table):
@@ -53,14 +51,8 @@ def test_text_beyond_the_column_is_cut_and_odd_letters_arrive(table):
     assert found.rule == odd.rule and found.text == odd.text[:500]
 
 
-def test_one_who_only_looks_sees_them(table, any_database, clock):
-    table.keep([ALERT], NOW)
-    view = open_reader(any_database, clock)
-    assert view.alerts(at(0), at(23), 10) == [ALERT]
-    view.close()
-
-
 def test_the_usual_volume_is_the_mean_by_minute(table, any_store):
+    assert table.usual_volume(SYMBOL, 1, 20, at(0)) == {} and table.candles(SYMBOL, 1, at(0), at(23), 500) == []
     volumes = filled(any_store)
     usual = table.usual_volume(SYMBOL, 1, 2, at(0))
     assert len(usual) == 381 and usual[time(15, 30)] == sum(day[-1] for day in volumes[-2:]) / 2
@@ -69,12 +61,8 @@ def test_the_usual_volume_is_the_mean_by_minute(table, any_store):
     assert table.usual_volume(SYMBOL, 15, 1, at(0))[time(9)] == sum(volumes[-1][:15])
 
 
-def test_nothing_is_usual_of_nothing(table):
-    assert table.usual_volume(SYMBOL, 1, 20, at(0)) == {} and table.candles(SYMBOL, 1, at(0), at(23), 500) == []
-
-
 def test_a_reader_in_the_middle_holds_no_write_up(table, any_store):
-    """Law 15: while a read is under way, a symbol-day is written."""
+    """Rule "Readers hold nobody up": while a read is under way, a symbol-day is written."""
     filled(any_store)
     session = CALENDAR.session(DAY)
 

@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,20 @@ import mysql.connector
 import pytest
 from backfill_tools import until
 from servers import Server, free_port
-from store_testing import DAY, HIBERNATE_DDL, LATER, NAMES, NOW, SESSION, SYMBOL, at_once, full_day, identities, stored
+from store_testing import (
+    DAY,
+    HIBERNATE_DDL,
+    LATER,
+    NAMES,
+    NOW,
+    SESSION,
+    SYMBOL,
+    at_once,
+    full_day,
+    identities,
+    ready,
+    stored,
+)
 
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
@@ -103,11 +116,7 @@ def test_a_database_that_does_not_exist_or_is_not_ours(server: Server, database:
 
 def test_a_password_with_special_characters(server: Server, database: Database) -> None:
     with server.account(database, "ALL", PASSWORD) as account:
-        store = open_store(account, Clock())
-        store.preflight()
-        put(store)
-        assert is_whole(store, 1)
-        store.close()
+        ready(account).close()
 
 
 def test_something_that_is_no_database(tmp_path: Path) -> None:
@@ -224,15 +233,22 @@ def short_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mysql_driver, "LOCK_SECONDS", 1)
 
 
-def test_a_lock_that_somebody_holds_is_waited_for(
-    short_locks: None, server: Server, store: Store, database: Database
-) -> None:
+@contextmanager
+def locked(server: Server, store: Store, database: Database) -> Iterator[Any]:
+    """A stored day whose rows another connection has locked."""
     put(store)
     store._connection._driver.drop()
     with closing(server.connect(database.name, autocommit=False)) as other:
         cursor = other.cursor()
         cursor.execute("SELECT COUNT(*) FROM stock_minute_prices FOR UPDATE")
         cursor.fetchall()
+        yield other
+
+
+def test_a_lock_that_somebody_holds_is_waited_for(
+    short_locks: None, server: Server, store: Store, database: Database
+) -> None:
+    with locked(server, store, database) as other:
         release = threading.Timer(1.5, other.rollback)
         release.start()
         put(store, seed=2)
@@ -243,16 +259,10 @@ def test_a_lock_that_somebody_holds_is_waited_for(
 def test_a_lock_that_is_never_given_back_is_one_clear_line(
     short_locks: None, server: Server, store: Store, database: Database
 ) -> None:
-    put(store)
-    store._connection._driver.drop()
     store._connection._patience = 1.5
-    with closing(server.connect(database.name, autocommit=False)) as other:
-        cursor = other.cursor()
-        cursor.execute("SELECT COUNT(*) FROM stock_minute_prices FOR UPDATE")
-        cursor.fetchall()
-        with pytest.raises(StoreError, match="잠그고") as caught:
-            put(store, seed=2)
-        assert not isinstance(caught.value, StoreLost) and "\n" not in str(caught.value)
+    with locked(server, store, database), pytest.raises(StoreError, match="잠그고") as caught:
+        put(store, seed=2)
+    assert not isinstance(caught.value, StoreLost) and "\n" not in str(caught.value)
     assert is_whole(store, 1)
 
 
@@ -275,16 +285,18 @@ def test_what_repeating_cannot_help_is_one_clear_line_and_leaves_the_old_day_who
     assert is_whole(store, 1)
 
 
-@pytest.mark.parametrize("number", [1213, 1205])
-def test_a_deadlock_or_lock_timeout_is_repeated(server: Server, store: Store, database: Database, number: int) -> None:
-    refuse = f"SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = {number}, MESSAGE_TEXT = 'deadlock'"
+@pytest.mark.parametrize("number", [1213, 1205, 1047, 1180, 3101])
+def test_what_passes_is_repeated_or_waited_out(server: Server, store: Store, database: Database, number: int) -> None:
+    """A deadlock, a lock timeout, a node that left its cluster, certifications that another node won."""
+    put(store, seed=2)
+    refuse = f"SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = {number}, MESSAGE_TEXT = 'WSREP'"
     server.run("CREATE TABLE luck (n INT)", database=database.name)
     server.run(
         "CREATE TRIGGER refuse BEFORE INSERT ON stock_minute_coverage FOR EACH ROW"
         f" BEGIN IF (SELECT COUNT(*) FROM luck) = 0 THEN {refuse}; END IF; END",
         database=database.name,
     )
-    threading.Timer(0.5, lambda: server.run("INSERT INTO luck VALUES (1)", database=database.name)).start()
+    threading.Timer(0.3, lambda: server.run("INSERT INTO luck VALUES (1)", database=database.name)).start()
     put(store)
     assert is_whole(store, 1)
 
@@ -337,13 +349,13 @@ UPSERT = (
 )
 
 
-@pytest.fixture
-def backend(server: Server, database: Database) -> Iterator[dict[str, int]]:
-    """Upserts running minutes of the same day in transactions of three rows in any order, until the test ends."""
-    ended, tally = threading.Event(), {"commits": 0, "deadlocks": 0}
+@pytest.mark.slow
+def test_another_writer_on_the_same_rows_neither_corrupts_a_day_nor_is_felt(server: Server, database: Database) -> None:
+    """A backend upserts running minutes of the same day in transactions of three rows in any order."""
+    server.run(HIBERNATE_DDL, database=database.name)
+    ended, commits, dice = threading.Event(), [], random.Random(7)
 
     def hammer() -> None:
-        dice = random.Random(7)
         with closing(server.connect(database.name, autocommit=False)) as connection:
             cursor = connection.cursor()
             while not ended.is_set():
@@ -352,42 +364,21 @@ def backend(server: Server, database: Database) -> Iterator[dict[str, int]]:
                         when = datetime(2025, 8, 26, 9) + timedelta(minutes=dice.randrange(0, 400))
                         cursor.execute(UPSERT, (SYMBOL, NAMES[dice.choice([1, 5, 15])], when))
                     connection.commit()
-                    tally["commits"] += 1
-                except mysql.connector.Error:
+                    commits.append(True)
+                except mysql.connector.Error:  # a deadlock
                     connection.rollback()
-                    tally["deadlocks"] += 1
 
     thread = threading.Thread(target=hammer, daemon=True)
-    tally["end"] = 0
-    threads = [thread]
-    server.run(HIBERNATE_DDL, database=database.name)
     thread.start()
-
-    def end() -> None:
-        ended.set()
-        for one in threads:
-            one.join()
-
-    tally["end"] = end  # type: ignore[assignment]
-    yield tally
-    end()
-
-
-@pytest.mark.slow
-def test_another_writer_on_the_same_rows_neither_corrupts_a_day_nor_is_felt(
-    server: Server, database: Database, backend: dict[str, Any]
-) -> None:
-    store = open_store(database, Clock(), patience=60)
-    store.preflight()
-    longest = 0.0
+    store, longest = ready(database), 0.0
     for seed in range(20):
         began = time.monotonic()
         assert put(store, seed=seed % 2) == (381, 77, 27)
         longest = max(longest, time.monotonic() - began)
-    backend["end"]()
+    ended.set()
+    thread.join()
     put(store, seed=5, now=LATER)
-    assert is_whole(store, 5)
-    assert backend["commits"] > 10 and longest < 5
+    assert is_whole(store, 5) and len(commits) > 10 and longest < 5
     store.close()
 
 

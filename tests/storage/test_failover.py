@@ -139,26 +139,6 @@ def test_all_hosts_read_only_is_one_line_after_a_few_seconds(server: Server, use
     assert clock.time() - began < 10
 
 
-CLUSTER_ERRORS = (1047, 1180, 3101)
-"""A node that left its cluster; a certification that another node's transaction won."""
-
-
-@pytest.mark.parametrize("number", CLUSTER_ERRORS)
-def test_what_a_cluster_says_for_a_while_is_waited_out(server: Server, user: Database, number: int) -> None:
-    store = opened(user)
-    server.run("CREATE TABLE luck (n INT)", database=user.name)
-    refuse = f"SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = {number}, MESSAGE_TEXT = 'WSREP'"
-    server.run(
-        "CREATE TRIGGER refuse BEFORE INSERT ON stock_minute_coverage FOR EACH ROW"
-        f" BEGIN IF (SELECT COUNT(*) FROM luck) = 0 THEN {refuse}; END IF; END",
-        database=user.name,
-    )
-    threading.Timer(0.5, lambda: server.run("INSERT INTO luck VALUES (1)", database=user.name)).start()
-    put(store)
-    assert stored(store) == full_day()
-    store.close()
-
-
 def test_a_certificate_of_another_ca_is_refused(tmp_path: Path) -> None:
     """`DB_SSL_CA` verifies the server; without it the connection is as before (#27)."""
     server = servers.mariadb()

@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,10 +21,8 @@ from store_testing import (
     candle,
     full_day,
     identities,
-    minutes,
     rows,
     stored,
-    windows,
 )
 
 from minute_candles.config.settings import Database
@@ -50,13 +49,6 @@ def test_a_day_is_stored_with_its_coverage_and_read_back(any_store: Store) -> No
         (SYMBOL, DAY): CoverageRow(DayStatus.COMPLETE, (381, 77, 27), note="한글 메모", verified_at=verified)
     }
     assert any_store.counts([SYMBOL, "000660"], [SESSION]) == {(SYMBOL, DAY): (381, 77, 27)}
-
-
-def test_the_same_day_written_twice_moves_nothing(any_store: Store) -> None:
-    put(any_store, full_day(), status="COMPLETE")
-    before = identities(any_store)
-    assert put(any_store, full_day(), status="COMPLETE", now=LATER) == (381, 77, 27)
-    assert identities(any_store) == before
 
 
 def test_only_the_row_that_changed_is_touched(any_store: Store) -> None:
@@ -93,19 +85,21 @@ def test_listeners_hear_of_what_changed_after_it_is_committed(any_store: Store) 
     ]
 
 
-def test_listeners_hear_nothing_of_a_write_that_failed(any_store: Store) -> None:
-    heard: list[Stored] = []
-    any_store.listeners.append(heard.append)
-    with pytest.raises(ValueError, match="outside"):
-        put(any_store, {1: [candle(at(20))]})
-    assert heard == []
+def test_a_write_that_fails_leaves_nothing_behind_and_reports_nothing(any_store: Store) -> None:
+    """An error of the caller's, and a candle outside the rewritten span."""
+    put(any_store, full_day(seed=1))
+    reported: list[Stored] = []
+    any_store.listeners.append(reported.append)
 
+    def explode(_: Candles) -> Candles:
+        raise RuntimeError("mid-transaction")
 
-def test_rows_that_the_authority_does_not_have_are_removed(any_store: Store) -> None:
-    put(any_store, full_day())
-    truth = {1: minutes()[:200], 5: windows(minutes()[:200], 5), 15: windows(minutes()[:200], 15)}
-    assert put(any_store, truth) == (200, 40, 14)
-    assert stored(any_store) == truth
+    with pytest.raises(RuntimeError, match="mid-transaction"):
+        any_store.rewrite(SYMBOL, SESSION, explode, now=NOW)
+    for when in (at(15, 40), at(20)):
+        with pytest.raises(ValueError, match="outside"):
+            put(any_store, {1: [candle(when)]})
+    assert stored(any_store) == full_day(seed=1) and reported == []
 
 
 def insert_plainly(store: Store, when: str) -> None:
@@ -135,36 +129,11 @@ def test_change_is_handed_what_is_stored_since_a_time_and_the_rest_stays(any_sto
         seen.append(stored)
         return {1: stored[1][:-1], 5: stored[5], 15: stored[15]}
 
-    assert put_since(any_store, change, at(15)) == (380, 77, 27)
+    how: dict[str, Any] = {"since": at(15), "now": NOW, "status": "PROVISIONAL"}
+    assert any_store.rewrite(SYMBOL, SESSION, change, **how) == (380, 77, 27)
+    assert any_store.coverage([SYMBOL], DAY, DAY)[SYMBOL, DAY].counts == (380, 77, 27)
     assert [c.timestamp for c in seen[0][1]] == [at(15, n) for n in range(20)] + [at(15, 30)]
     assert stored(any_store)[1] == full_day()[1][:-1]
-
-
-def put_since(store: Store, change: object, since: datetime) -> tuple[int, int, int]:
-    return store.rewrite(SYMBOL, SESSION, change, since=since, now=NOW)  # type: ignore[arg-type]
-
-
-def test_counts_of_the_coverage_row_are_those_of_the_whole_day(any_store: Store) -> None:
-    put(any_store, full_day())
-    any_store.rewrite(SYMBOL, SESSION, lambda now: now, since=at(15), now=NOW, status="PROVISIONAL")
-    assert any_store.coverage([SYMBOL], DAY, DAY)[SYMBOL, DAY].counts == (381, 77, 27)
-
-
-def test_a_candle_outside_the_rewritten_span_is_a_mistake_of_ours(any_store: Store) -> None:
-    with pytest.raises(ValueError, match="outside"):
-        put(any_store, {1: [candle(at(15, 40))]})
-    assert identities(any_store) == []
-
-
-def test_an_error_in_the_middle_leaves_nothing_behind(any_store: Store) -> None:
-    put(any_store, full_day(seed=1))
-
-    def explode(_: Candles) -> Candles:
-        raise RuntimeError("mid-transaction")
-
-    with pytest.raises(RuntimeError, match="mid-transaction"):
-        any_store.rewrite(SYMBOL, SESSION, explode, now=NOW)
-    assert stored(any_store) == full_day(seed=1)
 
 
 def test_derived_columns_are_exact(any_store: Store) -> None:
@@ -219,17 +188,6 @@ def test_coverage_is_that_of_the_range_and_the_symbols_asked_for(any_store: Stor
     found = any_store.coverage(["000660"], days[1], days[2])
     assert set(found) == {("000660", days[1]), ("000660", days[2])}
     assert any_store.coverage([], days[0], days[-1]) == {}
-
-
-def test_a_csat_day_counts_until_1640_and_the_others_until_1540(any_store: Store) -> None:
-    csat, friday = CALENDAR.session(date(2025, 11, 13)), CALENDAR.session(date(2025, 11, 14))
-    for session in (csat, friday):
-        any_store.rewrite(SYMBOL, session, lambda _, s=session: full_day(s), now=NOW)
-    insert_plainly(any_store, "2025-11-14 15:50:00")
-    assert any_store.counts([SYMBOL], [csat, friday]) == {
-        (SYMBOL, csat.day): (381, 77, 27), (SYMBOL, friday.day): (381, 77, 27),
-    }  # fmt: skip
-    assert any_store.counts([SYMBOL], [csat]) == {(SYMBOL, csat.day): (381, 77, 27)}
 
 
 def test_what_a_verified_day_lost_is_seen_of_every_interval_and_nothing_else(any_store: Store) -> None:
