@@ -44,6 +44,7 @@ _FACTS = {
     Reason.NO_CLOSING_AUCTION: "종가 단일가 봉이 없고 마지막 종가 {0:,}원이 일봉 종가 {1:,}원과 다름",
 }
 """By reason: `at` is the first minute, the numbers are shares, KRW, minutes, percent or the factor."""
+_WITHOUT_FACTS = {Reason.ADJUSTED_SOURCE: "수정되어 온 날인데 계수를 알 수 없어 되돌리지 못했습니다"}
 _DAILY_TEXTS = {
     "open": "첫 시가 {0:,}원이 일봉 시가 {1:,}원과 다릅니다.",
     "range": "일봉의 고가·저가를 벗어난 분봉이 있습니다 ({0:,}~{1:,}원, 일봉 {2:,}~{3:,}원).",
@@ -85,7 +86,7 @@ def finding_text(finding: Finding) -> str:
         case reason if (pattern := _FACTS.get(reason)) and (finding.minutes or finding.numbers):
             return pattern.format(*finding.numbers, at=f"{finding.minutes[0]:%H:%M}" if finding.minutes else "")
         case reason:
-            return reason_text(reason)
+            return _WITHOUT_FACTS.get(reason) or reason_text(reason)
 
 
 def note_of(findings: Iterable[Finding]) -> str | None:

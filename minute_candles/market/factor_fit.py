@@ -14,10 +14,11 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from fractions import Fraction
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
+from minute_candles.market.rows import MinuteRow
 from minute_candles.market.tick_sizes import Kind, is_cut, printed_prices
 
 _MINUTE = timedelta(minutes=1)
@@ -30,25 +31,6 @@ _MORE = 1.001
 """By so much more must a fund's ticks fit: they fit a share's prices, too."""
 _EXACT_WEIGHT = 3
 """A minute of one price whose turnover is a whole number of shares proves more than a range does."""
-
-
-class MinuteLike(Protocol):
-    """A minute as the past TR reports it: naive KST, prices in KRW, shares, turnover of the day so far in KRW."""
-
-    @property
-    def minute(self) -> datetime: ...
-    @property
-    def open(self) -> int: ...
-    @property
-    def high(self) -> int: ...
-    @property
-    def low(self) -> int: ...
-    @property
-    def close(self) -> int: ...
-    @property
-    def volume(self) -> int: ...
-    @property
-    def turnover(self) -> int: ...
 
 
 class FactorRange(NamedTuple):
@@ -71,7 +53,7 @@ class MinuteTurnover(NamedTuple):
     is_bound: bool
 
 
-def minute_turnovers(rows: Sequence[MinuteLike]) -> list[MinuteTurnover]:
+def minute_turnovers(rows: Sequence[MinuteRow]) -> list[MinuteTurnover]:
     """Return what turnover moved by in each row, oldest first."""
     found = [MinuteTurnover(rows[0].turnover, is_bound=True)]
     for before, row in itertools.pairwise(rows):
@@ -102,7 +84,7 @@ class Unrounded:
         low, high = (reported - 0.5) * self.span.low, (reported + 0.5) * self.span.high
         return math.ceil(low * (1 - _EPSILON)), math.floor(high * (1 + _EPSILON))
 
-    def is_reported_as(self, traded: MinuteLike, row: MinuteLike) -> bool:
+    def is_reported_as(self, traded: MinuteRow, row: MinuteRow) -> bool:
         """Return whether KIS reports this traded minute as `row`."""
         fewest, most = self.volumes(row.volume)
         pairs = zip(
@@ -110,7 +92,7 @@ class Unrounded:
         )
         return fewest <= traded.volume <= most and all(price in self.prices(reported) for price, reported in pairs)
 
-    def one_price(self, row: MinuteLike, moved: int) -> Iterator[tuple[int, int]]:
+    def one_price(self, row: MinuteRow, moved: int) -> Iterator[tuple[int, int]]:
         """Yield price and volume of a minute that traded at one price, as its turnover proves them."""
         fewest, most = self.volumes(row.volume)
         for price in self.prices(row.high) if row.high == row.low else ():
@@ -143,7 +125,7 @@ def densest(ranges: Iterable[Weighted], within: FactorRange) -> tuple[FactorRang
     return found, best
 
 
-def fit(rows: Sequence[MinuteLike], start: FactorRange) -> Unrounded:
+def fit(rows: Sequence[MinuteRow], start: FactorRange) -> Unrounded:
     """Return what traded under the factor that the day's rows fit best, found inside `start`.
 
     The rows say whose ticks their prices follow: a fund's lie between a share's.
@@ -152,7 +134,7 @@ def fit(rows: Sequence[MinuteLike], start: FactorRange) -> Unrounded:
     return fund[0] if fund[1] > share[1] * _MORE else share[0]
 
 
-def _fit(rows: Sequence[MinuteLike], under: Unrounded) -> tuple[Unrounded, int]:
+def _fit(rows: Sequence[MinuteRow], under: Unrounded) -> tuple[Unrounded, int]:
     """Return the narrowed factor and how much of the rows agrees with it."""
     prices = Counter(price for row in rows if row.volume for price in (row.open, row.high, row.low, row.close))
     turnovers = minute_turnovers(rows)
@@ -172,7 +154,7 @@ def _price_ranges(prices: Counter[int], under: Unrounded) -> Iterator[Weighted]:
         yield from ((span, count) for span in _joined(spans))
 
 
-def _volume_ranges(rows: Sequence[MinuteLike], under: Unrounded) -> Iterator[Weighted]:
+def _volume_ranges(rows: Sequence[MinuteRow], under: Unrounded) -> Iterator[Weighted]:
     for row in rows:
         fewest, most = under.volumes(row.volume)
         if row.volume and most - fewest < _MOST_VOLUMES:
@@ -193,7 +175,7 @@ def _joined(spans: Iterable[tuple[float, float]]) -> list[FactorRange]:
 
 
 def _turnover_ranges(
-    rows: Sequence[MinuteLike], turnovers: Sequence[MinuteTurnover], under: Unrounded
+    rows: Sequence[MinuteRow], turnovers: Sequence[MinuteTurnover], under: Unrounded
 ) -> Iterator[Weighted]:
     for row, (moved, is_bound) in zip(rows, turnovers, strict=True):
         lows, highs = under.prices(row.low), under.prices(row.high)

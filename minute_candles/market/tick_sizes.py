@@ -33,6 +33,12 @@ def is_cut(price: int, kind: Kind = Kind.SHARE) -> bool:
     return tick % 2 == 1 and price % tick == tick // 2
 
 
+def is_printed(price: int, kind: Kind = Kind.SHARE) -> bool:
+    """Return whether a trade can be printed at `price`: on a tick, or on a half tick cut to an integer."""
+    tick = tick_size(price, kind)
+    return price % tick in (0, tick // 2)
+
+
 def printed_prices(low: float, high: float, kind: Kind = Kind.SHARE) -> Iterator[int]:
     """Yield the prices from `low` to `high` that can be printed: whole ticks, and half ticks cut to an integer."""
     price = max(int(low), 1)

@@ -1,29 +1,43 @@
 """A day that KIS reports adjusted: turned back, never laid over what is stored as traded (rule "As traded"). Pure."""
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 
-from minute_candles.market.as_traded import adjustment_of, turn_back
+from minute_candles.market.adjusted_signs import looks_adjusted
+from minute_candles.market.as_traded import adjustment_of, announced_range, turn_back
 from minute_candles.market.calendar import Session
 from minute_candles.market.candles import INTERVALS, Candle, Candles, aggregate, window, with_vwap
 from minute_candles.market.daily import DailyAnswer
 from minute_candles.market.day_status import Finding, Reason
-from minute_candles.market.rows import MinuteRow
+from minute_candles.market.factor_fit import FactorRange
+from minute_candles.market.rows import DailyRow, MinuteRow
 from minute_candles.verification.day_verdict import Minutes, Verdict, check_day
 
-_PRICE_REASONS = {Reason.DAILY_MISMATCH, Reason.TURNOVER_MISMATCH}
+_SIGNS = {Reason.ADJUSTED_SOURCE, Reason.DAILY_MISMATCH, Reason.TURNOVER_MISMATCH}
+_LEAST_STORED = 10
+"""So many stored minutes stand in for a daily candle: fewer leave the factor too wide."""
 
 
-def turned_back(verdict: Verdict, minutes: Minutes, session: Session, dailies: DailyAnswer) -> Verdict | None:
-    """Return the verdict of the day as it traded; None where the reported rows are not adjusted.
+def with_signs(verdict: Verdict, minutes: Minutes, session: Session, dailies: DailyAnswer) -> Verdict:
+    """Return the verdict, with ADJUSTED_SOURCE where the rows show it and no daily candle agrees with them."""
+    agrees = dailies.get(session.day) is not None and not verdict.contradictions
+    if agrees or not looks_adjusted(_traded_rows(minutes)):
+        return verdict
+    return verdict.having(Finding(Reason.ADJUSTED_SOURCE))
+
+
+def turned_back(
+    verdict: Verdict, minutes: Minutes, session: Session, dailies: DailyAnswer, stored: Sequence[Candle] = ()
+) -> Verdict | None:
+    """Return the verdict of the day as it traded; None where the reported rows are not adjusted, or no factor shows.
 
     Its evidence is the reported rows', so that the same answer is recognised.
     """
-    daily = dailies.get(session.day)
-    rows = [row for row in minutes.rows if row.close]
-    if daily is None or not _PRICE_REASONS.intersection(verdict.reasons):
+    rows = _traded_rows(minutes)
+    if not rows or not _SIGNS.intersection(verdict.reasons):
         return None
-    span = adjustment_of(rows, daily)
+    span = _factor_range(rows, session.day, dailies, stored)
     if span is None:
         return None
     day = turn_back(rows, span)
@@ -31,6 +45,37 @@ def turned_back(verdict: Verdict, minutes: Minutes, session: Session, dailies: D
     factor = Decimal(repr(day.factor))
     found = traded.having(Finding(Reason.ADJUSTED_SOURCE, numbers=(factor,)))
     return found._replace(evidence=verdict.evidence, adjustment=factor, reported=tuple(rows))
+
+
+def _traded_rows(minutes: Minutes) -> list[MinuteRow]:
+    return [row for row in minutes.rows if row.close]
+
+
+def _factor_range(
+    rows: Sequence[MinuteRow], day: date, dailies: DailyAnswer, stored: Sequence[Candle]
+) -> FactorRange | None:
+    """Return where the factor lies: by the daily candle, else by what is stored of the day, else as it is announced."""
+    daily = dailies.get(day)
+    later = [row for row in dailies.values() if row and row.day > day]
+    rates = [float(row.adjustment_percent) for row in later if row.adjustment_percent]
+    if daily and (found := adjustment_of(rows, daily, rates)):
+        return found
+    if not looks_adjusted(rows):
+        return None
+    if found := _by_stored(rows, day, stored):
+        return found
+    announced = announced_range(rates)
+    return announced if announced and not looks_adjusted(turn_back(rows, announced).rows) else None
+
+
+def _by_stored(rows: Sequence[MinuteRow], day: date, stored: Sequence[Candle]) -> FactorRange | None:
+    known = {candle.timestamp: candle for candle in stored}
+    common = [row for row in rows if row.minute in known]
+    if len(common) < _LEAST_STORED:
+        return None
+    mine = [known[row.minute] for row in common]
+    highest, lowest = max(candle.high for candle in mine), min(candle.low for candle in mine)
+    return adjustment_of(common, DailyRow(day, mine[0].open, highest, lowest, mine[-1].close, 0))
 
 
 def with_missing_minutes(stored: Candles, turned: Sequence[Candle], reported: Sequence[MinuteRow]) -> Candles:

@@ -7,7 +7,7 @@ last word" and "As traded", too.
 
 import logging
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from minute_candles.core.clock import Clock
 from minute_candles.core.errors import BadRow, SourceError
 from minute_candles.kis.client import TRUSTED_SKEW, KisClient
 from minute_candles.market.calendar import Session, TradingCalendar, with_csat_end
-from minute_candles.market.candles import Candles, derive
+from minute_candles.market.candles import Candle, Candles, derive
 from minute_candles.market.daily import DailyAnswer
 from minute_candles.market.day_notes import finding_text, hours_advice, note_of
 from minute_candles.market.day_status import PROVISIONAL, DayStatus, Finding, Reason
@@ -23,7 +23,7 @@ from minute_candles.market.rows import DailyRow
 from minute_candles.storage.coverage import CoverageRow
 from minute_candles.storage.store import Counts, Store
 from minute_candles.verification.answer_history import AnswerHistory
-from minute_candles.verification.as_traded_days import stored_as_traded, turned_back, with_missing_minutes
+from minute_candles.verification.as_traded_days import stored_as_traded, turned_back, with_missing_minutes, with_signs
 from minute_candles.verification.daily_reference import EMPTY_TRIES, DailyCandles
 from minute_candles.verification.day_verdict import (
     BadDay,
@@ -110,7 +110,7 @@ class Collector:
         """Write the day in one transaction. Raises `ProvenMinutesMissing` unless it `takes_proven` minutes away."""
 
         def change(stored: Candles) -> Candles:
-            if verdict.adjustment is not None:
+            if Reason.ADJUSTED_SOURCE in verdict.reasons:
                 return with_missing_minutes(stored, verdict.candles, verdict.reported)
             if known is None or takes_proven:
                 return derive(verdict.candles)
@@ -126,16 +126,26 @@ class Collector:
         return self._store.rewrite(symbol, reach, change, now=self._clock.now(), **row._asdict())
 
     def _coverage(self, symbol: str, session: Session, verdict: Verdict, known: CoverageRow | None) -> _Coverage:
-        """Return what the coverage row is to say: as it was where an adjusted answer adds no minute to the day."""
-        if known and known.is_verified and verdict.adjustment is not None:
-            day = self._store.candles(symbol, 1, *_span(session))
+        """Return what the coverage row is to say: as it was where an adjusted answer adds no minute to the day.
+
+        Raises `BadDay` where it would add minutes, and nothing shows its factor.
+        """
+        if Reason.ADJUSTED_SOURCE in verdict.reasons and (day := self._stored(symbol, session)):
             kept = {candle.timestamp for candle in stored_as_traded(day, verdict.candles, verdict.reported)}
-            if {candle.timestamp for candle in verdict.candles} <= kept and len(kept) == len(day):
+            adds_none = {candle.timestamp for candle in verdict.candles} <= kept and len(kept) == len(day)
+            if verdict.adjustment is None and not (known and known.is_verified and adds_none):
+                raise BadDay(verdict.contradictions)
+            if known and known.is_verified and adds_none:
                 return _Coverage(known.status, known.reasons, known.evidence, known.adjustment, known.note)
         row = _Coverage(verdict.status, verdict.reasons, verdict.evidence, verdict.adjustment, verdict.note)
         if known and (known.status, known.reasons, known.evidence) == row[:3]:
             return row._replace(note=known.note)  # it may hold facts that were known then
         return row
+
+    def _stored(self, symbol: str, session: Session) -> list[Candle]:
+        """Return the minutes that are stored of the session."""
+        first, last = session.first_label.replace(tzinfo=None), session.end.replace(tzinfo=None) - timedelta(seconds=1)
+        return self._store.candles(symbol, 1, first, last)
 
     def _accept_missing(self, symbol: str, session: Session, verdict: Verdict, missing: MissingMinutes) -> Verdict:
         """Accept that the final source lacks minutes that were proven: not before it lacks them the next morning, too.
@@ -164,11 +174,13 @@ class Collector:
         doubted = self._history.contradicted(symbol, session.day)
         for _ in range(2):
             look = self._look(symbol, session, doubted)
-            verdict, doubted = look.verdict, look.verdict.contradicted
+            verdict = with_signs(look.verdict, look.minutes, session, look.dailies)
+            doubted = verdict.contradicted
             if not verdict.contradictions:
                 return verdict
             if self._is_reported_again(symbol, session.day, verdict, known):
-                return turned_back(verdict, look.minutes, session, look.dailies) or accepted(verdict)
+                stored = self._stored(symbol, session)
+                return turned_back(verdict, look.minutes, session, look.dailies, stored) or accepted(verdict)
             _log.debug("%s %s 다시 받습니다: %s", symbol, session.day, verdict.reasons)
         raise BadDay(verdict.contradictions)
 
@@ -243,11 +255,6 @@ class Collector:
 def _still_misses(known: CoverageRow, verdict: Verdict) -> bool:
     """Return whether the day lacks the minutes that it was stored without, as it was reported then."""
     return Reason.MISSING_AT_SOURCE in known.reasons and known.evidence in (None, verdict.evidence)
-
-
-def _span(session: Session) -> tuple[datetime, datetime]:
-    """Return the first and the last label of a session, naive KST."""
-    return session.first_label.replace(tzinfo=None), session.end.replace(tzinfo=None) - timedelta(seconds=1)
 
 
 class NothingAtAll(SourceError):

@@ -6,27 +6,45 @@ The 90 captured symbol-days stand on one date, a code each, so that one run coll
 import csv
 import gzip
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from contextlib import closing
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from backfill_tools import User, execute, now
-from kis_testing import WEDNESDAY
+from backfill_tools import LAST, User, assert_true, coverage, execute, now, sessions, stored_rows
+from kis_testing import FRIDAY, WEDNESDAY, FakeClock, Listening, client_of, settings_for
 from places import SHARED
 
+from kis_simulator.faults.inconsistencies import INCONSISTENCIES
 from kis_simulator.simulator import Simulator
+from minute_candles.config.settings import Database
+from minute_candles.core.errors import SourceError
+from minute_candles.live.session import LiveSession
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.candles import derive, with_vwap
+from minute_candles.market.day_status import COMPLETE, UNPROVEN, Reason
 from minute_candles.market.rows import MinuteRow
+from minute_candles.storage.coverage import CoverageRow
+from minute_candles.storage.store import Store, open_store
 from minute_candles.verification.as_traded_days import with_missing_minutes
+from minute_candles.verification.day_collector import Collector
+from minute_candles.verification.day_verdict import BadDay
+from minute_candles.verification.plan import SymbolDay
 
 FILE = SHARED / "data" / "kis_adjusted_minutes.csv.gz"
 captured = pytest.mark.skipif(not FILE.exists(), reason=f"{FILE} is not here")
 PRICES = ("open", "high", "low", "close", "volume")
 Rows = list[dict[str, str]]
 AT = datetime(2026, 11, 18, 10)
-SESSION = TradingCalendar().session(WEDNESDAY)
+SYMBOL = "005930"
+FACTORS = {
+    "005930": ("split", 1 / 50),
+    "000660": ("split", 5.0),
+    "035420": ("rights", 0.9583),
+    "069500": ("distribution", 0.9985),
+}
+"""The simulator's corporate actions, a symbol each, and what a price becomes."""
 
 
 def row_of(minute: int, price: int, volume: int, turnover: int) -> MinuteRow:
@@ -51,6 +69,92 @@ def test_what_an_older_version_stored_adjusted_is_replaced() -> None:
     turned = [with_vwap((AT.replace(minute=n), 100, 100, 100, 100, 10), 1_000) for n in (0, 1)]
     stored = derive([with_vwap(row[:6], None) for row in reported])
     assert with_missing_minutes(stored, turned, reported) == derive(turned)
+
+
+class Shop:
+    """One symbol's Wednesday, collected from a simulator whose corporate action is announced on Friday."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = FakeClock()
+        self.kis = Listening(self.clock, profiles={SYMBOL: "liquid"})
+        settings = settings_for(self.kis.start(), folder)
+        self.store: Store = open_store(settings.database, self.clock)
+        self.store.preflight()
+        self.client = client_of(settings, self.clock)
+
+    def collect(self) -> None:
+        """As the command does: what is doubtful is asked once more, and accepted then."""
+        collector = Collector(self.client, self.store, TradingCalendar(), self.clock, (WEDNESDAY, FRIDAY))
+        try:
+            collector.collect(SymbolDay(SYMBOL, WEDNESDAY))
+        except SourceError:
+            collector.collect(SymbolDay(SYMBOL, WEDNESDAY))
+
+    def stored(self) -> list[Any]:
+        return self.store.candles(SYMBOL, 1, AT.replace(hour=0), AT.replace(hour=20))
+
+    @property
+    def coverage(self) -> CoverageRow:
+        return self.store.coverage([SYMBOL], WEDNESDAY, WEDNESDAY)[SYMBOL, WEDNESDAY]
+
+    def close(self) -> None:
+        self.store.close()
+        self.kis.stop()
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    with closing(Shop(tmp_path)) as made:
+        yield made
+
+
+@pytest.mark.parametrize("daily", ["empty", "daily_missing", "daily_narrow"])
+@pytest.mark.parametrize("factor", [0.02, 0.9583, 5])
+def test_without_a_right_daily_candle_what_is_stored_shows_the_factor(shop: Shop, daily: str, factor: float) -> None:
+    shop.collect()
+    before, known = shop.stored(), shop.coverage
+    assert known.status == COMPLETE
+    shop.kis.add_fault("split", day=WEDNESDAY, factor=factor)
+    shop.kis.add_fault(daily, path="daily")
+    shop.collect()
+    assert shop.stored() == before and shop.coverage == known
+    lost = shop.stored()[100]
+    session = TradingCalendar().session(WEDNESDAY)
+    shop.store.rewrite(SYMBOL, session, lambda day: derive([c for c in day[1] if c != lost]), now=shop.clock.now())
+    shop.collect()
+    (changed,) = [(a, b) for a, b in zip(before, shop.stored(), strict=True) if a != b] or [(lost, lost)]
+    assert all(abs(a - b) <= max(100, 3 * (factor > 1)) for a, b in zip(changed[0][1:6], changed[1][1:6], strict=True))
+    assert (shop.coverage.status, float(shop.coverage.adjustment or 0)) == (UNPROVEN, pytest.approx(factor, rel=1e-3))
+
+
+@pytest.mark.parametrize(("announced", "known"), [(True, 0.9583), (False, None)])
+def test_without_daily_candle_and_stored_rows_the_announced_rate_shows_the_factor_or_nothing_does(
+    shop: Shop, announced: bool, known: float | None
+) -> None:
+    shop.kis.add_fault("rights", **{"ex_day": FRIDAY} if announced else {"day": WEDNESDAY})
+    shop.kis.add_fault("daily_missing", day=WEDNESDAY)
+    shop.collect()
+    assert shop.coverage.status == UNPROVEN and Reason.ADJUSTED_SOURCE in shop.coverage.reasons
+    found = shop.coverage.adjustment
+    assert (found and float(found)) == (known and pytest.approx(known, abs=1e-4))
+    shop.kis.clear_faults()
+    shop.kis.add_fault("rights", day=WEDNESDAY)
+    shop.collect()
+    right = [candle[:5] for candle in shop.kis.truth(SYMBOL, WEDNESDAY)]
+    assert [candle[:5] for candle in shop.stored()] == right, "a daily candle that comes later turns the day back"
+
+
+def test_a_few_stored_minutes_show_no_factor_and_stay(shop: Shop) -> None:
+    """Nothing adjusted is laid over them: the day fails until its daily candle comes."""
+    session = TradingCalendar().session(WEDNESDAY)
+    shop.collect()
+    shop.store.rewrite(SYMBOL, session, lambda day: derive(day[1][:5]), now=shop.clock.now())
+    before = shop.stored()
+    shop.kis.add_fault("split", day=WEDNESDAY, factor=0.5)
+    shop.kis.add_fault("empty", path="daily")
+    with pytest.raises(BadDay):
+        shop.collect()
+    assert shop.stored() == before
 
 
 def load() -> dict[str, Rows]:
@@ -160,3 +264,82 @@ def test_no_later_run_changes_what_is_stored_as_traded(kis: Captured, tmp_path: 
     windows = ("11:05:00", "11:00:00")  # of five and fifteen minutes: they derive from the minute that was turned back
     others = {row[1:] for row in before if not str(row[2]).endswith(windows)}
     assert others <= {row[1:] for row in after}
+
+
+def play(kis: Simulator) -> None:
+    """Begin the corporate actions: each in 30 % of its symbol's days."""
+    for symbol, (kind, factor) in FACTORS.items():
+        kis.add_fault(kind, symbol=symbol, factor=factor, rate=0.3)
+
+
+def hit(kis: Simulator, days: list[date]) -> dict[tuple[str, str], float]:
+    """The adjusted symbol-days and their factors."""
+    when = kis.now().replace(tzinfo=None)
+    actions = {action.symbol: action for action in kis.active.actions}
+    found = {(s, str(day)): actions[s].factor_of(s, day, when) for s in FACTORS for day in days}
+    return {key: factor for key, factor in found.items() if factor != 1}
+
+
+def settle(user: User, kis: Simulator) -> None:
+    """End the last week as the updater does, as if the night had not come for any of its days."""
+    execute(user.database, "UPDATE stock_minute_coverage SET status = 'PROVISIONAL'")
+    clock = FakeClock(now())
+    settings = settings_for(kis.url, user.folder)
+    client, calendar = client_of(settings, clock), TradingCalendar()
+    with closing(open_store(Database("sqlite", path=user.folder / "minutes.db"), clock)) as store:
+        live = LiveSession(client, store, calendar, clock, list(FACTORS), [], 0, workers=2)
+        assert any(live.settle(LAST) for _ in range(3))
+
+
+def minutes_of(user: User) -> dict[Any, Any]:
+    return {row[:3]: row for symbol in FACTORS for row in stored_rows(user.database, symbol)}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(
+    "others", [(), tuple(kind for kind in INCONSISTENCIES if kind != "late")], ids=["alone", "mixed"]
+)
+def test_generated_actions_change_nothing_that_is_stored_as_traded(tmp_path: Path, others: tuple[str, ...]) -> None:
+    """By no later run, command or settle; and of days with nothing stored, none is COMPLETE."""
+    run = ("--from", "2026-11-13", "--symbols", ",".join(FACTORS))
+    with Simulator(now=now, rate=100_000, profiles=dict.fromkeys(FACTORS, "liquid")) as kis:
+        for number, kind in enumerate(others):
+            kis.add_fault(kind, rate=0.1, seed=number)
+        user = User(tmp_path, kis.url, f"sqlite:///{tmp_path}/minutes.db")
+        days = sessions(kis, date(2026, 11, 13), LAST)
+        assert user.run(*run, timeout=300).code == 0
+        assert_true(user.database, kis, list(FACTORS), days)
+        before, marks = minutes_of(user), coverage(user.database)
+        play(kis)
+        adjusted = hit(kis, days)
+        assert len(adjusted) > 3
+        assert user.run("--force", *run, timeout=300).code == 0
+        assert minutes_of(user) == before and coverage(user.database) == marks
+        execute(user.database, "DELETE FROM stock_minute_prices WHERE timestamp LIKE '%% 11:05:00'")
+        assert user.run(*run, timeout=300).code == 0
+        assert user.run("--recheck", *run, timeout=300).code == 0
+        settle(user, kis)
+        after = minutes_of(user)
+        assert after.keys() == before.keys()
+        other = {key for key in before if f"{key[2]:%H:%M}" not in ("11:00", "11:05")}
+        assert {key for key in other if before[key] != after[key]} == set()
+        fresh = User(tmp_path / "fresh", kis.url, f"sqlite:///{tmp_path}/fresh.db")
+        assert fresh.run(*run, timeout=300).code == 0
+        reached(fresh, before, adjusted)
+
+
+def reached(user: User, truth: dict[Any, Any], adjusted: dict[tuple[str, str], float]) -> None:
+    """Adjusted days with nothing stored: turned back to what traded, or marked, never COMPLETE."""
+    known = execute(user.database, "SELECT stock_symbol, trade_date, status, adjustment FROM stock_minute_coverage")
+    factors = {(row[0], str(row[1])): row[3] for row in known if row[2] == "UNPROVEN"}
+    assert adjusted.keys() <= factors.keys()
+    right = {key for key in adjusted if factors[key] is not None}
+    assert len(right) >= 0.9 * len(adjusted)
+    assert all(float(factors[key]) == pytest.approx(adjusted[key], rel=1e-4) for key in right)
+    pairs = [
+        (truth[key], row) for key, row in minutes_of(user).items()
+        if key[1] == "ONE_MINUTE" and (key[0], f"{key[2]:%Y-%m-%d}") in right and key[0] != "000660"
+    ]  # fmt: skip
+    same = sum(a[3:7] == b[3:7] for a, b in pairs)
+    assert same >= 0.9 * len(pairs)
