@@ -57,8 +57,8 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--interval", metavar="I", default="1", help="봉 간격: 1, 3, 5, 10, 15, 30, 60, day, week, month 등 (기본 1)"
     )
-    adjusting = "수정주가: 액면분할 등을 오늘의 주식 수로 맞춤 (KIS에 물음: 키 필요, 100일마다 종목당 2번)"
-    what.add_argument("--adjusted", action="store_true", help=adjusting)
+    adjusting = "수정주가: 액면분할 등을 오늘의 주식 수로 맞춤, total 은 분배금도 (KIS 키 필요, 100일마다 종목당 2번)"
+    what.add_argument("--adjusted", nargs="?", const=True, default=False, choices=["total"], help=adjusting)
     how = made.add_argument_group("어떻게")
     how.add_argument("--format", choices=["parquet", "csv"], help="형식 (기본 parquet; --out 이 .csv 로 끝나면 csv)")
     where = "폴더(기본 export), .parquet·.csv 파일, 또는 - (CSV를 표준 출력으로)"
@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
     clock = clock or Clock()
     console.on_stop(clock)
     try:
-        settings = user_settings.load(os.environ, HERE, needs_key=arguments.adjusted)
+        settings = user_settings.load(os.environ, HERE, needs_key=bool(arguments.adjusted))
         clock.start_at(settings.clock_at)
         return run(arguments, clock, settings)
     except Stopped:

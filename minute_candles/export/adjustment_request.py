@@ -6,6 +6,7 @@ basis. Today's candles still move from one answer to the next; today's factor is
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 
 from minute_candles.core.errors import Outage, SourceError
 from minute_candles.core.kst import KST
@@ -39,7 +40,7 @@ def refresh(
 
 def _factors_of(client: KisClient, symbol: str, first: date, last: date, today: date) -> list[Factor]:
     until = min(last, today - timedelta(days=1))
-    found = [Factor(today, today, 1, 1)] if last >= today else []
+    found = [Factor(today, today, 1, 1, Fraction(1))] if last >= today else []
     if first <= until:
         raw, adjusted = (daily_by_date(client.daily(symbol, first, until, adjusted=way)) for way in (False, True))
         found = [*factors(raw, adjusted, first, until), *found]

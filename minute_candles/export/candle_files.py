@@ -31,6 +31,8 @@ UTC_AHEAD = 9 * 60 * MINUTE
 COLUMNS = ("symbol", "timestamp", "open", "high", "low", "close", "volume", "turnover", "vwap", "status")
 CSV_HEADER = (",".join(COLUMNS) + "\n").encode()
 _LINES_AT_ONCE = 20_000
+Prices = Literal["unadjusted", "adjusted", "total"]
+"""What prices are: as traded, adjusted for splits and rights, or for what funds distributed, too."""
 
 
 class About(NamedTuple):
@@ -38,7 +40,7 @@ class About(NamedTuple):
 
     interval: FrameInterval
     created: datetime
-    prices: Literal["unadjusted", "adjusted"] = "unadjusted"
+    prices: Prices = "unadjusted"
 
     def metadata(self, content: str) -> dict[bytes, bytes]:
         """Return the key-value metadata of a Parquet file; `content` is the fingerprint of its rows."""
@@ -133,7 +135,7 @@ class ParquetFile:
     def __init__(self, path: Path, about: About) -> None:
         pq: Any = extra("pyarrow.parquet", WHAT)
         self._about, self._fingerprint = about, Fingerprint()
-        self._writer = pq.ParquetWriter(path, schema(adjusted=about.prices == "adjusted"), compression="zstd")
+        self._writer = pq.ParquetWriter(path, schema(adjusted=about.prices != "unadjusted"), compression="zstd")
 
     def add(self, table: "pa.Table") -> None:
         """Write the rows of a table."""

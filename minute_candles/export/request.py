@@ -6,13 +6,16 @@ from datetime import date
 from pathlib import Path
 
 from minute_candles.core.kst import KST
-from minute_candles.export.candle_files import About, CsvForm
+from minute_candles.export.candle_files import About, CsvForm, Prices
 from minute_candles.export.dataset import days_in, year_files
+from minute_candles.frames.adjusted import Adjusted
 from minute_candles.frames.day_states import DayState
 from minute_candles.frames.intervals import FrameInterval
 from minute_candles.frames.range import Range
 from minute_candles.frames.symbol_candles import Table
 from minute_candles.market.day_status import still_stands
+
+_PRICES: Mapping[Adjusted, Prices] = {False: "unadjusted", True: "adjusted", "total": "total"}
 
 
 @dataclass
@@ -46,7 +49,7 @@ class ExportRequest:
     interval: FrameInterval
     asked: Range
     force: bool = False
-    adjusted: bool = False
+    adjusted: Adjusted = False
     is_excel: bool = False
     earlier: Mapping[str, Sequence[date]] = field(default_factory=dict)
     """By symbol the days outside the range that its files hold, and that are adjusted anew with it."""
@@ -80,7 +83,8 @@ class ExportRequest:
 
     def about(self) -> About:
         """Return what its files say of themselves."""
-        return About(self.interval, self.asked.now.astimezone(KST), "adjusted" if self.adjusted else "unadjusted")
+        prices = _PRICES[self.adjusted]
+        return About(self.interval, self.asked.now.astimezone(KST), prices)
 
     def csv_form(self, *, has_bom: bool = True) -> CsvForm:
         """Return how its CSV files are written."""

@@ -109,7 +109,9 @@ def _pieces(table: Table, request: ExportRequest, result: ExportResult, on_year:
             result.cut += [label for label in found.cut if label not in result.cut]
             if request.adjusted:
                 try:
-                    found = adjusted_candles(found, table.factors(symbol), year.first, request.interval)
+                    found = adjusted_candles(
+                        found, table.factors(symbol), year.first, request.interval, adjusted=request.adjusted
+                    )
                 except IncompleteData:  # the factors reach to the last day: it is the first year with candles
                     result.refused[symbol] = f"{symbol}: KIS가 일봉을 주지 않아 수정계수를 모릅니다"
                     break

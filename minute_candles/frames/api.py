@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 Symbols = str | int | Iterable[str | int]
 Fill = Literal["gaps", "previous"]
 _FILLS = (None, "gaps", "previous")
+_ADJUSTMENTS = (False, True, "total")
 
 
 class Options(TypedDict, total=False):
@@ -38,7 +39,7 @@ class Options(TypedDict, total=False):
     tz: str | None
     fill: Fill | None
     names: bool
-    adjusted: bool
+    adjusted: bool | Literal["total"]
     strict: bool
     settings: Settings | None
     clock: Clock | None
@@ -74,7 +75,7 @@ def read_candles(
     tz: str | None = "Asia/Seoul",
     fill: Fill | None = None,
     names: bool = False,
-    adjusted: bool = False,
+    adjusted: bool | Literal["total"] = False,
     strict: bool = False,
     settings: Settings | None = None,
     clock: Clock | None = None,
@@ -108,8 +109,8 @@ def read_candles(
     `tz`: a zone, or None for naive KST. `fill`: "gaps" adds the windows of each session that had no trade (prices NaN,
     volume 0). "previous" gives them the close before. A missing day stays missing. `names` adds the Korean name.
     `engine`: "polars" gives columns symbol and timestamp, null where unproven. `adjusted`: as if today's shares had
-    always been, by the factors that `export_candles.py --adjusted` has fetched; `frame.attrs["adjusted_to"]` tells of
-    which day. `settings`: those of `.env`; no KIS key is needed.
+    always been, by the factors that `export_candles.py --adjusted` has fetched; "total" without the steps of what funds
+    distributed, too; `frame.attrs["adjusted_to"]` names the day. `settings`: those of `.env`; no KIS key is needed.
 
     Warns (`IncompleteWarning`) of days that are missing, unproven or provisional, with the command that helps. Warns of
     a range in the future, without a trading day, or that cuts a window. `strict` raises `IncompleteData` instead. Warns
@@ -120,7 +121,7 @@ def read_candles(
     from minute_candles.frames.request import Reader
 
     shown = parse_interval(interval)
-    _check_options(engine, fill)
+    _check_options(engine, fill, adjusted)
     reader = Reader.of(settings, clock)
     request, asked = reader.symbols_of(symbols), reader.range_of(start, end, shown)
     with reader.opened(open_store) as store:
@@ -131,7 +132,9 @@ def read_candles(
         _check_any(chosen)
         found = list(read_all(store, chosen, shown, asked, fill))
         if adjusted:
-            found = [adjusted_candles(one, store.factors(one.symbol), asked.first, shown) for one in found]
+            found = [
+                adjusted_candles(one, store.factors(one.symbol), asked.first, shown, adjusted=adjusted) for one in found
+            ]
         adjusted_to = store.factors_checked(chosen) if adjusted else None
     _warn_of_candles(found, asked, strict=strict)
     if adjusted_to is not None:
@@ -192,8 +195,12 @@ def list_stored(*, settings: Settings | None = None, clock: Clock | None = None)
         return stored_frame(store, reader.range_of(None, None), reader.names())
 
 
-def _check_options(engine: str, fill: str | None) -> None:
-    """Raise `ConfigError` for an engine or a fill that does not exist, or is not installed."""
+def _check_options(engine: str, fill: str | None, adjusted: object) -> None:
+    """Raise `ConfigError` for an engine, a fill or an adjustment that does not exist, or is not installed."""
+    if adjusted not in _ADJUSTMENTS:
+        raise ConfigError(
+            f"adjusted {particle(repr(str(adjusted)[:20]), '은/는')} 없습니다. True, False, 'total' 가운데 고르세요."
+        )
     if engine not in ("pandas", "polars"):
         raise ConfigError(
             f"engine {particle(repr(str(engine)[:20]), '은/는')} 없습니다. 'pandas' 나 'polars' 를 쓰세요."

@@ -27,6 +27,8 @@ class DayState(NamedTuple):
     day: date
     status: DayStatus
     note: str | None = None
+    is_unturned: bool = False
+    """Whether its prices are adjusted already: KIS reported them so, and nothing showed the factor."""
 
     @property
     def is_doubtful(self) -> bool:
@@ -59,7 +61,8 @@ def day_states(
 def _state(symbol: str, day: date, row: CoverageRow | None, held: Sequence[int], running: date | None) -> DayState:
     lost = missing_rows(row, held)
     if row is not None and row.is_verified and not any(lost):
-        return DayState(symbol, day, row.status, row.note)
+        is_unturned = Reason.ADJUSTED_SOURCE in row.reasons and row.adjustment is None
+        return DayState(symbol, day, row.status, row.note, is_unturned)
     note = _lost_text(lost) or (row.note if row else None)
     if day == running and not held[0]:
         return DayState(symbol, day, DayStatus.PROVISIONAL, note or "오늘의 캔들이 아직 없습니다")

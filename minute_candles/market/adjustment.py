@@ -19,12 +19,16 @@ _ROUNDING = Fraction(1, 10_000)
 
 
 class Factor(NamedTuple):
-    """What the as-traded prices of these days (both included) are multiplied by."""
+    """What the as-traded prices of these days (both included) are multiplied by, for splits and rights.
+
+    `total` has what funds distributed, too; None where that was never requested.
+    """
 
     first: date
     last: date
     numerator: int
     denominator: int
+    total: Fraction | None = None
 
     @property
     def ratio(self) -> Fraction:
@@ -44,7 +48,7 @@ class _Band(NamedTuple):
 def factors(raw: DailyAnswer, adjusted: DailyAnswer, first: date, last: date) -> list[Factor]:
     """Return the factors from `first` to `last`, ascending, without a gap; [] where no day has one.
 
-    Splits and rights are in them. What a fund distributed is not: its step is taken out of every earlier day.
+    What a fund distributed is in their `total` alone: its step is taken out of the ratio of every earlier day.
     """
     found: list[tuple[date, _Band]] = []
     for day in sorted(raw.keys() & adjusted.keys()):
@@ -61,9 +65,11 @@ def factors(raw: DailyAnswer, adjusted: DailyAnswer, first: date, last: date) ->
         return []
     starts = [first, *(day for day, _ in found[1:])]
     ends = [*(day - timedelta(days=1) for day in starts[1:]), last]
-    ratios = _without_distributions([simplest(*band) for _, band in found], [raw[day] for day, _ in found])
-    spans = zip(starts, ends, ratios, strict=True)
-    return joined_equal(Factor(start, end, ratio.numerator, ratio.denominator) for start, end, ratio in spans)
+    totals = [simplest(*band) for _, band in found]
+    spans = zip(starts, ends, _without_distributions(totals, [raw[day] for day, _ in found]), totals, strict=True)
+    return joined_equal(
+        Factor(start, end, ratio.numerator, ratio.denominator, total) for start, end, ratio, total in spans
+    )
 
 
 def _without_distributions(ratios: Sequence[Fraction], days: Sequence[DailyRow | None]) -> list[Fraction]:
@@ -83,10 +89,10 @@ def _snapped(ratio: Fraction) -> Fraction:
 
 
 def joined_equal(found: Iterable[Factor]) -> list[Factor]:
-    """Return the factors with neighbours of the same ratio joined."""
+    """Return the factors with neighbours of the same ratios joined."""
     joined: list[Factor] = []
     for one in found:
-        if joined and joined[-1].ratio == one.ratio:
+        if joined and (joined[-1].ratio, joined[-1].total) == (one.ratio, one.total):
             joined[-1] = joined[-1]._replace(last=one.last)
         else:
             joined.append(one)

@@ -2,32 +2,49 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from fractions import Fraction
 
 from minute_candles.market.adjustment import Factor
 from minute_candles.storage.codec import day_of, marks, moment_of
 from minute_candles.storage.ddl import FACTORS, FACTORS_DDL
-from minute_candles.storage.driver import Dialect, Run
+from minute_candles.storage.driver import Dialect, Row, Run
 from minute_candles.storage.layout import make_table, read_columns
+
+_TOTAL = ("total_numerator", "total_denominator")
+"""Columns that tables of versions before 0.3 lack."""
 
 
 def keep(run: Run, dialect: Dialect, symbol: str, found: Sequence[Factor], now: datetime) -> None:
     """Replace a symbol's factors: a split changes those of every earlier day. The table is made when it is missing."""
     make_table(run, dialect, FACTORS, FACTORS_DDL)
+    columns = {column.name for column in read_columns(run, dialect, FACTORS)}
+    for name in _TOTAL:
+        if name not in columns:
+            run(f"ALTER TABLE {FACTORS} ADD COLUMN {name} BIGINT NULL")
     run(f"DELETE FROM {FACTORS} WHERE stock_symbol = %s", symbol)
     for factor in found:
-        run(f"INSERT INTO {FACTORS} VALUES (%s, %s, %s, %s, %s, %s)", symbol, *factor, now.replace(microsecond=0))
+        total = (None, None) if factor.total is None else (factor.total.numerator, factor.total.denominator)
+        values = (symbol, *factor[:4], now.replace(microsecond=0), *total)
+        run(f"INSERT INTO {FACTORS} VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", *values)
 
 
 def read(run: Run, dialect: Dialect, symbol: str) -> list[Factor]:
     """Return a symbol's factors, ascending; [] where they were never requested."""
-    if not read_columns(run, dialect, FACTORS):
+    columns = {column.name for column in read_columns(run, dialect, FACTORS)}
+    if not columns:
         return []
+    total = ", ".join(name if name in columns else "NULL" for name in _TOTAL)
     rows = run(
-        f"SELECT first_date, last_date, numerator, denominator FROM {FACTORS} WHERE stock_symbol = %s"
+        f"SELECT first_date, last_date, numerator, denominator, {total} FROM {FACTORS} WHERE stock_symbol = %s"
         " ORDER BY first_date",
         symbol,
     )
-    return [Factor(day_of(row[0]), day_of(row[1]), int(row[2]), int(row[3])) for row in rows]
+    return [_factor(row) for row in rows]
+
+
+def _factor(row: Row) -> Factor:
+    total = None if row[4] is None else Fraction(int(row[4]), int(row[5]))
+    return Factor(day_of(row[0]), day_of(row[1]), int(row[2]), int(row[3]), total)
 
 
 def checked(run: Run, dialect: Dialect, symbols: Sequence[str]) -> dict[str, date]:

@@ -100,6 +100,8 @@ CREATE TABLE {FACTORS} (
     numerator BIGINT NOT NULL,
     denominator BIGINT NOT NULL,
     asked_at DATETIME NOT NULL,
+    total_numerator BIGINT NULL,
+    total_denominator BIGINT NULL,
     PRIMARY KEY (stock_symbol, first_date)
 ) {_OPTIONS}
 """

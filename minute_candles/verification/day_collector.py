@@ -67,14 +67,15 @@ class Collector:
     """Collects symbol-days of the past from the final source. Thread-safe: workers share it.
 
     `history` remembers, across collectors, what was reported of doubtful days. `asks_today`: of a day that is over
-    since today, today's TR may show whether the final source has caught up.
+    since today, today's TR may show whether the final source has caught up. `waits`: a day without an auction stays
+    PROVISIONAL until the morning while the quote is ahead of its rows.
     """
 
     def __init__(
         self, client: KisClient, store: Store, calendar: TradingCalendar, clock: Clock, span: tuple[date, date],
-        history: AnswerHistory | None = None, *, asks_today: bool = False,
+        history: AnswerHistory | None = None, *, asks_today: bool = False, waits: bool = False,
     ) -> None:  # fmt: skip
-        self._lag = SourceLag(client, clock, asks=asks_today)
+        self._lag = SourceLag(client, clock, asks=asks_today, waits=waits)
         self._client, self._store, self._calendar, self._clock = client, store, calendar, clock
         self._history = history or AnswerHistory()
         self._daily = DailyCandles(client, *span, clock.now().date(), self._keep_daily)

@@ -40,10 +40,13 @@ class ProvenMinutesMissing(SourceError):
 
 
 class SourceLag:
-    """Compares with today's TR a day that is over since today; `asks`: whether that may be requested. Thread-safe."""
+    """Compares with today's TR a day that is over since today; `asks`: whether that may be requested. Thread-safe.
 
-    def __init__(self, client: KisClient, clock: Clock, *, asks: bool) -> None:
-        self._client, self._clock, self._asks = client, clock, asks
+    `waits`: who settles may wait for the morning, so a quote with the after-market in it counts as ahead, too.
+    """
+
+    def __init__(self, client: KisClient, clock: Clock, *, asks: bool, waits: bool = False) -> None:
+        self._client, self._clock, self._asks, self._waits = client, clock, asks, waits
 
     def is_fresh(self, session: Session) -> bool:
         """Return whether KIS may still be late with a day: until the next morning."""
@@ -62,7 +65,8 @@ class SourceLag:
             raise Late(f"과거 분봉이 아직 {late[0].minute:%H:%M}까지 오지 않았습니다. {AGAIN}")
         if not live and not untraded:
             raise Late(f"오늘 분봉이 비어 있어 과거 분봉이 다 왔는지 확인할 수 없습니다. {AGAIN}")
-        if rows and self._clock.now() < session.close + AFTER_MARKET and self._is_quote_ahead(symbol, session, rows):
+        counts = self._waits or self._clock.now() < session.close + AFTER_MARKET
+        if rows and counts and self._is_quote_ahead(symbol, session, rows):
             raise Late(f"{reason_text(Reason.QUOTE_AHEAD)}합니다. {AGAIN}")
 
     def check_gaps(self, symbol: str, session: Session, gaps: Sequence[tuple[datetime, datetime]]) -> None:

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ import db
 from kis_simulator.simulator import Simulator
 from minute_candles.config.settings import Database, Settings
 from minute_candles.core.clock import Clock
-from minute_candles.core.errors import ConfigError, IncompleteData, IncompleteWarning
+from minute_candles.core.errors import ConfigError, IncompleteData, IncompleteWarning, SplitWarning
 from minute_candles.core.kst import KST
 from minute_candles.market.adjustment import Factor
 from minute_candles.market.candles import derive
@@ -213,6 +214,29 @@ def test_adjusted_frames_are_floats_and_say_to_which_day_s_shares(light: Setting
         assert str(read(light, "035420", adjusted=True)["open"].dtype) == "float64", "without a candle, too"
     with pytest.raises(IncompleteData, match="000660 2026-11-20의 수정계수를.*--from 2026-11-19 "):
         read(light, adjusted=True)
+    with pytest.raises(IncompleteData, match="--adjusted total "):
+        read(light, "005930", adjusted="total")
+
+
+def test_a_day_that_was_turned_back_is_adjusted_once_and_distributions_where_requested(light: Settings) -> None:
+    factors = [Factor(CSAT, CSAT, 1, 5, Fraction(1997, 10_000)), Factor(LAST, LAST, 1, 1, Fraction(1))]
+    with closing(db.open_store(light.database, Clock())) as store:
+        for found in ([Factor(CSAT, LAST, 1, 1)], factors):  # the second replaces the first
+            store.keep_factors("005930", found, EVENING)
+        assert store.factors("005930") == factors
+    turned = "UPDATE stock_minute_coverage SET status = 'UNPROVEN', reasons = 'ADJUSTED_SOURCE', adjustment = {}"
+    change(light, turned.format("0.1997"))
+    with pytest.warns((IncompleteWarning, SplitWarning)):
+        traded, split, total = (read(light, "005930", adjusted=how) for how in (False, True, "total"))
+    for frame, factor in ((split, 0.2), (total, 0.1997)):
+        ratio = (frame["close"] / traded["close"]).round(9)
+        assert set(ratio[:"2026-11-19"]) == {factor} and set(ratio["2026-11-20":]) == {1.0}
+        assert frame["turnover"].equals(traded["turnover"])
+    change(light, turned.format("NULL"))
+    with pytest.raises(IncompleteData, match="--recheck"):
+        read(light, "005930", adjusted=True)
+    with pytest.raises(ConfigError, match="total"):
+        read(light, "005930", adjusted="dividends")
 
 
 def test_days_have_a_turnover_and_a_previous_close(light: Settings) -> None:

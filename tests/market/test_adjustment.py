@@ -33,7 +33,7 @@ def both(
 
 
 def test_nothing_adjusted_is_a_factor_of_one() -> None:
-    assert factors(*both([Fraction(1)] * 20), FIRST, LAST) == [Factor(FIRST, LAST, 1, 1)]
+    assert factors(*both([Fraction(1)] * 20), FIRST, LAST) == [Factor(FIRST, LAST, 1, 1, Fraction(1))]
 
 
 @pytest.mark.parametrize("rounding", [round, math.floor, math.ceil])
@@ -53,14 +53,15 @@ def test_equal_factors_are_no_split() -> None:
 
 
 def test_what_a_fund_distributed_is_told_apart_from_a_split() -> None:
-    """A split on the tenth day, a distribution on the fifteenth: only the split is in the factors."""
+    """A split on the tenth day, a distribution on the fifteenth: it is in the total ratio alone."""
     paid = Fraction(9985, 10000)
     whole, other = both([Fraction(1, 5) * paid] * 10 + [paid] * 5 + [Fraction(1)] * 5, price=270_100)
     split_day, ex_day = FIRST + timedelta(days=10), FIRST + timedelta(days=15)
     assert len(factors(whole, other, FIRST, LAST)) == 3
     whole[ex_day] = whole[ex_day]._replace(action=CorporateAction.DISTRIBUTION)
     found = factors(whole, other, FIRST, LAST)
-    assert [(one.first, one.ratio) for one in found] == [(FIRST, Fraction(1, 5)), (split_day, Fraction(1))]
+    assert [(one.first, one.ratio) for one in found] == [(FIRST, Fraction(1, 5)), (split_day, 1), (ex_day, 1)]
+    assert [float(one.total or 0) for one in found] == pytest.approx([0.1997, 0.9985, 1], rel=1e-4)
 
 
 def test_days_that_kis_cannot_tell_are_passed_over() -> None:

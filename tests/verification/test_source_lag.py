@@ -30,19 +30,24 @@ class Kis:
         return Quote("이름", 500, self._turnover, 100)
 
 
-def lag(turnover: int | None, now: str) -> SourceLag:
+def lag(turnover: int | None, now: str, *, waits: bool = True) -> SourceLag:
     kis: Any = Kis(turnover)
     clock: Any = SimpleNamespace(now=lambda: datetime.fromisoformat(now).replace(tzinfo=KST))
-    return SourceLag(kis, clock, asks=True)
+    return SourceLag(kis, clock, asks=True, waits=waits)
 
 
-def test_a_day_without_its_auction_waits_for_the_morning_while_the_quote_is_ahead() -> None:
-    """Every source lacks the auction, and KIS's own turnover has it."""
+@pytest.mark.parametrize("now", ["2026-11-20T15:41", "2026-11-20T17:00", "2026-11-20T23:50", "2026-11-21T07:29"])
+def test_a_day_without_its_auction_waits_for_the_morning_while_the_quote_is_ahead(now: str) -> None:
+    """Every source lacks the auction, and KIS's own turnover has it; from 16:00 on that may be the after-market's."""
     with pytest.raises(Late):
-        lag(51_000, "2026-11-20T15:41").check("005930", SESSION, [LAST])
-    lag(51_000, "2026-11-21T07:30").check("005930", SESSION, [LAST])
+        lag(51_000, now).check("005930", SESSION, [LAST])
 
 
-@pytest.mark.parametrize("turnover", [50_000, None])
-def test_a_quote_that_is_not_ahead_proves_nothing(turnover: int | None) -> None:
-    lag(turnover, "2026-11-20T15:41").check("005930", SESSION, [LAST])
+@pytest.mark.parametrize(
+    ("turnover", "now", "waits"),
+    [(51_000, "2026-11-21T07:30", True), (51_000, "2026-11-20T17:00", False), (50_000, "2026-11-20T15:41", True),
+     (None, "2026-11-20T15:41", True)],
+    ids=["the morning", "a backfill of the evening", "not ahead", "no quote"],
+)  # fmt: skip
+def test_else_the_day_is_taken_as_it_is(turnover: int | None, now: str, waits: bool) -> None:
+    lag(turnover, now, waits=waits).check("005930", SESSION, [LAST])
