@@ -25,6 +25,8 @@ from minute_candles.market.rows import DailyRows, MinuteRows
 
 CAPTURED = SHARED / "data" / "kis_minutes_2025-10-31_2025-11-28.csv.gz"
 MINUTE = timedelta(minutes=1)
+UNTRADED_PRICE = 1_000
+"""KRW, of a day without a trade."""
 OPEN, LAST_TRADE, AUCTION, END = (900, 1519, 1530, 1539)
 Raw = dict[str, str]
 
@@ -135,7 +137,7 @@ class Replay:
         """At the last shown price; the turnover of a minute that does not show stands in the fillers after it."""
         before = bisect_left(closed, minute, key=lambda row: row.minute)
         seen = next((row for row in reversed(closed[:before]) if row.minute in shown), None)
-        price = seen.close if seen else closed[0].open if closed else 1_000
+        price = seen.close if seen else closed[0].open if closed else UNTRADED_PRICE
         turnover = closed[before - 1].turnover if before else 0
         return _row(Traded(minute, price, price, price, price, 0, turnover))
 
@@ -149,9 +151,7 @@ class Replay:
 
     def daily(self, symbol: str, first: date, last: date) -> DailyRows:
         self.calls += 1
-        rows = self._days[symbol].rows
-        if not rows:
-            return []
+        rows = self._days[symbol].rows or [Traded(self._now(), *[UNTRADED_PRICE] * 4, 0, 0)]
         numbers = {
             "stck_oprc": rows[0].open, "stck_hgpr": max(row.high for row in rows),
             "stck_lwpr": min(row.low for row in rows), "stck_clpr": rows[-1].close,

@@ -219,6 +219,12 @@ def test_adjusted_frames_are_floats_and_say_to_which_day_s_shares(light: Setting
 
 
 def test_a_day_that_was_turned_back_is_adjusted_once_and_distributions_where_requested(light: Settings) -> None:
+    """A table of an older version takes the new columns."""
+    change(
+        light,
+        "CREATE TABLE stock_adjustment_factors (stock_symbol TEXT, first_date DATE, last_date DATE, numerator BIGINT,"
+        " denominator BIGINT, asked_at DATETIME)",
+    )
     factors = [Factor(CSAT, CSAT, 1, 5, Fraction(1997, 10_000)), Factor(LAST, LAST, 1, 1, Fraction(1))]
     with closing(db.open_store(light.database, Clock())) as store:
         for found in ([Factor(CSAT, LAST, 1, 1)], factors):  # the second replaces the first

@@ -2,37 +2,20 @@
 
 import threading
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date
 
 import pytest
 from backfill_tools import until
-from kis_testing import CSAT, FRIDAY, WEDNESDAY, FakeClock, Listening, client_of, settings_for
+from collector_testing import CALENDAR, LIQUID, SPAN, World
+from kis_testing import CSAT, FRIDAY, WEDNESDAY, FakeClock
 from store_testing import at_once
 
 from minute_candles.core.errors import BadRow, SourceError
-from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.day_status import COMPLETE, NO_TRADES
-from minute_candles.storage.coverage import CoverageRow
-from minute_candles.storage.store import open_store
 from minute_candles.verification.daily_reference import DailyCandles
-from minute_candles.verification.day_collector import Collector
-from minute_candles.verification.plan import SymbolDay
 
-LIQUID, RARE = "005930", "900001"
+RARE = "900001"
 PROFILES = {LIQUID: "liquid", RARE: "illiquid", "900120": "exact120", "900240": "exact240", "900002": "medium"}
-CALENDAR = TradingCalendar()
-SPAN = (date(2026, 11, 9), FRIDAY)
-MARKETS: dict[str, tuple] = {}
-
-
-class Twisted(Listening):
-    """The simulator whose rows a test may change: `twist(name, params, rows)` answers the rows to send."""
-
-    twist: Callable | None = None
-
-    def _rows(self, name, symbol, params, now):
-        rows = super()._rows(name, symbol, params, now)
-        return self.twist(name, params, rows) if self.twist else rows
 
 
 @pytest.fixture
@@ -46,7 +29,7 @@ def world(tmp_path, clock):
     made = []
 
     def make(span=SPAN, **options) -> "World":
-        made.append(World(tmp_path, clock, span, {"profiles": PROFILES, **options}))
+        made.append(World(tmp_path, clock, span, **{"profiles": PROFILES, **options}))
         return made[-1]
 
     yield make
@@ -54,58 +37,16 @@ def world(tmp_path, clock):
         one.close()
 
 
-class World:
-    def __init__(self, folder, clock, span, options) -> None:
-        self.sim = Twisted(clock, **options)
-        shared = MARKETS.setdefault(repr(options), (self.sim.market, self.sim.endpoints))  # a day takes long to make up
-        self.sim.market, self.sim.endpoints = shared
-        self.sim.start()
-        settings = settings_for(self.sim.url, folder)
-        self.store = open_store(settings.database, clock)
-        self.store.preflight()
-        self.client = client_of(settings, clock)
-        self.collector = Collector(self.client, self.store, CALENDAR, clock, span)
-
-    def close(self) -> None:
-        self.store.close()
-        self.sim.stop()
-
-    def collect(self, symbol=LIQUID, day=WEDNESDAY):
-        return self.collector.collect(SymbolDay(symbol, day))
-
-    def coverage(self, symbol=LIQUID, day=WEDNESDAY) -> CoverageRow | None:
-        return self.store.coverage([symbol], day, day).get((symbol, day))
-
-    def stored(self, symbol=LIQUID, day=WEDNESDAY, interval=1) -> list[tuple]:
-        midnight = datetime.combine(day, datetime.min.time())
-        found = self.store.candles(symbol, interval, midnight, midnight + timedelta(days=1))
-        return [(*candle[:6], candle.vwap) for candle in found]
-
-    def is_true(self, symbol=LIQUID, day=WEDNESDAY) -> bool:
-        """Whether the store holds exactly what traded, in all intervals."""
-        return all(
-            [row[:6] for row in self.stored(symbol, day, interval)]
-            == [candle[:6] for candle in self.sim.truth(symbol, day, interval)]
-            for interval in (1, 5, 15)
-        )
-
-
 class TestDay:
-    def test_costs_four_calls_and_one_for_the_daily_candles(self, world):
+    def test_costs_four_calls_and_one_for_the_daily_candles_and_the_same_again_changes_nothing(self, world):
+        """Each minute has its exact VWAP but the first."""
         here = world()
-        here.collect()
-        assert (here.sim.calls("past"), here.sim.calls("daily")) == (4, 1)
-
-    def test_keeps_the_exact_vwap_but_none_for_the_first_minute(self, world):
-        here = world()
-        here.collect()
-        truth = here.sim.truth(LIQUID, WEDNESDAY)
-        vwaps = [row[6] for row in here.stored()]
+        assert here.collect() == here.collect() and here.is_true()
+        assert (here.sim.calls("past"), here.sim.calls("daily")) == (8, 1)
+        vwaps, truth = [candle.vwap for candle in here.candles()], here.sim.truth(LIQUID, WEDNESDAY)
         assert vwaps[0] is None and None not in vwaps[1:]
-        assert all(
-            abs(vwap - turned.turnover / turned.volume) <= 0.005001
-            for vwap, turned in zip(map(float, vwaps[1:]), truth[1:], strict=True)
-        )
+        pairs = zip(map(float, vwaps[1:]), truth[1:], strict=True)
+        assert all(abs(vwap - traded.turnover / traded.volume) <= 0.005001 for vwap, traded in pairs)
 
     @pytest.mark.parametrize("symbol", PROFILES)
     def test_of_every_profile_equals_what_traded(self, world, symbol):
@@ -141,7 +82,7 @@ class TestDay:
         if off_hours:
             with pytest.raises(SourceError, match="시작"):
                 here.collect(symbol)
-            assert here.stored(symbol) == [] and here.coverage(symbol) is None
+            assert here.candles(symbol) == [] and here.coverage(symbol) is None
         else:
             here.collect(symbol)
             assert here.is_true(symbol)
@@ -230,7 +171,7 @@ class TestWrongRows:
         here.sim.twist = lambda name, params, rows: [row for row in rows if row.get("stck_cntg_hour") != "110500"]
         with pytest.raises(SourceError, match="11:06"):
             here.collect()
-        assert here.stored() == [] and here.coverage() is None
+        assert here.candles() == [] and here.coverage() is None
 
     def test_missing_at_the_open_never_pass_unseen(self, world):
         here = world()
@@ -238,7 +179,7 @@ class TestWrongRows:
         try:
             here.collect()
         except SourceError:
-            assert here.stored() == []
+            assert here.candles() == []
         else:
             assert "이전 거래대금" in here.coverage().note
 
@@ -262,7 +203,7 @@ class TestWrongRows:
         here.sim.add_fault(kind, path="past")
         with pytest.raises(SourceError) as caught:
             here.collect()
-        assert here.stored() == [] and here.coverage() is None and str(caught.value)
+        assert here.candles() == [] and here.coverage() is None and str(caught.value)
 
     def test_that_differ_from_page_to_page_fail_the_day(self, world):
         here = world()
@@ -273,7 +214,7 @@ class TestWrongRows:
         )
         with pytest.raises(SourceError, match="페이지마다"):
             here.collect()
-        assert here.stored() == []
+        assert here.candles() == []
 
 
 RARE_ONES = {f"90{number:04}": "illiquid" for number in range(1, 4)}
@@ -311,7 +252,7 @@ class TestSecondLook:
         here.sim.twist = both(here.sim.twist, without(lambda hour: hour.startswith(lost), 4, 5, 6))
         here.collect()
         assert here.coverage().status == COMPLETE
-        assert [row[0] for row in here.stored()] == [c.timestamp for c in here.sim.truth(LIQUID, WEDNESDAY)[:-1]]
+        assert [row[0] for row in here.candles()] == [c.timestamp for c in here.sim.truth(LIQUID, WEDNESDAY)[:-1]]
 
     def test_that_contradicts_the_first_is_asked_again(self, world):
         here = world(profiles={LIQUID: "medium"})
@@ -327,7 +268,7 @@ class TestSecondLook:
 
         here.sim.twist = other_volume_once
         here.collect()
-        assert len(here.stored()) == len(here.sim.truth(LIQUID, WEDNESDAY)) - 1
+        assert len(here.candles()) == len(here.sim.truth(LIQUID, WEDNESDAY)) - 1
 
     def test_is_not_taken_of_a_day_in_one_full_page_that_runs_into_an_earlier_day(self, world):
         """Nothing is left out of such a page: rare names cost one call a day."""
@@ -392,7 +333,7 @@ class TestDailyCandle:
         here.sim.twist = self.changed(**change)
         with pytest.raises(SourceError, match="일봉"):
             here.collect()
-        assert here.stored() == []
+        assert here.candles() == []
 
     def test_that_cannot_be_read_fails_the_day(self, world):
         here = world()
