@@ -67,6 +67,7 @@ class Paced(Clock):
 script = sys.argv.pop(1)
 sys.exit(__import__(script).main(sys.argv[1:], clock=Paced()))
 """
+_COPYING = threading.Lock()
 Row = tuple[Any, ...]
 
 
@@ -86,6 +87,23 @@ class Moment:
 
     def __str__(self) -> str:
         return f"{self.at.timestamp()} {self._since} {self.pace}"
+
+
+class Paced(Clock):
+    """The clock of a moment, for a command in this process."""
+
+    def __init__(self, moment: Moment) -> None:
+        super().__init__()
+        self._moment = moment
+
+    def now(self) -> datetime:
+        return self._moment.now()
+
+    def time(self) -> float:
+        return self.now().timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds / self._moment.pace)
 
 
 _SHARED_MOMENT = Moment()
@@ -131,8 +149,9 @@ class User:
     @property
     def project(self) -> Path:
         """The checkout; it is copied when somebody first looks at it."""
-        if not self._home.exists():
-            copy_project(self._home)
+        with _COPYING:
+            if not self._home.exists():
+                copy_project(self._home)
         return self._home
 
     def environment(self, **extra: str) -> dict[str, str]:
@@ -179,7 +198,7 @@ class User:
         own = patch.dict(os.environ, self.environment(**environ), clear=True)
         with own, patch.object(module, "HERE", self._home), _as_it_was(out, err):
             try:
-                code = module.main(flags, Clock(at=self.moment.now()))
+                code = module.main(flags, Paced(self.moment))
             except SystemExit as ending:
                 code = int(ending.code or 0)
         return Ran(code, out.getvalue(), err.getvalue(), time.monotonic() - begun)

@@ -1,6 +1,6 @@
-"""What the fault matrix needs beyond `backfill_tools`: both scripts as processes, at any moment and any pace.
+"""What the fault matrix needs beyond `backfill_tools`: both scripts at any moment and any pace.
 
-The product has no test hooks: the processes are started through `main(argv, clock=…)`, which takes its clock as an
+The product has no test hooks: commands are started through `main(argv, clock=…)`, which takes its clock as an
 argument. `pace` makes that clock run faster than the host's, so that two minutes of patience pass in seconds.
 
 Every run is made at `--verbose` with secrets that would be recognised: a test sees what a user without that flag would
@@ -76,11 +76,15 @@ class Operator(User):
     heard: list[str] = field(default_factory=list)
 
     def command(self, script: str, *flags: str) -> list[str]:
-        return [*super().command(script, *flags), "--verbose"]
+        return [*super().command(script, *flags), *(["--verbose"] if "--verbose" not in flags else [])]
 
     def run(self, *flags: str, timeout: float = 90, **environ: str) -> Ran:
-        """In a process of its own, always."""
-        return ended(self.start(*flags, **environ), timeout)
+        """In this process, but for what an interpreter reads at its start."""
+        if {"LC_ALL", "PYTHONIOENCODING"} & environ.keys():
+            return ended(self.start(*flags, **environ), timeout)
+        ran = super().run(*flags, "--verbose", timeout=timeout, **environ)
+        self.heard += ran.out, ran.err
+        return ran._replace(out=without_debug(ran.out), err=without_debug(ran.err))
 
     def update(self, *flags: str, **environ: str) -> subprocess.Popen[str]:
         """`realtime_updater.py …` in the background."""

@@ -1,4 +1,4 @@
-"""Nothing lost, nobody in: real processes against every fault of KIS, of the store and of the host; `make test-all`.
+"""Nothing lost, nobody in: both commands against every fault of KIS, of the store and of the host; `make test-all`.
 
 Each fault is a row of `fault_table.py`: `sees` holds the run to what the table says, and afterwards every symbol-day is
 stored as it traded or not at all; a run without the fault completes it.
