@@ -12,26 +12,23 @@ import argparse
 import logging
 import os
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
+from minute_candles.backfill.error_text import explained
 from minute_candles.config import settings as user_settings
 from minute_candles.config import symbols_file
 from minute_candles.config.settings import Database, Settings
 from minute_candles.console import command_line, console
 from minute_candles.core.clock import Clock
-from minute_candles.core.errors import ConfigError, MinuteDataError, NotOffered, Stopped
-from minute_candles.core.korean import number
+from minute_candles.core.errors import ConfigError
 from minute_candles.market.calendar import TradingCalendar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from minute_candles.backfill.report import RunResult
     from minute_candles.backfill.request import Wanted
     from minute_candles.storage.store import Store
-    from minute_candles.verification.plan import SymbolDay
 
 HERE = Path(__file__).resolve().parent
 LOG_FILE = "minute_data_collection.log"
@@ -78,48 +75,36 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
-    """Run from the command line; answers the exit code."""
-    console.prepare_streams()
-    arguments = parser().parse_args(argv)
-    clock = clock or Clock()
+    """Run from the command line; return the exit code."""
+    arguments, clock = command_line.read(parser(), argv), clock or Clock()
     console.on_stop(clock)
-    try:
-        if arguments.demo:
-            return show_demo(arguments, clock)
-        settings = load_settings()
-        clock.start_at(settings.clock_at)
-        return run(arguments, clock, settings)
-    except MinuteDataError as error:
-        console.complain(explained(error))
-        return error.exit_code
+    return command_line.carry_out(lambda: start(arguments, clock), explained)
 
 
-def show_demo(arguments: argparse.Namespace, clock: Clock) -> int:
-    """Run against the built-in simulator and a SQLite file."""
-    from minute_candles.demo import demo
+def start(arguments: argparse.Namespace, clock: Clock) -> int:
+    """Run with the user's settings, or with the demo's. Raises `MinuteDataError`."""
+    if arguments.demo:
+        from minute_candles.demo import demo
 
-    return demo.backfill(arguments, clock, HERE / "demo", run)
-
-
-def load_settings() -> Settings:
-    """Return the user's settings. Raises `ConfigError`."""
-    return user_settings.load(os.environ, HERE)
+        return demo.backfill(arguments, clock, HERE / "demo", run)
+    settings = user_settings.load(os.environ, HERE)
+    clock.start_at(settings.clock_at)
+    return run(arguments, clock, settings)
 
 
 def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     """Do the whole job for these settings. Raises `MinuteDataError` for what the user has to mend."""
     from minute_candles.backfill.request import wanted
-    from minute_candles.config import holiday_cache as kis_days
+    from minute_candles.config import holiday_cache
+    from minute_candles.config.universe import Universe
     from minute_candles.market.calendar import known_calendar
     from minute_candles.redis_feed import setup as feeding
 
-    calendar = known_calendar(settings.csat_days, kis_days.said(settings, clock.now().date()))
+    calendar = known_calendar(settings.csat_days, holiday_cache.said(settings, clock.now().date()))
     if arguments.doctor or arguments.record:
         return examine(arguments, clock, settings, calendar)
     if arguments.dedupe and arguments.check:
         raise ConfigError("--dedupe 와 --check 는 함께 쓸 수 없습니다. 지울 것을 먼저 보려면: --dedupe --dry-run")
-    from minute_candles.config.universe import Universe
-
     want = wanted(arguments, calendar, clock.now(), Universe.of(settings, clock))
     reads_only = arguments.check or arguments.dry_run
     log_file = None if reads_only else settings.log_dir / LOG_FILE
@@ -130,26 +115,35 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
         console.say(want.taken)
     else:
         feeding.check(settings)
-    with ExitStack() as stack:
-        store = opened(settings.database, clock, stack, read_only=reads_only)
-        from minute_candles.storage.messages import WarningLine
+    with closing(opened(settings.database, clock, read_only=reads_only)) as store:
+        return work(arguments, clock, settings, calendar, store, want)
 
-        for line in store.preflight(dedupe=arguments.dedupe, read_only=reads_only):
-            _log.log(logging.WARNING if isinstance(line, WarningLine) else logging.INFO, line)
-        from minute_candles.verification.plan import plan
 
-        clock.check()
-        asks = not arguments.check  # what is missing does not depend on what is requested again
-        again = {"force": asks and arguments.force, "recheck": asks and arguments.recheck}
-        missing = plan(store, calendar, list(want.names), want.days, **again)
-        clock.check()
-        if arguments.check:
-            return check(store, want, missing, settings, clock.now(), calendar, whole=arguments.verbose)
-        if arguments.dry_run:
-            return dry_run(want, missing, calendar, [key.rate_limit for key in settings.kis_keys])
-        if arguments.dask:
-            return backfill_by_dask(settings, clock, want, missing, arguments)
-        return backfill(settings, clock, calendar, store, want, missing, quiet=quiet)
+def work(
+    arguments: argparse.Namespace, clock: Clock, settings: Settings, calendar: TradingCalendar, store: "Store",
+    want: "Wanted",
+) -> int:  # fmt: skip
+    """Prepare the tables, plan, then check, estimate or fetch."""
+    from minute_candles.backfill import check, job
+    from minute_candles.storage.messages import WarningLine
+    from minute_candles.verification.plan import plan
+
+    for line in store.preflight(dedupe=arguments.dedupe, read_only=arguments.check or arguments.dry_run):
+        _log.log(logging.WARNING if isinstance(line, WarningLine) else logging.INFO, line)
+    clock.check()
+    asks = not arguments.check  # what is missing does not depend on what is requested again
+    again = {"force": asks and arguments.force, "recheck": asks and arguments.recheck}
+    missing = plan(store, calendar, list(want.names), want.days, **again)
+    clock.check()
+    if arguments.check:
+        return check.check(store, want, missing, settings, clock.now(), calendar, whole=arguments.verbose)
+    if arguments.dry_run:
+        return check.dry_run(want, missing, calendar, [key.rate_limit for key in settings.kis_keys])
+    if arguments.dask:
+        collect = job.by_dask(arguments.dask, clock, missing, **again, quiet=arguments.quiet)
+    else:
+        collect = job.by_threads(settings, clock, calendar, store, want, missing, quiet=arguments.quiet)
+    return job.backfill(settings, clock, want, missing, collect)
 
 
 def examine(arguments: argparse.Namespace, clock: Clock, settings: Settings, calendar: TradingCalendar) -> int:
@@ -180,173 +174,13 @@ def greet(settings: Settings, calendar: TradingCalendar, want: "Wanted") -> None
         _log.info("ℹ️ %s 장은 아직 마감되지 않아 받지 않습니다. 오늘 장은 realtime_updater.py가 채웁니다.", day)
 
 
-def opened(database: Database, clock: Clock, stack: ExitStack, *, read_only: bool) -> "Store":
-    """Open the store, to be closed with `stack`. Looking makes no SQLite file."""
+def opened(database: Database, clock: Clock, *, read_only: bool) -> "Store":
+    """Open the store. Looking makes no SQLite file."""
     from minute_candles.storage.store import open_store
 
     if read_only and database.path and not database.path.exists():
         database = replace(database, path=Path(":memory:"))
-    store = open_store(database, clock)
-    stack.callback(store.close)
-    return store
-
-
-def check(
-    store: "Store", want: "Wanted", missing: Sequence["SymbolDay"], settings: Settings, now: datetime,
-    calendar: TradingCalendar, *, whole: bool,
-) -> int:  # fmt: skip
-    """`--check`: a table of what is there and what is not; exit 1 where something is missing."""
-    running = check_running(store, want, settings, now) if want.running else 0
-    return (
-        max(running, check_closed(store, want, missing, calendar, whole=whole))
-        if want.days or not want.running
-        else running
-    )
-
-
-def check_running(store: "Store", want: "Wanted", settings: Settings, now: datetime) -> int:
-    """Print what is stored of the session that runs, against what it has shown; exit 1 where minutes lack."""
-    from minute_candles.backfill.check_today import running_text, standings
-    from minute_candles.monitoring import single_instance, status_file
-
-    assert want.running
-    status = status_file.read(settings.log_dir) if single_instance.is_running(settings) else None
-    found = standings(store, status, want.names, want.running, now)
-    console.say(running_text(found, want.running, now))
-    return 1 if any(one.missing for one in found) else 0
-
-
-def check_closed(
-    store: "Store", want: "Wanted", missing: Sequence["SymbolDay"], calendar: TradingCalendar, *, whole: bool
-) -> int:
-    """Print the symbols with problems, all of them where `whole`; exit 1 where something is missing."""
-    from minute_candles.backfill.report import check_table, problems_first
-    from minute_candles.verification.plan import unproven
-
-    if not want.days:
-        console.say(want.nothing_traded)
-        return 0
-    symbols = list(want.names)
-    doubtful = unproven(store, symbols, want.days)
-    shown, remark = problems_first(want.names, missing, doubtful, calendar, whole=whole)
-    if shown:
-        spans = store.spans(dict.fromkeys(shown, datetime.max))
-        console.say(check_table(shown, want.days, missing, spans, doubtful, by_day=len(want.names) == 1))
-    if remark:
-        console.say(f"\n{remark}" if shown else remark)
-    total = len(want.names) * len(want.days)
-    if missing:
-        lost = len(missing)
-        console.say(f"\n⚠️ {total:,}종목일 중 {lost:,}종목일이 빠져 있습니다. --check 없이 실행하면 채웁니다.")
-        return 1
-    console.say(f"\n✅ {total:,}종목일이 모두 있습니다 ({want.days[0]} ~ {want.days[-1]}).")
-    return 0
-
-
-def dry_run(want: "Wanted", missing: Sequence["SymbolDay"], calendar: TradingCalendar, rates: Sequence[float]) -> int:
-    """`--dry-run`: how much there is to fetch, and how long it takes."""
-    from minute_candles.backfill.report import forecast
-
-    nothing = "✅ 받을 것이 없습니다. 모두 있습니다." if want.days else want.nothing_traded
-    console.say(forecast(missing, calendar, rates) if missing else nothing)
-    return 0
-
-
-def backfill(
-    settings: Settings,
-    clock: Clock,
-    calendar: TradingCalendar,
-    store: "Store",
-    want: "Wanted",
-    missing: list["SymbolDay"],
-    *,
-    quiet: bool,
-) -> int:
-    """Collect what is missing, tell it as it comes, leave a result file behind."""
-    from minute_candles.backfill.report import RunResult
-    from minute_candles.backfill.runner import Backfill
-    from minute_candles.core.worker_pool import threads_for
-    from minute_candles.kis.client import KisClient
-    from minute_candles.kis.token import TokenCache
-    from minute_candles.redis_feed.setup import caught_up, shared_by
-
-    result = RunResult.of(want.names, want.first, want.last, clock.now())
-    if not missing:
-        return nothing_missing(settings, clock, want, result)
-    threads = threads_for(want.workers, settings.rate_limit)
-    shared = shared_by(settings)
-    client = KisClient.of(settings, TokenCache(settings, clock, shared), clock, connections=threads, shared=shared)
-    job = Backfill(client, store, calendar, clock, result, quiet)
-    try:
-        _log.info("📊 %s개 종목 분봉 데이터 수집 시작!", number(len({task.symbol for task in missing})))
-        with caught_up(settings, clock, store):
-            job.run(missing, threads)
-        code = 1 if result.failures else 0
-    except MinuteDataError as error:
-        code = error.exit_code
-        _log.error("⏹️ %s" if isinstance(error, Stopped) else "❌ %s", explained(error))
-    if trouble := client.clock_trouble():
-        _log.warning("⚠️ %s", trouble)
-    store.close()
-    result.calls = client.calls
-    return finish(settings, clock, result, code)
-
-
-def backfill_by_dask(
-    settings: Settings, clock: Clock, want: "Wanted", missing: list["SymbolDay"], arguments: argparse.Namespace
-) -> int:
-    """Have the workers of a Dask scheduler collect what is missing; report it as any run."""
-    from minute_candles.backfill.report import RunResult
-    from minute_candles.core.extras import extra
-
-    extra("distributed", "여러 컴퓨터로 채우기(--dask)")
-    from minute_candles.backfill.dask_run import DaskBackfill
-
-    result = RunResult.of(want.names, want.first, want.last, clock.now())
-    if not missing:
-        return nothing_missing(settings, clock, want, result)
-    job = DaskBackfill(arguments.dask, clock, result, quiet=arguments.quiet)
-    try:
-        _log.info("📊 %s개 종목 분봉 데이터 수집 시작!", number(len({task.symbol for task in missing})))
-        job.run(missing, force=arguments.force, recheck=arguments.recheck)
-        code = 1 if result.failures else 0
-    except ConfigError:
-        raise
-    except MinuteDataError as error:
-        code = error.exit_code
-        _log.error("⏹️ %s" if isinstance(error, Stopped) else "❌ %s", explained(error))
-    return finish(settings, clock, result, code)
-
-
-def nothing_missing(settings: Settings, clock: Clock, want: "Wanted", result: "RunResult") -> int:
-    """Say that there is nothing to fetch."""
-    nothing = "✅ 모두 있습니다. 받을 것이 없어 KIS를 호출하지 않았습니다."
-    console.say(nothing if want.days else want.nothing_traded)
-    return finish(settings, clock, result, 0)
-
-
-def explained(error: MinuteDataError) -> str:
-    """Return what happened and what to do next, in Korean."""
-    if isinstance(error, Stopped):
-        return "중단했습니다. 저장된 것은 그대로 있으니 다시 실행하면 이어서 받습니다."
-    if isinstance(error, NotOffered):
-        return f"과거 분봉에는 실전 키가 필요합니다. KIS_ENV=real 과 실전 앱 키를 쓰세요. {error}"
-    return str(error)
-
-
-def finish(settings: Settings, clock: Clock, result: "RunResult", code: int) -> int:
-    """Print the summary, write the result file next to the log; a full disk costs a warning, not the run."""
-    from minute_candles.backfill.report import RESULT_FILE
-
-    if result.days or result.failures:
-        console.say(result.summary((clock.now() - result.started_at).total_seconds()))
-    try:
-        result.write(settings.log_dir / RESULT_FILE, clock.now(), code)
-    except OSError as error:
-        _log.warning("⚠️ 결과 파일을 쓰지 못했습니다 (%s): %s", error.strerror, settings.log_dir / RESULT_FILE)
-    if code == 0 and result.days:
-        console.say(f"✅ 완료: {result.first} ~ {result.last}")
-    return code
+    return open_store(database, clock)
 
 
 if __name__ == "__main__":

@@ -61,20 +61,21 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
     """Run from the command line; return the exit code."""
-    console.prepare_streams()
-    arguments = parser().parse_args(argv)
-    clock = clock or Clock()
+    arguments, clock = command_line.read(parser(), argv), clock or Clock()
     console.on_stop(clock)
-    try:
-        settings = user_settings.load(os.environ, HERE, needs_key=False)
-        clock.start_at(settings.clock_at)
-        return run(arguments, clock, settings)
-    except Stopped:
-        console.complain("중단했습니다. 먼저 있던 모델 파일은 그대로입니다.")
-        return Stopped.exit_code
-    except MinuteDataError as error:
-        console.complain(str(error))
-        return error.exit_code
+    return command_line.carry_out(lambda: start(arguments, clock), explained)
+
+
+def explained(error: MinuteDataError) -> str:
+    """Return what happened, in Korean."""
+    return "중단했습니다. 먼저 있던 모델 파일은 그대로입니다." if isinstance(error, Stopped) else str(error)
+
+
+def start(arguments: argparse.Namespace, clock: Clock) -> int:
+    """Run with the user's settings. Raises `MinuteDataError`."""
+    settings = user_settings.load(os.environ, HERE, needs_key=False)
+    clock.start_at(settings.clock_at)
+    return run(arguments, clock, settings)
 
 
 def run(arguments: argparse.Namespace, clock: Clock, settings: "Settings") -> int:

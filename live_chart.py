@@ -10,7 +10,7 @@ needed, and it holds nobody up. Ctrl-C or SIGTERM: exit 0.
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from datetime import date
 from pathlib import Path
@@ -28,10 +28,13 @@ from minute_candles.core.korean import particle
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from minute_candles.chart.broadcast import Broadcaster
+    from minute_candles.chart.files import File
+    from minute_candles.chart.handlers import Handlers
     from minute_candles.chart.queries import Queries
     from minute_candles.chart.server import Address
     from minute_candles.config.universe import Universe
     from minute_candles.market.candles import Candle
+    from minute_candles.storage.reader import CandleReader
 
 HERE = Path(__file__).resolve().parent
 _EXAMPLES = """\
@@ -59,16 +62,16 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
     """Run from the command line; return the exit code."""
-    console.prepare_streams()
-    arguments = parser().parse_args(argv)
-    try:
-        if arguments.demo:
-            return show_demo(arguments)
-        settings = user_settings.load(os.environ, HERE, needs_key=False)
-        return run(arguments, clock or Clock(at=settings.clock_at), settings)
-    except MinuteDataError as error:
-        console.complain(str(error))
-        return error.exit_code
+    arguments = command_line.read(parser(), argv)
+    return command_line.carry_out(lambda: start(arguments, clock))
+
+
+def start(arguments: argparse.Namespace, clock: Clock | None) -> int:
+    """Run with the user's settings, or with the demo's. Raises `MinuteDataError`."""
+    if arguments.demo:
+        return show_demo(arguments)
+    settings = user_settings.load(os.environ, HERE, needs_key=False)
+    return run(arguments, clock or Clock(at=settings.clock_at), settings)
 
 
 def need_packages() -> None:
@@ -87,17 +90,9 @@ def run(
 ) -> int:
     """Serve until a stop is requested. The demo collects meanwhile, on a thread."""
     need_packages()
-    from minute_candles.chart.broadcast import Broadcaster
     from minute_candles.chart.files import read_files
-    from minute_candles.chart.forecast import ForecastAnswers
-    from minute_candles.chart.handlers import Handlers
-    from minute_candles.chart.queries import Queries
-    from minute_candles.chart.running import RunningMinutes
-    from minute_candles.chart.server import Address, application, health_of, listening, serve
-    from minute_candles.config import holiday_cache as kis_days
+    from minute_candles.chart.server import Address, application, listening, serve
     from minute_candles.config.universe import Universe
-    from minute_candles.market.calendar import known_calendar
-    from minute_candles.monitoring import running_file
     from minute_candles.storage.store import open_reader
 
     address = Address(*where(arguments, settings))
@@ -112,25 +107,48 @@ def run(
         closing(open_reader(settings.database, clock)) as reader,
         closing(open_reader(settings.database, clock)) as watched,  # a long answer holds up nobody who watches
     ):
-        calendar = known_calendar(settings.csat_days, kis_days.said(settings, clock.now().date()))
-        running = RunningMinutes(clock)
-        broadcaster = Broadcaster(watched, names, calendar, clock, running)
-        queries = Queries(reader, names, calendar, clock, running)
-        forecasts = ForecastAnswers(reader, names, calendar, clock, settings.log_dir)
-        handlers = Handlers(queries, broadcaster, files, health_of(settings, clock), forecasts)
-        if settings.integrations.redis_url:
-            listen(settings.integrations.redis_url, broadcaster, clock)
-        running_file.follow(settings.log_dir, broadcaster.run_minute, running.add_previous_close, clock)
-        Thread(target=make_list, args=(queries,), name="list", daemon=True).start()
+        handlers, broadcaster = page(settings, clock, names, files, reader, watched)
         if not all(names.values()):
-            Thread(target=fill_names, args=(names, lists), name="names", daemon=True).start()
+            in_thread("names", lambda: fill_names(names, lists))
         if collect is not None:
-            Thread(target=collect, name="collect", daemon=True).start()
+            in_thread("collect", collect)
         console.say(f"📈 차트: {address}  (끝내려면 Ctrl-C)")
         open_page(address)
         password, origins = settings.integrations.chart_password, settings.integrations.chart_origins
         serve(application(handlers, broadcaster, password, origins), bound, clock)
     return 0
+
+
+def page(
+    settings: Settings, clock: Clock, names: dict[str, str], files: "Mapping[str, File]", reader: "CandleReader",
+    watched: "CandleReader",
+) -> "tuple[Handlers, Broadcaster]":  # fmt: skip
+    """Return what answers requests and what pushes candles, following the updater by Redis and by its file."""
+    from minute_candles.chart.broadcast import Broadcaster
+    from minute_candles.chart.forecast import ForecastAnswers
+    from minute_candles.chart.handlers import Handlers
+    from minute_candles.chart.queries import Queries
+    from minute_candles.chart.running import RunningMinutes
+    from minute_candles.chart.server import health_of
+    from minute_candles.config import holiday_cache
+    from minute_candles.market.calendar import known_calendar
+    from minute_candles.monitoring import running_file
+
+    calendar = known_calendar(settings.csat_days, holiday_cache.said(settings, clock.now().date()))
+    running = RunningMinutes(clock)
+    broadcaster = Broadcaster(watched, names, calendar, clock, running)
+    queries = Queries(reader, names, calendar, clock, running)
+    forecasts = ForecastAnswers(reader, names, calendar, clock, settings.log_dir)
+    if settings.integrations.redis_url:
+        listen(settings.integrations.redis_url, broadcaster, clock)
+    running_file.follow(settings.log_dir, broadcaster.run_minute, running.add_previous_close, clock)
+    in_thread("list", lambda: make_list(queries))
+    return Handlers(queries, broadcaster, files, health_of(settings, clock), forecasts), broadcaster
+
+
+def in_thread(name: str, work: Callable[[], object]) -> None:
+    """Start what ends with the process."""
+    Thread(target=work, name=name, daemon=True).start()
 
 
 def make_list(queries: "Queries") -> None:
@@ -152,7 +170,7 @@ def open_page(address: "Address") -> None:
 
     has_screen = sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if has_screen and sys.stdout.isatty() and is_loopback(address.host):
-        Thread(target=webbrowser.open, args=(str(address),), name="browser", daemon=True).start()
+        in_thread("browser", lambda: webbrowser.open(str(address)))
 
 
 def listen(url: str, broadcaster: "Broadcaster", clock: Clock) -> None:
@@ -166,7 +184,7 @@ def listen(url: str, broadcaster: "Broadcaster", clock: Clock) -> None:
         else:
             broadcaster.wake(symbol)
 
-    Thread(target=Listener(url, on_candle, clock).run, name="redis", daemon=True).start()
+    in_thread("redis", Listener(url, on_candle, clock).run)
 
 
 def where(arguments: argparse.Namespace, settings: Settings) -> tuple[str, int]:

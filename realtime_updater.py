@@ -27,7 +27,7 @@ from minute_candles.config.settings import Settings
 from minute_candles.console import command_line, console
 from minute_candles.console.background import in_background
 from minute_candles.core.clock import Clock
-from minute_candles.core.errors import MinuteDataError, SourceError, Stopped, TokenRefused
+from minute_candles.core.errors import SourceError, Stopped, TokenRefused
 from minute_candles.monitoring import running_file, status_file
 from minute_candles.monitoring.lease import LeaseLost, lease_of, tenure, wait_for_lease
 from minute_candles.monitoring.single_instance import is_running, only_one, stop
@@ -91,23 +91,23 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None, clock: Clock | None = None) -> int:
     """Run from the command line; return the exit code."""
-    console.prepare_streams()
-    arguments = parser().parse_args(argv)
-    try:
-        if arguments.demo:
-            return show_demo(arguments)
-        if arguments.test_alert or arguments.try_alerts is not None:
-            return try_alerts(arguments, clock or Clock())
-        settings = with_flags(user_settings.load(os.environ, HERE), arguments)
-        clock = clock or Clock(at=settings.clock_at)
-        if arguments.status:
-            return show_status(settings, clock, verbose=arguments.verbose)
-        if arguments.stop:
-            return end(settings)
-        return run(arguments, clock, settings)
-    except MinuteDataError as error:
-        console.complain(str(error))
-        return error.exit_code
+    arguments = command_line.read(parser(), argv)
+    return command_line.carry_out(lambda: start(arguments, clock))
+
+
+def start(arguments: argparse.Namespace, clock: Clock | None) -> int:
+    """Run with the user's settings, or with the demo's. Raises `MinuteDataError`."""
+    if arguments.demo:
+        return show_demo(arguments)
+    if arguments.test_alert or arguments.try_alerts is not None:
+        return try_alerts(arguments, clock or Clock())
+    settings = with_flags(user_settings.load(os.environ, HERE), arguments)
+    clock = clock or Clock(at=settings.clock_at)
+    if arguments.status:
+        return show_status(settings, clock, verbose=arguments.verbose)
+    if arguments.stop:
+        return end(settings)
+    return run(arguments, clock, settings)
 
 
 def with_flags(settings: Settings, arguments: argparse.Namespace) -> Settings:
@@ -179,10 +179,10 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
         _log.info(status_file.nothing_line(opens))
         return 0
     console.on_stop(clock)
-    start = Start(arguments, clock, settings, names, alerts)
+    started = Start(arguments, clock, settings, names, alerts)
     try:
         with only_one(settings, clock, waits=arguments.standby):
-            return in_background(lambda: serve(start), clock)
+            return in_background(lambda: serve(started), clock)
     except Stopped:
         _log.info("⏹️ 멈춥니다. 다시 시작하면 빠진 것부터 채웁니다.")
         return 0

@@ -65,7 +65,7 @@ def test_every_option_has_a_help_text(script: str) -> None:
     ("words", "said"),
     [
         (("--dayz", "3"), "모르는 옵션입니다: --dayz 3."),
-        (("--check", "--dry-run"), "--dry-run 와 --check 는 함께 쓸 수 없습니다."),
+        (("--check", "--dry-run"), "--dry-run과 --check는 함께 쓸 수 없습니다."),
         (("--symbols",), "--symbols 뒤에 값이 없습니다."),
         (("--force=1",), "--force 에는 값을 쓰지 않습니다: '1'."),
         (("--chec",), "모르는 옵션입니다: --chec."),

@@ -1,31 +1,21 @@
 """How much volume a window was forecast to have at most, for `volume_surge` rules with `against = "forecast"`."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from minute_candles.core.kst import KST
 from minute_candles.market.calendar import TradingCalendar
-from minute_candles.market.candles import Candle
 
 if TYPE_CHECKING:
     from minute_candles.forecast.model_file import ModelFile
-
-MOST_MINUTES = 420
-
-
-class Reader(Protocol):
-    """Where stored candles come from (`storage.alert_table.AlertTable`)."""
-
-    def candles(self, symbol: str, interval: int, first: datetime, last: datetime, limit: int) -> Sequence[Candle]:
-        """Return the newest stored candles of a range, ascending."""
+    from minute_candles.forecast.running_day import Reader
 
 
 class VolumeForecast:
     """Forecasts a window as it was known when it began. The model file is read once a day."""
 
-    def __init__(self, reader: Reader, calendar: TradingCalendar, folder: Path) -> None:
+    def __init__(self, reader: "Reader", calendar: TradingCalendar, folder: Path) -> None:
         self._reader, self._calendar, self._folder = reader, calendar, folder
         self._model: tuple[datetime, ModelFile | None] | None = None
 
@@ -35,15 +25,12 @@ class VolumeForecast:
         `start`: naive KST; `interval`: 5 or 15 minutes.
         """
         from minute_candles.forecast.features import Kind
-        from minute_candles.forecast.service import forecast_rows
+        from minute_candles.forecast.running_day import forecast_at
 
         trained = self._trained(start)
         if trained is None:
             return None
-        session = self._calendar.session(start.date())
-        stored = self._reader.candles(symbol, 1, session.open.replace(tzinfo=None), start, MOST_MINUTES)
-        before = [candle for candle in stored if candle.timestamp < start]
-        found = forecast_rows(trained, session, {symbol: before}, start.replace(tzinfo=KST)) if before else []
+        found = forecast_at(start.replace(tzinfo=KST), trained, self._reader, [symbol], self._calendar)
         highs = [one.high for one in found if one.target is Kind.VOLUME and one.horizon == interval]
         return highs[0] if highs else None
 

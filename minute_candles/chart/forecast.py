@@ -4,34 +4,24 @@ The model file is read again when it changes; the day's 1-minute candles come fr
 """
 
 from collections.abc import Mapping
-from datetime import datetime, time
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from minute_candles.core.clock import Clock
-from minute_candles.market.calendar import Session, TradingCalendar
-from minute_candles.market.candles import Candle
+from minute_candles.market.calendar import TradingCalendar
 
 if TYPE_CHECKING:
     from minute_candles.forecast.evaluation import Evaluation
     from minute_candles.forecast.model_file import ModelFile
-
-MOST_MINUTES = 500
-
-
-class Reader(Protocol):
-    """Where the day's candles come from (`storage.reader.CandleReader`)."""
-
-    def candles(self, symbol: str, interval: int, first: datetime, last: datetime, limit: int) -> list[Candle]:
-        """Return the newest stored candles of a range."""
+    from minute_candles.forecast.running_day import Reader
 
 
 class ForecastAnswers:
     """Answers as plain data, ready for JSON. Any thread may ask."""
 
     def __init__(
-        self, reader: Reader, names: Mapping[str, str], calendar: TradingCalendar, clock: Clock, folder: Path
+        self, reader: "Reader", names: Mapping[str, str], calendar: TradingCalendar, clock: Clock, folder: Path
     ) -> None:
         self._reader, self._names, self._calendar, self._clock, self._folder = reader, names, calendar, clock, folder
         self._lock = Lock()
@@ -49,25 +39,15 @@ class ForecastAnswers:
         return answer | {"trained": learnt, "evaluation": evaluation} | self._current(trained, symbol)
 
     def _current(self, trained: "ModelFile", symbol: str) -> dict[str, Any]:
-        from minute_candles.forecast.service import forecast_rows
+        from minute_candles.forecast.running_day import forecast_at
 
-        now = self._clock.now()
-        session = self._session(now)
-        rows = self._rows(symbol, session) if session else []
-        found = forecast_rows(trained, session, {symbol: rows}, now) if session and rows else []
+        found = forecast_at(self._clock.now(), trained, self._reader, [symbol], self._calendar)
         names = ("target", "horizon", "low", "median", "high", "skill")
         made_at = found[0].made_at.isoformat() if found else None
         return {
             "made_at": made_at,
             "forecasts": [{name: _plain(getattr(one, name)) for name in names} for one in found],
         }
-
-    def _session(self, now: datetime) -> Session | None:
-        return self._calendar.session(now.date()) if self._calendar.is_trading_day(now.date()) else None
-
-    def _rows(self, symbol: str, session: Session) -> list[Candle]:
-        first, last = datetime.combine(session.day, time()), session.end.replace(tzinfo=None)
-        return self._reader.candles(symbol, 1, first, last, MOST_MINUTES)
 
     def _model(self) -> "ModelFile | None":
         from minute_candles.forecast import service

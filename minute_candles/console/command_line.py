@@ -2,22 +2,25 @@
 
 import argparse
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import NoReturn
 
 from minute_candles.console import console
-from minute_candles.core.errors import ConfigError
+from minute_candles.core.errors import ConfigError, MinuteDataError
 from minute_candles.core.korean import particle
 
 _ERRORS = (
-    (r"unrecognized arguments: (.*)", r"모르는 옵션입니다: \1."),
-    (r"argument (\S+): not allowed with argument (\S+)", r"\1 와 \2 는 함께 쓸 수 없습니다."),
-    (r"argument (\S+): expected one argument", r"\1 뒤에 값이 없습니다."),
-    (r"argument (\S+): ignored explicit argument (.*)", r"\1 에는 값을 쓰지 않습니다: \2."),
-    (r"argument (\S+): invalid choice: (\S+) \(choose from (.*)\)", r"\1 값 \2 은 쓸 수 없습니다. 쓸 수 있는 값: \3."),
-    (r"argument (\S+): invalid \S+ value: (.*)", r"\1 값 \2 을 읽을 수 없습니다."),
-)
+    (r"unrecognized arguments: (.*)", "모르는 옵션입니다: {0}."),
+    (r"argument (\S+): not allowed with argument (\S+)", "{0:과/와} {1:은/는} 함께 쓸 수 없습니다."),
+    (r"argument (\S+): expected one argument", "{0} 뒤에 값이 없습니다."),
+    (r"argument (\S+): ignored explicit argument (.*)", "{0} 에는 값을 쓰지 않습니다: {1}."),
+    (
+        r"argument (\S+): invalid choice: (\S+) \(choose from (.*)\)",
+        "{0} 값 {1:은/는} 쓸 수 없습니다. 쓸 수 있는 값: {2}.",
+    ),
+    (r"argument (\S+): invalid \S+ value: (.*)", "{0} 값 {1:을/를} 읽을 수 없습니다."),
+)  # fmt: skip
 """argparse's own sentences, and ours."""
 
 
@@ -90,6 +93,21 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         super().add_usage(usage, actions, groups, "사용법: ")
 
 
+def read(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return a script's flags, with streams that take any character."""
+    console.prepare_streams()
+    return parser.parse_args(argv)
+
+
+def carry_out(act: Callable[[], int], explain: Callable[[MinuteDataError], str] = str) -> int:
+    """Return a script's exit code; what the user has to mend is one line on stderr, as `explain` says it."""
+    try:
+        return act()
+    except MinuteDataError as error:
+        console.complain(explain(error))
+        return error.exit_code
+
+
 def run(main: Callable[[], int]) -> int:
     """Return a script's exit code; name a package that is missing: usually the virtual environment is not on."""
     try:
@@ -125,8 +143,17 @@ def past_day(flag: str, text: str, today: date, allowed: str = "YYYY-MM-DD 로")
     return day
 
 
+class _Word(str):
+    """A word that a format may give its particle: `{0:은/는}`."""
+
+    __slots__ = ()
+
+    def __format__(self, pair: str) -> str:
+        return particle(self, pair) if pair else str(self)
+
+
 def _in_korean(message: str) -> str:
     for pattern, sentence in _ERRORS:
-        if re.fullmatch(pattern, message, re.DOTALL):
-            return re.sub(pattern, sentence, message, flags=re.DOTALL)
+        if found := re.fullmatch(pattern, message, re.DOTALL):
+            return sentence.format(*map(_Word, found.groups()))
     return message

@@ -17,7 +17,7 @@ from minute_candles.core.clock import Clock
 from minute_candles.core.errors import AuthError, ConfigError, MinuteDataError, NotOffered, Outage, Stopped
 from minute_candles.core.kst import KST
 from minute_candles.doctor import row_checks as rows
-from minute_candles.doctor.host_checks import DIFFERENT, FINE, WRONG, Finding, check_disk, check_speed
+from minute_candles.doctor.host_checks import DIFFERENT, FINE, WRONG, Finding, check_database, check_disk
 from minute_candles.doctor.stream_check import visit
 from minute_candles.kis.client import MOST_DAYS, KisClient
 from minute_candles.kis.recorder import Recorder
@@ -26,12 +26,9 @@ from minute_candles.market.calendar import Session, TradingCalendar, differing
 from minute_candles.market.rows import DailyRows, MinuteRow, MinuteRows
 from minute_candles.monitoring.holidays import TooDifferentError, open_days
 from minute_candles.redis_feed import setup as feeding
-from minute_candles.storage.messages import WarningLine
-from minute_candles.storage.store import open_store
 
 BURST = 4
 """Calls sent as fast as the setting allows, to see that KIS takes them: far below what would trip its limit."""
-_CLOCKS_DIFFER = 5.0
 _GONE = (AuthError, ConfigError, Outage)
 
 
@@ -75,7 +72,7 @@ class Doctor:
     def examine(self) -> Iterator[Finding]:
         """Yield the findings as they come. Raises `Stopped` alone."""
         yield from self._look("디스크", lambda: check_disk(self._settings.log_dir.absolute()), asks_kis=False)
-        yield from self._look("데이터베이스", self._database, asks_kis=False)
+        yield from self._look("데이터베이스", lambda: check_database(self._settings, self._clock), asks_kis=False)
         for what, look in (
             ("토큰", self._token), ("키", self._keys), ("오늘 분봉", self._today_minutes),
             ("과거 분봉", self._past_minutes), ("장중 과거 분봉", self._past_in_session),
@@ -100,33 +97,6 @@ class Doctor:
 
     def _count_refusals(self, answer: Response) -> None:
         self._over_limit += answer.status_code == 429 or b"EGW00201" in answer.content
-
-    # --- this host ---
-
-    def _database(self) -> Iterator[Finding]:
-        if self._settings.database.path and not self._settings.database.path.exists():
-            yield Finding(FINE, "데이터베이스", f"SQLite 파일은 첫 실행이 만듭니다: {self._settings.database.path}")
-            return
-        store = open_store(self._settings.database, self._clock, patience=5)
-        try:
-            version, theirs = store.server()
-            yield Finding(FINE, "데이터베이스", f"{version}, {self._settings.database.describe()}")
-            store.rehearse_preflight()
-            for line in store.preflight(read_only=True):
-                yield Finding(DIFFERENT if isinstance(line, WarningLine) else FINE, "테이블", line.split(" ", 1)[1])
-            yield Finding(FINE, "권한", "읽고 쓸 수 있습니다.")
-            yield from check_speed(store.advice())
-        finally:
-            store.close()
-        apart = abs((theirs - self._clock.now().replace(tzinfo=None)).total_seconds())
-        if apart > _CLOCKS_DIFFER:
-            yield Finding(
-                DIFFERENT,
-                "서버 시계",
-                f"이 컴퓨터와 {console.duration(apart)} 다릅니다. 저장하는 시각은 KIS의 것이라 괜찮습니다.",
-            )
-        else:
-            yield Finding(FINE, "서버 시계", f"{theirs:%H:%M:%S} (한국 시각으로 연결)")
 
     def _host_clock(self) -> Iterator[Finding]:
         trouble = self._client.clock_trouble()

@@ -2,12 +2,20 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from minute_candles.config.settings import Settings
+from minute_candles.console import console
+from minute_candles.core.clock import Clock
 from minute_candles.storage.advice import Advice
+from minute_candles.storage.messages import WarningLine
+from minute_candles.storage.store import open_store
 
 FINE, DIFFERENT, WRONG = "✅", "ℹ️", "❌"
+_CLOCKS_DIFFER = 5.0
+"""Seconds."""
 ENOUGH_DISK = 2 * 10**9
 """Bytes: a year of 97 symbols with its indexes."""
 
@@ -17,10 +25,10 @@ class Finding(NamedTuple):
 
     mark: str
     what: str
-    told: str
+    text: str
 
     def __str__(self) -> str:
-        return f"{self.mark} {self.what}: {self.told}"
+        return f"{self.mark} {self.what}: {self.text}"
 
 
 def check_disk(wanted: Path) -> Iterator[Finding]:
@@ -32,6 +40,27 @@ def check_disk(wanted: Path) -> Iterator[Finding]:
         yield Finding(FINE, "디스크", size)
     else:
         yield Finding(WRONG, "디스크", f"{size}. 97종목 1년에 약 2 GB가 듭니다. 공간을 비우세요.")
+
+
+def check_database(settings: Settings, clock: Clock) -> Iterator[Finding]:
+    """Say whether a run could work with the database: its rights, its tables, its clock."""
+    if settings.database.path and not settings.database.path.exists():
+        yield Finding(FINE, "데이터베이스", f"SQLite 파일은 첫 실행이 만듭니다: {settings.database.path}")
+        return
+    with closing(open_store(settings.database, clock, patience=5)) as store:
+        version, theirs = store.server()
+        yield Finding(FINE, "데이터베이스", f"{version}, {settings.database.describe()}")
+        store.rehearse_preflight()
+        for line in store.preflight(read_only=True):
+            yield Finding(DIFFERENT if isinstance(line, WarningLine) else FINE, "테이블", line.split(" ", 1)[1])
+        yield Finding(FINE, "권한", "읽고 쓸 수 있습니다.")
+        yield from check_speed(store.advice())
+    apart = abs((theirs - clock.now().replace(tzinfo=None)).total_seconds())
+    if apart > _CLOCKS_DIFFER:
+        line = f"이 컴퓨터와 {console.duration(apart)} 다릅니다. 저장하는 시각은 KIS의 것이라 괜찮습니다."
+        yield Finding(DIFFERENT, "서버 시계", line)
+    else:
+        yield Finding(FINE, "서버 시계", f"{theirs:%H:%M:%S} (한국 시각으로 연결)")
 
 
 def check_speed(advice: Advice) -> Iterator[Finding]:

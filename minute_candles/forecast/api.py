@@ -2,26 +2,22 @@
 
 import os
 from collections.abc import Sequence
-from datetime import datetime, time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from minute_candles.config import holiday_cache, symbols_file
 from minute_candles.config import settings as user_settings
-from minute_candles.config.database_url import must_exist
 from minute_candles.config.project import PROJECT_FOLDER
 from minute_candles.core.clock import Clock
 from minute_candles.forecast.model_file import ModelFile
-from minute_candles.forecast.service import Forecast, forecast_frame, forecast_rows, load
+from minute_candles.forecast.running_day import forecast_at
+from minute_candles.forecast.service import Forecast, forecast_frame, load
 from minute_candles.market.calendar import TradingCalendar, known_calendar
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from minute_candles.config.settings import Settings
-    from minute_candles.market.candles import Candle
-    from minute_candles.storage.store import Store
-
-_PATIENCE = 10.0
 
 
 def calendar_of(settings: "Settings", clock: Clock) -> TradingCalendar:
@@ -47,23 +43,7 @@ def read_forecast(
 
 def current(trained: ModelFile, symbols: Sequence[str], settings: "Settings", clock: Clock) -> list[Forecast]:
     """Return the forecasts of the running session for these symbols."""
-    from minute_candles.storage.store import open_store
+    from minute_candles.storage.store import open_reader
 
-    must_exist(settings.database)
-    store = open_store(settings.database, clock, patience=_PATIENCE)
-    try:
-        return forecast_with(trained, store, symbols, calendar_of(settings, clock), clock.now())
-    finally:
-        store.close()
-
-
-def forecast_with(
-    trained: ModelFile, store: "Store", symbols: Sequence[str], calendar: TradingCalendar, now: datetime
-) -> list[Forecast]:
-    """Forecast from an open store."""
-    if not calendar.is_trading_day(now.date()):
-        return []
-    session = calendar.session(now.date())
-    first, last = datetime.combine(session.day, time()), session.end.replace(tzinfo=None)
-    rows: dict[str, list[Candle]] = {symbol: store.candles(symbol, 1, first, last) for symbol in symbols}
-    return forecast_rows(trained, session, {symbol: found for symbol, found in rows.items() if found}, now)
+    with closing(open_reader(settings.database, clock)) as reader:
+        return forecast_at(clock.now(), trained, reader, symbols, calendar_of(settings, clock))

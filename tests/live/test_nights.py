@@ -11,6 +11,7 @@ from updater_tools import FRIDAY, FakeDay, assert_provisional, at
 
 import fetch_minute_data
 from kis_simulator.faults.server_behaviour import ServerBehaviour
+from minute_candles.backfill.check import check_running
 from minute_candles.backfill.request import wanted
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.monitoring import status_file
@@ -260,7 +261,7 @@ def test_check_of_the_running_day_says_who_lacks_what_and_why(make: Make, capsys
         want = wanted(fetch_minute_data.parser().parse_args(flags), calendar, day.clock.now())
         store = open_store(day.settings.database, day.clock)
         with only_one(day.settings, day.clock):
-            code = fetch_minute_data.check_running(store, want, day.settings, day.clock.now())
+            code = check_running(store, want, day.settings, day.clock.now())
         store.close()
         told.append((code, capsys.readouterr().out))
 
@@ -291,7 +292,7 @@ def test_the_last_minute_before_the_pause_is_nobodys_fault_until_the_auction(
         want = wanted(fetch_minute_data.parser().parse_args(flags), TradingCalendar(), now)
         store = open_store(day.settings.database, day.clock)
         with only_one(day.settings, day.clock):
-            code = fetch_minute_data.check_running(store, want, day.settings, now)
+            code = check_running(store, want, day.settings, now)
         store.close()
         well = status_file.render(status_file.read(day.folder), now)[1]
         told[f"{now:%H:%M}"] = (code, capsys.readouterr().out, well)
