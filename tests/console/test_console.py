@@ -219,26 +219,21 @@ def test_a_line_has_kst_by_the_clock_level_and_message(start, capsys, monkeypatc
         time.tzset()
 
 
-def test_quiet_leaves_warnings_on_stderr_and_all_in_the_file(start, capsys):
-    log = start(quiet=True)
-    log.info("information")
-    log.warning("warning")
-    err = capsys.readouterr().err
-    assert "warning" in err and "information" not in err
-    assert "information" in start.text()
-
-
-@pytest.mark.parametrize("verbose", [True, False])
-def test_verbose_adds_debug(start, capsys, verbose):
-    start(verbose=verbose).debug("detail")
-    assert ("detail" in capsys.readouterr().err) is verbose
-    assert ("detail" in start.text()) is verbose
-
-
-def test_setting_up_twice_prints_once(start, capsys):
-    start()
-    start().info("once")
-    assert capsys.readouterr().err.count("once") == 1
+@pytest.mark.parametrize(
+    ("how", "shown", "kept"),
+    [
+        ({}, {"INFO", "WARNING"}, {"INFO", "WARNING"}),
+        ({"quiet": True}, {"WARNING"}, {"INFO", "WARNING"}),
+        ({"verbose": True}, {"DEBUG", "INFO", "WARNING"}, {"DEBUG", "INFO", "WARNING"}),
+    ],
+)
+def test_what_stands_on_stderr_and_in_the_file_once(start, capsys, how, shown, kept):
+    start(**how)
+    log = start(**how)  # set up twice, printed once
+    for level in (logging.DEBUG, logging.INFO, logging.WARNING):
+        log.log(level, "line")
+    for text, levels in ((capsys.readouterr().err, shown), (start.text(), kept)):
+        assert sorted(re.findall(r"[A-Z]+(?= - line)", text)) == sorted(levels)
 
 
 def test_a_missing_folder_is_made(tmp_path, clock):
@@ -246,20 +241,12 @@ def test_a_missing_folder_is_made(tmp_path, clock):
     assert (tmp_path / "a" / "b" / "run.log").exists()
 
 
-def test_a_file_in_place_of_the_folder_is_refused(tmp_path, clock):
+def test_a_place_that_cannot_hold_the_log_is_refused(tmp_path, clock, start, monkeypatch):
     (tmp_path / "logs").write_text("")
-    for folder in (tmp_path / "logs", tmp_path / "logs" / "deeper"):
+    (tmp_path / "folder" / "run.log").mkdir(parents=True)
+    for folder in ("logs", "logs/deeper", "folder"):
         with pytest.raises(ConfigError, match="LOG_DIR"):
-            console.setup_logging(folder / "run.log", clock, [])
-
-
-def test_a_folder_in_place_of_the_file_is_refused(tmp_path, clock):
-    (tmp_path / "run.log").mkdir()
-    with pytest.raises(ConfigError, match="LOG_DIR"):
-        console.setup_logging(tmp_path / "run.log", clock, [])
-
-
-def test_a_folder_one_may_not_write_to_is_refused(start, monkeypatch):
+            console.setup_logging(tmp_path / folder / "run.log", clock, [])
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(ConfigError, match="LOG_DIR"):
         start()
@@ -479,16 +466,6 @@ def test_a_second_ctrl_c_ends_at_once(python):
 
 
 @posix
-def test_a_second_sigterm_waits_for_the_work_in_hand(python):
-    process = python(_WAITING.format(wait="clock.stop.wait(20); print('first', flush=True); time.sleep(1)"))
-    process.stdout.readline()
-    process.send_signal(signal.SIGTERM)
-    process.stdout.readline()
-    process.send_signal(signal.SIGTERM)
-    assert process.communicate(timeout=30)[0] == b"stopped\n"
-
-
-@posix
 def test_an_ignored_signal_stays_ignored(python):
     code = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
     process = python(code + _WAITING.format(wait="print(clock.stop.wait(1), flush=True)"))
@@ -500,7 +477,7 @@ def test_an_ignored_signal_stays_ignored(python):
 @posix
 @pytest.mark.slow
 def test_a_storm_of_signals_never_locks_up(python):
-    """The main thread waits on the very event that the signal sets."""
+    """The main thread waits on the very event that the signal sets; a second SIGTERM waits for the work in hand."""
     wait = "\nwhile not clock.stop.wait(0): pass\nfor _ in range(300000): clock.stop.wait(0)"
     process = python(_WAITING.format(wait=wait))
     process.stdout.readline()
@@ -533,19 +510,14 @@ def test_without_a_terminal_progress_is_a_line_every_five_seconds_at_most(start,
     assert lines[-1].endswith("📊 종목별 분봉 데이터 수집: 100%|██████████| 97/97 [01:37<00:00]")
 
 
-def test_progress_that_is_left_early_says_how_far_it_came(start, clock):
+def test_progress_that_is_left_early_says_how_far_it_came_and_that_of_nothing_says_nothing(start, clock):
     start()
+    console.Progress(0, "수집", clock).close()
     progress = console.Progress(4, "수집", clock)
     progress.advance(2)
     progress.close()
     progress.close()
     assert re.search(r"수집:  50%\|█████     \| 2/4 ", start.text()) and len(start.text().splitlines()) == 1
-
-
-def test_progress_of_nothing_says_nothing(start, clock):
-    start()
-    console.Progress(0, "수집", clock).close()
-    assert start.text() == ""
 
 
 def _open_terminal():
@@ -641,10 +613,6 @@ def test_durations_people_can_read(seconds, text):
     assert console.duration(seconds) == text
 
 
-def test_numbers_have_thousands_separators():
-    assert [console.number(n) for n in (0, 8148, -1_234_567)] == ["0", "8,148", "-1,234,567"]
-
-
 def test_a_table_is_aligned_with_wide_characters():
     text = console.table(
         ["종목", "이름", "건수", "비고"], [["005930", "삼성전자", 8148, "✅"], ["035420", "NAVER", 7, None]]
@@ -655,9 +623,6 @@ def test_a_table_is_aligned_with_wide_characters():
         "005930  삼성전자  8,148  ✅",
         "035420  NAVER         7",
     ]
-
-
-def test_a_table_without_rows_is_its_head():
     assert console.table(["가", "b"], []).splitlines() == ["가  b", "──  ─"]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from minute_candles.core.korean import particle
+from minute_candles.core.korean import number, particle
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,7 @@ from minute_candles.core.korean import particle
 )  # fmt: skip
 def test_the_particle_fits_the_word(word, pair, written):
     assert particle(word, pair) == written
+
+
+def test_numbers_have_thousands_separators():
+    assert [number(n) for n in (0, 8148, -1_234_567)] == ["0", "8,148", "-1,234,567"]
