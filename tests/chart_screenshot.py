@@ -84,8 +84,8 @@ def photograph_map() -> None:
             wait(page, "document.getElementById('cells').dataset.drawn === '97 60'", 60)
             wait(page, "!document.getElementById('summary').textContent.includes('세는 중')", 60)
             page.execute_script(
-                "const cells = document.getElementById('cells'), box = cells.getBoundingClientRect();"
-                "cells.dispatchEvent(new MouseEvent('mousemove', { clientX: box.x + 620, clientY: box.y + 210 }))"
+                "const cells = document.getElementById('cells');"
+                "cells.dispatchEvent(new MouseEvent('mousemove', { clientX: 382, clientY: 256 }))"
             )
             time.sleep(1)
             page.save_screenshot(str(ROOT / "docs" / "map.png"))
