@@ -4,10 +4,11 @@ The table knows what was stored and how far each symbol has been read (`verified
 who failed. A minute that was read and has no candle had no trade, or shows only after a later trade.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from minute_candles.backfill.report import spans
 from minute_candles.console import console
 from minute_candles.market.calendar import LATE_PRINTS, Session
 from minute_candles.market.day_status import PROVISIONAL
@@ -107,7 +108,7 @@ def running_text(found: Sequence[Standing], session: Session, now: datetime) -> 
     if shown:
         rows_shown = [
             [one.symbol, one.name, str(len(one.held)), f"{one.held[-1]:%H:%M}" if one.held else "-",
-             spans(one.missing) or "-", spans(one.quiet) if len(found) == 1 else str(len(one.quiet)), one.why]
+             _spans(one.missing) or "-", _spans(one.quiet) if len(found) == 1 else str(len(one.quiet)), one.why]
             for one in shown
         ]  # fmt: skip
         lines.append(console.table(["종목", "이름", "분봉", "마지막", "빠진 분", "거래 없음", "이유"], rows_shown))
@@ -116,12 +117,5 @@ def running_text(found: Sequence[Standing], session: Session, now: datetime) -> 
     return "\n".join(lines)
 
 
-def spans(minutes: Iterable[datetime]) -> str:
-    """Return minutes in a row as "first~last"."""
-    runs: list[list[datetime]] = []
-    for minute in minutes:
-        if runs and minute - runs[-1][-1] == MINUTE:
-            runs[-1].append(minute)
-        else:
-            runs.append([minute])
-    return ", ".join(f"{run[0]:%H:%M}" + (f"~{run[-1]:%H:%M}" if len(run) > 1 else "") for run in runs)
+def _spans(minutes: Sequence[datetime]) -> str:
+    return spans([60 * minute.hour + minute.minute for minute in minutes], lambda n: f"{n // 60:02}:{n % 60:02}")

@@ -1,7 +1,8 @@
 """What people read at the end of a backfill: the check table, the forecast, the summary, the result file."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -187,36 +188,25 @@ def _check_by_symbol(
     names: Mapping[str, str],
     days: Sequence[date],
     missing: Sequence[SymbolDay],
-    spans: Mapping[str, tuple[datetime, datetime]],
+    stored: Mapping[str, tuple[datetime, datetime]],
     unproven: Sequence[SymbolDay],
 ) -> str:
     rows = []
     numbers = {day: number for number, day in enumerate(days)}
     missing_of, unproven_of = _by_symbol(missing), _by_symbol(unproven)
     for symbol, name in names.items():
-        gone = missing_of.get(symbol, [])
-        doubtful = unproven_of.get(symbol, [])
-        first, last = (f"{at:%m-%d %H:%M}" for at in spans[symbol]) if symbol in spans else ("-", "-")
+        gone, doubtful = missing_of[symbol], unproven_of[symbol]
+        first, last = (f"{at:%m-%d %H:%M}" for at in stored[symbol]) if symbol in stored else ("-", "-")
         mark = "❗" if gone else "❓" if doubtful else "✅"
-        counts = [str(len(days) - len(gone)), str(len(gone))]
-        rows.append(
-            [
-                mark,
-                symbol,
-                name,
-                *counts,
-                first,
-                last,
-                " / ".join(filter(None, (_reasons(gone, numbers, days), _reasons(doubtful, numbers, days, "❓ ")))),
-            ]
-        )
+        why = " / ".join(filter(None, (_reasons(gone, numbers, days), _reasons(doubtful, numbers, days, "❓ "))))
+        rows.append([mark, symbol, name, str(len(days) - len(gone)), str(len(gone)), first, last, why])
     return console.table(["", "종목", "이름", "완료", "빠짐", "첫 캔들", "마지막 캔들", "이유"], rows)
 
 
 def _by_symbol(tasks: Sequence[SymbolDay]) -> dict[str, list[SymbolDay]]:
-    found: dict[str, list[SymbolDay]] = {}
+    found = defaultdict[str, list[SymbolDay]](list)
     for task in tasks:
-        found.setdefault(task.symbol, []).append(task)
+        found[task.symbol].append(task)
     return found
 
 
@@ -225,18 +215,18 @@ def _reasons(tasks: Sequence[SymbolDay], numbers: Mapping[date, int], days: Sequ
     reasons: dict[str, list[int]] = {}
     for task in tasks:
         reasons.setdefault(f"{mark}{task.why}", []).append(numbers[task.day])
-    return " / ".join(f"{why}: {_spans([days[n] for n in found], found)}" for why, found in reasons.items())
+    return " / ".join(f"{why}: {spans(found, lambda n: f'{days[n]:%m-%d}')}" for why, found in reasons.items())
 
 
-def _spans(gone: Sequence[date], numbers: Sequence[int]) -> str:
-    """Return trading days without a gap between them (their numbers run on) as "first~last"."""
-    runs: list[list[date]] = []
-    for n, day in enumerate(gone):
-        if n and numbers[n] == numbers[n - 1] + 1:
-            runs[-1].append(day)
+def spans(numbers: Sequence[int], text: Callable[[int], str]) -> str:
+    """Return numbers that run on as "first~last", each as `text` writes it."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
         else:
-            runs.append([day])
-    return ", ".join(f"{run[0]:%m-%d}" + (f"~{run[-1]:%m-%d}" if len(run) > 1 else "") for run in runs)
+            runs.append([number])
+    return ", ".join(text(run[0]) + (f"~{text(run[-1])}" if len(run) > 1 else "") for run in runs)
 
 
 def _check_by_day(title: str, days: Sequence[date], missing: Sequence[SymbolDay], unproven: Sequence[SymbolDay]) -> str:

@@ -28,13 +28,7 @@ class Backfill:
     """Works through the plan with a pool, symbol by symbol for the eye, and once more through what failed."""
 
     def __init__(
-        self,
-        client: KisClient,
-        store: Store,
-        calendar: TradingCalendar,
-        clock: Clock,
-        result: RunResult,
-        quiet: bool,
+        self, client: KisClient, store: Store, calendar: TradingCalendar, clock: Clock, result: RunResult, quiet: bool
     ) -> None:
         self._store, self._calendar, self._clock = store, calendar, clock
         self._result, self._quiet, self._logged_failures = result, quiet, 0

@@ -8,12 +8,10 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
@@ -255,16 +253,6 @@ def test_backfill_check_and_page_work_on_partitions(user: User, kis: Simulator, 
 # --- glitches ---
 
 
-def test_empty_answers_and_passing_faults_leave_no_hole(user: User, kis: Simulator) -> None:
-    for path in ("past", "daily"):
-        kis.add_fault("empty", rate=0.03, path=path)
-    for kind in ("reset", "truncated", "non_json", "http500_empty", "egw00316", "egw00201"):
-        kis.add_fault(kind, rate=0.01)
-    ran = user.run("--from", "2026-11-16", "--symbols", ",".join(TRAPPED))
-    assert ran.code == 0, ran.all
-    assert_true(user.database, kis, TRAPPED, trading_days(kis, date(2026, 11, 16)))
-
-
 def test_a_day_that_cannot_be_had_fails_alone_and_is_named(user: User, kis: Simulator) -> None:
     kis.add_fault("low_above_open", path="past", symbol="000660", day=date(2026, 11, 18))
     flags = ("--from", "2026-11-17", "--symbols", ",".join(TWO))
@@ -313,23 +301,6 @@ def test_answers_that_kis_really_gave_become_candles_in_the_table(any_database: 
 # --- interrupted ---
 
 
-def test_killed_at_random_moments_then_one_run_completes(user: User, kis: Simulator) -> None:
-    """Fifty kills: tests/test_faults.py."""
-    flags = ("--from", "2026-11-16", "--symbols", ",".join(THREE))
-    assert user.run(*ONE_DAY).code == 0  # a token: KIS hands out one a minute
-    dice = Random(2)
-    for _ in range(4):
-        process = user.start(*flags, KIS_RATE_LIMIT="25")
-        said(process, "수집 시작!")
-        time.sleep(dice.uniform(0, 0.9))
-        process.kill()
-        ended(process)
-    assert 0 < len(coverage(user.database)) < 15, "killed at work"
-    ran = user.run(*flags)
-    assert ran.code == 0, ran.all
-    assert_true(user.database, kis, THREE, trading_days(kis, date(2026, 11, 16)))
-
-
 @pytest.mark.parametrize("number", shown([signal.SIGINT, signal.SIGTERM], signal.SIGTERM))
 def test_a_stop_finishes_the_transaction_and_the_next_run_resumes(user: User, kis: Simulator, number: int) -> None:
     flags = ("--from", "2026-11-16", "--symbols", ",".join(THREE))
@@ -363,20 +334,6 @@ def test_a_stop_at_the_very_start_is_no_traceback(user: User, kis: Simulator, mo
     assert ran.code == 130, ran.all
     assert "중단했습니다" in ran.err and "Traceback" not in ran.err
     assert ran.seconds < 5 and "저장:" not in ran.out
-
-
-@pytest.mark.slow
-def test_two_first_runs_at_once_share_token_and_limit(user: User, kis: Simulator) -> None:
-    """A limit of 12 a second each: two that do not share it make 24; a busy machine bunches some, but not six."""
-    kis.rate = 18
-    symbols = ["005930", "000660", "373220"]
-    flags = ("--from", "2026-11-19", "--symbols", ",".join(symbols))
-    pair = [user.start(*flags, KIS_RATE_LIMIT="12") for _ in range(2)]
-    for ran in map(ended, pair):
-        assert ran.code == 0, ran.all
-    assert kis.tokens.issued == 1 and kis.calls("token") == 1
-    assert kis.busiest_second() <= 18
-    assert_true(user.database, kis, symbols, trading_days(kis, CSAT))
 
 
 # --- what the user has to mend ---
@@ -441,17 +398,6 @@ def test_a_file_that_cannot_be_read_is_one_line(somebody: Any) -> None:
     file.write_bytes("KIS_APP_KEY=1".encode("utf-16"))
     refused(somebody, "UTF-8")
     file.unlink()
-
-
-@pytest.mark.parametrize(
-    "kind, says", [("egw00103", "KIS_APP_KEY"), ("egw00105", "KIS_APP_SECRET"), ("egw02004", "KIS_ENV")]
-)
-def test_a_refused_key_is_one_line(user: User, kis: Simulator, kind: str, says: str) -> None:
-    kis.add_fault(kind)
-    ran = user.run("--symbols", "005930", "--quiet", KIS_RATE_LIMIT="15")
-    assert ran.code == 2, ran.all
-    assert len(ran.err.splitlines()) == 1 and says in ran.err, ran.err
-    assert ran.out == "", "nothing was done: there is nothing to sum up"
 
 
 def test_a_key_without_a_database_is_one_line(user: User, kis: Simulator) -> None:
