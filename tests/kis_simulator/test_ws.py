@@ -355,6 +355,7 @@ def test_pingpong_comes_when_nothing_else_was_sent(here: Listening) -> None:
     socket = here.opened("005930")
     told = json.loads(socket.recv(5))
     assert told == {"header": {"tr_id": "PINGPONG", "datetime": "20261120103000"}}
+    here.behaviour.idle = 5
     for _ in range(10):
         here.runs(minutes=1)
         assert socket.recv(5, decode=False)[:1] == b"0"
