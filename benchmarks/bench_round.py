@@ -59,7 +59,7 @@ def rounds(updater: LiveSession, store: Watched, clock: Clock, count: int) -> li
     """Of each round: seconds from its start to the last of the thirty and of all, and the whole lag of the minute."""
     session = updater.calendar.session(START.date())
     updater.begin(session)
-    updater.round(session, (1, 5, 15))  # heals the day
+    updater.round(session, (1, 5, 15), hurried=False)  # heals the day
     found = []
     for _ in range(count):
         wait_for_round(clock)
@@ -73,9 +73,11 @@ def rounds(updater: LiveSession, store: Watched, clock: Clock, count: int) -> li
     return found
 
 
-def measure(server: Any, symbols: list[str], count: int, keys: int = 1) -> list[tuple[float, float, float]]:
+def measure(
+    server: Any, symbols: list[str], count: int, keys: int = 1, start: datetime = START
+) -> list[tuple[float, float, float]]:
     database = server.fresh()
-    clock = Clock(at=START)
+    clock = Clock(at=start)
     options = {"rate": RATE, "latency": LATENCY, "days_kept": 2 * len(symbols) + 256}
     with kis(at=clock.now(), **options) as simulator, folder() as here:
         mine = settings(simulator.url, database, here, keys)

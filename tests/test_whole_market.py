@@ -1,6 +1,7 @@
 """The whole market on one host: the real updater over four keys keeps 2,700 symbols in real time, while keys fail.
 
-`WHOLE_MARKET=symbols` looks at fewer; the rounds are short enough only where two cores have little else to do.
+`WHOLE_MARKET=symbols,minutes` is a shorter look. The rounds are short enough only where two cores have little else to
+do: it is `make soak`'s.
 """
 
 import json
@@ -33,7 +34,8 @@ FRIDAY = date(2026, 11, 20)
 NAMES = ("one", "two", "three", "four")
 KEYS = {f"KEY-{name}-0123456789abcdef": f"SECRET-{name}/0123456789+abcdef=" for name in NAMES}
 BLOCKED, REVOKED, *_ = KEYS
-SYMBOLS = [f"1{number:05}" for number in range(int(os.environ.get("WHOLE_MARKET", "2700")))]
+COUNT, MINUTES = map(int, os.environ.get("WHOLE_MARKET", "2700,20").split(","))
+SYMBOLS = [f"1{number:05}" for number in range(COUNT)]
 SETTLE_SECONDS = 240.0
 RATE = 60.0
 """Calls a second of four keys."""
@@ -142,13 +144,13 @@ def cpu_seconds(pid: int) -> float:
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("minutes", [pytest.param(7, marks=pytest.mark.load), pytest.param(20, marks=pytest.mark.soak)])
 def test_four_keys_keep_2700_symbols_while_one_is_blocked_and_one_loses_its_token(
-    market: Market, redis_server: RedisServer, minutes: int
+    market: Market, redis_server: RedisServer
 ) -> None:
     market.prepare()
-    flags, blocked_at = ("--symbols", ",".join(SYMBOLS)), minutes // 3
+    flags, blocked_at = ("--symbols", ",".join(SYMBOLS)), MINUTES // 3
     process = market.user.update(*flags)
 
     def after(count: int) -> None:
@@ -159,10 +161,10 @@ def test_four_keys_keep_2700_symbols_while_one_is_blocked_and_one_loses_its_toke
     after(blocked_at + 2)
     resting = [key["name"] for key in market.status()["keys"] if key["state"] == "RESTING"]
     market.kis.keys[BLOCKED] = secret
-    after(minutes - 1)
+    after(MINUTES - 1)
     market.secrets |= {*market.kis.tokens.known}
     market.kis.revoke_tokens(REVOKED)
-    after(minutes)
+    after(MINUTES)
     cpu, until = cpu_seconds(process.pid), market.moment.now() - timedelta(minutes=2)
     process.send_signal(signal.SIGTERM)
     assert ended(process, 60).code == 0
@@ -183,8 +185,8 @@ def test_four_keys_keep_2700_symbols_while_one_is_blocked_and_one_loses_its_toke
     assert not market.outputs_with_secrets()
     refill = seconds_to_refill(market, redis_server)
     assert refill <= 60
-    noted(f"{len(SYMBOLS):,}종목, 키 4개: 장중 {minutes}분과 마감 확정", 라운드=f"{with_all[-1].lag:.1f}초",
-          CPU=f"코어의 {cpu / minutes / 0.6:.0f}%", 확정=f"{settled.seconds:.0f}초, 호출 {calls:,}회",
+    noted(f"{len(SYMBOLS):,}종목, 키 4개: 장중 {MINUTES}분과 마감 확정", 라운드=f"{with_all[-1].lag:.1f}초",
+          CPU=f"코어의 {cpu / MINUTES / 0.6:.0f}%", 확정=f"{settled.seconds:.0f}초, 호출 {calls:,}회",
           Redis_채우기=f"{refill:.0f}초", 캔들=f"{rows:,}건 모두 일치")  # fmt: skip
 
 
@@ -196,7 +198,6 @@ def seconds_to_refill(market: Market, server: RedisServer) -> float:
     feed.start()
     with server.client() as client:
         wait_until(lambda: client.dbsize() == 3 * len(SYMBOLS), 240)
-        print("redis MB", client.info("memory")["used_memory"] / 2**20)
     seconds = time.monotonic() - began
     feed.close()
     return seconds
