@@ -303,13 +303,6 @@ class TestBadFile:
         token = cache.load()
         assert token is None or (token.value.isprintable() and token.expires_at.tzinfo is not None)
 
-    def test_that_is_a_folder_costs_a_warning(self, sim, make, file, caplog):
-        file.mkdir()
-        cache = make()
-        with caplog.at_level(logging.WARNING, "minute_candles"):
-            assert cache.get() == cache.get()
-        assert sim.calls("token") == 1 and caplog.records
-
     def test_in_a_folder_that_cannot_be_is_a_setting_to_mend(self, tmp_path, clock, sim):
         (tmp_path / "file").write_text("")
         with pytest.raises(ConfigError, match="KIS_TOKEN_FILE"):

@@ -271,24 +271,6 @@ def test_an_approval_key_is_new_each_time_and_its_field_is_secretkey(here: Liste
     assert here.sim.calls("approval") == 4 and "secret" not in str(here.sim.requests)
 
 
-def test_a_bad_key_is_told_at_the_first_registration_in_either_text(here: Listening) -> None:
-    socket = here.connect()
-    body = answered(socket, "nobody", "005930")["body"]
-    assert (body["rt_cd"], body["msg_cd"], body["msg1"]) == ("1", "OPSP0011", "invalid approval : NOT FOUND")
-    here.behaviour.uuid_told = True
-    assert answered(socket, "nobody", "005930")["body"]["msg1"] == "invalid approval : nobody"
-    assert code(socket, here.approval(), "005930") == "OPSP0000"
-
-
-def test_an_approval_key_is_good_for_a_day_and_a_session_outlives_it(here: Listening) -> None:
-    key = here.approval()
-    socket = here.connect()
-    assert code(socket, key, "005930") == "OPSP0000"
-    here.runs(hours=25)
-    assert code(socket, key, "000660") == "OPSP0000"
-    assert code(here.connect(), key, "005930") == "OPSP0011"
-
-
 def test_the_42nd_registration_is_one_too_many_whatever_its_tr(here: Listening) -> None:
     socket, key = here.connect(), here.approval()
     codes = [code(socket, key, f"{number:06}", tr_id=("H0STASP0", TICKS)[number % 2]) for number in range(42)]
@@ -325,18 +307,6 @@ def test_a_second_session_of_a_key_is_told_and_cut_and_the_first_goes_on(here: L
     here.runs(minutes=1)
     assert records(frames(first))
     assert here.opened("005930", appkey="another")
-
-
-def test_a_slot_is_free_after_a_clean_close_and_lingers_after_a_cut(here: Listening) -> None:
-    here.opened("005930").close()
-    time.sleep(0.05)
-    here.opened("005930")
-    here.behaviour.linger = 0.4
-    here.sim.stream.cut()
-    time.sleep(0.1)
-    assert code(here.connect(), here.approval(), "005930") == "OPSP8996"
-    time.sleep(0.4)
-    assert here.opened("005930")
 
 
 def test_too_many_connects_a_minute_get_the_address_blocked(here: Listening) -> None:
@@ -430,21 +400,6 @@ def test_bytes_that_are_no_utf8_leave_the_frame_a_frame(here: Listening) -> None
     assert len(bad) == 1
     with pytest.raises(UnicodeDecodeError):
         bad[0].decode()
-
-
-def test_a_cut_comes_without_a_close_frame_at_a_sessions_age(here: Listening) -> None:
-    socket = here.opened("005930")
-    here.sim.add_fault("ws_cut", seconds=0.3)
-    with pytest.raises(ConnectionClosed) as closed:
-        socket.recv(5)
-    assert closed.value.rcvd is None and here.sim.stream.cuts == 1
-
-
-@pytest.mark.parametrize("fault", ["opsp0007", "opsp0011", "opsp9995"])
-def test_any_code_can_be_told_to_a_registration(here: Listening, fault: str) -> None:
-    here.sim.add_fault(fault, times=1)
-    socket, key = here.connect(), here.approval()
-    assert code(socket, key, "005930") == fault.upper() and code(socket, key, "005930") == "OPSP0000"
 
 
 @pytest.mark.parametrize(
