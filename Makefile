@@ -115,7 +115,7 @@ $(CLIENTS)/.ready: tests/clients/requirements.txt
 	@$(CLIENTS)/$(notdir $(BIN))/python -m pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
 	@touch $@
 
-$(VENV)/.dev: requirements.txt requirements-extra.txt requirements-dev.txt $(wildcard requirements/*.txt) $(VENV)/.python-$(VERSION)
+$(VENV)/.dev: requirements.txt requirements-extra.txt $(wildcard requirements/*.txt) $(VENV)/.python-$(VERSION)
 	@echo "📦 개발 패키지를 설치합니다 (처음 한 번, 1분쯤 걸립니다)" >&2
-	@$(PIP) -r requirements-dev.txt
+	@$(PIP) -r requirements-extra.txt -r requirements/dev.txt
 	@touch $@ $(VENV)/.run

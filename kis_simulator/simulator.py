@@ -48,7 +48,7 @@ class Simulator(Router):
         way_jitter: float = 0,
         skew: timedelta = timedelta(0),
         ws: bool = False,
-        **router: Any,
+        **router: Any,  # noqa: ANN401 - the arguments of Router
     ) -> None:
         super().__init__(**router)
         self.monotonic, self.skew = monotonic, skew
@@ -122,7 +122,7 @@ class Simulator(Router):
 
     # --- what tests do to it ---
 
-    def add_fault(self, kind: str, **options: Any) -> AnyFault:
+    def add_fault(self, kind: str, **options: Any) -> AnyFault:  # noqa: ANN401 - the class of the fault checks them
         """Let calls meet this fault, or symbol-days this inconsistency or corporate action, from now on."""
         with self._lock:
             return self.active.add(kind, **options)

@@ -28,7 +28,7 @@ class ActiveFaults:
         """Return whatever was added, faults first."""
         return [*self.faults, *self.inconsistencies, *self.actions]
 
-    def add(self, kind: str, **options: Any) -> AnyFault:
+    def add(self, kind: str, **options: Any) -> AnyFault:  # noqa: ANN401 - the class of the fault checks them
         """Add one of its kind. Raises `TypeError` or `ValueError` for options that it does not have."""
         options = {"seed": self._seed, **options}
         if kind in FACTORS:

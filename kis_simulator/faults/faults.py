@@ -111,7 +111,7 @@ class Fault:
         """Return the dice of the latest call."""
         return Random(f"{self.seed}/{self.kind}/{self.path}/{self.symbol}/{self.day}/{self.seen}")
 
-    def spoil(self, rows: Rows) -> Any:
+    def spoil(self, rows: Rows) -> object:
         """Return `output2` after this fault; the rows given are not touched."""
         return ROWS[self.kind]([dict(row) for row in rows], self)
 
@@ -155,7 +155,7 @@ def _shape_numbers(rows: Rows, _: Fault) -> Rows:
     return [{name: int(text) if text.isdigit() else text for name, text in row.items()} for row in rows]
 
 
-def _shape_list(rows: Rows, fault: Fault) -> Any:
+def _shape_list(rows: Rows, fault: Fault) -> object:
     lists = [list(row.values()) for row in rows]
     return fault.dice().choice(["조회 결과 없음", None, ["row"] * len(rows), lists, {"0": rows[0]}])
 

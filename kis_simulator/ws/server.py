@@ -99,13 +99,14 @@ class Stream:
     async def _server(self, port: int) -> "Server":
         from websockets.asyncio.server import ServerConnection, serve
         from websockets.frames import Frame, Opcode
+        from websockets.protocol import Event
 
         stream = self
 
         class Socket(ServerConnection):
             """Sees what the library keeps to itself: pings, and pongs that answer no ping."""
 
-            def process_event(self, event: Any) -> None:
+            def process_event(self, event: Event) -> None:
                 if isinstance(event, Frame) and event.opcode in (Opcode.PING, Opcode.PONG):
                     stream._control_frame(self, is_ping=event.opcode is Opcode.PING)
                 super().process_event(event)

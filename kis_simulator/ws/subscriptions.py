@@ -184,7 +184,7 @@ def _parts(text: str) -> tuple[dict[str, str], tuple[str, str]]:
     return {"approval_key": "", **header}, (tr_id, tr_key)
 
 
-def _part(message: Any, name: str, code: str) -> dict[str, Any]:
+def _part(message: object, name: str, code: str) -> dict[str, Any]:
     part = message.get(name) if isinstance(message, dict) else None
     if not isinstance(part, dict):
         raise RefusedError(code)
