@@ -413,8 +413,8 @@ def _difference(expected: Sequence[Row], found: Sequence[Row]) -> str:
     extra = [key for key in had if key not in wanted]
     wrong = [(wanted[key], had[key]) for key in wanted if key in had and wanted[key] != had[key]]
     kinds = {"missing": missing, "extra": extra, "wrong": wrong}
-    told = [f"{len(keys)} {kind}: {keys[:2]}" for kind, keys in kinds.items()]
-    return "\n".join([*told, f"{len(found) - len(had)} twice"])
+    lines = [f"{len(keys)} {kind}: {keys[:2]}" for kind, keys in kinds.items()]
+    return "\n".join([*lines, f"{len(found) - len(had)} twice"])
 
 
 def coverage(database: str) -> Mapping[tuple[str, str], str]:

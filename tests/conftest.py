@@ -60,10 +60,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What tests counted (`record_property("told", …)`), whichever worker they ran in."""
+    """What tests counted (`record_property("figures", …)`), whichever worker they ran in."""
     for report in terminalreporter.getreports("passed"):
         for name, value in report.user_properties:
-            if name == "told":
+            if name == "figures":
                 terminalreporter.write_line(f"📏 {report.nodeid.split('::')[-1]}: {value}")
 
 

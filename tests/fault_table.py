@@ -1,17 +1,17 @@
 """The fault matrix as people read it: what breaks, what they see, what is lost (nothing).
 
 `python tests/fault_table.py` prints it as the README's Korean Markdown table; `test_faults.py` proves every row: its
-exit code, and that the line told really is told.
+exit code, and that the line it names is really printed.
 """
 
 from typing import NamedTuple
 
 
 class Fault(NamedTuple):
-    """`told` is a line of the output, … standing for anything; `code` is the exit code of that run."""
+    """`says` is a line of the output, … standing for anything; `code` is the exit code of that run."""
 
     what: str
-    told: str
+    says: str
     code: str
     then: str
     lost: str = "없음"
@@ -239,11 +239,11 @@ def markdown() -> str:
     lines = ["| | 고장 | 보이는 것 | 종료 코드 | 그다음 | 잃는 것 |", "|---|---|---|---|---|---|"]
     for name, group in GROUPS.items():
         for number, fault in enumerate(group.values()):
-            told = f"`{_code(fault.told)}`" if fault.told else "(없음)"
+            says = f"`{_code(fault.says)}`" if fault.says else "(없음)"
             cells = [
                 f"**{name}**" if not number else "",
                 fault.what.replace("|", "\\|"),
-                told,
+                says,
                 fault.code,
                 fault.then,
                 fault.lost,
@@ -261,8 +261,8 @@ def machines() -> str:
     return "\n".join(lines)
 
 
-def _code(told: str) -> str:
-    return told.replace("000660 2026-11-18 실패: ", "").replace("|", "\\|").strip()
+def _code(says: str) -> str:
+    return says.replace("000660 2026-11-18 실패: ", "").replace("|", "\\|").strip()
 
 
 if __name__ == "__main__":

@@ -49,12 +49,12 @@ SECRETS = {
 }
 
 
-class Heard(subprocess.Popen[str]):
-    """A process of which everything said is kept in `heard`; who waits for it is not told the DEBUG lines."""
+class Recorded(subprocess.Popen[str]):
+    """A process of which everything said is kept in `output`; who waits for it does not get the DEBUG lines."""
 
-    def __init__(self, *arguments: Any, heard: list[str], **options: Any) -> None:
+    def __init__(self, *arguments: Any, output: list[str], **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._heard = heard
+        self._heard = output
 
     def communicate(self, *arguments: Any, **options: Any) -> tuple[str, str]:
         said = super().communicate(*arguments, **options)
@@ -73,7 +73,7 @@ class Operator(User):
 
     settings: dict[str, str] = field(default_factory=lambda: dict(SECRETS))
     moment: Moment = field(default_factory=Moment)
-    heard: list[str] = field(default_factory=list)
+    output: list[str] = field(default_factory=list)
 
     def command(self, script: str, *flags: str) -> list[str]:
         return [*super().command(script, *flags), *(["--verbose"] if "--verbose" not in flags else [])]
@@ -83,7 +83,7 @@ class Operator(User):
         if {"LC_ALL", "PYTHONIOENCODING"} & environ.keys():
             return ended(self.start(*flags, **environ), timeout)
         ran = super().run(*flags, "--verbose", timeout=timeout, **environ)
-        self.heard += ran.out, ran.err
+        self.output += ran.out, ran.err
         return ran._replace(out=without_debug(ran.out), err=without_debug(ran.err))
 
     def update(self, *flags: str, **environ: str) -> subprocess.Popen[str]:
@@ -94,7 +94,7 @@ class Operator(User):
         return ended(self.update("--once", *flags, **environ), timeout)
 
     def _popen(self, *arguments: Any, **options: Any) -> subprocess.Popen[str]:
-        return Heard(*arguments, **options, heard=self.heard)
+        return Recorded(*arguments, **options, output=self.output)
 
     def log(self, name: str = "minute_data_collection.log") -> str:
         return without_debug((self.logs / name).read_text(encoding="utf-8"))
@@ -111,22 +111,22 @@ def kis_at(moment: Moment, **options: Any) -> Simulator:
 # --- what a user reads ---
 
 
-def sees(key: str, ran: Ran, *, most_lines: int = 40, told: str | None = None) -> None:
-    """The command ended as the table says: exit code, the line told, no traceback, no flood of lines."""
+def sees(key: str, ran: Ran, *, most_lines: int = 40, says: str | None = None) -> None:
+    """The command ended as the table says: exit code, its line, no traceback, no flood of lines."""
     fault = FAULTS[key]
     assert "Traceback" not in ran.all, ran.all[-3000:]
     assert str(ran.code) == fault.code, f"exit {ran.code}, wanted {fault.code}\n{ran.all[-3000:]}"
-    told = fault.told if told is None else told
-    assert holds(ran.all, told), f"{told!r} is not in\n{ran.all[-3000:]}"
+    says = fault.says if says is None else says
+    assert holds(ran.all, says), f"{says!r} is not in\n{ran.all[-3000:]}"
     lines = ran.all.splitlines()
     assert len(lines) <= most_lines, f"{len(lines)} lines\n{ran.all[-5000:]}"
     spoken = [line.split(" - ", 2)[-1] for line in lines if " - WARNING - " in line or " - ERROR - " in line]
     assert len(spoken) - len(set(spoken)) <= 1, "said again and again:\n" + "\n".join(spoken)
 
 
-def holds(text: str, told: str) -> bool:
-    """Whether a line of `text` holds `told`, in which … stands for anything; "" is held by every text."""
-    return any(_in_order(line, told.split("…")) for line in [*text.splitlines(), ""])
+def holds(text: str, says: str) -> bool:
+    """Whether a line of `text` holds `says`, in which … stands for anything; "" is held by every text."""
+    return any(_in_order(line, says.split("…")) for line in [*text.splitlines(), ""])
 
 
 def _in_order(line: str, parts: Sequence[str]) -> bool:
@@ -268,7 +268,7 @@ class Watched:
     """The command lines of all processes, looked at again and again while a test runs, as `ps` would."""
 
     def __init__(self) -> None:
-        self.seen: set[str] = set()
+        self.lines: set[str] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
 
@@ -286,7 +286,7 @@ class Watched:
             for path in Path("/proc").glob("[0-9]*/cmdline"):
                 try:
                     if int(path.parent.name) != own:
-                        self.seen.add(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+                        self.lines.add(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
                 except OSError:
                     continue
 
@@ -326,7 +326,7 @@ class Impostor:
 
 def secrets_told(operator: Operator, tokens: Iterable[str], processes: Iterable[str]) -> list[str]:
     """Where a secret stands that nobody may read: any output, any file but the token's, the process list."""
-    texts = {f"output {number}": said for number, said in enumerate(operator.heard)}
+    texts = {f"output {number}": said for number, said in enumerate(operator.output)}
     texts["process list"] = "\n".join(processes)
     for name, text in texts_in(operator.folder).items():
         if "kis_rest_token.json" not in name or name.endswith((".lock", ".pace")):

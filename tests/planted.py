@@ -81,8 +81,8 @@ def _planted(own: MarketDay, events: Sequence[Event]) -> MarketDay:
     prices[session.close] = prices[session.close][:1]
     trades: list[Trade] = [
         (minute * 60 + at, price, shares, price * shares)
-        for minute, told in sorted(prices.items())
-        for at, (price, shares) in enumerate(told)
+        for minute, traded in sorted(prices.items())
+        for at, (price, shares) in enumerate(traded)
     ]
     rows = tuple(_rows(trades, NO_BLOCK, NO_BLOCK, session))
     made = replace(own, trades=tuple(trades), rows=rows, before=NO_BLOCK, between=NO_BLOCK, shift=0)

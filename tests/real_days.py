@@ -1,11 +1,12 @@
-"""Half a million minutes that KIS really told, as KIS would tell them again (../shared/data/README.md).
+"""Half a million minutes that KIS really reported, as KIS would report them again.
 
     days = load()                          # (date → symbol → RealDay), [] of the file where it is absent
     kis = Replay(days[day], clock)         # stands where a `KisClient` stands
 
-A captured minute without volume whose turnover went up is one that showed late (kis_http.md §5): the reader never asked
-again, so its volume is put back here: the turnover that is missing, at the price that stood. Turnover is printed to
-seven digits; what is chosen inside that rounding keeps low·volume ≤ Δ ≤ high·volume wherever the rows allow it.
+A captured minute without volume whose turnover went up is one that showed late (kis_http.md §5): the reader never
+requested it again, so its volume is put back here: the turnover that is missing, at the price that stood.
+Turnover is printed to seven digits; what is chosen inside that rounding keeps
+low·volume ≤ Δ ≤ high·volume where the rows allow it.
 """
 
 import csv
@@ -83,13 +84,17 @@ def _traded(raws: list[Raw]) -> list[Traded]:
         minute = datetime.fromisoformat(f"{raw['date']}T{raw['time']}")
         if not OPEN <= int(raw["time"][:4]) <= END:
             continue
-        volume, told = int(float(raw["volume"])), int(float(raw["acml_tr_pbmn"]))
+        volume, reported = int(float(raw["volume"])), int(float(raw["acml_tr_pbmn"]))
         prices = tuple(int(float(raw[name])) for name in ("open", "high", "low", "close"))
         if volume:
             low, high = turnover + prices[2] * volume, turnover + prices[1] * volume
-            turnover = min(max(told, low), high) if rows else max(told, low)
+            turnover = min(max(reported, low), high) if rows else max(reported, low)
             rows.append(Traded(minute, *prices, volume, turnover))
-        elif rows and before and (shares := (told - int(float(raw["rounding_half_step"])) - turnover) // prices[3]) > 0:
+        elif (
+            rows
+            and before
+            and (shares := (reported - int(float(raw["rounding_half_step"])) - turnover) // prices[3]) > 0
+        ):
             price, at = prices[3], before
             if rows[-1].minute < at:
                 turnover += shares * price
@@ -101,7 +106,7 @@ def _traded(raws: list[Raw]) -> list[Traded]:
 class Replay:
     """KIS's answers about one date at the clock's moment; a symbol that is not there has never been listed.
 
-    Today's TR is as it was seen: a minute shows only once a later one has traded (the running one does so in its first
+    Today's TR is as it was captured: a minute shows only once a later one has traded (the running one: in its first
     seconds), and the closing auction is doubled.
     """
 
@@ -136,8 +141,8 @@ class Replay:
     def _filler(self, closed: list[Traded], shown: dict[datetime, Traded], minute: datetime) -> Raw:
         """At the last shown price; the turnover of a minute that does not show stands in the fillers after it."""
         before = bisect_left(closed, minute, key=lambda row: row.minute)
-        seen = next((row for row in reversed(closed[:before]) if row.minute in shown), None)
-        price = seen.close if seen else closed[0].open if closed else UNTRADED_PRICE
+        last_shown = next((row for row in reversed(closed[:before]) if row.minute in shown), None)
+        price = last_shown.close if last_shown else closed[0].open if closed else UNTRADED_PRICE
         turnover = closed[before - 1].turnover if before else 0
         return _row(Traded(minute, price, price, price, price, 0, turnover))
 

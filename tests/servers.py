@@ -82,7 +82,7 @@ class Server:
         return self._process is not None and self._process.poll() is None
 
     def worked(self) -> float:
-        """Seconds of CPU the server has used so far; 0 where that cannot be told."""
+        """Seconds of CPU the server has used so far; 0 where that is not known."""
         stat = Path(f"/proc/{self._process.pid if self._process else 0}/stat")
         if not stat.exists():
             return 0.0
@@ -206,8 +206,8 @@ def mysql_server() -> Server | None:
 
 
 def _version(*daemon: str) -> str:
-    told = subprocess.run([*daemon, "--version"], check=True, capture_output=True, text=True).stdout
-    return re.sub("[^0-9a-zA-Z.]+", "-", told.partition("Ver")[2]).strip("-")
+    version = subprocess.run([*daemon, "--version"], check=True, capture_output=True, text=True).stdout
+    return re.sub("[^0-9a-zA-Z.]+", "-", version.partition("Ver")[2]).strip("-")
 
 
 def _fill(data: Path, template: Path, root: Path, installer: Callable[[str], Sequence[str]]) -> None:

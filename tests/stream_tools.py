@@ -82,7 +82,7 @@ class StreamDay:
             user_settings.demo_settings(self.kis.url, folder), integrations=integrations, **own
         )
         self.log: list[tuple[datetime, str, str]] = []
-        self.heard: list[RunningMinute] = []
+        self.running_minutes: list[RunningMinute] = []
         self.lags: list[tuple[datetime, str, float]] = []
         self.service: Service | None = None
         self._error: list[BaseException] = []
@@ -118,7 +118,7 @@ class StreamDay:
                 alerting(set_up(self.settings), self.settings, self.clock, store, names) as watch,
             ):
                 self.service = Service(self.settings, self.clock, client, store, names)
-                self.service.stream.on_running.append(self.heard.append)
+                self.service.stream.on_running.append(self.running_minutes.append)
                 self.service.feed = feed
                 store.listeners.append(self._note_lag)
                 watch(self.service)
@@ -174,8 +174,8 @@ class StreamDay:
 
     def count(self, symbol: str) -> int:
         """Calls of today's TR about this symbol."""
-        asked = [r for r in self.kis.requests if "itemchartprice" in r.path and "daily" not in r.path]
-        return sum(r.params.get("FID_INPUT_ISCD") == symbol for r in asked)
+        requested = [r for r in self.kis.requests if "itemchartprice" in r.path and "daily" not in r.path]
+        return sum(r.params.get("FID_INPUT_ISCD") == symbol for r in requested)
 
     def close(self) -> None:
         self.kis.stop()

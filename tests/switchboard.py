@@ -39,8 +39,8 @@ class Switchboard:
 
 def _carry(one: socket.socket, other: socket.socket) -> None:
     try:
-        while heard := one.recv(65536):
-            other.sendall(heard)
+        while data := one.recv(65536):
+            other.sendall(data)
         other.shutdown(socket.SHUT_WR)
     except OSError:
         pass

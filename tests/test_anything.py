@@ -49,7 +49,7 @@ class Liar:
 
     def __init__(self, draw: Any) -> None:
         self._draw, self._lies = draw, 3
-        self._told: Counter[str] = Counter()
+        self._sent: Counter[str] = Counter()
 
     def request(self, method: str, url: str, *, params: Any, **_: Any) -> requests.Response:
         rows = self._rows(url, params)
@@ -61,8 +61,8 @@ class Liar:
 
     def _changing(self, lie: str, truth: str) -> str:
         """Change a lie that repeats: the same again would be KIS's word (rule "Doubt costs a mark, never the data")."""
-        self._told[lie] += lie != truth
-        return lie if self._told[lie] <= 2 else truth
+        self._sent[lie] += lie != truth
+        return lie if self._sent[lie] <= 2 else truth
 
     def _rows(self, url: str, params: Any) -> list[dict[str, str]]:
         day = datetime.strptime(params["FID_INPUT_DATE_1"], "%Y%m%d").date()

@@ -97,7 +97,7 @@ def nothing_told(operator: Operator, kis: Simulator) -> Iterator[None]:
     """Whatever happens meanwhile, no secret stands where somebody could read it, nor in a call's address."""
     with Watched() as watched:
         yield
-    assert secrets_told(operator, kis.tokens.known, watched.seen) == []
+    assert secrets_told(operator, kis.tokens.known, watched.lines) == []
     asked = "".join(str(request.params) for request in kis.requests if request.tr_id)
     assert not [secret for secret in (*SECRETS.values(), PASSWORD) if len(secret) > 2 and secret in asked]
 
@@ -271,8 +271,8 @@ def test_days_that_kis_cannot_tell_are_named_and_not_stored(operator: Operator, 
     flags = ("--symbols", ",".join(dict(CELLS)), "--from", f"{FIRST}")
     ran = operator.run(*flags)
     for kind, (symbol, day) in hurt.items():
-        told = FAULTS[kind].told.replace(f"{HURT[0]} {HURT[1]}", f"{symbol} {day}")
-        sees(kind, ran, told=told, most_lines=60)
+        says = FAULTS[kind].says.replace(f"{HURT[0]} {HURT[1]}", f"{symbol} {day}")
+        sees(kind, ran, says=says, most_lines=60)
         assert f"   {symbol} {day} " in ran.out, "named in the summary"
     assert whole_or_absent(operator.database, kis, dict(CELLS), days(kis)) == {*CELLS} - {*hurt.values()}
     kis.clear_faults()
@@ -478,7 +478,7 @@ def test_a_server_that_becomes_read_only(keeper: Operator, own_server: Server, k
     own_server.run("SET GLOBAL read_only = ON")
     sees("read_only", ended(process))
     again = keeper.run(*FLAGS)
-    sees("read_only", again, told="읽기 전용", most_lines=12)
+    sees("read_only", again, says="읽기 전용", most_lines=12)
     own_server.run("SET GLOBAL read_only = OFF")
     completes(keeper, kis)
 
@@ -701,7 +701,7 @@ def test_no_space_for_log_and_result(operator: Operator, kis: Simulator) -> None
     with small_disk(operator.logs) as disk:
         fill(disk)
         ran = operator.run(*FLAGS)
-        operator.heard += texts_in(disk).values()
+        operator.output += texts_in(disk).values()
     sees("no_space", ran)
     assert ran.err.count("로그 파일에 쓰지 못했습니다") == 1
     assert_true(operator.database, kis, SYMBOLS, days(kis))
@@ -713,7 +713,7 @@ def test_no_space_for_log_and_status(operator: Operator, kis: Simulator) -> None
         fill(disk)
         now = operator.moment.now()
         ran = operator.update_once("--symbols", ",".join(SYMBOLS))
-        operator.heard += texts_in(disk).values()
+        operator.output += texts_in(disk).values()
     sees("no_space_updater", ran)
     assert ran.err.count("로그 파일에 쓰지 못했습니다") == 1
     present(operator.database, kis, SYMBOLS, now)
@@ -905,7 +905,7 @@ def test_no_secret_is_told_where_settings_are_wrong_either(operator: Operator, k
         "DB_USER": operator.database.split("//")[1].split(":")[0],
     }
     flags = ("--symbols", "005930", "--days", "2")
-    assert [operator.run(*flags, **by_keys).code, operator.run(*flags, "--force").code] == [0, 0], operator.heard
+    assert [operator.run(*flags, **by_keys).code, operator.run(*flags, "--force").code] == [0, 0], operator.output
     for flag in ("--check", "--dry-run"):
         operator.run(*flags, flag)
     wrong = [
@@ -935,16 +935,16 @@ def test_a_secret_that_is_told_is_found(operator: Operator, kis: Simulator) -> N
     ran = operator.run("--symbols", "005930", "--days", "1")
     token = next(iter(kis.tokens.known))
     assert secrets_told(operator, [token], []) == []
-    assert any(" - DEBUG - " in text for text in operator.heard) and " - DEBUG - " not in ran.all
+    assert any(" - DEBUG - " in text for text in operator.output) and " - DEBUG - " not in ran.all
     assert secrets_told(operator, [token], [f"python x.py {PASSWORD}"])
     for secret in (SECRETS["KIS_APP_SECRET"], token):
         told = operator.logs / "told.json"
         told.write_text(json.dumps({"a": secret}))
         assert secrets_told(operator, [token], [])
         told.unlink()
-    operator.heard.append(f"2026-11-20 21:00:00 - DEBUG - {SECRETS['KIS_ACCOUNT_CODE']}")
+    operator.output.append(f"2026-11-20 21:00:00 - DEBUG - {SECRETS['KIS_ACCOUNT_CODE']}")
     assert secrets_told(operator, [], [])
-    operator.heard.pop()
+    operator.output.pop()
 
 
 def url_of_root(server: Server, name: str) -> str:

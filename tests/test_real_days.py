@@ -1,4 +1,4 @@
-"""Days that KIS really told, through the updater's rounds and the settle: 0 wrong, 0 missing, 0 extra."""
+"""Days that KIS really reported, through the updater's rounds and the settle: 0 wrong, 0 missing, 0 extra."""
 
 import multiprocessing
 import os
@@ -79,7 +79,7 @@ class Rounds:
     def _settle(self) -> None:
         day = self.session.day
         self.calendar.trading_days = lambda first, last: [day]  # type: ignore[method-assign]
-        for _ in range(3):  # what is doubtful is asked about once more
+        for _ in range(3):  # what is doubtful is requested once more
             self.clock.jump(self.clock.now() + timedelta(minutes=1))
             if self.updater.settle(day):
                 return
@@ -107,7 +107,7 @@ def days() -> dict[date, dict[str, RealDay]]:
     return load()
 
 
-class Told(NamedTuple):
+class Outcome(NamedTuple):
     """What came of some symbol-days."""
 
     days: int
@@ -124,7 +124,7 @@ class Told(NamedTuple):
         )
 
 
-def replayed(day: date, symbols: dict[str, RealDay]) -> Told:
+def replayed(day: date, symbols: dict[str, RealDay]) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
         rounds = Rounds(day, symbols, Path(folder))
         try:
@@ -132,7 +132,7 @@ def replayed(day: date, symbols: dict[str, RealDay]) -> Told:
             total = rounds.assert_equal()
         finally:
             rounds.store.close()
-    return Told(len(symbols), total, rounds.late, rounds.by_page, rounds.by_turnover, rounds.by_settle)
+    return Outcome(len(symbols), total, rounds.late, rounds.by_page, rounds.by_turnover, rounds.by_settle)
 
 
 def test_the_real_day_with_the_most_late_minutes() -> None:
@@ -174,7 +174,7 @@ def test_of_single_lost_rows_turnover_misses_one_in_three_hundred_at_most(
             for at in dice.sample(range(1, len(rows) - 1), 4 if len(rows) > 10 else 0):
                 lost += 1
                 unseen += set(prove(rows[:at] + rows[at + 1 :], session).doubts) <= known
-    record_property("told", f"{unseen} of {lost} single lost rows unseen")
+    record_property("figures", f"{unseen} of {lost} single lost rows unseen")
     assert lost > 2_000 and unseen / lost < 1 / 300
 
 
@@ -187,6 +187,6 @@ def test_most_real_days(days: dict[date, dict[str, RealDay]], record_property: A
     parts = [(day, dict(some[at : at + 6])) for day, some in chosen.items() for at in range(0, len(some), 6)]
     with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
         every = list(pool.map(replayed, *zip(*parts, strict=True)))
-    told = Told(*map(sum, zip(*every, strict=True)))
-    assert told.days == sum(map(len, chosen.values())) and told.late > 0
-    record_property("told", str(told))
+    outcome = Outcome(*map(sum, zip(*every, strict=True)))
+    assert outcome.days == sum(map(len, chosen.values())) and outcome.late > 0
+    record_property("figures", str(outcome))

@@ -111,7 +111,7 @@ class Market:
         return [Done(float(lag), int(calls), int(errors), int(left)) for lag, calls, errors, left in found]
 
     def outputs_with_secrets(self) -> list[str]:
-        texts = {f"output {number}": said for number, said in enumerate(self.user.heard)}
+        texts = {f"output {number}": said for number, said in enumerate(self.user.output)}
         texts |= {name: text for name, text in texts_in(self.user.folder).items() if "rest_token" not in name}
         del texts["kis_keys.toml"]
         secrets = {*self.secrets, *self.kis.tokens.known}

@@ -75,10 +75,10 @@ def truth(sim: Simulator, symbol: str, interval: Interval, days: Iterable[date] 
             yield start, rows[0][1], high, low, rows[-1][4], sum(row[5] for row in rows), turnover
 
 
-def assert_same(told: Sequence[tuple[Any, ...]], expected: Sequence[tuple[Any, ...]]) -> None:
+def assert_same(found_rows: Sequence[tuple[Any, ...]], expected: Sequence[tuple[Any, ...]]) -> None:
     """Equal in start and OHLCV; turnover and VWAP within what the table's two decimals leave of them, or both none."""
-    assert [row[:6] for row in told] == [row[:6] for row in expected]
-    for (*_, volume, turnover, vwap), (*_, exact) in zip(told, expected, strict=True):
+    assert [row[:6] for row in found_rows] == [row[:6] for row in expected]
+    for (*_, volume, turnover, vwap), (*_, exact) in zip(found_rows, expected, strict=True):
         if exact is None:
             assert turnover is None and vwap is None
         else:

@@ -131,8 +131,8 @@ class Direct:
 
     def request(self, method: str, url: str, *, params: Any, headers: Mapping[str, str], **_: Any) -> requests.Response:
         try:
-            heard = {name.lower(): value for name, value in headers.items()}
-            reply = self._kis.answer(Call(method, urlsplit(url).path, heard, dict(params)))
+            given = {name.lower(): value for name, value in headers.items()}
+            reply = self._kis.answer(Call(method, urlsplit(url).path, given, dict(params)))
         finally:
             self._clock.end_call()
         if reply.wire in ("reset", "reset_amid", "hang"):
@@ -266,11 +266,11 @@ class FakeDay:
 
     def assert_week(self, last: date = FRIDAY) -> int:
         """The settle of `last` was whole, of all days that were looked back to: table and coverage; rows compared."""
-        told = coverage(self.url)
-        assert set(told.values()) <= {"COMPLETE", "NO_TRADES"}
-        days = sorted({date.fromisoformat(day) for _, day in told})
+        statuses = coverage(self.url)
+        assert set(statuses.values()) <= {"COMPLETE", "NO_TRADES"}
+        days = sorted({date.fromisoformat(day) for _, day in statuses})
         assert set(self.week(last)) <= set(days) and days[-1] == last
-        assert set(told) == {(symbol, str(day)) for symbol in self.symbols for day in days}
+        assert set(statuses) == {(symbol, str(day)) for symbol in self.symbols for day in days}
         rows = self.assert_true(days)
         assert rows
         return rows

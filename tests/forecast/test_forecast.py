@@ -183,7 +183,7 @@ def test_real_sessions_of_november_2025_walked_forward(record_property) -> None:
     evaluated = {target: found for target, (found, _) in service.evaluate(panel).items()}
     for target, one in evaluated.items():
         figures = f"{target.name} {one.skill:.1%} [{one.low:.1%}, {one.high:.1%}] band {one.coverage:.1%}, {one.cases}"
-        record_property("told", figures)
+        record_property("figures", figures)
     assert evaluated[VOLUME].skill >= 0.12 and 0.76 <= evaluated[VOLUME].coverage <= 0.84
     assert evaluated[RANGE].skill >= 0.10 and 0.76 <= evaluated[RANGE].coverage <= 0.84
     assert not evaluated[DIRECTION].has_skill

@@ -73,8 +73,8 @@ def test_one_symbol_that_is_late_holds_up_nobody(make: Make) -> None:
     late = {"as_of": datetime(2026, 11, 20, 15, 10), "until": datetime(2026, 11, 20, 18)}
     day.kis.add_fault("late", symbol="005930", **late)
     day.run(until=at(15, 50))
-    told = coverage(day.url)
-    assert told["005930", str(FRIDAY)] == "PROVISIONAL" and told["000660", str(FRIDAY)] == "COMPLETE"
+    statuses = coverage(day.url)
+    assert statuses["005930", str(FRIDAY)] == "PROVISIONAL" and statuses["000660", str(FRIDAY)] == "COMPLETE"
     assert len(day.lines("과거 분봉이 아직 늦는 1종목일")) == 1
     day.run(until=at(19, 0))
     day.assert_week()
@@ -105,7 +105,7 @@ def test_what_the_authority_still_lacks_the_next_morning_is_believed_with_the_co
     assert looked and status == "UNPROVEN" and "장중에 확인한 11분이 과거 분봉에는 끝내 없음" in note
     assert str(stored_rows(day.url, "005930")[-1][2]) <= "2026-11-20 15:09:00"
     day.run(until=at(21, 0, day=SATURDAY))
-    assert coverage(day.url)["005930", str(FRIDAY)] == "UNPROVEN", "asked again, it still lacks them"
+    assert coverage(day.url)["005930", str(FRIDAY)] == "UNPROVEN", "requested again, it still lacks them"
 
 
 def test_an_authority_that_lost_the_whole_day_is_never_believed(make: Make) -> None:
@@ -125,9 +125,9 @@ def test_a_surprise_through_the_settle_costs_a_mark_and_no_candle(make: Make, ki
     day = make(at(15, 0))
     day.kis.add_fault(kind, day=FRIDAY)
     day.run(until=at(15, 50))
-    told = coverage(day.url)
-    assert {told[symbol, str(FRIDAY)] for symbol in day.symbols} <= {"UNPROVEN", "COMPLETE"}
-    assert kind == "deal" or told["005930", str(FRIDAY)] == "UNPROVEN"
+    statuses = coverage(day.url)
+    assert {statuses[symbol, str(FRIDAY)] for symbol in day.symbols} <= {"UNPROVEN", "COMPLETE"}
+    assert kind == "deal" or statuses["005930", str(FRIDAY)] == "UNPROVEN"
     for symbol in day.symbols:
         found = [row[:10] for row in stored_rows(day.url, symbol) if row[2].date() == FRIDAY]
         assert found == [row[:10] for row in true_rows(day.kis, symbol, [FRIDAY])]
@@ -142,13 +142,13 @@ def test_once_an_evening_the_marked_days_are_asked_about_again(make: Make) -> No
     day.run(until=at(20, 5))
     assert set(coverage(day.url).values()) == {"COMPLETE", "UNPROVEN"}
     assert len(day.lines("❓")) == 2 and "일봉 시가" in day.lines("❓ 005930")[0]
-    asked = day.count("past")
+    calls = day.count("past")
     day.run(until=at(23, 0))
-    assert day.count("past") - asked == 8
+    assert day.count("past") - calls == 8
     assert day.lines("✅ 005930 2026-11-20: UNPROVEN이던 날이 이제 COMPLETE입니다.")
     assert day.lines("❓ UNPROVEN 1종목일을 다시 물었지만 그대로입니다")
-    told = coverage(day.url)
-    assert (told["005930", str(FRIDAY)], told["000660", str(FRIDAY)]) == ("COMPLETE", "UNPROVEN")
+    statuses = coverage(day.url)
+    assert (statuses["005930", str(FRIDAY)], statuses["000660", str(FRIDAY)]) == ("COMPLETE", "UNPROVEN")
     day.run(until=at(22, 0, day=SATURDAY))
     assert len(day.lines("다시 물었지만")) == 3, "after the restart, and the next evening"
 
@@ -253,8 +253,8 @@ def test_a_day_whose_only_rows_are_impossible_is_settled_unproven_and_keeps_what
     day = make(at(14, 58), {"000660": "liquid", "373220": "illiquid"})
     answer = day.kis.endpoints.past
 
-    def impossible(symbol: str, *asked: Any, **options: Any) -> Any:
-        rows = answer(symbol, *asked, **options)
+    def impossible(symbol: str, *parameters: Any, **options: Any) -> Any:
+        rows = answer(symbol, *parameters, **options)
         if symbol != "000660":
             return rows
         return [{**row, "stck_lwpr": "0"} if row["stck_bsop_date"] == "20261120" else row for row in rows]

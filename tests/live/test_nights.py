@@ -52,12 +52,12 @@ def test_a_vts_updater_in_the_evening_takes_complete_away_from_nobody(make: Make
     day = make(at(18, 0), ("005930", "000660", "035420"), env="vts", rate_limit=0.9, kis={"env": "vts"})
     day.run(until=at(20, 0))
     found = coverage(day.url)
-    told = {symbol: found[symbol, "2026-11-20"] for symbol in day.symbols}
-    assert told == {"005930": "COMPLETE", "000660": "COMPLETE", "035420": "PROVISIONAL"}
+    reports = {symbol: found[symbol, "2026-11-20"] for symbol in day.symbols}
+    assert reports == {"005930": "COMPLETE", "000660": "COMPLETE", "035420": "PROVISIONAL"}
     assert all(value == "COMPLETE" for (symbol, _), value in found.items() if symbol != "035420")
     assert {symbol: stored_rows(day.url, symbol) for symbol in settled} == settled and not day.watcher.wrong
-    asked = {request.params.get("FID_INPUT_ISCD") for request in day.kis.requests if "itemchart" in request.path}
-    assert "000660" not in asked
+    requested = {request.params.get("FID_INPUT_ISCD") for request in day.kis.requests if "itemchart" in request.path}
+    assert "000660" not in requested
 
 
 @pytest.mark.parametrize("start", [at(14, 50), at(15, 36), at(16, 0)])
@@ -125,7 +125,7 @@ def fillers_from(day: FakeDay, monkeypatch: pytest.MonkeyPatch, stop: str) -> No
     """From `stop` (HHMMSS) on every minute of today's TR is one without a trade, whatever trades."""
     answer = day.kis.endpoints.today
 
-    def told(symbol: str, hour: str, now: datetime) -> Any:
+    def reports(symbol: str, hour: str, now: datetime) -> Any:
         if hour < stop:
             return answer(symbol, hour, now)
         last = answer(symbol, stop, now)
@@ -134,7 +134,7 @@ def fillers_from(day: FakeDay, monkeypatch: pytest.MonkeyPatch, stop: str) -> No
         moments = [datetime(2026, 11, 20, int(hour[:2]), int(hour[2:4])) - timedelta(minutes=n) for n in range(count)]
         return [{**flat, "stck_cntg_hour": f"{moment:%H%M00}"} for moment in moments][:30]
 
-    monkeypatch.setattr(day.kis.endpoints, "today", told)
+    monkeypatch.setattr(day.kis.endpoints, "today", reports)
 
 
 def test_fillers_while_the_daily_candle_moves_are_a_trouble(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,26 +185,26 @@ def test_a_code_that_kis_does_not_know_is_named_once_a_day_and_holds_up_nothing(
     )
     found = states(day, at(12, 0), at(17, 0), at(17, 0, day=monday))
     day.run(until=at(17, 1, day=monday))
-    told = day.lines("⚠️")
-    assert set(told) == {
+    reports = day.lines("⚠️")
+    assert set(reports) == {
         (
             "⚠️ 000661: KIS에 분봉도 일봉도 없습니다. "
             "상장폐지됐거나 잘못된 코드면 종목 파일(symbols.csv, --symbols)에서 빼세요."
         )
     }
-    assert [moment.date() for moment, _, line in day.log if line in told] == [FRIDAY, monday]
+    assert [moment.date() for moment, _, line in day.log if line in reports] == [FRIDAY, monday]
     assert set(found.values()) == {True} and len(day.lines("마감 확정 완료")) == 2
 
 
 # --- the calendar ---
 
 
-def kis_says(day: FakeDay, monkeypatch: pytest.MonkeyPatch, **told: str) -> None:
+def kis_says(day: FakeDay, monkeypatch: pytest.MonkeyPatch, **reports: str) -> None:
     """What chk-holiday answers, whatever trades: d20261120="N"."""
     truth = day.kis.endpoints.open_days
 
     def open_days(first: date) -> Any:
-        return [{**row, "opnd_yn": told.get(f"d{row['bass_dt']}", row["opnd_yn"])} for row in truth(first)]
+        return [{**row, "opnd_yn": reports.get(f"d{row['bass_dt']}", row["opnd_yn"])} for row in truth(first)]
 
     monkeypatch.setattr(day.kis.endpoints, "open_days", open_days)
 
@@ -253,7 +253,7 @@ def test_check_of_the_running_day_says_who_lacks_what_and_why(make: Make, capsys
     profiles = {"005930": "liquid", "000660": "liquid", "018880": "suspended", "000198": "illiquid"}
     day = make(at(8, 55), profiles, kis={"behaviour": AS_KIS})
     day.clock.plan(at(10, 10, 30), lambda: day.kis.add_fault("shape_numbers", path="today", symbol="000660"))
-    told: list[tuple[int, str]] = []
+    reports: list[tuple[int, str]] = []
     calendar = TradingCalendar()
 
     def look() -> None:
@@ -263,12 +263,12 @@ def test_check_of_the_running_day_says_who_lacks_what_and_why(make: Make, capsys
         with only_one(day.settings, day.clock):
             code = check_running(store, want, day.settings, day.clock.now())
         store.close()
-        told.append((code, capsys.readouterr().out))
+        reports.append((code, capsys.readouterr().out))
 
     for moment in (at(10, 9, 30), at(10, 31, 30)):
         day.clock.plan(moment, look)
     day.run(until=at(10, 32))
-    (well, text), (ill, failing) = told
+    (well, text), (ill, failing) = reports
     assert well == 0 and "✅ 2026-11-20 장중 (10:09 기준" in text and "4종목 가운데 4종목" in text
     assert ill == 1 and "4종목 가운데 3종목" in failing
     [row] = [line for line in failing.splitlines() if line.startswith("000660")]
@@ -284,7 +284,7 @@ def test_the_last_minute_before_the_pause_is_nobodys_fault_until_the_auction(
 ) -> None:
     """15:19 shows when the auction has traded (kis_http.md §5): neither missing nor quiet, and no trouble, before."""
     day = make(at(15, 0), ("005930",), kis={"behaviour": AS_KIS})
-    told: dict[str, tuple[int, str, bool]] = {}
+    reports: dict[str, tuple[int, str, bool]] = {}
 
     def look() -> None:
         flags = ["--check", "--from", "today", "--symbols", "005930"]
@@ -295,12 +295,12 @@ def test_the_last_minute_before_the_pause_is_nobodys_fault_until_the_auction(
             code = check_running(store, want, day.settings, now)
         store.close()
         well = status_file.render(status_file.read(day.folder), now)[1]
-        told[f"{now:%H:%M}"] = (code, capsys.readouterr().out, well)
+        reports[f"{now:%H:%M}"] = (code, capsys.readouterr().out, well)
 
     for moment in (at(15, 21, 30), at(15, 29, 30), at(15, 32, 30)):
         day.clock.plan(moment, look)
     day.run(until=at(15, 33))
-    for code, text, well in told.values():
+    for code, text, well in reports.values():
         assert code == 0 and "15:19" not in text.split("종목 ", 2)[-1] and well, text
-    assert len(told) == 3 and not day.lines("문제 시작")
+    assert len(reports) == 3 and not day.lines("문제 시작")
     assert any(str(row[2])[11:16] == "15:19" for row in stored_rows(day.url, "005930"))

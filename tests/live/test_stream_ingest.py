@@ -105,8 +105,10 @@ def test_running_minutes_are_told_about_once_a_second_and_grow(make: Make) -> No
     day = make(at(10, 0, 30), {"005930": "liquid", "000660": "liquid"}, speed=10)
     day.kis.stream.form.split = 20
     with day.running():
-        wait_until(lambda: all(sum(one.symbol == symbol for one in day.heard) >= 5 for symbol in day.symbols), 60)
-    told = [one for one in day.heard if one.symbol == "005930"]
+        wait_until(
+            lambda: all(sum(one.symbol == symbol for one in day.running_minutes) >= 5 for symbol in day.symbols), 60
+        )
+    told = [one for one in day.running_minutes if one.symbol == "005930"]
     same = [one.candle.volume for one in told if one.candle.timestamp == told[-1].candle.timestamp]
     assert same == sorted(same)
 

@@ -216,7 +216,7 @@ def test_days_with_nothing_stored_are_turned_back(
     assert stored.keys() == truth.keys()
     prices = sum(stored[key][:4] == row[:4] for key, row in truth.items()) / len(truth)
     volumes = sum(stored[key][4] == row[4] for key, row in truth.items()) / len(truth)
-    record_property("told", f"{len(truth):,} rows: prices right {prices:.2%}, volumes right {volumes:.2%}")
+    record_property("figures", f"{len(truth):,} rows: prices right {prices:.2%}, volumes right {volumes:.2%}")
     assert prices > 0.97 and volumes > 0.97
 
 
