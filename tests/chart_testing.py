@@ -91,6 +91,11 @@ def serving(
     assert not thread.is_alive()
 
 
+def is_open(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
 class Tunnel:
     """A TCP proxy in front of a server; `freeze` lets the open WebSockets look open and carry nothing any more."""
 

@@ -13,6 +13,7 @@ from datetime import date
 
 import pytest
 import requests
+from chart_testing import is_open
 from places import ROOT
 from servers import free_port
 from store_testing import windows
@@ -147,11 +148,6 @@ def test_on_a_terminal_with_a_screen_the_page_opens_by_itself(tmp_path, display,
         chart.terminate()
         chart.wait(10)
         os.close(master), os.close(terminal)
-
-
-def is_open(port: int) -> bool:
-    with socket.socket() as tried:
-        return tried.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_a_symbol_that_symbols_csv_does_not_name_is_named_by_the_exchanges_list(tmp_path):

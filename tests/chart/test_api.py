@@ -1,11 +1,12 @@
 """The chart's answers over a real table: any interval, states, the list; and who is let in."""
 
+import http.client
 import json
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 import requests
@@ -13,10 +14,14 @@ from chart_testing import FRIDAY, MONDAY, NAMES, Server, filled, put, serving
 from store_testing import CALENDAR, minutes, windows
 from updater_tools import wait_until
 
-from minute_candles.config.settings import Database
+from minute_candles.chart.files import read_files
+from minute_candles.chart.server import health_of
+from minute_candles.config.settings import Database, demo_settings
 from minute_candles.core.clock import Clock
+from minute_candles.core.errors import StoreError
 from minute_candles.core.kst import KST
-from minute_candles.storage.store import CandleReader, KeptAlert, Store, open_alerts, open_store
+from minute_candles.monitoring import status_file
+from minute_candles.storage.store import CandleReader, KeptAlert, Store, open_alerts, open_reader, open_store
 
 
 @pytest.fixture
@@ -223,27 +228,8 @@ def test_a_bad_question_is_told_in_a_line(lite, query, code):
     assert (answer.status_code, len(answer.text.splitlines())) == (code, 1)
 
 
-@pytest.fixture
-def lite(tmp_path) -> Iterator[Server]:
-    from minute_candles.core.clock import Clock
-    from minute_candles.storage.store import open_store
-
-    database = Database("sqlite", path=tmp_path / "minutes.db")
-    store = open_store(database, Clock())
-    store.preflight()
-    filled(store)
-    with serving(database) as found:
-        yield found
-    store.close()
-
-
-def test_a_reader_never_makes_a_writer_wait(tmp_path, lite):
-    """Law 15: a read that is under way takes no lock a SQLite writer needs, and the reader cannot write at all."""
-    from minute_candles.core.clock import Clock
-    from minute_candles.core.errors import StoreError
-    from minute_candles.storage.store import open_reader, open_store
-
-    database = Database("sqlite", path=tmp_path / "minutes.db")
+def test_a_reader_never_makes_a_writer_wait(database, lite):
+    """A read that is under way takes no lock a SQLite writer needs, and the reader cannot write at all."""
     view, store = open_reader(database, Clock(), patience=0), open_store(database, Clock(), patience=0)
     began = time.monotonic()
     view._connection.transaction(lambda run: (run("SELECT 1"), put(store, "035420", minutes(CALENDAR.session(FRIDAY)))))
@@ -285,27 +271,16 @@ def test_headers_and_static_files(lite):
 
 def raw(page: Server, path: str) -> int:
     """A path as it is: requests would tidy it."""
-    import http.client
-
     with closing(http.client.HTTPConnection(page.url[7:-1], timeout=5)) as connection:
         connection.request("GET", path)
         return connection.getresponse().status
 
 
 def test_own_scripts_and_library_are_light(lite):
-    from minute_candles.chart.files import read_files
-
     assert sum(len(file.zipped) for file in read_files().values()) <= 150_000
 
 
 def test_health_is_what_status_says(tmp_path):
-    from datetime import timedelta
-
-    from minute_candles.chart.server import health_of
-    from minute_candles.config.settings import demo_settings
-    from minute_candles.core.clock import Clock
-    from minute_candles.monitoring import status_file
-
     settings, clock = demo_settings("http://127.0.0.1:1", tmp_path), Clock()
     assert health_of(settings, clock)()[1] is False
     status_file.write(tmp_path, "once", clock.now(), clock.now() + timedelta(minutes=5))

@@ -8,30 +8,24 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 
 import pytest
 import requests
-from chart_testing import Server, filled, serving
+from chart_testing import Server, is_open
 from places import ROOT
 from servers import free_port
 from updater_tools import wait_until
 from websockets.sync.client import connect
 
 from minute_candles.chart import connections
-from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.storage.store import open_store
 
 
 @pytest.fixture
-def server(database: Database) -> Iterator[Server]:
-    with closing(open_store(database, Clock())) as store:
-        store.preflight()
-        filled(store)
-        with serving(database) as found:
-            yield found
+def server(lite: Server) -> Server:
+    return lite
 
 
 def dialled(server: Server, sent: bytes = b"") -> socket.socket:
@@ -63,11 +57,6 @@ def test_a_thousand_half_sent_requests_stop_nobody(tmp_path, database):
             assert requests.get(f"http://127.0.0.1:{port}/{path}", timeout=3).status_code == 200
     lines = said.read_text().splitlines()
     assert len(lines) <= 3 and chart.returncode == 0, lines[:5]
-
-
-def is_open(port: int) -> bool:
-    with socket.socket() as tried:
-        return tried.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_a_request_has_a_deadline_and_an_answer_too(server, monkeypatch):
