@@ -5,36 +5,26 @@ import gzip
 import math
 from collections import defaultdict
 from datetime import date, datetime
-from typing import NamedTuple
 
 import pytest
 import real_days
 from places import SHARED
 
+from minute_candles.market.adjusted_signs import looks_adjusted
 from minute_candles.market.as_traded import adjustment_of, turn_back
-from minute_candles.market.rows import DailyRow
+from minute_candles.market.rows import DailyRow, MinuteRow
 
 FILE = SHARED / "data" / "kis_adjusted_minutes.csv.gz"
 captured = pytest.mark.skipif(not FILE.exists(), reason="captured rows are not beside this clone")
 PRICES = ("open", "high", "low", "close")
 
 
-class Row(NamedTuple):
-    minute: datetime
-    open: int
-    high: int
-    low: int
-    close: int
-    volume: int
-    turnover: int
+Day = tuple[list[MinuteRow], list[MinuteRow]]
 
 
-Day = tuple[list[Row], list[Row]]
-
-
-def read(line: dict[str, str], side: str) -> Row:
+def read(line: dict[str, str], side: str) -> MinuteRow:
     values = [int(line[f"{field}_{side}"]) for field in (*PRICES, "volume")]
-    return Row(datetime.strptime(line["date"] + line["time"], "%Y%m%d%H%M%S"), *values, int(line["acml_tr_pbmn"]))
+    return MinuteRow(datetime.strptime(line["date"] + line["time"], "%Y%m%d%H%M%S"), *values, int(line["acml_tr_pbmn"]))
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +44,7 @@ def daily(rows) -> DailyRow:
     )
 
 
-def adjusted(rows: list[Row], f: float) -> list[Row]:
+def adjusted(rows: list[MinuteRow], f: float) -> list[MinuteRow]:
     """What KIS reports of these rows after a corporate action (kis_http.md §6)."""
 
     def scaled(number: float) -> int:
@@ -65,7 +55,7 @@ def adjusted(rows: list[Row], f: float) -> list[Row]:
     ]
 
 
-def compare(traded: list[Row], turned: list[Row]) -> tuple[int, int, int]:
+def compare(traded: list[MinuteRow], turned: list[MinuteRow]) -> tuple[int, int, int]:
     """Rows with all prices right, with the volume right, and within a tick (1 KRW: the finest) and a share."""
     pairs = list(zip(traded, turned, strict=True))
     return (
@@ -98,6 +88,20 @@ def test_real_adjusted_days_are_recognised_and_turned_back(days, step: int) -> N
 
 
 @captured
+def test_rows_show_by_themselves_whether_they_are_adjusted(days) -> None:
+    shown = [(looks_adjusted(traded), looks_adjusted(reported)) for traded, reported in days.values()]
+    assert shown == [(False, True)] * 90
+
+
+def test_a_split_into_whole_shares_shows_by_its_volumes_and_few_rows_by_nothing() -> None:
+    start = datetime(2026, 11, 20, 9)
+    rows = [
+        MinuteRow(start.replace(minute=n), 1_400, 1_402, 1_400, 1_402, 50 * (n + 1), 10**9 * (n + 1)) for n in range(20)
+    ]
+    assert looks_adjusted(rows) and not looks_adjusted(rows[:19]) and not looks_adjusted([])
+
+
+@captured
 @pytest.mark.slow
 def test_genuine_days_are_no_adjusted_ones(days) -> None:
     for traded, _ in days.values():
@@ -106,7 +110,8 @@ def test_genuine_days_are_no_adjusted_ones(days) -> None:
         assert adjustment_of(lossy, daily(traded)) is None, "a lost beginning and end are no corporate action"
     for of_day in real_days.load().values():
         for day in of_day.values():
-            assert not day.rows or adjustment_of(day.rows, daily(day.rows)) is None
+            rows = [MinuteRow(*row[:7]) for row in day.rows]
+            assert not rows or (adjustment_of(rows, daily(rows)) is None and not looks_adjusted(rows))
 
 
 @captured
@@ -150,7 +155,7 @@ def test_an_announced_rate_stands_in_for_a_lost_beginning(days) -> None:
 
 
 def test_nothing_is_known_of_a_day_without_rows_or_candle() -> None:
-    row = Row(datetime(2026, 11, 20, 9), 100, 100, 100, 100, 5, 500)
+    row = MinuteRow(datetime(2026, 11, 20, 9), 100, 100, 100, 100, 5, 500)
     assert adjustment_of([], DailyRow(date(2026, 11, 20), 100, 100, 100, 100, 5)) is None
     assert adjustment_of([row], DailyRow(date(2026, 11, 20), 0, 0, 0, 0, 0)) is None
 
@@ -162,7 +167,7 @@ def test_a_share_that_was_rounded_away_comes_back_and_fillers_stay() -> None:
     traded = []
     for n, shares in enumerate(sizes):
         turnover += 1_000 * shares
-        traded.append(Row(start.replace(minute=n), 1_000, 1_000, 1_000, 1_000, shares, turnover))
+        traded.append(MinuteRow(start.replace(minute=n), 1_000, 1_000, 1_000, 1_000, shares, turnover))
     reported = adjusted(traded, 5)
     assert [row.volume for row in reported] == [80, 0, 0, 60]
     found = adjustment_of(reported, daily(traded))
