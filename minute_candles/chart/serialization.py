@@ -8,8 +8,9 @@ from minute_candles.market.calendar import Session, TradingCalendar
 from minute_candles.market.candle_json import status_of as of_a_day
 from minute_candles.market.candle_json import time_text
 from minute_candles.market.candles import Candle
-from minute_candles.market.day_status import VERIFIED, still_stands
+from minute_candles.market.day_status import VERIFIED
 from minute_candles.market.intervals import SESSIONS, Interval, window_end, window_start
+from minute_candles.storage.coverage import is_whole
 from minute_candles.storage.store import CoverageRow, FiredAlert
 
 Json = dict[str, object]
@@ -33,7 +34,7 @@ def status_of(known: CoverageRow | None, held: int | None = None) -> str:
 
     `held`: the 1-minute rows of that day, where they were counted: fewer than were verified are verified no more.
     """
-    lost = known is not None and held is not None and not still_stands(known.status, known.minutes, held)
+    lost = known is not None and held is not None and not is_whole(known, (held,))
     return of_a_day(None if known is None or lost else known.status)
 
 
@@ -73,7 +74,7 @@ def is_running(start: datetime, interval: Interval, calendar: TradingCalendar, n
 
 def day_json(session: Session, known: CoverageRow | None, held: int, now: datetime) -> Json:
     """Return what is known of a trading day, and when it trades; MISSING: closed, and not a row."""
-    stands = known is not None and still_stands(known.status, known.minutes, held)
+    stands = is_whole(known, (held,))
     status, note = known.status if known and stands else "PROVISIONAL", known.note if known else None
     if known and known.status in VERIFIED and not stands:
         note = f"확인할 때보다 1분봉 {known.minutes - held}건이 적습니다"

@@ -13,7 +13,7 @@ from minute_candles.frames.day_states import DayState
 from minute_candles.frames.intervals import FrameInterval
 from minute_candles.frames.range import Range
 from minute_candles.frames.symbol_candles import Table
-from minute_candles.market.day_status import still_stands
+from minute_candles.storage.coverage import is_whole
 
 _PRICES: Mapping[Adjusted, Prices] = {False: "unadjusted", True: "adjusted", "total": "total"}
 
@@ -105,7 +105,7 @@ def with_earlier_days(request: ExportRequest, table: Table, folder: Path) -> Exp
         days = days_in(year_files(folder, request.interval, symbol))
         held = table.counts([symbol], [asked.session_of(day) for day in days])
         coverage = table.coverage([symbol], asked.first, asked.last)
-        empty = {day for (_, day), row in coverage.items() if still_stands(row.status, row.counts[0], 0)}
+        empty = {day for (_, day), row in coverage.items() if is_whole(row, (0,))}
         if gone := [day for day in days if (symbol, day) not in held and day not in empty]:
             refused[symbol] = f"{symbol} {gone[0]}: 폴더에는 있고 테이블에는 없어 새로 수정할 수 없습니다"
         earlier[symbol] = [day for day in days if not request.holds(day)]

@@ -104,8 +104,3 @@ class Finding(NamedTuple):
 COMPLETE, NO_TRADES, UNPROVEN = DayStatus.COMPLETE, DayStatus.NO_TRADES, DayStatus.UNPROVEN
 PROVISIONAL, MISSING = DayStatus.PROVISIONAL, DayStatus.MISSING
 VERIFIED = (COMPLETE, NO_TRADES, UNPROVEN)
-
-
-def still_stands(status: str, counted: int, held: int) -> bool:
-    """Return whether a day that was verified with `counted` 1-minute rows still holds them all."""
-    return status in VERIFIED and held >= counted

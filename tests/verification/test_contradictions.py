@@ -80,6 +80,7 @@ def test_told_always_of_a_third_of_all_days_it_costs_marks_and_no_candle(user: U
     assert len(kis.requests) == calls, "UNPROVEN is verified"
 
 
+@pytest.mark.slow
 def test_told_once_it_leaves_no_mark(user: User, kis: Simulator) -> None:
     """Each kind on a symbol-day of its own."""
     symbols, days = ["005930", "035420"], sessions(kis, FIRST, WEDNESDAY)
@@ -119,19 +120,6 @@ def test_an_impossible_row_is_named_and_its_turnover_proves_the_next(user: User,
     assert ones == [row for row in truth if row[2].strftime("%H%M") != "1105"]
 
 
-def test_a_minute_that_never_comes_is_a_doubt(user: User, kis: Changing) -> None:
-    kis.change = lambda name, row: None if row.get("stck_cntg_hour") == "110500" else row
-    assert user.run(*ONLY).code == 0
-    assert the_one(user) == ("UNPROVEN", "TURNOVER_MISMATCH")
-
-
-def test_a_day_without_a_readable_row_has_not_come(user: User, kis: Changing) -> None:
-    kis.change = lambda name, row: {**row, "cntg_vol": "많음"} if name == "past" else row
-    ran = user.run(*ONLY)
-    assert ran.code == 1 and "거래량 값이" in ran.out
-    assert statuses(user) == {} and stored_rows(user.database, "005930") == []
-
-
 def low_above_high(name: str, row: dict[str, str]) -> dict[str, str] | None:
     return {**row, "stck_lwpr": str(int(row["stck_hgpr"]) + 100)} if name == "past" else row
 
@@ -140,6 +128,7 @@ def nothing_to_read(name: str, row: dict[str, str]) -> dict[str, str] | None:
     return None if name == "past" else {**row, "acml_vol": "많음"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "why"),
     [(low_above_high, "INVALID_ROWS"), (nothing_to_read, "DAILY_UNREADABLE")],
@@ -161,6 +150,7 @@ def test_a_day_of_which_nothing_can_be_stored_is_unproven_and_asked_again_by_rec
     assert_true(user.database, kis, ["005930"], [WEDNESDAY])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["daily", "past"])
 def test_what_changes_from_answer_to_answer_is_not_stored(user: User, kis: Changing, name: str) -> None:
     dice = Random(1)
@@ -176,6 +166,7 @@ def test_what_changes_from_answer_to_answer_is_not_stored(user: User, kis: Chang
     assert statuses(user) == {} and stored_rows(user.database, "005930") == []
 
 
+@pytest.mark.slow
 def test_recheck_asks_the_marked_days_alone(user: User, kis: Simulator) -> None:
     flags = ("--from", "2026-11-17", "--symbols", "005930,000660")
     kis.add_fault("daily_open", symbol="005930", day=WEDNESDAY)
@@ -200,6 +191,7 @@ def test_recheck_and_force_exclude_each_other(user: User) -> None:
     assert user.run("--recheck", "--force", *ONLY).code == 2
 
 
+@pytest.mark.slow
 def test_a_backfill_on_the_evening_itself_says_when_a_late_day_will_have_come(user: User, kis: Simulator) -> None:
     """The past TR stands at 15:10 and the daily candle with it: today's TR knows better, and no mark is spent on it."""
     flags = ("--from", f"{LAST}", "--to", f"{LAST}", "--symbols", "005930,373220")
