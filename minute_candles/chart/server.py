@@ -9,7 +9,7 @@ It only reads, and it can hold nobody up.
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Collection
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any, NamedTuple
 
 import uvicorn
@@ -98,15 +98,18 @@ def health_of(settings: Settings, clock: Clock) -> Health:
 
 def listening(address: Address) -> socket.socket:
     """Return the socket, bound before anything else is done. Raises `ConfigError` where the port is taken."""
-    try:
-        family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
-        bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named, else asyncio leaves Nagle on
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((address.host, address.port))
-    except OSError as error:
-        raise ConfigError(
-            f"{address} 에서 기다릴 수 없습니다 ({error.strerror}). 다른 포트를 쓰세요: --port {address.port + 1}"
-        ) from None
+    with ExitStack() as refused:
+        try:
+            family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
+            bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named, else asyncio leaves Nagle on
+            refused.enter_context(bound)
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind((address.host, address.port))
+        except OSError as error:
+            raise ConfigError(
+                f"{address} 에서 기다릴 수 없습니다 ({error.strerror}). 다른 포트를 쓰세요: --port {address.port + 1}"
+            ) from None
+        refused.pop_all()
     bound.listen(BACKLOG)
     return bound
 
