@@ -20,14 +20,14 @@ kind = "stream_down"
 minutes = 2
 """
 SYMBOLS = {"005930": "brisk", "000660": "brisk"}
-pytestmark = pytest.mark.slow  # a clock that runs twenty times as fast: not beside five other tests
+pytestmark = pytest.mark.slow  # a clock that runs ten times as fast: not beside five other tests
 
 
 @pytest.fixture
 def day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StreamDay]:
     for name, seconds in (("CHECK_EVERY", 0.1), ("WAKE_EVERY", 0.1), ("QUIET", 0.3)):
         monkeypatch.setattr(alerts, name, seconds)
-    made = StreamDay(tmp_path, at(10, 1, 30), SYMBOLS)
+    made = StreamDay(tmp_path, at(10, 1, 30), SYMBOLS, speed=10)
     (tmp_path / "alerts.toml").write_text(RULES, encoding="utf-8")
     integrations = replace(made.settings.integrations, alerts_file=tmp_path / "alerts.toml")
     made.settings = replace(made.settings, integrations=integrations)
@@ -36,12 +36,12 @@ def day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StreamDay]:
 
 
 def test_a_streamed_minute_fires_before_the_round(day):
-    day.kis.market.day = planted(day.kis, {("005930", FRIDAY): [jump(10, 3, 2_200)]})
+    day.kis.market.day = planted(day.kis, {("005930", FRIDAY): [jump(10, 5, 2_200)]})
     with day.running():
         wait_until(lambda: bool(day.lines("🔔 price_change: 005930")), 30)
         streamed = day.service.stream.status()
     [line] = day.lines("🔔 price_change")
-    assert "10:03 1분봉, 임시" in line and streamed["stored"] > 0
+    assert "10:05 1분봉, 임시" in line and streamed["stored"] > 0
     assert not day.lines("🔔 price_change: 000660")
 
 
