@@ -46,11 +46,12 @@ export class List {
 
   /** Every row where it belongs. */
   arrange() {
-    ordered(this.rows, this.order.value, this.favourites).forEach(({ symbol }, at) => {
+    let place = this.box.firstElementChild;
+    for (const { symbol } of ordered(this.rows, this.order.value, this.favourites)) {
       const { box } = /** @type {Item} */ (this.items.get(symbol));
-      const place = this.box.children[at] ?? null;
-      if (place !== box) this.box.insertBefore(box, place);
-    });
+      if (place === box) place = box.nextElementSibling;
+      else this.box.insertBefore(box, place);
+    }
   }
 
   /** @param {HTMLInputElement} star */

@@ -5,7 +5,6 @@ import { number, signed } from "./format.js";
 /** @typedef {import("./api.js").Row} Row */
 
 const INITIALS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ";
-const SVG = "http://www.w3.org/2000/svg";
 
 /** @param {string} name */
 function initials(name) {
@@ -15,43 +14,38 @@ function initials(name) {
   }).join("");
 }
 
-/** @param {string} tag @param {string} name @param {Element} parent */
-function element(tag, name, parent) {
-  const made = document.createElement(tag);
-  made.className = name;
-  return parent.appendChild(made);
-}
+const TEMPLATE = /** @type {HTMLTemplateElement} */ (document.getElementById("item"));
 
 export class Item {
   /** @param {Row} row */
   constructor(row) {
-    this.box = document.createElement("li");
-    this.star = /** @type {HTMLInputElement} */ (element("input", "star", this.box));
-    this.star.type = "checkbox";
+    this.box = /** @type {HTMLElement} */ (TEMPLATE.content.firstElementChild?.cloneNode(true));
+    const [star, button] = this.box.children, [name, code, trace, price, change] = button.children;
+    this.star = /** @type {HTMLInputElement} */ (star);
+    this.button = /** @type {HTMLButtonElement} */ (button);
+    this.name = name;
+    this.code = code;
+    this.trace = trace;
+    this.price = price;
+    this.change = change;
     this.star.setAttribute("aria-label", `${row.name || row.symbol} 관심 종목`);
-    this.button = /** @type {HTMLButtonElement} */ (element("button", "item", this.box));
     this.button.dataset.symbol = row.symbol;
-    this.name = element("span", "name", this.button);
-    this.code = element("span", "code", this.button);
-    const trace = document.createElementNS(SVG, "svg");
-    trace.setAttribute("viewBox", "0 0 60 24");
-    trace.setAttribute("aria-hidden", "true");
-    this.line = trace.appendChild(document.createElementNS(SVG, "polyline"));
-    this.button.append(trace);
-    this.price = element("span", "price", this.button);
-    this.change = element("span", "change", this.button);
-    this.words = [row.symbol, row.name, initials(row.name)].map((word) => word.toLowerCase().replaceAll(" ", ""));
     this.name.textContent = row.name || row.symbol;
     this.code.textContent = row.symbol;
+    this.words = [row.symbol, row.name, initials(row.name)].map((word) => word.toLowerCase().replaceAll(" ", ""));
+    this.said = "";
   }
 
-  /** @param {Row} row */
+  /** Only what is new: a list of thousands is shown again and again. @param {Row} row */
   show(row) {
+    const said = `${row.price} ${row.change_percent} ${row.trace}`;
+    if (said === this.said) return;
+    this.said = said;
     const way = Math.sign(row.change_percent ?? 0);
     this.button.dataset.way = String(way);
     this.price.textContent = number(row.price);
     this.change.textContent = signed(row.change_percent);
-    this.line.setAttribute("points", points(row.trace));
+    this.trace.firstElementChild?.setAttribute("points", points(row.trace));
   }
 }
 
