@@ -173,6 +173,6 @@ def test_the_chart_links_to_the_map_and_names_stay_text(page):
     shot(page, "map-table")
     phone(page)
     box = page.find_element(By.CSS_SELECTOR, "#rows td:last-child").rect
-    assert 0 <= box["x"] and box["x"] + box["width"] <= 390, "the reason is seen on a phone"
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 390, "the reason is seen on a phone"
     shot(page, "map-table-390")
     assert errors(page) == []
