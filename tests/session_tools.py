@@ -21,6 +21,7 @@ from typing import NamedTuple, Self
 
 from backfill_tools import User, execute, stored_rows, url_of
 from fault_tools import Moment, kis_at, present
+from places import ROOT
 from receiver import Receiver
 from redis_testing import RedisServer
 from servers import free_port
@@ -105,6 +106,8 @@ class Installation:
 
     def show(self) -> subprocess.Popen[bytes]:
         """Start `live_chart.py` at `port`."""
+        library = Path("minute_candles/chart/node_modules")
+        (self.user.project / library).symlink_to(ROOT / library)
         return self._start("live_chart", "--symbols", ",".join(self.symbols), f"--port={self.port}")
 
     def is_shown(self) -> bool:
