@@ -108,10 +108,10 @@ def test_weeks_and_months_go_on_with_the_running_minute(page, opened):
     minute = TODAY[90]._replace(close=99_000, high=99_000)
     page.server.broadcaster.run_minute("005930", minute)
     wait(page, "document.getElementById('price').textContent === '99,000'", 5)
-    told = legend(page)
-    assert (told["고"], told["종"]) == ("99,000", "99,000")
-    assert told["시"] == f"{weeks[-1]['open']:,}"
-    assert told["거래량"] == f"{weeks[-1]['volume'] + minute.volume:,}"
+    answer = legend(page)
+    assert (answer["고"], answer["종"]) == ("99,000", "99,000")
+    assert answer["시"] == f"{weeks[-1]['open']:,}"
+    assert answer["거래량"] == f"{weeks[-1]['volume'] + minute.volume:,}"
     [line] = get(page, "/api/indicators?symbol=005930&interval=week&names=sma2&running=1&limit=1")["lines"].values()
     assert line[-1] == (weeks[-2]["close"] + 99_000) / 2, "an indicator of the week goes on with it, too"
     press(page, "0")
@@ -132,9 +132,9 @@ def test_lengths_of_the_lines_stand_in_the_address_and_are_the_servers(page, ope
     opened(5)
     wait(page, f"{CHART}.dataset.served === 'sma7,sma240,vwap,bbands10_1.5'")
     lines = get(page, "/api/indicators?symbol=005930&interval=5&names=sma240,bbands10_1.5&running=1")["lines"]
-    told = legend(page)
-    assert told["MA240"] == f"{lines['sma240'][-1]:,.0f}"
-    assert told["상단"] == f"{lines['bbands10_1.5_upper'][-1]:,.0f}"
+    answer = legend(page)
+    assert answer["MA240"] == f"{lines['sma240'][-1]:,.0f}"
+    assert answer["상단"] == f"{lines['bbands10_1.5_upper'][-1]:,.0f}"
     assert "ma=7,240" in page.current_url, "kept in the browser"
 
 
@@ -173,8 +173,8 @@ def test_the_list_is_sorted_and_favourites_stand_on_top(page, opened):
             "const order = document.getElementById('order'); order.value = arguments[0];"
             "order.dispatchEvent(new Event('change'))", value,
         )  # fmt: skip
-        told = page.execute_script(f"return {symbols}")
-        assert [one for one in told if one != "035420"] == [row["symbol"] for row in wanted]
+        answer = page.execute_script(f"return {symbols}")
+        assert [one for one in answer if one != "035420"] == [row["symbol"] for row in wanted]
     last = page.execute_script(f"return {symbols}")[-1]
     page.execute_script("document.querySelector('#list li:last-child .star').focus()")
     press(page, Keys.SPACE)
@@ -201,10 +201,10 @@ def test_what_is_shown_is_saved_as_csv(page, opened, downloads):
     assert found[0].name == "005930-1-2026-11-20-0909.csv"
     rows = list(csv.reader(found[0].read_text(encoding="utf-8-sig").splitlines()))
     assert rows[0] == ["시각", "시가", "고가", "저가", "종가", "거래량", "VWAP", "상태", "MA5", "VWAP"]
-    told = get(page, "/api/candles?symbol=005930&interval=1&from=2026-11-20&to=2026-11-20")["candles"][:10]
+    answer = get(page, "/api/candles?symbol=005930&interval=1&from=2026-11-20&to=2026-11-20")["candles"][:10]
     assert [row[:6] for row in rows[1:]] == [
         [one["time"][:16].replace("T", " "), *(str(one[k]) for k in ("open", "high", "low", "close", "volume"))]
-        for one in told
+        for one in answer
     ]
     assert {row[7] for row in rows[1:]} == {"COMPLETE"}
 
@@ -241,12 +241,12 @@ def test_lines_are_drawn_kept_and_erased(page, opened):
 
 def test_a_stretch_is_measured_by_keys_alone(page, opened):
     opened(5, "&from=2026-11-20&to=2026-11-20")
-    told = get(page, "/api/candles?symbol=005930&interval=5&from=2026-11-20&to=2026-11-20")["candles"]
+    answer = get(page, "/api/candles?symbol=005930&interval=5&from=2026-11-20&to=2026-11-20")["candles"]
     page.execute_script("document.querySelector('[data-tool=measure]').focus()")
     press(page, Keys.ENTER)
     page.execute_script(f"{CHART}.focus()")
     press(page, Keys.ARROW_LEFT, Keys.ARROW_LEFT, Keys.ENTER, *[Keys.ARROW_LEFT] * 3, Keys.ENTER)
-    first, last = told[-2]["close"], told[-5]["close"]
+    first, last = answer[-2]["close"], answer[-5]["close"]
     moved = f"{last - first:+,}원 ({(last / first - 1) * 100:+.2f}%) · 3봉 · 15분".replace("+0원", "0원")
     wait(page, f"document.getElementById('spoken').textContent === '{moved}'")
     shot(page, "measure")

@@ -9,7 +9,7 @@ import { $, now, state } from "./state.js";
 
 /** @typedef {import("./view.js").View} View */
 
-/** @param {View} view @param {number | null} time @param {(time: number) => string} marked what is marked on a candle @param {(time: number) => string[][]} more what is drawn beside the lines */
+/** @param {View} view @param {number | null} time @param {(time: number) => string} marked what is marked on a candle @param {(time: number) => string[][]} more what else is drawn */
 export function tell(view, time, marked, more) {
   const newest = view.list.findLastIndex((slot) => slot.candle);
   const at = time != null ? view.list.findIndex((slot) => slot.time === time) : newest < 0 ? view.list.length - 1 : newest;

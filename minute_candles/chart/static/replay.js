@@ -14,10 +14,10 @@ let timer = 0;
 
 /** The day that is looked at, from its first candle on. */
 export function openReplay() {
-  const seen = visibleCandles().at(-1);
+  const last = visibleCandles().at(-1);
   $("replay-day").max = dateOf(now());
   $("replay-speed").replaceChildren(...SPEEDS.map((speed) => new Option(`${speed}봉/초`, String(speed), false, speed === 4)));
-  return begin(seen ? dateOf(seen.time) : state.range ? daysOf(state.range).to : dateOf(now()));
+  return begin(last ? dateOf(last.time) : state.range ? daysOf(state.range).to : dateOf(now()));
 }
 
 /** @param {string} day */

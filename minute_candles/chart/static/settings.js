@@ -1,4 +1,4 @@
-/** What is chosen beside the studies: the lengths of the averages and bands, the scale, the second symbol. */
+/** What is chosen besides the studies: the lengths of the averages and bands, the scale, the second symbol. */
 
 import { emit } from "./bus.js";
 import { symbolOf } from "./find.js";

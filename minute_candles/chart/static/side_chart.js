@@ -25,7 +25,7 @@ export class SideChart {
     this.symbol = symbol;
     this.interval = LIVE.find((one) => String(one) === interval) ?? 5;
     this.candles = /** @type {Candle[]} */ ([]);
-    this.told = /** @type {Candle | null} */ (null); // came while the others were loaded
+    this.arrived = /** @type {Candle | null} */ (null); // came while the others were loaded
     this.alive = new AbortController();
     this.box = document.createElement("section");
     this.name = document.createElement("input");
@@ -69,12 +69,12 @@ export class SideChart {
   async load(anew = false) {
     const { symbol, interval } = this;
     if (anew) this.show([]);
-    this.told = null;
+    this.arrived = null;
     this.live.want(this.part, [[symbol, /** @type {number | "day"} */ (interval)]]);
     const found = await api.candles(symbol, interval, { limit: LIMIT }).catch(() => null);
     if (symbol !== this.symbol || interval !== this.interval) return;
     if (found) this.show(found);
-    if (this.told) this.add(this.told);
+    if (this.arrived) this.add(this.arrived);
     this.box.dataset.ready = `${symbol} ${interval}`;
   }
 
@@ -94,8 +94,8 @@ export class SideChart {
     if (message.symbol !== this.symbol) return;
     if (message.type === "day") this.load();
     if (message.type !== "candle" || message.interval !== this.interval) return;
-    this.told = api.candleOf(message);
-    this.add(this.told);
+    this.arrived = api.candleOf(message);
+    this.add(this.arrived);
   }
 
   /** The newest candle, or the next one. @param {Candle} candle */

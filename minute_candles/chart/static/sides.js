@@ -7,7 +7,7 @@ import { SideChart } from "./side_chart.js";
 import { $, state } from "./state.js";
 
 const WIDE = matchMedia("(min-width: 1200px)");
-const COUNTS = [0, 1, 3]; // beside the large one
+const COUNTS = [0, 1, 3]; // besides the large one
 let charts = /** @type {SideChart[]} */ ([]);
 
 /** The charts that were kept; none where the screen is narrow. */
