@@ -195,12 +195,13 @@ class User:
     def run_here(self, script: str, *flags: str, **environ: str) -> Ran:
         """Run a script to its end in this process, by this user's clock and environment."""
         out, err, begun, module = io.StringIO(), io.StringIO(), time.monotonic(), importlib.import_module(script)
-        own = patch.dict(os.environ, self.environment(**environ), clear=True)
+        own, clock = patch.dict(os.environ, self.environment(**environ), clear=True), Paced(self.moment)
         with own, patch.object(module, "HERE", self._home), _as_it_was(out, err):
             try:
-                code = module.main(flags, Paced(self.moment))
+                code = module.main(flags, clock)
             except SystemExit as ending:
                 code = int(ending.code or 0)
+        clock.stop.set()  # as a process's end would: a worker that still repeats its call spoke in the next command
         return Ran(code, out.getvalue(), err.getvalue(), time.monotonic() - begun)
 
     def written(self) -> list[str]:

@@ -200,7 +200,7 @@ def test_a_table_that_may_not_be_made_costs_the_list_not_the_alerts(make, monkey
     def refused(*_: object) -> None:
         raise StoreError("권한이 없습니다.")
 
-    monkeypatch.setattr(alerts, "_make_ready", refused)
+    monkeypatch.setattr(alerts, "make_table", refused)
     with Receiver() as receiver:
         day = make(at(8, 55), receiver.url)
         day.run(until=at(9, 45))
