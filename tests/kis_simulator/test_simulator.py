@@ -1,6 +1,6 @@
 """The simulator tells the truth about KIS: behaviour of kis_http.md, limit, token, each fault, over a socket."""
 
-import socket
+import re
 import subprocess
 import sys
 import time
@@ -481,14 +481,12 @@ def test_replay_serves_what_was_recorded() -> None:
 
 
 def test_it_runs_as_a_process_of_its_own_and_is_steered_over_http() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "kis_simulator", "--port", str(port), "--at", "2026-11-20T20:30"]
+    command = [sys.executable, "-m", "kis_simulator", "--port", "0", "--at", "2026-11-20T20:30"]
     command += ["--latency-ms", "0", "--fault", "empty:path=past,times=1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env={"PYTHONIOENCODING": "ascii"}) as process:
-        assert process.stdout is not None and f"http://127.0.0.1:{port}".encode() in process.stdout.readline()
-        url = f"http://127.0.0.1:{port}/_sim/"
+        assert process.stdout is not None
+        address = re.findall(rb"http://127\.0\.0\.1:\d+", process.stdout.readline())[0].decode()
+        url = f"{address}/_sim/"
         truth = requests.get(url + "truth", params={"symbol": "005930", "day": "2026-11-18"}, timeout=5).json()
         assert truth[1]["timestamp"] == "2026-11-18T09:01:00" and truth[1]["turnover"] > 0
         assert requests.post(url + "fault", json={"kind": "reset", "day": "2026-11-18"}, timeout=5).status_code == 200
@@ -499,7 +497,7 @@ def test_it_runs_as_a_process_of_its_own_and_is_steered_over_http() -> None:
         ]
         requests.post(url + "down", json={"down": True}, timeout=5)
         with pytest.raises(requests.ConnectionError):
-            requests.post(f"http://127.0.0.1:{port}/oauth2/tokenP", json={}, timeout=5)
+            requests.post(f"{address}/oauth2/tokenP", json={}, timeout=5)
         process.terminate()
     assert process.returncode == 0
 
