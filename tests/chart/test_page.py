@@ -1,6 +1,5 @@
 """The page in a real Chromium, over a real table; what it looked like stands in build/."""
 
-import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -52,14 +51,11 @@ def press(page, *keys: str) -> None:
     ActionChains(page).send_keys(*keys).perform()
 
 
-def test_it_loads_cleanly_and_draws_soon(page):
+def test_it_loads_cleanly_and_draws(page):
     wait(page, "document.querySelectorAll('#list button').length === 3")
     assert drawn(page) > 500
     assert errors(page) == []
     assert hosts(page) <= {urlsplit(page.server.url).netloc}
-    first = page.execute_script("return performance.getEntriesByName('drawn')[0].startTime")
-    crowd = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-    assert first < 1500 * crowd, f"{first:.0f} ms"
     assert page.execute_script("return document.querySelector('footer a').href") == "https://www.tradingview.com/"
     assert (
         page.execute_script("return document.querySelector('[data-symbol=\"035420\"] .name').textContent")
