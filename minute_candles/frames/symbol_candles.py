@@ -61,8 +61,8 @@ class Table(Protocol):
         """Return the reader of 1-minute candles."""
         ...
 
-    def daily(self, symbol: str, first: date, last: date) -> Sequence[StoredDaily]:
-        """Return what the daily TR said of a symbol's days."""
+    def daily(self, symbols: Sequence[str], first: date, last: date) -> Mapping[tuple[str, date], StoredDaily]:
+        """Return what the daily TR said of these days."""
         ...
 
     def factors(self, symbol: str) -> list[Factor]:
@@ -199,7 +199,8 @@ def _codes(candles: Columns, states: Sequence[DayState], interval: FrameInterval
 
 def _with_daily_values(candles: SymbolCandles, table: Table, minutes: Minutes, wanted: Range) -> SymbolCandles:
     """Return candles of days with the turnover that the daily TR reported, and the previous close."""
-    daily = {row.day: row for row in table.daily(candles.symbol, wanted.first - _BEFORE, wanted.last)}
+    found = table.daily([candles.symbol], wanted.first - _BEFORE, wanted.last)
+    daily = {day: row for (_, day), row in found.items()}
     before = previous_closes(candles.columns, candles.gaps, candles.symbol, minutes, wanted, daily)
     return candles._replace(columns=with_daily_turnover(candles.columns, daily), previous_close=before)
 

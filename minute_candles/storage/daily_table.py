@@ -38,9 +38,9 @@ def keep(run: Run, dialect: Dialect, symbol: str, rows: Iterable[DailyRow], now:
     if not told:
         return
     make_table(run, dialect, DAILY, DAILY_DDL)
-    before = {row.day: row for row in read(run, dialect, symbol, min(told), max(told))}
+    before = read(run, dialect, [symbol], min(told), max(told))
     for day, row in told.items():
-        old = before.get(day)
+        old = before.get((symbol, day))
         if old and old[1:4] == (row.close, row.volume, row.turnover) and old.has_final_close:
             continue
         run(f"DELETE FROM {DAILY} WHERE stock_symbol = %s AND trade_date = %s", symbol, day)
@@ -48,12 +48,7 @@ def keep(run: Run, dialect: Dialect, symbol: str, rows: Iterable[DailyRow], now:
         run(f"INSERT INTO {DAILY} (stock_symbol, {_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s)", *values)
 
 
-def read(run: Run, dialect: Dialect, symbol: str, first: date, last: date) -> Sequence[StoredDaily]:
-    """Return a symbol's rows from `first` to `last`, both included; [] where there is no table."""
-    return [*read_of(run, dialect, [symbol], first, last).values()]
-
-
-def read_of(
+def read(
     run: Run, dialect: Dialect, symbols: Sequence[str], first: date, last: date
 ) -> dict[tuple[str, date], StoredDaily]:
     """Return the rows of several symbols, each symbol's days ascending; {} where there is no table."""

@@ -14,9 +14,7 @@ from typing import NamedTuple
 from minute_candles.market.calendar import midnight
 from minute_candles.market.candles import Candle, with_vwap
 from minute_candles.market.intervals import turnover_from_vwap
-from minute_candles.storage import daily_table
 from minute_candles.storage.codec import MINUTES, day_of, marks, moment_of
-from minute_candles.storage.daily_table import StoredDaily
 from minute_candles.storage.ddl import ALERTS, NAMES, PRICES
 from minute_candles.storage.driver import Row
 from minute_candles.storage.layout import read_columns
@@ -134,11 +132,6 @@ class CandleReader(TableAccess):
         )  # fmt: skip
         return [SparklinePoint(row[0], moment_of(row[1]), int(row[2]), int(row[3])) for row in rows]
 
-    def daily(self, symbols: Sequence[str], first: date, last: date) -> dict[tuple[str, date], StoredDaily]:
-        """Return what the daily TR said of these days, both included; an aid that may be absent."""
-        dialect = self._connection.dialect
-        return self._connection.transaction(lambda run: daily_table.read_of(run, dialect, symbols, first, last))
-
     def held(self, symbol: str, first: datetime, last: datetime) -> dict[date, int]:
         """Return how many 1-minute candles the symbol has of each day that has any, from the key alone."""
         rows = self._rows(
@@ -159,12 +152,8 @@ class CandleReader(TableAccess):
         )  # fmt: skip
         return {row[0]: int(row[1]) for row in rows}
 
-    def alerts(self, first: datetime, last: datetime, limit: int) -> list[KeptAlert]:
-        """Return the newest `limit` alerts with `first` ≤ timestamp ≤ `last` (naive KST), newest first."""
-        return [fired.alert for fired in self.fired(first, last, limit)]
-
     def fired(self, first: datetime, last: datetime, limit: int) -> list[FiredAlert]:
-        """Return what `alerts` returns, with the moment at which each rang."""
+        """Return the newest `limit` alerts with `first` ≤ timestamp ≤ `last` (naive KST), newest first."""
         rows = self._connection.transaction(
             lambda run: run(
                 "SELECT rule_name, stock_symbol, minute_interval, timestamp, severity, message, value, created_at"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from minute_candles.config.database_url import Database, must_exist
 from minute_candles.core.clock import Clock
@@ -32,7 +32,6 @@ from minute_candles.storage.alert_table import AlertTable
 from minute_candles.storage.codec import Counts, candles_of, keyed, marks, moment_of, naive
 from minute_candles.storage.connection import Connection
 from minute_candles.storage.coverage import CoverageRow, missing_rows
-from minute_candles.storage.daily_table import StoredDaily
 from minute_candles.storage.day_writer import Day, DayWriter, Rewritten
 from minute_candles.storage.ddl import NAMES
 from minute_candles.storage.driver import Run
@@ -58,7 +57,6 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
 def open_store(database: Database, clock: Clock, *, patience: float = 120.0) -> "Store":
@@ -180,10 +178,6 @@ class Store(TableAccess):
         except StoreError as error:
             log.debug("daily candles not kept: %s", error)
 
-    def daily(self, symbol: str, first: date, last: date) -> Sequence[StoredDaily]:
-        """Return what the daily TR said of a symbol's days, both included, ascending."""
-        return self._run(daily_table.read, symbol, first, last)
-
     def symbols(self) -> list[str]:
         """Return every symbol that has a candle, ascending: a jump through the key for each."""
         rows = self._rows(f"SELECT DISTINCT stock_symbol FROM stock_minute_prices{self._layout.hint}")
@@ -237,8 +231,3 @@ class Store(TableAccess):
 
     def _count(self, counting: Counting, symbols: Sequence[str]) -> dict[tuple[str, date], Counts]:
         return by_two(counting.of, self._connection, self._another, symbols)
-
-    def _run(self, work: Callable[..., T], *parameters: object, optional: bool = False) -> T:
-        """Run a function of `run`, dialect and these parameters in a transaction."""
-        dialect = self._connection.dialect
-        return self._connection.transaction(lambda run: work(run, dialect, *parameters), optional=optional)

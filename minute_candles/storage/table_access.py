@@ -1,16 +1,21 @@
 """What the store and the readers share: a connection, the tables as they were found, what is verified, what is held."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
+from typing import TypeVar
 
 from minute_candles.market.calendar import Session
 from minute_candles.market.day_status import DayStatus
+from minute_candles.storage import daily_table
 from minute_candles.storage.codec import Counts
 from minute_candles.storage.connection import Connection
 from minute_candles.storage.coverage import CoverageRow, read_coverage
+from minute_candles.storage.daily_table import StoredDaily
 from minute_candles.storage.driver import Row, Value
 from minute_candles.storage.layout import TableLayout, inspect
 from minute_candles.storage.row_counts import Counting
+
+T = TypeVar("T")
 
 
 class TableAccess:
@@ -36,6 +41,10 @@ class TableAccess:
             return {}
         return self._count(Counting(self._layout, sessions), symbols)
 
+    def daily(self, symbols: Sequence[str], first: date, last: date) -> dict[tuple[str, date], StoredDaily]:
+        """Return what the daily TR said of these days, both included; an aid that may be absent."""
+        return self._run(daily_table.read, symbols, first, last)
+
     def _count(self, counting: Counting, symbols: Sequence[str]) -> dict[tuple[str, date], Counts]:
         return counting.of(self._connection, symbols)
 
@@ -52,6 +61,11 @@ class TableAccess:
                 return found
             self._known_layout = found
         return self._known_layout
+
+    def _run(self, work: Callable[..., T], *parameters: object, optional: bool = False) -> T:
+        """Run a function of `run`, dialect and these parameters in a transaction."""
+        dialect = self._connection.dialect
+        return self._connection.transaction(lambda run: work(run, dialect, *parameters), optional=optional)
 
     def _read(self, sql: str, *params: Value) -> list[Row]:
         return self._connection.transaction(lambda run: run(sql, *params))

@@ -134,10 +134,10 @@ class Collector:
         if Reason.ADJUSTED_SOURCE in verdict.reasons and (day := self._stored(symbol, session)):
             kept = {candle.timestamp for candle in stored_as_traded(day, verdict.candles, verdict.reported)}
             adds_none = {candle.timestamp for candle in verdict.candles} <= kept and len(kept) == len(day)
-            if verdict.adjustment is None and not (known and known.is_verified and adds_none):
-                raise BadDay(verdict.contradictions)
             if known and known.is_verified and adds_none:
                 return _Coverage(known.status, known.reasons, known.evidence, known.adjustment, known.note)
+            if verdict.adjustment is None:
+                raise BadDay(verdict.contradictions)
         row = _Coverage(verdict.status, verdict.reasons, verdict.evidence, verdict.adjustment, verdict.note)
         if known and (known.status, known.reasons, known.evidence) == row[:3]:
             return row._replace(note=known.note)  # it may hold facts that were known then

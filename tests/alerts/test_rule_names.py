@@ -36,7 +36,7 @@ def test_names_that_look_alike_are_different_rules(store: Store, database, tmp_p
             put(store, "005930", [candle(NOON.replace(minute=58), 70_000), candle(NOON, 71_000)])
     assert "알림 6건" in receiver.titles[0]
     with closing(open_alerts(database, Clock())) as table:
-        kept: Sequence[str] = [alert.rule for alert in table.alerts(NOON, NOON, 99)]
+        kept: Sequence[str] = [one.alert.rule for one in table.fired(NOON, NOON, 99)]
     assert sorted(kept) == sorted(NAMES)
 
 

@@ -85,7 +85,7 @@ def test_at_most_five_hundred_candles_of_a_symbol_are_read(filled, read, judged)
     start(store, settings)
     assert set(read) == set(SYMBOLS) and 300 < min(read.values()) <= max(read.values()) <= 500
     with closing(open_alerts(settings.database, NOON)) as table:
-        told = table.alerts(JUMP.timestamp, JUMP.timestamp, 99)
+        told = [one.alert for one in table.fired(JUMP.timestamp, JUMP.timestamp, 99)]
     assert sorted(one.symbol for one in told if one.rule == "rsi14 1") == sorted(SYMBOLS)
 
 
@@ -139,7 +139,7 @@ def test_an_alert_that_was_judged_when_the_process_was_killed_arrives_once(fille
     alert_state.write(settings.log_dir / alerts.STATE_FILE, State(day=FRIDAY, unwritten=[alert]))
     assert received(store, settings) == ["RSI(14)"] and received(store, settings) == []
     with closing(open_alerts(settings.database, NOON)) as table:
-        assert len(table.alerts(JUMP.timestamp, JUMP.timestamp, 99)) == 1
+        assert len(table.fired(JUMP.timestamp, JUMP.timestamp, 99)) == 1
 
 
 def received(store: Store, settings: Settings) -> list[str]:

@@ -96,7 +96,7 @@ def make(tmp_path: Path, rules: Path) -> Iterator[Any]:
 def kept(day: FakeDay) -> list[tuple[str, str, time]]:
     """What stands in `stock_minute_alerts`."""
     table = open_alerts(day.settings.database, Clock())
-    rows = table.alerts(datetime(2000, 1, 1), datetime(2100, 1, 1), 1_000)
+    rows = [fired.alert for fired in table.fired(datetime(2000, 1, 1), datetime(2100, 1, 1), 1_000)]
     table.close()
     assert all(row.timestamp.date() == FRIDAY and row.interval == 1 for row in rows)
     return sorted((row.rule, row.symbol, row.timestamp.time()) for row in rows)
@@ -144,7 +144,9 @@ def test_a_window_is_judged_as_the_table_has_it_in_the_end(make, rules, monkeypa
     with closing(open_alerts(day.settings.database, Clock())) as table:
         for symbol in SYMBOLS:
             fired = {
-                one.timestamp: one for one in table.alerts(EPOCH, datetime(2100, 1, 1), 999) if one.symbol == symbol
+                one.alert.timestamp: one.alert
+                for one in table.fired(EPOCH, datetime(2100, 1, 1), 999)
+                if one.alert.symbol == symbol
             }
             stored = table.candles(symbol, 5, EPOCH, datetime(2100, 1, 1), 999)
             assert len(fired) > 6 and all(
@@ -246,7 +248,7 @@ def test_what_the_queue_does_not_hold_is_read_from_the_table(alone, monkeypatch)
         assert steady.monotonic() - began < 5
         free.set()
         table = open_alerts(settings.database, Clock())
-        wait_until(lambda: len(table.alerts(EPOCH, NOON.now().replace(tzinfo=None), 99)) == 12, 20)
+        wait_until(lambda: len(table.fired(EPOCH, NOON.now().replace(tzinfo=None), 99)) == 12, 20)
         table.close()
 
 
@@ -266,7 +268,7 @@ def test_a_table_that_did_not_answer_is_asked_again(alone, monkeypatch, caplog):
         put(store, "005930", JUMP[:-5])
         put(store, "005930", JUMP)
         table = open_alerts(settings.database, Clock())
-        wait_until(lambda: len(table.alerts(EPOCH, NOON.now().replace(tzinfo=None), 99)) == 1, 20)
+        wait_until(lambda: len(table.fired(EPOCH, NOON.now().replace(tzinfo=None), 99)) == 1, 20)
         table.close()
     assert caplog.text.count("알림 문제 시작: 연결이 끊겼습니다.") == 1 and caplog.text.count("알림 복구") == 1
 

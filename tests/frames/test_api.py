@@ -252,7 +252,7 @@ def test_days_have_a_turnover_and_a_previous_close(light: Settings) -> None:
     with closing(db.open_store(light.database, Clock())) as store:
         for when in (EVENING, EVENING + timedelta(minutes=1)):
             store.keep_daily("005930", rows, when)
-        assert {row.seen_at.minute for row in store.daily("005930", CSAT, CSAT)} == {0}, (
+        assert {row.seen_at.minute for row in store.daily(["005930"], CSAT, CSAT).values()} == {0}, (
             "the same again changes nothing"
         )
     change(light, "UPDATE stock_minute_prices SET vwap = close_price WHERE stock_symbol = '000660'")

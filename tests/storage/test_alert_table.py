@@ -9,7 +9,7 @@ from store_testing import CALENDAR, DAY, SYMBOL, at, full_day
 
 import db
 from minute_candles.storage.ddl import ALERTS_DDL
-from minute_candles.storage.store import KeptAlert, open_alerts, open_reader
+from minute_candles.storage.store import CandleReader, KeptAlert, open_alerts, open_reader
 
 NOW = datetime(2025, 8, 26, 10, 31, 2)
 ALERT = KeptAlert("급등락", SYMBOL, 1, at(10, 30), "info", "5분 동안 +3.12% · 72,300원", 3.123456789)
@@ -20,6 +20,10 @@ def table(any_store: db.Store, any_database, clock):
     made = open_alerts(any_database, clock)
     yield made
     made.close()
+
+
+def alerts_of(reader: CandleReader, first: datetime, last: datetime, limit: int) -> list[KeptAlert]:
+    return [fired.alert for fired in reader.fired(first, last, limit)]
 
 
 def filled(store: db.Store, days: int = 3) -> list[list[int]]:
@@ -34,20 +38,20 @@ def filled(store: db.Store, days: int = 3) -> list[list[int]]:
 
 
 def test_what_is_kept_is_read_back_once_the_newest_first(table, any_database, clock):
-    assert table.alerts(at(0), at(23), 10) == []  # no table yet
+    assert alerts_of(table, at(0), at(23), 10) == []  # no table yet
     assert table.keep([ALERT], NOW) == [ALERT]
     assert table.keep([ALERT._replace(text="again"), ALERT._replace(interval=5)], NOW) == [ALERT._replace(interval=5)]
-    assert sorted(table.alerts(at(0), at(23), 10)) == [ALERT, ALERT._replace(interval=5)]
-    assert table.alerts(at(10, 31), at(23), 10) == [] == table.alerts(at(0), at(10, 29), 10)
+    assert sorted(alerts_of(table, at(0), at(23), 10)) == [ALERT, ALERT._replace(interval=5)]
+    assert alerts_of(table, at(10, 31), at(23), 10) == [] == alerts_of(table, at(0), at(10, 29), 10)
     table.keep([ALERT._replace(timestamp=at(11, minute)) for minute in range(20)], NOW)
     with closing(open_reader(any_database, clock)) as view:
-        assert [one.timestamp for one in view.alerts(at(0), at(23), 3)] == [at(11, 19), at(11, 18), at(11, 17)]
+        assert [one.timestamp for one in alerts_of(view, at(0), at(23), 3)] == [at(11, 19), at(11, 18), at(11, 17)]
 
 
 def test_text_beyond_the_column_is_cut_and_odd_letters_arrive(table):
     odd = ALERT._replace(rule="이름 '; DROP TABLE x; -- 🚀", text="가🚀" * 400)
     table.keep([odd], NOW)
-    [found] = table.alerts(at(0), at(23), 10)
+    [found] = alerts_of(table, at(0), at(23), 10)
     assert found.rule == odd.rule and found.text == odd.text[:500]
 
 
@@ -84,4 +88,4 @@ def test_an_older_table_is_altered_so_that_similar_names_are_rules_of_their_own(
         assert len(table.keep(similar, NOW)) < len(similar)
     with closing(open_alerts(database, clock)) as table:
         table.keep(similar, NOW)
-        assert {one.rule for one in table.alerts(at(0), at(23), 10)} == {one.rule for one in similar}
+        assert {one.rule for one in alerts_of(table, at(0), at(23), 10)} == {one.rule for one in similar}

@@ -186,5 +186,5 @@ def test_a_right_that_only_the_daily_table_lacks_is_not_waited_for(server: Serve
         store.rewrite(SYMBOL, SESSION, lambda _: full_day(), now=NOW, status="COMPLETE")
         began = time.monotonic()
         store.keep_daily(SYMBOL, [DailyRow(DAY, 1, 2, 1, 2, 3, 4)], NOW)
-        assert time.monotonic() - began < 20 and not store.daily(SYMBOL, DAY, DAY)
+        assert time.monotonic() - began < 20 and not store.daily([SYMBOL], DAY, DAY)
         store.close()
