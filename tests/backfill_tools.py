@@ -10,14 +10,13 @@ import logging
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -29,81 +28,22 @@ from urllib.parse import quote, unquote, urlsplit
 
 import mysql.connector
 import requests
+from fast_clock import EVENING, LAUNCH, STARTED, Moment, Paced
 from places import PACKAGES, ROOT
 
 from kis_simulator.simulator import Simulator
 from minute_candles.config.settings import Database
-from minute_candles.core.clock import Clock
-from minute_candles.core.kst import KST
 
-EVENING = datetime(2026, 11, 20, 21, tzinfo=KST)
-"""A Friday: every session of the thirty days before it is closed, the CSAT day (the 19th) among them."""
 LAST = EVENING.date()
 CSAT = date(2026, 11, 19)
 NAMES = {1: "ONE_MINUTE", 5: "FIVE_MINUTES", 15: "FIFTEEN_MINUTES"}
+MINUTES = {name: minutes for minutes, name in NAMES.items()}
 COLUMNS = (
     "stock_symbol, minute_interval, timestamp, open_price, high_price, low_price, close_price, volume,"
     " price_change, price_change_percent, vwap"
 )
-_LAUNCH = """\
-import os, sys, time
-from datetime import datetime
-from minute_candles.core.clock import Clock
-from minute_candles.core.kst import KST
-
-at, since, pace = map(float, os.environ.pop("TEST_MOMENT").split())
-jump_after, jump_by = map(float, os.environ.pop("TEST_JUMP", "1e9 0").split())
-started = time.time()
-
-class Paced(Clock):
-    def time(self):
-        jumped = jump_by if time.time() - started > jump_after else 0
-        return at + (time.time() - since) * pace + jumped
-    def now(self):
-        return datetime.fromtimestamp(self.time(), KST)
-    def sleep(self, seconds):
-        super().sleep(seconds / pace)
-
-script = sys.argv.pop(1)
-sys.exit(__import__(script).main(sys.argv[1:], clock=Paced()))
-"""
 _COPYING = threading.Lock()
 Row = tuple[Any, ...]
-
-
-class Moment:
-    """A clock that stands at `at` when it is made and runs at `pace` times the host's; processes share it."""
-
-    def __init__(self, at: datetime = EVENING, pace: float = 1) -> None:
-        self.at, self.pace, self._since = at, pace, time.time()
-
-    def now(self) -> datetime:
-        """Aware KST."""
-        return self.at + timedelta(seconds=(time.time() - self._since) * self.pace)
-
-    def jump(self, to: datetime) -> None:
-        """Set the clock; processes started from now on (and the simulator at once) follow."""
-        self.at, self._since = to, time.time()
-
-    def __str__(self) -> str:
-        return f"{self.at.timestamp()} {self._since} {self.pace}"
-
-
-class Paced(Clock):
-    """The clock of a moment, for a command in this process."""
-
-    def __init__(self, moment: Moment) -> None:
-        super().__init__()
-        self._moment = moment
-
-    def now(self) -> datetime:
-        return self._moment.now()
-
-    def time(self) -> float:
-        return self.now().timestamp()
-
-    def sleep(self, seconds: float) -> None:
-        super().sleep(seconds / self._moment.pace)
 
 
 _SHARED_MOMENT = Moment()
@@ -113,9 +53,6 @@ now = _SHARED_MOMENT.now
 def simulator(**options: Any) -> Simulator:
     """A KIS that stands at `EVENING` and is in no hurry about its limit."""
     return Simulator(**{"now": now, "rate": 100_000, **options})
-
-
-# --- a user at a shell ---
 
 
 class Ran(NamedTuple):
@@ -158,32 +95,31 @@ class User:
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "TZ") if name in os.environ}
         moment = {"TEST_MOMENT": str(self.moment)} if self.on_the_day else {}
         own = {
-            "HOME": str(self.folder),
-            "KIS_APP_KEY": "PSEDtestAppKey0123456789abcdefghijkl",
-            "KIS_APP_SECRET": "test+Secret/" * 15,
-            "KIS_BASE_URL": self.kis,
-            "KIS_RATE_LIMIT": "5000",
-            "KIS_TOKEN_FILE": str(self.folder / "kis_rest_token.json"),
-            "DB_URL": self.database,
+            "HOME": str(self.folder), "KIS_APP_KEY": "PSEDtestAppKey0123456789abcdefghijkl",
+            "KIS_APP_SECRET": "test+Secret/" * 15, "KIS_BASE_URL": self.kis, "KIS_RATE_LIMIT": "5000",
+            "KIS_TOKEN_FILE": str(self.folder / "kis_rest_token.json"), "DB_URL": self.database,
             "LOG_DIR": str(self.logs),
-        }
+        }  # fmt: skip
         merged = {**kept, **moment, **own, **self.settings, **extra}
         return {name: value for name, value in merged.items() if value != "-"}  # "-": not set at all
 
     def command(self, script: str, *flags: str) -> list[str]:
-        return [sys.executable, *(["-c", _LAUNCH, script] if self.on_the_day else [f"{script}.py"]), *flags]
+        return [sys.executable, *(["-c", LAUNCH, script] if self.on_the_day else [f"{script}.py"]), *flags]
 
-    def start(self, *flags: str, script: str = "fetch_minute_data", **environ: str) -> subprocess.Popen[str]:
+    def start(self, *flags: str, script: str = "fetch_minute_data", **environ: str) -> "subprocess.Popen[str]":
         """`python fetch_minute_data.py …` in the background."""
         return self.spawn(self.command(script, *flags), **environ)
 
-    def spawn(self, command: Sequence[str], **environ: str) -> subprocess.Popen[str]:
-        return self._popen(
+    def spawn(self, command: Sequence[str], output: Any = subprocess.PIPE, **environ: str) -> "subprocess.Popen[str]":
+        """Start a process that ends with the test at the latest."""
+        process = self._popen(
             command, cwd=self.project, env=self.environment(**environ), text=True, encoding="utf-8", errors="replace",
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output,
         )  # fmt: skip
+        STARTED.append(process)
+        return process
 
-    def _popen(self, *arguments: Any, **options: Any) -> subprocess.Popen[str]:
+    def _popen(self, *arguments: Any, **options: Any) -> "subprocess.Popen[str]":
         return subprocess.Popen(*arguments, **options)
 
     def run(self, *flags: str, timeout: float = 90, **environ: str) -> Ran:
@@ -251,12 +187,6 @@ def ended(process: subprocess.Popen[str], timeout: float = 90) -> Ran:
     return Ran(process.returncode, out, err, time.monotonic() - begun)
 
 
-def said(process: subprocess.Popen[str], text: str) -> None:
-    """Wait until a command says this on stderr; what it said before is swallowed."""
-    assert process.stderr
-    assert any(text in line for line in process.stderr), f"never said {text!r}"
-
-
 def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> Ran:
     process.send_signal(number)
     return ended(process, 30)
@@ -268,28 +198,6 @@ def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < deadline, "did not come true"
         time.sleep(0.02)
-
-
-class Tripwire:
-    """A listener on loopback that nobody may touch."""
-
-    def __init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self._socket.settimeout(0.05)
-        self.port = int(self._socket.getsockname()[1])
-
-    def is_touched(self) -> bool:
-        try:
-            self._socket.accept()[0].close()
-        except TimeoutError:
-            return False
-        return True
-
-    def close(self) -> None:
-        self._socket.close()
-
-
-# --- the simulator in a process of its own ---
 
 
 class FarSimulator:
@@ -315,9 +223,6 @@ class FarSimulator:
             self._process.stdout.close()
 
 
-# --- the oracle ---
-
-
 def url_of(database: Database) -> str:
     """The `DB_URL` of a database."""
     if database.path is not None:
@@ -330,7 +235,7 @@ def execute(database: str, sql: str, *params: Any) -> list[Row]:
     """One statement at a database by its URL, committed; `%s` for parameters."""
     if database.startswith("sqlite"):
         texts = [str(value) if isinstance(value, date) else value for value in params]
-        with sqlite3.connect(database.removeprefix("sqlite:///"), timeout=20) as file:
+        with closing(sqlite3.connect(database.removeprefix("sqlite:///"), timeout=20)) as file, file:
             return file.execute(sql.replace("%s", "?"), texts).fetchall()
     parts = urlsplit(database)
     connection = mysql.connector.connect(
@@ -344,15 +249,6 @@ def execute(database: str, sql: str, *params: Any) -> list[Row]:
         return rows
     finally:
         connection.close()
-
-
-def deleted(database: str, symbol: str, interval: int, first: datetime, hours: float = 1) -> int:
-    """Delete candles by hand; how many there were."""
-    where = "FROM stock_minute_prices WHERE stock_symbol = %s AND minute_interval = %s AND timestamp BETWEEN %s AND %s"
-    params = (symbol, NAMES[interval], first, first + timedelta(hours=hours, minutes=-1))
-    count = execute(database, f"SELECT COUNT(*) {where}", *params)[0][0]
-    execute(database, f"DELETE {where}", *params)
-    return int(count)
 
 
 def true_rows(sim: Simulator, symbol: str, days: Iterable[date], *, opening: bool = False) -> list[Row]:
@@ -402,20 +298,28 @@ def assert_true(database: str, sim: Simulator, symbols: Sequence[str], days: Seq
     for symbol in symbols:
         expected, found = true_rows(sim, symbol, days), stored_rows(database, symbol)
         total += len(expected)
-        if expected != found:
-            raise AssertionError(_difference(expected, found))
+        assert expected == found, _difference(expected, found)
     assert execute(database, "SELECT COUNT(*) FROM stock_minute_prices")[0][0] == total, "rows of other symbols"
     return total
 
 
 def _difference(expected: Sequence[Row], found: Sequence[Row]) -> str:
-    wanted, had = {row[:3]: row for row in expected}, {row[:3]: row for row in found}
-    missing = [key for key in wanted if key not in had]
-    extra = [key for key in had if key not in wanted]
-    wrong = [(wanted[key], had[key]) for key in wanted if key in had and wanted[key] != had[key]]
-    kinds = {"missing": missing, "extra": extra, "wrong": wrong}
-    lines = [f"{len(keys)} {kind}: {keys[:2]}" for kind, keys in kinds.items()]
-    return "\n".join([*lines, f"{len(found) - len(had)} twice"])
+    missing, extra = sorted({*expected} - {*found}), sorted({*found} - {*expected})
+    return f"{len(missing)} missing or wrong: {missing[:2]}, {len(extra)} too many or wrong: {extra[:2]}"
+
+
+def wrong_so_far(
+    database: str, sim: Simulator, symbol: str, until: datetime, intervals: Iterable[str] = NAMES.values()
+) -> list[tuple[Row, Row | None]]:
+    """Rows of `LAST` that were over at `until` and are not stored so, but for a VWAP that is not proven yet."""
+    limit, wrong = until.replace(tzinfo=None), []
+    found = {row[:3]: row for row in stored_rows(database, symbol, LAST)}
+    for row in true_rows(sim, symbol, [LAST], opening=True):
+        if row[1] in intervals and row[2] + timedelta(minutes=MINUTES[row[1]]) <= limit:
+            had = found.get(row[:3])
+            if not had or had[:10] != row[:10] or had[10] not in (None, row[10]):
+                wrong.append((row, had))
+    return wrong
 
 
 def coverage(database: str) -> Mapping[tuple[str, str], str]:

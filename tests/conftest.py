@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import fast_clock
 import hypothesis
 import pytest
 import servers
@@ -65,6 +66,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for name, value in report.user_properties:
             if name == "figures":
                 terminalreporter.write_line(f"📏 {report.nodeid.split('::')[-1]}: {value}")
+
+
+@pytest.fixture(autouse=True)
+def _no_process_outlives_its_test() -> Iterator[None]:
+    started = len(fast_clock.STARTED)
+    yield
+    fast_clock.end_all(started)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import json
 import re
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -32,29 +31,6 @@ from websockets.sync.client import connect
 from minute_candles.config.settings import Database
 from minute_candles.storage.ddl import NAMES
 
-_LAUNCH = """\
-import os, sys, time
-from datetime import datetime
-from minute_candles.core.clock import Clock
-from minute_candles.core.errors import Stopped
-from minute_candles.core.kst import KST
-
-at, since, pace = map(float, os.environ.pop("TEST_MOMENT").split())
-
-class Fast(Clock):
-    def time(self):
-        return at + (time.time() - since) * pace
-    def now(self):
-        return datetime.fromtimestamp(self.time(), KST)
-    def monotonic(self):
-        return time.monotonic() * pace
-    def sleep(self, seconds):
-        if self.stop.wait(max(0.0, seconds / pace)):
-            raise Stopped("")
-
-script = sys.argv.pop(1)
-sys.exit(__import__(script).main(sys.argv[1:], clock=Fast()))
-"""
 Key = tuple[str, str, str]
 """Symbol, interval and start of a candle, as Redis writes them."""
 Numbers = tuple[int, ...]
@@ -68,8 +44,8 @@ class Installation:
         self, folder: Path, database: Database, start: datetime, symbols: Sequence[str], *, speed: float,
         rules: str, profile: str = "", streamed: int = 40,
     ) -> None:  # fmt: skip
-        self.symbols, self.speed, self.database = list(symbols), speed, url_of(database)
-        self.moment = Moment(start, speed)
+        self.symbols, self.database, self.moment = list(symbols), url_of(database), Moment(start, speed)
+        self.now, self.wait = self.moment.now, self.moment.wait
         profiles = dict.fromkeys(symbols, profile) if profile else {}
         self.kis = kis_at(self.moment, ws=True, profiles=profiles, monotonic=lambda: self.now().timestamp())
         stream = self.kis.stream.behaviour
@@ -77,7 +53,7 @@ class Installation:
         self.redis, self.receiver, self.port = RedisServer(), Receiver(), free_port()
         self._folder, self._rules, self._streamed = folder, rules, streamed
         self._exits = ExitStack()
-        self._started: list[subprocess.Popen[bytes]] = []
+        self._started: list[subprocess.Popen[str]] = []
 
     def __enter__(self) -> Self:
         for part in (self.kis, self.redis, self.receiver):
@@ -88,7 +64,7 @@ class Installation:
             "ALERTS_FILE": str(self._folder / "alerts.toml"), "STREAM_SYMBOLS": str(self._streamed),
             "KIS_RATE_LIMIT": "18",
         }  # fmt: skip
-        self.user = User(self._folder, self.kis.url, self.database, settings)
+        self.user = User(self._folder, self.kis.url, self.database, settings, moment=self.moment)
         return self
 
     def __exit__(self, *failure: object) -> None:
@@ -98,13 +74,11 @@ class Installation:
             process.wait(10)
         self._exits.close()
 
-    # --- its processes ---
-
-    def update(self, *flags: str) -> subprocess.Popen[bytes]:
+    def update(self, *flags: str) -> subprocess.Popen[str]:
         """Start `realtime_updater.py` with all symbols."""
         return self._start("realtime_updater", "--symbols", ",".join(self.symbols), *flags)
 
-    def show(self) -> subprocess.Popen[bytes]:
+    def show(self) -> subprocess.Popen[str]:
         """Start `live_chart.py` at `port`."""
         library = Path("minute_candles/chart/node_modules")
         (self.user.project / library).symlink_to(ROOT / library)
@@ -116,27 +90,10 @@ class Installation:
         with socket.socket() as tried:
             return tried.connect_ex(("127.0.0.1", self.port)) == 0
 
-    def _start(self, script: str, *flags: str) -> subprocess.Popen[bytes]:
-        environment = self.user.environment() | {"TEST_MOMENT": str(self.moment)}
+    def _start(self, script: str, *flags: str) -> subprocess.Popen[str]:
         with (self._folder / f"{script}.out").open("ab") as out:
-            self._started.append(
-                subprocess.Popen(
-                    [sys.executable, "-c", _LAUNCH, script, *flags], cwd=self.user.project, env=environment,
-                    stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                )
-            )  # fmt: skip
+            self._started.append(self.user.spawn(self.user.command(script, *flags), out))
         return self._started[-1]
-
-    # --- its clock ---
-
-    def now(self) -> datetime:
-        return self.moment.now()
-
-    def wait(self, moment: datetime) -> None:
-        """Sleep until it is this moment on the fast clock."""
-        time.sleep(max(0.0, (moment - self.now()).total_seconds() / self.speed))
-
-    # --- what came of it ---
 
     def texts(self) -> str:
         """What both scripts printed and logged."""
@@ -167,9 +124,7 @@ class Installation:
 
     def judged(self) -> list[tuple[str, str, str]]:
         """Return what `--try-alerts` finds in the table now as (symbol, rule, start), sorted."""
-        ended = self._start("realtime_updater", "--symbols", ",".join(self.symbols), "--try-alerts", f"{FRIDAY}").wait(
-            60
-        )
+        ended = self.update("--try-alerts", f"{FRIDAY}").wait(60)
         out = (self._folder / "realtime_updater.out").read_text(encoding="utf-8").split("시각  ")[-1]
         assert ended == 0, out[-2000:]
         rows = re.findall(r"^(\d\d:\d\d)  (\w{6})  .*?  (\w+)  (?:info|warning|critical)", out, re.MULTILINE)

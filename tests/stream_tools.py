@@ -10,7 +10,6 @@ Sockets need real time, so the clock cannot stand still as FakeDay's does: a min
 
 import logging
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,16 +17,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from backfill_tools import Row, stored_rows, true_rows
+from backfill_tools import Row, stored_rows, true_rows, url_of, wrong_so_far
+from fast_clock import Moment, Paced
 from kis_testing import client_of
-from updater_tools import FRIDAY, LOG, MINUTES, KeptLog, wait_until
+from updater_tools import FRIDAY, LOG, KeptLog, wait_until
 
 from kis_simulator.simulator import Simulator
 from minute_candles.alerts.setup import alerting, set_up
 from minute_candles.config import settings as user_settings
 from minute_candles.config.integrations import Integrations
 from minute_candles.config.settings import Database, Settings
-from minute_candles.core.clock import Clock
 from minute_candles.core.errors import Stopped
 from minute_candles.core.kst import KST
 from minute_candles.live.service import Service, workers_for
@@ -38,27 +37,6 @@ from minute_candles.storage.store import open_store
 from realtime_updater import PATIENCE
 
 
-class FastClock(Clock):
-    """Runs `speed` times as fast as the host's from `start` on."""
-
-    def __init__(self, start: datetime, speed: float) -> None:
-        super().__init__()
-        self._start, self._began, self.speed = start, time.monotonic(), speed
-
-    def now(self) -> datetime:
-        return self._start + timedelta(seconds=self.speed * (time.monotonic() - self._began))
-
-    def time(self) -> float:
-        return self.now().timestamp()
-
-    def monotonic(self) -> float:
-        return self.time()
-
-    def sleep(self, seconds: float) -> None:
-        if self.stop.wait(max(0.0, seconds / self.speed)):
-            raise Stopped("중지 요청을 받았습니다.")
-
-
 class StreamDay:
     """One user's updater with a stream; `profiles` are its symbols and how they trade."""
 
@@ -66,7 +44,8 @@ class StreamDay:
         self, folder: Path, start: datetime, profiles: Mapping[str, str], *, speed: float = 20, streamed: int = 40,
         redis_url: str = "", database: Database | None = None, kis: Mapping[str, Any] | None = None, **changes: Any,
     ) -> None:  # fmt: skip
-        self.clock = FastClock(start, speed)
+        self.moment = Moment(start, speed)
+        self.clock, self.wait = Paced(self.moment), self.moment.wait
         self.kis = Simulator(
             now=self.clock.now, monotonic=self.clock.time, ws=True,
             **{"rate": 1e9, "profiles": profiles, "latency": 0.0, **(kis or {})},
@@ -137,30 +116,22 @@ class StreamDay:
             ended = (candle.timestamp + timedelta(minutes=1)).replace(tzinfo=KST)
             self.lags.append((self.clock.now(), stored.symbol, (self.clock.now() - ended).total_seconds()))
 
-    def wait(self, moment: datetime) -> None:
-        time.sleep(max(0.0, (moment - self.clock.now()).total_seconds() / self.clock.speed))
-
     # --- what came of it ---
 
     @property
     def url(self) -> str:
-        return f"sqlite:///{self.settings.database.path}"
+        return url_of(self.settings.database)
 
     def stored(self, symbol: str) -> dict[tuple[Any, ...], Row]:
         return {row[:3]: row for row in stored_rows(self.url, symbol, FRIDAY)}
 
     def differences(self, until: datetime) -> list[object]:
         """Where the table is not what traded in the windows that were over at `until`; VWAP where it is known."""
-        wrong: list[object] = []
+        settled, wrong = until.replace(tzinfo=None) - timedelta(minutes=16), list[object]()
         for symbol in self.symbols:
-            found = self.stored(symbol)
-            for row in true_rows(self.kis, symbol, [FRIDAY], opening=True):
-                if row[2] + timedelta(minutes=MINUTES[row[1]]) <= until.replace(tzinfo=None):
-                    had = found.pop(row[:3], None)
-                    if not had or had[:10] != row[:10] or had[10] not in (None, row[10]):
-                        wrong.append((row, had))
-            settled = until.replace(tzinfo=None) - timedelta(minutes=16)
-            wrong += [row for row in found.values() if row[2].date() == FRIDAY and row[2] < settled]
+            true = {row[:3] for row in true_rows(self.kis, symbol, [FRIDAY])}
+            wrong += wrong_so_far(self.url, self.kis, symbol, until)
+            wrong += [key for key in self.stored(symbol) if key[2] < settled and key not in true]
         return wrong
 
     def assert_true_so_far(self) -> None:

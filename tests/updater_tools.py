@@ -26,7 +26,21 @@ from urllib.parse import urlsplit
 
 import mysql.connector
 import requests
-from backfill_tools import Moment, Ran, User, assert_true, coverage, ended, sessions, stored_rows, true_rows, until
+from backfill_tools import (
+    LAST,
+    MINUTES,
+    Ran,
+    User,
+    assert_true,
+    coverage,
+    ended,
+    execute,
+    sessions,
+    until,
+    url_of,
+    wrong_so_far,
+)  # fmt: skip
+from fast_clock import Moment
 from kis_testing import client_of
 
 from kis_simulator.faults.server_behaviour import ServerBehaviour
@@ -39,14 +53,13 @@ from minute_candles.core.clock import Clock
 from minute_candles.core.errors import Stopped
 from minute_candles.core.kst import KST
 from minute_candles.kis.client import KisClient
-from minute_candles.live import end_of_day as settle
+from minute_candles.live import end_of_day
 from minute_candles.live.service import Service, workers_for
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.storage.store import open_store
 from realtime_updater import PATIENCE
 
-FRIDAY = date(2026, 11, 20)
-MINUTES = {"ONE_MINUTE": 1, "FIVE_MINUTES": 5, "FIFTEEN_MINUTES": 15}
+FRIDAY = LAST
 MIXED = {"005930": "liquid", "000660": "medium", "373220": "illiquid", "018880": "halted"}
 LOG = logging.getLogger("minute_candles")
 LINE = re.compile(r"[✅⚠️]+ (\d\d:\d\d) 1분봉 \d+종목 · \d+건 저장 · 지연 \d+\.\d초 · 호출 \d+회 · 오류 \d+")
@@ -146,75 +159,41 @@ class Direct:
 
 
 class Watcher:
-    """Looks at each new row of the table, through a connection of its own."""
+    """Looks at each new row of the table: no window may stand in it that is not over."""
 
-    def __init__(self, database: Database) -> None:
-        self._database, self._connection = database, None
-        self._calendar = TradingCalendar()
-        self._seen = 0
+    def __init__(self, database: str) -> None:
+        self._database, self._calendar, self._last = database, TradingCalendar(), 0
         self.looks = 0
         self.wrong: list[str] = []
 
     def __call__(self, now: datetime) -> None:
-        for number, name, start in self._new_rows():
-            self._seen = max(self._seen, number)
-            start = datetime.fromisoformat(start) if isinstance(start, str) else start
-            over = start.replace(tzinfo=KST) + timedelta(minutes=MINUTES[name]) <= now
-            if not over and now < self._calendar.session(start.date()).end:
-                self.wrong.append(f"at {now:%H:%M:%S} {name} of {start:%H:%M}")
+        new = f"SELECT id, minute_interval, timestamp FROM stock_minute_prices WHERE id > {self._last}"
+        with suppress(sqlite3.Error, mysql.connector.Error):  # not there yet, or gone: look again later
+            for number, name, text in execute(self._database, new):
+                self._last = max(self._last, number)
+                start = datetime.fromisoformat(str(text))
+                over = start.replace(tzinfo=KST) + timedelta(minutes=MINUTES[name]) <= now
+                if not over and now < self._calendar.session(start.date()).end:
+                    self.wrong.append(f"at {now:%H:%M:%S} {name} of {start:%H:%M}")
         self.looks += 1
-
-    def _new_rows(self) -> list[Any]:
-        try:
-            if self._connection is None:
-                self._connection = self._connect()
-            cursor = self._connection.cursor()
-            cursor.execute(f"SELECT id, minute_interval, timestamp FROM stock_minute_prices WHERE id > {self._seen}")
-            return list(cursor.fetchall())
-        except (sqlite3.Error, mysql.connector.Error):  # not there yet, or gone: look again later
-            self._connection = None
-            return []
-
-    def _connect(self) -> Any:
-        known = self._database
-        if known.kind == "sqlite":
-            return sqlite3.connect(
-                f"file:{known.path}?mode=ro", uri=True, check_same_thread=False, isolation_level=None
-            )
-        where = {"host": known.host, "port": known.port, "user": known.user, "password": known.password}
-        return mysql.connector.connect(**where, database=known.name, autocommit=True, collation="utf8mb4_general_ci")
-
-    def close(self) -> None:
-        if self._connection is not None:
-            with suppress(sqlite3.Error, mysql.connector.Error):
-                self._connection.close()
 
 
 class FakeDay:
     """One user's updater on a fake clock; `profiles` are its symbols and how they trade."""
 
     def __init__(
-        self,
-        folder: Path,
-        start: datetime,
-        profiles: Mapping[str, str] = MIXED,
-        *,
-        database: Database | None = None,
-        kis: Mapping[str, Any] | None = None,
-        **changes: Any,
-    ) -> None:
+        self, folder: Path, start: datetime, profiles: Mapping[str, str] = MIXED, *, database: Database | None = None,
+        kis: Mapping[str, Any] | None = None, **changes: Any,
+    ) -> None:  # fmt: skip
         self.clock = FakeClock(start)
-        prompt = ServerBehaviour(
-            late_rows=False
-        )  # the last minute is looked at; rows that show late have tests of their own
+        prompt = ServerBehaviour(late_rows=False)  # rows that show late have tests of their own
         options = {"rate": 1e9, "profiles": profiles, "behaviour": prompt, **(kis or {})}
         self.kis = Simulator(now=self.clock.now, monotonic=self.clock.time, **options)
         self.kis.start()
         self.folder, self.symbols = folder, list(profiles)
         own = {"rate_limit": 15.0, "database": database or Database("sqlite", path=folder / "minutes.db"), **changes}
         self.settings: Settings = replace(user_settings.demo_settings(self.kis.url, folder), **own)
-        self.watcher = Watcher(self.settings.database)
-        self.clock.look = self.watcher
+        self.clock.look = self.watcher = Watcher(self.url)
         self.log: list[tuple[datetime, str, str]] = []
         self.service: Service | None = None
 
@@ -246,30 +225,21 @@ class FakeDay:
         """Let nothing run from `first` to `last`, as on a laptop that sleeps: hours of a night cost a test seconds."""
         self.clock.plan(first, lambda: self.clock.jump(last))
 
-    # --- what came of it ---
-
     @property
     def url(self) -> str:
-        known = self.settings.database
-        if known.kind == "sqlite":
-            return f"sqlite:///{known.path}"
-        return f"mysql://{known.user}:{known.password}@{known.host}:{known.port}/{known.name}"
+        return url_of(self.settings.database)
 
     def assert_true(self, days: Sequence[date]) -> int:
         """Law kept all along; the table equals what traded on these days, and holds nothing else."""
         assert self.watcher.looks and not self.watcher.wrong, self.watcher.wrong[:5]
         return assert_true(self.url, self.kis, self.symbols, days)
 
-    def week(self, last: date) -> list[date]:
-        """The sessions the updater looks back to."""
-        return sessions(self.kis, last - settle.LOOK_BACK, last)
-
     def assert_week(self, last: date = FRIDAY) -> int:
         """The settle of `last` was whole, of all days that were looked back to: table and coverage; rows compared."""
         statuses = coverage(self.url)
         assert set(statuses.values()) <= {"COMPLETE", "NO_TRADES"}
         days = sorted({date.fromisoformat(day) for _, day in statuses})
-        assert set(self.week(last)) <= set(days) and days[-1] == last
+        assert {*sessions(self.kis, last - end_of_day.LOOK_BACK, last)} <= {*days} and days[-1] == last
         assert set(statuses) == {(symbol, str(day)) for symbol in self.symbols for day in days}
         rows = self.assert_true(days)
         assert rows
@@ -288,19 +258,12 @@ class FakeDay:
         return sum(path in request.path and request.at >= first for request in self.kis.requests)
 
     def close(self) -> None:
-        self.watcher.close()
         self.kis.stop()
 
 
-def assert_provisional(day: FakeDay, symbol: str, now: datetime, intervals: tuple[str, ...] = ("ONE_MINUTE",)) -> None:
+def assert_provisional(day: Any, symbol: str, now: datetime, intervals: Sequence[str] = ("ONE_MINUTE",)) -> None:
     """All that was over at `now` is stored and true, but for a VWAP that turnover did not prove."""
-    limit = now.replace(tzinfo=None)
-    found = {row[:3]: row for row in stored_rows(day.url, symbol, FRIDAY)}
-    for row in true_rows(day.kis, symbol, [FRIDAY], opening=True):
-        if row[1] in intervals and row[2] + timedelta(minutes=MINUTES[row[1]]) <= limit:
-            had = found.get(row[:3])
-            assert had and had[:10] == row[:10], (row, had)
-            assert had[10] in (None, row[10]), (row, had)
+    assert wrong_so_far(day.url, day.kis, symbol, now, intervals) == []
 
 
 class KeptLog(logging.Handler):
@@ -316,12 +279,10 @@ class Owner(User):
     """A user of the updater whose clock is `shift` ahead of the host's."""
 
     def __init__(self, folder: Path, kis: Simulator | str, database: str, shift: timedelta) -> None:
-        moment = Moment(datetime.now(KST) + shift)
-        super().__init__(
-            folder, kis if isinstance(kis, str) else kis.url, database, {"KIS_RATE_LIMIT": "18"}, moment=moment
-        )
+        url, moment = kis if isinstance(kis, str) else kis.url, Moment(datetime.now(KST) + shift)
+        super().__init__(folder, url, database, {"KIS_RATE_LIMIT": "18"}, moment=moment)
 
-    def start(self, *flags: str, script: str = "realtime_updater", **environ: str) -> subprocess.Popen[str]:
+    def start(self, *flags: str, script: str = "realtime_updater", **environ: str) -> "subprocess.Popen[str]":
         """`python realtime_updater.py …` in the background."""
         return super().start(*flags, script=script, **environ)
 
@@ -332,9 +293,8 @@ class Owner(User):
         path = self.logs / "realtime_updater.log"
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
-    def status(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.logs / "realtime_updater_status.json").read_text(encoding="utf-8"))
-        return found
+    def status(self) -> Any:
+        return json.loads((self.logs / "realtime_updater_status.json").read_text(encoding="utf-8"))
 
 
 wait_until = until
