@@ -69,12 +69,13 @@ def launch() -> None:
     script = sys.argv.pop(1)
     sys.path.pop()
     clock = Paced(Moment(datetime.fromtimestamp(at, KST), pace, since))
+    main = __import__(script).main
     if jump := os.environ.pop("TEST_JUMP", ""):
         after, by = map(float, jump.split())
         timer = threading.Timer(after, lambda: clock.moment.jump(clock.now() + timedelta(seconds=by)))
         timer.daemon = True
         timer.start()
-    sys.exit(__import__(script).main(sys.argv[1:], clock=clock))
+    sys.exit(main(sys.argv[1:], clock=clock))
 
 
 def end_all(count: int) -> None:
