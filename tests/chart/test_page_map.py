@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from chart_browser import errors, hosts, phone, shot, wait
+from chart_market import LIST, MAP
 from chart_testing import FRIDAY, MONDAY, NAMES, put, serving
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
@@ -120,47 +121,20 @@ def test_older_days_come_by_scrolling_and_the_order_is_chosen(page):
     assert errors(page) == []
 
 
-MARKET = """
-const [{ Grid }, { MapData }] = [await import('/static/map_grid.js'), await import('/static/map_data.js')];
-const box = document.createElement('section');
-box.style = 'position:fixed;inset:0;overflow:auto;z-index:9';
-const [extent, canvas] = [document.createElement('div'), document.createElement('canvas')];
-canvas.style = 'position:sticky;left:0;top:0;display:block';
-document.body.append(box), box.append(extent), extent.append(canvas);
-const [data, states] = [new MapData(), ['COMPLETE', 'UNPROVEN', 'MISSING', 'NO_TRADES']];
-data.dates = Array.from({ length: 250 }, (_, at) => new Date(Date.UTC(2026, 2, 18) + at * 864e5).toJSON().slice(0, 10));
-for (let at = 0; at < 2700; at += 1) {
-  const state = (of) => states[(at * 7 + of) % 19] ?? 'COMPLETE';
-  const day = (date, of) => [date, { date, status: state(of), reasons: [], count_1min: 381 }];
-  data.rows.set(at, { symbol: `${at}`, name: `종목 ${at}`, turnover: at, days: new Map(data.dates.map(day)) });
-}
-const costs = [], frame = requestAnimationFrame;
-window.requestAnimationFrame = (draw) => frame.call(window, (at) => {
-  const began = performance.now();
-  draw(at);
-  costs.push(performance.now() - began);
-});
-const grid = new Grid(box, canvas, extent);
-grid.show(data.shown('turnover', ''), data.dates, '');
-for (let left = 40; left; left -= 1) {
-  box.scrollTop += 700;
-  box.scrollLeft += left % 2 ? -900 : 800;
-  await new Promise((done) => setTimeout(done, 16));
-}
-const began = performance.now();
-data.totals();
-const whole = performance.now() - began;
-return { frames: costs.length, frame: costs.sort((a, b) => a - b)[costs.length >> 3], whole };
-"""
-
-
 @pytest.mark.slow
 def test_a_whole_market_of_a_year_scrolls_smoothly(page):
     """2,700 symbols × 250 days; the work of a frame that no other process interrupted."""
-    found = page.execute_script(MARKET)
+    found = page.execute_script(MAP, 2700, 250)
     shot(page, "map-market")
     assert found["frames"] >= 10 and found["frame"] < 16, found
     assert errors(page) == []
+
+
+def test_a_whole_market_is_listed_in_parts_and_in_order(page):
+    page.get(page.server.url)
+    wait(page, "document.querySelectorAll('#list button').length === 3")
+    found = page.execute_script(LIST)
+    assert found["firsts"] == 100 and found["inOrder"] and found["inView"] and found["current"] == "102600", found
 
 
 def test_the_chart_links_to_the_map_and_names_stay_text(page):

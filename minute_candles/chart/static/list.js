@@ -6,6 +6,8 @@ import { keepPrefs, readPrefs } from "./prefs.js";
 
 /** @typedef {import("./api.js").Row} Row */
 
+const [FIRST, AT_ONCE] = [100, 300]; // items made before the browser draws again: a whole market never holds the page up
+
 export class List {
   /** @param {(symbol: string) => void} choose */
   constructor(choose) {
@@ -17,6 +19,9 @@ export class List {
     this.items = /** @type {Map<string, Item>} */ (new Map());
     this.active = /** @type {Item | null} */ (null);
     this.rows = /** @type {Row[]} */ ([]);
+    this.making = 0;
+    this.current = "";
+    this.sought = "";
     this.favourites = new Set(readPrefs().favourites);
     this.order = /** @type {HTMLSelectElement} */ (document.getElementById("order"));
     this.order.replaceChildren(...Object.entries(SORTS).map(([value, text]) => new Option(text, value, false, value === readPrefs().sort)));
@@ -33,22 +38,42 @@ export class List {
   /** @param {Row[]} rows */
   show(rows) {
     this.rows = rows;
+    for (const row of rows) this.items.get(row.symbol)?.show(row);
     const still = this.box.matches(":hover, :focus-within") && this.items.size > 0;
-    for (const row of rows) {
-      const item = this.items.get(row.symbol) ?? new Item(row);
-      item.show(row);
-      item.star.checked = this.favourites.has(row.symbol);
-      if (!this.items.has(row.symbol)) this.box.append(item.box);
-      this.items.set(row.symbol, item);
-    }
+    if (!this.making) this.make();
     if (!still) this.arrange();
+  }
+
+  /** The items that are not there yet, a part at a time, in the order they are seen in. */
+  make() {
+    const missing = this.ordered().filter((row) => !this.items.has(row.symbol));
+    const part = this.items.size ? AT_ONCE : FIRST;
+    for (const row of missing.slice(0, part)) this.add(row);
+    if (missing.length && this.search.value) this.filter();
+    this.making = missing.length > part ? window.setTimeout(() => this.make()) : 0;
+    if (!this.making && this.sought) this.scrollTo(this.sought);
+  }
+
+  /** @param {Row} row */
+  add(row) {
+    const item = new Item(row);
+    item.show(row);
+    item.star.checked = this.favourites.has(row.symbol);
+    if (row.symbol === this.current) item.button.setAttribute("aria-current", "true");
+    this.items.set(row.symbol, item);
+    this.box.append(item.box);
+  }
+
+  ordered() {
+    return ordered(this.rows, this.order.value, this.favourites);
   }
 
   /** Every row where it belongs. */
   arrange() {
     let place = this.box.firstElementChild;
-    for (const { symbol } of ordered(this.rows, this.order.value, this.favourites)) {
-      const { box } = /** @type {Item} */ (this.items.get(symbol));
+    for (const { symbol } of this.ordered()) {
+      const box = this.items.get(symbol)?.box;
+      if (!box) continue; // not made yet
       if (place === box) place = box.nextElementSibling;
       else this.box.insertBefore(box, place);
     }
@@ -71,14 +96,14 @@ export class List {
 
   /** @param {string} symbol */
   mark(symbol) {
-    for (const [code, item] of this.items) {
-      if (code === symbol) item.button.setAttribute("aria-current", "true");
-      else item.button.removeAttribute("aria-current");
-    }
+    this.items.get(this.current)?.button.removeAttribute("aria-current");
+    this.items.get(symbol)?.button.setAttribute("aria-current", "true");
+    this.current = symbol;
   }
 
-  /** @param {string} symbol */
+  /** Once it is made. @param {string} symbol */
   scrollTo(symbol) {
+    this.sought = this.making ? symbol : "";
     this.items.get(symbol)?.box.scrollIntoView({ block: "center" });
   }
 
