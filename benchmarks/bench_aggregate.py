@@ -3,7 +3,8 @@
 from harness import Line, Spread, keep, load, quick, spread, timed
 from store_testing import SESSION, minutes
 
-from minute_candles.market.candles import Candle, aggregate
+from minute_candles.market.candles import Candle
+from minute_candles.market.windows import aggregate
 
 TIMES = 20
 

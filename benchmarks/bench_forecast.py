@@ -71,7 +71,7 @@ def round_work() -> float:
     """Seconds of what a round computes for 97 symbols: a day's windows of each."""
     from bench_aggregate import SESSION, minutes
 
-    from minute_candles.market.candles import aggregate
+    from minute_candles.market.windows import aggregate
 
     day = minutes(SESSION)
     return timed(lambda: [aggregate(day, interval) for _ in range(97) for interval in (5, 15)])

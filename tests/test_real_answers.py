@@ -11,7 +11,10 @@ from places import SHARED
 from minute_candles.core.kst import KST
 from minute_candles.kis.client import KisClient
 from minute_candles.market.calendar import TradingCalendar
-from minute_candles.market.candles import Candle, derive, prove, session_rows
+from minute_candles.market.candles import Candle
+from minute_candles.market.session_rows import session_rows
+from minute_candles.market.turnover_proof import prove
+from minute_candles.market.windows import derive
 
 RECORDED = SHARED / "data" / "kis_today_20250826.json"
 pytestmark = pytest.mark.skipif(not RECORDED.exists(), reason=f"{RECORDED} is not here")

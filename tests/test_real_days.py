@@ -16,8 +16,10 @@ from updater_tools import FakeClock
 from minute_candles.config.settings import Database
 from minute_candles.live.session import LiveSession
 from minute_candles.market.calendar import TradingCalendar
-from minute_candles.market.candles import INTERVALS, Candle, aggregate, prove
+from minute_candles.market.candles import Candle
 from minute_candles.market.rows import MinuteRow
+from minute_candles.market.turnover_proof import prove
+from minute_candles.market.windows import INTERVALS, aggregate
 from minute_candles.storage.store import Store, open_store
 
 LATEST = date(2025, 11, 12)

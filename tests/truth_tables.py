@@ -14,9 +14,10 @@ from kis_simulator.simulator import Simulator
 from minute_candles.config.settings import Database, Settings, demo_settings
 from minute_candles.core.clock import Clock
 from minute_candles.market.calendar import TradingCalendar
-from minute_candles.market.candles import Candle, derive
+from minute_candles.market.candles import Candle
 from minute_candles.market.day_status import Reason
 from minute_candles.market.intervals import Interval
+from minute_candles.market.windows import derive
 from minute_candles.storage.store import Store, open_store
 
 DAYS = [CSAT, LAST]

@@ -20,8 +20,9 @@ from minute_candles.core.clock import Clock
 from minute_candles.core.extras import extra
 from minute_candles.market.calendar import TradingCalendar, midnight
 from minute_candles.market.candle_json import page_json, time_text
-from minute_candles.market.candles import INTERVALS, Candle
+from minute_candles.market.candles import Candle
 from minute_candles.market.intervals import SESSIONS, Interval, shown, window_end, window_start
+from minute_candles.market.windows import INTERVALS
 from minute_candles.storage.store import CandleReader
 
 EPOCH = datetime(2000, 1, 1)  # naive KST, as the table has it

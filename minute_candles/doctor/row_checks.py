@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from itertools import pairwise
 
-from minute_candles.market.candles import explains
 from minute_candles.market.rows import DailyRow, DailyRows, MinuteRow, MinuteRows, RejectedDay, RejectedRow
+from minute_candles.market.turnover_proof import explains
 
 
 def odd_minutes(answer: MinuteRows) -> str:

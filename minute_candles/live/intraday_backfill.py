@@ -11,8 +11,8 @@ from minute_candles.core.errors import BadRow, NotOffered, Outage, SourceError
 from minute_candles.kis.client import KisClient
 from minute_candles.live.today_pages import Heal
 from minute_candles.market.calendar import Session
-from minute_candles.market.candles import unexplained_start
 from minute_candles.market.rows import MinuteRow
+from minute_candles.market.turnover_proof import unexplained_start
 from minute_candles.verification.daily_reference import EMPTY_TRIES
 from minute_candles.verification.past_pages import Page, read_page
 

@@ -11,8 +11,8 @@ from minute_candles.live.server_clock import ServerClock
 from minute_candles.live.symbol_state import SymbolState, SymbolStates
 from minute_candles.live.today_pages import TodayPage, read_day
 from minute_candles.market.calendar import Session
-from minute_candles.market.candles import INTERVALS
 from minute_candles.market.intraday import Watermark, minute_of
+from minute_candles.market.windows import INTERVALS
 
 
 class Poller:

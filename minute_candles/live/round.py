@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from minute_candles.market.candles import INTERVALS
+from minute_candles.market.windows import INTERVALS
 
 HAND_OVER = timedelta(seconds=63)
 """After the minute's start: what a round has not begun by then is left to the next one, which starts at :03.

@@ -13,11 +13,13 @@ from typing import NamedTuple
 from minute_candles.core.errors import BadRow, SourceError
 from minute_candles.kis.client import KisClient
 from minute_candles.market.calendar import Session
-from minute_candles.market.candles import Candle, prove, session_rows, unexplained_start
+from minute_candles.market.candles import Candle
 from minute_candles.market.day_status import PROVISIONAL
 from minute_candles.market.intraday import Watermark, minute_of
 from minute_candles.market.reject_text import reject_text
 from minute_candles.market.rows import MinuteRow, MinuteRows, Reject
+from minute_candles.market.session_rows import session_rows
+from minute_candles.market.turnover_proof import prove, unexplained_start
 from minute_candles.storage.coverage import CoverageRow
 
 FULL_PAGE = 30

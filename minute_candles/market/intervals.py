@@ -16,7 +16,8 @@ from typing import Literal
 
 from minute_candles.core.errors import ConfigError
 from minute_candles.core.korean import particle
-from minute_candles.market.candles import Candle, fold, window
+from minute_candles.market.candles import Candle
+from minute_candles.market.windows import fold, window
 
 Interval = Literal[1, 3, 5, 10, 15, 30, 60, "day", "week", "month"]
 SHOWN: tuple[Interval, ...] = (1, 3, 5, 10, 15, 30, 60, "day")

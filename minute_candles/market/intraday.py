@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from minute_candles.market.calendar import Session
-from minute_candles.market.candles import INTERVALS, Candle, Candles, aggregate, is_closed, window
+from minute_candles.market.candles import Candle, Candles
+from minute_candles.market.windows import INTERVALS, aggregate, is_closed, window
 
 _MINUTE = timedelta(minutes=1)
 

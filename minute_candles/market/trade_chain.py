@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from minute_candles.market.calendar import Session
-from minute_candles.market.candles import CUT_BELOW, Candle, with_vwap
+from minute_candles.market.candles import Candle, with_vwap
 from minute_candles.market.intraday import Watermark
 from minute_candles.market.rows import TradeTick
+from minute_candles.market.turnover_proof import CUT_BELOW
 
 MOST_AHEAD, LONGEST_AHEAD = 500, timedelta(seconds=2)
 """Records ahead of a gap are kept for the one that is missing; then it is lost."""

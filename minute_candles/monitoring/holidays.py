@@ -15,7 +15,7 @@ from minute_candles.core.clock import Clock
 from minute_candles.core.errors import MinuteDataError, SourceError, Stopped
 from minute_candles.kis.client import KisClient
 from minute_candles.market.calendar import Session, TradingCalendar, differing, known_calendar
-from minute_candles.market.candles import session_rows
+from minute_candles.market.session_rows import session_rows
 
 RETRY_AFTER = timedelta(hours=1)
 MOST_CORRECTIONS = 3

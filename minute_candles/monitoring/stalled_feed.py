@@ -13,8 +13,8 @@ from minute_candles.core.errors import MinuteDataError, Stopped
 from minute_candles.core.kst import KST
 from minute_candles.kis.client import KisClient
 from minute_candles.market.calendar import LATE_PRINTS, Session
-from minute_candles.market.candles import session_rows
 from minute_candles.market.intraday import Watermark, minute_of
+from minute_candles.market.session_rows import session_rows
 from minute_candles.market.write_event import Stored
 from minute_candles.monitoring.incidents import (
     DATABASE,

@@ -75,7 +75,7 @@ class CandleReader(TableAccess):
         return [_candle(row) for row in reversed(rows)]
 
     def days(self, symbol: str, first: datetime, last: datetime) -> list[Candle]:
-        """Return a candle for each date that has 15-minute rows, folded by the server as `market/candles.py` does.
+        """Return a candle for each date that has 15-minute rows, folded by the server as `market/windows.py` does.
 
         It has the first row's open and label and the last one's close. It has a turnover where every row has its VWAP.
         """

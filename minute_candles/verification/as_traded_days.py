@@ -7,11 +7,12 @@ from decimal import Decimal
 from minute_candles.market.adjusted_signs import looks_adjusted
 from minute_candles.market.as_traded import adjustment_of, announced_range, turn_back
 from minute_candles.market.calendar import Session
-from minute_candles.market.candles import INTERVALS, Candle, Candles, aggregate, window, with_vwap
+from minute_candles.market.candles import Candle, Candles, with_vwap
 from minute_candles.market.daily import DailyAnswer
 from minute_candles.market.day_status import Finding, Reason
 from minute_candles.market.factor_fit import FactorRange
 from minute_candles.market.rows import DailyRow, MinuteRow
+from minute_candles.market.windows import INTERVALS, aggregate, window
 from minute_candles.verification.day_verdict import Minutes, Verdict, check_day
 
 _SIGNS = {Reason.ADJUSTED_SOURCE, Reason.DAILY_MISMATCH, Reason.TURNOVER_MISMATCH}

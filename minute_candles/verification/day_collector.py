@@ -15,11 +15,12 @@ from minute_candles.core.clock import Clock
 from minute_candles.core.errors import BadRow, SourceError
 from minute_candles.kis.client import TRUSTED_SKEW, KisClient
 from minute_candles.market.calendar import Session, TradingCalendar, with_csat_end
-from minute_candles.market.candles import Candle, Candles, derive
+from minute_candles.market.candles import Candle, Candles
 from minute_candles.market.daily import DailyAnswer
 from minute_candles.market.day_notes import finding_text, hours_advice, note_of
 from minute_candles.market.day_status import PROVISIONAL, DayStatus, Finding, Reason
 from minute_candles.market.rows import DailyRow
+from minute_candles.market.windows import derive
 from minute_candles.storage.coverage import CoverageRow
 from minute_candles.storage.store import Counts, Store
 from minute_candles.verification.answer_history import AnswerHistory

@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 from minute_candles.core.errors import BadRow, SourceError
 from minute_candles.market.calendar import Session, contradict_hours
-from minute_candles.market.candles import Candle, prove, unexplained_start
+from minute_candles.market.candles import Candle
 from minute_candles.market.daily import DailyAnswer
 from minute_candles.market.day_notes import note_of
 from minute_candles.market.day_status import COMPLETE, NO_TRADES, UNPROVEN, DayStatus, Finding, Reason
 from minute_candles.market.rows import DailyRow, MinuteRow
+from minute_candles.market.turnover_proof import prove, unexplained_start
 
 MOST_BEFORE_START = Decimal("0.4")
 """Percent of a day's turnover that may be unexplained before a first row after the open (docs/dev/kis_http.md §6).

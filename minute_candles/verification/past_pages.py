@@ -11,10 +11,11 @@ from typing import NamedTuple
 from minute_candles.core.errors import BadRow
 from minute_candles.kis.client import KisClient
 from minute_candles.market.calendar import Session
-from minute_candles.market.candles import session_rows, unexplained_start
 from minute_candles.market.day_status import Finding, Reason
 from minute_candles.market.reject_text import reject_text
 from minute_candles.market.rows import MinuteRow, MinuteRows, Reject
+from minute_candles.market.session_rows import session_rows
+from minute_candles.market.turnover_proof import unexplained_start
 from minute_candles.verification.daily_reference import EMPTY_TRIES
 from minute_candles.verification.day_verdict import Minutes
 

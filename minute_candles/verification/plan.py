@@ -7,8 +7,8 @@ from itertools import product
 from typing import NamedTuple
 
 from minute_candles.market.calendar import Session, TradingCalendar, has_other_hours
-from minute_candles.market.candles import INTERVALS
 from minute_candles.market.day_status import UNPROVEN, Reason
+from minute_candles.market.windows import INTERVALS
 from minute_candles.storage.coverage import CoverageRow, missing_rows
 from minute_candles.storage.store import Counts, Store
 

@@ -11,10 +11,10 @@ from minute_candles.core.errors import SourceError
 from minute_candles.core.kst import KST
 from minute_candles.kis.client import KisClient
 from minute_candles.market.calendar import Session
-from minute_candles.market.candles import session_rows
 from minute_candles.market.day_notes import reason_text
 from minute_candles.market.day_status import Reason
 from minute_candles.market.rows import MinuteRow
+from minute_candles.market.session_rows import session_rows
 from minute_candles.verification.missing_minutes import MissingMinutes
 
 MORNING = time(7, 30)

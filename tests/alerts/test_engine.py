@@ -9,7 +9,8 @@ import pytest
 from minute_candles.alerts.engine import Alert, Engine
 from minute_candles.alerts.rules import parse
 from minute_candles.market.calendar import TradingCalendar
-from minute_candles.market.candles import Candle, aggregate
+from minute_candles.market.candles import Candle
+from minute_candles.market.windows import aggregate
 
 OPEN = datetime(2026, 11, 20, 9)
 YESTERDAY = OPEN - timedelta(days=1)

@@ -48,7 +48,9 @@ from minute_candles.config.symbols_file import choose
 from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
 from minute_candles.market.calendar import TradingCalendar
-from minute_candles.market.candles import derive, prove, session_rows
+from minute_candles.market.session_rows import session_rows
+from minute_candles.market.turnover_proof import prove
+from minute_candles.market.windows import derive
 from minute_candles.storage.store import open_store
 
 FIRST = date(2026, 11, 9)

@@ -11,8 +11,9 @@ from store_testing import CALENDAR
 from minute_candles.chart.derived import KEPT_SECONDS, Derived
 from minute_candles.core.clock import Clock
 from minute_candles.market.calendar import Session
-from minute_candles.market.candles import Candle, derive, with_vwap
+from minute_candles.market.candles import Candle, with_vwap
 from minute_candles.market.intervals import SESSIONS, shown
+from minute_candles.market.windows import derive
 from minute_candles.storage.store import open_reader
 
 SYMBOL = next(iter(NAMES))

@@ -36,10 +36,10 @@ from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError, IncompleteData, IncompleteWarning, SplitWarning
 from minute_candles.core.kst import KST
 from minute_candles.market.adjustment import Factor
-from minute_candles.market.candles import derive
 from minute_candles.market.day_status import DayStatus
 from minute_candles.market.intervals import SHOWN
 from minute_candles.market.rows import DailyRow
+from minute_candles.market.windows import derive
 
 FLOATS = ["turnover", "vwap"]
 FOREIGN = (

@@ -18,9 +18,10 @@ from minute_candles.kis.http import Transient
 from minute_candles.kis.parse import minute_rows
 from minute_candles.live.intraday_backfill import IntradayBackfill
 from minute_candles.live.today_pages import read_day
-from minute_candles.market.candles import Candle, Candles, aggregate
+from minute_candles.market.candles import Candle, Candles
 from minute_candles.market.intraday import Watermark, merged
 from minute_candles.market.rows import MinuteRows
+from minute_candles.market.windows import aggregate
 
 SESSION = session()
 DAY = SESSION.day

@@ -11,26 +11,18 @@ from kis_testing import CSAT, WEDNESDAY, at, raw, session, trading
 
 from minute_candles.core.errors import BadRow
 from minute_candles.kis.parse import daily_rows, minute_rows
-from minute_candles.market import candles
+from minute_candles.market import session_rows as rows_of
 from minute_candles.market.calendar import Session
-from minute_candles.market.candles import (
-    INTERVALS,
-    Candle,
-    aggregate,
-    derive,
-    is_closed,
-    prove,
-    unexplained_start,
-    window,
-    without_doubled_auction,
-)
+from minute_candles.market.candles import Candle
 from minute_candles.market.daily import DailyAnswer, daily_by_date
 from minute_candles.market.rows import DailyRow, MinuteRow
+from minute_candles.market.turnover_proof import prove, unexplained_start, without_doubled_auction
+from minute_candles.market.windows import INTERVALS, aggregate, derive, is_closed, window
 from minute_candles.verification.past_pages import read_page
 
 
 def session_rows(raws: Iterable[object], here: Session, **how: bool) -> list[MinuteRow]:
-    return candles.session_rows(minute_rows(raws), here, **how)
+    return rows_of.session_rows(minute_rows(raws), here, **how)
 
 
 def parse_daily(raws: Iterable[object], **how: bool) -> DailyAnswer:

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minute_candles.core.errors import ConfigError
-from minute_candles.market.candles import Candle, derive
+from minute_candles.market.candles import Candle
 from minute_candles.market.intervals import SESSIONS, SHOWN, Interval, parse, shown, turnover_of, window_end
+from minute_candles.market.windows import derive
 
 INTERVALS = (*SHOWN, *SESSIONS)
 

@@ -23,9 +23,10 @@ from minute_candles.config.settings import Database
 from minute_candles.core.errors import SourceError
 from minute_candles.live.session import LiveSession
 from minute_candles.market.calendar import TradingCalendar
-from minute_candles.market.candles import derive, with_vwap
+from minute_candles.market.candles import with_vwap
 from minute_candles.market.day_status import COMPLETE, UNPROVEN, Reason
 from minute_candles.market.rows import MinuteRow
+from minute_candles.market.windows import derive
 from minute_candles.storage.coverage import CoverageRow
 from minute_candles.storage.store import open_store
 from minute_candles.verification.as_traded_days import with_missing_minutes
