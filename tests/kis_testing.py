@@ -1,12 +1,17 @@
 """What the tests of the KIS side share: a clock whose sleep only moves a number, settings, raw rows as KIS sends."""
 
+import os
 import socketserver
+import subprocess
+import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from places import ROOT, TESTS
 
 from kis_simulator.http import Call, Reply
 from kis_simulator.simulator import Simulator
@@ -23,6 +28,7 @@ FRIDAY = date(2026, 11, 20)
 WEDNESDAY = date(2026, 11, 18)
 CSAT = date(2026, 11, 19)
 AFTER_CLOSE = datetime(2026, 11, 20, 18, tzinfo=KST)
+T = TypeVar("T")
 SECRETS = ("APPKEY-5f1d+/k=", "APP$ecret\"'\\with100%=")
 
 
@@ -100,7 +106,7 @@ class Listening(Simulator):
     """The simulator, remembering each call with its headers, and how many connections were opened."""
 
     def __init__(self, clock: Clock | None = None, **options: Any) -> None:
-        self.heard: list[Call] = []
+        self.received: list[Call] = []
         self.connections = 0
         timing = {"now": clock.now, "monotonic": clock.time} if clock else {}
         super().__init__(**{**timing, "rate": 1e6, **options})
@@ -118,52 +124,67 @@ class Listening(Simulator):
         return url
 
     def answer(self, call: Call) -> Reply:
-        self.heard.append(call)
+        self.received.append(call)
         return super().answer(call)
 
 
-class Scripted:
-    """A server that says what it is told to, in raw bytes, to each data call in turn; tokenP always works."""
+class Scripted(socketserver.ThreadingTCPServer):
+    """A server of these answers, raw bytes, one a data call, the last one again and again; tokenP always works."""
+
+    daemon_threads = True
 
     def __init__(self, *answers: bytes) -> None:
-        self.answers, self.asked = list(answers), 0
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def _handler(self) -> type[socketserver.StreamRequestHandler]:
-        outer = self
-
-        class Handler(socketserver.StreamRequestHandler):
-            def handle(self) -> None:
-                first = self.rfile.readline()
-                length = 0
-                while (line := self.rfile.readline().strip()) != b"":
-                    name, _, value = line.partition(b":")
-                    length = int(value) if name.lower() == b"content-length" else length
-                self.rfile.read(length)
-                self.wfile.write(outer.answer(first))
-
-        return Handler
+        self.answers = list(answers)
+        super().__init__(("127.0.0.1", 0), _Answering)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
     def answer(self, first: bytes) -> bytes:
         if first.startswith(b"POST"):
             return said(b'{"access_token":"eyJ.token","access_token_token_expired":"2026-11-21 18:00:00"}')
-        self.asked += 1
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
     def __enter__(self) -> "Scripted":
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self.shutdown()
+        self.server_close()
+
+
+class _Answering(socketserver.StreamRequestHandler):
+    server: Scripted
+
+    def handle(self) -> None:
+        first, length = self.rfile.readline(), 0
+        while (line := self.rfile.readline().strip()) != b"":
+            name, _, value = line.partition(b":")
+            length = int(value) if name.lower() == b"content-length" else length
+        self.rfile.read(length)
+        self.wfile.write(self.server.answer(first))
 
 
 def said(body: bytes, status: str = "200 OK", headers: str = "") -> bytes:
     """An HTTP answer in bytes; the connection is closed after it."""
     return f"HTTP/1.1 {status}\r\n{headers}Connection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def in_threads(count: int, work: Callable[[], T]) -> list[T]:
+    """What so many threads at once got."""
+    answers: list[T] = []
+    threads = [threading.Thread(target=lambda: answers.append(work()), daemon=True) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    return answers
+
+
+def process(script: str, *arguments: object) -> subprocess.Popen[str]:
+    """A Python process of this script, which may import what tests may."""
+    environ = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{TESTS}"}
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, env=environ, text=True)
 
 
 def error_text(error: BaseException | None) -> str:

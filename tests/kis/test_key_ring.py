@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from kis_testing import FakeClock, Listening, settings_for
+from kis_testing import Listening, client_of, in_threads, settings_for
 from updater_tools import wait_until
 
 from kis_simulator.simulator import Simulator
@@ -17,16 +17,15 @@ from minute_candles.core.clock import Clock
 from minute_candles.core.errors import AuthError, NotOffered, SourceError
 from minute_candles.core.kst import KST
 from minute_candles.core.redact import Redactor
-from minute_candles.kis.client import KisClient
-from minute_candles.kis.key_ring import FIRST_REST, KeyRing, KeyState
+from minute_candles.kis.key_ring import FIRST_REST
 from minute_candles.kis.ring_socket import RingSocket, open_socket
-from minute_candles.kis.token import TokenCache
 from minute_candles.kis.ws_session import Callbacks, Pace
-from minute_candles.market.rows import TradeTick
 
 LAST = datetime(2026, 11, 18, 15, 39, 59, tzinfo=KST)
 NAMES = ("first", "second", "third")
 KEYS = {f"{name}-app-key-0123456789": f"{name}-app-secret-0123456789" for name in NAMES}
+REFUSED = next(iter(KEYS))
+ALL_IN_USE = dict.fromkeys(NAMES, "IN_USE")
 
 
 def ring_of(url: str, folder: Path, **changes: object) -> Settings:
@@ -39,144 +38,114 @@ def ring_of(url: str, folder: Path, **changes: object) -> Settings:
     return replace(members[0], rate_limit=3 * base.rate_limit, members=members)
 
 
-def client_of(settings: Settings, clock: Clock) -> KisClient:
-    return KisClient.of(settings, TokenCache(settings.kis_keys[0], clock), clock)
-
-
 @pytest.fixture
-def sim(clock: FakeClock):
+def sim(clock):
     with Listening(clock, keys=dict(KEYS)) as running:
         yield running
 
 
 @pytest.fixture
-def client(sim: Listening, clock: FakeClock, tmp_path: Path) -> KisClient:
+def client(sim, clock, tmp_path):
     return client_of(ring_of(sim.url, tmp_path), clock)
 
 
-def calls(sim: Listening) -> Counter[str]:
-    return Counter(call.headers["appkey"].partition("-")[0] for call in sim.heard if call.method == "GET")
+def past(client, symbol="005930"):
+    return client.past_minutes(symbol, LAST)
 
 
-def states(client: KisClient) -> dict[str, KeyState]:
-    ring = client.caller
-    assert isinstance(ring, KeyRing)
-    return {member.name: ring.state(member) for member in ring.members}
+def states(client) -> dict[str, str]:
+    return {member.name: client.caller.state(member) for member in client.caller.members}
 
 
-def test_calls_are_shared_evenly_each_key_with_its_own_token_and_pace(tmp_path: Path) -> None:
+def test_calls_are_shared_evenly_each_key_with_its_own_token_and_pace(tmp_path):
     clock = Clock()
     with Listening(clock, keys=dict(KEYS), rate=20, latency=0.02) as sim:
         client = client_of(ring_of(sim.url, tmp_path, rate_limit=15.0), clock)
-        threads = [Thread(target=lambda: [client.past_minutes("005930", LAST) for _ in range(5)]) for _ in range(12)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(30)
-        assert client.calls == 60 and max(calls(sim).values()) <= 2 * min(calls(sim).values())
-        assert sim.tokens.issued == 3
+        in_threads(12, lambda: [past(client) for _ in range(3)])
+        calls = Counter(call.headers["appkey"] for call in sim.received if call.method == "GET")
+        assert client.calls == 36 and max(calls.values()) <= 2 * min(calls.values()) and sim.tokens.issued == 3
     for ending in ("", ".pace", ".pace.lock", ".lock"):
         assert len(list(tmp_path.glob(f"token-*.json{ending}"))) == 3, ending
 
 
-def test_a_refused_key_leaves_with_a_line_and_comes_back(client, sim, clock, caplog) -> None:
-    refused = next(iter(KEYS))
-    secret = sim.keys.pop(refused)
+def test_a_refused_key_leaves_with_a_line_and_comes_back(client, sim, clock, caplog):
+    secret = sim.keys.pop(REFUSED)
     with caplog.at_level(logging.INFO, "minute_candles"):
-        for _ in range(6):
-            assert client.past_minutes("005930", LAST)
-        assert states(client) == {"first": "RESTING", "second": "IN_USE", "third": "IN_USE"}
+        assert all(past(client) for _ in range(6))
+        assert states(client) == ALL_IN_USE | {"first": "RESTING"}
         assert [line for line in caplog.messages if "키 first" in line and "다른 키로 계속합니다" in line]
         first = client.key_status()[0]
-        assert (
-            (first["name"], first["state"]) == ("first", "RESTING") and first["problem"] and refused not in str(first)
-        )
-        sim.keys[refused] = secret
+        assert (first["name"], first["state"], bool(first["problem"])) == ("first", "RESTING", True)
+        assert REFUSED not in str(first)
+        sim.keys[REFUSED] = secret
         clock.move(seconds=FIRST_REST + 1)
         for _ in range(3):
-            client.past_minutes("005930", LAST)
-    assert set(states(client).values()) == {KeyState.IN_USE} and any("다시 씁니다" in line for line in caplog.messages)
+            past(client)
+    assert states(client) == ALL_IN_USE and any("다시 씁니다" in line for line in caplog.messages)
 
 
-def test_each_rest_is_longer_than_the_one_before(client, sim, clock, caplog) -> None:
-    del sim.keys[next(iter(KEYS))]
+def test_each_rest_is_longer_than_the_one_before(client, sim, clock, caplog):
+    del sim.keys[REFUSED]
     for _ in range(20):
-        client.past_minutes("005930", LAST)
+        past(client)
         clock.move(seconds=31)
     assert 3 <= sum("다른 키로 계속합니다" in line for line in caplog.messages) <= 5
 
 
-def test_where_every_key_is_refused_the_run_ends(client, sim) -> None:
+def test_where_every_key_is_refused_the_run_ends(client, sim):
     sim.keys.clear()
-    with pytest.raises(AuthError):
-        client.token()
-    with pytest.raises(AuthError):
-        client.past_minutes("005930", LAST)
+    for call in (client.token, lambda: past(client)):
+        with pytest.raises(AuthError):
+            call()
 
 
-def test_a_bad_symbol_takes_no_key_out_of_the_ring(client, sim) -> None:
-    client.past_minutes("000660", LAST)
+def test_a_bad_symbol_takes_no_key_out_of_the_ring(client, sim):
+    past(client, "000660")
     sim.add_fault("egw00316", symbol="005930")
     with pytest.raises(SourceError):
-        client.past_minutes("005930", LAST)
-    assert set(states(client).values()) == {KeyState.IN_USE}
-    assert client.past_minutes("000660", LAST)
+        past(client)
+    assert states(client) == ALL_IN_USE and past(client, "000660")
 
 
-def test_a_tr_that_one_key_lacks_is_left_to_the_others(client, monkeypatch) -> None:
-    ring = client.caller
-    assert isinstance(ring, KeyRing)
-    asked = []
+def test_a_tr_that_one_key_lacks_is_left_to_the_others(client, monkeypatch):
+    refused = []
 
     def lacking(query, **_: object):
-        asked.append(query)
+        refused.append(query)
         raise NotOffered("VTS")
 
-    monkeypatch.setattr(ring.members[0].caller, "send", lacking)
-    for _ in range(6):
-        assert client.past_minutes("005930", LAST)
-    assert len(asked) == 1
+    monkeypatch.setattr(client.caller.members[0].caller, "send", lacking)
+    assert all(past(client) for _ in range(6)) and len(refused) == 1
 
 
-def test_no_secret_of_any_key_is_printed(client, sim, caplog, tmp_path) -> None:
-    settings = ring_of(sim.url, tmp_path)
+def test_no_secret_of_any_key_is_printed(tmp_path):
+    settings = ring_of("http://127.0.0.1:9", tmp_path)
     hide = Redactor(settings.secrets())
     for key, secret in KEYS.items():
         assert key not in repr(settings) and secret not in hide(f"x {key} {secret}") and key not in hide(key)
 
 
-QUICK = Pace(gap=0, first=0.05, most=0.4, in_use=0.4, silence=20, lived=0.3, retry=0.2, look=0.02)
-
-
-def test_each_key_streams_its_share_of_the_symbols(tmp_path: Path) -> None:
-    symbols = [f"{number:06}" for number in range(1, 10)]
-    ticks: list[TradeTick] = []
-    problems: list[str] = []
-    start = datetime(2026, 11, 20, 10)
-    clock = Clock()
-    with Simulator(
-        now=lambda: start.replace(microsecond=0), ws=True, keys=dict(KEYS), profiles=dict.fromkeys(symbols, "liquid")
-    ) as sim:
+def test_each_key_streams_its_share_of_the_symbols(tmp_path):
+    symbols, now = [f"{number:06}" for number in range(1, 10)], datetime(2026, 11, 20, 10)
+    pace = Pace(gap=0, first=0.05, most=0.4, in_use=0.4, lived=0.3, retry=0.2, look=0.02)
+    with Simulator(now=lambda: now, ws=True, keys=dict(KEYS), profiles=dict.fromkeys(symbols, "liquid")) as sim:
         base = ring_of(sim.url, tmp_path)
         members = tuple(replace(key, integrations=replace(key.integrations, ws_url=sim.ws_url)) for key in base.members)
-        socket = open_socket(replace(base, members=members), clock, Callbacks(ticks.extend, problems.append), QUICK)
-        assert isinstance(socket, RingSocket)
+        socket = open_socket(replace(base, members=members), Clock(), Callbacks(lambda _: None), pace)
         running = Thread(target=socket.run, args=(symbols,), daemon=True)
         running.start()
         wait_until(lambda: socket.registered == 9)
-        assert socket.connects == 3
         shares = {key: {symbol for _, symbol in held.heard} for key, held in sim.stream.subscriptions._slots.items()}
-        assert shares == {key: set(symbols[n::3]) for n, key in enumerate(KEYS)}, "the active ones are spread"
+        assert shares == {key: set(symbols[n::3]) for n, key in enumerate(KEYS)} and socket.connects == 3
         socket.stop()
         running.join(10)
         assert not running.is_alive()
 
 
-def test_a_problem_of_the_stream_ends_when_no_key_has_one(tmp_path: Path) -> None:
+def test_a_problem_of_the_stream_ends_when_no_key_has_one(tmp_path):
     problems: list[str] = []
-    socket = RingSocket(
-        ring_of("http://127.0.0.1:9", tmp_path).members, Clock(), Callbacks(lambda _: None, problems.append)
-    )
+    callbacks = Callbacks(lambda _: None, problems.append)
+    socket = RingSocket(ring_of("http://127.0.0.1:9", tmp_path).members, Clock(), callbacks)
     for name, problem in (("first", "x"), ("second", "y"), ("first", ""), ("second", "")):
         socket._report(name, problem)
     assert [bool(problem) for problem in problems] == [True, True, True, False]

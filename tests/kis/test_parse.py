@@ -1,6 +1,5 @@
 """KIS's answers become typed rows; what cannot be true is rejected with a code, whatever the JSON holds."""
 
-from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -19,6 +18,9 @@ from minute_candles.market.rows import (
 )
 
 NOT_NUMBERS = ["-1", "1.5", "", None, 1, True, "1e2", "１００", " 100", "1" * 5000, "1_000"]
+IMPOSSIBLE = [("stck_lwpr", "101"), ("stck_hgpr", "99"), ("stck_lwpr", "0"), ("stck_prpr", "200"), ("stck_oprc", "1"),
+              ("stck_hgpr", "10000000000")]  # fmt: skip
+NUMBERS = ["stck_prpr", "stck_oprc", "stck_hgpr", "stck_lwpr", "cntg_vol", "acml_tr_pbmn"]
 
 
 def rejected(raw_row: object) -> RejectedRow:
@@ -28,15 +30,11 @@ def rejected(raw_row: object) -> RejectedRow:
 
 
 class TestMinuteRows:
-    def test_keep_the_order_and_leave_padding_out(self):
-        rows = minute_rows([raw("100100", 101, 2, 302), {}, raw("100000", 100, 1, 100)])
+    def test_keep_the_order_floor_seconds_and_leave_padding_out(self):
+        rows = minute_rows([raw("100111", 101, 2, 302), {}, raw("100059", 100, 1, 100)])
         assert rows == [
             MinuteRow(at(10, 1), 101, 101, 101, 101, 2, 302), MinuteRow(at(10, 0), 100, 100, 100, 100, 1, 100),
         ]  # fmt: skip
-
-    @pytest.mark.parametrize(("hour", "minute"), [("090111", at(9, 1)), ("153059", at(15, 30))])
-    def test_off_grid_seconds_are_floored(self, hour: str, minute: datetime):
-        assert minute_rows([raw(hour, 1, 1, 1)])[0].minute == minute
 
     @pytest.mark.parametrize("hour", ["240000", "096000", "090060", "9010", "", "09:01:", "٠٩٠١٠٠", "-90100", " 90100"])
     def test_an_impossible_time_is_rejected(self, hour: str):
@@ -55,64 +53,46 @@ class TestMinuteRows:
         row = rejected({**raw("100000", 100, 3, 300), "stck_prpr": value})
         assert row == RejectedRow(Reject(RowFault.NOT_A_NUMBER, at(10, 0), "close"), 3, 300)
 
-    @pytest.mark.parametrize("field", ["stck_prpr", "stck_oprc", "stck_hgpr", "stck_lwpr", "cntg_vol", "acml_tr_pbmn"])
-    def test_a_missing_field_is_rejected(self, field: str):
-        short = raw("100000", 100, 1, 100)
-        del short[field]
-        assert rejected(short).reject.code == RowFault.NOT_A_NUMBER
+    def test_a_missing_field_is_rejected(self):
+        for field in NUMBERS:
+            short = raw("100000", 100, 1, 100)
+            del short[field]
+            assert rejected(short).reject.code == RowFault.NOT_A_NUMBER, field
 
-    @pytest.mark.parametrize(
-        "change",
-        [
-            {"stck_lwpr": "101"}, {"stck_hgpr": "99"}, {"stck_lwpr": "0"}, {"stck_prpr": "200"}, {"stck_oprc": "1"},
-            {"stck_hgpr": "10000000000"},
-        ],
-    )  # fmt: skip
-    def test_impossible_prices_are_rejected_where_something_traded(self, change: dict[str, str]):
-        row = {**raw("100000", 100, 1, 100), **change}
+    @pytest.mark.parametrize(("field", "value"), IMPOSSIBLE)
+    def test_impossible_prices_are_rejected_where_something_traded(self, field: str, value: str):
+        row = {**raw("100000", 100, 1, 100), field: value}
         assert rejected(row) == RejectedRow(Reject(RowFault.IMPOSSIBLE_PRICES, at(10, 0)), 1, 100)
         assert isinstance(minute_rows([{**row, "cntg_vol": "0"}])[0], MinuteRow)
 
 
+DAY = {
+    "stck_bsop_date": "20261118", "stck_oprc": "100", "stck_hgpr": "110", "stck_lwpr": "90", "stck_clpr": "105",
+    "acml_vol": "1000", "acml_tr_pbmn": "100500", "flng_cls_code": "01", "prtt_rate": "-4.17",
+}  # fmt: skip
+
+
 class TestDailyRows:
-    ROW = {
-        "stck_bsop_date": "20261118", "stck_oprc": "100", "stck_hgpr": "110", "stck_lwpr": "90", "stck_clpr": "105",
-        "acml_vol": "1000", "acml_tr_pbmn": "100500", "flng_cls_code": "01", "prtt_rate": "-4.17",
-    }  # fmt: skip
+    @pytest.mark.parametrize(("code", "rate", "action", "percent"), [
+        ("01", "-4.17", "RIGHTS", Decimal("-4.17")), ("00", "0.00", "NONE", None), ("02", "0.00", "DIVIDEND", None),
+        ("03", "-0.84", "DISTRIBUTION", Decimal("-0.84")), ("99", "x", "UNKNOWN", None), (None, "NaN", "NONE", None),
+    ])  # fmt: skip
+    def test_are_typed_with_their_corporate_action(self, code, rate, action, percent):
+        expected = DailyRow(WEDNESDAY, 100, 110, 90, 105, 1000, 100_500, CorporateAction[action], percent)
+        assert daily_rows([{**DAY, "flng_cls_code": code, "prtt_rate": rate}, {}]) == [expected]
 
-    def test_are_typed_with_their_corporate_action(self):
-        expected = DailyRow(
-            WEDNESDAY, 100, 110, 90, 105, 1000, 100_500, CorporateAction.RIGHTS, Decimal("-4.17")
-        )  # fmt: skip
-        assert daily_rows([self.ROW, {}]) == [expected]
-
-    @pytest.mark.parametrize(
-        ("code", "rate", "action", "percent"),
-        [
-            ("00", "0.00", CorporateAction.NONE, None), ("03", "-0.84", CorporateAction.DISTRIBUTION, Decimal("-0.84")),
-            ("02", "0.00", CorporateAction.DIVIDEND, None), ("99", "x", CorporateAction.UNKNOWN, None),
-            (None, "NaN", CorporateAction.NONE, None),
-        ],
-    )  # fmt: skip
-    def test_actions_by_code(self, code: str, rate: str, action: CorporateAction, percent: Decimal | None):
-        row = daily_rows([{**self.ROW, "flng_cls_code": code, "prtt_rate": rate}])[0]
-        assert isinstance(row, DailyRow) and (row.action, row.adjustment_percent) == (action, percent)
-
-    @pytest.mark.parametrize(
-        ("change", "reject"),
-        [
-            ({"acml_vol": 1.5}, RejectedDay(RowFault.NOT_A_NUMBER, WEDNESDAY, "volume")),
-            ({"stck_oprc": "-100"}, RejectedDay(RowFault.NOT_A_NUMBER, WEDNESDAY, "open")),
-            ({"stck_hgpr": "110000"}, RejectedDay(RowFault.IMPOSSIBLE_PRICES, WEDNESDAY)),
-            ({"stck_bsop_date": "2026118"}, RejectedDay(RowFault.NO_TIME)),
-            ({"stck_bsop_date": "20260230"}, RejectedDay(RowFault.IMPOSSIBLE_TIME)),
-        ],
-    )
-    def test_what_cannot_be_true_is_rejected(self, change: dict[str, object], reject: RejectedDay):
-        assert daily_rows([{**self.ROW, **change}]) == [reject]
+    @pytest.mark.parametrize(("field", "value", "reject"), [
+        ("acml_vol", 1.5, RejectedDay(RowFault.NOT_A_NUMBER, WEDNESDAY, "volume")),
+        ("stck_oprc", "-100", RejectedDay(RowFault.NOT_A_NUMBER, WEDNESDAY, "open")),
+        ("stck_hgpr", "110000", RejectedDay(RowFault.IMPOSSIBLE_PRICES, WEDNESDAY)),
+        ("stck_bsop_date", "2026118", RejectedDay(RowFault.NO_TIME)),
+        ("stck_bsop_date", "20260230", RejectedDay(RowFault.IMPOSSIBLE_TIME)),
+    ])  # fmt: skip
+    def test_what_cannot_be_true_is_rejected(self, field, value, reject):
+        assert daily_rows([{**DAY, field: value}]) == [reject]
 
 
 def test_a_quote_is_read_as_far_as_it_goes():
-    told = {"hts_kor_isnm": "삼성전자 ", "acml_vol": "12", "acml_tr_pbmn": "840000", "stck_prdy_clpr": "x"}
-    assert quote(told) == Quote("삼성전자", 12, 840_000, None)
+    answer = {"hts_kor_isnm": "삼성전자 ", "acml_vol": "12", "acml_tr_pbmn": "840000", "stck_prdy_clpr": "x"}
+    assert quote(answer) == Quote("삼성전자", 12, 840_000, None)
     assert quote({}) is None and quote([]) is None and quote(None) is None

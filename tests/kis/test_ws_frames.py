@@ -9,55 +9,48 @@ from kis_simulator.ws.subscriptions import WORDS, said
 from minute_candles.kis.ws_frames import Verdict, answer, records, registration
 
 
-@pytest.mark.parametrize("frame", captured("0|H0STCNT0|"))
-def test_each_captured_frame_of_trades_is_as_many_records_as_it_counts(frame: str) -> None:
-    found = records(frame)
-    assert found == records_of(frame) and len(found) == int(frame.split("|")[2])
-    assert {len(fields) for fields in found} <= {46, 47}
-    assert all(len(fields[0]) == 6 and fields[0].isdecimal() and len(fields[33]) == 8 for fields in found)
-
-
-@pytest.mark.parametrize("frame", [line for line in captured("0|") if not line.startswith("0|H0STCNT0|")])
-def test_captured_frames_of_other_trs_are_no_trades(frame: str) -> None:
-    assert records(frame) == []
-
-
-@pytest.mark.parametrize("frame", captured("{"))
-def test_each_captured_control_message_asks_what_its_code_means(frame: str) -> None:
-    told = answer(frame)
-    message = json.loads(frame)
-    header, body = message.get("header", {}), message.get("body", {})
-    assert told and told.code == body.get("msg_cd", "")
-    assert told.symbol == header.get("tr_key", "")
-    expected = {
+@pytest.mark.parametrize("start", ["0|", "{"])
+def test_each_captured_frame_is_read_as_what_it_is(start: str) -> None:
+    verdicts = {
         "": Verdict.PINGPONG, "OPSP0000": Verdict.TAKEN, "OPSP0001": Verdict.GONE, "OPSP0002": Verdict.TAKEN,
         "OPSP0003": Verdict.GONE, "OPSP0008": Verdict.FULL, "OPSP0011": Verdict.BAD_KEY, "OPSP0017": Verdict.NEVER,
         "OPSP8996": Verdict.IN_USE,
     }  # fmt: skip
-    assert told.verdict is expected[told.code]
+    for frame in captured(start):
+        if frame.startswith("{"):
+            read, message = answer(frame), json.loads(frame)
+            header, body = message.get("header", {}), message.get("body", {})
+            assert read and (read.code, read.symbol) == (body.get("msg_cd", ""), header.get("tr_key", ""))
+            assert read.verdict is verdicts[read.code]
+        elif frame.startswith("0|H0STCNT0|"):
+            found = records(frame)
+            assert found == records_of(frame) and len(found) == int(frame.split("|")[2])
+            assert all(len(fields) in (46, 47) and len(fields[0]) == 6 and len(fields[33]) == 8 for fields in found)
+        else:
+            assert records(frame) == [], "another TR"
+
+
+GROUPS = {"OPSP0007": "LATER", "OPSP0009": "LATER", "OPSP8999": "LATER", "OPSP9995": "LATER", "OPSP0010": "BAD_KEY"}
 
 
 @pytest.mark.parametrize("code", WORDS)
 def test_every_code_of_the_table_is_judged_whatever_its_header_names(code: str) -> None:
-    told = answer(json.dumps(said(code, "H0STCNT0", "005930")))
+    read = answer(json.dumps(said(code, "H0STCNT0", "005930")))
     nameless = answer(json.dumps({"body": {**said(code, "", "")["body"], "msg1": "  "}, "header": {"tr_id": None}}))
-    assert told and told.symbol == "005930" and nameless and nameless.symbol == ""
-    group = {"OPSP0007": "LATER", "OPSP0009": "LATER", "OPSP8999": "LATER", "OPSP9995": "LATER", "OPSP0010": "BAD_KEY"}
-    if code in group:
-        assert told.verdict is nameless.verdict is Verdict[group[code]]
+    assert read and read.symbol == "005930" and nameless and nameless.symbol == ""
+    if code in GROUPS:
+        assert read.verdict is nameless.verdict is Verdict[GROUPS[code]]
     elif code.startswith(("OPSP899", "OPSP999")) and code != "OPSP8996":
-        assert told.verdict is Verdict.NEVER
+        assert read.verdict is Verdict.NEVER
 
 
-def test_rt_cd_is_judged_before_the_code_and_an_unknown_refusal_is_asked_again_later() -> None:
-    def of(rt_cd: str, code: str, words: str = "") -> Verdict:
-        told = answer(json.dumps({"header": {}, "body": {"rt_cd": rt_cd, "msg_cd": code, "msg1": words}}))
-        assert told
-        return told.verdict
-
-    assert of("0", "OPSP7777", "SUBSCRIBE SUCCESS") is Verdict.TAKEN
-    assert of("0", "OPSP7777", "UNSUBSCRIBE SUCCESS") is Verdict.GONE
-    assert of("1", "OPSP7777") is of("9", "") is Verdict.LATER
+@pytest.mark.parametrize(("rt_cd", "code", "words", "verdict"), [
+    ("0", "OPSP7777", "SUBSCRIBE SUCCESS", Verdict.TAKEN), ("0", "OPSP7777", "UNSUBSCRIBE SUCCESS", Verdict.GONE),
+    ("1", "OPSP7777", "", Verdict.LATER), ("9", "", "", Verdict.LATER),
+])  # fmt: skip
+def test_rt_cd_is_judged_before_an_unknown_code(rt_cd: str, code: str, words: str, verdict: Verdict) -> None:
+    read = answer(json.dumps({"header": {}, "body": {"rt_cd": rt_cd, "msg_cd": code, "msg1": words}}))
+    assert read and read.verdict is verdict
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"', "{}", '{"header": []}', '{"body": "x"}', "[" * 100_000])
@@ -65,19 +58,20 @@ def test_what_cannot_be_read_is_no_answer(text: str) -> None:
     assert answer(text) is None
 
 
+FRAME = f"0|H0STCNT0|004|{'^'.join([*('005930' + '^1' * 46 for _ in range(4))])}"
+
+
 @pytest.mark.parametrize("change", [
     ("0|", "1|"), ("H0STCNT0", "H0STASP0"), ("|004|", "|005|"), ("|004|", "|000|"), ("|004|", "|x|"), ("|004|", "|٤|"),
     ("^", "\ufffd"),
 ])  # fmt: skip
 def test_a_frame_that_is_misshapen_encrypted_or_of_another_tr_has_no_records(change: tuple[str, str]) -> None:
-    frame = captured("0|H0STCNT0|004|005930^151938")[0]
-    assert len(records(frame)) == 4
-    assert records(frame.replace(*change, 1)) == [] and records(frame[:300]) == []
+    assert [len(fields) for fields in records(FRAME)] == [47] * 4
+    assert records(FRAME.replace(*change, 1)) == [] and records(FRAME[:300]) == []
 
 
 def test_a_wider_record_keeps_its_fields() -> None:
-    frame = captured("0|H0STCNT0|001|005930^150746")[0] + "^appended^more"
-    assert len(records(frame)[0]) == 49
+    assert len(records("0|H0STCNT0|001|005930" + "^1" * 48)[0]) == 49
 
 
 def test_a_registration_is_as_kis_wants_it() -> None:
