@@ -275,9 +275,8 @@ def update(start: Start, held: "Tenure", client: "KisClient", store: "Store") ->
         alerting(alerts, settings, held.clock, store, names) as watch,
         running_file.writing(settings.log_dir) as running,
     ):
-        service = Service(settings, held.clock, client, store, names, held)
+        service = Service(settings, held.clock, client, store, names, held, feed)
         if feed:
-            service.feed = feed
             service.stream.on_running.append(feed.on_running)
         service.stream.on_running.append(running.add)
         client.on_previous_close = running.add_previous_close

@@ -96,9 +96,8 @@ class StreamDay:
                 feeding(self.settings, self.clock, store, names) as feed,
                 alerting(set_up(self.settings), self.settings, self.clock, store, names) as watch,
             ):
-                self.service = Service(self.settings, self.clock, client, store, names)
+                self.service = Service(self.settings, self.clock, client, store, names, None, feed)
                 self.service.stream.on_running.append(self.running_minutes.append)
-                self.service.feed = feed
                 store.listeners.append(self._note_lag)
                 watch(self.service)
                 self._begun.set()
