@@ -3,30 +3,30 @@
 The product has no test hooks: commands are started through `main(argv, clock=…)`, which takes its clock as an
 argument. `pace` makes that clock run faster than the host's, so that two minutes of patience pass in seconds.
 
-Every run is made at `--verbose` with secrets that would be recognised: a test sees what a user without that flag would
-see, and `secrets_told` searches all of it, the DEBUG lines too.
+Every run is made at `--verbose` with secrets that would be recognised: a test reads what a user without that flag would
+read, and `leaks` searches all of it, the DEBUG lines too.
 """
 
 import base64
 import json
 import os
 import re
-import signal
 import socket
 import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from random import Random
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 import backfill_tools
+import pytest
 from backfill_tools import EVENING, LAST, Moment, Ran, User, assert_true, ended, execute, sessions, true_rows, url_of
 from fault_table import FAULTS
 
@@ -42,11 +42,9 @@ FLAGS = ("--symbols", ",".join(SYMBOLS), "--from", f"{FIRST}")
 """Nine symbol-days, the CSAT day among them: about 38 calls."""
 PASSWORD = "p@ss:w/%rd#'\"\\ö{x}$`+ &"
 SECRETS = {
-    "KIS_APP_KEY": "PSkey%2F+qQ/7'x=;<KEY>",
-    "KIS_APP_SECRET": "sEcr3t+/=%41'&#?{}~" * 9,
-    "KIS_ACCOUNT_CODE": "50987612",
-    "KIS_PRODUCT_CODE": "01",
-}
+    "KIS_APP_KEY": "PSkey%2F+qQ/7'x=;<KEY>", "KIS_APP_SECRET": "sEcr3t+/=%41'&#?{}~" * 9,
+    "KIS_ACCOUNT_CODE": "50987612", "KIS_PRODUCT_CODE": "01",
+}  # fmt: skip
 
 
 class Recorded(subprocess.Popen[str]):
@@ -54,11 +52,11 @@ class Recorded(subprocess.Popen[str]):
 
     def __init__(self, *arguments: Any, output: list[str], **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._heard = output
+        self._output = output
 
     def communicate(self, *arguments: Any, **options: Any) -> tuple[str, str]:
         said = super().communicate(*arguments, **options)
-        self._heard += said
+        self._output += said
         out, err = map(without_debug, said)
         return out, err
 
@@ -90,8 +88,8 @@ class Operator(User):
         """`realtime_updater.py …` in the background."""
         return self.start(*flags, script="realtime_updater", **environ)
 
-    def update_once(self, *flags: str, timeout: float = 60, **environ: str) -> Ran:
-        return ended(self.update("--once", *flags, **environ), timeout)
+    def update_once(self, *flags: str, **environ: str) -> Ran:
+        return ended(self.update("--once", *flags, **environ), 60)
 
     def _popen(self, *arguments: Any, **options: Any) -> subprocess.Popen[str]:
         return Recorded(*arguments, **options, output=self.output)
@@ -101,24 +99,20 @@ class Operator(User):
 
 
 def kis_at(moment: Moment, **options: Any) -> Simulator:
-    """A KIS on the same clock, in no hurry about its limit."""
-    prompt = ServerBehaviour(
-        late_rows=False
-    )  # the last minute is looked at; rows that show late have tests of their own
+    """A KIS on the same clock, in no hurry about its limit, whose last minute is not late."""
+    prompt = ServerBehaviour(late_rows=False)
     return Simulator(**{"now": moment.now, "rate": 100_000, "behaviour": prompt, **options})
 
 
 # --- what a user reads ---
 
 
-def sees(key: str, ran: Ran, *, most_lines: int = 40, says: str | None = None) -> None:
-    """The command ended as the table says: exit code, its line, no traceback, no flood of lines."""
-    fault = FAULTS[key]
+def sees(key: str, ran: Ran, *, most_lines: int = 40, says: str = "") -> None:
+    """The command ended as the page says: exit code, its line, no traceback, no flood of lines."""
+    fault, lines = FAULTS[key], ran.all.splitlines()
     assert "Traceback" not in ran.all, ran.all[-3000:]
     assert str(ran.code) == fault.code, f"exit {ran.code}, wanted {fault.code}\n{ran.all[-3000:]}"
-    says = fault.says if says is None else says
-    assert holds(ran.all, says), f"{says!r} is not in\n{ran.all[-3000:]}"
-    lines = ran.all.splitlines()
+    assert holds(ran.all, says or fault.says), f"{says or fault.says!r} is not in\n{ran.all[-3000:]}"
     assert len(lines) <= most_lines, f"{len(lines)} lines\n{ran.all[-5000:]}"
     spoken = [line.split(" - ", 2)[-1] for line in lines if " - WARNING - " in line or " - ERROR - " in line]
     assert len(spoken) - len(set(spoken)) <= 1, "said again and again:\n" + "\n".join(spoken)
@@ -126,17 +120,7 @@ def sees(key: str, ran: Ran, *, most_lines: int = 40, says: str | None = None) -
 
 def holds(text: str, says: str) -> bool:
     """Whether a line of `text` holds `says`, in which … stands for anything; "" is held by every text."""
-    return any(_in_order(line, says.split("…")) for line in [*text.splitlines(), ""])
-
-
-def _in_order(line: str, parts: Sequence[str]) -> bool:
-    at = 0
-    for part in parts:
-        at = line.find(part.strip(), at)
-        if at < 0:
-            return False
-        at += len(part.strip())
-    return True
+    return re.search(".*".join(re.escape(part.strip()) for part in says.split("…")), text) is not None
 
 
 # --- what the table holds ---
@@ -146,38 +130,22 @@ def days(sim: Simulator, first: date = FIRST, last: date = LAST) -> list[date]:
     return sessions(sim, first, last)
 
 
-def whole_or_absent(
-    database: str, sim: Simulator, symbols: Iterable[str], wanted: Sequence[date]
-) -> set[tuple[str, date]]:
+def whole_or_absent(database: str, sim: Simulator, symbols: Iterable[str], wanted: Sequence[date]) -> set[Any]:
     """Every symbol-day is stored as it traded, or not at all; the ones that are."""
-    kept = {
-        (symbol, day)
-        for symbol, day in _covered(database)
-        if (symbol, day) in {(symbol, day) for symbol in symbols for day in wanted}
-    }
-    for symbol in symbols if _has_table(database, "stock_minute_prices") else ():
+    settled = "SELECT stock_symbol, trade_date FROM stock_minute_coverage WHERE status <> 'PROVISIONAL'"
+    covered = execute(database, settled) if count_days(database) else []
+    kept = {key for key in covered if key in {(symbol, day) for symbol in symbols for day in wanted}}
+    for symbol in symbols if execute(database, "SHOW TABLES LIKE 'stock_minute_prices'") else ():
         expected = true_rows(sim, symbol, [day for day in wanted if (symbol, day) in kept])
         found = backfill_tools.stored_rows(database, symbol)
-        if expected != found:
-            raise AssertionError(f"{symbol}: {backfill_tools._difference(expected, found)}")
+        assert expected == found, f"{symbol}: {backfill_tools._difference(expected, found)}"
     return kept
-
-
-def _covered(database: str) -> list[tuple[str, date]]:
-    if not count_days(database):
-        return []
-    rows = execute(database, "SELECT stock_symbol, trade_date FROM stock_minute_coverage WHERE status <> 'PROVISIONAL'")
-    return [(symbol, day if isinstance(day, date) else date.fromisoformat(day)) for symbol, day in rows]
 
 
 def count_days(database: str) -> int:
     """Symbol-days stored so far; 0 where there is no table yet."""
-    known = _has_table(database, "stock_minute_coverage")
+    known = execute(database, "SHOW TABLES LIKE 'stock_minute_coverage'")
     return int(execute(database, "SELECT COUNT(*) FROM stock_minute_coverage")[0][0]) if known else 0
-
-
-def _has_table(database: str, name: str) -> bool:
-    return bool(execute(database, f"SHOW TABLES LIKE '{name}'"))
 
 
 def present(database: str, sim: Simulator, symbols: Iterable[str], now: datetime) -> int:
@@ -200,21 +168,13 @@ def present(database: str, sim: Simulator, symbols: Iterable[str], now: datetime
     return total
 
 
-# --- trouble ---
+# --- what breaks ---
 
 
-def end_often(
-    start: Callable[[], subprocess.Popen[str]],
-    how: signal.Signals,
-    times: int,
-    *,
-    calls: Callable[[], int],
-    most: int,
-    dice: Random,
-) -> list[Ran]:
+def end_often(start, how, times, *, calls, most, dice) -> list[Ran]:
     """Start and end a command until `times` were ended at work: after a random number of calls to KIS, or before any.
 
-    `most` calls at the most; a command may have fewer to make and be over before its turn: that one does not count.
+    `most` calls at the most; a command may have fewer to make and be over before it: that one does not count.
     """
     runs: list[Ran] = []
     for _ in range(3 * times):
@@ -224,30 +184,24 @@ def end_often(
         time.sleep(dice.uniform(0, 0.1) if wanted else dice.uniform(0.1, 1))
         at_work = process.poll() is None
         process.send_signal(how)
-        ran = ended(process, 30)
-        runs += [ran] * at_work
+        runs += [ended(process, 30)] * at_work
         if len(runs) == times:
             return runs
     raise AssertionError(f"only {len(runs)} of {3 * times} were at work")
 
 
-def together(*jobs: Callable[[], Any]) -> list[Any]:
+def together(*jobs) -> list[Any]:
     """Run jobs at once, on threads; the first error is raised."""
-    from concurrent.futures import ThreadPoolExecutor
-
     with ThreadPoolExecutor(len(jobs)) as pool:
         return [future.result() for future in [pool.submit(job) for job in jobs]]
 
 
 @contextmanager
-def small_disk(folder: Path, size: str = "256k") -> Iterator[Path]:
-    """A tmpfs of that size; full once `fill` was called. Needs root."""
-    import pytest
-
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A tmpfs of 256 kB; full once `fill` was called. Needs root."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True)
-    if made.returncode:
-        pytest.skip(f"a small disk needs root: {made.stderr.decode(errors='replace').strip()}")
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]).returncode:
+        pytest.skip("a small disk needs root")
     try:
         yield folder
     finally:
@@ -256,12 +210,9 @@ def small_disk(folder: Path, size: str = "256k") -> Iterator[Path]:
 
 def fill(folder: Path) -> None:
     """Write until the disk is full."""
-    with (folder / "filler").open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"x" * 512)
-        except OSError:
-            return
+    with (folder / "filler").open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"x" * 512)
 
 
 class Watched:
@@ -281,14 +232,11 @@ class Watched:
         self._thread.join()
 
     def _look(self) -> None:
-        own = os.getpid()
         while not self._stop.wait(0.2):
             for path in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    if int(path.parent.name) != own:
+                with suppress(OSError):
+                    if int(path.parent.name) != os.getpid():
                         self.lines.add(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-                except OSError:
-                    continue
 
 
 class Impostor:
@@ -303,28 +251,20 @@ class Impostor:
         self._context.load_cert_chain(certificate, key)
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"https://127.0.0.1:{self._socket.getsockname()[1]}"
-        self.visits, self.received = 0, b""
+        self.visits, self.received, self.close = 0, b"", self._socket.close
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
-        while True:
-            try:
+        while self._socket.fileno() >= 0:
+            with suppress(OSError):  # an SSLError is one
                 visitor, _ = self._socket.accept()
                 self.visits += 1
                 visitor.settimeout(2)
                 with self._context.wrap_socket(visitor, server_side=True) as secured:
                     self.received += secured.recv(65536)
-            except ssl.SSLError:
-                continue
-            except OSError:
-                if self._socket.fileno() < 0:
-                    return
-
-    def close(self) -> None:
-        self._socket.close()
 
 
-def secrets_told(operator: Operator, tokens: Iterable[str], processes: Iterable[str]) -> list[str]:
+def leaks(operator: Operator, tokens: Iterable[str], processes: Iterable[str]) -> list[str]:
     """Where a secret stands that nobody may read: any output, any file but the token's, the process list."""
     texts = {f"output {number}": said for number, said in enumerate(operator.output)}
     texts["process list"] = "\n".join(processes)
@@ -333,14 +273,8 @@ def secrets_told(operator: Operator, tokens: Iterable[str], processes: Iterable[
             texts[name] = text
         else:  # the token's file, or what a killed run left of it
             assert os.name == "nt" or (operator.folder / name).stat().st_mode & 0o777 == 0o600, name
-    secrets = [*list(SECRETS.values())[:3], PASSWORD, *tokens]
-    return [
-        f"{name}: {way}"
-        for name, text in texts.items()
-        for secret in secrets
-        for way in written_ways(secret)
-        if way in text
-    ]
+    ways = [way for secret in [*[*SECRETS.values()][:3], PASSWORD, *tokens] for way in written_ways(secret)]
+    return [f"{name}: {way}" for name, text in texts.items() for way in ways if way in text]
 
 
 def texts_in(folder: Path) -> dict[str, str]:
@@ -352,17 +286,9 @@ def texts_in(folder: Path) -> dict[str, str]:
 def written_ways(secret: str) -> set[str]:
     """The ways a secret may stand in a text: plain, percent-encoded, JSON-escaped, as `repr` shows it, in base64."""
     encoded = {quote(secret), quote(secret, safe=""), quote_plus(secret), quote(secret, safe="").lower()}
-    shown = {
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        repr(secret)[1:-1],
-        ascii(secret)[1:-1],
-    }
+    shown = {text[1:-1] for text in (json.dumps(secret), json.dumps(secret, ensure_ascii=False))}
+    shown |= {repr(secret)[1:-1], ascii(secret)[1:-1]}
     return {secret, *encoded, *shown, base64.b64encode(secret.encode()).decode()}
 
 
-__all__ = [
-    "EVENING", "FIRST", "FLAGS", "LAST", "NOON", "PASSWORD", "SECRETS", "SYMBOLS", "Impostor", "Moment", "Operator",
-    "Ran", "Watched", "assert_true", "count_days", "days", "end_often", "ended", "execute", "fill", "holds", "kis_at",
-    "present", "secrets_told", "sees", "small_disk", "texts_in", "together", "url_of", "whole_or_absent",
-]  # fmt: skip
+__all__ = ["EVENING", "Moment", "assert_true", "days", "ended", "url_of"]

@@ -1,4 +1,4 @@
-"""The parts of README.md and docs/ that are made: options, settings, faults, speed, each between `<!-- name -->` marks.
+"""The parts of README.md and docs/ that are made: options, settings, soak, speed, each between `<!-- name -->` marks.
 
 python tests/readme_parts.py       writes them; test_readme.py fails while they are out of date
 """
@@ -49,18 +49,6 @@ def _default(text: str) -> str:
     return text if text.startswith("(") or re.search("[가-힣]", text) else f"`{text}`"
 
 
-def faults() -> str:
-    import fault_table
-
-    return fault_table.markdown()
-
-
-def machines() -> str:
-    import fault_table
-
-    return fault_table.machines()
-
-
 def soak() -> str:
     """The table of tests/SOAK.md: the last results of `make soak`."""
     text = (ROOT / "tests" / "SOAK.md").read_text(encoding="utf-8")
@@ -104,8 +92,6 @@ def benchmarks() -> str:
 PARTS: dict[str, Callable[[], str]] = {
     "help": options,
     "settings": settings,
-    "faults": faults,
-    "machines": machines,
     "soak": soak,
     "benchmarks": benchmarks,
 }

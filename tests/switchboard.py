@@ -2,7 +2,6 @@
 
 import socket
 import threading
-from types import TracebackType
 
 
 class Switchboard:
@@ -18,9 +17,7 @@ class Switchboard:
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind, error, trace) -> None:
         for end in (self._listener, *self._ends):
             end.close()
 

@@ -112,9 +112,7 @@ ALL_ALIKE = settings(deadline=None, suppress_health_check=list(HealthCheck), der
 
 @settings(ALL_ALIKE, max_examples=30)
 @ANY_DAY
-def test_whatever_kis_says_the_day_is_stored_as_it_traded_or_not_at_all(
-    store: Store, tmp_path_factory: Any, data: st.DataObject, symbol: str
-) -> None:
+def test_whatever_kis_says_the_day_is_stored_as_it_traded_or_not_at_all(store, tmp_path_factory, data, symbol) -> None:
     collects_anything(store, tmp_path_factory, data, symbol)
 
 

@@ -114,9 +114,7 @@ def test_the_stream_is_visited_and_left_cleanly(examine: Examine, at: datetime, 
         ("", {"KIS_WS_URL": ""}, "보지 않았습니다"),
     ],
 )
-def test_a_stream_that_is_not_there_is_no_fault(
-    examine: Examine, monkeypatch: pytest.MonkeyPatch, fault: str, environ: dict[str, str], told: str
-) -> None:
+def test_a_stream_that_is_not_there_is_no_fault(examine, monkeypatch, fault, environ, told) -> None:
     from minute_candles.doctor import stream_check as doctor_stream
 
     monkeypatch.setattr(doctor_stream, "_TRADE_SECONDS", 1.0)
@@ -221,9 +219,7 @@ def nowhere() -> Iterator[tuple[str, Clock]]:
     yield "http://127.0.0.1:9", Clock(at=EVENING)
 
 
-def test_usage_errors_are_exit_2(
-    examine: Examine, nowhere: tuple[str, Clock], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_usage_errors_are_exit_2(examine, nowhere, capsys) -> None:
     code, _, err = examine(*nowhere, "--record", "/nowhere/at/all.jsonl")
     assert code == 2 and "--record" in err
     assert fetch_minute_data.main(["--record", "a.jsonl"], nowhere[1]) == 2

@@ -80,9 +80,7 @@ def plain(frame: pd.DataFrame, symbol: str) -> list[tuple[Any, ...]]:
     return [(start, *map(int, row[:5]), *row[5:]) for start, row in zip(starts, numbers, strict=True)]
 
 
-def test_files_of_every_interval_equal_the_truth(
-    light: Database, sim: Simulator, export: Export, tmp_path: Path
-) -> None:
+def test_files_of_every_interval_equal_the_truth(light, sim, export, tmp_path) -> None:
     for interval in SHOWN:
         assert export(light, "--interval", str(interval))[0] == 0
         frame = pd.read_parquet(tmp_path / "export" / f"interval={interval}")
@@ -116,9 +114,7 @@ def _by_spark(folder: str) -> pd.DataFrame:
 
 @pytest.mark.filterwarnings("ignore:The inplace keyword")  # of dask itself
 @pytest.mark.parametrize("reader", READERS)
-def test_everybody_reads_the_folder_as_one_data_set(
-    light: Database, export: Export, tmp_path: Path, reader: str
-) -> None:
+def test_everybody_reads_the_folder_as_one_data_set(light, export, tmp_path, reader) -> None:
     """Codes stay text, each row comes once, and the columns are those of the file, whichever reader looks."""
     for interval in ("5m", "day"):
         assert export(light, "--interval", interval)[0] == 0
@@ -165,9 +161,7 @@ def test_a_parquet_file_says_what_it_is(light: Database, export: Export, tmp_pat
 
 
 @pytest.mark.parametrize("excel", [False, True])
-def test_one_csv_file_equals_the_truth(
-    light: Database, sim: Simulator, export: Export, tmp_path: Path, excel: bool
-) -> None:
+def test_one_csv_file_equals_the_truth(light, sim, export, tmp_path, excel) -> None:
     """A byte order mark for Excel, and with --excel codes that it does not take for numbers."""
     assert export(light, "--out", "all.csv", "--interval", "30", *(["--excel"] if excel else []))[0] == 0
     raw = (tmp_path / "all.csv").read_bytes()
@@ -278,9 +272,7 @@ def test_nothing_in_the_range_is_exit_1_and_no_file(light: Database, export: Exp
         (["--nonsense"], "모르는 옵션"),
     ],
 )  # fmt: skip
-def test_usage_errors_are_one_korean_line_and_exit_2(
-    light: Database, export: Export, monkeypatch: pytest.MonkeyPatch, flags: list[str], said: str
-) -> None:
+def test_usage_errors_are_one_korean_line_and_exit_2(light, export, monkeypatch, flags, said) -> None:
     monkeypatch.setattr(export_candles.user_settings, "load", lambda *_, **__: settings_of(light, light.path.parent))
     code, out, err = export(light, *flags)
     assert code == 2 and said in err and len(err.strip().splitlines()) == 1 and out == ""
@@ -292,9 +284,7 @@ def test_a_file_that_cannot_be_written_is_exit_1_in_one_line(light: Database, ex
     assert code == 1 and "파일을 쓸 수 없습니다" in err
 
 
-def test_adjusted_prices_are_adjusted_on_reading_alone(
-    sim: Simulator, light: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, export: Export
-) -> None:
+def test_adjusted_prices_are_adjusted_on_reading_alone(sim, light, tmp_path, monkeypatch, export) -> None:
     """A split on Friday: one share became five. What is stored stays as it was traded."""
     monkeypatch.setattr(sim.active, "actions", [CorporateAction("split", symbol="005930", ex_day=LAST)])
     before = execute(url_of(light), "SELECT * FROM stock_minute_prices")
@@ -350,9 +340,7 @@ def adjusted(user: User, first: date, last: date, *flags: str) -> Ran:
     return command(user, *asked, "--adjusted", *flags, KIS_APP_KEY=KEY)
 
 
-def test_adjusted_days_of_a_folder_are_all_written_anew(
-    user: User, kis: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_adjusted_days_of_a_folder_are_all_written_anew(user, kis, tmp_path, monkeypatch) -> None:
     """A split changes them all: a folder of one symbol never holds two bases, and a shorter range loses no day."""
     old, new = NEW_YEAR
     out = ("--out", str(tmp_path / "export"))
@@ -372,9 +360,7 @@ def test_adjusted_days_of_a_folder_are_all_written_anew(
     assert pd.read_parquet(tmp_path / "export").equals(after)
 
 
-def test_factors_of_other_days_are_not_forgotten_and_old_ones_are_told(
-    user: User, kis: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_factors_of_other_days_are_not_forgotten_and_old_ones_are_told(user, kis, tmp_path, monkeypatch) -> None:
     """A split after the first question: the second, about the newest day alone, adjusts what was known by it."""
     old, new = NEW_YEAR
     settings = settings_of(Database("sqlite", path=tmp_path / "years.sqlite3"), tmp_path)
@@ -421,9 +407,7 @@ def test_adjusted_and_plain_prices_do_not_mix_in_a_folder(user: User, export: Ex
 
 
 @pytest.mark.parametrize("fault", ["daily_missing", "shape_missing"])
-def test_a_symbol_that_cannot_be_adjusted_is_named_and_the_others_are_written(
-    user: User, kis: Simulator, tmp_path: Path, fault: str
-) -> None:
+def test_a_symbol_that_cannot_be_adjusted_is_named_and_the_others_are_written(user, kis, tmp_path, fault) -> None:
     kis.add_fault(fault, path="daily", symbol="005930")
     try:
         ran = adjusted(user, *NEW_YEAR, "--out", str(tmp_path / "export"))
@@ -522,9 +506,7 @@ with staging(Path(sys.argv[1])):
 
 
 @pytest.mark.parametrize("target", ["export", "all.parquet"])
-def test_two_exports_into_one_place_do_not_run_at_once(
-    light: Database, export: Export, tmp_path: Path, target: str
-) -> None:
+def test_two_exports_into_one_place_do_not_run_at_once(light, export, tmp_path, target) -> None:
     first = subprocess.Popen(
         [sys.executable, "-c", _HOLDING, str(tmp_path / target)], cwd=ROOT, stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -629,9 +611,7 @@ def test_somebody_else_s_file_is_not_replaced(light: Database, export: Export, t
 @pytest.mark.parametrize(
     "out", ["x" * 300, "x" * 300 + ".csv", "deep/.csv", ".parquet", "pipe", "pipe.csv", "link.csv"]
 )
-def test_what_can_be_no_target_is_one_line_and_exit_2(
-    light: Database, export: Export, tmp_path: Path, out: str
-) -> None:
+def test_what_can_be_no_target_is_one_line_and_exit_2(light, export, tmp_path, out) -> None:
     """A name that is too long or none, a FIFO, a link to a device."""
     for name in ("pipe", "pipe.csv"):
         os.mkfifo(tmp_path / name)
@@ -651,9 +631,7 @@ def test_a_full_device_is_one_line_and_exit_2(light: Database, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("out", ["export", "a.parquet", "a.csv"])
-def test_a_target_that_another_program_holds_open_is_one_line(
-    light: Database, export: Export, monkeypatch: pytest.MonkeyPatch, out: str
-) -> None:
+def test_a_target_that_another_program_holds_open_is_one_line(light, export, monkeypatch, out) -> None:
     """On Windows Excel locks what it shows."""
 
     def locked(self: Path, target: object) -> None:

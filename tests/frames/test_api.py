@@ -154,9 +154,7 @@ def test_what_is_doubtful_is_named_with_what_helps(light: Settings) -> None:
         read(light, start=date(2026, 11, 16), strict=True)
 
 
-def test_a_verified_day_that_lost_rows_is_provisional(
-    any_store: db.Store, any_database: Database, sim: Simulator, tmp_path: Path
-) -> None:
+def test_a_verified_day_that_lost_rows_is_provisional(any_store, any_database, sim, tmp_path) -> None:
     fill(any_store, sim)
     gone = "minute_interval = 'ONE_MINUTE' AND stock_symbol = '005930' AND timestamp = '2026-11-20 10:00:00'"
     sql(any_store, f"DELETE FROM stock_minute_prices WHERE {gone} OR minute_interval = 'FIVE_MINUTES'")

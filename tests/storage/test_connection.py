@@ -143,9 +143,7 @@ def test_the_row_alias_is_written_to_mysql_alone(version: str) -> None:
     assert mysql_driver._mysql_dialect(version) == VERSIONS[version]
 
 
-def test_without_the_c_extension_the_reason_is_told(
-    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_without_the_c_extension_the_reason_is_told(database, monkeypatch, caplog) -> None:
     monkeypatch.setattr(mysql.connector, "HAVE_CEXT", False)
     open_store(database, Clock()).close()
     assert any("C 확장" in line for line in caplog.messages)
@@ -154,9 +152,7 @@ def test_without_the_c_extension_the_reason_is_told(
 @pytest.mark.slow
 @pytest.mark.parametrize("crash", [False, True])
 @pytest.mark.parametrize("statement", ["SELECT minute_interval, timestamp", "INSERT INTO stock_minute_prices"])
-def test_the_server_restarts_in_the_middle_of_a_transaction(
-    own_server: Server, store: Store, statement: str, crash: bool, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_server_restarts_in_the_middle_of_a_transaction(own_server, store, statement, crash, caplog) -> None:
     caplog.set_level(logging.INFO, "minute_candles")
     put(store, seed=1)
     during(store, statement, lambda: own_server.restart(crash=crash))
@@ -245,9 +241,7 @@ def locked(server: Server, store: Store, database: Database) -> Iterator[Any]:
         yield other
 
 
-def test_a_lock_that_somebody_holds_is_waited_for(
-    short_locks: None, server: Server, store: Store, database: Database
-) -> None:
+def test_a_lock_that_somebody_holds_is_waited_for(short_locks, server, store, database) -> None:
     with locked(server, store, database) as other:
         release = threading.Timer(1.5, other.rollback)
         release.start()
@@ -256,9 +250,7 @@ def test_a_lock_that_somebody_holds_is_waited_for(
     assert is_whole(store, 2)
 
 
-def test_a_lock_that_is_never_given_back_is_one_clear_line(
-    short_locks: None, server: Server, store: Store, database: Database
-) -> None:
+def test_a_lock_that_is_never_given_back_is_one_clear_line(short_locks, server, store, database) -> None:
     store._connection._patience = 1.5
     with locked(server, store, database), pytest.raises(StoreError, match="잠그고") as caught:
         put(store, seed=2)
@@ -271,8 +263,8 @@ FATAL = [(1021, "가득"), (1114, "가득"), (1290, "읽기 전용"), (1836, "�
 
 @pytest.mark.parametrize(("number", "word"), FATAL)
 def test_what_repeating_cannot_help_is_one_clear_line_and_leaves_the_old_day_whole(
-    server: Server, store: Store, database: Database, number: int, word: str
-) -> None:
+    server, store, database, number, word
+):
     put(store)
     store._connection._patience = 0.3
     refuse = f"SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = {number}, MESSAGE_TEXT = 'as\n told'"
@@ -328,9 +320,7 @@ def test_too_many_connections_is_one_clear_line(own_server: Server, database: Da
             until(lambda: roomy(own_server))
 
 
-def test_rows_that_do_not_become_what_was_wanted_are_not_committed(
-    server: Server, store: Store, database: Database
-) -> None:
+def test_rows_that_do_not_become_what_was_wanted_are_not_committed(server, store, database) -> None:
     put(store)
     server.run(
         "CREATE TRIGGER elsewhere BEFORE INSERT ON stock_minute_prices FOR EACH ROW"
@@ -382,9 +372,7 @@ def test_another_writer_on_the_same_rows_neither_corrupts_a_day_nor_is_felt(serv
     store.close()
 
 
-def test_a_row_that_somebody_inserts_meanwhile_is_seen_when_the_transaction_is_repeated(
-    server: Server, store: Store, database: Database
-) -> None:
+def test_a_row_that_somebody_inserts_meanwhile_is_seen_when_the_transaction_is_repeated(server, store, database):
     def backend_inserts() -> None:
         server.run(UPSERT, SYMBOL, NAMES[1], datetime(2025, 8, 26, 15, 25), database=database.name)
 

@@ -54,9 +54,7 @@ def links(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [line for line in caplog.messages if "다시 연결합니다" in line or "재연결" in line]
 
 
-def test_the_address_leads_to_the_new_primary_and_the_old_one_stays_up_read_only(
-    server: Server, second: Server, user: Database, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_address_leads_to_the_new_primary_and_the_old_one_stays_up_read_only(server, second, user, caplog) -> None:
     caplog.set_level(logging.INFO, "minute_candles")
     second.run(f"CREATE DATABASE {user.name}")
     second.run(f"CREATE USER {user.user}@'%' IDENTIFIED BY 'secret'")
@@ -74,9 +72,7 @@ def test_the_address_leads_to_the_new_primary_and_the_old_one_stays_up_read_only
     assert ["읽기 전용" in line for line in links(caplog)] == [True, False]
 
 
-def test_a_server_that_stays_read_only_is_told_once_and_reading_from_it_heals_nothing(
-    server: Server, user: Database, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_server_that_stays_read_only_is_told_once_and_reading_from_it_heals_nothing(server, user, caplog) -> None:
     caplog.set_level(logging.INFO, "minute_candles")
     store = opened(user, patience=0.3)
     put(store)

@@ -151,9 +151,7 @@ def leads_to(proxy: Database, node: Server) -> bool:
     return False
 
 
-def test_the_node_in_use_dies_then_sleeps_then_loses_the_quorum(
-    galera: Cluster, cluster: list[Database], tmp_path: Path
-) -> None:
+def test_the_node_in_use_dies_then_sleeps_then_loses_the_quorum(galera, cluster, tmp_path) -> None:
     """One backfill through HAProxy outlives all three; kill -9, SIGSTOP, two nodes of three away."""
     ready(cluster[0]).close()
     behind = replace(cluster[0], port=galera.port)

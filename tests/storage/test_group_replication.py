@@ -87,9 +87,7 @@ def test_two_primaries_repeat_what_certification_refused(members: list[Server], 
     members[0].run(f"SELECT group_replication_switch_to_single_primary_mode('{own}')")
 
 
-def test_of_the_members_only_the_primary_is_kept_and_its_death_leads_to_the_next(
-    members: list[Server], group: list[Database]
-) -> None:
+def test_of_the_members_only_the_primary_is_kept_and_its_death_leads_to_the_next(members, group) -> None:
     """The secondaries stand first in `DB_HOST`: at the start, and after the primary's kill -9."""
     ready(group[0]).close()
     with pytest.raises(StoreError, match="1290|읽기 전용"):

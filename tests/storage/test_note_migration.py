@@ -92,9 +92,7 @@ JOIN = (
 
 
 @pytest.mark.parametrize("collation", ["utf8mb4_unicode_ci", "latin1_swedish_ci"])
-def test_the_new_table_joins_with_the_prices_in_any_collation(
-    server: Server, database: Database, collation: str
-) -> None:
+def test_the_new_table_joins_with_the_prices_in_any_collation(server, database, collation) -> None:
     """The README's JOIN failed with 1267 where the database's collation is not the default of its charset (#26)."""
     server.run(f"ALTER DATABASE {database.name} COLLATE {collation}")
     server.run(README_DDL, database=database.name)
@@ -106,9 +104,7 @@ def test_the_new_table_joins_with_the_prices_in_any_collation(
     store.close()
 
 
-def test_an_older_table_in_another_collation_is_named_with_the_sql_that_mends_it(
-    server: Server, database: Database
-) -> None:
+def test_an_older_table_in_another_collation_is_named_with_the_sql_that_mends_it(server, database) -> None:
     server.run(f"ALTER DATABASE {database.name} COLLATE utf8mb4_unicode_ci")
     server.run(README_DDL, database=database.name)
     server.run(f"{OLD_DDL} DEFAULT CHARSET=utf8mb4 COLLATE utf8mb4_general_ci", database=database.name)
