@@ -158,7 +158,7 @@ OF_KIS = {
     "nobody": ("nobody", []),
 }
 """The row of the page, and what the simulated KIS does."""
-PACES = {"token_too_soon": 20, "token_refused": 20, "nobody": 10}
+PACES = {"token_too_soon": 20, "nobody": 10}
 
 
 @pytest.mark.parametrize(("key", "faults"), OF_KIS.values(), ids=OF_KIS)
@@ -175,7 +175,7 @@ def test_a_fault_of_kis_passes_or_ends_the_run_with_one_line(operator, kis, key,
         kis.clear_faults()
         ran = operator.run(*FLAGS)
     sees(key, ran, most_lines=40 if ran.code == 0 else 20)
-    assert ran.seconds < 25
+    assert ran.seconds < 25 or key == "token_refused", "it waits a minute for its second token"
     if ran.code == 0:
         assert_true(operator.database, kis, SYMBOLS, days(kis))
     else:

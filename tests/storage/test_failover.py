@@ -4,64 +4,56 @@ import logging
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import servers
-from servers import Server
-from store_testing import DAY, NOW, SESSION, SYMBOL, full_day, stored
+from store_testing import DAY, NOW, SESSION, SYMBOL, full_day, ready, stored
 from switchboard import Switchboard
 
-from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError, StoreError, StoreLost
 from minute_candles.market.rows import DailyRow
-from minute_candles.storage.store import Store, open_reader, open_store
+from minute_candles.storage.store import open_reader, open_store
 
 
 @pytest.fixture(scope="module")
-def second() -> Iterator[Server]:
+def second():
     """The one that becomes primary."""
     server = servers.mariadb()
-    assert server
     server.start()
     yield server
     server.remove()
 
 
 @pytest.fixture
-def user(server: Server, database: Database) -> Iterator[Database]:
+def user(server, database):
     """An account without the administrator's right to write to a server that is read-only."""
     with server.account(database, "ALL", "secret") as account:
         yield account
         server.run("SET GLOBAL read_only = 0")
 
 
-def opened(database: Database, patience: float = 20) -> Store:
-    store = open_store(database, Clock(), patience=patience)
-    store.preflight()
-    return store
+def copy(second, user) -> None:
+    second.run(f"CREATE DATABASE {user.name}")
+    second.run(f"CREATE USER {user.user}@'%' IDENTIFIED BY 'secret'")
+    second.run(f"GRANT ALL ON {user.name}.* TO {user.user}@'%'")
 
 
-def put(store: Store, seed: int = 1) -> None:
+def put(store, seed=1) -> None:
     store.rewrite(SYMBOL, SESSION, lambda _: full_day(seed=seed), now=NOW, status="COMPLETE")
 
 
-def links(caplog: pytest.LogCaptureFixture) -> list[str]:
+def links(caplog):
     return [line for line in caplog.messages if "다시 연결합니다" in line or "재연결" in line]
 
 
 def test_the_address_leads_to_the_new_primary_and_the_old_one_stays_up_read_only(server, second, user, caplog) -> None:
     caplog.set_level(logging.INFO, "minute_candles")
-    second.run(f"CREATE DATABASE {user.name}")
-    second.run(f"CREATE USER {user.user}@'%' IDENTIFIED BY 'secret'")
-    second.run(f"GRANT ALL ON {user.name}.* TO {user.user}@'%'")
-    promoted = opened(replace(user, port=second.port))
+    copy(second, user)
+    promoted = ready(replace(user, port=second.port))
     with Switchboard(server.port) as address:
-        store = opened(replace(user, port=address.port))
+        store = ready(replace(user, port=address.port))
         put(store, seed=1)
         server.run("SET GLOBAL read_only = 1")
         threading.Timer(0.5, setattr, (address, "target", second.port)).start()
@@ -74,7 +66,7 @@ def test_the_address_leads_to_the_new_primary_and_the_old_one_stays_up_read_only
 
 def test_a_server_that_stays_read_only_is_told_once_and_reading_from_it_heals_nothing(server, user, caplog) -> None:
     caplog.set_level(logging.INFO, "minute_candles")
-    store = opened(user, patience=0.3)
+    store = ready(user, patience=0.3)
     put(store)
     server.run("SET GLOBAL read_only = 1")
     for _ in range(2):
@@ -89,8 +81,8 @@ def test_a_server_that_stays_read_only_is_told_once_and_reading_from_it_heals_no
     store.close()
 
 
-def test_rights_that_are_taken_and_given_back(server: Server, user: Database) -> None:
-    store = opened(user)
+def test_rights_that_are_taken_and_given_back(server, user) -> None:
+    store = ready(user)
     put(store)
     server.run(f"REVOKE ALL ON {user.name}.* FROM {user.user}@'%'")
     server.run(f"GRANT SELECT ON {user.name}.* TO {user.user}@'%'")
@@ -102,16 +94,14 @@ def test_rights_that_are_taken_and_given_back(server: Server, user: Database) ->
     store.close()
 
 
-def test_of_several_hosts_only_a_writable_one_is_kept(server: Server, second: Server, user: Database) -> None:
+def test_of_several_hosts_only_a_writable_one_is_kept(server, second, user) -> None:
     """At the start and in the middle, though the first host is dead (#30); who only reads takes any that answers."""
-    second.run(f"CREATE DATABASE {user.name}")
-    second.run(f"CREATE USER {user.user}@'%' IDENTIFIED BY 'secret'")
-    second.run(f"GRANT ALL ON {user.name}.* TO {user.user}@'%'")
-    opened(user).close()
+    copy(second, user)
+    ready(user).close()
     places = (servers.free_port(), server.port, second.port)
     several = replace(user, host=",".join(f"127.0.0.1:{port}" for port in places), port=1)
     server.run("SET GLOBAL read_only = 1")
-    reader, store = open_reader(several, Clock()), opened(several)
+    reader, store = open_reader(several, Clock()), ready(several)
     put(store)
     assert [(SYMBOL, DAY) in found.coverage([SYMBOL], DAY, DAY) for found in (reader, store)] == [False, True]
     second.run("SET GLOBAL read_only = 1")
@@ -125,8 +115,9 @@ def test_of_several_hosts_only_a_writable_one_is_kept(server: Server, second: Se
     reader.close()
 
 
-def test_all_hosts_read_only_is_one_line_after_a_few_seconds(server: Server, user: Database) -> None:
-    opened(user).close()
+@pytest.mark.slow
+def test_all_hosts_read_only_is_one_line_after_a_few_seconds(server, user) -> None:
+    ready(user).close()
     server.run("SET GLOBAL read_only = 1")
     clock = Clock()
     began = clock.time()
@@ -135,29 +126,23 @@ def test_all_hosts_read_only_is_one_line_after_a_few_seconds(server: Server, use
     assert clock.time() - began < 10
 
 
-def test_a_certificate_of_another_ca_is_refused(tmp_path: Path) -> None:
+def test_a_certificate_of_another_ca_is_refused(tmp_path) -> None:
     """`DB_SSL_CA` verifies the server; without it the connection is as before (#27)."""
     server = servers.mariadb()
-    assert server and server.folder
     ours, theirs = certificates(tmp_path / "ours"), certificates(tmp_path / "theirs")
     names = {"ssl-ca": "ca.pem", "ssl-cert": "server.pem", "ssl-key": "server.key"}
     options = (f"--{option}={ours / name}" for option, name in names.items())
-    with running(server, *options), server.account(server.fresh(), "ALL", "secret") as account:
-        open_store(replace(account, ssl_ca=ours / "ca.pem"), Clock()).close()
-        with pytest.raises(ConfigError, match="DB_SSL_CA"):
-            open_store(replace(account, ssl_ca=theirs / "ca.pem"), Clock())
-
-
-@contextmanager
-def running(server: Server, *options: str) -> Iterator[None]:
     try:
         server.start(*options)
-        yield
+        with server.account(server.fresh(), "ALL", "secret") as account:
+            open_store(replace(account, ssl_ca=ours / "ca.pem"), Clock()).close()
+            with pytest.raises(ConfigError, match="DB_SSL_CA"):
+                open_store(replace(account, ssl_ca=theirs / "ca.pem"), Clock())
     finally:
         server.remove()
 
 
-def certificates(folder: Path) -> Path:
+def certificates(folder):
     """A CA, and a certificate of it for 127.0.0.1."""
     folder.mkdir()
     new = ["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
@@ -172,11 +157,9 @@ def certificates(folder: Path) -> Path:
     return folder
 
 
-def test_a_right_that_only_the_daily_table_lacks_is_not_waited_for(server: Server, database: Database) -> None:
+def test_a_right_that_only_the_daily_table_lacks_is_not_waited_for(server, database) -> None:
     """Who may write candles and nothing else loses the daily aid, not two minutes a symbol and the run."""
-    made = open_store(database, Clock())
-    made.preflight()
-    made.close()
+    ready(database).close()
     with server.account(database, "SELECT, INSERT, UPDATE, DELETE") as account:
         store = open_store(account, Clock(), patience=60)
         store.rewrite(SYMBOL, SESSION, lambda _: full_day(), now=NOW, status="COMPLETE")

@@ -363,10 +363,12 @@ def test_doctor_and_the_next_command_agree_for_every_set_of_rights(run, server, 
             for ddl in (TABLES[tables], COVERAGE_DDL) if TABLES[tables] else ():
                 run(ddl)
             stands = sorted(run(sql))
-        with server.account(database, ", ".join(rights)) as account:
-            with closing(open_store(account, Clock(), patience=1)) as store:
-                said = outcome(store.rehearse_preflight)
-                assert sorted(run(sql)) == stands and said == outcome(store.preflight), rights
+        with (
+            server.account(database, ", ".join(rights)) as account,
+            closing(open_store(account, Clock(), patience=1)) as store,
+        ):
+            said = outcome(store.rehearse_preflight)
+            assert sorted(run(sql)) == stands and said == outcome(store.preflight), rights
             assert (said == "" or "GRANT" in said) and account.password not in said
 
 
