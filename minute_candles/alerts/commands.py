@@ -12,7 +12,6 @@ from minute_candles.console import command_line, console
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError
 from minute_candles.core.korean import number
-from minute_candles.market.calendar import TradingCalendar
 from minute_candles.storage.store import AlertTable, open_alerts
 
 if TYPE_CHECKING:
@@ -48,18 +47,9 @@ def try_rules(settings: Settings, clock: Clock, names: Mapping[str, str], text: 
     """Judge a stored day, send nothing and write nothing; 1 where no candle of the day is stored."""
     rules, day = alert_setup.rules_of(settings), command_line.past_day("--try-alerts", text, clock.now().date())
     from minute_candles.alerts.engine import Engine
-    from minute_candles.alerts.volume_forecast import VolumeForecast
 
-    calendar = TradingCalendar(csat_days=settings.csat_days)
     with closing(open_alerts(settings.database, clock)) as table:
-        engine = Engine(
-            rules.market,
-            names,
-            table.candles_before,
-            table.usual_volume,
-            calendar,
-            VolumeForecast(table, calendar, settings.log_dir),
-        )
+        engine = Engine.on_table(rules.market, names, table, settings)
         alerts, candles = _judged(engine, table, names, day)
     if not candles:
         console.say(f"ℹ️ {day} 에 저장된 캔들이 없습니다.")

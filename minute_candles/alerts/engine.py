@@ -17,9 +17,12 @@ from minute_candles.alerts.conditions import Usual, Verdict, judge
 from minute_candles.alerts.health import AUCTION
 from minute_candles.alerts.history import History
 from minute_candles.alerts.rules import Rule, Severity
+from minute_candles.alerts.volume_forecast import VolumeForecast
 from minute_candles.alerts.warmup import MOST, indicators_of, shares
+from minute_candles.config.settings import Settings
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.candles import Candle
+from minute_candles.storage.store import AlertTable
 
 Load = Callable[[str, int, Sequence[datetime], int], Sequence[Candle]]
 """The stored candles of a symbol and interval without those of these starts, ascending, so many at most."""
@@ -74,6 +77,15 @@ class Engine:
         self._usual: dict[tuple[str, int, int], tuple[datetime, Usual]] = {}
         self.last_fired: dict[tuple[str, str], Fired] = {}
         """By rule and symbol; kept over restarts by the owner of the engine."""
+
+    @classmethod
+    def on_table(
+        cls, rules: Sequence[Rule], names: Mapping[str, str], table: AlertTable, settings: Settings
+    ) -> "Engine":
+        """Return an engine on the stored candles, with the settings' calendar and model file."""
+        calendar = TradingCalendar(csat_days=settings.csat_days)
+        forecast = VolumeForecast(table, calendar, settings.log_dir)
+        return cls(rules, names, table.candles_before, table.usual_volume, calendar, forecast)
 
     def judge(self, symbol: str, candles: Mapping[int, Sequence[Candle]], status: str | None) -> list[Alert]:
         """Take new or changed closed candles of a symbol by interval; return the alerts of windows not judged yet."""

@@ -17,26 +17,23 @@ import time as steady
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, time, timedelta
-from urllib.parse import urlencode
 
 from minute_candles.alerts import state as alert_state
 from minute_candles.alerts.delivery import Delivery, Unsent
-from minute_candles.alerts.digest import Note, digest
 from minute_candles.alerts.engine import Alert, Engine
 from minute_candles.alerts.health import Watched, health_of
 from minute_candles.alerts.operations import Operations
+from minute_candles.alerts.outbox import AlertIncident, Outbox
 from minute_candles.alerts.rules import Rules
 from minute_candles.alerts.state import State
-from minute_candles.alerts.volume_forecast import VolumeForecast
 from minute_candles.alerts.warmup import MOST, late
 from minute_candles.config.settings import Settings
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import Stopped, StoreError
 from minute_candles.core.kst import KST
-from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.day_status import PROVISIONAL
 from minute_candles.market.write_event import Stored
-from minute_candles.storage.store import AlertTable, KeptAlert
+from minute_candles.storage.store import AlertTable
 
 STATE_FILE = "realtime_updater_alerts.json"
 MOST_WAITING = 20_000
@@ -44,7 +41,6 @@ MOST_WAITING = 20_000
 QUIET, LONGEST = 3.0, 20.0
 """Seconds without another candle after which alerts are sent; at most so long they are gathered (a round takes ten)."""
 CHECK_EVERY, WAKE_EVERY = 10.0, 1.0
-_MOST_LOGGED = 5
 _log = logging.getLogger(__name__)
 
 
@@ -57,26 +53,17 @@ class Alerts(threading.Thread):
     ) -> None:  # fmt: skip
         super().__init__(name="alerts", daemon=True)
         self._table, self._delivery, self._clock, self._names = table, delivery, clock, names
-        self._folder, self._chart_url = settings.log_dir, settings.integrations.chart_url
-        calendar = TradingCalendar(csat_days=settings.csat_days)
-        self._engine = Engine(
-            rules.market,
-            names,
-            table.candles_before,
-            table.usual_volume,
-            calendar,
-            VolumeForecast(table, calendar, settings.log_dir),
-        )
+        self._folder, self._incident = settings.log_dir, AlertIncident()
+        self._outbox = Outbox(table, delivery, clock, self._incident, settings.integrations.chart_url)
+        self._engine = Engine.on_table(rules.market, names, table, settings)
         self._operations = Operations(rules.operations)
         self._queue: deque[Stored] = deque()
         self._changed = threading.Condition()
         self._ended = self._behind = self._dirty = False
         self._pending: list[Alert] = []
-        self._unwritten: list[Alert] = []
         self._newest: datetime | None = None
         self._began, self._pending_since = clock.now(), 0.0
         self._watched: Watched | None = None
-        self._incident = ""
         self._saved_unsent: Unsent = {}
         delivery.on_change = self._wake
 
@@ -140,21 +127,15 @@ class Alerts(threading.Thread):
             work()
         except StoreError as error:
             self._behind = True
-            self._begin_incident(str(error))
+            self._incident.begin(str(error))
         except Stopped:
             self._behind = True
         except Exception as error:  # noqa: BLE001 - the loop's boundary: an alert must not end the alerts
-            self._begin_incident(f"예상하지 못한 오류 {type(error).__name__}", error)
-
-    def _begin_incident(self, text: str, error: Exception | None = None) -> None:
-        if not self._incident:
-            _log.warning("⚠️ 알림 문제 시작: %s", text, exc_info=error)
-        self._incident = text
+            self._incident.begin(f"예상하지 못한 오류 {type(error).__name__}", error)
 
     def _end_incident(self) -> None:
-        if self._incident and not (self._unwritten or self._behind):
-            _log.info("✅ 알림 복구")
-            self._incident = ""
+        if not (self._outbox.unwritten or self._behind):
+            self._incident.end()
 
     # --- judging ---
 
@@ -193,8 +174,7 @@ class Alerts(threading.Thread):
         self._operations.last_fired.update(state.operations)
         if state.day == self._now().date():
             self._delivery.resume(state.unsent)
-            self._write(state.unwritten)
-            self._send([_note(alert, self._chart_url) for alert in state.unwritten])
+            self._outbox.resume(state.unwritten)
         self._catch_up()
 
     def _catch_up(self) -> None:
@@ -220,32 +200,12 @@ class Alerts(threading.Thread):
         alerts, self._pending = self._pending, []
         if alerts:
             self._save(alerts)
-        if alerts or self._unwritten:
-            self._send([_note(alert, self._chart_url) for alert in self._write(alerts)])
+        if alerts or self._outbox.unwritten:
+            self._outbox.report(alerts)
+            self._end_incident()
         if self._dirty or alerts:
             self._dirty = False
             self._save()
-
-    def _write(self, alerts: Sequence[Alert]) -> Sequence[Alert]:
-        """Return those that the table did not have; all of them where it does not answer, and it is tried again."""
-        waiting, self._unwritten = self._unwritten, []
-        try:
-            new = {row[:4] for row in self._table.keep([_row(alert) for alert in (*waiting, *alerts)], self._now())}
-        except StoreError as error:
-            self._unwritten = [*waiting, *alerts][-MOST_WAITING:]
-            self._begin_incident(str(error))
-            return alerts
-        self._end_incident()
-        return [alert for alert in alerts if _row(alert)[:4] in new]
-
-    def _send(self, notes: Sequence[Note]) -> None:
-        if not notes:
-            return
-        for note in notes[:_MOST_LOGGED]:
-            _log.info("🔔 %s: %s · %s", note.rule, note.subject, note.text)
-        if len(notes) > _MOST_LOGGED:
-            _log.info(digest(notes).title)
-        self._delivery.send(notes)
 
     def _save(self, unwritten: Sequence[Alert] = ()) -> bool:
         """Write the file; a full disk costs the memory of a restart, not the alerts."""
@@ -255,7 +215,7 @@ class Alerts(threading.Thread):
         try:
             alert_state.write(self._folder / STATE_FILE, state)
         except OSError as error:
-            self._begin_incident(f"상태 파일을 쓰지 못했습니다 ({error.strerror})")
+            self._incident.begin(f"상태 파일을 쓰지 못했습니다 ({error.strerror})")
             return False
         return True
 
@@ -264,9 +224,7 @@ class Alerts(threading.Thread):
         if watched := self._watched:
             health = health_of(watched, began=self._began, newest=self._newest, folder=self._folder)
             if notes := self._operations.check(health):
-                self._send(notes)
-                minute = self._now().replace(second=0, microsecond=0, tzinfo=None)
-                self._write([Alert(note.rule, "", "", 1, minute, note.severity, note.text, 0.0) for note in notes])
+                self._outbox.report_operations(notes)
                 self._save()
         if self._behind:
             self._catch_up()
@@ -282,13 +240,3 @@ def _log_late_rules(engine: Engine, symbols: Iterable[str]) -> None:
     text = "ℹ️ 알림 규칙 %s: 앞의 캔들이 모자라, 시작한 뒤 %d분봉 %d개가 더 닫히면 울리기 시작합니다."
     for name, (rule, candles) in waiting.items():
         _log.info(text, name, rule.interval, candles)
-
-
-def _note(alert: Alert, chart_url: str) -> Note:
-    subject = f"{alert.name} {alert.symbol}" if alert.name != alert.symbol else alert.symbol
-    link = f"{chart_url}/?{urlencode({'symbol': alert.symbol, 'interval': alert.interval})}" if chart_url else ""
-    return Note(alert.severity, alert.rule, subject, alert.text, link)
-
-
-def _row(alert: Alert) -> KeptAlert:
-    return KeptAlert(alert.rule, alert.symbol, alert.interval, alert.timestamp, alert.severity, alert.text, alert.value)
