@@ -92,12 +92,11 @@ def start(arguments: argparse.Namespace, clock: Clock) -> int:
 
 def request_of(arguments: argparse.Namespace, settings: Settings, clock: Clock) -> "ExportRequest":
     """Return what the user asks for, checked. Raises `ConfigError`."""
-    from minute_candles.config import holiday_cache as kis_days
     from minute_candles.config.universe import Universe
     from minute_candles.export.request import ExportRequest
+    from minute_candles.frames.calendar import calendar_of
     from minute_candles.frames.intervals import parse_interval
     from minute_candles.frames.range import parse_day, parse_range
-    from minute_candles.market.calendar import known_calendar
 
     days, first, last = arguments.days, arguments.first, arguments.last
     if days is not None and (first, last) != (None, None):
@@ -107,12 +106,11 @@ def request_of(arguments: argparse.Namespace, settings: Settings, clock: Clock) 
         raise ConfigError("--adjusted 는 주봉·월봉과 함께 쓸 수 없습니다. --interval day 를 쓰세요.")
     lists = Universe.of(settings, clock)
     names = symbols_file.choose(arguments.symbols, arguments.symbols_file, lists, takes_names=True)
-    now = clock.now()
-    until = parse_day("--to", last, now.date())
+    until = parse_day("--to", last, clock.now().date())
     if days is not None:
         first = until - timedelta(days=command_line.whole("--days", days, MOST_DAYS) - 1)
-    calendar = known_calendar(settings.csat_days, kis_days.said(settings, now.date()))
-    asked = parse_range(first, until, calendar, now, interval=interval, names=("--from", "--to"))
+    calendar = calendar_of(settings, clock)
+    asked = parse_range(first, until, calendar, clock.now(), interval=interval, names=("--from", "--to"))
     return ExportRequest(list(names), interval, asked, arguments.force, arguments.adjusted, arguments.excel)
 
 

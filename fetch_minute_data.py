@@ -95,12 +95,11 @@ def start(arguments: argparse.Namespace, clock: Clock) -> int:
 def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
     """Do the whole job for these settings. Raises `MinuteDataError` for what the user has to mend."""
     from minute_candles.backfill.request import wanted
-    from minute_candles.config import holiday_cache
     from minute_candles.config.universe import Universe
-    from minute_candles.market.calendar import known_calendar
+    from minute_candles.frames.calendar import calendar_of
     from minute_candles.redis_feed import setup as feeding
 
-    calendar = known_calendar(settings.csat_days, holiday_cache.said(settings, clock.now().date()))
+    calendar = calendar_of(settings, clock)
     if arguments.doctor or arguments.record:
         return examine(arguments, clock, settings, calendar)
     if arguments.dedupe and arguments.check:

@@ -97,7 +97,7 @@ def run(arguments: argparse.Namespace, clock: Clock, settings: "Settings") -> in
 def evaluate(arguments: argparse.Namespace, names: Mapping[str, str], clock: Clock, settings: "Settings") -> int:
     """Print how good each target's forecasts would have been."""
     from minute_candles.forecast import service, wording
-    from minute_candles.forecast.api import calendar_of
+    from minute_candles.frames.calendar import calendar_of
     from minute_candles.frames.range import parse_day
 
     calendar = calendar_of(settings, clock)
@@ -120,7 +120,7 @@ def evaluate(arguments: argparse.Namespace, names: Mapping[str, str], clock: Clo
 def train(names: Mapping[str, str], clock: Clock, settings: "Settings") -> int:
     """Keep a model of the last sessions in the log folder."""
     from minute_candles.forecast import service, wording
-    from minute_candles.forecast.api import calendar_of
+    from minute_candles.frames.calendar import calendar_of
 
     trained = service.retrain(list(names), settings, clock, calendar_of(settings, clock))
     console.say(f"✅ {wording.summary(trained)}")

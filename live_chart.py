@@ -130,11 +130,10 @@ def page(
     from minute_candles.chart.queries import Queries
     from minute_candles.chart.running import RunningMinutes
     from minute_candles.chart.server import health_of
-    from minute_candles.config import holiday_cache
-    from minute_candles.market.calendar import known_calendar
+    from minute_candles.frames.calendar import calendar_of
     from minute_candles.monitoring import running_file
 
-    calendar = known_calendar(settings.csat_days, holiday_cache.said(settings, clock.now().date()))
+    calendar = calendar_of(settings, clock)
     running = RunningMinutes(clock)
     broadcaster = Broadcaster(watched, names, calendar, clock, running)
     queries = Queries(reader, names, calendar, clock, running)

@@ -13,13 +13,13 @@ from distributed import Worker, WorkerPlugin, get_worker
 
 from minute_candles.backfill.report import RunResult, SymbolResult
 from minute_candles.backfill.runner import Backfill
-from minute_candles.config import holiday_cache
 from minute_candles.config import settings as user_settings
 from minute_candles.config.project import PROJECT_FOLDER
 from minute_candles.core.clock import Clock
+from minute_candles.frames.calendar import calendar_of
 from minute_candles.kis.client import KisClient
 from minute_candles.kis.token import TokenCache
-from minute_candles.market.calendar import TradingCalendar, known_calendar
+from minute_candles.market.calendar import TradingCalendar
 from minute_candles.storage.store import Store, open_store
 from minute_candles.verification.plan import plan
 
@@ -67,7 +67,7 @@ class BackfillPlugin(WorkerPlugin):
         clock = Clock()
         settings = user_settings.load(os.environ, PROJECT_FOLDER)
         clock.start_at(settings.clock_at)
-        calendar = known_calendar(settings.csat_days, holiday_cache.said(settings, clock.now().date()))
+        calendar = calendar_of(settings, clock)
         store = open_store(settings.database, clock)
         store.preflight()
         client = KisClient.of(settings, TokenCache(settings, clock), clock, connections=worker.state.nthreads)

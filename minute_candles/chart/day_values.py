@@ -42,7 +42,9 @@ class DayValues:
         until = midnight(last + _ONE_DAY) - timedelta(seconds=1)
         candles = self._derived.candles(symbol, "day", midnight(first), until, _ALL)
         daily = {day: row for (_, day), row in self._reader.daily([symbol], first, last).items()}
-        closes: dict[date, int | None] = {day: row.close for day, row in daily.items() if row.has_final_close}
+        closes: dict[date, int | None] = {
+            day: close for day, row in daily.items() if (close := row.final_close) is not None
+        }
         closes |= {one.timestamp.date(): one.close for one in candles}
         for (_, day), row in self._reader.coverage([symbol], first, last).items():
             if row.status == DayStatus.NO_TRADES:

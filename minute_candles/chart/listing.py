@@ -86,7 +86,7 @@ class Listing:
         if not last:
             return [self._without_candles(symbol) for symbol in symbols]
         newest = max(one.timestamp for one in last.values()).date()
-        since = (self._calendar.trading_days(newest - 14 * _ONE_DAY, newest - _ONE_DAY) or [newest])[-1]
+        since = self._calendar.day_before(newest)
         kept = self._refresh(last, since, self._reader.coverage(symbols, since, newest))
         traded = {s: sum(one.close * one.volume for one in kept.traces.get(s, {}).values()) for s in symbols}
         return [
@@ -153,16 +153,13 @@ class Listing:
             for symbol, day in days.items()
             if symbol in before and self._follows(symbol, before[symbol], day)
         }
-        others = {symbol: self._session_before(day) for symbol, day in days.items() if symbol not in found}
+        others = {symbol: self._calendar.day_before(day) for symbol, day in days.items() if symbol not in found}
         if others:
             daily = self._reader.daily([*others], min(others.values()), max(others.values()))
             for symbol, day in others.items():
                 row = daily.get((symbol, day))
-                found[symbol] = row.close if row and row.has_final_close else None
+                found[symbol] = row.final_close if row else None
         return found
-
-    def _session_before(self, day: date) -> date:
-        return (self._calendar.trading_days(day - 14 * _ONE_DAY, day - _ONE_DAY) or [day - _ONE_DAY])[-1]
 
     def _follows(self, symbol: str, before: Last, day: date) -> bool:
         """Return whether what stands before `day` is the close of the session before, or nothing traded in between."""

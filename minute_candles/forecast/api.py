@@ -1,28 +1,21 @@
 """What is forecast now, read from the model file and today's stored candles: for notebooks, the script and the page."""
 
-import os
 from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from minute_candles.config import holiday_cache, symbols_file
-from minute_candles.config import settings as user_settings
-from minute_candles.config.project import PROJECT_FOLDER
+from minute_candles.config import symbols_file
 from minute_candles.core.clock import Clock
 from minute_candles.forecast.model_file import ModelFile
 from minute_candles.forecast.running_day import forecast_at
 from minute_candles.forecast.service import Forecast, forecast_frame, load
-from minute_candles.market.calendar import TradingCalendar, known_calendar
+from minute_candles.frames.calendar import calendar_of
+from minute_candles.frames.request import Reader
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from minute_candles.config.settings import Settings
-
-
-def calendar_of(settings: "Settings", clock: Clock) -> TradingCalendar:
-    """Return the calendar in force."""
-    return known_calendar(settings.csat_days, holiday_cache.said(settings, clock.now().date()))
 
 
 def read_forecast(
@@ -34,8 +27,7 @@ def read_forecast(
     0 = rest of the day), low, median, high (the 80 % band), skill (share by which the error is below the best
     baseline's). Train first: `python forecast_candles.py --train`. Raises `ConfigError`, `StoreError`.
     """
-    clock = clock or Clock()
-    settings = settings or user_settings.load(os.environ, PROJECT_FOLDER, needs_key=False)
+    settings, clock = Reader.of(settings, clock)
     wanted = symbols_file.choose(symbols if isinstance(symbols, str) else ",".join(symbols), None)
     trained = load(settings.log_dir)
     return forecast_frame(current(trained, list(wanted), settings, clock) if trained else [])

@@ -5,7 +5,7 @@ off-hours trades, so that the candle stays unproven and without a VWAP.
 """
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
 from minute_candles.frames.range import Range
@@ -48,18 +48,10 @@ def previous_closes(
     }
     found = []
     for start in days.start:
-        before = _session_before(day_of(start // DAY), asked)
+        before = asked.calendar.day_before(day_of(start // DAY))
         if before not in closes and before < asked.first:
             rows = rows_of_sessions(minutes.read(symbol, before, before), asked)
             closes |= {before: int(rows.close[-1])} if len(rows.close) else {}
         told = daily.get(before)
-        found.append(closes.get(before) or (told.close if told and told.has_final_close else 0))
+        found.append(closes.get(before) or (told and told.final_close) or 0)
     return np.array(found, np.int64)
-
-
-def _session_before(day: date, asked: Range) -> date:
-    """Return the trading day before."""
-    earlier = day - timedelta(days=1)
-    while not asked.calendar.is_trading_day(earlier):
-        earlier -= timedelta(days=1)
-    return earlier

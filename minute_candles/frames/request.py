@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple, Protocol, TypeVar
 
-from minute_candles.config import holiday_cache as kis_days
 from minute_candles.config import settings as user_settings
 from minute_candles.config import symbols_file
 from minute_candles.config.database_url import must_exist
@@ -15,9 +14,9 @@ from minute_candles.config.universe import Universe, known_names
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError
 from minute_candles.core.korean import particle
+from minute_candles.frames.calendar import calendar_of
 from minute_candles.frames.intervals import FrameInterval
 from minute_candles.frames.range import Range, parse_range
-from minute_candles.market.calendar import known_calendar
 
 ALL = "all"
 _PATIENCE = 10.0
@@ -85,9 +84,8 @@ class Reader(NamedTuple):
 
     def range_of(self, start: object, end: object, interval: FrameInterval = 1) -> Range:
         """Return the range in the calendar of these settings. Raises `ConfigError`."""
-        now = self.clock.now()
-        calendar = known_calendar(self.settings.csat_days, kis_days.said(self.settings, now.date()))
-        return parse_range(start, end, calendar, now, interval=interval)
+        calendar = calendar_of(self.settings, self.clock)
+        return parse_range(start, end, calendar, self.clock.now(), interval=interval)
 
     @contextmanager
     def opened(self, open_store: Open[T]) -> Iterator[T]:

@@ -111,6 +111,13 @@ class TradingCalendar:
             day += timedelta(days=1)
         return self.session(day)
 
+    def day_before(self, day: date) -> date:
+        """Return the trading day before `day`."""
+        before = day - timedelta(days=1)
+        while not self.is_trading_day(before):
+            before -= timedelta(days=1)
+        return before
+
     def unlisted_csat_years(self, first: date, last: date) -> list[int]:
         """Return the years whose CSAT day is unknown though the range touches mid-November."""
         known = {day.year for day in self._csat}

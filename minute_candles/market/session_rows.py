@@ -3,9 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from minute_candles.core.errors import BadRow
 from minute_candles.market.calendar import Session
-from minute_candles.market.reject_text import reject_text
 from minute_candles.market.rows import MinuteRow, Reject, RejectedRow, RowFault
 
 
@@ -16,16 +14,14 @@ def session_rows(
     """Return the session's rows, oldest first: rows outside the session are filtered, then rejects count.
 
     Other dates, times outside the session and minutes without a trade go; with `fillers` the latter stay, as witnesses
-    of the turnover before the closing auction. Raises `BadRow` for a rejected row; with `rejects` it is left out and
-    named there instead (rule "Doubt costs a mark, never the data").
+    of the turnover before the closing auction. A rejected row is left out and named in `rejects` (rule "Doubt costs a
+    mark, never the data").
     """
     first, end = session.first_label.replace(tzinfo=None), session.end.replace(tzinfo=None)
     found: dict[datetime, MinuteRow] = {}
     for row in rows:
         if row.minute is None or first <= row.minute < end:
             reject = _take(found, row, fillers=fillers)
-            if reject and rejects is None:
-                raise BadRow(reject_text(reject))
             if reject and rejects is not None:
                 rejects.append(reject)
     return [found[minute] for minute in sorted(found)]

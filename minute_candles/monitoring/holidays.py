@@ -89,7 +89,7 @@ class HolidayCheck:
     def _trades(self, session: Session, now: datetime) -> bool | None:
         """Return whether the market trades today, None where KIS does not answer."""
         try:
-            return bool(session_rows(self._client.today_minutes(USUALLY_ACTIVE[0], now), session, rejects=[]))
+            return bool(session_rows(self._client.today_minutes(USUALLY_ACTIVE[0], now), session))
         except Stopped:
             raise
         except MinuteDataError as error:

@@ -106,7 +106,7 @@ class StalledFeedWatch:
 
     def _shows(self, symbol: str, session: Session, now: datetime) -> bool:
         try:
-            rows = session_rows(self._client.today_minutes(symbol, now), session, fillers=True, rejects=[])
+            rows = session_rows(self._client.today_minutes(symbol, now), session, fillers=True)
         except Stopped:
             raise
         except MinuteDataError:

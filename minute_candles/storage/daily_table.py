@@ -27,9 +27,9 @@ class StoredDaily(NamedTuple):
     seen_at: datetime
 
     @property
-    def has_final_close(self) -> bool:
-        """Return whether the close was read after its day: it is the regular session's."""
-        return self.seen_at.date() > self.day
+    def final_close(self) -> int | None:
+        """The regular session's close; None where it was read on its own day, when it is the after-market's."""
+        return self.close if self.seen_at.date() > self.day else None
 
 
 def keep(run: Run, dialect: Dialect, symbol: str, rows: Iterable[DailyRow], now: datetime) -> None:
@@ -41,7 +41,7 @@ def keep(run: Run, dialect: Dialect, symbol: str, rows: Iterable[DailyRow], now:
     before = read(run, dialect, [symbol], min(told), max(told))
     for day, row in told.items():
         old = before.get((symbol, day))
-        if old and old[1:4] == (row.close, row.volume, row.turnover) and old.has_final_close:
+        if old and old[1:4] == (row.close, row.volume, row.turnover) and old.final_close is not None:
             continue
         run(f"DELETE FROM {DAILY} WHERE stock_symbol = %s AND trade_date = %s", symbol, day)
         values = (symbol, day, row.close, row.volume, row.turnover, now.replace(microsecond=0))

@@ -93,7 +93,7 @@ class SourceLag:
     def _live(self, symbol: str, session: Session, last: datetime) -> list[MinuteRow]:
         """Return the day's rows of one answer of today's TR, fillers included; requested twice where there is none."""
         for _ in range(2):
-            if live := session_rows(self._client.today_minutes(symbol, last), session, fillers=True, rejects=[]):
+            if live := session_rows(self._client.today_minutes(symbol, last), session, fillers=True):
                 break
         return live
 

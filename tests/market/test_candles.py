@@ -15,14 +15,19 @@ from minute_candles.market import session_rows as rows_of
 from minute_candles.market.calendar import Session
 from minute_candles.market.candles import Candle
 from minute_candles.market.daily import DailyAnswer, daily_by_date
-from minute_candles.market.rows import DailyRow, MinuteRow
+from minute_candles.market.reject_text import reject_text
+from minute_candles.market.rows import DailyRow, MinuteRow, Reject
 from minute_candles.market.turnover_proof import prove, unexplained_start, without_doubled_auction
 from minute_candles.market.windows import INTERVALS, aggregate, derive, is_closed, window
 from minute_candles.verification.past_pages import read_page
 
 
 def session_rows(raws: Iterable[object], here: Session, **how: bool) -> list[MinuteRow]:
-    return rows_of.session_rows(minute_rows(raws), here, **how)
+    rejects: list[Reject] = []
+    rows = rows_of.session_rows(minute_rows(raws), here, rejects=rejects, **how)
+    if rejects:
+        raise BadRow(reject_text(rejects[0]))
+    return rows
 
 
 def parse_daily(raws: Iterable[object], **how: bool) -> DailyAnswer:
