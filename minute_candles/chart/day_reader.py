@@ -30,7 +30,7 @@ def read_days(
     `newest`: the newest minute that is known of each of the others. Runs on a worker thread.
     """
     today = midnight(clock.now().date())
-    last = reader.last_before([(symbol, today + timedelta(days=1)) for symbol in whole])
+    last = reader.last_before([*whole], today + timedelta(days=1))
     since: dict[datetime, list[str]] = defaultdict(list)
     for symbol in whole:
         since[midnight(last[symbol].timestamp.date()) if symbol in last else today].append(symbol)

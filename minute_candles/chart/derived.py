@@ -81,7 +81,7 @@ class Derived:
             return {day: one.held for day, one in self._kept.get(chart, {}).items()}
 
     def _newest(self, symbol: str, until: datetime) -> date | None:
-        last = self._reader.last_before([(symbol, until + _A_SECOND)]).get(symbol)
+        last = self._reader.last_before([symbol], until + _A_SECOND).get(symbol)
         return last and last.timestamp.date()
 
     def _back(self, newest: date, interval: Interval, windows: int) -> date:

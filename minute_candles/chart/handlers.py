@@ -27,7 +27,7 @@ from minute_candles.chart.parameters import (
 from minute_candles.chart.queries import Queries
 from minute_candles.chart.serialization import Json
 from minute_candles.chart.subscribers import Subscriber
-from minute_candles.core.errors import ConfigError
+from minute_candles.core.errors import ConfigError, MinuteDataError
 
 MESSAGE_SECONDS, MESSAGE_BURST = 0.5, 4
 SEND_SECONDS = 20.0
@@ -65,6 +65,11 @@ class Handlers:
         """Take `files` by name, as they are served."""
         self._queries, self._broadcaster, self._files, self._health = queries, broadcaster, files, health
         self._forecasts = forecasts
+
+    def warm(self) -> None:
+        """Make the first list of symbols, which takes seconds for a whole market."""
+        with suppress(MinuteDataError):  # the first request says it
+            self._queries.symbols()
 
     async def index(self, request: Request) -> Response:
         """Answer the page."""

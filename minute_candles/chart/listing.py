@@ -3,14 +3,17 @@
     listing = Listing(reader, names, calendar, clock, running)
     listing.rows()
 
-Every page asks for it, so it is made once a second for all of them. Twice a minute, and when a coverage row has
-changed, all of it is read anew; in between the newest minutes and the last hour's windows are.
+Every page asks for it, so it is made once a second for all of them. A symbol is read whole twice a minute, and when one
+of its coverage rows has changed: `PART` symbols at once, so that a whole market holds no answer up. In between its
+newest minute and the last windows are read. The first list needs all of them: `warm` it when the server starts.
 """
 
 import threading
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import NamedTuple, TypedDict
+from typing import TypedDict
 
 from minute_candles.chart.running import RunningMinutes
 from minute_candles.chart.serialization import status_of
@@ -24,7 +27,9 @@ from minute_candles.storage.store import CandleReader, Last, SparklinePoint
 FRESH_SECONDS, KEPT_SECONDS = 1.0, 30.0
 TRACE = 27
 """Points of a sparkline: about a session of 15-minute candles."""
-_A_MINUTE, _AN_HOUR, _ONE_DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+PART = 100
+"""Symbols that are read whole for one list."""
+_A_MINUTE, _HALF_AN_HOUR, _ONE_DAY = timedelta(minutes=1), timedelta(minutes=30), timedelta(days=1)
 _MOST_DAYS = 400
 
 
@@ -42,19 +47,32 @@ class SymbolRow(TypedDict):
     trace: list[int]
 
 
-class _Kept(NamedTuple):
-    """`known`, `last`: what it was made from, of the sessions from `since` on, and each symbol's newest minute then.
+Key = tuple[str, date]
+_Known = tuple[CoverageRow | None, ...]
+"""The coverage rows of the two newest sessions."""
 
-    `held`: the minutes of its newest day, where that is verified.
+
+@dataclass
+class _Kept:
+    """A symbol as it was read whole: its newest day, the previous close and the coverage row of that.
+
+    `held`: the minutes of that day, where it is verified; `traded`: KRW, of the windows of `trace`.
     """
 
     at: float
-    since: date
-    known: Mapping[tuple[str, date], CoverageRow]
-    last: Mapping[str, Last]
-    previous: Mapping[str, int | None]
-    held: Mapping[str, int]
-    traces: dict[str, dict[datetime, SparklinePoint]]
+    known: _Known
+    day: date | None
+    row: CoverageRow | None
+    previous: int | None
+    held: int | None
+    trace: dict[datetime, SparklinePoint] = field(default_factory=dict)
+    traded: int = 0
+
+    def add(self, point: SparklinePoint) -> None:
+        """Take over a window; one that is older than others has its place once the symbol is read whole again."""
+        if (old := self.trace.get(point.timestamp)) != point:
+            self.traded += point.close * point.volume - (old.close * old.volume if old else 0)
+            self.trace[point.timestamp] = point
 
 
 class Listing:
@@ -72,7 +90,8 @@ class Listing:
         self._lock = threading.Lock()
         self._rows: list[SymbolRow] = []
         self._made = float("-inf")
-        self._kept: _Kept | None = None
+        self._last: dict[str, Last] = {}
+        self._kept: dict[str, _Kept] = {}
 
     def rows(self) -> list[SymbolRow]:
         """Return plain data, ready for JSON; symbols without a candle last."""
@@ -82,44 +101,68 @@ class Listing:
             return self._rows
 
     def _make(self) -> list[SymbolRow]:
-        symbols, last = list(self._names), self._newest_minutes()
-        if not last:
+        symbols, old = list(self._names), self._old()
+        self._read_newest(old)
+        if not self._last:
             return [self._without_candles(symbol) for symbol in symbols]
-        newest = max(one.timestamp for one in last.values()).date()
-        since = self._calendar.day_before(newest)
-        kept = self._refresh(last, since, self._reader.coverage(symbols, since, newest))
-        traded = {s: sum(one.close * one.volume for one in kept.traces.get(s, {}).values()) for s in symbols}
+        newest = max(one.timestamp for one in self._last.values())
+        days = (self._calendar.day_before(newest.date()), newest.date())
+        coverage = self._reader.coverage(symbols, *days)
+        known = {symbol: tuple(coverage.get((symbol, day)) for day in days) for symbol in symbols}
+        changed = [symbol for symbol in symbols if self._has_changed(symbol, known[symbol])]
+        due = {*[*changed, *old][: PART if self._kept else None]}
+        self._read_windows([symbol for symbol in symbols if symbol not in due], newest - _HALF_AN_HOUR)
+        self._read_whole([symbol for symbol in symbols if symbol in due], days[0], known, coverage)
         return [
-            self._row(symbol, last[symbol], kept, traded[symbol]) if symbol in last else self._without_candles(symbol)
-            for symbol in sorted(symbols, key=lambda symbol: -traded[symbol])
+            self._row(symbol, self._last[symbol], known[symbol], coverage)
+            if symbol in self._last
+            else self._without_candles(symbol)
+            for symbol in sorted(symbols, key=lambda symbol: -self._kept[symbol].traded)
         ]
 
-    def _newest_minutes(self) -> dict[str, Last]:
-        kept, symbols = self._kept, list(self._names)
-        if kept is None or self._clock.time() - kept.at >= KEPT_SECONDS:
-            tomorrow = midnight(self._clock.now().date() + _ONE_DAY)
-            return self._reader.last_before([(symbol, tomorrow) for symbol in symbols])
-        newest = self._reader.minutes_of(symbols, max(one.timestamp for one in kept.last.values()) - _A_MINUTE)
-        return {**kept.last, **{s: Last(some[-1].timestamp, some[-1].close) for s, some in newest.items() if some}}
+    def _old(self) -> list[str]:
+        """Return the symbols that were not read whole lately, the oldest first."""
+        at = {symbol: kept.at for symbol, kept in self._kept.items()}
+        since = self._clock.time() - KEPT_SECONDS
+        old = [symbol for symbol in self._names if at.get(symbol, float("-inf")) <= since]
+        return sorted(old, key=lambda symbol: at.get(symbol, 0.0))
 
-    def _refresh(self, last: Mapping[str, Last], since: date, known: Mapping[tuple[str, date], CoverageRow]) -> _Kept:
-        """Return what was kept with the windows of the last hour; all of it anew where a day changed or it is old."""
-        now, kept = self._clock.time(), self._kept
-        if kept is None or kept.known != known or _days(kept.last) != _days(last) or now - kept.at >= KEPT_SECONDS:
-            days = _days(last)
-            kept = _Kept(now, since, known, last, self._previous_closes(days), self._held(days, known), {})
-            begin = midnight(since)
-        else:
-            kept = kept._replace(last=last)
-            begin = max(one.timestamp for one in last.values()) - _AN_HOUR
-        for trace in self._reader.sparklines(list(self._names), begin):
-            kept.traces.setdefault(trace.symbol, {})[trace.timestamp] = trace
-        self._kept = kept
-        return kept
+    def _has_changed(self, symbol: str, known: _Known) -> bool:
+        kept, last = self._kept.get(symbol), self._last.get(symbol)
+        return kept is None or kept.known != known or kept.day != (last and last.timestamp.date())
 
-    def _row(self, symbol: str, last: Last, kept: _Kept, traded: int) -> SymbolRow:
-        day = last.timestamp.date()
-        previous = kept.previous[symbol] or self._running.previous_close(symbol, day)
+    def _read_newest(self, old: Sequence[str]) -> None:
+        """Read the newest minute of all, of the old ones from wherever it stands."""
+        if self._last:
+            since = max(one.timestamp for one in self._last.values()) - _A_MINUTE
+            minutes = self._reader.minutes_of([*self._names], since)
+            self._last |= {s: Last(some[-1].timestamp, some[-1].close) for s, some in minutes.items() if some}
+        part = old[: PART if self._kept else None]
+        found = self._reader.last_before(part, midnight(self._clock.now().date() + _ONE_DAY))
+        self._last = {s: last for s, last in self._last.items() if s not in part} | found
+
+    def _read_windows(self, symbols: Sequence[str], since: datetime) -> None:
+        for point in self._reader.sparklines(symbols, since):
+            self._kept[point.symbol].add(point)
+
+    def _read_whole(
+        self, symbols: Sequence[str], since: date, known: Mapping[str, _Known], coverage: Mapping[Key, CoverageRow]
+    ) -> None:
+        days = {symbol: self._last[symbol].timestamp.date() for symbol in symbols if symbol in self._last}
+        rows = {**coverage}
+        for symbol, day in days.items():
+            if day < since:
+                rows |= self._reader.coverage([symbol], day, day)
+        previous, held, now = self._previous_closes(days), self._held(days, rows), self._clock.time()
+        for symbol in symbols:
+            newest = days.get(symbol)
+            row = rows.get((symbol, newest)) if newest else None
+            self._kept[symbol] = _Kept(now, known[symbol], newest, row, previous.get(symbol), held.get(symbol))
+        self._read_windows(symbols, midnight(since))
+
+    def _row(self, symbol: str, last: Last, known: _Known, coverage: Mapping[Key, CoverageRow]) -> SymbolRow:
+        day, kept = last.timestamp.date(), self._kept[symbol]
+        previous = (kept.previous if kept.day == day else None) or self._running.previous_close(symbol, day)
         moment, price = last.timestamp, last.close
         if (running := self._running.get(symbol)) and running.timestamp > moment:
             if running.timestamp.date() > day:
@@ -127,27 +170,29 @@ class Listing:
                 follows = self._follows(symbol, last, begun)
                 previous = price if follows else self._running.previous_close(symbol, begun)
             moment, price = running.timestamp, running.close
-        known = (kept.known if day >= kept.since else self._reader.coverage([symbol], day, day)).get((symbol, day))
-        closes = [trace.close for _, trace in sorted(kept.traces.get(symbol, {}).items())]
+        row = coverage.get((symbol, day), kept.row if kept.day == day else None)
         return {
             "symbol": symbol, "name": self._names[symbol], "price": price,
             "change_percent": None if previous is None else round((price - previous) * 100 / previous, 2),
-            "status": status_of(known, kept.held.get(symbol)), "previous_close": previous,
-            "time": time_text(moment), "turnover": traded, "trace": closes[-TRACE:],
+            "status": status_of(row, kept.held if kept.known == known else None), "previous_close": previous,
+            "time": time_text(moment), "turnover": kept.traded,
+            "trace": [point.close for point in list(kept.trace.values())[-TRACE:]],
         }  # fmt: skip
 
-    def _held(self, days: Mapping[str, date], known: Mapping[tuple[str, date], CoverageRow]) -> dict[str, int]:
+    def _held(self, days: Mapping[str, date], known: Mapping[Key, CoverageRow]) -> dict[str, int]:
         """Return the rows of verified newest days: one that has lost some since is verified no more."""
         verified = {symbol: day for symbol, day in days.items()
                     if (row := known.get((symbol, day))) is not None and row.status in VERIFIED}  # fmt: skip
         found = dict.fromkeys(verified, 0)
-        for day in {*verified.values()}:
-            found |= self._reader.held_of([symbol for symbol, its in verified.items() if its == day], day)
+        for day, some in _by_day(verified).items():
+            found |= self._reader.held_of(some, day)
         return found
 
     def _previous_closes(self, days: Mapping[str, date]) -> dict[str, int | None]:
         """Return each day's previous close: of the table's candles, else of the daily TR."""
-        before = self._reader.last_before([(symbol, midnight(day)) for symbol, day in days.items()])
+        before: dict[str, Last] = {}
+        for day, some in _by_day(days).items():
+            before |= self._reader.last_before(some, midnight(day))
         found: dict[str, int | None] = {
             symbol: before[symbol].close
             for symbol, day in days.items()
@@ -176,5 +221,8 @@ class Listing:
         }  # fmt: skip
 
 
-def _days(last: Mapping[str, Last]) -> dict[str, date]:
-    return {symbol: one.timestamp.date() for symbol, one in last.items()}
+def _by_day(days: Mapping[str, date]) -> dict[date, list[str]]:
+    found: dict[date, list[str]] = defaultdict(list)
+    for symbol, day in days.items():
+        found[day].append(symbol)
+    return found

@@ -50,7 +50,8 @@ def application(handlers: Handlers, broadcaster: Broadcaster, password: str, ori
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(broadcaster.run()), asyncio.create_task(broadcaster.run_prices())]
+        running = (broadcaster.run(), broadcaster.run_prices(), asyncio.to_thread(handlers.warm))
+        tasks = [asyncio.create_task(each) for each in running]
         yield
         for task in tasks:
             task.cancel()

@@ -83,10 +83,10 @@ def marks(values: Collection[object]) -> str:
     return ", ".join(["%s"] * len(values))
 
 
-def chunks(items: Sequence[Any]) -> Iterator[list[Any]]:
+def chunks(items: Sequence[Any], most: int = _ROWS_A_STATEMENT) -> Iterator[list[Any]]:
     """Yield the items in parts that fit one statement."""
     rest = iter(items)
-    while part := list(islice(rest, _ROWS_A_STATEMENT)):
+    while part := list(islice(rest, most)):
         yield part
 
 

@@ -14,14 +14,11 @@ from typing import NamedTuple
 from minute_candles.market.calendar import midnight
 from minute_candles.market.candles import Candle, with_vwap
 from minute_candles.market.intervals import turnover_from_vwap
-from minute_candles.storage.codec import MINUTES, day_of, marks, moment_of
+from minute_candles.storage.codec import MINUTES, chunks, day_of, marks, moment_of
 from minute_candles.storage.ddl import ALERTS, NAMES, PRICES
 from minute_candles.storage.driver import Row
 from minute_candles.storage.layout import read_columns
-from minute_candles.storage.table_access import TableAccess
-
-MOST_AT_ONCE = 100
-"""Parts of one UNION; SQLite takes 500."""
+from minute_candles.storage.table_access import MOST_SYMBOLS, TableAccess
 
 
 class Last(NamedTuple):
@@ -94,41 +91,35 @@ class CandleReader(TableAccess):
         return [_day(row) for row in rows]
 
     def minutes_of(self, symbols: Sequence[str], since: datetime) -> dict[str, list[Candle]]:
-        """Return the 1-minute candles from `since` on of several symbols, in one statement."""
+        """Return the 1-minute candles from `since` on of several symbols."""
         found: dict[str, list[Candle]] = {symbol: [] for symbol in symbols}
-        if symbols:
-            rows = self._rows(
-                f"SELECT {self._selected}, stock_symbol FROM {PRICES}{self._layout.hint}"
-                f" WHERE stock_symbol IN ({marks(symbols)}) AND minute_interval = %s AND timestamp >= %s"
-                " ORDER BY stock_symbol, timestamp",
-                *symbols, NAMES[1], since,
-            )  # fmt: skip
-            for row in rows:
-                found[row[7]].append(_candle(row))
+        for row in self._rows_of(
+            symbols, f"SELECT {self._selected}, stock_symbol", "timestamp >= %s ORDER BY stock_symbol, timestamp",
+            NAMES[1], since,
+        ):  # fmt: skip
+            found[row[7]].append(_candle(row))
         return found
 
-    def last_before(self, moments: Sequence[tuple[str, datetime]]) -> dict[str, Last]:
-        """Return each symbol's newest minute before its moment; symbols without one are left out."""
-        found = {}
-        for start in range(0, len(moments), MOST_AT_ONCE):
-            part = moments[start : start + MOST_AT_ONCE]
-            each = (
-                f"SELECT * FROM (SELECT stock_symbol, timestamp, {self._whole('close_price')} FROM {PRICES}"
-                f"{self._layout.hint} WHERE stock_symbol = %s AND minute_interval = '{NAMES[1]}' AND timestamp < %s"
-                " ORDER BY timestamp DESC LIMIT 1) AS newest"
-            )
-            params = [value for symbol, moment in part for value in (symbol, moment)]
-            for symbol, when, close in self._rows(" UNION ALL ".join([each] * len(part)), *params):
-                found[symbol] = Last(moment_of(when), int(close))
+    def last_before(self, symbols: Sequence[str], moment: datetime) -> dict[str, Last]:
+        """Return each symbol's newest minute before a moment (naive KST); symbols without one are left out."""
+        minutes = f"minute_interval = '{NAMES[1]}' AND"
+        found: dict[str, Last] = {}
+        for part in chunks(symbols, MOST_SYMBOLS):
+            rows = self._rows(
+                f"SELECT stock_symbol, timestamp, {self._whole('close_price')} FROM {PRICES}{self._layout.hint} JOIN ("
+                f"SELECT stock_symbol AS symbol, MAX(timestamp) AS newest FROM {PRICES}{self._layout.hint} WHERE"
+                f" stock_symbol IN ({marks(part)}) AND {minutes} timestamp < %s GROUP BY stock_symbol) AS lasts"
+                f" ON stock_symbol = symbol AND {minutes} timestamp = newest",
+                *part, moment,
+            )  # fmt: skip
+            found |= {symbol: Last(moment_of(when), int(close)) for symbol, when, close in rows}
         return found
 
     def sparklines(self, symbols: Sequence[str], since: datetime) -> list[SparklinePoint]:
-        """Return the 15-minute candles since then, by symbol and time."""
-        rows = self._rows(
-            f"SELECT stock_symbol, timestamp, {self._whole('close_price')}, volume FROM {PRICES}{self._layout.hint}"
-            f" WHERE stock_symbol IN ({marks(symbols)}) AND minute_interval = '{NAMES[15]}' AND timestamp >= %s"
-            " ORDER BY stock_symbol, timestamp",
-            *symbols, since,
+        """Return the 15-minute candles since then, each symbol's ascending."""
+        rows = self._rows_of(
+            symbols, f"SELECT stock_symbol, timestamp, {self._whole('close_price')}, volume",
+            "timestamp >= %s ORDER BY stock_symbol, timestamp", NAMES[15], since,
         )  # fmt: skip
         return [SparklinePoint(row[0], moment_of(row[1]), int(row[2]), int(row[3])) for row in rows]
 
@@ -143,12 +134,9 @@ class CandleReader(TableAccess):
 
     def held_of(self, symbols: Sequence[str], day: date) -> dict[str, int]:
         """Return how many 1-minute candles each symbol has of a day, if any, from the key alone."""
-        if not symbols:
-            return {}
-        rows = self._rows(
-            f"SELECT stock_symbol, COUNT(*) FROM {PRICES}{self._layout.hint} WHERE stock_symbol IN ({marks(symbols)})"
-            " AND minute_interval = %s AND timestamp >= %s AND timestamp < %s GROUP BY stock_symbol",
-            *symbols, NAMES[1], midnight(day), midnight(day + timedelta(days=1)),
+        rows = self._rows_of(
+            symbols, "SELECT stock_symbol, COUNT(*)", "timestamp >= %s AND timestamp < %s GROUP BY stock_symbol",
+            NAMES[1], midnight(day), midnight(day + timedelta(days=1)),
         )  # fmt: skip
         return {row[0]: int(row[1]) for row in rows}
 

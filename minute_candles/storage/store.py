@@ -29,7 +29,7 @@ from minute_candles.storage import daily_table
 from minute_candles.storage import migrate as schema
 from minute_candles.storage.advice import Advice, read_advice
 from minute_candles.storage.alert_table import AlertTable
-from minute_candles.storage.codec import Counts, candles_of, keyed, marks, moment_of, naive
+from minute_candles.storage.codec import Counts, candles_of, keyed, moment_of, naive
 from minute_candles.storage.connection import Connection
 from minute_candles.storage.coverage import CoverageRow, missing_rows
 from minute_candles.storage.day_writer import Day, DayWriter, Rewritten
@@ -199,13 +199,9 @@ class Store(TableAccess):
 
         Those without rows come last.
         """
-        if not symbols:
-            return []
-        turnover: dict[str, Any] = dict(self._rows(
-            f"SELECT stock_symbol, SUM(close_price * volume) FROM stock_minute_prices{self._layout.hint}"
-            f" WHERE stock_symbol IN ({marks(symbols)}) AND minute_interval = %s AND timestamp >= %s"
-            " GROUP BY stock_symbol",
-            *symbols, NAMES[15], datetime.combine(since, time()),
+        turnover: dict[str, Any] = dict(self._rows_of(
+            symbols, "SELECT stock_symbol, SUM(close_price * volume)", "timestamp >= %s GROUP BY stock_symbol",
+            NAMES[15], datetime.combine(since, time()),
         ))  # fmt: skip
         return sorted(symbols, key=lambda symbol: -turnover.get(symbol, 0))
 
