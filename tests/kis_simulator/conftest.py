@@ -51,22 +51,19 @@ class Caller:
             Call("GET", QUOTATIONS + path, {**self.headers, "tr_id": tr_id, **(headers or {})}, query)
         )
 
-    def rows(self, name: str, symbol: str = "005930", **params: str) -> Rows:
-        content = self.reply(name, symbol, **params).content
+    def rows(self, name: str, **params: str) -> Rows:
+        content = self.reply(name, **params).content
         assert content["rt_cd"] == "0", content
         return content["output" if name == "holiday" else "output2"]
 
     def past(self, symbol: str = "005930", day: date = date(2026, 11, 18), hour: str = "153900") -> Rows:
-        return self.rows("past", symbol, INPUT_DATE_1=f"{day:%Y%m%d}", INPUT_HOUR_1=hour)
+        return self.rows("past", INPUT_ISCD=symbol, INPUT_DATE_1=f"{day:%Y%m%d}", INPUT_HOUR_1=hour)
 
     def today(self, symbol: str = "005930", hour: str = "") -> Rows:
-        return self.rows("today", symbol, INPUT_HOUR_1=hour)
+        return self.rows("today", INPUT_ISCD=symbol, INPUT_HOUR_1=hour)
 
-    def daily(
-        self, first: date = date(2026, 11, 18), last: date | None = None, symbol: str = "005930", adjusted: str = "1"
-    ) -> Rows:  # noqa: E501
-        days = {"INPUT_DATE_1": f"{first:%Y%m%d}", "INPUT_DATE_2": f"{last or first:%Y%m%d}"}
-        return self.rows("daily", symbol, ORG_ADJ_PRC=adjusted, **days)
+    def daily(self, first: date = date(2026, 11, 18), last: date | None = None, **more: str) -> Rows:
+        return self.rows("daily", INPUT_DATE_1=f"{first:%Y%m%d}", INPUT_DATE_2=f"{last or first:%Y%m%d}", **more)
 
     def whole_day(self, symbol: str = "005930", day: date = date(2026, 11, 18), hour: str = "153900") -> Rows:
         """Every row of one day from the past TR, oldest first, paged as kis_http.md §6 says."""
