@@ -9,24 +9,18 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import fast_clock
 import hypothesis
 import pytest
 import servers
-from servers import Server
 
 import db
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
-
-if TYPE_CHECKING:
-    from redis_testing import RedisServer
 
 _SERVERS = ["given"] if servers.given() else ["mariadb", "mysql"]
 
@@ -51,16 +45,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items):
     for item in items:
         kinds = item.callspec.params.values() if hasattr(item, "callspec") else ()
-        if "mysql" in kinds or "operator" in item.fixturenames or "keeper" in item.fixturenames:  # type: ignore[attr-defined]
+        if {"mysql", "operator", "keeper"} & {*filter(lambda kind: isinstance(kind, str), kinds), *item.fixturenames}:
             item.add_marker(pytest.mark.slow)
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(600))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter):
     """What tests counted (`record_property("figures", …)`), whichever worker they ran in."""
     for report in terminalreporter.getreports("passed"):
         for name, value in report.user_properties:
@@ -69,43 +63,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_process_outlives_its_test() -> Iterator[None]:
+def _no_process_outlives_its_test():
     started = len(fast_clock.STARTED)
     yield
     fast_clock.end_all(started)
 
 
 @pytest.fixture
-def short_week(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_week(monkeypatch):
     """The updater's settles look back a day, not a week: a third of their work, where a test is about today."""
     monkeypatch.setattr("minute_candles.live.end_of_day.LOOK_BACK", timedelta(days=1))
 
 
-@pytest.fixture(scope="session")
-def mariadb() -> Iterator[Server]:
-    """MariaDB, always: a machine without it fails and says what to install."""
-    server = servers.mariadb()
-    if server is None:
-        pytest.fail(servers.MISSING, pytrace=False)
-    yield from _running(server)
-
-
-@pytest.fixture(scope="session")
-def mysql() -> Iterator[Server]:
-    server = servers.mysql_server()
-    if server is None:
-        pytest.skip("real MySQL is not to be had here (../shared/tools/real-mysql, root)")
-    yield from _running(server)
-
-
-@pytest.fixture(scope="session")
-def given() -> Iterator[Server]:
-    server = servers.given()
-    assert server is not None
-    yield server
-
-
-def _running(server: Server) -> Iterator[Server]:
+def _running(server):
     try:
         server.start()
         yield server
@@ -113,14 +83,29 @@ def _running(server: Server) -> Iterator[Server]:
         server.remove()
 
 
+@pytest.fixture(scope="session")
+def mariadb():
+    """MariaDB, always: a machine without it fails and says what to install."""
+    yield from _running(servers.mariadb() or pytest.fail(servers.MISSING, pytrace=False))
+
+
+@pytest.fixture(scope="session")
+def mysql():
+    yield from _running(servers.mysql_server() or pytest.skip("real MySQL is not to be had here (root)"))
+
+
+@pytest.fixture(scope="session")
+def given():
+    return servers.given()
+
+
 @pytest.fixture(scope="session", params=_SERVERS)
-def server(request: pytest.FixtureRequest) -> Server:
-    found: Server = request.getfixturevalue(request.param)
-    return found
+def server(request):
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture
-def own_server(server: Server) -> Iterator[Server]:
+def own_server(server):
     """A server whose process may be stopped; it runs again when the test is over."""
     if not server.command:
         pytest.skip("needs a server of our own, not TEST_DB_URL")
@@ -130,7 +115,7 @@ def own_server(server: Server) -> Iterator[Server]:
 
 
 @pytest.fixture
-def redis_server() -> "Iterator[RedisServer]":
+def redis_server():
     """A Redis that runs; the test may stop it."""
     from redis_testing import RedisServer
 
@@ -139,40 +124,39 @@ def redis_server() -> "Iterator[RedisServer]":
 
 
 @pytest.fixture
-def database(server: Server) -> Iterator[Database]:
+def database(server):
     database = server.fresh()
     yield database
     server.drop(database)
 
 
 @pytest.fixture(params=[*_SERVERS, "sqlite"])
-def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+def any_database(request, tmp_path):
     if request.param == "sqlite":
         yield Database(kind="sqlite", path=tmp_path / "data" / "minutes.db")
         return
-    server: Server = request.getfixturevalue(request.param)
+    server = request.getfixturevalue(request.param)
     database = server.fresh()
     yield database
     server.drop(database)
 
 
 @pytest.fixture
-def clock() -> Clock:
+def clock():
     return Clock()
 
 
 @pytest.fixture
-def store(database: Database, clock: Clock) -> Iterator[db.Store]:
+def store(database, clock):
     yield from _ready(database, clock)
 
 
 @pytest.fixture
-def any_store(any_database: Database, clock: Clock) -> Iterator[db.Store]:
+def any_store(any_database, clock):
     yield from _ready(any_database, clock)
 
 
-def _ready(database: Database, clock: Clock) -> Iterator[db.Store]:
-    store = db.open_store(database, clock, patience=60)
-    store.preflight()
-    yield store
-    store.close()
+def _ready(database, clock):
+    with closing(db.open_store(database, clock, patience=60)) as store:
+        store.preflight()
+        yield store

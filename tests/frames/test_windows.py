@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minute_candles.frames.windows import shown_columns
@@ -37,6 +37,7 @@ def trading(draw: st.DrawFn) -> list[Candle]:
     return found
 
 
+@settings(max_examples=40)
 @given(trading(), st.sampled_from((*SHOWN, *SESSIONS)))
 def test_columns_are_the_pure_function_by_the_million(minutes: list[Candle], interval: Interval) -> None:
     assert as_candles(shown_columns(as_columns(shown(minutes, 1)), interval)) == shown(minutes, interval)
