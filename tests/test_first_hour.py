@@ -1,132 +1,85 @@
-"""What a stranger meets at the command line: Korean help, errors that name the way out, tables one can read."""
+"""What a new user meets at the command line: Korean help, errors that name the way out, tables one can read."""
 
 import os
 import re
 import subprocess
 import sys
 from datetime import date, datetime
-from pathlib import Path
 
 import pytest
 from backfill_tools import copy_project
-from places import ROOT
 
 import fetch_minute_data
 import realtime_updater
 from minute_candles.backfill.report import check_table
-from minute_candles.console import command_line, console
+from minute_candles.console import console
 from minute_candles.console.terminal import width, wrapped
 from minute_candles.verification.plan import Cause, SymbolDay
 
 SCRIPTS = {"fetch_minute_data.py": fetch_minute_data, "realtime_updater.py": realtime_updater}
 
 
-def typed(folder: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+def typed(folder, *words):
     """`python …` of somebody without any setting."""
-    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
-    return subprocess.run(
-        [sys.executable, *words], cwd=folder, env=kept | {"HOME": str(folder), **environ}, text=True,
-        encoding="utf-8", capture_output=True, timeout=60,
-    )  # fmt: skip
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    folder = tmp_path / "house" / "stock" / "minute"
-    copy_project(folder)
-    return folder
-
-
-# --- help ---
+    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ} | {"HOME": str(folder)}
+    how = {"text": True, "encoding": "utf-8", "capture_output": True, "timeout": 60}
+    return subprocess.run([sys.executable, *words], cwd=folder, env=kept, **how)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_help_is_korean_from_the_usage_line_on_and_has_examples(project: Path, script: str) -> None:
-    text = typed(project, script, "--help").stdout
+def test_help_is_korean_has_examples_and_fits_eighty_columns(script) -> None:
+    parser = SCRIPTS[script].parser()
+    text = parser.format_help()
     assert text.startswith(f"사용법: python {script} [옵션 …]\n") and "예:" in text and "종료 코드:" in text
     assert not re.search(r"usage|options|optional|show this|exit\b", text)
+    assert [line for line in text.splitlines() if width(line) > 80] == []
+    assert [action.dest for action in parser._actions if not re.search("[가-힣]", action.help or "")] == []
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_help_fits_eighty_columns(script: str) -> None:
-    assert [line for line in SCRIPTS[script].parser().format_help().splitlines() if width(line) > 80] == []
+MISTYPED = [
+    ("--dayz 3", "모르는 옵션입니다: --dayz 3."), ("--symbols", "--symbols 뒤에 값이 없습니다."),
+    ("--check --dry-run", "--dry-run과 --check는 함께 쓸 수 없습니다."),
+    ("--force=1", "--force 에는 값을 쓰지 않습니다: '1'."), ("--chec", "모르는 옵션입니다: --chec."),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_every_option_has_a_help_text(script: str) -> None:
-    for action in SCRIPTS[script].parser()._actions:
-        assert re.search("[가-힣]", action.help or ""), action.option_strings
-
-
-# --- a mistyped line ---
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (("--dayz", "3"), "모르는 옵션입니다: --dayz 3."),
-        (("--check", "--dry-run"), "--dry-run과 --check는 함께 쓸 수 없습니다."),
-        (("--symbols",), "--symbols 뒤에 값이 없습니다."),
-        (("--force=1",), "--force 에는 값을 쓰지 않습니다: '1'."),
-        (("--chec",), "모르는 옵션입니다: --chec."),
-    ],
-)
+@pytest.mark.parametrize(("words", "said"), MISTYPED)
 def test_a_mistyped_option_is_one_korean_line_and_exit_2(capsys, words, said) -> None:
     with pytest.raises(SystemExit) as ended:
-        fetch_minute_data.main(list(words))
+        fetch_minute_data.main(words.split())
     err = capsys.readouterr().err
     assert ended.value.code == 2
     assert err == f"❌ {said} 쓸 수 있는 옵션 보기: `python fetch_minute_data.py --help`\n"
 
 
-def test_sentences_of_argparse_that_nobody_foresaw_pass_as_they_are() -> None:
-    assert command_line._in_korean("something new") == "something new"
-
-
-# --- no settings yet ---
-
-
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_without_env_the_answer_comes_within_a_second_and_names_file_and_demo(project: Path, script: str) -> None:
-    before = os.times()
-    ran = typed(project, script)
-    after = os.times()
-    assert ran.returncode == 2 and ran.stdout == "" and len(ran.stderr.splitlines()) == 1
-    assert str(project / ".env") in ran.stderr and "cp .env.example .env" in ran.stderr
-    assert "python fetch_minute_data.py --demo" in ran.stderr
-    user, system = after.children_user - before.children_user, after.children_system - before.children_system
-    assert user + system < 1  # seconds of CPU: how busy the machine is does not count
-
-
-def test_an_env_file_that_is_not_filled_in_is_not_copied_again(project: Path) -> None:
-    (project / ".env.example").rename(project / ".env")
-    said = typed(project, "fetch_minute_data.py").stderr
-    assert "KIS_APP_KEY, KIS_APP_SECRET, DB_PASSWORD" in said and str(project / ".env") in said
+def test_without_env_one_line_comes_within_a_second_and_names_file_and_demo(tmp_path) -> None:
+    """A file that is not filled in yet is not to be copied again."""
+    folder = tmp_path / "house" / "stock" / "minute"
+    copy_project(folder)
+    for script in SCRIPTS:
+        before = os.times()
+        ran = typed(folder, script)
+        after = os.times()
+        assert ran.returncode == 2 and ran.stdout == "" and len(ran.stderr.splitlines()) == 1
+        assert str(folder / ".env") in ran.stderr and "cp .env.example .env" in ran.stderr
+        assert "python fetch_minute_data.py --demo" in ran.stderr
+        user, system = after.children_user - before.children_user, after.children_system - before.children_system
+        assert user + system < 1  # seconds of CPU: how busy the machine is does not count
+    (folder / ".env.example").rename(folder / ".env")
+    said = typed(folder, "fetch_minute_data.py").stderr
+    assert "KIS_APP_KEY, KIS_APP_SECRET, DB_PASSWORD" in said and str(folder / ".env") in said
     assert "cp .env.example" not in said and "채우세요" in said
 
 
-def test_the_token_tool_answers_help(project: Path) -> None:
-    ran = typed(project, "kis_token.py", "--help")
-    assert ran.returncode == 0 and ran.stdout.startswith("사용법: python kis_token.py")
-
-
-# --- errors in a narrow terminal ---
-
-
-def test_an_error_is_broken_between_words_and_never_inside_a_command() -> None:
+def test_an_error_is_broken_between_words_never_inside_a_command_and_not_without_a_terminal(capsys) -> None:
     text = "❌ 설정이 없습니다: KIS_APP_KEY. 폴더에서 `cp .env.example .env` 로 만들고 값을 채우세요."
     lines = wrapped(text, 40).splitlines()
     assert len(lines) > 1 and all(width(line) <= 40 for line in lines)
     assert any("`cp .env.example .env`" in line for line in lines)
     assert " ".join(line.strip() for line in lines) == text
-
-
-def test_without_a_terminal_an_error_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     console.complain("말 " * 200)
     assert len(capsys.readouterr().err.splitlines()) == 1
 
-
-# --- the check table ---
 
 DAYS = [date(2026, 11, 16), date(2026, 11, 17), date(2026, 11, 18)]
 SPANS = {"005930": (datetime(2026, 11, 16, 9, 0), datetime(2026, 11, 17, 15, 30))}
@@ -134,45 +87,19 @@ SPANS = {"005930": (datetime(2026, 11, 16, 9, 0), datetime(2026, 11, 17, 15, 30)
 
 def test_check_is_a_table_of_symbols_with_days_candles_and_reasons() -> None:
     names = {"005930": "삼성전자", "000660": "SK하이닉스", "003550": "LG"}
-    missing = [
-        SymbolDay("005930", DAYS[2], Cause.NOT_COLLECTED),
-        *(SymbolDay("000660", day, Cause.NOT_COLLECTED) for day in DAYS),
-    ]
-    lines = check_table(names, DAYS, missing, SPANS).splitlines()
+    gaps = [("005930", DAYS[2]), *(("000660", day) for day in DAYS)]
+    table = check_table(names, DAYS, [SymbolDay(*gap, Cause.NOT_COLLECTED) for gap in gaps], SPANS)
+    lines = table.splitlines()
     assert lines[0].split() == ["종목", "이름", "완료", "빠짐", "첫", "캔들", "마지막", "캔들", "이유"]
     assert lines[2].split()[:9] == ["❗", "005930", "삼성전자", "2", "1", "11-16", "09:00", "11-17", "15:30"]
     assert lines[2].endswith("아직 받지 않음: 11-18")
     assert lines[3].split()[:5] == ["❗", "000660", "SK하이닉스", "0", "3"] and lines[3].endswith("11-16~11-18")
     assert lines[4].split() == ["✅", "003550", "LG", "3", "0", "-", "-"]
+    assert width("✅") == width("❗") == 2 and "️" not in table, "⚠️ is one column here and two there"
 
 
 def test_check_of_one_symbol_goes_by_day() -> None:
-    text = check_table({"005930": "삼성전자"}, DAYS, [SymbolDay("005930", DAYS[1], Cause.ROWS_LOST, (3, 0, 0))], SPANS)
-    lines = text.splitlines()
-    assert "005930 삼성전자" in lines[0]
-    assert lines[2].split() == ["✅", "2026-11-16", "(월)", "완료"]
+    lost = [SymbolDay("005930", DAYS[1], Cause.ROWS_LOST, (3, 0, 0))]
+    lines = check_table({"005930": "삼성전자"}, DAYS, lost, SPANS).splitlines()
+    assert "005930 삼성전자" in lines[0] and lines[2].split() == ["✅", "2026-11-16", "(월)", "완료"]
     assert lines[3].split() == ["❗", "2026-11-17", "(화)", "1분봉", "3건", "사라짐"]
-
-
-def test_marks_of_the_table_are_two_columns_wide_in_every_terminal() -> None:
-    """⚠️ is one column here and two there; a table with it is crooked somewhere."""
-    assert width("✅") == width("❗") == 2 and "️" not in check_table({"005930": "", "000660": ""}, DAYS, [], {})
-
-
-# --- the repository ---
-
-
-def test_nothing_of_a_run_can_be_committed_by_accident() -> None:
-    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
-    names = (
-        ".env",
-        "/demo/",
-        "/demo-realtime/",
-        "*.log",
-        "*.lock",
-        "*.pid",
-        "nohup.out",
-        "realtime_updater_status.json",
-    )
-    for name in names:
-        assert name in ignored, name

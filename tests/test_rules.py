@@ -4,23 +4,17 @@ import ast
 import importlib.util
 import re
 
-import pytest
 from places import ROOT, sources
 
 PAGE = (ROOT / "docs" / "dev" / "rules.md").read_text(encoding="utf-8")
 RULES = re.findall(r"^## (.+)\n\n.+\n\nKept by `([^`]+)`, shown by `([^`:]+)::(\w+)`\.$", PAGE, re.MULTILINE)
-CITED = re.compile(r"(?:rule |rules |\()\"([A-Z][^\"]{6,60})\"")
 
 
-def test_every_rule_is_listed_with_its_module_and_its_test() -> None:
+def test_every_rule_is_kept_by_a_module_and_shown_by_a_test_that_are_there() -> None:
     assert len(RULES) == PAGE.count("\n## ") == 18
-
-
-@pytest.mark.parametrize(("rule", "module", "file", "test"), RULES, ids=[rule for rule, *_ in RULES])
-def test_a_rule_is_kept_and_shown_where_it_says(rule: str, module: str, file: str, test: str) -> None:
-    assert (ROOT / module).is_file(), rule
-    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-    assert test in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, rule
+    for rule, module, file, test in RULES:
+        assert (ROOT / module).is_file(), rule
+        assert re.search(rf"^ *def {test}\(", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE), rule
 
 
 def test_only_rules_that_are_there_are_cited() -> None:
