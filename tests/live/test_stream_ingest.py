@@ -11,6 +11,7 @@ from pathlib import Path
 from queue import Queue
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from backfill_tools import coverage
@@ -33,7 +34,7 @@ from minute_candles.storage.store import open_store
 BUSY = {"005930": "brisk", "000660": "brisk", "035420": "liquid", "373220": "medium", "018880": "illiquid"}
 LIVELY = dict.fromkeys(BUSY, "brisk")
 """A lost trade shows with the next one: within seconds here. The simulator's REST shows it at once, KIS's does not."""
-NEARLY_TEN = at(9, 58, 30)
+NEARLY_TEN, TEN = at(9, 58, 30), datetime(2026, 11, 20, 10)
 Make = Callable[..., StreamDay]
 
 
@@ -53,43 +54,33 @@ def make(tmp_path: Path) -> Iterator[Make]:
 
 
 def stored_by_stream(day: StreamDay) -> int:
-    told = day.service.stream.status() if day.service else None
-    return int(told["stored"]) if told else 0
+    status = day.service.stream.status() if day.service else None
+    return int(status["stored"]) if status else 0
 
 
-# --- what it brings ---
-
-
-@pytest.mark.slow  # a clock that runs twenty times as fast: not beside five other tests
-def test_proven_minutes_are_stored_and_the_round_spares_their_symbols(make: Make) -> None:
+@pytest.mark.slow
+def test_proven_minutes_are_stored_with_the_windows_they_close_and_the_round_spares_their_symbols(make: Make) -> None:
+    """Running minutes are announced once a second, and grow; while KIS's REST is away, the stream stores alone."""
     day = make(streamed=4, speed=40)
     with day.running():
         wait_until(lambda: stored_by_stream(day) >= 6)
         day.wait(max(at(10, 4, 30), day.clock.now()))
         day.assert_true_so_far()
+        day.wait(day.clock.now().replace(minute=day.clock.now().minute // 5 * 5 + 4, second=10))
+        day.kis.down()
+        closed = day.clock.now().replace(minute=day.clock.now().minute // 5 * 5, second=0, microsecond=0, tzinfo=None)
+        wait_until(lambda: ("005930", "FIVE_MINUTES", closed) in day.stored("005930"), 30)
     assert any(" · 스트림 " in line for line in day.lines("1분봉 "))
     assert min(day.count("005930"), day.count("000660")) < day.count("018880")
     assert not day.lines("스트림 문제") and not day.lines("다릅니다")
+    shown = [one for one in day.running_minutes if one.symbol == "005930"]
+    same = [one.candle.volume for one in shown if one.candle.timestamp == shown[-1].candle.timestamp]
+    assert len(shown) >= 5 and same == sorted(same)
 
 
-@pytest.mark.slow  # a clock that runs twenty times as fast: not beside five other tests
-def test_the_windows_that_a_minute_closes_are_stored_with_it(make: Make) -> None:
-    day = make(at(10, 3, 20), {"005930": "brisk"})
-    with day.running():
-        day.wait(at(10, 5, 2.5))
-        day.kis.down()  # the round has nothing
-        wait_until(lambda: "10:04" in stored_minutes(day), 30)
-        names = {row[1] for row in day.stored("005930").values() if row[2] == datetime(2026, 11, 20, 10, 0)}
-    assert names == {"ONE_MINUTE", "FIVE_MINUTES"}
-
-
-def stored_minutes(day: StreamDay, symbol: str = "005930") -> list[str]:
-    return [f"{row[2]:%H:%M}" for row in day.stored(symbol).values() if row[1] == "ONE_MINUTE"]
-
-
-@pytest.mark.slow  # a clock that runs twenty times as fast: not beside five other tests
+@pytest.mark.slow
 def test_the_opening_cross_is_heard_because_the_stream_is_there_before_it(make: Make) -> None:
-    day = make(at(8, 55), BUSY, speed=20)
+    day = make(at(8, 57), BUSY, speed=20)
     with day.running():
         wait_until(lambda: day.kis.stream.connects == 1)
         assert day.clock.now() < at(9)
@@ -100,20 +91,7 @@ def test_the_opening_cross_is_heard_because_the_stream_is_there_before_it(make: 
     assert first[10] is not None or day.kis.truth("005930", FRIDAY)[0].timestamp.minute, "its VWAP is proven, too"
 
 
-@pytest.mark.slow  # a clock that runs twenty times as fast: not beside five other tests
-def test_running_minutes_are_told_about_once_a_second_and_grow(make: Make) -> None:
-    day = make(at(10, 0, 30), {"005930": "liquid", "000660": "liquid"}, speed=10)
-    day.kis.stream.form.split = 20
-    with day.running():
-        wait_until(
-            lambda: all(sum(one.symbol == symbol for one in day.running_minutes) >= 5 for symbol in day.symbols), 60
-        )
-    told = [one for one in day.running_minutes if one.symbol == "005930"]
-    same = [one.candle.volume for one in told if one.candle.timestamp == told[-1].candle.timestamp]
-    assert same == sorted(same)
-
-
-@pytest.mark.slow  # a clock that runs twenty times as fast: not beside five other tests
+@pytest.mark.slow
 def test_the_session_ends_with_a_clean_close_and_the_settle_makes_the_day_whole(make: Make) -> None:
     day = make(at(15, 34), {"005930": "brisk", "000660": "liquid"}, speed=60)
     day.kis.stream.behaviour.linger = 3600
@@ -124,12 +102,10 @@ def test_the_session_ends_with_a_clean_close_and_the_settle_makes_the_day_whole(
     assert {coverage(day.url)[symbol, str(FRIDAY)] for symbol in day.symbols} == {"COMPLETE"}
 
 
-# --- what it does without ---
-
-
 @pytest.mark.parametrize("streamed", [0, 40], ids=["no symbols", "no package"])
 def test_without_a_socket_all_goes_by_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, streamed: int) -> None:
-    monkeypatch.setattr("minute_candles.core.extras.import_module", _missing)
+    missing = Mock(side_effect=ModuleNotFoundError(name="websockets"))
+    monkeypatch.setattr("minute_candles.core.extras.import_module", missing)
     integrations = Integrations(ws_url="ws://127.0.0.1:9", stream_symbols=streamed)
     with closing(FakeDay(tmp_path, NEARLY_TEN, {"005930": "liquid"}, integrations=integrations)) as day:
         day.run(until=at(10, 2))
@@ -137,24 +113,18 @@ def test_without_a_socket_all_goes_by_rounds(tmp_path: Path, monkeypatch: pytest
     assert len(day.lines("requirements-extra.txt")) == bool(streamed) and not day.lines("스트림 문제")
 
 
-def _missing(name: str) -> Any:
-    raise ModuleNotFoundError(name=name)
-
-
-@pytest.mark.slow  # a clock that runs twenty times as fast: not beside five other tests
+@pytest.mark.slow
 def test_a_stream_that_is_refused_is_told_once_and_its_end_too(make: Make) -> None:
     day = make(speed=40)
-    fault = day.kis.add_fault("opsp0011")
+    day.kis.add_fault("opsp0011")
     with day.running():
         wait_until(lambda: bool(day.lines("스트림 문제 시작")))
-        assert day.service
-        told = day.service.stream.status()
-        assert told and "OPSP0011" in told["problem"]
+        assert day.service and "OPSP0011" in day.service.stream.status()["problem"]
         day.wait(at(10, 3))
         day.assert_true_so_far()
         day.kis.clear_faults()
         wait_until(lambda: bool(day.lines("스트림 복구")), 30)
-    assert fault and len(day.lines("스트림 문제 시작")) == 1 == len(day.lines("스트림 복구"))
+    assert len(day.lines("스트림 문제 시작")) == 1 == len(day.lines("스트림 복구"))
 
 
 @pytest.mark.slow
@@ -171,23 +141,17 @@ def test_a_suspension_of_twenty_minutes_is_no_fault_and_costs_nothing(make: Make
     assert not day.lines("문제") and max(row[2] for row in day.stored("005930").values()).hour == 10
 
 
-# --- page and stream ---
-
-
 def proven(minute: int, price: int = 70_000) -> Proven:
     candle = Candle(datetime(2026, 11, 20, 10, minute), price, price, price, price, 3, 3 * price, None)
     return Proven("005930", candle, candle.timestamp + timedelta(minutes=1), 0, 3 * price)
 
 
 def test_a_streamed_symbol_is_due_every_25_minutes_spread_over_the_minutes() -> None:
-    now = at(10, 0, 5)
+    now, due = at(10, 0, 5), []
     checks = [RestCrossCheck(f"{number:06}", number) for number in range(50)]
-
-    def first_due(check: RestCrossCheck) -> int:
+    for check in checks:
         check.on_page([], now)
-        return next(number for number in range(60) if check.is_due(now + timedelta(minutes=number)))
-
-    due = [first_due(check) for check in checks]
+        due.append(next(number for number in range(60) if check.is_due(now + timedelta(minutes=number))))
     assert sorted(due) == sorted([*range(1, EVERY + 1)] * 2), "two a minute, not fifty at once"
     when = now + timedelta(minutes=due[0])
     checks[0].on_page([], when)
@@ -206,10 +170,8 @@ def test_a_difference_is_logged_once_and_the_symbol_is_polled_from_then_on(caplo
     assert caplog.text.count("스트림과 REST가 다릅니다 (스트림 거래 없음, REST 70000/70000") == 1
 
 
-@pytest.mark.slow  # a clock that runs forty times as fast
-def test_rest_wins_where_both_differ_and_the_minutes_after_come_by_rounds(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.slow
+def test_rest_wins_where_both_differ_and_the_minutes_after_come_by_rounds(make: Make, monkeypatch: Any) -> None:
     """A stream that lies in its chain: no captured frame does, so the lie is planted between chain and queue."""
     real = Chain.add
 
@@ -225,26 +187,24 @@ def test_rest_wins_where_both_differ_and_the_minutes_after_come_by_rounds(
         day.assert_true_so_far()
 
 
-# --- what is known, and what may be stored with it ---
-
-
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[LiveSession]:
     """A session that knows 005930 up to 10:00 and 900 KRW, at 10:03:30; nobody asks KIS here."""
     clock = FakeClock(at(10, 3, 30))
     store = open_store(Database("sqlite", path=tmp_path / "minutes.db"), clock)
     store.preflight()
-    made = LiveSession(
-        SimpleNamespace(skew=timedelta(0), suspected_skew=None), store, TradingCalendar(), clock, ["005930"], [], 1
-    )  # type: ignore[arg-type]
+    kis: Any = SimpleNamespace(skew=timedelta(0), suspected_skew=None)
+    made = LiveSession(kis, store, TradingCalendar(), clock, ["005930"], [], 1)
     made.states.of("005930").watermark = Watermark(datetime(2026, 11, 20, 10), datetime(2026, 11, 20, 9, 58), 900)
     yield made
     store.close()
 
 
 def following(minute: int, before: int) -> Proven:
-    one = proven(minute)
-    return one._replace(before=before, turnover=before + (one.candle.turnover or 0))
+    """A minute from 10:00 on whose first trade follows on this turnover."""
+    one, start = proven(0), TEN + timedelta(minutes=minute)
+    candle = one.candle._replace(timestamp=start)
+    return Proven("005930", candle, start + timedelta(minutes=1), before, before + one.turnover)
 
 
 def store_proven(live: LiveSession, one: Proven) -> tuple[bool, Watermark, int]:
@@ -262,24 +222,16 @@ def store_proven(live: LiveSession, one: Proven) -> tuple[bool, Watermark, int]:
         (0, 900, True, 1, 1),  # the next minute, nothing between
         (2, 900, True, 3, 1),  # nobody traded at 10:00 and 10:01: the turnover says so
         (2, 901, True, 0, 0),  # somebody did: the minute alone, and the round polls
-        (-1, 900, True, 0, 1),  # REST was asked about 09:59 and did not show it yet
+        (-1, 900, True, 0, 1),  # REST was called about 09:59 and did not show it yet
         (-1, 300, False, 0, 0),  # REST knows more than that: it wins
     ],
 )
 def test_a_day_is_known_further_only_where_turnover_leads_on(
     live: LiveSession, minute: int, before: int, stored: bool, read: int, counted: int
 ) -> None:
-    one = following(minute % 60, before)
-    if minute < 0:
-        at_nine = datetime(2026, 11, 20, 9, 60 + minute)
-        one = one._replace(candle=one.candle._replace(timestamp=at_nine), through=at_nine + timedelta(minutes=1))
-    said, known, count = store_proven(live, one)
-    assert (said, known.read.minute, count) == (stored, read, counted)
-    assert bool(live._store.candles("005930", 1, at_ten(-60), at_ten(60))) == stored
-
-
-def at_ten(minutes: int) -> datetime:
-    return datetime(2026, 11, 20, 10) + timedelta(minutes=minutes)
+    done, known, count = store_proven(live, following(minute, before))
+    assert (done, known.read.minute, count) == (stored, read, counted)
+    assert bool(live._store.candles("005930", 1, TEN - timedelta(hours=1), TEN + timedelta(hours=1))) == stored
 
 
 def test_what_a_stream_wrote_alone_is_not_taken_for_the_whole_day_after_a_restart(live: LiveSession) -> None:
@@ -287,14 +239,11 @@ def test_what_a_stream_wrote_alone_is_not_taken_for_the_whole_day_after_a_restar
     live.begin(session())
     state = live.states.of("005930")
     assert state.watermark is None
-    state.watermark = Watermark(at_ten(2), at_ten(-2), 901)
+    state.watermark = Watermark(TEN + timedelta(minutes=2), TEN - timedelta(minutes=2), 901)
     store_proven(live, following(2, 901))
     live.begin(session())
     known = live.states.of("005930").watermark
-    assert known and known.read == at_ten(3), "known to the minute that it was proven to, not to now"
-
-
-# --- what the stream itself can prove ---
+    assert known and known.read == TEN + timedelta(minutes=3), "known to the minute that it was proven to, not to now"
 
 
 def streamed_until(second: int, *, garbled: int | None = None) -> tuple[IngestSession, list[Proven]]:
@@ -332,20 +281,16 @@ def test_an_unbroken_chain_is_polled_for_the_cross_check_alone_until_the_close()
 
 def test_a_window_that_closes_in_a_lull_is_stored_without_a_call(live: LiveSession) -> None:
     state, trade = live.states.of("005930"), Trade(35_880, 70_000, 3)  # 09:58
-    state.watermark = None
-    early = datetime(2026, 11, 20, 9, 58)
-    one = proven(0)
-    live.writer.store_proven(state, session(), one._replace(candle=one.candle._replace(timestamp=early)))
+    state.watermark, early = None, TEN - timedelta(minutes=2)
+    live.writer.store_proven(state, session(), following(-2, 0)._replace(through=TEN + timedelta(minutes=1)))
     symbol = StreamedSymbol("005930", session(), 0)
     symbol.add(ticks_of([trade])[0])
     symbol.on_page([], Watermark(early), at(10, 3, 5))
     live.states.attach({"005930": symbol})
-    state.watermark = Watermark(at_ten(-1), early, 210_000)
+    state.watermark = Watermark(TEN - timedelta(minutes=1), early, 210_000)
     assert live._poller.poll("005930", session(), (1, 5)) == {1: 0, 5: 1, 15: 0}, "the client here has no call at all"
-    assert state.watermark == Watermark(at_ten(3), early, 210_000)
+    assert state.watermark == Watermark(TEN + timedelta(minutes=3), early, 210_000)
 
-
-# --- days full of faults ---
 
 FAULTS = {
     "lost, doubled, swapped": [(kind, {"rate": 0.02}) for kind in ("ws_lost", "ws_doubled", "ws_swapped")],

@@ -13,7 +13,7 @@ def test_who_hangs_is_passed_by_and_others_are_free() -> None:
         with locks.exclusive("005930") as second, locks.exclusive("000660") as other:
             assert first and not second and other
         with locks.exclusive("005930") as third:
-            assert not third, "who was turned away did not free it"
+            assert not third, "the second one did not free it"
         assert time.monotonic() - began < 1
     with locks.exclusive("005930") as again:
         assert again

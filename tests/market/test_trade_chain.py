@@ -43,9 +43,6 @@ def minute_of_trades(minutes: int = 3, each: int = 4, start: int = TEN) -> list[
     ]
 
 
-# --- what was captured ---
-
-
 @pytest.mark.parametrize("frame", captured("0|H0STCNT0|"))
 def test_every_captured_record_is_a_tick_of_its_symbol_time_price_and_totals(frame: str) -> None:
     count = int(frame.split("|")[2])
@@ -70,7 +67,7 @@ def test_consecutive_captured_records_hold_the_chain_in_and_across_frames() -> N
 
 
 def all_linked(ticks: list[TradeTick]) -> int:
-    """So many pairs follow each other, in the law as in a `Chain`."""
+    """So many pairs follow each other, by the totals as in a `Chain`."""
     for before, after in pairwise(ticks):
         assert after.all_volume - before.all_volume == after.volume
         assert after.all_turnover - before.all_turnover == after.price * after.volume
@@ -85,27 +82,9 @@ def test_the_captured_opening_cross_is_a_whole_minutes_beginning_without_the_off
     (fields,) = records_of(captured("0|H0STCNT0|001|005930^090018^272000")[0])
     chain = Chain("005930", session(date(2026, 9, 8)))
     tick = trade_tick(fields)
-    assert tick and not chain.add(tick)
-    running = chain.running
-    assert running and running.is_whole
-    assert running.candle == Candle(
-        at(9, 0, day=date(2026, 9, 8)), *[272_000] * 4, 200_607, 200_607 * 272_000, running.candle.vwap
-    )
-
-
-@pytest.mark.parametrize("frame", [line for line in captured("0|") if not line.startswith("0|H0STCNT0")])
-def test_a_record_of_another_tr_is_no_tick(frame: str) -> None:
-    fields = records_of(frame)[0]
-    assert len(fields) != 46 or fields[12] == "64" or trade_tick(fields[:45]) is None
-
-
-# --- records ---
-
-
-@pytest.mark.parametrize("width", [46, 47, 48])
-def test_a_record_may_be_of_any_width_from_46_fields_on(width: int) -> None:
-    tick = trade_tick(record(Trade(TEN, 70_000, 5), [Trade(TEN - 60, 70_000, 5)], width=width))
-    assert tick == TradeTick("005930", at(10, 0), at(10, 0), 70_000, 5, 10, 700_000, False, False)
+    assert tick and not chain.add(tick) and chain.running and chain.running.is_whole
+    candle = chain.running.candle
+    assert candle == Candle(at(9, 0, day=date(2026, 9, 8)), *[272_000] * 4, 200_607, 200_607 * 272_000, candle.vwap)
 
 
 @pytest.mark.parametrize(
@@ -121,11 +100,12 @@ def test_a_record_that_cannot_be_one_is_passed_over(index: int, value: str) -> N
 
 @pytest.mark.parametrize("market_class", ["1", "2", "3", "5", ""])
 def test_pre_and_after_market_trades_are_off_hours_the_closing_cross_never(market_class: str) -> None:
-    tick = trade_tick(record(Trade(TEN, 70_000, 5), [], market_class=market_class))
-    assert tick and tick.is_off_hours == (market_class in ("1", "3"))
-
-
-# --- the chain ---
+    trade, before = Trade(TEN, 70_000, 5), [Trade(TEN - 60, 70_000, 5)]
+    is_off_hours = market_class in ("1", "3")
+    expected = TradeTick("005930", at(10, 0), at(10, 0), 70_000, 5, 10, 700_000, False, is_off_hours)
+    for width in (47, 48):
+        assert trade_tick(record(trade, before, width=width, market_class=market_class)) == expected
+    assert trade_tick(record(trade, before, width=46)) == expected._replace(is_off_hours=False)
 
 
 def test_a_minute_is_proven_by_the_first_trade_after_it_and_no_sooner() -> None:
@@ -137,43 +117,15 @@ def test_a_minute_is_proven_by_the_first_trade_after_it_and_no_sooner() -> None:
     assert proven(ticks[8:9], chain) == [Proven("005930", true[at(10, 1)], at(10, 2), *totals)]
 
 
-def test_a_minute_whose_first_trades_were_not_heard_is_not_proven() -> None:
-    trades = minute_of_trades()
-    assert candles(ticks_of(trades)[2:]) == [true_minutes(trades)[at(10, 1)]]
-
-
-def test_minutes_without_a_trade_are_known_when_the_next_trade_comes() -> None:
-    trades = [*minute_of_trades(2), Trade(TEN + 300, 71_000, 3)]
-    last = proven(ticks_of(trades))[-1]
-    assert (last.candle.timestamp, last.through) == (at(10, 1), at(10, 5))
-
-
-@pytest.mark.parametrize("lost", range(1, 9))
-def test_a_lost_record_leaves_its_minute_to_rest_and_those_after_it_are_proven_again(lost: int) -> None:
+@pytest.mark.parametrize("number", range(1, 9))
+def test_a_lost_record_leaves_its_minute_to_rest_and_doubled_and_swapped_ones_cost_nothing(number: int) -> None:
     trades = minute_of_trades(5)
     ticks, true = ticks_of(trades), true_minutes(trades)
-    found = candles(ticks[:lost] + ticks[lost + 1 :])
-    assert true[ticks[lost].minute] not in found
-    assert all(candle == true[candle.timestamp] for candle in found)
-    assert true[at(10, 3)] in found
-
-
-@pytest.mark.parametrize("first", range(1, 10))
-def test_doubled_and_swapped_records_cost_nothing(first: int) -> None:
-    trades = minute_of_trades(4)
-    ticks, true = ticks_of(trades), list(true_minutes(trades).values())
-    assert candles([*ticks[: first + 1], ticks[first], *ticks[first + 1 :]]) == true[:-1]
-    swapped = [*ticks[:first], ticks[first + 1], ticks[first], *ticks[first + 2 :]]
-    assert candles(swapped)[-1] == true[-2]
-    assert all(candle in true for candle in candles(swapped))
-
-
-def test_swapped_records_of_one_second_cost_nothing_at_all() -> None:
-    trades = [Trade(TEN + second, 70_000 + 100 * (second % 3), 1 + second) for second in range(180)]
-    ticks = ticks_of(trades)
-    for number in range(1, len(ticks) - 2, 3):
-        ticks[number], ticks[number + 1] = ticks[number + 1], ticks[number]
-    assert candles(ticks) == list(true_minutes(trades).values())[:-1]
+    head, one, tail = ticks[:number], ticks[number], ticks[number + 1 :]
+    found, swapped = candles(head + tail), candles([*head, tail[0], one, *tail[1:]])
+    assert true[one.minute] not in found and true[at(10, 3)] in found
+    assert all(candle == true[candle.timestamp] for candle in found + swapped)
+    assert candles([*head, one, one, *tail]) == list(true.values())[:-1] and swapped[-1] == true[at(10, 3)]
 
 
 def test_turnover_that_the_price_does_not_explain_breaks_the_chain() -> None:
@@ -235,35 +187,22 @@ def test_half_tick_prices_count_exactly_and_a_cheap_one_that_is_printed_cut_by_i
     assert (candle.close, candle.turnover, str(candle.vwap)) == (4_217, 4 * 4_217 + 2, "4217.50")
 
 
-# --- open and close ---
-
-
-@pytest.mark.parametrize("second", [9 * 3600 + 7, 9 * 3600 + 154, 9 * 3600 + 180])
+@pytest.mark.parametrize("second", [9 * 3600 + 7, 9 * 3600 + 180])
 def test_the_first_minute_is_whole_from_the_opening_cross_on_however_late(second: int) -> None:
-    trades = [Trade(second, 70_000, 5_000), Trade(second + 1, 70_100, 3), Trade(second + 70, 70_000, 1)]
-    ticks = ticks_of(trades, before=(124, 124 * 69_000))
-    assert ticks[0].is_first and not ticks[1].is_first
+    """Off-hours trades before it are in no minute; a trade of the same second and price is not the cross."""
+    trades = [Trade(second, 70_000, 5_000), Trade(second, 70_000, 3), Trade(second + 70, 70_000, 1)]
+    early = [Trade(8 * 3600 + 1800, 69_000, 10)]
+    ticks = ticks_of([*early, *trades])
     assert candles(ticks) == list(true_minutes(trades).values())[:1]
-    assert candles(ticks[1:]) == [], "the cross was lost"
-
-
-def test_a_second_trade_at_the_opening_price_and_second_is_not_taken_for_the_cross() -> None:
-    second = 9 * 3600 + 7
-    trades = [Trade(second, 70_000, 5_000), Trade(second, 70_000, 3), Trade(second + 60, 70_000, 1)]
-    assert not ticks_of(trades, before=(1, 70_000))[1].is_first
-
-
-def test_off_hours_trades_before_the_open_are_in_no_minute() -> None:
-    early = [Trade(8 * 3600 + 1800, 69_000, 10), Trade(8 * 3600 + 1900, 69_100, 10)]
-    trades = [Trade(9 * 3600 + 9, 70_000, 500), Trade(9 * 3600 + 65, 70_100, 5), Trade(9 * 3600 + 130, 70_000, 1)]
-    assert candles(ticks_of([*early, *trades])) == list(true_minutes(trades).values())[:2]
+    alone = ticks_of(trades, before=(124, 124 * 69_000))
+    assert [tick.is_first for tick in alone] == [True, False, False]
+    assert candles(alone[1:]) == [], "the cross was lost"
+    assert proven(ticks, Chain("005930", session(date(2026, 11, 23)))) == [], "records of another day"
 
 
 def test_a_trade_at_15_20_and_the_closing_cross_are_minutes_of_their_own() -> None:
-    trades = [
-        Trade(15 * 3600 + 19 * 60 + 50, 70_000, 1), Trade(15 * 3600 + 20 * 60 + 1, 70_100, 2),
-        Trade(15 * 3600 + 30 * 60 + 14, 70_300, 900), Trade(16 * 3600 + 5, 70_500, 7),
-    ]  # fmt: skip
+    known = [(19 * 60 + 50, 70_000, 1), (20 * 60 + 1, 70_100, 2), (30 * 60 + 14, 70_300, 900), (3605, 70_500, 7)]
+    trades = [Trade(15 * 3600 + second, price, volume) for second, price, volume in known]
     chain, ticks, true = Chain("005930", session()), ticks_of(trades), true_minutes(trades)
     (before,) = ticks_of([Trade(15 * 3600 + 18 * 60, 69_000, 1)])
     before = before._replace(all_volume=10, all_turnover=9, is_first=False)
@@ -280,15 +219,6 @@ def test_an_after_market_trade_within_a_minute_leaves_it_to_rest() -> None:
     assert [candle.timestamp for candle in candles(ticks)] == [at(10, 0), at(10, 2)]
 
 
-def test_records_of_another_day_are_nobodys() -> None:
-    trades = minute_of_trades(4)
-    chain = Chain("005930", session(date(2026, 11, 23)))
-    assert proven(ticks_of(trades), chain) == [] and chain.running is None
-
-
-# --- REST as a witness ---
-
-
 def test_a_row_whose_turnover_is_the_last_trades_proves_the_minute_too() -> None:
     trades = minute_of_trades(2)
     chain, ticks, true = Chain("005930", session()), ticks_of(trades), true_minutes(trades)
@@ -298,33 +228,17 @@ def test_a_row_whose_turnover_is_the_last_trades_proves_the_minute_too() -> None
     assert chain.confirm(at(10, 2), ticks[-1].all_turnover) == (
         Proven("005930", true[at(10, 1)], at(10, 2), ticks[3].all_turnover, ticks[-1].all_turnover),
     )
-    assert chain.confirm(at(10, 2), ticks[-1].all_turnover) == (), "told once"
+    assert chain.confirm(at(10, 2), ticks[-1].all_turnover) == (), "once"
 
 
 def test_a_row_whose_turnover_is_that_before_the_first_trade_makes_its_minute_whole() -> None:
     trades = minute_of_trades(3)
     ticks, true = ticks_of(trades), true_minutes(trades)
+    assert candles(ticks[2:]) == [true[at(10, 1)]], "else it is not proven"
     chain = Chain("005930", session())
     proven(ticks[4:8], chain)
     chain.confirm(at(10, 0), ticks[3].all_turnover)
     assert [one.candle for one in proven(ticks[8:], chain)] == [true[at(10, 1)]]
-
-
-# --- the running minute ---
-
-
-def test_the_running_minute_grows_with_each_trade() -> None:
-    trades = minute_of_trades(2)
-    chain, seen = Chain("005930", session()), []
-    for count, tick in enumerate(ticks_of(trades), 1):
-        chain.add(tick)
-        running = chain.running
-        assert running and running.is_whole
-        seen.append(running.candle == list(true_minutes(trades[:count]).values())[-1])
-    assert all(seen)
-
-
-# --- whatever comes ---
 
 
 END = 15 * 3600 + 39 * 60 + 59
@@ -345,10 +259,11 @@ def days(draw: st.DrawFn) -> list[Trade]:
 def test_whatever_order_loss_or_repetition_a_candle_is_true_or_left_to_rest(
     trades: list[Trade], dice: Random, loss: float, far: int
 ) -> None:
-    heard = [(at + dice.randint(0, far), tick) for at, tick in enumerate(ticks_of(trades, before=(7, 99)))]
-    heard += [(at + dice.randint(0, far), tick) for at, tick in heard if dice.random() < loss]
-    told = [tick for _, tick in sorted(heard, key=lambda pair: pair[0]) if dice.random() >= loss]
-    true, found = true_minutes(trades), proven(told)
+    ticks, true = ticks_of(trades, before=(7, 99)), true_minutes(trades)
+    assert candles(ticks) == list(true.values())[:-1], "without any fault"
+    sent = [(at + dice.randint(0, far), tick) for at, tick in enumerate(ticks)]
+    sent += [(at + dice.randint(0, far), tick) for at, tick in sent if dice.random() < loss]
+    found = proven(tick for _, tick in sorted(sent, key=lambda pair: pair[0]) if dice.random() >= loss)
     assert len({one.candle.timestamp for one in found}) == len(found)
     for one in found:
         assert one.turnover - one.before == one.candle.turnover
@@ -357,13 +272,7 @@ def test_whatever_order_loss_or_repetition_a_candle_is_true_or_left_to_rest(
         assert not [minute for minute in true if one.candle.timestamp < minute < one.through], "known to be empty"
 
 
-@given(days())
-def test_without_any_fault_every_minute_but_the_last_is_proven(trades: list[Trade]) -> None:
-    assert candles(ticks_of(trades, before=(7, 99))) == list(true_minutes(trades).values())[:-1]
-
-
-@pytest.mark.parametrize("profile", ["liquid", "medium", "illiquid", "brisk", "call_auction", "halted"])
-@pytest.mark.parametrize("split", [1, 7])
+@pytest.mark.parametrize(("profile", "split"), [("liquid", 1), ("medium", 7), ("illiquid", 1), ("call_auction", 7)])
 def test_a_whole_simulated_day_is_proven_but_for_its_end(profile: str, split: int) -> None:
     market = Market(3, FRIDAY, profiles={"005930": profile})
     day = market.day("005930", FRIDAY)
