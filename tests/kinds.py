@@ -1,8 +1,4 @@
-"""Many kinds of one thing: `make test` shows the named ones, `make test-all` all of them.
-
-@pytest.mark.parametrize("kind", shown(["empty", "wrong_day"], "empty"))
-@pytest.mark.parametrize("flags, told", shown(BAD_FLAGS, "zero days"))
-"""
+"""Many kinds of one thing: `make test` shows the named ones, `make test-all` all of them."""
 
 from collections.abc import Collection, Mapping
 from typing import Any

@@ -29,6 +29,7 @@ MINUTE = timedelta(minutes=1)
 UNTRADED_PRICE = 1_000
 """KRW, of a day without a trade."""
 OPEN, LAST_TRADE, AUCTION, END = (900, 1519, 1530, 1539)
+DAILY = ("stck_oprc", "stck_hgpr", "stck_lwpr", "stck_clpr", "acml_vol")
 Raw = dict[str, str]
 
 
@@ -51,10 +52,7 @@ class RealDay:
     def __init__(self, rows: list[Traded]) -> None:
         self.rows = rows
         self.minutes = [row.minute for row in rows]
-
-    @property
-    def late(self) -> list[datetime]:
-        return [row.minute for row in self.rows if row.late]
+        self.late = [row.minute for row in rows if row.late]
 
 
 @cache
@@ -90,15 +88,12 @@ def _traded(raws: list[Raw]) -> list[Traded]:
             low, high = turnover + prices[2] * volume, turnover + prices[1] * volume
             turnover = min(max(reported, low), high) if rows else max(reported, low)
             rows.append(Traded(minute, *prices, volume, turnover))
-        elif (
-            rows
-            and before
-            and (shares := (reported - int(float(raw["rounding_half_step"])) - turnover) // prices[3]) > 0
-        ):
-            price, at = prices[3], before
-            if rows[-1].minute < at:
+        elif rows and before and rows[-1].minute < before:
+            price = prices[3]
+            shares = (reported - int(float(raw["rounding_half_step"])) - turnover) // price
+            if shares > 0:
                 turnover += shares * price
-                rows.append(Traded(at, price, price, price, price, shares, turnover, late=True))
+                rows.append(Traded(before, price, price, price, price, shares, turnover, late=True))
         before = minute
     return rows
 
@@ -157,13 +152,10 @@ class Replay:
     def daily(self, symbol: str, first: date, last: date) -> DailyRows:
         self.calls += 1
         rows = self._days[symbol].rows or [Traded(self._now(), *[UNTRADED_PRICE] * 4, 0, 0)]
-        numbers = {
-            "stck_oprc": rows[0].open, "stck_hgpr": max(row.high for row in rows),
-            "stck_lwpr": min(row.low for row in rows), "stck_clpr": rows[-1].close,
-            "acml_vol": sum(row.volume for row in rows),
-        }  # fmt: skip
-        texts = {name: str(value) for name, value in numbers.items()}
-        return daily_rows([{"stck_bsop_date": f"{rows[0].minute:%Y%m%d}", **texts}])
+        high, low = max(row.high for row in rows), min(row.low for row in rows)
+        numbers = (rows[0].open, high, low, rows[-1].close, sum(row.volume for row in rows))
+        texts = zip(DAILY, map(str, numbers), strict=True)
+        return daily_rows([{"stck_bsop_date": f"{rows[0].minute:%Y%m%d}", **dict(texts)}])
 
 
 def _row(row: Traded, *, doubled: bool = False) -> Raw:

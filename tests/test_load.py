@@ -34,17 +34,15 @@ def noted(what: str, **figures: object) -> None:
     if not os.environ.get("RECORD_SOAK"):
         return
     known = SOAK.read_text(encoding="utf-8").splitlines() if SOAK.exists() else _HEAD
-    told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in figures.items())
+    found = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in figures.items())
     lines = [line for line in known if not line.startswith(f"| {what} |")]
-    SOAK.write_text("\n".join([*lines, f"| {what} | {date.today()} | {told} |"]) + "\n", encoding="utf-8")
+    SOAK.write_text("\n".join([*lines, f"| {what} | {date.today()} | {found} |"]) + "\n", encoding="utf-8")
 
 
 def figures_of(vitals: Vitals) -> dict[str, str]:
     """For `noted`."""
-    early, late = vitals.early_and_late()
-    return {
-        "메모리": f"{early.memory:.0f} → {late.memory:.0f}MB", "걸린_시간": f"{time.monotonic() - vitals.began:.0f}초",
-    }  # fmt: skip
+    early, late, seconds = *vitals.early_and_late(), time.monotonic() - vitals.began
+    return {"메모리": f"{early.memory:.0f} → {late.memory:.0f}MB", "걸린_시간": f"{seconds:.0f}초"}
 
 
 class Tally(deque[Request]):
@@ -66,9 +64,6 @@ def is_flat(vitals: Vitals, *, simulator: float = 0) -> None:
     assert late.memory < early.memory * 1.1 + 5 + simulator, samples
 
 
-# --- the past ---
-
-
 @pytest.mark.load
 @pytest.mark.timeout(1200)
 def test_500_symbols_and_five_days_whole_and_in_flat_memory(tmp_path: Path, mariadb: Server) -> None:
@@ -87,9 +82,6 @@ def test_500_symbols_and_five_days_whole_and_in_flat_memory(tmp_path: Path, mari
     is_flat(vitals)
     noted("500종목 × 5일 수집", 캔들=f"{rows:,}건 모두 일치", **figures)
     mariadb.drop(database)
-
-
-# --- the present ---
 
 
 @pytest.fixture
@@ -151,8 +143,6 @@ def test_a_whole_day_of_97_symbols_on_vts(make: Any) -> None:
     noted("97종목 모의투자 하루 (초당 0.9회)", 호출=f"{tally.codes.total():,}회", 한도_초과=tally.codes["EGW00201"],
           **figures)  # fmt: skip
 
-
-# --- everything at once ---
 
 RULES = """\
 [[rule]]

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from backfill_tools import ended, stored_rows, true_rows
+from backfill_tools import ended, interrupt, wrong_so_far
 from redis_testing import RedisServer
 from servers import Server
-from updater_tools import FRIDAY, Owner, at, wait_until
+from updater_tools import Owner, at, wait_until
 
 from kis_simulator.simulator import Simulator
 from minute_candles.core.kst import KST
@@ -30,14 +30,12 @@ class Hosts:
         self.kis.start()
         self.redis, self.database = redis, database
         self.owners = [Owner(folder / name, self.kis, database, self.shift) for name in ("a", "b")]
-        self.processes: list[Process] = []
+        token = str(folder / "a" / "kis_rest_token.json")  # KIS issues one a minute
+        for owner in self.owners:
+            owner.settings |= {"REDIS_URL": redis.url, "KIS_TOKEN_FILE": token}
 
     def start(self, number: int, *flags: str) -> tuple[Owner, Process]:
-        owner = self.owners[number]
-        token = str(self.owners[0].folder / "kis_rest_token.json")  # KIS issues one a minute
-        shared = {"REDIS_URL": self.redis.url, "KIS_TOKEN_FILE": token}
-        self.processes.append(owner.start("--symbols", ",".join(SYMBOLS), *flags, **shared))
-        return owner, self.processes[-1]
+        return self.owners[number], self.owners[number].start("--symbols", ",".join(SYMBOLS), *flags)
 
     def state(self, owner: Owner) -> str:
         path = owner.logs / "realtime_updater_status.json"
@@ -53,22 +51,10 @@ class Hosts:
         return first, holder, second, standby
 
     def assert_true(self) -> None:
-        """No wrong row, and no minute missing that was over a minute ago."""
-        limit = (datetime.now(KST) + self.shift - timedelta(seconds=70)).replace(tzinfo=None, second=0, microsecond=0)
+        """No minute wrong or missing that was over a minute ago."""
+        until = datetime.now(KST) + self.shift - timedelta(seconds=70)
         for symbol in SYMBOLS:
-            true = {row[:3]: row[:8] for row in true_rows(self.kis, symbol, [FRIDAY]) if row[1] == "ONE_MINUTE"}
-            held = {row[:3]: row[:8] for row in stored_rows(self.database, symbol) if row[1] == "ONE_MINUTE"}
-            assert all(true[key] == row for key, row in held.items())
-            assert {key for key in true if key[2] < limit} <= held.keys()
-
-    def close(self) -> None:
-        for process in self.processes:
-            if process.poll() is None:
-                process.send_signal(signal.SIGCONT)
-                process.kill()
-            if process.stdout and not process.stdout.closed:
-                process.communicate()
-        self.kis.stop()
+            assert wrong_so_far(self.database, self.kis, symbol, until, ["ONE_MINUTE"]) == []
 
 
 @pytest.fixture
@@ -77,7 +63,7 @@ def hosts(tmp_path: Path, mariadb: Server) -> Iterator[Hosts]:
     with RedisServer() as redis:
         made = Hosts(tmp_path, f"mysql://root:@127.0.0.1:{mariadb.port}/{database.name}", redis)
         yield made
-        made.close()
+        made.kis.stop()
     mariadb.drop(database)
 
 
@@ -93,8 +79,7 @@ def test_a_standby_takes_over_within_20_seconds_of_a_death_though_redis_restarts
     assert time.monotonic() - died < 20
     wait_until(lambda: len([line for line in second.log().splitlines() if "1분봉" in line]) >= 2, 70)
     hosts.assert_true()
-    standby.send_signal(signal.SIGTERM)
-    assert ended(standby, 10).code == 0
+    assert interrupt(standby, signal.SIGTERM).code == 0
 
 
 @pytest.mark.slow
@@ -110,13 +95,11 @@ def test_a_holder_that_slept_gives_up_and_waits_in_its_turn(hosts: Hosts) -> Non
     assert f"pid {standby.pid}" in first.status()["holder"] and "이 프로세스" in second.status()["holder"]
     assert "Traceback" not in first.log()
     hosts.assert_true()
-    standby.send_signal(signal.SIGTERM)
+    assert interrupt(standby, signal.SIGTERM).code == 0
     stopped = time.monotonic()
-    assert ended(standby, 10).code == 0
     wait_until(lambda: "갱신을 이어받습니다" in first.log().split("대기합니다")[-1], 10)
     assert time.monotonic() - stopped < 10, "a clean end hands over at once"
-    holder.send_signal(signal.SIGTERM)
-    assert ended(holder, 10).code == 0
+    assert interrupt(holder, signal.SIGTERM).code == 0
 
 
 @pytest.mark.slow
@@ -128,5 +111,4 @@ def test_a_standby_of_the_same_folder_waits_for_the_lock(hosts: Hosts) -> None:
     holder.kill()
     ended(holder)
     wait_until(lambda: first.log().count("갱신을 시작합니다") == 2, 20)
-    standby.send_signal(signal.SIGTERM)
-    assert ended(standby, 10).code == 0
+    assert interrupt(standby, signal.SIGTERM).code == 0

@@ -1,17 +1,15 @@
 """`python realtime_updater.py` as a user runs it: signals, locks, exit codes, two programs on one key."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from backfill_tools import User, ended, execute, stored_rows, true_rows
+from backfill_tools import User, ended, execute, interrupt, stored_rows, wrong_so_far
 from kinds import shown
 from updater_tools import FRIDAY, LINE, MINUTES, Owner, at, wait_until
 
@@ -26,22 +24,16 @@ Make = Callable[..., Owner]
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Make]:
     """Make an `Owner` whose day begins at a moment, with a simulated KIS on the same clock."""
-    kis: list[Simulator] = []
+    with ExitStack() as exits:
 
-    def make(start: datetime = START, *, database: str = "", **options: Any) -> Owner:
-        shift = start - datetime.now(KST)
-        kis.append(Simulator(**{"now": lambda: datetime.now(KST) + shift, "rate": 1000, **options}))
-        kis[-1].start()
-        owner = Owner(tmp_path, kis[-1], database or f"sqlite:///{tmp_path}/minutes.db", shift)
-        owner.sim = kis[-1]  # type: ignore[attr-defined]
-        return owner
+        def make(start: datetime = START) -> Owner:
+            shift = start - datetime.now(KST)
+            kis = exits.enter_context(Simulator(now=lambda: datetime.now(KST) + shift, rate=1000))
+            owner: Any = Owner(tmp_path, kis, f"sqlite:///{tmp_path}/minutes.db", shift)
+            owner.sim = kis
+            return owner
 
-    yield make
-    for sim in kis:
-        sim.stop()
-
-
-# --- stopping ---
+        yield make
 
 
 @pytest.mark.parametrize("number", shown([signal.SIGTERM, signal.SIGINT], signal.SIGTERM))
@@ -50,8 +42,7 @@ def test_a_signal_in_the_middle_of_a_heal_ends_it_with_zero_and_whole_symbol_day
     owner = make(at(14, 30, 30))
     process = owner.start(KIS_RATE_LIMIT="60")
     wait_until(lambda: owner.sim.calls("today") > 30)
-    process.send_signal(number)
-    ran = ended(process, 10)
+    ran = interrupt(process, number)
     assert ran.code == 0 and ran.seconds < 5 and "Traceback" not in ran.err
     assert owner.status()["state"] == "stopped" and not list(owner.logs.glob("*.pid"))
     counts = "SELECT stock_symbol, trade_date, count_1min, count_5min, count_15min FROM stock_minute_coverage"
@@ -62,23 +53,15 @@ def test_a_signal_in_the_middle_of_a_heal_ends_it_with_zero_and_whole_symbol_day
 
 
 def test_a_kill_and_a_restart_lose_nothing(make: Make):
-    owner, symbols = make(at(10, 30, 40)), ("005930", "000660", "373220")
+    owner, flags = make(at(10, 30, 40)), ("--symbols", "005930,000660,373220")
     for _ in range(2):
-        process = owner.start("--symbols", ",".join(symbols))
+        process = owner.start(*flags)
         time.sleep(1.5)
         process.kill()
         ended(process)
-    assert owner.run("--symbols", ",".join(symbols), "--once").code == 0
-    newest = datetime(2026, 11, 20, 10, 30)
-    for symbol in symbols:
-        wanted = [
-            row[:8] for row in true_rows(owner.sim, symbol, [FRIDAY]) if row[1] == "ONE_MINUTE" and row[2] < newest
-        ]
-        held = [row[:8] for row in stored_rows(owner.database, symbol) if row[1] == "ONE_MINUTE"]
-        assert held[: len(wanted)] == wanted
-
-
-# --- one at a time, and the status ---
+    assert owner.run_here(UPDATER, *flags, "--once").code == 0
+    for symbol in flags[1].split(","):
+        assert wrong_so_far(owner.database, owner.sim, symbol, at(10, 30), ["ONE_MINUTE"]) == []
 
 
 def test_a_second_one_names_the_first_and_stop_ends_it(make: Make, tmp_path: Path):
@@ -92,28 +75,18 @@ def test_a_second_one_names_the_first_and_stop_ends_it(make: Make, tmp_path: Pat
     assert status.code == 0 and f"pid {process.pid}" in status.out and "✅ 장중 갱신" in status.out
     other = owner.run_here(UPDATER, "--symbols", "005930", "--once", DB_URL=f"sqlite:///{tmp_path}/other.db")
     assert other.code == 0, "another table may have its own"
-    stopped = owner.run_here(UPDATER, "--stop")
-    assert stopped.code == 0 and "멈췄습니다" in stopped.out and stopped.seconds < 10
-    assert ended(process).code == 0 and owner.status()["state"] == "stopped"
-    status = owner.run_here(UPDATER, "--status")
-    assert status.code == 1 and "❌ 멈춤" in status.out
-
-
-# --- once, and starting wrongly ---
+    assert owner.run_here(UPDATER, "--stop").code == ended(process).code == 0
+    assert owner.status()["state"] == "stopped" and owner.run_here(UPDATER, "--status").code == 1
 
 
 @pytest.mark.slow
 def test_once_of_a_settled_evening_requests_nothing_again(make: Make):
-    owner = make(at(20, 0))
-    flags = ("--symbols", "005930", "--once")
+    owner, flags = make(at(20, 0)), ("--symbols", "005930", "--once")
     assert owner.run_here(UPDATER, *flags).code == 0
     calls = len(owner.sim.requests)
-    again = owner.run_here(UPDATER, *flags)
-    assert again.code == 0 and "다음 장은 2026-11-23 09:00" in again.err
-    quiet = owner.run_here(UPDATER, *flags, "--quiet")
-    assert quiet.code == 0 and not quiet.all.strip() and len(owner.sim.requests) == calls
-    assert owner.run_here(UPDATER, "--symbols", "000660", "--once").code == 0
-    assert len(owner.sim.requests) > calls
+    again, quiet = owner.run_here(UPDATER, *flags), owner.run_here(UPDATER, *flags, "--quiet")
+    assert again.code == quiet.code == 0 and "다음 장은 2026-11-23 09:00" in again.err
+    assert not quiet.all.strip() and len(owner.sim.requests) == calls
 
 
 def test_once_by_its_exit_code(make: Make):
@@ -122,45 +95,35 @@ def test_once_by_its_exit_code(make: Make):
     assert ran.code == 0 and LINE.search(ran.err)
     assert stored_rows(owner.database, "005930")[-1][2] == datetime(2026, 11, 20, 10, 29)
     owner.sim.keys = {"PSEDtestAppKey0123456789abcdefghijkl": "another secret"}
-    ran = owner.run_here(UPDATER, "--symbols", "005930")  # with a token from before
-    assert ran.code == 2 and "앱 키를 거절" in ran.err
-    (owner.folder / "kis_rest_token.json").unlink()
-    ran = owner.run_here(UPDATER, "--symbols", "005930")
-    assert ran.code == 2 and "앱 키를 거절" in ran.err
+    for _ in range(2):  # with a token from before, and without one
+        ran = owner.run_here(UPDATER, "--symbols", "005930")
+        assert ran.code == 2 and "앱 키를 거절" in ran.err
+        (owner.folder / "kis_rest_token.json").unlink(missing_ok=True)
     owner.sim.down()
+    owner.moment.pace = 60  # its patience is half a minute
     assert owner.run_here(UPDATER, "--symbols", "005930", "--once").code == 1
 
 
-@pytest.mark.parametrize(
-    ("flags", "settings", "says"),
-    [
-        ((), {"KIS_APP_KEY": "-"}, "KIS_APP_KEY"),
-        ((), {"EVERY_5MIN": "0"}, "EVERY_5MIN"),
-        ((), {"DB_URL": "mysql://root:@127.0.0.1:1/x"}, "연결할 수 없습니다"),
-        ((), {"LOG_DIR": "/proc/nowhere"}, "LOG_DIR"),
-        (("--every-5min", "x"), {}, "--every-5min"),
-        (("--active", "0"), {}, "--active"),
-        (("--symbols", "?"), {}, "종목코드"),
-        (("--once", "--status"), {}, "--status"),
-    ],
-)
-def test_a_mistake_in_settings_or_flags_is_exit_2(
-    make: Make, flags: tuple[str, ...], settings: dict[str, str], says: str
-):
-    ran = make().run_here(UPDATER, *(flags or ("--symbols", "005930")), **settings)
-    assert ran.code == 2 and says in ran.err and "Traceback" not in ran.err
+MISTAKES = {
+    "KIS_APP_KEY=-": "KIS_APP_KEY", "EVERY_5MIN=0": "EVERY_5MIN", "DB_URL=mysql://root:@127.0.0.1:1/x": "연결할 수 없",
+    "LOG_DIR=/proc/nowhere": "LOG_DIR", "--every-5min x": "--every-5min", "--active 0": "--active",
+    "--symbols ?": "종목코드", "--once --status": "--status",
+}  # fmt: skip
+
+
+def test_a_mistake_in_settings_or_flags_is_exit_2(make: Make):
+    owner = make()
+    for typed, says in MISTAKES.items():
+        flags, settings = (typed.split(), {}) if typed.startswith("--") else ([], dict([typed.split("=", 1)]))
+        ran = owner.run_here(UPDATER, *(flags or ("--symbols", "005930")), **settings)
+        assert ran.code == 2 and says in ran.err and "Traceback" not in ran.err, typed
 
 
 def test_the_demo_is_a_running_market_until_ctrl_c(tmp_path: Path):
-    owner = User(tmp_path, "", "")
-    process = subprocess.Popen(
-        [sys.executable, "realtime_updater.py", "--demo"], cwd=owner.project, text=True, encoding="utf-8",
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
-    )  # fmt: skip
+    names = ("KIS_APP_KEY", "KIS_APP_SECRET", "KIS_BASE_URL", "KIS_TOKEN_FILE", "KIS_RATE_LIMIT", "DB_URL", "LOG_DIR")
+    owner = User(tmp_path, "", "", dict.fromkeys(names, "-"), on_the_day=False)
+    process = owner.start("--demo", script=UPDATER)
     log = owner.project / "demo-realtime" / "realtime_updater.log"
     wait_until(lambda: log.exists() and "10종목" in log.read_text(encoding="utf-8"))
-    process.send_signal(signal.SIGINT)
-    ran = ended(process, 10)
-    assert ran.code == 0 and "🎬" in ran.out and "demo.sqlite3" in ran.out
-    assert "오류 0" in ran.err
+    ran = interrupt(process)
+    assert ran.code == 0 and "🎬" in ran.out and "demo.sqlite3" in ran.out and "오류 0" in ran.err

@@ -61,24 +61,19 @@ class Market:
             store.preflight()
         ordinary = Exchange(1, FRIDAY)
         trading = {symbol: "medium" for symbol in SYMBOLS if ordinary.profile(symbol) == "halted"}
-        self.kis = kis_at(
-            self.moment,
-            profiles=trading,
-            rate=18,
-            keys=dict(KEYS),
-            latency=0.05,
-            jitter=0.05,
-            ws=True,
-            days_kept=3 * len(SYMBOLS),
-        )
+        options: dict[str, Any] = {
+            "rate": 18,
+            "latency": 0.05,
+            "jitter": 0.05,
+            "ws": True,
+            "days_kept": 3 * len(SYMBOLS),
+        }
+        self.kis = kis_at(self.moment, profiles=trading, keys=dict(KEYS), **options)
         self.kis.start()
         file = folder / "kis_keys.toml"
         tables = zip(NAMES, KEYS.items(), strict=True)
-        file.write_text(
-            "\n".join(
-                f"[[key]]\nname='{name}'\napp_key='{key}'\napp_secret='{secret}'" for name, (key, secret) in tables
-            )
-        )
+        keys = [f"[[key]]\nname='{name}'\napp_key='{key}'\napp_secret='{secret}'" for name, (key, secret) in tables]
+        file.write_text("\n".join(keys))
         file.chmod(0o600)
         self.user = Operator(folder, self.kis.url, self.database, moment=self.moment)
         unset = dict.fromkeys(("KIS_APP_KEY", "KIS_APP_SECRET", "KIS_RATE_LIMIT"), "-")
@@ -101,9 +96,7 @@ class Market:
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
     def status(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(
-            (self.user.logs / "realtime_updater_status.json").read_text(encoding="utf-8")
-        )
+        found: dict[str, Any] = json.loads((self.user.logs / "realtime_updater_status.json").read_text("utf-8"))
         return found
 
     def rounds(self) -> list[Done]:
@@ -208,15 +201,15 @@ class Gaps(deque[Request]):
 
     def __init__(self) -> None:
         super().__init__(maxlen=100)
-        self.last: dict[str, float] = {}
         self.longest: dict[str, float] = {}
+        self._last: dict[str, float] = {}
 
     def append(self, request: Request) -> None:
         super().append(request)
         if symbol := request.params.get("FID_INPUT_ISCD"):
-            gap = request.at - self.last.get(symbol, request.at)
+            gap = request.at - self._last.get(symbol, request.at)
             self.longest[symbol] = max(self.longest.get(symbol, 0.0), gap)
-            self.last[symbol] = request.at
+            self._last[symbol] = request.at
 
 
 @pytest.mark.load

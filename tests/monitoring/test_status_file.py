@@ -1,7 +1,7 @@
 """What the updater says of itself, and how people and cron read it."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +16,30 @@ NOW = datetime(2026, 11, 20, 10, 31, 10, tzinfo=KST)
 LINE = "✅ 10:31 1분봉 97종목 · 97건 저장 · 지연 5.8초 · 호출 97회 · 오류 0"
 
 
+REDIS = {"place": "10.0.0.5:6379", "connected": True, "published": "2026-11-20T10:31:04+09:00", "waiting": 0,
+         "problem": "", "since": None}  # fmt: skip
+
+
 def write(folder: Path, state: str = "trading", late: float = -60, **more: Any) -> None:
     known = {"pid": 4711, "last_round": LINE}
-    status_file.write(folder, UpdaterState(state), NOW, NOW - timedelta(seconds=late), **(known | more))
+    due = NOW - timedelta(seconds=late)
+    status_file.write(folder, UpdaterState(state), NOW.astimezone(UTC), due.astimezone(UTC), **(known | more))
 
 
 def lasting(incident: Incident, minutes: float, text: str) -> dict[str, Any]:
     return status_file.incidents_json({incident: Ongoing(NOW - timedelta(minutes=minutes), text)})
 
 
-def told(folder: Path, now: datetime = NOW) -> tuple[str, bool]:
+def rendered(folder: Path, now: datetime = NOW) -> tuple[str, bool]:
     return status_file.render(status_file.read(folder), now)
 
 
 def test_a_healthy_updater(tmp_path: Path):
     write(tmp_path)
-    text, healthy = told(tmp_path, NOW + timedelta(seconds=20))
-    assert healthy
-    assert text.splitlines() == ["✅ 장중 갱신 (pid 4711, 20초 전 갱신)", f"   마지막 라운드: {LINE}"]
+    text, healthy = rendered(tmp_path, NOW + timedelta(seconds=20))
+    assert healthy and text.splitlines() == ["✅ 장중 갱신 (pid 4711, 20초 전 갱신)", f"   마지막 라운드: {LINE}"]
+    kept = json.loads((tmp_path / status_file.FILE).read_text(encoding="utf-8"))
+    assert kept["updated_at"] == "2026-11-20T10:31:10+09:00", "KST, whatever zone it came in"
 
 
 def test_each_key_has_its_line_and_one_at_rest_is_no_fault(tmp_path: Path):
@@ -42,7 +48,7 @@ def test_each_key_has_its_line_and_one_at_rest_is_no_fault(tmp_path: Path):
         {"name": "two", "state": "RESTING", "calls": 3, "problem": "KIS가 앱 키를 거절했습니다"},
     ]
     write(tmp_path, keys=keys)
-    text, healthy = told(tmp_path)
+    text, healthy = rendered(tmp_path)
     assert healthy and text.splitlines()[2:] == [
         "   키 one: 호출 1,200회", "   키 two: 호출 3회, 쉬는 중: KIS가 앱 키를 거절했습니다"
     ]  # fmt: skip
@@ -50,7 +56,7 @@ def test_each_key_has_its_line_and_one_at_rest_is_no_fault(tmp_path: Path):
 
 def test_what_kis_says_forges_no_line(tmp_path: Path):
     write(tmp_path, **lasting(DATABASE, 1, "EGW\n✅ 장중 갱신\x1b[2J"))
-    text, _ = told(tmp_path)
+    text, _ = rendered(tmp_path)
     assert len(text.splitlines()) == 3 and "\x1b" not in text
 
 
@@ -58,27 +64,19 @@ def test_what_kis_says_forges_no_line(tmp_path: Path):
     ("options", "healthy", "begins", "holds"),
     [
         ({"late": 600}, False, "❌", "약 10분 동안 소식이 없습니다"),
-        ({"state": "stopped"}, False, "❌ 멈춤", ""),
+        ({"state": "stopped", "redis": REDIS}, False, "❌ 멈춤", ""),
         ({"state": "waiting", "next": "2026-11-23 09:00 개장"}, True, "", "다음: 2026-11-23 09:00 개장"),
         (lasting(DATABASE, 1, "끊어졌습니다."), True, "⚠️ 문제 해결 중", "끊어졌습니다."),
+        (lasting(KIS, 2, "연결할 수 없습니다."), True, "⚠️", "⚠️ KIS: 연결할 수 없습니다."),
+        (lasting(KIS, 3, "연결할 수 없습니다."), False, "", "⚠️ KIS: 연결할 수 없습니다."),
     ],
-    ids=["unheard of", "stopped", "waiting", "the first minutes of an incident"],
+    ids=["late", "stopped", "waiting", "the first minutes of an incident", "two minutes", "one that lasts"],
 )
-def test_what_is_said_of_each_state(
-    tmp_path: Path, options: dict[str, Any], healthy: bool, begins: str, holds: str
-) -> None:
+def test_what_is_said_of_each_state(tmp_path: Path, options: Any, healthy: bool, begins: str, holds: str) -> None:
     write(tmp_path, **options)
-    text, is_healthy = told(tmp_path)
-    assert (is_healthy, text[: len(begins)]) == (healthy, begins) and holds in text
+    text, is_healthy = rendered(tmp_path)
+    assert (is_healthy, text[: len(begins)]) == (healthy, begins) and holds in text and "Redis" not in text
     assert ("소식이 없습니다" in text) == ("late" in options)
-
-
-@pytest.mark.parametrize(("minutes", "healthy"), [(2, True), (3, False), (90, False)])
-def test_a_trouble_is_told_and_counts_when_it_lasts(tmp_path: Path, minutes: int, healthy: bool):
-    write(tmp_path, **lasting(KIS, minutes, "KIS 서버에 연결할 수 없습니다."))
-    text, is_healthy = told(tmp_path)
-    assert is_healthy is healthy
-    assert "⚠️ KIS: KIS 서버에 연결할 수 없습니다." in text
 
 
 @pytest.mark.parametrize("state, well", [("trading", False), ("settling", False), ("once", True)])
@@ -86,11 +84,6 @@ def test_a_process_that_was_killed_is_not_well_however_fresh_its_word(tmp_path: 
     status_file.write(tmp_path, UpdaterState(state), NOW, NOW + timedelta(hours=1), pid=7)
     text, healthy = status_file.render(status_file.read(tmp_path), NOW, running=False)
     assert healthy is well and ("그 프로세스가 없습니다" in text) is not well
-
-
-def test_there_is_none(tmp_path: Path):
-    text, healthy = told(tmp_path)
-    assert not healthy and "realtime_updater.py" in text
 
 
 @pytest.mark.parametrize(
@@ -102,38 +95,20 @@ def test_there_is_none(tmp_path: Path):
      "[" * 100_000],
 )  # fmt: skip
 def test_one_that_cannot_be_read_counts_as_none(tmp_path: Path, content: str):
+    assert rendered(tmp_path)[1] is False, "there is none"
     (tmp_path / status_file.FILE).write_text(content)
-    assert told(tmp_path)[1] is False
-
-
-def test_times_are_kst_whatever_zone_they_came_in(tmp_path: Path):
-    from datetime import UTC
-
-    status_file.write(tmp_path, UpdaterState.TRADING, NOW.astimezone(UTC), NOW.astimezone(UTC) + timedelta(minutes=1))
-    kept = json.loads((tmp_path / status_file.FILE).read_text(encoding="utf-8"))
-    assert kept["updated_at"] == "2026-11-20T10:31:10+09:00"
-
-
-REDIS = {"place": "10.0.0.5:6379", "connected": True, "published": "2026-11-20T10:31:04+09:00", "waiting": 0,
-         "problem": "", "since": None}  # fmt: skip
+    assert rendered(tmp_path)[1] is False
 
 
 def test_redis_has_a_line_of_its_own_and_never_makes_a_status_unhealthy(tmp_path: Path):
     write(tmp_path, redis=REDIS)
-    assert told(tmp_path)[0].splitlines()[-1] == "   Redis: 10.0.0.5:6379 연결됨, 마지막 알림 2026-11-20 10:31"
+    assert rendered(tmp_path)[0].splitlines()[-1] == "   Redis: 10.0.0.5:6379 연결됨, 마지막 알림 2026-11-20 10:31"
     gone = {"connected": False, "waiting": 1_204, "problem": "연결할 수 없습니다 [ConnectionError]",
             "since": "2026-11-20T09:40:00+09:00"}  # fmt: skip
     write(tmp_path, redis=REDIS | gone)
-    text, healthy = told(tmp_path)
+    text, healthy = rendered(tmp_path)
     assert healthy and text.startswith("✅ 장중 갱신")
     assert text.splitlines()[-1] == (
         "   Redis: 10.0.0.5:6379 연결할 수 없습니다 [ConnectionError] (2026-11-20 09:40부터), "
         "마지막 알림 2026-11-20 10:31, 1,204건 기다림"
     )
-
-
-def test_without_redis_or_after_a_stop_nothing_is_said_of_it(tmp_path: Path):
-    write(tmp_path, redis=None)
-    assert "Redis" not in told(tmp_path)[0]
-    write(tmp_path, "stopped", redis=REDIS)
-    assert "Redis" not in told(tmp_path)[0]

@@ -60,15 +60,10 @@ def test_turnover_behind_a_gap_is_a_lost_minute_however_many_gaps_there_are(
 
 @pytest.mark.parametrize(
     ("before", "volume", "expected"),
-    [
-        (1_500, 4_000, ()),
-        (1_700, 4_000, (Reason.UNPROVEN_START,)),
-        (1_500, 5_200, ()),
-        (1_500, 5_400, (Reason.VOLUME_SHORT,)),
-        (0, 5_400, ()),
-    ],
+    [(1_500, 4_000, ()), (1_700, 4_000, (Reason.UNPROVEN_START,)), (1_500, 5_200, ()),
+     (1_500, 5_400, (Reason.VOLUME_SHORT,)), (0, 5_400, ())],
     ids=["0.37 %", "0.42 %", "24 % off-hours", "26 % off-hours", "a first row that its turnover explains"],
-)
+)  # fmt: skip
 def test_a_beginning_that_turnover_does_not_explain_is_a_doubt(
     before: int, volume: int, expected: tuple[Reason, ...]
 ) -> None:

@@ -18,11 +18,8 @@ CALENDAR = TradingCalendar()
 SYMBOLS = ["005930", "000660", "035420"]
 DAYS = CALENDAR.trading_days(date(2026, 11, 2), date(2026, 11, 13))
 ORDINARY = CALENDAR.session(date(2026, 11, 18))
-STATES = st.none() | st.tuples(
-    st.sampled_from([COMPLETE, NO_TRADES, PROVISIONAL]),
-    st.tuples(*[st.integers(0, 3)] * 3),
-    st.tuples(*[st.integers(0, 3)] * 3),
-)
+COUNTS = st.tuples(*[st.integers(0, 3)] * 3)
+STATES = st.none() | st.tuples(st.sampled_from([COMPLETE, NO_TRADES, PROVISIONAL]), COUNTS, COUNTS)
 
 
 class Shelf:
@@ -48,15 +45,11 @@ def test_plan_and_verified_are_all_that_is_wanted_and_disjoint(states: Any, days
         {key: rows for key, (_, _, rows) in known.items()},
     )
     wanted = [key for key in keys if key[0] in SYMBOLS[:symbols] and key[1] in DAYS[:days]]
-    tasks = plan(store, CALENDAR, SYMBOLS[:symbols], DAYS[:days])
-    verified = [
-        key for key in wanted
-        if key in known and known[key][0] != PROVISIONAL and not any(map(lt, known[key][2], known[key][1]))
-    ]  # fmt: skip
-    assert sorted([task[:2] for task in tasks] + verified) == sorted(wanted)
-    assert [task[:2] for task in tasks] == sorted((task[:2] for task in tasks), key=keys.index), (
-        "by symbol, oldest first"
-    )
+    tasks = [task[:2] for task in plan(store, CALENDAR, SYMBOLS[:symbols], DAYS[:days])]
+    held = [key for key in wanted if key in known and not any(map(lt, known[key][2], known[key][1]))]
+    verified = [key for key in held if known[key][0] != PROVISIONAL]
+    assert sorted(tasks + verified) == sorted(wanted)
+    assert tasks == sorted(tasks, key=keys.index), "by symbol, oldest first"
 
 
 def test_force_wants_everything_and_recheck_what_is_unproven() -> None:
@@ -74,15 +67,10 @@ def test_an_interval_that_lost_rows_is_named(held: tuple[int, int, int]) -> None
 
 @pytest.mark.parametrize(
     ("day", "reasons", "evidence", "cause"),
-    [
-        (ORDINARY.day, (), "x", None),
-        (ORDINARY.day, (Reason.CSAT_HOURS,), "x", Cause.ORDINARY_HOURS),
-        (CSAT, (Reason.CSAT_HOURS,), "x", None),
-        (CSAT, (), "x", Cause.CSAT_HOURS),
-        (CSAT, (), None, None),
-    ],
+    [(ORDINARY.day, (), "x", None), (ORDINARY.day, (Reason.CSAT_HOURS,), "x", Cause.ORDINARY_HOURS),
+     (CSAT, (Reason.CSAT_HOURS,), "x", None), (CSAT, (), "x", Cause.CSAT_HOURS), (CSAT, (), None, None)],
     ids=["ordinary", "CSAT_DATES is corrected", "listed", "listed, and CSAT_DATES was wrong", "an older row"],
-)
+)  # fmt: skip
 def test_a_day_judged_by_other_hours_than_the_calendar_says_now_is_collected_again(
     day: date, reasons: tuple[Reason, ...], evidence: str | None, cause: Cause | None
 ) -> None:

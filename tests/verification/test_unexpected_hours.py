@@ -1,6 +1,7 @@
 """Hours are announced, not guessed: rows that contradict them leave a mark until `CSAT_DATES` is right."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,14 +29,9 @@ def minutes(*times: str) -> list[datetime]:
 
 @pytest.mark.parametrize(
     ("traded", "before_ten", "ordinary", "csat"),
-    [
-        (minutes("09:59", "15:22"), False, True, False),
-        (minutes("09:58", "15:22"), True, False, True),
-        (minutes("10:00", "15:20", "15:30"), False, False, False),
-        ([], False, False, False),
-        ([], True, False, True),
-    ],
-)
+    [(minutes("09:59", "15:22"), False, True, False), (minutes("09:58", "15:22"), True, False, True),
+     (minutes("10:00", "15:20", "15:30"), False, False, False), ([], False, False, False), ([], True, False, True)],
+)  # fmt: skip
 def test_what_contradicts_announced_hours(traded: list[datetime], before_ten: bool, ordinary: bool, csat: bool) -> None:
     assert contradict_hours(traded, ORDINARY, before_ten=before_ten) is ordinary
     assert contradict_hours(traded, CSAT, before_ten=before_ten) is csat
@@ -105,10 +101,7 @@ def test_one_odd_symbol_is_marked_alone_and_only_where_it_is_told_again(tmp_path
 
 
 def test_the_updater_settles_such_a_day_with_the_mark_and_says_once_what_to_set(tmp_path: Path) -> None:
-    day = FakeDay(tmp_path, at(15, 0), PROFILES, kis={"csat": [FRIDAY]})
-    try:
+    day = FakeDay(tmp_path, at(16, 0), PROFILES, kis={"csat": [FRIDAY]})
+    with closing(day):
         day.run(until=at(20, 0))
-        assert coverage(day.url)["005930", f"{FRIDAY}"] == "UNPROVEN"
-        assert len(day.lines(SETTING)) == 1
-    finally:
-        day.close()
+    assert coverage(day.url)["005930", f"{FRIDAY}"] == "UNPROVEN" and len(day.lines(SETTING)) == 1

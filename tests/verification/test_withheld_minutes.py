@@ -55,9 +55,7 @@ def test_withheld_minutes_make_no_complete_day(
         at = {"after the open": 1, "in the middle": len(rows) // 2}.get(where, len(rows) - 1 - count)
         unseen += not contradictions(rows[:at] + rows[at + count :], daily)
     gaps = sum(bool(gaps_of(rows)) for rows, _ in days)
-    record_property(
-        "figures", f"{count} withheld {where}: {unseen} of {len(days)} days unseen ({gaps} with natural gaps)"
-    )
+    record_property("figures", f"{count} withheld {where}: {unseen} of {len(days)} days unseen ({gaps} with gaps)")
     assert unseen <= most_unseen
 
 
