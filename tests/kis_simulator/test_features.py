@@ -1,17 +1,13 @@
-"""Answers that drip, several keys, master files: over a socket, as a client meets them."""
+"""Answers that drip, several keys: over a socket, as a client meets them."""
 
-import io
 import itertools
-import zipfile
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 import pytest
 import requests
 
-from kis_simulator.exchange.master_files import WIDTHS
 from kis_simulator.simulator import Simulator
-from minute_candles.config import universe
 
 APPROVAL = "/oauth2/Approval"
 
@@ -63,18 +59,3 @@ def test_each_key_has_its_own_limit_token_and_block(make) -> None:
     caller.add_fault("egw00206", key="a")
     caller.sim.rate = 100
     assert codes("b", 1) != ["EGW00206"] == codes("a", 1)
-
-
-def test_master_files_have_the_published_layout_and_are_read_as_the_product_reads_them(sim: Simulator) -> None:
-    found = []
-    for market, lines, width in ((universe.Market.KOSPI, 1100, 227), (universe.Market.KOSDAQ, 1800, 221)):
-        packed = requests.get(f"{sim.url}/common/master/{market}_code.mst.zip", timeout=5).content
-        archive = zipfile.ZipFile(io.BytesIO(packed))
-        raw = archive.read(archive.namelist()[0])
-        texts = raw.decode("cp949").splitlines()
-        assert len(texts) == len({text[:9] for text in texts}) == lines and sum(WIDTHS[market]) == width
-        assert {len(text.encode("cp949")) for text in texts} == {61 + width}
-        found += universe.parse_master(raw, market)
-    counts = {name: len(universe.members(name, found)) for name in ("@kospi200", "@kosdaq150", "@etf", "@all")}
-    assert counts == {"@kospi200": 200, "@kosdaq150": 150, "@etf": 100, "@all": 2860}
-    assert universe.members("@kospi200", found)["005930"] == "삼성전자"
