@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from places import ROOT
-from selenium import webdriver
+from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
@@ -18,10 +18,104 @@ _FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server",
 )  # fmt: skip
+CHART = "document.getElementById('chart')"
+
+
+class Page(Chrome):
+    """The browser's one tab; `server` is the chart's that it looks at."""
+
+    server: Any
+
+    @contextmanager
+    def looking_at(self, server: Any) -> Iterator[None]:
+        """At the end nothing was complained of, and nothing requested of another host."""
+        self.server = server
+        yield
+        assert self.errors() == [] and self.hosts() <= {urlsplit(server.url).netloc}
+        self.get("about:blank")
+
+    def js(self, expression: str) -> Any:
+        return self.execute_script(f"return {expression}")
+
+    def wait(self, expression: str, seconds: float = 20) -> Any:
+        """Until the JavaScript expression is true; its value."""
+        return WebDriverWait(self, seconds, 0.05).until(lambda _: self.js(expression), expression)
+
+    def ready(self, what: str) -> None:
+        """Until the chart shows this symbol and interval."""
+        self.wait(f"{CHART}.dataset.ready === '{what}'")
+
+    def open(self, interval: object = 1, more: str = "", symbol: str = "005930") -> None:
+        self.get(f"{self.server.url}?symbol={symbol}&interval={interval}{more}")
+        self.wait(f"{CHART}.dataset.ready === '{symbol} {interval}' && document.querySelector('#list li')")
+
+    def poll(self, what: str = "List") -> None:
+        """What the page asks for every five or ten seconds, at once."""
+        self.js(f"(await import('/static/polling.js')).poll{what}()")
+
+    def fetch(self, path: str) -> Any:
+        return self.js(f"fetch('{path}').then((answer) => answer.json())")
+
+    def text(self, selector: str) -> str:
+        return str(self.find_element("css selector", selector).text)
+
+    def is_shown(self, selector: str) -> bool:
+        return bool(self.find_element("css selector", selector).is_displayed())
+
+    def click(self, *selectors: str) -> None:
+        for selector in selectors:
+            self.find_element("css selector", selector).click()
+
+    def press(self, *keys: str) -> None:
+        ActionChains(self).send_keys(*keys).perform()
+
+    def focus(self, *keys: str) -> None:
+        """Press keys on the chart."""
+        self.execute_script(f"{CHART}.focus()")
+        self.press(*keys)
+
+    def type(self, selector: str, words: str) -> None:
+        box = self.find_element("css selector", selector)
+        box.clear()
+        box.send_keys(words, Keys.ENTER)
+
+    def legend(self) -> dict[str, str]:
+        pairs = "(span) => [span.firstElementChild?.textContent, span.lastElementChild?.textContent]"
+        found = self.js(f"[...document.querySelectorAll('#numbers span, #lines span')].map({pairs})")
+        return dict(found)
+
+    def shot(self, name: str) -> None:
+        """What it looks like, in build/."""
+        (ROOT / "build").mkdir(exist_ok=True)
+        self.save_screenshot(str(ROOT / "build" / f"chart-{name}.png"))
+
+    def phone(self) -> None:
+        screen = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+        self.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+        self.wait("innerWidth === 390 && document.documentElement.scrollWidth <= 390")
+
+    def fits(self, selector: str) -> bool:
+        """Whether a phone shows it."""
+        box = self.find_element("css selector", selector).rect
+        return bool(box["x"] >= 0 and box["width"] > 0 and box["x"] + box["width"] <= 390)
+
+    def errors(self) -> list[str]:
+        """What the console complained of since the last call."""
+        return [entry["message"] for entry in self.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+
+    def hosts(self) -> set[str]:
+        """Every host that something was requested of since the last call."""
+        events = [json.loads(entry["message"])["message"] for entry in self.get_log("performance")]
+        urls = [one["params"]["request"]["url"] for one in events if one["method"] == "Network.requestWillBeSent"]
+        return {urlsplit(url).netloc for url in urls if url.startswith(("http", "ws"))}
+
+    def drawn(self) -> int:
+        """Pixels of the chart that have the colour of a candle."""
+        return int(self.execute_script(_COUNT))
 
 
 @contextmanager
-def browser(width: int = 1360, height: int = 850) -> Iterator[webdriver.Chrome]:
+def browser(width: int = 1360, height: int = 850) -> Iterator[Page]:
     """Skips where there is none (.ci/browser installs it)."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not chromium or not driver:
@@ -31,44 +125,15 @@ def browser(width: int = 1360, height: int = 850) -> Iterator[webdriver.Chrome]:
     for flag in (*_FLAGS, f"--window-size={width},{height}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    found = webdriver.Chrome(options=options, service=Service(driver))
+    found = Page(options=options, service=Service(driver))
     try:
         yield found
     finally:
         found.quit()
 
 
-def wait(page: webdriver.Chrome, script: str, seconds: float = 20) -> Any:
-    """Until the JavaScript expression is true; its value."""
-    return WebDriverWait(page, seconds, 0.05).until(lambda _: page.execute_script(f"return {script}"), script)
-
-
-def shot(page: webdriver.Chrome, name: str) -> None:
-    """What it looks like, in build/."""
-    (ROOT / "build").mkdir(exist_ok=True)
-    page.save_screenshot(str(ROOT / "build" / f"chart-{name}.png"))
-
-
-def phone(page: webdriver.Chrome) -> None:
-    screen = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
-    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
-    wait(page, "innerWidth === 390 && document.documentElement.scrollWidth <= 390")
-
-
-def errors(page: webdriver.Chrome) -> list[str]:
-    return [entry["message"] for entry in page.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
-
-
-def hosts(page: webdriver.Chrome) -> set[str]:
-    """Every host the page has asked."""
-    events = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
-    asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
-    return {urlsplit(url).netloc for url in asked if url.startswith(("http", "ws"))}
-
-
-def drawn(page: webdriver.Chrome) -> int:
-    """Pixels of the chart that have the colour of a candle."""
-    return int(page.execute_script(_COUNT))
+def wait(page: Page, expression: str, seconds: float = 20) -> Any:
+    return page.wait(expression, seconds)
 
 
 _COUNT = """

@@ -24,6 +24,8 @@ from minute_candles.market.candles import Candle
 from minute_candles.storage.store import Store, open_reader
 
 FRIDAY, MONDAY = date(2026, 11, 20), date(2026, 11, 23)
+AT = datetime(2026, 11, 23, 10, 32, 10, tzinfo=KST)
+LAST, TODAY = minutes(CALENDAR.session(FRIDAY)), minutes(CALENDAR.session(MONDAY), 7)
 NAMES = {"005930": "삼성전자", "000660": "SK하이닉스", "035420": "<b>네이버</b>"}
 
 
@@ -31,9 +33,8 @@ def filled(store: Store) -> None:
     """Friday whole and COMPLETE, Monday whole and UNPROVEN, of two symbols; nothing of the third."""
     for seed, symbol in enumerate(list(NAMES)[:2]):
         for day, status in ((FRIDAY, "COMPLETE"), (MONDAY, "UNPROVEN")):
-            put(
-                store, symbol, minutes(CALENDAR.session(day), seed + day.day), status, "이유" if day == MONDAY else None
-            )
+            note = "이유" if day == MONDAY else None
+            put(store, symbol, minutes(CALENDAR.session(day), seed + day.day), status, note)
 
 
 def put(store: Store, symbol: str, ones: list[Candle], status: str = "PROVISIONAL", note: str | None = None) -> None:
@@ -54,6 +55,12 @@ class Server:
     def ws(self) -> str:
         return self.url.replace("http", "ws") + "ws"
 
+    def run_minute(self, at: str, close: int, symbol: str = "005930", volume: int = 1_000) -> None:
+        """The minute of Monday that begins at `at` after another trade."""
+        begin = datetime.fromisoformat(f"2026-11-23T{at}")
+        one = TODAY[0]._replace(timestamp=begin, close=close, high=max(close, TODAY[0].high), volume=volume, vwap=None)
+        self.broadcaster.run_minute(symbol, one)
+
 
 @contextmanager
 def serving(
@@ -73,13 +80,12 @@ def serving(
         server = Server(f"http://127.0.0.1:{bound.getsockname()[1]}/", broadcaster, clock)
 
         def health() -> tuple[dict[str, Any], bool]:
-            told, healthy = server.health
-            return {**told, "now": clock.now().isoformat()}, healthy
+            known, healthy = server.health
+            return {**known, "now": clock.now().isoformat()}, healthy
 
         queries = Queries(view, names, CALENDAR, clock, running)
-        handlers = Handlers(
-            queries, broadcaster, read_files(), health, ForecastAnswers(view, names, CALENDAR, clock, folder)
-        )
+        forecasts = ForecastAnswers(view, names, CALENDAR, clock, folder)
+        handlers = Handlers(queries, broadcaster, read_files(), health, forecasts)
         app = application(handlers, broadcaster, password, origins)
         thread = threading.Thread(target=serve, args=(app, bound, clock), daemon=True)
         thread.start()

@@ -29,26 +29,7 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 owner.requests += 1
-                message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                if owner.mode == "hang":
-                    owner.released.wait(60)
-                status = owner.refusals.get(message["title"]) or (int(owner.mode) if owner.mode.isdigit() else 200)
-                if status == 200 and owner.mode != "hang":
-                    owner.got.append(message)
-                if owner.mode == "slow":
-                    owner.released.wait(owner.delay)
-                self.send_response(status)
-                if owner.mode in ("drip", "endless"):
-                    self.end_headers()
-                    return self._go_on(b" " if owner.mode == "drip" else b" " * 2**16)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return None
-
-            def _go_on(self, piece: bytes) -> None:
-                with suppress(OSError):
-                    while not owner.released.wait(0.02):
-                        self.wfile.write(piece)
+                owner._answer(self, json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -56,6 +37,23 @@ class Receiver:
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
+
+    def _answer(self, call: BaseHTTPRequestHandler, message: dict[str, Any]) -> None:
+        if self.mode == "hang":
+            self.released.wait(60)
+        status = self.refusals.get(message["title"]) or (int(self.mode) if self.mode.isdigit() else 200)
+        if status == 200 and self.mode != "hang":
+            self.got.append(message)
+        if self.mode == "slow":
+            self.released.wait(self.delay)
+        call.send_response(status)
+        if self.mode not in ("drip", "endless"):
+            call.send_header("Content-Length", "0")
+            return call.end_headers()
+        call.end_headers()
+        with suppress(OSError):
+            while not self.released.wait(0.02):
+                call.wfile.write(b" " if self.mode == "drip" else b" " * 2**16)
 
     @property
     def url(self) -> str:
@@ -71,7 +69,7 @@ class Receiver:
         self.released.set()
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:

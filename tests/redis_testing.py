@@ -27,7 +27,7 @@ class RedisServer:
         if PROGRAM is None:
             pytest.skip("redis-server is not installed (.ci/redis)")
         self.port, self.password, self.options = free_port(), password, options
-        self._first = [str(conf), "--sentinel"] if conf else []
+        self._first = [str(conf), "--sentinel"] if conf else ["--save", ""]
         self.folder = Path(tempfile.mkdtemp(prefix="minute-redis-"))
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -38,12 +38,10 @@ class RedisServer:
 
     def start(self, *options: str) -> "RedisServer":
         where = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
-        where = [*self._first, *where] if self._first else [*where, "--save", ""]
         secret = ["--requirepass", self.password] if self.password else []
+        command = [str(PROGRAM), *self._first, *where, *secret, *self.options, *options]
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [str(PROGRAM), *where, *secret, *self.options, *options], stdout=log, stderr=log
-            )
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
         wait_until(self._answers, 10)
         return self
 
@@ -60,7 +58,10 @@ class RedisServer:
 
     def kill(self) -> None:
         """A crash: nothing is kept."""
-        self._end(signal.SIGKILL)
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait(10)
 
     def hang(self) -> None:
         """It still holds its connections, and answers nobody."""
@@ -71,23 +72,12 @@ class RedisServer:
         assert self._process
         self._process.send_signal(signal.SIGCONT)
 
-    def _end(self, how: signal.Signals) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            process.send_signal(how)
-            process.wait(10)
-
-    def remove(self) -> None:
-        self._end(signal.SIGKILL)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
     def __enter__(self) -> "RedisServer":
         return self.start()
 
     def __exit__(self, *_: object) -> None:
-        self.remove()
-
-    # --- what it holds ---
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def recent(self, symbol: str, interval: str = "ONE_MINUTE") -> list[dict[str, Any]]:
         """A sorted set's candles in its order, by score."""

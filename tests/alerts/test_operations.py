@@ -1,4 +1,4 @@
-"""Each operations rule: when it begins, how often it is told, and that it ends."""
+"""Each operations rule: when it begins, how often it is reported, and that it ends."""
 
 from datetime import timedelta
 
@@ -49,34 +49,25 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "health"), NOTHING)
-def test_nothing_is_wrong(kind, health):
-    assert texts(operations(kind), health) == []
-
-
-@pytest.mark.parametrize(("kind", "health", "said"), WRONG, ids=[f"{one[0]}-{n}" for n, one in enumerate(WRONG)])
-def test_it_is_told_as_it_begins_again_after_the_cooldown_and_as_it_ends(kind, health, said):
-    watch = operations(kind, "cooldown = 20")
-    [text] = texts(watch, health)
-    assert said in text
-    for minutes in (1, 19):
-        assert texts(watch, later(health, minutes)) == []
-    assert len(texts(watch, later(health, 20))) == 1
-    assert texts(watch, WELL._replace(now=at(10, 30), newest=at(10, 29))) == ["끝났습니다. 다시 정상입니다."]
-    assert texts(watch, WELL) == []
-
-
 def later(health: Health, minutes: int) -> Health:
     return health._replace(now=health.now + timedelta(minutes=minutes))
 
 
-def test_a_restart_does_not_tell_it_again():
-    kind, health, _ = WRONG[3]
-    first = operations(kind)
-    first.check(health)
-    second = operations(kind)
-    second.last_fired.update(first.last_fired)
-    assert texts(second, later(health, 5)) == []
+def test_nothing_is_wrong():
+    for kind, health in NOTHING:
+        assert texts(operations(kind), health) == [], (kind, health)
+
+
+@pytest.mark.parametrize(("kind", "health", "said"), WRONG, ids=[f"{one[0]}-{n}" for n, one in enumerate(WRONG)])
+def test_it_is_reported_as_it_begins_again_after_the_cooldown_and_as_it_ends(kind, health, said):
+    watch, restarted = operations(kind, "cooldown = 20"), operations(kind)
+    [text] = texts(watch, health)
+    assert said in text
+    restarted.last_fired.update(watch.last_fired)
+    assert texts(restarted, later(health, 5)) == [] == texts(watch, later(health, 19))
+    assert len(texts(watch, later(health, 20))) == 1
+    assert texts(watch, WELL._replace(now=at(10, 30), newest=at(10, 29))) == ["끝났습니다. 다시 정상입니다."]
+    assert texts(watch, WELL) == []
 
 
 def test_its_severity_is_the_rules():

@@ -16,51 +16,39 @@ MALFORMED = [
     ("[[rule]\nkind = 1\n", "TOML.*line 1"),
     ("a = " + "[" * 2_000, "괄호"),
     ("[rule]\nkind = 1\n", r"\[\[rule\]\]"),
-    ("rule = 3\n", r"\[\[rule\]\]"),
     ('\n[[alert]]\nkind = "gap"\n', "operations"),
     ("[[rule]]\npercent = 3\n", r"1번째 \[\[rule\]\]: kind 는 price_change.*gap"),
     ('[[rule]]\nkind = "explode"\n', "volume_surge"),
-    ('[[rule]]\nname = "가"\nkind = 3\n', "1번째 .* '가': kind"),
     ('[[rule]]\nkind = "price_change"\n', "percent가 없습니다"),
     ('[[rule]]\nkind = "price_change"\npercent = "3%"\n', "percent는 0.01~1000"),
-    ('[[rule]]\nkind = "price_change"\npercent = 0\n', "0.01~1000"),
     ('[[rule]]\nkind = "price_change"\npercent = true\n', "숫자"),
     ('[[rule]]\nkind = "price_change"\npercent = nan\n', "0.01~1000"),
-    (RULE + "minutes = 0\n", "1~390"),
     (RULE + "minutes = 2.5\n", "정수"),
     (RULE + 'direction = "위"\n', "up, down, both"),
     (RULE + "symbols = 5930\n", "005930"),
-    (RULE + "symbols = []\n", "005930"),
     (RULE + "interval = 3\n", "1, 5, 15"),
     (RULE + 'hours = "15:00-09:00"\n', "09:00-15:30"),
-    (RULE + 'hours = "9:00-15:30"\n', "09:00-15:30"),
     (RULE + "cooldown = -1\n", "0~10,000"),
     (RULE + 'severity = "fatal"\n', "info, warning, critical"),
     (RULE + "persent = 3\n", "percent.*minutes.*direction"),
-    (RULE + 'name = ""\n', "1~60자"),
     (RULE + 'name = "줄\\n바꿈"\n', "1~60자"),
     (RULE + 'name = "가"\n' + RULE + 'name = "가"\n', "2번째 .*1번째 .*name 을 따로"),
-    (RULE + RULE, "2번째 .*name 을 따로"),
     ('[[rule]]\nkind = "price"\n', "level과 limit"),
-    ('[[rule]]\nkind = "price"\nlevel = 100\nlimit = "upper"\n', "하나만"),
     ('[[rule]]\nkind = "cross"\nline = "sma7"\nover = "sma20"\n', "sma5.*vwap"),
     ('[[rule]]\nkind = "cross"\nline = "sma5"\nover = "sma5"\n', "같습니다"),
     ('[[rule]]\nkind = "threshold"\nline = "rsi14"\nbelow = 30\nabove = 70\n', "하나만"),
-    ('[[rule]]\nkind = "threshold"\nline = "obv"\nabove = 70\n', "rsi14"),
     ('[[rule]]\nkind = "pattern"\npatterns = ["star"]\n', "hammer"),
-    ('[[rule]]\nkind = "volume_surge"\ntimes = 1\n', "1.01"),
-    ('[[operations]]\nkind = "disk"\nfree_mb = 0\n', "1~"),
     ('[[operations]]\nkind = "disk"\nsymbols = ["005930"]\n', "free_mb"),
     (RULE + '\n[[operations]]\nkind = "gap"\npercent = 3\n', r"1번째 \[\[operations\]\].*no_candle.*token"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "reason"), MALFORMED, ids=range(len(MALFORMED)))
-def test_a_mistake_is_one_line_with_its_place(text, reason):
-    with pytest.raises(ConfigError, match=reason) as raised:
-        parse(text, "alerts.toml")
-    said = str(raised.value)
-    assert said.startswith("alerts.toml") and "\n" not in said and raised.value.exit_code == 2
+def test_a_mistake_is_one_line_with_its_place():
+    for text, reason in MALFORMED:
+        with pytest.raises(ConfigError, match=reason) as raised:
+            parse(text, "alerts.toml")
+        said = str(raised.value)
+        assert said.startswith("alerts.toml") and "\n" not in said and raised.value.exit_code == 2
 
 
 def test_three_thousand_rules_are_read_in_a_moment():
@@ -76,28 +64,20 @@ def test_the_example_is_right_and_has_every_kind():
     assert {rule.kind for rule in rules.operations} == {*OPERATIONS}
 
 
-def test_what_is_left_out_has_a_default():
+def test_what_may_be_set_and_what_is_left_out_has_a_default():
     [rule] = parse(RULE, "f").market
     assert rule.name == "price_change" and rule.parameters == {"percent": 3.0, "minutes": 5, "direction": "both"}
     assert (rule.symbols, rule.interval, rule.hours, rule.severity) == (frozenset(), 1, None, "info")
     assert rule.cooldown == timedelta(minutes=30) and rule.is_about("005930")
-
-
-def test_all_that_may_be_set():
     text = RULE + 'name = " 급등 "\nsymbols = "005930"\ninterval = 5\nhours = "09:30-15:00"\ncooldown = 0\n'
     [rule] = parse(text + 'severity = "critical"\ndirection = "up"\n', "f").market
     assert rule.name == "급등" and rule.hours == (time(9, 30), time(15)) and not rule.cooldown
     assert rule.is_about("005930") and not rule.is_about("000660")
-
-
-def test_an_empty_file_has_no_rules():
     assert parse("# 아직 없음\n", "f") == ([], [])
 
 
-@pytest.mark.parametrize("content", [b"\xb0\xa1", None])
-def test_a_file_that_cannot_be_read(tmp_path, content):
-    path = tmp_path / "alerts.toml"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(ConfigError, match="alerts.toml"):
-        read(path)
+def test_a_file_that_cannot_be_read(tmp_path):
+    (tmp_path / "alerts.toml").write_bytes(b"\xb0\xa1")
+    for name in ("alerts.toml", "none/alerts.toml"):
+        with pytest.raises(ConfigError, match="alerts.toml"):
+            read(tmp_path / name)

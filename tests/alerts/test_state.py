@@ -3,8 +3,6 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-import pytest
-
 from minute_candles.alerts.digest import Message
 from minute_candles.alerts.engine import Alert, Fired
 from minute_candles.alerts.state import State, read, write
@@ -21,26 +19,18 @@ STATE = State(
 )
 
 
-@pytest.mark.parametrize("state", [STATE, State()], ids=["all", "nothing yet"])
-def test_what_is_written_is_read(tmp_path, state):
-    write(tmp_path / "state.json", state)
-    assert read(tmp_path / "state.json") == replace(state, unwritten=list(state.unwritten))
-
-
-def test_what_fired_long_ago_is_forgotten(tmp_path):
+def test_what_is_written_is_read_but_what_fired_long_ago(tmp_path):
     old = {("급등락", "000660"): Fired(WHEN - timedelta(days=9), "up")}
-    write(tmp_path / "state.json", replace(STATE, fired={**STATE.fired, **old}))
-    assert read(tmp_path / "state.json") == STATE
+    for state in (replace(STATE, fired={**STATE.fired, **old}), State()):
+        write(tmp_path / "state.json", state)
+        assert read(tmp_path / "state.json") == (STATE if state.fired else replace(state, unwritten=[]))
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_one_that_cannot_be_read_is_none(tmp_path):
+    assert read(tmp_path / "none.json") is None
+    for text in (
         "", "[]", "{", '{"judged": 3}', '{"judged": [["a"]], "fired": [], "operations": {}}', "[" * 99_999,
         '{"judged": [], "fired": [], "operations": {}, "day": null, "unsent": {"1": [["loud", "a", "b"]]}}',
-    ],
-)  # fmt: skip
-def test_one_that_cannot_be_read_is_none(tmp_path, text):
-    (tmp_path / "state.json").write_text(text, encoding="utf-8")
-    assert read(tmp_path / "state.json") is None
-    assert read(tmp_path / "none.json") is None
+    ):  # fmt: skip
+        (tmp_path / "state.json").write_text(text, encoding="utf-8")
+        assert read(tmp_path / "state.json") is None

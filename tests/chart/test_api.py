@@ -23,6 +23,8 @@ from minute_candles.core.kst import KST
 from minute_candles.monitoring import status_file
 from minute_candles.storage.store import CandleReader, KeptAlert, Store, open_alerts, open_reader, open_store
 
+LATE = datetime(2026, 11, 23, 10, 2, 5, tzinfo=KST)
+
 
 @pytest.fixture
 def page(any_database: Database, any_store: Store) -> Iterator[Server]:
@@ -32,46 +34,49 @@ def page(any_database: Database, any_store: Store) -> Iterator[Server]:
 
 
 def get(page: Server, path: str, **query: object) -> requests.Response:
-    return requests.get(page.url + path, params={k: str(v) for k, v in query.items()}, timeout=10)
+    params = {name.rstrip("_"): str(value) for name, value in query.items()}
+    return requests.get(f"{page.url}api/{path}", params=params, timeout=10)
 
 
 def candles(page: Server, interval: object, **query: object) -> list[dict]:
-    answer = get(page, "api/candles", symbol="005930", interval=interval, **query)
+    answer = get(page, "candles", symbol="005930", interval=interval, **query)
     assert answer.status_code == 200, answer.text
     return answer.json()["candles"]
+
+
+def row_of(page: Server, symbol: str = "005930") -> dict:
+    return next(row for row in get(page, "symbols").json() if row["symbol"] == symbol)
 
 
 def test_every_interval_follows_from_the_minutes(page):
     for interval in (1, 3, 5, 10, 15, 30, 60):
         for day in (FRIDAY, MONDAY):
-            ones = minutes(CALENDAR.session(day), day.day)
-            wanted = windows(ones, interval)
-            told = candles(page, interval, **{"from": day, "to": day})
-            assert [(c["time"], c["open"], c["high"], c["low"], c["close"], c["volume"]) for c in told] == [
-                (f"{c.timestamp.isoformat()}+09:00", *c[1:6]) for c in wanted
+            found = candles(page, interval, from_=day, to=day)
+            assert [(c["time"], c["open"], c["high"], c["low"], c["close"], c["volume"]) for c in found] == [
+                (f"{c.timestamp.isoformat()}+09:00", *c[1:6])
+                for c in windows(minutes(CALENDAR.session(day), day.day), interval)
             ]
-    days = candles(page, "day")
+    days, weeks, months = (candles(page, interval) for interval in ("day", "week", "month"))
     assert [c["time"] for c in days] == ["2026-11-20T00:00:00+09:00", "2026-11-23T00:00:00+09:00"]
     assert days[1]["close"] == candles(page, 1)[-1]["close"]
-    weeks, months = candles(page, "week"), candles(page, "month")
     assert [(c["time"][:10], c["status"]) for c in weeks] == [("2026-11-16", "PROVISIONAL"), ("2026-11-23", "RUNNING")]
     assert [(c["time"][:10], c["status"]) for c in months] == [("2026-11-01", "RUNNING")]
     assert (months[0]["open"], months[0]["volume"]) == (days[0]["open"], sum(c["volume"] for c in days))
-    assert candles(page, "week", **{"from": FRIDAY, "to": FRIDAY}) == weeks[:1], "whole, though cut by the range"
+    assert candles(page, "week", from_=FRIDAY, to=FRIDAY) == weeks[:1], "whole, though cut by the range"
+    assert len(candles(page, 3)) == 256 and candles(page, 3, limit=5) == candles(page, 3)[-5:]
+    assert len(candles(page, 1, to=FRIDAY, limit=5000)) == 381
 
 
-def test_a_candle_says_what_is_known_of_it(page):
-    told = candles(page, 1, limit=400)
-    assert len(told) == 400
-    assert {c["status"] for c in told if c["time"].startswith(str(MONDAY))} == {"UNPROVEN"}
-    assert {c["status"] for c in told if c["time"].startswith(str(FRIDAY))} == {"COMPLETE"}
-    assert told[-1]["vwap"] is None or isinstance(told[-1]["vwap"], float)
-    days = get(page, "api/days", symbol="005930", **{"from": "2026-11-19", "to": MONDAY}).json()
+def test_a_candle_and_a_day_say_what_is_known_of_them(page):
+    found = candles(page, 1, limit=400)
+    assert {c["status"] for c in found if c["time"].startswith(str(MONDAY))} == {"UNPROVEN"}
+    assert {c["status"] for c in found if c["time"].startswith(str(FRIDAY))} == {"COMPLETE"}
+    days = get(page, "days", symbol="005930", from_="2026-11-19", to=MONDAY).json()
     assert [(d["day"], d["status"], d["note"], d["minutes"]) for d in days] == [
         ("2026-11-19", "MISSING", None, 0),
         ("2026-11-20", "COMPLETE", None, 381),
         ("2026-11-23", "UNPROVEN", "이유", 381),
-    ]  # fmt: skip
+    ]
     assert (days[0]["open"], days[0]["close"]) == ("10:00", "16:30")  # the CSAT day
 
 
@@ -85,88 +90,66 @@ def test_a_day_that_lost_rows_is_verified_nowhere(any_database, any_store):
         )
     )
     with serving(any_database) as page:
-        for interval in (1, 5, 10, 60, "day"):
-            for first in (FRIDAY, "2026-10-01"):  # a short chart is counted, a long one when it is folded
-                if interval in (1, 5) and first != FRIDAY:
-                    continue
-                states = {one["status"] for one in candles(page, interval, **{"from": first, "to": MONDAY})}
-                assert states == {"PROVISIONAL"}, interval
-        days = get(page, "api/days", symbol="005930", **{"from": FRIDAY, "to": FRIDAY}).json()
-        rows = {row["symbol"]: row["status"] for row in get(page, "api/symbols").json()}
-    assert [(d["status"], d["note"], d["minutes"]) for d in days] == [
-        ("PROVISIONAL", "확인할 때보다 1분봉 1건이 적습니다", 380)
-    ]
-    assert rows == {"005930": "PROVISIONAL", "000660": "UNPROVEN", "035420": "MISSING"}
+        for interval in (1, 5, 10, "day"):  # a short chart is counted, a long one when it is folded
+            for first in (FRIDAY,) if interval in (1, 5) else (FRIDAY, "2026-10-01"):
+                assert {one["status"] for one in candles(page, interval, from_=first, to=MONDAY)} == {"PROVISIONAL"}
+        [day] = get(page, "days", symbol="005930", from_=FRIDAY, to=FRIDAY).json()
+        assert (day["status"], day["minutes"]) == ("PROVISIONAL", 380) and day["note"]
+        rows = {row["symbol"]: row["status"] for row in get(page, "symbols").json()}
+        assert rows == {"005930": "PROVISIONAL", "000660": "UNPROVEN", "035420": "MISSING"}
 
 
-def test_the_newest_come_without_a_range_and_the_oldest_are_cut(page):
-    assert len(candles(page, 3)) == 256
-    assert candles(page, 3, limit=5) == candles(page, 3)[-5:]
-    assert len(candles(page, 1, to=FRIDAY, limit=5000)) == 381
-
-
-def test_a_window_that_is_not_over_is_running(any_database, any_store):
-    ones = [one for one in minutes(CALENDAR.session(MONDAY)) if (one.timestamp.hour, one.timestamp.minute) < (10, 2)]
-    put(any_store, "005930", ones)
-    with serving(any_database, at=datetime(2026, 11, 23, 10, 2, 5, tzinfo=KST)) as page:
-        assert [c["status"] for c in candles(page, 3)][-2:] == ["PROVISIONAL", "RUNNING"]
-        assert candles(page, 1)[-1]["status"] == "PROVISIONAL"
-        assert candles(page, "day")[-1]["status"] == "RUNNING"
-
-
-def test_the_list_is_told_the_most_traded_first(page):
-    rows = get(page, "api/symbols").json()
-    assert sorted(row["symbol"] for row in rows) == sorted(NAMES)
-    assert rows[-1] | {"name": ""} == rows[-1] | {
-        "price": None,
-        "change_percent": None,
-        "status": "MISSING",
-        "name": "",
-    }
-    assert rows[0]["turnover"] >= rows[1]["turnover"] > 0
-    row = next(row for row in rows if row["symbol"] == "005930")
+def test_the_list_has_the_most_traded_first(page):
+    rows = get(page, "symbols").json()
+    assert sorted(row["symbol"] for row in rows) == sorted(NAMES) and rows[0]["turnover"] >= rows[1]["turnover"] > 0
+    assert [rows[-1][name] for name in ("price", "change_percent", "status")] == [None, None, "MISSING"]
     friday, monday = (minutes(CALENDAR.session(day), day.day)[-1].close for day in (FRIDAY, MONDAY))
+    row = row_of(page)
     assert (row["price"], row["status"]) == (monday, "UNPROVEN")
     assert row["change_percent"] == round((monday - friday) * 100 / friday, 2)
 
 
-def test_the_list_follows_what_is_stored(any_database, any_store):
+def test_the_list_follows_what_is_stored_and_a_window_that_is_not_over_is_running(any_database, any_store):
     """The next minute is in it a second later, and a day before that was filled in meanwhile."""
-    ones = minutes(CALENDAR.session(MONDAY), 7)
+    ones, friday = minutes(CALENDAR.session(MONDAY), 7), minutes(CALENDAR.session(FRIDAY), 3)
     put(any_store, "005930", ones[:60])
-    with serving(any_database, at=datetime(2026, 11, 23, 10, 2, 5, tzinfo=KST)) as page:
-
-        def row() -> dict:
-            return next(row for row in get(page, "api/symbols").json() if row["symbol"] == "005930")
-
-        first = row()
+    with serving(any_database, at=LATE) as page:
+        first = row_of(page)
         assert (first["price"], first["change_percent"]) == (ones[59].close, None)
         put(any_store, "005930", ones[:62])
-        wait_until(lambda: row()["price"] == ones[61].close, 5)
-        assert row()["trace"] == [one.close for one in windows(ones[:62], 15)] and row()["turnover"] > first["turnover"]
-        friday = minutes(CALENDAR.session(FRIDAY), 3)
+        wait_until(lambda: row_of(page)["price"] == ones[61].close, 5)
+        row = row_of(page)
+        assert row["trace"] == [one.close for one in windows(ones[:62], 15)] and row["turnover"] > first["turnover"]
+        assert [c["status"] for c in candles(page, 3)][-2:] == ["PROVISIONAL", "RUNNING"]
+        assert [candles(page, interval)[-1]["status"] for interval in (1, "day")] == ["PROVISIONAL", "RUNNING"]
         put(any_store, "005930", friday, "COMPLETE")
-        wait_until(lambda: row()["previous_close"] == friday[-1].close, 5)
-        assert row()["change_percent"] == round((ones[61].close - friday[-1].close) * 100 / friday[-1].close, 2)
+        wait_until(lambda: row_of(page)["previous_close"] == friday[-1].close, 5)
+        change = (ones[61].close - friday[-1].close) * 100 / friday[-1].close
+        assert row_of(page)["change_percent"] == round(change, 2)
 
 
-def test_indicators_stand_at_the_times_of_the_candles(lite):
-    asked = {"symbol": "005930", "interval": 5, "limit": 50}
-    told = get(lite, "api/indicators", names="sma20,rsi14,macd,bbands,vwap", **asked).json()
+def test_indicators_and_patterns_stand_at_the_times_of_the_candles(lite):
+    query = {"symbol": "005930", "interval": 5, "limit": 50}
+    found = get(lite, "indicators", names="sma20,rsi14,macd,bbands,vwap", **query).json()
     shown = candles(lite, 5, limit=50)
-    assert told["times"] == [c["time"] for c in shown]
-    assert {len(line) for line in told["lines"].values()} == {50}
-    assert told["lines"]["sma20"][-1] == sum(c["close"] for c in shown[-20:]) / 20
-    assert None not in told["lines"]["rsi14"]  # fed with what stands before them
-    assert get(lite, "api/indicators", names="sma20", symbol="035420").json()["lines"] == {"sma20": []}
+    times = [c["time"] for c in shown]
+    assert found["times"] == times and {len(line) for line in found["lines"].values()} == {50}
+    assert found["lines"]["sma20"][-1] == sum(c["close"] for c in shown[-20:]) / 20
+    assert None not in found["lines"]["rsi14"]  # fed with what stands before them
+    assert get(lite, "indicators", names="sma20", symbol="035420").json()["lines"] == {"sma20": []}
     for names in ("", "nothing", ",".join(["sma20"] * 21)):
-        assert get(lite, "api/indicators", names=names, **asked).status_code == 400
+        assert get(lite, "indicators", names=names, **query).status_code == 400
+    marks, whole = (get(lite, "patterns", **query | {"limit": limit}).json() for limit in (50, 150))
+    assert marks and marks == [mark for mark in whole if mark["time"] in times]  # fed, too
+    assert {tuple(mark) for mark in marks} == {("time", "name", "label", "direction")}
+    assert {mark["direction"] for mark in marks} <= {"up", "down", "none"}
+    assert get(lite, "patterns", symbol="035420").json() == []
 
 
 def test_a_candle_stored_between_two_reads_shifts_no_line(lite, monkeypatch):
     """The times are read first, then what feeds the lines: one more candle by then."""
-    asked = {"symbol": "005930", "interval": 1, "names": "sma20"}
-    wanted = get(lite, "api/indicators", limit=50, **asked).json()
+    query = {"symbol": "005930", "interval": 1, "names": "sma20"}
+    wanted = get(lite, "indicators", limit=50, **query).json()
     real = CandleReader.candles
 
     def older(view, symbol, interval, first, last, limit, **rest):
@@ -174,85 +157,64 @@ def test_a_candle_stored_between_two_reads_shifts_no_line(lite, monkeypatch):
         return found[:-1] if limit == 49 else found
 
     monkeypatch.setattr(CandleReader, "candles", older)
-    told = get(lite, "api/indicators", limit=49, **asked).json()
-    assert told["times"] == wanted["times"][:-1]
-    assert told["lines"]["sma20"] == wanted["lines"]["sma20"][:-1]
-
-
-def test_patterns_are_those_of_the_candles_that_are_shown(lite):
-    asked = {"symbol": "005930", "interval": 5, "limit": 50}
-    told = get(lite, "api/patterns", **asked).json()
-    whole = get(lite, "api/patterns", **asked | {"limit": 150}).json()
-    times = [c["time"] for c in candles(lite, 5, limit=50)]
-    assert told and told == [mark for mark in whole if mark["time"] in times]  # the first is fed with what is before it
-    assert {tuple(mark) for mark in told} == {("time", "name", "label", "direction")}
-    assert {mark["direction"] for mark in told} <= {"up", "down", "none"}
-    assert get(lite, "api/patterns", symbol="035420").json() == []
-    assert get(lite, "api/patterns", symbol="999999").status_code == 404
+    found = get(lite, "indicators", limit=49, **query).json()
+    assert (found["times"], found["lines"]["sma20"]) == (wanted["times"][:-1], wanted["lines"]["sma20"][:-1])
 
 
 def test_alerts_of_some_days_the_newest_first(any_database, any_store):
     with serving(any_database) as page:
-        asked = {"from": FRIDAY, "to": MONDAY}
-        assert get(page, "api/alerts", **asked).json() == []  # no table yet
-        table = open_alerts(any_database, page.clock)
+        assert get(page, "alerts", from_=FRIDAY, to=MONDAY).json() == []  # no table yet
         early = KeptAlert("급등락", "005930", 1, datetime(2026, 11, 20, 9), "warning", "5분 동안 +3.14%", 3.14)
-        late = early._replace(symbol="000660", timestamp=datetime(2026, 11, 23, 15, 30), interval=5, severity="info")
+        late = early._replace(symbol="000660", timestamp=datetime(2026, 11, 23, 15, 30))
         ours = early._replace(rule="no_candle", symbol="", timestamp=datetime(2026, 11, 20, 10))
-        table.keep([early, late, ours, early._replace(symbol="999999")], page.clock.now())
-        table.close()
-        told = get(page, "api/alerts", **asked).json()
-        assert [one["symbol"] for one in told] == ["000660", "", "005930"]  # not of a symbol that is not shown
-        assert told[2].pop("rang_at").startswith("2026-11-23T16:0")
-        assert told[1]["name"] == "수집" and told[2] == {
+        with closing(open_alerts(any_database, page.clock)) as table:
+            table.keep([early, late, ours, early._replace(symbol="999999")], page.clock.now())
+        found = get(page, "alerts", from_=FRIDAY, to=MONDAY).json()
+        assert [one["symbol"] for one in found] == ["000660", "", "005930"]  # not of a symbol that is not shown
+        assert found[2].pop("rang_at").startswith("2026-11-23T16:0")
+        assert found[1]["name"] == "수집" and found[2] == {
             "time": "2026-11-20T09:00:00+09:00", "symbol": "005930", "name": "삼성전자", "rule": "급등락",
             "interval": 1, "severity": "warning", "text": "5분 동안 +3.14%", "value": 3.14,
         }  # fmt: skip
-        told = get(page, "api/alerts", **{"from": FRIDAY, "to": FRIDAY}).json()
-        assert [one["symbol"] for one in told] == ["", "005930"]
+        assert [one["symbol"] for one in get(page, "alerts", from_=FRIDAY, to=FRIDAY).json()] == ["", "005930"]
         for wrong in ({}, {"from": FRIDAY}, {"from": MONDAY, "to": FRIDAY}, {"from": "x", "to": FRIDAY}):
-            assert get(page, "api/alerts", **wrong).status_code == 400
+            assert get(page, "alerts", **wrong).status_code == 400
 
 
-@pytest.mark.parametrize(
-    ("query", "code"),
-    [
-        ({"symbol": "999999", "interval": 1}, 404), ({"interval": 1}, 400), ({"symbol": "005930", "interval": 2}, 400),
-        ({"symbol": "005930", "limit": 0}, 400), ({"symbol": "005930", "limit": 5001}, 400),
-        ({"symbol": "005930", "from": "2026-13-01"}, 400), ({"symbol": "005930", "to": "x' OR 1=1"}, 400),
-        ({"symbol": "005930", "from": "2026-11-23", "to": "2026-11-20"}, 400),
-    ],
-)  # fmt: skip
-def test_a_bad_question_is_told_in_a_line(lite, query, code):
-    answer = get(lite, "api/candles", **query)
-    assert (answer.status_code, len(answer.text.splitlines())) == (code, 1)
+def test_a_bad_question_is_answered_in_a_line(lite):
+    for query, code in (
+        ({"symbol": "999999", "interval": 1}, 404), ({"symbol": "", "interval": 1}, 400), ({"interval": 2}, 400),
+        ({"limit": 0}, 400), ({"limit": 5001}, 400), ({"from": "2026-13-01"}, 400), ({"to": "x' OR 1=1"}, 400),
+        ({"from": "2026-11-23", "to": "2026-11-20"}, 400),
+    ):  # fmt: skip
+        answer = get(lite, "candles", **{"symbol": "005930", **query})
+        assert (answer.status_code, len(answer.text.splitlines())) == (code, 1)
 
 
 def test_a_reader_never_makes_a_writer_wait(database, lite):
     """A read that is under way takes no lock a SQLite writer needs, and the reader cannot write at all."""
-    view, store = open_reader(database, Clock(), patience=0), open_store(database, Clock(), patience=0)
-    began = time.monotonic()
-    view._connection.transaction(lambda run: (run("SELECT 1"), put(store, "035420", minutes(CALENDAR.session(FRIDAY)))))
-    assert time.monotonic() - began < 3
-    with pytest.raises(StoreError):
-        view._connection.transaction(lambda run: run("DELETE FROM stock_minute_prices"))
-    view.close()
-    store.close()
+    with (
+        closing(open_reader(database, Clock(), patience=0)) as view,
+        closing(open_store(database, Clock(), patience=0)) as store,
+    ):
+        began, ones = time.monotonic(), minutes(CALENDAR.session(FRIDAY))
+        view._connection.transaction(lambda run: (run("SELECT 1"), put(store, "035420", ones)))
+        assert time.monotonic() - began < 3
+        with pytest.raises(StoreError):
+            view._connection.transaction(lambda run: run("DELETE FROM stock_minute_prices"))
 
 
 def test_select_is_all_it_needs(server):
     """The rights of a MySQL user who may only read."""
     database = server.fresh()
-    store = open_store(database, Clock())
-    store.preflight()
-    filled(store)
-    reader = replace(database, user="looker", password="only")
-    store._read("CREATE USER IF NOT EXISTS looker@'%' IDENTIFIED BY 'only'")
-    store._read(f"GRANT SELECT ON `{database.name}`.* TO looker@'%'")
-    with serving(reader) as found:
-        assert len(candles(found, 1)) == 400
-        assert get(found, "api/alerts", **{"from": FRIDAY, "to": MONDAY}).json() == []
-    store.close()
+    with closing(open_store(database, Clock())) as mysql:
+        mysql.preflight()
+        filled(mysql)
+        mysql._read("CREATE USER IF NOT EXISTS looker@'%' IDENTIFIED BY 'only'")
+        mysql._read(f"GRANT SELECT ON `{database.name}`.* TO looker@'%'")
+        with serving(replace(database, user="looker", password="only")) as found:
+            assert len(candles(found, 1)) == 400
+            assert get(found, "alerts", from_=FRIDAY, to=MONDAY).json() == []
     server.drop(database)
 
 
@@ -264,23 +226,19 @@ def test_headers_and_static_files(lite):
     assert answer.headers["X-Content-Type-Options"] == "nosniff" and answer.headers["Referrer-Policy"] == "no-referrer"
     assert "Access-Control-Allow-Origin" not in answer.headers
     for path in ("static/../server.py", "static/%2e%2e/server.py", "static/..%2fserver.py", "static/nothing.js", "x"):
-        assert raw(lite, "/" + path) == 404
+        with closing(http.client.HTTPConnection("127.0.0.1", lite.port, timeout=5)) as connection:
+            connection.request("GET", f"/{path}")  # requests would tidy it
+            assert connection.getresponse().status == 404
     again = requests.get(lite.url, headers={"If-None-Match": answer.headers["ETag"]}, timeout=5)
     assert again.status_code == 304
+    assert sum(len(file.zipped) for file in read_files().values()) <= 150_000, "scripts and library are light"
 
 
-def raw(page: Server, path: str) -> int:
-    """A path as it is: requests would tidy it."""
-    with closing(http.client.HTTPConnection(page.url[7:-1], timeout=5)) as connection:
-        connection.request("GET", path)
-        return connection.getresponse().status
-
-
-def test_own_scripts_and_library_are_light(lite):
-    assert sum(len(file.zipped) for file in read_files().values()) <= 150_000
-
-
-def test_health_is_what_status_says(tmp_path):
+def test_the_page_reads_the_state_and_monitors_the_health(tmp_path, lite):
+    lite.health = ({"healthy": False, "message": "❌ gone"}, False)
+    state, health = get(lite, "state"), requests.get(f"{lite.url}health", timeout=5)
+    assert (state.status_code, health.status_code) == (200, 503)
+    assert state.json()["message"] == health.json()["message"] == "❌ gone"
     settings, clock = demo_settings("http://127.0.0.1:1", tmp_path), Clock()
     assert health_of(settings, clock)()[1] is False
     status_file.write(tmp_path, "once", clock.now(), clock.now() + timedelta(minutes=5))
@@ -288,9 +246,3 @@ def test_health_is_what_status_says(tmp_path):
     assert healthy and status["state"] == "once" and json.dumps(status)
     status_file.write(tmp_path, "trading", clock.now(), clock.now() - timedelta(seconds=2))
     assert status_file.render(status_file.read(tmp_path), clock.now())[1], "two hosts' clocks differ"
-
-
-def test_the_page_asks_for_the_state_and_monitors_for_the_health(lite):
-    lite.health = ({"healthy": False, "message": "❌ gone"}, False)
-    assert (get(lite, "api/state").status_code, get(lite, "health").status_code) == (200, 503)
-    assert get(lite, "api/state").json()["message"] == get(lite, "health").json()["message"] == "❌ gone"

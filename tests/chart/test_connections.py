@@ -8,9 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, suppress
 
-import pytest
 import requests
 from chart_testing import Server, is_open
 from places import ROOT
@@ -19,13 +18,6 @@ from updater_tools import wait_until
 from websockets.sync.client import connect
 
 from minute_candles.chart import connections
-from minute_candles.core.clock import Clock
-from minute_candles.storage.store import open_store
-
-
-@pytest.fixture
-def server(lite: Server) -> Server:
-    return lite
 
 
 def dialled(server: Server, sent: bytes = b"") -> socket.socket:
@@ -34,19 +26,17 @@ def dialled(server: Server, sent: bytes = b"") -> socket.socket:
     return found
 
 
-def test_a_thousand_half_sent_requests_stop_nobody(tmp_path, database):
+def test_a_thousand_half_sent_requests_stop_nobody(tmp_path, empty):
     """At `ulimit -n 1024`, as most shells have it."""
-    with closing(open_store(database, Clock())) as store:
-        store.preflight()
     port, said = free_port(), tmp_path / "said"
     code = (
         "import resource, live_chart, sys;"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024)); sys.exit(live_chart.main())"
     )
-    command = [sys.executable, "-c", code, f"--port={port}"]
-    environ = {"DB_URL": f"sqlite:///{database.path}", "PATH": "", "LOG_DIR": str(tmp_path)}
+    environ = {"DB_URL": f"sqlite:///{empty.path}", "PATH": "", "LOG_DIR": str(tmp_path)}
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     with said.open("w") as output, ExitStack() as held:
+        command = [sys.executable, "-c", code, f"--port={port}"]
         chart = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=output)
         held.callback(lambda: (chart.terminate(), chart.wait(10)))
         wait_until(lambda: is_open(port), 30)
@@ -59,15 +49,15 @@ def test_a_thousand_half_sent_requests_stop_nobody(tmp_path, database):
     assert len(lines) <= 3 and chart.returncode == 0, lines[:5]
 
 
-def test_a_request_has_a_deadline_and_an_answer_too(server, monkeypatch):
+def test_a_request_has_a_deadline_and_an_answer_too(lite, monkeypatch):
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.5)
     began = time.monotonic()
     for sent in (b"", b"GET / HT", b"GET /static/app.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET / "):
-        with dialled(server, sent) as half:
+        with dialled(lite, sent) as half:
             while half.recv(65536):
                 pass
     assert time.monotonic() - began < 8
-    with connect(server.ws) as live:
+    with connect(lite.ws) as live:
         time.sleep(0.8)
         live.send('{"beat": true}')
         assert live.recv(timeout=3) == '{"type":"beat"}', "a WebSocket has no deadline"
@@ -106,57 +96,54 @@ SHAKE = (
 )
 
 
-@pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
-def test_a_broken_frame_ends_its_connection_without_a_traceback(server, caplog, frame):
-    with dialled(server, SHAKE) as line:
-        assert line.recv(4096).startswith(b"HTTP/1.1 101")
-        line.sendall(frame)
-        while line.recv(4096):
-            pass
-    wait_until(lambda: not server.broadcaster.subscribers.all, 3)
+def test_a_broken_frame_ends_its_connection_without_a_traceback(lite, caplog):
+    for frame in FRAMES.values():
+        with dialled(lite, SHAKE) as line:
+            assert line.recv(4096).startswith(b"HTTP/1.1 101")
+            line.sendall(frame)
+            while line.recv(4096):
+                pass
+    wait_until(lambda: not lite.broadcaster.subscribers.all, 3)
     assert not [record for record in caplog.records if record.exc_info or record.levelname == "ERROR"]
 
 
 def test_accept_errors_are_said_once(caplog):
-    handler, told = connections.AcceptErrors(), []
+    handler, passed_on = connections.AcceptErrors(), []
 
     class Loop:
         def time(self) -> float:
             return 100.0
 
         def default_exception_handler(self, context: dict) -> None:
-            told.append(context)
+            passed_on.append(context)
 
     for _ in range(100):
         handler(Loop(), {"exception": OSError(24, "Too many open files"), "socket": None})
     handler(Loop(), {"exception": ValueError()})
-    assert len(caplog.records) == len(told) == 1
-
-
-def ws_flood(server: Server, stack: ExitStack) -> list[socket.socket]:
-    """Twenty clients whose messages are written without an end, each for all pairs or for none."""
-    lines = [stack.enter_context(dialled(server, SHAKE)) for _ in range(20)]
-    for line in lines:
-        line.recv(4096)
-        line.setblocking(False)
-    return lines
+    assert len(caplog.records) == len(passed_on) == 1
 
 
 def masked(text: str) -> bytes:
-    return (
-        b"\x81"
-        + (bytes([0x80 | len(text)]) if len(text) < 126 else b"\xfe" + len(text).to_bytes(2))
-        + bytes(4)
-        + text.encode()
-    )
+    length = bytes([0x80 | len(text)]) if len(text) < 126 else b"\xfe" + len(text).to_bytes(2)
+    return b"\x81" + length + bytes(4) + text.encode()
 
 
-def test_twenty_flooding_clients_do_not_make_the_page_slow(server):
+def test_twenty_flooding_clients_do_not_make_the_page_slow(lite):
+    """Their messages are written without an end, each for all pairs or for none."""
     pairs = [[symbol, interval] for symbol in ("005930", "000660") for interval in (1, 3, 5, 10, 15, 30, 60, "day")]
     flood = (masked(json.dumps({"subscribe": pairs})) + masked('{"subscribe": []}')) * 300
     over = threading.Event()
+
+    def seconds(path: str) -> float:
+        began = time.monotonic()
+        assert requests.get(lite.url + path, timeout=30).status_code == 200
+        return time.monotonic() - began
+
     with ExitStack() as stack:
-        lines = ws_flood(server, stack)
+        lines = [stack.enter_context(dialled(lite, SHAKE)) for _ in range(20)]
+        for line in lines:
+            line.recv(4096)
+            line.setblocking(False)
 
         def flooding() -> None:
             while not over.wait(0.01):
@@ -166,21 +153,9 @@ def test_twenty_flooding_clients_do_not_make_the_page_slow(server):
 
         thread = threading.Thread(target=flooding, daemon=True)
         thread.start()
-        time.sleep(2)
-        took = [
-            answer_seconds(server, path) for path in ("", "api/symbols", "api/candles?symbol=005930", "static/app.js")
-        ]
+        time.sleep(1)
+        took = [seconds(path) for path in ("", "api/symbols", "api/candles?symbol=005930", "static/app.js")]
         over.set()
         thread.join(5)
-    assert max(took) < 1.5 * crowd(), took
-
-
-def answer_seconds(server: Server, path: str) -> float:
-    began = time.monotonic()
-    assert requests.get(server.url + path, timeout=30).status_code == 200
-    return time.monotonic() - began
-
-
-def crowd() -> float:
-    """How much slower than alone this machine is now."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    crowd = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # how much slower than alone this machine is now
+    assert max(took) < 1.5 * crowd, took

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from chart_testing import FRIDAY, MONDAY, NAMES, put
+from chart_testing import FRIDAY, MONDAY, NAMES, TODAY, put
 from kis_testing import FakeClock, client_of, settings_for
 from store_testing import CALENDAR, minutes
 from updater_tools import wait_until
@@ -21,7 +21,6 @@ from minute_candles.monitoring import running_file
 from minute_candles.storage.store import Store, open_reader
 
 AT = datetime(2026, 11, 23, 10, 31, 5, tzinfo=KST)
-TODAY = minutes(CALENDAR.session(MONDAY))
 
 
 def row(queries: Queries) -> dict:

@@ -1,6 +1,7 @@
 """Intervals that are not stored: read from few rows, they say what the minutes say, on every kind of database."""
 
 import random
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -17,7 +18,7 @@ from minute_candles.market.windows import derive
 from minute_candles.storage.store import open_reader
 
 SYMBOL = next(iter(NAMES))
-DAYS = CALENDAR.trading_days(date(2026, 10, 26), date(2026, 11, 23))
+DAYS = CALENDAR.trading_days(date(2026, 11, 6), date(2026, 11, 23))
 SINCE, UNTIL = datetime(2026, 10, 1), datetime(2026, 11, 23, 23, 59, 59)
 
 
@@ -50,27 +51,25 @@ def days(any_store) -> dict[date, list[Candle]]:
 
 
 def test_few_rows_say_what_the_minutes_say(any_database, days):
-    view = open_reader(any_database, Clock())
-    derived = Derived(view, CALENDAR, Clock())
     minutes = [one for ones in days.values() for one in ones]
-    for interval in (3, 10, 30, 60, "day", "week", "month"):
-        wanted = shown(minutes, interval)
-        for limit in (1, 7, 40, 100_000):
-            told = derived.candles(SYMBOL, interval, SINCE, UNTIL, limit)
-            assert [one[:6] for one in told] == [one[:6] for one in wanted[-limit:]]
-            for mine, exact in zip(told, wanted[-limit:], strict=True):
-                assert (mine.vwap is None) == (exact.vwap is None)
-                assert mine.vwap is None or abs(mine.vwap - exact.vwap) <= Decimal("0.01")
-        if interval in SESSIONS:
-            continue
-        some = datetime.combine(DAYS[6], datetime.min.time()), datetime.combine(DAYS[9], datetime.max.time())
-        told = derived.candles(SYMBOL, interval, *(one.replace(microsecond=0) for one in some), 100_000)
-        assert {one.timestamp.date() for one in told} == set(DAYS[6:10])
-    wednesday = datetime(2026, 11, 4)
-    week = derived.candles(SYMBOL, "week", wednesday, wednesday, 9)
-    assert week == [one for one in derived.candles(SYMBOL, "week", SINCE, UNTIL, 9) if one.timestamp.day == 2]
-    assert derived.candles("000660", 30, SINCE, UNTIL, 5) == []
-    view.close()
+    with closing(open_reader(any_database, Clock())) as view:
+        derived = Derived(view, CALENDAR, Clock())
+        for interval in (3, 10, 30, 60, "day", "week", "month"):
+            wanted = shown(minutes, interval)
+            for limit in (7, 100_000):
+                found = derived.candles(SYMBOL, interval, SINCE, UNTIL, limit)
+                assert [one[:6] for one in found] == [one[:6] for one in wanted[-limit:]]
+                for mine, exact in zip(found, wanted[-limit:], strict=True):
+                    assert (mine.vwap is None) == (exact.vwap is None)
+                    assert mine.vwap is None or abs(mine.vwap - exact.vwap) <= Decimal("0.01")
+            if interval not in SESSIONS:
+                some = datetime.combine(DAYS[6], datetime.min.time()), datetime(DAYS[9].year, 11, DAYS[9].day, 23, 59)
+                found = derived.candles(SYMBOL, interval, *some, 100_000)
+                assert {one.timestamp.date() for one in found} == set(DAYS[6:10])
+        tuesday = datetime(2026, 11, 10)
+        week = derived.candles(SYMBOL, "week", tuesday, tuesday, 9)
+        assert week == [one for one in derived.candles(SYMBOL, "week", SINCE, UNTIL, 9) if one.timestamp.day == 9]
+        assert derived.candles("000660", 30, SINCE, UNTIL, 5) == []
 
 
 class Watch(Clock):
@@ -83,35 +82,29 @@ class Watch(Clock):
 
 
 def test_a_verified_day_is_read_once_until_it_is_written_again(any_database, any_store, days):
-    """Every write of ours renews the coverage row; what others wrote behind it is seen within five minutes."""
+    """Every write of ours renews the coverage row; what others wrote behind it is shown within five minutes."""
     view, clock, session = open_reader(any_database, Clock()), Watch(), CALENDAR.session(DAYS[2])
     derived, ones = Derived(view, CALENDAR, clock), days[DAYS[2]]
     reads: list[int] = []
     rows, whole = view.candles, view.days
     view.candles = lambda symbol, interval, *rest: (reads.append(interval), rows(symbol, interval, *rest))[1]
-    view.days = lambda *asked: (reads.append(0), whole(*asked))[1]
+    view.days = lambda *query: (reads.append(0), whole(*query))[1]
 
-    def closes() -> list[int]:
+    def closes() -> set[int]:
         reads.clear()
-        return [
-            [
-                one
-                for one in derived.candles(SYMBOL, interval, SINCE, UNTIL, 100_000)
-                if one.timestamp.date() == DAYS[2]
-            ][-1].close
-            for interval in (3, 10, 30, 60, "day")
-        ]
+        found = [derived.candles(SYMBOL, interval, SINCE, UNTIL, 100_000) for interval in (3, 10, 30, 60, "day")]
+        return {[one for one in some if one.timestamp.date() == DAYS[2]][-1].close for some in found}
 
-    def written(close: int, **more: object) -> None:
+    def write(close: int, **more: object) -> None:
         other = derive([*ones[:-1], with_vwap((*ones[-1][:4], close, ones[-1].volume), None)])
         any_store.rewrite(SYMBOL, session, lambda _: other, **{"now": session.end, **more})
 
-    assert closes() == [ones[-1].close] * 5 and {0, 5, 15} <= {*reads}
-    assert closes() == [ones[-1].close] * 5 and {*reads} == {1}, "of the other days alone"
-    written(ones[-1].high, now=session.end + timedelta(hours=1), status="COMPLETE")
-    assert closes() == [ones[-1].high] * 5
-    written(ones[-1].low)
-    assert closes() == [ones[-1].high] * 5
+    assert closes() == {ones[-1].close} and {0, 5, 15} <= {*reads}
+    assert closes() == {ones[-1].close} and {*reads} == {1}, "of the other days alone"
+    write(ones[-1].high, now=session.end + timedelta(hours=1), status="COMPLETE")
+    assert closes() == {ones[-1].high}
+    write(ones[-1].low)
+    assert closes() == {ones[-1].high}
     clock.moment += KEPT_SECONDS + 1
-    assert closes() == [ones[-1].low] * 5
+    assert closes() == {ones[-1].low}
     view.close()

@@ -20,13 +20,19 @@ from minute_candles.market.candles import Candle
 
 CAPTURED = SHARED / "data" / "kis_minutes_2025-10-31_2025-11-28.csv.gz"
 VOLUME, RANGE, DIRECTION = Target(Kind.VOLUME, 15), Target(Kind.RANGE, 15), Target(Kind.DIRECTION, 15)
-LENGTH = 380
+LENGTH, SESSIONS = 380, 12
 NOW = datetime(2026, 11, 30, 16, tzinfo=KST)
 
 
 @cache
-def trained_on(days: int) -> ModelFile:
-    return service.train(market(days=days), NOW)
+def trained_model() -> ModelFile:
+    return service.train(market(days=SESSIONS, symbols=4), NOW)
+
+
+def with_skill(model: ModelFile, low: float) -> ModelFile:
+    """Return the model with this lower end of each target's interval: shown where it is above zero."""
+    targets = {name: one._replace(evaluation=one.evaluation._replace(low=low)) for name, one in model.targets.items()}
+    return model._replace(targets=targets)
 
 
 @cache
@@ -55,57 +61,42 @@ def features_at(panel: Panel, minute: int) -> np.ndarray:
     return matrix_of(panel, sums, minute, usual_at(panel, sums, minute))
 
 
-@pytest.mark.parametrize("minute", [15, 100, 350])
+@pytest.mark.parametrize("minute", [15, 350])
 def test_a_shuffled_future_gives_the_same_forecast_to_the_bit(minute: int) -> None:
     panel = market()
-    last = panel.session == len(panel.days) - 2
-    changed = panel._replace(
-        **{name: getattr(panel, name).copy() for name in ("open", "high", "low", "close", "volume")}
-    )
+    last, future = panel.session == len(panel.days) - 2, panel.session == len(panel.days) - 1
+    names = ("open", "high", "low", "close", "volume")
+    changed = panel._replace(**{name: getattr(panel, name).copy() for name in names})
     dice = np.random.default_rng(1)
-    for name in ("open", "high", "low", "close", "volume"):
+    for name in names:
         matrix = getattr(changed, name)
         matrix[last, minute:] = dice.permuted(matrix[last, minute:], axis=1) * 3
-        matrix[panel.session > len(panel.days) - 2] = dice.permuted(matrix[panel.session > len(panel.days) - 2], axis=0)
+        matrix[future] = dice.permuted(matrix[future], axis=0)
     before, after = features_at(panel, minute)[last], features_at(changed, minute)[last]
     assert np.array_equal(before, after, equal_nan=True)
-    model = trained_on(14).targets[VOLUME].model
-    at = np.full(len(before), minute)
+    model, at = trained_model().targets[VOLUME].model, np.full(len(before), minute)
     assert np.array_equal(predict(model, before, at), predict(model, after, at))
 
 
-def test_a_planted_pattern_is_found_and_its_band_holds() -> None:
-    evaluation, judged = service.evaluate(market(days=16), [VOLUME])[VOLUME]
-    assert evaluation.has_skill and evaluation.skill > 0.1
-    assert 0.76 <= evaluation.coverage <= 0.84
+def test_a_planted_pattern_is_found_and_its_band_holds_shuffled_returns_have_no_direction() -> None:
+    found = service.evaluate(market(days=16), [VOLUME, DIRECTION])
+    evaluation, judged = found[VOLUME]
+    assert evaluation.has_skill and evaluation.skill > 0.1 and 0.76 <= evaluation.coverage <= 0.84
     assert judged.session.min() == FIRST_JUDGED
+    assert not found[DIRECTION][0].has_skill and not trained_model().targets[DIRECTION].evaluation.has_skill
 
 
-def test_shuffled_returns_have_no_direction() -> None:
-    evaluation, _ = service.evaluate(market(days=20), [DIRECTION])[DIRECTION]
-    assert not evaluation.has_skill
-    trained = trained_on(20)
-    assert not trained.targets[DIRECTION].evaluation.has_skill
-
-
-def test_too_few_days_say_how_many_are_needed() -> None:
+def test_too_few_days_are_refused_and_a_symbol_without_history_is_forecast_all_the_same() -> None:
     with pytest.raises(service.TooFewDaysError, match=rf"{NEEDED}일 이상 .*지금 3일") as caught:
         service.learnable(market(days=3))
     assert caught.value.exit_code == 1
-
-
-def test_a_symbol_without_history_is_forecast_all_the_same() -> None:
     panel = market()
-    strange = panel._replace(symbols=np.array([f"X{n:05}" for n in range(len(panel.symbols))]))
-    assert np.isfinite(cases_of(strange, VOLUME).baselines).all()
-    service.train(strange, NOW)
-
-
-# --- the model file ---
+    unknown = panel._replace(symbols=np.array([f"X{n:05}" for n in range(len(panel.symbols))]))
+    assert np.isfinite(cases_of(unknown, VOLUME).baselines).all()
 
 
 def test_a_model_file_gives_the_same_forecasts(tmp_path) -> None:
-    trained = trained_on(14)
+    trained = trained_model()
     write(tmp_path / MODEL_FILE, trained)
     again = read(tmp_path / MODEL_FILE)
     assert again is not None and again[:4] == trained[:4] and again.targets.keys() == set(TARGETS)
@@ -116,29 +107,19 @@ def test_a_model_file_gives_the_same_forecasts(tmp_path) -> None:
         assert np.allclose(predict(ours.model, features, at), predict(theirs.model, features, at), atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda text: text[: len(text) // 2],
-        lambda _: "[]",
-        lambda _: '{"format": "another"}',
-        lambda text: text.replace('"version": 1', '"version": 9'),
-        lambda text: text.replace('"scale": [', '"scale": [0.0, ', 1),
-        lambda text: json.dumps(json.loads(text) | {"targets": {"volume_15": {"center": [None]}}}),
-        lambda _: "[" * 100_000,
-    ],
-)
-def test_a_broken_or_foreign_model_is_one_line_and_counts_as_none(tmp_path, caplog, spoil) -> None:
-    write(tmp_path / MODEL_FILE, trained_on(14))
+def test_a_broken_or_foreign_model_is_one_line_and_counts_as_none(tmp_path, caplog) -> None:
     path = tmp_path / MODEL_FILE
-    path.write_text(spoil(path.read_text(encoding="utf-8")), encoding="utf-8")
-    with pytest.raises(BadModelError):
-        read(path)
-    assert service.load(tmp_path) is None
-    assert len(caplog.records) == 1
-
-
-# --- the running session ---
+    write(path, trained_model())
+    text = path.read_text(encoding="utf-8")
+    no_center = json.dumps(json.loads(text) | {"targets": {"volume_15": {"center": [None]}}})
+    for number, broken in enumerate([
+        text[: len(text) // 2], "[]", '{"format": "another"}', text.replace('"version": 1', '"version": 9'),
+        text.replace('"scale": [', '"scale": [0.0, ', 1), no_center, "[" * 100_000,
+    ]):  # fmt: skip
+        path.write_text(broken, encoding="utf-8")
+        with pytest.raises(BadModelError):
+            read(path)
+        assert service.load(tmp_path) is None and len(caplog.records) == number + 1
 
 
 def candles(count: int) -> list[Candle]:
@@ -150,23 +131,15 @@ def candles(count: int) -> list[Candle]:
 
 @pytest.mark.parametrize(("clock", "targets"), [((9, 10), 0), ((10, 30), 6), ((15, 10), 4), ((15, 19), 0)])
 def test_what_has_skill_is_forecast_while_its_window_fits(clock: tuple[int, int], targets: int) -> None:
-    trained = trained_on(20)
-    shown = {
-        target: one._replace(evaluation=one.evaluation._replace(low=0.01)) for target, one in trained.targets.items()
-    }
-    session = TradingCalendar().session(date(2026, 11, 30))
-    now = datetime(2026, 11, 30, *clock, tzinfo=KST)
+    session, now = TradingCalendar().session(date(2026, 11, 30)), datetime(2026, 11, 30, *clock, tzinfo=KST)
     rows = {"000003": candles((clock[0] - 9) * 60 + clock[1])}
-    found = service.forecast_rows(trained._replace(targets=shown), session, rows, now)
+    found = service.forecast_rows(with_skill(trained_model(), 0.01), session, rows, now)
     assert len(found) == targets and not [one for one in found if one.target is Kind.DIRECTION]
     assert all(0 <= one.low <= one.median <= one.high for one in found)
-    hidden = {target: one._replace(evaluation=one.evaluation._replace(low=-0.01)) for target, one in shown.items()}
-    assert service.forecast_rows(trained._replace(targets=hidden), session, rows, now) == []
+    assert service.forecast_rows(with_skill(trained_model(), -0.01), session, rows, now) == []
 
 
-# --- real days ---
-
-
+@pytest.mark.slow
 @pytest.mark.skipif(not CAPTURED.exists(), reason="the captured minutes are not at hand")
 def test_real_sessions_of_november_2025_walked_forward(record_property) -> None:
     from real_days import load
@@ -180,10 +153,10 @@ def test_real_sessions_of_november_2025_walked_forward(record_property) -> None:
             rows[day, symbol] = minutes
     panel = service.learnable(panel_of_rows(rows, lengths))
     assert (len(panel.days), len(panel.symbols)) == (18, 541)
-    evaluated = {target: found for target, (found, _) in service.evaluate(panel).items()}
-    for target, one in evaluated.items():
+    found = {target: evaluation for target, (evaluation, _) in service.evaluate(panel).items()}
+    for target, one in found.items():
         figures = f"{target.name} {one.skill:.1%} [{one.low:.1%}, {one.high:.1%}] band {one.coverage:.1%}, {one.cases}"
         record_property("figures", figures)
-    assert evaluated[VOLUME].skill >= 0.12 and 0.76 <= evaluated[VOLUME].coverage <= 0.84
-    assert evaluated[RANGE].skill >= 0.10 and 0.76 <= evaluated[RANGE].coverage <= 0.84
-    assert not evaluated[DIRECTION].has_skill
+    assert found[VOLUME].skill >= 0.12 and 0.76 <= found[VOLUME].coverage <= 0.84
+    assert found[RANGE].skill >= 0.10 and 0.76 <= found[RANGE].coverage <= 0.84
+    assert not found[DIRECTION].has_skill

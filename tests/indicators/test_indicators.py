@@ -1,6 +1,5 @@
 """Indicators against pandas, written independently, warm-up and first values included; running equals batch."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pandas as pd
@@ -21,130 +20,77 @@ def candles() -> list[Candle]:
     return [Candle(*row[:6], row.turnover if index else None, None) for index, row in enumerate(truth)]
 
 
-@pytest.fixture(scope="module")
-def frame(candles: Sequence[Candle]) -> pd.DataFrame:
-    return pd.DataFrame([c[:6] for c in candles], columns=["time", "open", "high", "low", "close", "volume"])
-
-
-def same(line: Sequence[float | None], expected: pd.Series) -> None:
-    known = [value is not None for value in line]
-    assert known == list(expected.notna())
-    assert [value for value in line if value is not None] == pytest.approx(list(expected.dropna()), rel=1e-9, abs=1e-6)
-
-
-@pytest.mark.parametrize("n", [5, 20, 60, 120, 7, 240])
-def test_simple_averages(candles, frame, n):
-    same(lines([f"sma{n}"], candles)[f"sma{n}"], frame["close"].rolling(n).mean())
-
-
 def seeded_ema(values: pd.Series, n: int, factor: float) -> pd.Series:
     """Seeded with the simple average of the first n values."""
     known = values.dropna()
-    seed = known.iloc[:n].mean()
-    rest = pd.concat([pd.Series([seed], index=[known.index[n - 1]]), known.iloc[n:]])
+    rest = pd.concat([pd.Series([known.iloc[:n].mean()], index=[known.index[n - 1]]), known.iloc[n:]])
     return rest.ewm(alpha=factor, adjust=False).mean().reindex(values.index)
 
 
-@pytest.mark.parametrize("n", [5, 20])
-def test_exponential_averages(candles, frame, n):
-    same(lines([f"ema{n}"], candles)[f"ema{n}"], seeded_ema(frame["close"].astype(float), n, 2 / (n + 1)))
-
-
-def test_rsi_is_wilders(candles, frame):
-    moved = frame["close"].diff()
-    gain, loss = (seeded_ema(moved.clip(**edge).abs(), 14, 1 / 14) for edge in ({"lower": 0}, {"upper": 0}))
-    same(lines(["rsi14"], candles)["rsi14"], 100 * gain / (gain + loss))
-
-
-def test_macd(candles, frame):
+def expected(frame: pd.DataFrame) -> dict[str, pd.Series]:
+    """Every line, of the definitions."""
     close = frame["close"].astype(float)
-    slow = seeded_ema(close, 26, 2 / 27)
-    late = close.copy()
-    late[:14] = float("nan")  # TA-Lib lets both averages begin so that they speak first at the same candle
-    macd = seeded_ema(late, 12, 2 / 13) - slow
+    found = {f"sma{n}": close.rolling(n).mean() for n in (5, 10, 20, 60, 120, 7, 240)}
+    found |= {f"ema{n}": seeded_ema(close, n, 2 / (n + 1)) for n in (5, 10, 12, 20, 26, 60, 120)}
+    moved = close.diff()
+    gain, loss = (seeded_ema(moved.clip(**edge).abs(), 14, 1 / 14) for edge in ({"lower": 0}, {"upper": 0}))
+    found["rsi14"] = 100 * gain / (gain + loss)
+    late = close.where(close.index >= 14)  # TA-Lib lets both averages begin so that they speak first at one candle
+    macd = seeded_ema(late, 12, 2 / 13) - seeded_ema(close, 26, 2 / 27)
     signal = seeded_ema(macd, 9, 2 / 10)
-    found = lines(["macd"], candles)
-    same(found["macd"], macd.where(signal.notna()))
-    same(found["macd_signal"], signal)
-    same(found["macd_hist"], macd - signal)
-
-
-def test_bollinger_bands(candles, frame):
-    middle, width = frame["close"].rolling(20).mean(), 2 * frame["close"].rolling(20).std(ddof=0)
-    for name, times in (("bbands", 1.0), ("bbands20_2.5", 1.25)):
-        found = lines([name], candles)
-        same(found[f"{name}_middle"], middle)
-        same(found[f"{name}_upper"], middle + times * width)
-        same(found[f"{name}_lower"], middle - times * width)
-
-
-@pytest.mark.parametrize("name", ["sma1", "sma401", "sma05", "sma٥", "bbands20", "bbands20_22", "macd3", "vwap5"])
-def test_parameters_out_of_their_range_name_no_indicator(name):
-    with pytest.raises(ConfigError):
-        outputs(name)
-
-
-def test_average_true_range(candles, frame):
-    before = frame["close"].shift()
-    ranges = pd.concat(
-        [frame["high"] - frame["low"], (frame["high"] - before).abs(), (frame["low"] - before).abs()], axis=1
-    ).max(axis=1)
-    ranges[0] = float("nan")
-    same(lines(["atr14"], candles)["atr14"], seeded_ema(ranges, 14, 1 / 14))
-
-
-def test_stochastic(candles, frame):
+    found |= {"macd": macd.where(signal.notna()), "macd_signal": signal, "macd_hist": macd - signal}
+    middle, width = close.rolling(20).mean(), 2 * close.rolling(20).std(ddof=0)
+    for name, wide in (("bbands", width), ("bbands20_2.5", 1.25 * width)):
+        found |= {f"{name}_middle": middle, f"{name}_upper": middle + wide, f"{name}_lower": middle - wide}
+    edges = (frame["high"] - frame["low"], (frame["high"] - close.shift()).abs(), (frame["low"] - close.shift()).abs())
+    ranges = pd.concat(edges, axis=1).max(axis=1).where(close.index >= 1)
+    found["atr14"] = seeded_ema(ranges, 14, 1 / 14)
     low, high = frame["low"].rolling(14).min(), frame["high"].rolling(14).max()
-    slow_k = (100 * (frame["close"] - low) / (high - low)).rolling(3).mean()
-    found = lines(["stoch"], candles)
-    same(found["stoch_d"], slow_k.rolling(3).mean())
-    same(found["stoch_k"], slow_k.where(slow_k.rolling(3).mean().notna()))
-
-
-def test_on_balance_volume(candles, frame):
-    sign = frame["close"].diff().pipe(lambda moved: (moved > 0).astype(int) - (moved < 0).astype(int))
+    slow_k = (100 * (close - low) / (high - low)).rolling(3).mean()
+    found["stoch_d"] = slow_k.rolling(3).mean()
+    found["stoch_k"] = slow_k.where(found["stoch_d"].notna())
+    sign = (moved > 0).astype(int) - (moved < 0).astype(int)
     sign[0] = 1
-    same(lines(["obv"], candles)["obv"], (sign * frame["volume"]).cumsum())
+    found["obv"] = (sign * frame["volume"]).cumsum()
+    return found
 
 
-def test_vwap_is_turnover_over_volume_since_the_open_and_begins_anew_each_day(candles):
+def test_every_line_is_that_of_its_definition(candles):
+    frame = pd.DataFrame([c[:6] for c in candles], columns=["time", "open", "high", "low", "close", "volume"])
+    names = [name for name in (*NAMES, "sma7", "sma240", "bbands20_2.5") if name != "vwap"]
+    found, wanted = lines(names, candles), expected(frame)
+    assert found.keys() == wanted.keys()
+    for name, line in found.items():
+        assert [value is not None for value in line] == list(wanted[name].notna()), name
+        known = [value for value in line if value is not None]
+        assert known == pytest.approx(list(wanted[name].dropna()), rel=1e-9, abs=1e-6), name
+
+
+def test_vwap_is_turnover_over_volume_since_the_open_until_an_unproven_candle(candles):
+    """It begins anew each day."""
     again = [c._replace(timestamp=c.timestamp + timedelta(days=3)) for c in candles]
     line = lines(["vwap"], [*candles, *again])["vwap"]
     assert line[0] is None and line[len(candles)] is None
     turnover = sum(c.turnover for c in candles[1:])
     assert line[len(candles) - 1] == line[-1] == turnover / sum(c.volume for c in candles[1:])
-
-
-def test_vwap_says_nothing_from_an_unproven_candle_on(candles):
-    doubted = [*candles[:100], candles[100]._replace(turnover=None), *candles[101:]]
-    line = lines(["vwap"], doubted)["vwap"]
+    line = lines(["vwap"], [*candles[:100], candles[100]._replace(turnover=None), *candles[101:]])["vwap"]
     assert line[99] is not None and set(line[100:]) == {None}
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_it_speaks_from_the_candle_it_needs_on(candles, name):
-    for line in lines([name], candles).values():
-        assert [value is not None for value in line].index(True) + 1 == needed(name)
-
-
-@pytest.mark.parametrize("name", TABLE)
-def test_running_and_batch_agree_to_the_last_bit(candles, name):
-    found = lines([name], candles)
-    running = Running(name, candles[:3])
+def test_running_and_batch_agree_to_the_last_bit_and_speak_from_the_candle_it_needs_on(candles, name):
+    found, running = lines([name], candles), Running(name, candles[:3])
+    assert {[value is not None for value in line].index(True) + 1 for line in found.values()} == {needed(name)}
     for index, candle in enumerate(candles[3:], 3):
         value = running.update(candle)
-        expected = {output: found[output][index] for output in outputs(name)}
-        assert (value or dict.fromkeys(outputs(name))) == expected
+        assert (value or dict.fromkeys(outputs(name))) == {output: found[output][index] for output in outputs(name)}
 
 
-def test_nothing_of_nothing():
+def test_names_and_their_parameters():
     assert all(line == [] for line in lines(NAMES, []).values())
-
-
-def test_an_unknown_name_is_told_with_what_there_is(candles):
+    assert set(lines(["atr", "rsi"], [])) == {"atr14", "rsi14"}, "short names mean the usual ones"
     with pytest.raises(ConfigError, match="sma20.*vwap"):
-        lines(["sma20x"], candles)
-
-
-def test_short_names_mean_the_usual_ones():
-    assert set(lines(["atr", "rsi"], [])) == {"atr14", "rsi14"}
+        lines(["sma20x"], [])
+    for wrong in ("sma1", "sma401", "sma05", "sma٥", "bbands20", "bbands20_22", "macd3", "vwap5"):
+        with pytest.raises(ConfigError):
+            outputs(wrong)
