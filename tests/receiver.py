@@ -47,12 +47,11 @@ class Receiver:
         if self.mode == "slow":
             self.released.wait(self.delay)
         call.send_response(status)
-        if self.mode not in ("drip", "endless"):
+        if not (endless := self.mode in ("drip", "endless")):
             call.send_header("Content-Length", "0")
-            return call.end_headers()
         call.end_headers()
         with suppress(OSError):
-            while not self.released.wait(0.02):
+            while endless and not self.released.wait(0.02):
                 call.wfile.write(b" " if self.mode == "drip" else b" " * 2**16)
 
     @property
