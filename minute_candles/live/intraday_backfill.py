@@ -11,7 +11,8 @@ from minute_candles.core.errors import BadRow, NotOffered, Outage, SourceError
 from minute_candles.kis.client import KisClient
 from minute_candles.live.today_pages import Heal
 from minute_candles.market.calendar import Session
-from minute_candles.market.rows import MinuteRow
+from minute_candles.market.reject_text import reject_text
+from minute_candles.market.rows import MinuteRow, Reject
 from minute_candles.market.turnover_proof import unexplained_start
 from minute_candles.verification.daily_reference import EMPTY_TRIES
 from minute_candles.verification.past_pages import Page, read_page
@@ -74,9 +75,17 @@ class IntradayBackfill:
 
     def _page(self, symbol: str, session: Session, last: datetime, *, deeper: bool) -> Page:
         """Return one page, requested again while it is empty where rows must lie `deeper` ("Empty is not success")."""
-        page = read_page(self._client.past_minutes(symbol, last), session, last)
+        page = self._read(symbol, session, last)
         for _ in range(EMPTY_TRIES if deeper else 0):
             if page.size:
                 break
-            page = read_page(self._client.past_minutes(symbol, last), session, last)
+            page = self._read(symbol, session, last)
+        return page
+
+    def _read(self, symbol: str, session: Session, last: datetime) -> Page:
+        """Return one page. Raises `BadRow` for one with a row that cannot be true: today's TR is read instead."""
+        rejects: list[Reject] = []
+        page = read_page(self._client.past_minutes(symbol, last), session, last, rejects)
+        if rejects:
+            raise BadRow(reject_text(rejects[0]))
         return page

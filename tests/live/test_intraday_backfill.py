@@ -1,7 +1,9 @@
 """Rounds against today's TR as it is: fillers, late minutes, halted names; a morning healed in a few calls a symbol."""
 
 from collections.abc import Callable
-from typing import Any
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from backfill_tools import stored_rows, true_rows
@@ -9,6 +11,11 @@ from updater_tools import FRIDAY, FakeDay, assert_provisional, at
 
 from kis_simulator.faults.server_behaviour import ServerBehaviour
 from minute_candles.config import symbols_file
+from minute_candles.core.kst import KST
+from minute_candles.kis.client import KisClient
+from minute_candles.live.intraday_backfill import IntradayBackfill
+from minute_candles.market.calendar import TradingCalendar
+from minute_candles.market.rows import MinuteRow, MinuteRows, Reject, RejectedRow, RowFault
 
 pytestmark = pytest.mark.usefixtures("short_week")
 AS_IT_IS = ServerBehaviour(
@@ -33,6 +40,16 @@ def test_a_day_of_it_is_whole_before_the_settle_and_equal_after_it(make: Make) -
     assert [row for row in lacking if row[1] == "ONE_MINUTE"] == [], "what showed late was fetched when it showed"
     day.assert_week()
     assert not day.lines("문제 시작")
+
+
+def test_an_answer_with_a_row_that_cannot_be_true_heals_nothing() -> None:
+    session, noon = TradingCalendar().session(FRIDAY), datetime(2026, 11, 20, 12)
+    rows: MinuteRows = [MinuteRow(noon - timedelta(minutes=n), 100, 100, 100, 100, 1, 9_000) for n in range(120)]
+    client = cast("KisClient", SimpleNamespace(past_minutes=lambda _symbol, _last: rows))
+    heal = IntradayBackfill(client, offered=True).reader("005930", session)
+    assert heal and heal(noon.replace(tzinfo=KST), noon - timedelta(minutes=100)) == rows[::-1]
+    rows[5] = RejectedRow(Reject(RowFault.IMPOSSIBLE_PRICES, noon - timedelta(minutes=5)))
+    assert heal(noon.replace(tzinfo=KST), noon - timedelta(minutes=100)) == []
 
 
 @pytest.mark.parametrize("profile", ["suspended", "illiquid"])
