@@ -20,7 +20,7 @@ from minute_candles.core.kst import KST
 from minute_candles.market.calendar import Session, TradingCalendar
 from minute_candles.market.candles import Candles
 from minute_candles.market.day_status import COMPLETE
-from minute_candles.storage.ddl import NAMES
+from minute_candles.market.windows import NAMES
 
 COLUMNS = (
     "stock_symbol, minute_interval, timestamp, open_price, high_price, low_price, close_price, volume, price_change,"

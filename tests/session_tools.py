@@ -29,7 +29,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from minute_candles.config.settings import Database
-from minute_candles.storage.ddl import NAMES
+from minute_candles.market.windows import NAMES
 
 Key = tuple[str, str, str]
 """Symbol, interval and start of a candle, as Redis writes them."""

@@ -16,7 +16,7 @@ from places import ROOT
 from truth_tables import SYMBOLS, filled
 
 from minute_candles.config.settings import Database
-from minute_candles.storage.ddl import NAMES
+from minute_candles.market.windows import NAMES
 
 TEXT = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")

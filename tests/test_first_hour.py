@@ -100,6 +100,6 @@ def test_check_is_a_table_of_symbols_with_days_candles_and_reasons() -> None:
 
 def test_check_of_one_symbol_goes_by_day() -> None:
     lost = [SymbolDay("005930", DAYS[1], Cause.ROWS_LOST, (3, 0, 0))]
-    lines = check_table({"005930": "삼성전자"}, DAYS, lost, SPANS).splitlines()
+    lines = check_table({"005930": "삼성전자"}, DAYS, lost, SPANS, by_day=True).splitlines()
     assert "005930 삼성전자" in lines[0] and lines[2].split() == ["✅", "2026-11-16", "(월)", "완료"]
     assert lines[3].split() == ["❗", "2026-11-17", "(화)", "1분봉", "3건", "사라짐"]

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from minute_candles.alerts import setup as alert_setup
@@ -12,6 +12,7 @@ from minute_candles.console import command_line, console
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError
 from minute_candles.core.korean import number
+from minute_candles.market.calendar import midnight
 from minute_candles.storage.store import AlertTable, open_alerts
 
 if TYPE_CHECKING:
@@ -72,12 +73,12 @@ def try_rules(settings: Settings, clock: Clock, names: Mapping[str, str], text: 
 
 def _judged(engine: "Engine", table: AlertTable, names: Mapping[str, str], day: date) -> "tuple[list[Alert], int]":
     """Return the alerts by time, and how many candles there were."""
-    midnight, alerts, candles = datetime.combine(day, time()), [], 0
+    begin, alerts, candles = midnight(day), [], 0
     known = table.coverage(list(names), day, day)
     for symbol in names:
         status = known[symbol, day].status if (symbol, day) in known else None
         stored = {
-            interval: table.candles(symbol, interval, midnight, midnight + timedelta(days=1), _MOST_A_DAY)
+            interval: table.candles(symbol, interval, begin, begin + timedelta(days=1), _MOST_A_DAY)
             for interval in sorted(engine.intervals)
         }
         candles += sum(map(len, stored.values()))

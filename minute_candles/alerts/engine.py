@@ -14,13 +14,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from minute_candles.alerts.conditions import Usual, Verdict, judge
-from minute_candles.alerts.health import AUCTION
 from minute_candles.alerts.history import History
 from minute_candles.alerts.rules import Rule, Severity
 from minute_candles.alerts.volume_forecast import VolumeForecast
 from minute_candles.alerts.warmup import MOST, indicators_of, shares
 from minute_candles.config.settings import Settings
-from minute_candles.market.calendar import TradingCalendar
+from minute_candles.market.calendar import CLOSING_AUCTION, TradingCalendar
 from minute_candles.market.candles import Candle
 from minute_candles.storage.store import AlertTable
 
@@ -169,7 +168,7 @@ class Engine:
         close, last = self._close_of(start.date()), start + (interval - 1) * _MINUTE
         if start >= close:
             return start
-        return min(last, close - AUCTION - _MINUTE) if start < close - AUCTION else last
+        return min(last, close - CLOSING_AUCTION - _MINUTE) if start < close - CLOSING_AUCTION else last
 
     def _open(self, key: tuple[str, int], starts: Sequence[datetime], most: int) -> History:
         """Open a history on what is stored without the candles of these starts."""

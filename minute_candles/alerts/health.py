@@ -3,14 +3,12 @@
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from minute_candles.market.calendar import Session, TradingCalendar
 
-AUCTION = timedelta(minutes=10)
-"""Before the close only orders gather: no candle is due."""
 _UNKNOWN_SPACE = 2**60
 
 
@@ -67,10 +65,9 @@ class Watched(Protocol):
 def health_of(service: Watched, *, began: datetime, newest: datetime | None, folder: Path) -> Health:
     """Read the service and the free space of `folder`."""
     now, calendar, free = service.session.now(), service.session.calendar, _UNKNOWN_SPACE
-    upcoming, closed = calendar.next_session(now), calendar.last_closed(now)
+    session, closed = calendar.running_session(now), calendar.last_closed(now)
     with suppress(OSError):
         free = shutil.disk_usage(folder).free
-    session = upcoming if now >= upcoming.open else None
     unsettled = None if session or service.settled == closed else calendar.session(closed)
     incidents = service.session.incidents.by_kind()
     return Health(now, began, session, newest, unsettled, incidents, free // 2**20)

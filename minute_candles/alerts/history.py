@@ -92,8 +92,10 @@ class _Lines:
 
     def update(self, candle: Candle) -> Values:
         """Take the next candle; return the values at it."""
-        self._fed.append(candle)
-        vwap = next(self._vwap) if self._wants_vwap else None
+        vwap = None
+        if self._wants_vwap:
+            self._fed.append(candle)
+            vwap = next(self._vwap)
         return self._values(candle, [one.update(candle) for one in self._running], vwap)
 
     def _values(self, candle: Candle, values: Sequence[Mapping[str, float] | None], vwap: float | None) -> Values:

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from minute_candles.alerts.digest import Note
-from minute_candles.alerts.health import AUCTION, Health
+from minute_candles.alerts.health import Health
 from minute_candles.alerts.rules import Rule
 from minute_candles.core.korean import number
+from minute_candles.market.calendar import CLOSING_AUCTION
 
 SUBJECT = "수집"
 _INCIDENTS = {"stream_down": "STREAM", "clock_skew": "CLOCK", "token": "TOKEN"}
@@ -52,7 +53,7 @@ def _minutes(rule: Rule) -> timedelta:
 
 def _no_candle(rule: Rule, health: Health) -> str | None:
     session = health.session
-    if session is None or not session.open <= health.now < session.close - AUCTION:
+    if session is None or not session.open <= health.now < session.close - CLOSING_AUCTION:
         return None
     since = max([health.began, session.open, *([health.newest] if health.newest else [])])
     if health.now - since < _minutes(rule):

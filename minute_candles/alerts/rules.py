@@ -18,12 +18,12 @@ from minute_candles.core.korean import particle
 from minute_candles.indicators.indicators import NAMES as INDICATORS
 from minute_candles.indicators.indicators import outputs
 from minute_candles.indicators.patterns import NAMES as PATTERNS
+from minute_candles.market.windows import INTERVALS
 
 Severity = Literal["info", "warning", "critical"]
 SEVERITIES = ("info", "warning", "critical")
 LINES = ("price", *(line for name in INDICATORS if name != "obv" for line in outputs(name)))
 """What `cross` and `threshold` may look at; `price` is the close. OBV's height depends on where one begins to count."""
-INTERVALS = (1, 5, 15)
 
 
 class WrongValueError(Exception):

@@ -16,7 +16,7 @@ import threading
 import time as steady
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from minute_candles.alerts import state as alert_state
 from minute_candles.alerts.delivery import Delivery, Unsent
@@ -31,6 +31,7 @@ from minute_candles.config.settings import Settings
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import Stopped, StoreError
 from minute_candles.core.kst import KST
+from minute_candles.market.calendar import midnight
 from minute_candles.market.day_status import PROVISIONAL
 from minute_candles.market.write_event import Stored
 from minute_candles.storage.store import AlertTable
@@ -180,16 +181,16 @@ class Alerts(threading.Thread):
     def _catch_up(self) -> None:
         """Judge from the table what of today was not judged. Raises `StoreError`."""
         now = self._now().replace(tzinfo=None)
-        midnight = datetime.combine(now.date(), time())
+        today = midnight(now.date())
         for symbol in self._names:
-            unjudged, tomorrow = {}, midnight + timedelta(days=1)
+            unjudged, tomorrow = {}, today + timedelta(days=1)
             intervals = sorted({rule.interval for rule in self._engine.rules_of(symbol)})
             for interval in intervals:
-                judged = self._engine.judged.get((symbol, interval), midnight)
-                first = max(midnight, judged + timedelta(minutes=1))
+                judged = self._engine.judged.get((symbol, interval), today)
+                first = max(today, judged + timedelta(minutes=1))
                 unjudged[interval] = self._table.candles(symbol, interval, first, tomorrow, MOST)
             if intervals and intervals != [1]:
-                newest = self._table.candles(symbol, 1, midnight, tomorrow, 1)
+                newest = self._table.candles(symbol, 1, today, tomorrow, 1)
                 self._engine.show(symbol, [minute.timestamp for minute in newest])
             self._add(self._engine.catch_up(symbol, unjudged, now, PROVISIONAL))
         self._behind, self._dirty = False, True

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from minute_candles.backfill.report import spans
 from minute_candles.console import console
-from minute_candles.market.calendar import LATE_PRINTS, Session
+from minute_candles.market.calendar import CLOSING_AUCTION, Session
 from minute_candles.market.day_status import PROVISIONAL
 from minute_candles.market.intraday import minute_of
 from minute_candles.monitoring.incidents import GENERAL
@@ -63,7 +63,7 @@ def _minutes(session: Session, now: datetime) -> list[datetime]:
     """
     opened, closed = session.open.replace(tzinfo=None), session.close.replace(tzinfo=None)
     minutes = [opened + count * MINUTE for count in range((minute_of(now) - opened) // MINUTE)]
-    paused = closed - LATE_PRINTS - (MINUTE if minute_of(now) <= closed else timedelta())
+    paused = closed - CLOSING_AUCTION - (MINUTE if minute_of(now) <= closed else timedelta())
     return [minute for minute in minutes if minute < paused or minute == closed]
 
 

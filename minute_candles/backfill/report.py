@@ -139,7 +139,7 @@ def check_table(
     spans: Mapping[str, tuple[datetime, datetime]],
     unproven: Sequence[SymbolDay] = (),
     *,
-    by_day: bool | None = None,
+    by_day: bool = False,
 ) -> str:
     """Return the text of `--check`: the days of each symbol, or each day of one symbol.
 
@@ -149,7 +149,7 @@ def check_table(
     """
     count = console.number(len(unproven))
     more = f"\n\n❓ {count}종목일은 KIS가 말한 대로 저장했지만 증명되지 않았습니다 (다시 묻기: --recheck)."
-    if len(names) == 1 and by_day is not False:
+    if by_day:
         symbol, name = next(iter(names.items()))
         table = _check_by_day(f"{symbol} {name}".strip(), days, missing, unproven)
     else:

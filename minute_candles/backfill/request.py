@@ -50,10 +50,9 @@ def wanted(
     closed = calendar.last_closed(now)
     first, last = date_range(arguments, closed, now.date())
     days = [day for day in calendar.trading_days(first, last) if day <= closed]
-    session = calendar.next_session(now)
-    is_asked = first <= session.day <= last or (arguments.first is not None and arguments.last is None)
-    runs = session.open <= now and is_asked
-    return Wanted(names, first, last, days, workers, session if runs else None)
+    session = calendar.running_session(now)
+    is_asked = session and (first <= session.day <= last or (arguments.first is not None and arguments.last is None))
+    return Wanted(names, first, last, days, workers, session if is_asked else None)
 
 
 def date_range(arguments: argparse.Namespace, closed: date, today: date) -> tuple[date, date]:

@@ -17,7 +17,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from minute_candles.core.clock import Clock
-from minute_candles.market.calendar import Session, TradingCalendar, has_other_hours
+from minute_candles.market.calendar import Session, TradingCalendar
 from minute_candles.market.day_status import DayStatus, Reason
 from minute_candles.storage.coverage import CoverageRow, missing_rows
 from minute_candles.storage.store import CandleReader, Counts
@@ -133,6 +133,6 @@ def state_of(
         return (DayStatus.MISSING if unfilled else row.status), row.reasons
     if any(missing_rows(row, held)):
         return (DayStatus.PROVISIONAL if held[0] else DayStatus.MISSING), (Reason.ROWS_LOST, *row.reasons)
-    if has_other_hours(session, recorded_csat=Reason.CSAT_HOURS in row.reasons, is_older=row.evidence is None):
+    if row.has_other_hours(session):
         return DayStatus.PROVISIONAL, (Reason.OTHER_HOURS, *row.reasons)
     return row.status, row.reasons

@@ -1,10 +1,10 @@
 """What the page receives of a day and an alert, and the status of each candle. Pure."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from minute_candles.core.kst import KST
-from minute_candles.market.calendar import Session, TradingCalendar
+from minute_candles.market.calendar import Session, TradingCalendar, midnight
 from minute_candles.market.candle_json import status_of as of_a_day
 from minute_candles.market.candle_json import time_text
 from minute_candles.market.candles import Candle
@@ -50,7 +50,7 @@ def statuses(
 
     `held`: 1-minute rows by day, where they were counted.
     """
-    newest = window_start(datetime.combine(now.date(), time()), interval)
+    newest = window_start(midnight(now.date()), interval)
     by_day = {day: status_of(row, None if held is None else held.get(day)) for day, row in known.items()}
     return [
         "RUNNING"

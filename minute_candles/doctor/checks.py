@@ -255,7 +255,5 @@ class Doctor:
 
 
 def _is_open(calendar: TradingCalendar, now: datetime) -> bool:
-    if not calendar.is_trading_day(now.date()):
-        return False
-    session = calendar.session(now.date())
-    return session.open <= now < session.close
+    session = calendar.running_session(now)
+    return session is not None and now < session.close

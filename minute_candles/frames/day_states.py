@@ -11,9 +11,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from minute_candles.market.calendar import TradingCalendar, has_other_hours
+from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.day_notes import reason_text
 from minute_candles.market.day_status import VERIFIED, DayStatus, Reason
+from minute_candles.market.windows import INTERVALS
 from minute_candles.storage.coverage import CoverageRow, missing_rows
 
 STATUSES = (*VERIFIED, DayStatus.PROVISIONAL, DayStatus.MISSING)
@@ -77,12 +78,10 @@ def days_of_other_hours(
         day
         for (of, day), row in coverage.items()
         if of == symbol and row.is_verified and calendar.is_trading_day(day)
-        if has_other_hours(
-            calendar.session(day), recorded_csat=Reason.CSAT_HOURS in row.reasons, is_older=row.evidence is None
-        )
+        if row.has_other_hours(calendar.session(day))
     }
 
 
 def _lost_text(lost: Sequence[int]) -> str:
-    named = [f"{interval}분봉 {count}건" for interval, count in zip((1, 5, 15), lost, strict=False) if count]
+    named = [f"{interval}분봉 {count}건" for interval, count in zip(INTERVALS, lost, strict=False) if count]
     return f"확인할 때보다 {', '.join(named)}이 적습니다" if named else ""

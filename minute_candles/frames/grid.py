@@ -4,12 +4,13 @@ Filled are the windows of days that the table knows; a missing day stays missing
 """
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
 from minute_candles.frames.intervals import FrameInterval
 from minute_candles.frames.range import Range
 from minute_candles.frames.windows import below_each_other, microseconds, window_starts
+from minute_candles.market.calendar import CLOSING_AUCTION
 from minute_candles.storage.minute_columns import MINUTE, UNPROVEN, Columns
 
 if TYPE_CHECKING:
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from minute_candles.storage.minute_columns import Numbers
-
-CLOSING_AUCTION = timedelta(minutes=10)
-"""Orders are collected and nothing trades: the minutes before the close (docs/dev/kis_http.md §10)."""
 
 
 def session_grid(days: Sequence[date], interval: FrameInterval, asked: Range) -> "Numbers":

@@ -38,11 +38,8 @@ class Range(NamedTuple):
 
     def running_day(self) -> date | None:
         """Return the trading day in it whose session has begun and is not over."""
-        today = self.today
-        if not self.first <= today <= self.last or not self.calendar.is_trading_day(today):
-            return None
-        session = self.calendar.session(today)
-        return today if session.open <= self.now < session.end else None
+        session = self.calendar.running_session(self.now)
+        return session.day if session and self.first <= session.day <= self.last else None
 
     @property
     def today(self) -> date:

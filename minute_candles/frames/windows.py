@@ -5,13 +5,14 @@ tests/frames/test_windows.py compares it with the plain function candle by candl
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
 from minute_candles.core.kst import KST
 from minute_candles.frames.day_states import STATUSES
 from minute_candles.frames.intervals import DAY_MINUTES, FrameInterval
 from minute_candles.frames.range import Range
+from minute_candles.market.calendar import midnight
 from minute_candles.market.day_status import DayStatus
 from minute_candles.storage.minute_columns import MINUTE, UNPROVEN, Columns
 
@@ -68,7 +69,7 @@ def day_of(number: int) -> date:
 
 def microseconds(moment: datetime) -> int:
     """Return the microseconds since 1970 of a naive KST moment; an aware one's zone must be KST."""
-    return (moment.replace(tzinfo=None) - datetime.combine(EPOCH, time())) // timedelta(microseconds=1)
+    return (moment.replace(tzinfo=None) - midnight(EPOCH)) // timedelta(microseconds=1)
 
 
 def rows_of_sessions(rows: Columns, asked: Range) -> Columns:

@@ -13,6 +13,8 @@ from functools import cache
 from minute_candles.core.kst import KST
 
 CSAT_DAYS = frozenset({date(2024, 11, 14), date(2025, 11, 13), date(2026, 11, 19), date(2027, 11, 18)})
+CLOSING_AUCTION = timedelta(minutes=10)
+"""Before the close orders are collected and nothing trades (kis_http.md §10)."""
 LATE_PRINTS = timedelta(minutes=10)
 """A closing auction may print minutes after the close (15:32 on 2026-08-13, kis_http.md §6)."""
 
@@ -42,15 +44,6 @@ class Session:
         """The minutes in which an ordinary day trades and one that opens at ten does not, naive KST, both included."""
         nine = midnight(self.day) + timedelta(hours=9)
         return nine, nine + timedelta(minutes=58)
-
-
-def has_other_hours(session: Session, *, recorded_csat: bool, is_older: bool) -> bool:
-    """Return whether a stored day was judged by other hours than `session` has: it has to be collected again.
-
-    `recorded_csat`: its coverage row says 10:00-16:30. `is_older`: the row is of a version that recorded the hours of
-    days outside `CSAT_DAYS` only.
-    """
-    return (recorded_csat or (is_older and session.day in CSAT_DAYS)) != session.csat
 
 
 def with_csat_end(session: Session) -> Session:
@@ -110,6 +103,11 @@ class TradingCalendar:
         while not (self.is_trading_day(day) and now < self.session(day).end):
             day += timedelta(days=1)
         return self.session(day)
+
+    def running_session(self, now: datetime) -> Session | None:
+        """Return the session that has begun and is not over; None between two sessions."""
+        session = self.next_session(now)
+        return session if session.open <= now else None
 
     def day_before(self, day: date) -> date:
         """Return the trading day before `day`."""

@@ -6,9 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from minute_candles.market.candles import Candle
+from minute_candles.market.windows import NAMES
 
-NAMES = {1: "ONE_MINUTE", 5: "FIVE_MINUTES", 15: "FIFTEEN_MINUTES"}
-"""As the column `minute_interval` has them."""
 RUNNING = "RUNNING"
 """The status of a candle whose window is not over."""
 _OF_A_DAY = {"COMPLETE": "COMPLETE", "NO_TRADES": "COMPLETE", "UNPROVEN": "UNPROVEN"}

@@ -12,7 +12,7 @@ from minute_candles.core.clock import Clock
 from minute_candles.core.errors import MinuteDataError, Stopped
 from minute_candles.core.kst import KST
 from minute_candles.kis.client import KisClient
-from minute_candles.market.calendar import LATE_PRINTS, Session
+from minute_candles.market.calendar import CLOSING_AUCTION, Session
 from minute_candles.market.intraday import Watermark, minute_of
 from minute_candles.market.session_rows import session_rows
 from minute_candles.market.write_event import Stored
@@ -34,7 +34,7 @@ QUIET_CHECK_EVERY = timedelta(minutes=10)
 QUIET_CHECKED_AT_ONCE = 10
 _EXPLANATIONS = frozenset({KIS, DATABASE, TOKEN, UPDATER})
 """Incidents that explain why nothing is stored."""
-_PAUSE = LATE_PRINTS
+_PAUSE = CLOSING_AUCTION
 """Before the close orders are collected and nothing trades."""
 
 

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from minute_candles.market.candle_json import NAMES
 from minute_candles.market.candles import Candle
+from minute_candles.market.windows import NAMES
 
 CANDLES, RUNNING, STREAM = "minute_candles", "minute_candles:running", "minute_candles:stream"
 REQUESTED = "minute_candles:requested"

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from minute_candles.market.candle_json import NAMES, status_of
+from minute_candles.market.candle_json import status_of
+from minute_candles.market.windows import NAMES
 from minute_candles.redis_feed.keys import RECENT
 from minute_candles.redis_feed.writer import Recent
 from minute_candles.storage.reader import CandleReader

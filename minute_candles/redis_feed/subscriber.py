@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import Stopped
-from minute_candles.market.candle_json import NAMES, parse_table_text
+from minute_candles.market.candle_json import parse_table_text
 from minute_candles.market.candles import Candle
+from minute_candles.market.windows import NAMES
 from minute_candles.redis_feed import connection
 from minute_candles.redis_feed.keys import CANDLES, RUNNING
 

@@ -7,9 +7,10 @@ import logging
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from minute_candles.market.candle_json import NAMES, status_of, table_text
 from minute_candles.market.candle_json import RUNNING as RUNS
+from minute_candles.market.candle_json import status_of, table_text
 from minute_candles.market.candles import Candle
+from minute_candles.market.windows import NAMES
 from minute_candles.market.write_event import Stored
 from minute_candles.redis_feed.keys import (
     CANDLES,

@@ -11,9 +11,10 @@ from datetime import date, datetime, time, timedelta
 from minute_candles.core.errors import StoreError
 from minute_candles.market.calendar import midnight
 from minute_candles.market.candles import Candle
+from minute_candles.market.windows import NAMES
 from minute_candles.storage import ddl
 from minute_candles.storage.connection import Connection
-from minute_candles.storage.ddl import ALERTS, NAMES, PRICES
+from minute_candles.storage.ddl import ALERTS, PRICES
 from minute_candles.storage.driver import Run
 from minute_candles.storage.layout import collation, make_table
 from minute_candles.storage.reader import CandleReader, KeptAlert

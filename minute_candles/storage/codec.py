@@ -11,7 +11,7 @@ from typing import Any
 
 from minute_candles.core.kst import KST
 from minute_candles.market.candles import Candle, Candles
-from minute_candles.storage.ddl import NAMES
+from minute_candles.market.windows import NAMES
 from minute_candles.storage.driver import Dialect, Row, Value
 from minute_candles.storage.layout import TableLayout
 

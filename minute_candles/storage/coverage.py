@@ -8,6 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from minute_candles.market.calendar import CSAT_DAYS, Session
 from minute_candles.market.day_status import VERIFIED, DayStatus, Reason
 from minute_candles.storage.codec import Counts, day_of, marks, moment_of
 from minute_candles.storage.ddl import COVERAGE
@@ -39,6 +40,14 @@ class CoverageRow(NamedTuple):
     def is_verified(self) -> bool:
         """Whether the day was verified; the rows may have gone since (`missing_rows`)."""
         return self.status in VERIFIED
+
+    def has_other_hours(self, session: Session) -> bool:
+        """Return whether the day was judged by other hours than `session` has: it has to be collected again.
+
+        A row without evidence is of a version that recorded the hours of days outside `CSAT_DAYS` only.
+        """
+        is_recorded = Reason.CSAT_HOURS in self.reasons or (self.evidence is None and session.day in CSAT_DAYS)
+        return is_recorded != session.csat
 
     @property
     def minutes(self) -> int:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from minute_candles.market.candles import Candles
 from minute_candles.market.day_status import PROVISIONAL
+from minute_candles.market.windows import NAMES
 from minute_candles.storage.codec import (
     Counts,
     Key,
@@ -26,7 +27,7 @@ from minute_candles.storage.codec import (
 )
 from minute_candles.storage.connection import DisturbedError
 from minute_candles.storage.coverage import CoverageRow, values_of_coverage
-from minute_candles.storage.ddl import COVERAGE, NAMES
+from minute_candles.storage.ddl import COVERAGE
 from minute_candles.storage.driver import Dialect, Row, Run
 from minute_candles.storage.layout import TableLayout, upsert_coverage, upsert_prices
 

@@ -13,8 +13,6 @@ PRICES, COVERAGE, ALERTS, FACTORS, DAILY = (
     "stock_minute_prices", "stock_minute_coverage", "stock_minute_alerts", "stock_adjustment_factors",
     "stock_daily_candles",
 )  # fmt: skip
-NAMES = {1: "ONE_MINUTE", 5: "FIVE_MINUTES", 15: "FIFTEEN_MINUTES"}
-"""The intervals in the order in which their rows are written."""
 KEY = ("stock_symbol", "minute_interval", "timestamp")
 PLAIN_COLUMNS = {PRICES: "volume", COVERAGE: "count_1min"}
 """Of each table one that probes of the right to write may name: a sharded database refuses the key's columns."""

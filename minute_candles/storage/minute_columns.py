@@ -4,12 +4,14 @@ A DECIMAL and a DATETIME cost the connector more than everything else. The serve
 time in microseconds since 1970 (of the naive KST in the table), prices and VWAP in 1/100 KRW.
 """
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from minute_candles.core.extras import extra
+from minute_candles.market.calendar import midnight
+from minute_candles.market.windows import NAMES
 from minute_candles.storage.connection import Connection
-from minute_candles.storage.ddl import NAMES, PRICES
+from minute_candles.storage.ddl import PRICES
 from minute_candles.storage.layout import TableLayout
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ class Minutes:
         """Return seven rows of integers: start, open, high, low, close, volume, vwap."""
         import numpy as np
 
-        since, until = datetime.combine(first, time()), datetime.combine(last + timedelta(days=1), time())
+        since, until = midnight(first), midnight(last + timedelta(days=1))
         rows = self._connection.transaction(lambda run: run(self._sql, symbol, NAMES[1], since, until))
         return np.array(rows, dtype=np.int64).reshape(-1, 7).T.copy()
 

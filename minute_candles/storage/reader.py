@@ -14,8 +14,9 @@ from typing import NamedTuple
 from minute_candles.market.calendar import midnight
 from minute_candles.market.candles import Candle, with_vwap
 from minute_candles.market.intervals import turnover_from_vwap
+from minute_candles.market.windows import NAMES
 from minute_candles.storage.codec import MINUTES, chunks, day_of, marks, moment_of
-from minute_candles.storage.ddl import ALERTS, NAMES, PRICES
+from minute_candles.storage.ddl import ALERTS, PRICES
 from minute_candles.storage.driver import Row
 from minute_candles.storage.layout import read_columns
 from minute_candles.storage.table_access import MOST_SYMBOLS, TableAccess

@@ -5,14 +5,14 @@ Many symbols are counted over two connections: a server scans for each with one 
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime, time
+from datetime import date
 from itertools import product
 
 from minute_candles.core.errors import StoreError
-from minute_candles.market.calendar import Session
+from minute_candles.market.calendar import Session, midnight
+from minute_candles.market.windows import NAMES
 from minute_candles.storage.codec import Counts, counts_of, naive
 from minute_candles.storage.connection import Connection
-from minute_candles.storage.ddl import NAMES
 from minute_candles.storage.driver import Run
 from minute_candles.storage.layout import TableLayout
 
@@ -71,7 +71,7 @@ def _by_day(sessions: Sequence[Session], layout: TableLayout) -> str:
 
     It has a column for each day, which counts up to its session's end.
     """
-    spans = [(datetime.combine(session.day, time()), naive(session.end)) for session in sessions]
+    spans = [(midnight(session.day), naive(session.end)) for session in sessions]
     of_a_day = f"SELECT COUNT(*) FROM stock_minute_prices{layout.hint} WHERE stock_symbol = %s AND minute_interval = %s"
     return "SELECT " + ", ".join(
         f"({of_a_day} AND timestamp >= '{start}' AND timestamp < '{end}')" for start, end in spans

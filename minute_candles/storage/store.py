@@ -10,7 +10,7 @@ changes neither `id`, `created_at` nor `updated_at` ("Rewriting is free"). Times
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -19,10 +19,11 @@ from minute_candles.config.database_url import Database, must_exist
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import StoreError, StoreLost
 from minute_candles.market.adjustment import Factor
-from minute_candles.market.calendar import Session
+from minute_candles.market.calendar import Session, midnight
 from minute_candles.market.candles import Candle, Candles
 from minute_candles.market.day_status import DayStatus, Reason
 from minute_candles.market.rows import DailyRow
+from minute_candles.market.windows import NAMES
 from minute_candles.market.write_event import Hear, Stored
 from minute_candles.storage import adjustment_factors as factors
 from minute_candles.storage import daily_table
@@ -33,7 +34,6 @@ from minute_candles.storage.codec import Counts, candles_of, keyed, moment_of, n
 from minute_candles.storage.connection import Connection
 from minute_candles.storage.coverage import CoverageRow, missing_rows
 from minute_candles.storage.day_writer import Day, DayWriter, Rewritten
-from minute_candles.storage.ddl import NAMES
 from minute_candles.storage.driver import Run
 from minute_candles.storage.minute_columns import Minutes
 from minute_candles.storage.mysql import warn_without_extension
@@ -126,8 +126,8 @@ class Store(TableAccess):
         `change` must be pure: it is repeated when the transaction is. Returns the rows of the whole day afterwards.
         `yields`: a day that the final source has settled since its end is left as it is.
         """
-        midnight, stamp = datetime.combine(session.day, time()), naive(now).replace(microsecond=0)
-        day, layout = Day(symbol, midnight, since or midnight, naive(session.end)), self._layout
+        begin, stamp = midnight(session.day), naive(now).replace(microsecond=0)
+        day, layout = Day(symbol, begin, since or begin, naive(session.end)), self._layout
 
         def work(run: Run) -> Rewritten:
             writer = DayWriter(run, self._connection.dialect, layout, day)
@@ -201,7 +201,7 @@ class Store(TableAccess):
         """
         turnover: dict[str, Any] = dict(self._rows_of(
             symbols, "SELECT stock_symbol, SUM(close_price * volume)", "timestamp >= %s GROUP BY stock_symbol",
-            NAMES[15], datetime.combine(since, time()),
+            NAMES[15], midnight(since),
         ))  # fmt: skip
         return sorted(symbols, key=lambda symbol: -turnover.get(symbol, 0))
 

@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from minute_candles.core.errors import ConfigError
-from minute_candles.storage.ddl import COVERAGE, ID_KEY_NAME, KEY, NAMES, PRICES
+from minute_candles.market.windows import NAMES
+from minute_candles.storage.ddl import COVERAGE, ID_KEY_NAME, KEY, PRICES
 from minute_candles.storage.driver import Dialect, Run
 from minute_candles.storage.layout import (
     CODED_COLUMNS,

@@ -6,8 +6,8 @@ from enum import StrEnum
 from itertools import product
 from typing import NamedTuple
 
-from minute_candles.market.calendar import Session, TradingCalendar, has_other_hours
-from minute_candles.market.day_status import UNPROVEN, Reason
+from minute_candles.market.calendar import Session, TradingCalendar
+from minute_candles.market.day_status import UNPROVEN
 from minute_candles.market.windows import INTERVALS
 from minute_candles.storage.coverage import CoverageRow, missing_rows
 from minute_candles.storage.store import Counts, Store
@@ -102,15 +102,9 @@ def planned(task: SymbolDay, known: CoverageRow | None, held: Counts | None, ses
     one, five, fifteen = missing_rows(known, held or known.counts)
     if one or five or fifteen:
         return task._replace(cause=Cause.ROWS_LOST, lost=(one, five, fifteen))
-    if is_of_other_hours(known, session):
+    if known.has_other_hours(session):
         return task._replace(cause=Cause.CSAT_HOURS if session.csat else Cause.ORDINARY_HOURS)
     return None
-
-
-def is_of_other_hours(known: CoverageRow, session: Session) -> bool:
-    """Return whether a day was judged by other hours than the calendar says now; rows without evidence are older."""
-    recorded = Reason.CSAT_HOURS in known.reasons
-    return has_other_hours(session, recorded_csat=recorded, is_older=known.evidence is None)
 
 
 def _parts(symbols: Sequence[str]) -> list[Sequence[str]]:

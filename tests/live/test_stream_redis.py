@@ -13,8 +13,8 @@ from redis_testing import RedisServer
 from stream_tools import StreamDay
 from updater_tools import at, wait_until
 
+from minute_candles.market.windows import NAMES
 from minute_candles.monitoring import status_file
-from minute_candles.storage.ddl import NAMES
 
 PROFILES = {"005930": "brisk", "000660": "brisk", "035420": "brisk", "018880": "illiquid"}
 STREAMED = ("005930", "000660", "035420")

@@ -26,6 +26,7 @@ from minute_candles.core.errors import ConfigError
 from minute_candles.core.kst import KST
 from minute_candles.market import candle_json
 from minute_candles.market.candles import Candle
+from minute_candles.market.windows import NAMES
 from minute_candles.market.write_event import Stored
 from minute_candles.redis_feed import connection, keys, publisher
 from minute_candles.redis_feed.backlog import Backlog, most_for
@@ -33,7 +34,6 @@ from minute_candles.redis_feed.publisher import Feed
 from minute_candles.redis_feed.recent import recent
 from minute_candles.redis_feed.subscriber import Listener
 from minute_candles.redis_feed.writer import Writer, stream_length_for
-from minute_candles.storage.ddl import NAMES
 from minute_candles.storage.store import Store, open_reader, open_store
 
 SYMBOLS = ("005930", "000660")

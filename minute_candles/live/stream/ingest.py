@@ -26,7 +26,7 @@ from minute_candles.live.minute_writer import MinuteWriter
 from minute_candles.live.server_clock import ServerClock
 from minute_candles.live.stream.streamed_symbol import StreamedSymbol
 from minute_candles.live.symbol_state import SymbolStates
-from minute_candles.market.calendar import LATE_PRINTS, Session
+from minute_candles.market.calendar import CLOSING_AUCTION, Session
 from minute_candles.market.rows import TradeTick
 from minute_candles.market.trade_chain import Proven, RunningMinute
 from minute_candles.monitoring.incidents import DATABASE, STREAM, STREAM_WRITER, Incidents
@@ -183,7 +183,7 @@ class IngestSession:
     def _expects_data(self) -> bool:
         """Return whether silence is a fault now: while trading is continuous, some symbol trades."""
         now = self._stream.server_clock.now()
-        is_continuous = self.session.open + _MINUTE <= now < self.session.close - LATE_PRINTS
+        is_continuous = self.session.open + _MINUTE <= now < self.session.close - CLOSING_AUCTION
         return is_continuous and len(self.streamed) >= FEW
 
     def _on_problem(self, problem: str) -> None:
