@@ -31,20 +31,10 @@ LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_s
 ANYTHING = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
 )
-FIELDS = st.sampled_from(
-    [
-        "stck_bsop_date",
-        "stck_cntg_hour",
-        "stck_oprc",
-        "stck_hgpr",
-        "stck_lwpr",
-        "stck_prpr",
-        "cntg_vol",
-        "acml_tr_pbmn",
-        "stck_clpr",
-        "acml_vol",
-    ]
-)
+FIELDS = st.sampled_from([
+    "stck_bsop_date", "stck_cntg_hour", "stck_oprc", "stck_hgpr", "stck_lwpr", "stck_prpr", "stck_clpr",
+    "cntg_vol", "acml_tr_pbmn", "acml_vol",
+])  # fmt: skip
 
 
 class Liar:

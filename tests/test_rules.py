@@ -33,4 +33,3 @@ def test_a_decision_that_reads_prose_is_found() -> None:
     for line in ('if "없음" in note: pass', 'note.startswith("⚠️")', 're.match("분봉", key)', 'a == "빠짐"'):
         assert list(check.findings(ast.parse(line))), line
     assert not list(check.findings(ast.parse('say("없음"); text.split(" · ")')))
-    assert check.main() == 0
