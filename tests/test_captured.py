@@ -1,9 +1,8 @@
 """Answers that KIS really gave, through client, candles and calendar: a future hour, an unfinished day, holidays."""
 
 import json
+from contextlib import contextmanager
 from datetime import date, datetime
-from pathlib import Path
-from typing import Any
 
 import pytest
 from kis_testing import FakeClock, Scripted, client_of, said, settings_for
@@ -11,7 +10,6 @@ from places import SHARED
 
 from minute_candles.core.errors import SourceError
 from minute_candles.core.kst import KST
-from minute_candles.kis.client import KisClient
 from minute_candles.live.today_pages import read_day
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.daily import daily_by_date
@@ -19,56 +17,52 @@ from minute_candles.market.intraday import Watermark
 
 DATA = SHARED / "data"
 pytestmark = pytest.mark.skipif(not (DATA / "kis_holidays.json").exists(), reason=f"{DATA} is not here")
-DAY = date(2026, 5, 27)
-SESSION = TradingCalendar().session(DAY)
+NOW = datetime(2026, 5, 27, 15, 8, 30, tzinfo=KST)
+CALENDAR = TradingCalendar()
+SESSION = CALENDAR.session(NOW.date())
 
 
-def captured(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((DATA / name).read_text(encoding="utf-8"))
-    return found
+@pytest.fixture
+def captured(tmp_path):
+    """The content of a captured answer, and a client that is given it."""
+
+    @contextmanager
+    def give(name: str):
+        content = json.loads((DATA / name).read_text(encoding="utf-8"))
+        body = {"rt_cd": "0", "msg_cd": "MCA00000", "msg1": "정상처리 되었습니다.", **content}
+        with Scripted(said(json.dumps(body, ensure_ascii=False).encode())) as kis:
+            yield content, client_of(settings_for(kis.url, tmp_path), FakeClock(NOW))
+
+    return give
 
 
-def server(name: str) -> Scripted:
-    body = {"rt_cd": "0", "msg_cd": "MCA00000", "msg1": "정상처리 되었습니다.", **captured(name)}
-    return Scripted(said(json.dumps(body, ensure_ascii=False).encode()))
-
-
-def client_at(kis: Scripted, folder: Path, moment: datetime) -> KisClient:
-    return client_of(settings_for(kis.url, folder), FakeClock(moment))
-
-
-def test_an_hour_in_the_future_brings_nothing_of_the_future_into_the_table(tmp_path: Path) -> None:
-    """Asked at 15:08: the row labelled 15:30 carries the running minute, what lies between is filler (§5)."""
-    now = datetime(2026, 5, 27, 15, 8, 30, tzinfo=KST)
-    with server("kis_today_future_hour_a.json") as kis:
-        seen = Watermark(datetime(2026, 5, 27, 15, 2), datetime(2026, 5, 27, 15, 1))
-        reading = read_day(client_at(kis, tmp_path, now), "005930", SESSION, now, seen)
+def test_an_hour_in_the_future_brings_nothing_of_the_future_into_the_table(captured) -> None:
+    """At 15:08: the row labelled 15:30 carries the running minute, what lies between is filler (§5)."""
+    with captured("kis_today_future_hour_a.json") as (_, client):
+        mark = Watermark(datetime(2026, 5, 27, 15, 2), datetime(2026, 5, 27, 15, 1))
+        reading = read_day(client, "005930", SESSION, NOW, mark)
     assert [f"{candle.timestamp:%H:%M}" for candle in reading.candles] == [f"15:0{minute}" for minute in range(1, 8)]
     assert all(candle.vwap for candle in reading.candles[1:])
     assert reading.watermark.traded == datetime(2026, 5, 27, 15, 7)
 
 
 @pytest.mark.parametrize("which", ["b", "c"])
-def test_an_answer_that_is_all_future_is_no_answer(tmp_path: Path, which: str) -> None:
-    now = datetime(2026, 5, 27, 15, 0, 30, tzinfo=KST)
-    with server(f"kis_today_future_hour_{which}.json") as kis, pytest.raises(SourceError, match="그 뒤의 행만"):
-        read_day(client_at(kis, tmp_path, now), "005930", SESSION, now, None)
+def test_an_answer_that_is_all_future_is_no_answer(captured, which: str) -> None:
+    with captured(f"kis_today_future_hour_{which}.json") as (_, client), pytest.raises(SourceError):
+        read_day(client, "005930", SESSION, NOW.replace(minute=0), None)
 
 
-def test_a_daily_candle_asked_in_session_is_read_as_it_is(tmp_path: Path) -> None:
-    rows = captured("kis_daily_in_session.json")["output2"]
-    with server("kis_daily_in_session.json") as kis:
-        client = client_at(kis, tmp_path, datetime(2026, 5, 27, 15, 10, tzinfo=KST))
-        told = daily_by_date(client.daily("005930", date(2026, 5, 1), DAY))
-    assert len(told) == len(rows) == 10
-    today = told[DAY]
-    assert today and today.low <= today.open <= today.high and today.volume == int(rows[0]["acml_vol"])
-    assert all(TradingCalendar().is_trading_day(day) for day in told)
+def test_a_daily_candle_of_a_running_session_is_read_as_it_is(captured) -> None:
+    with captured("kis_daily_in_session.json") as (content, client):
+        found = daily_by_date(client.daily("005930", date(2026, 5, 1), NOW.date()))
+    today = found[NOW.date()]
+    assert len(found) == len(content["output2"]) == 10 and all(CALENDAR.is_trading_day(day) for day in found)
+    assert today and today.low <= today.open <= today.high
+    assert today.volume == int(content["output2"][0]["acml_vol"])
 
 
-def test_the_holidays_kis_told_are_those_of_the_calendar(tmp_path: Path) -> None:
-    with server("kis_holidays.json") as kis:
-        client = client_at(kis, tmp_path, datetime(2026, 10, 8, 9, tzinfo=KST))
+def test_the_holidays_of_kis_are_those_of_the_calendar(captured) -> None:
+    with captured("kis_holidays.json") as (_, client):
         opened = dict(client.holidays(date(2026, 10, 8)))
     assert len(opened) == 5 and opened[date(2026, 10, 9)] is False
-    assert all(TradingCalendar().is_trading_day(day) == is_open for day, is_open in opened.items())
+    assert all(CALENDAR.is_trading_day(day) == is_open for day, is_open in opened.items())
