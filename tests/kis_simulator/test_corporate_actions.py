@@ -4,8 +4,6 @@ from datetime import date, datetime
 
 import pytest
 
-from kis_simulator.faults.faults import parse
-
 FRIDAY = date(2026, 11, 20)
 SYMBOL = "005930"
 
@@ -40,20 +38,3 @@ def test_it_begins_at_its_moment_and_never_on_the_day_itself(evening) -> None:
         evening.clear_faults()
     evening.add_fault("split")
     assert evening.past() != right and evening.past(day=FRIDAY)[:30] == friday[:30]
-
-
-def test_a_share_of_symbol_days_and_two_actions_at_once(evening) -> None:
-    right = evening.past()
-    evening.add_fault("rights", rate=0.3)
-    action, days = evening.sim.active.actions[0], evening.sim.market.calendar.days[-2000:-1000]
-    assert 250 < sum(action.factor_of(SYMBOL, day, datetime.max) != 1 for day in days) < 350
-    evening.clear_faults()
-    evening.add_fault("split", factor=0.5)
-    evening.add_fault("split", factor=0.5)
-    assert abs(int(evening.past()[0]["stck_prpr"]) - int(right[0]["stck_prpr"]) / 4) <= 0.5
-
-
-def test_it_is_set_on_the_command_line(evening) -> None:
-    evening.add_fault(**parse("split:symbol=005930,ex_day=2026-11-20,factor=0.02,since=2026-11-20T09:00"))
-    action = evening.sim.active.actions[0]
-    assert (action.ex_day, action.factor, action.since) == (FRIDAY, 0.02, datetime(2026, 11, 20, 9))

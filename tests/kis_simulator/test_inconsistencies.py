@@ -1,6 +1,6 @@
 """What contradicts itself at the simulated KIS: the same symbol-days whoever calls, answered alike always or once."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import pairwise
 
 import pytest
@@ -27,14 +27,6 @@ def test_turnover_without_volume_and_the_reverse_at_one_minute_and_always_the_sa
     assert [{**row, "acml_tr_pbmn": ""} for row in wrong] == [{**row, "acml_tr_pbmn": ""} for row in right]
     unknown = [f"{candle.timestamp:%H%M00}" for candle in evening.truth(SYMBOL, WEDNESDAY) if candle.turnover is None]
     assert unknown == ["090000", odd[0]["stck_cntg_hour"]]
-
-
-def test_todays_tr_shows_the_same_deal_as_the_past_tr(evening) -> None:
-    evening.at("15:45:00").add_fault("deal")
-    today = [row for hour in ("154000", "150300", "143300") for row in evening.today(hour=hour)]
-    turnovers = {row["stck_cntg_hour"]: row["acml_tr_pbmn"] for row in evening.whole_day(day=FRIDAY)}
-    traded = [row for row in today if int(row["cntg_vol"])]
-    assert traded and all(turnovers[row["stck_cntg_hour"]] == row["acml_tr_pbmn"] for row in traded)
 
 
 def test_an_impossible_row_is_one_and_the_truth_lacks_its_minute(evening) -> None:
@@ -85,22 +77,3 @@ def test_a_final_source_that_is_late_shows_the_day_as_of_then(evening, as_of, ne
     truth = {f"{candle.timestamp:%H:%M}": candle.close for candle in evening.truth(SYMBOL, FRIDAY)}
     assert [int(row["stck_clpr"]) for row in evening.daily(FRIDAY)] == ([truth[close]] if close else [])
     assert evening.at("21:00:00").past(day=FRIDAY)[0]["stck_cntg_hour"] == "153000"
-
-
-def test_it_stays_late_the_next_day_until_it_is_over_and_for_one_path_only(make) -> None:
-    monday = make(datetime(2026, 11, 23, 7))
-    daily = monday.daily(FRIDAY)
-    monday.add_fault("late", path="past", as_of=datetime(2026, 11, 20, 15, 10), until=datetime(2026, 11, 23, 8))
-    assert monday.past(day=FRIDAY)[0]["stck_cntg_hour"] == "150900" and monday.daily(FRIDAY) == daily
-    assert monday.past(day=THURSDAY, hour="163900")[0]["stck_cntg_hour"] == "163000"
-
-
-def test_a_csat_day_nobody_announced_runs_from_ten_to_half_past_four(make) -> None:
-    truth = make(csat=[WEDNESDAY]).truth(SYMBOL, WEDNESDAY)
-    assert (f"{truth[0].timestamp:%H:%M}", f"{truth[-1].timestamp:%H:%M}") == ("10:00", "16:30")
-
-
-def test_a_suspended_name_never_trades_and_a_call_auction_name_every_half_hour(evening) -> None:
-    assert not [n for n in range(40) if evening.truth("000001", WEDNESDAY - timedelta(days=n))]
-    minutes = [candle.timestamp.minute for candle in evening.truth("000002", WEDNESDAY)]
-    assert {*minutes} == {0, 30} and len(minutes) == 14

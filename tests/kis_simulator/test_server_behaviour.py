@@ -1,7 +1,7 @@
 """Each of KIS's quirks in the simulator, switched on (kis_http.md §5, §6, §7), and a captured answer."""
 
 import json
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import pairwise
 
 import pytest
@@ -82,13 +82,6 @@ def test_the_past_tr_shows_the_running_minute_half_way(make) -> None:
     assert rows[0] == caller.today()[0] and rows[0]["stck_cntg_hour"] == "103000" and len(rows) == 120
 
 
-def test_the_first_row_holds_turnover_from_before_the_open_on_that_share_of_days() -> None:
-    market = Market(1, FRIDAY, behaviour=ServerBehaviour(off_hours=0.23))
-    days = [market.day(f"{number:06}", FRIDAY - timedelta(days=7 * week)) for number in range(30) for week in range(5)]
-    traded = [day for day in days if day.rows]
-    assert 0.1 < sum(day.before.volume > 0 for day in traded) / len(traded) < 0.36
-
-
 def test_half_ticks_below_5000_are_printed_without_their_half_and_their_turnover_is_right(make) -> None:
     symbol = next(s for s in (f"{n:06}" for n in range(999)) if 2_500 < Market(1, FRIDAY).last_price(s, FRIDAY) < 4_500)
     caller = make(behaviour=ServerBehaviour(cut_half_ticks=True), oddities={(symbol, FRIDAY): "half_tick"})
@@ -108,12 +101,3 @@ def test_in_the_evening_the_days_candle_has_the_after_market_in_it_until_the_nig
     assert evening["stck_clpr"] == night["stck_clpr"] == str(last_price)
     assert morning["stck_clpr"] == session["stck_clpr"] and morning["stck_oprc"] == evening["stck_oprc"]
     assert int(evening["stck_hgpr"]) >= int(session["stck_hgpr"])
-
-
-@pytest.mark.parametrize(("oddity", "label"), [("late_open", "090234"), ("late_tick", "152001")])
-def test_an_extended_opening_and_a_tick_after_1520(make, oddity: str, label: str) -> None:
-    caller = make(behaviour=REAL, oddities={(LIQUID, FRIDAY): oddity}).at("20:00:00")
-    seconds = [trade[0] for trade in caller.sim.market.day(LIQUID, FRIDAY).trades]
-    stamps = [f"{second // 3600:02}{second // 60 % 60:02}{second % 60:02}" for second in seconds]
-    assert label in stamps and (oddity != "late_open" or stamps[0] == label)
-    assert label[:4] in {f"{candle.timestamp:%H%M}" for candle in caller.truth(LIQUID, FRIDAY)}

@@ -10,7 +10,6 @@ from itertools import pairwise
 import pytest
 import requests
 
-from kis_simulator.faults.faults import ROWS
 from kis_simulator.faults.server_behaviour import ServerBehaviour
 from kis_simulator.http import Call
 
@@ -72,27 +71,10 @@ def test_a_rows_turnover_lies_between_low_and_high_times_volume_and_that_of_the_
         assert len(turnovers) == windows and turnovers[0] is None and None not in turnovers[1:]
 
 
-def test_truth_of_five_minutes_adds_up_to_that_of_one(evening) -> None:
-    ones, fives = (evening.truth("222220", WEDNESDAY, interval) for interval in (1, 5))
-    for five in fives:
-        inside = [one for one in ones if five.timestamp <= one.timestamp < five.timestamp + timedelta(minutes=5)]
-        assert (five.open, five.close) == (inside[0].open, inside[-1].close)
-        assert (five.high, five.low) == (max(one.high for one in inside), min(one.low for one in inside))
-        assert five.volume == sum(one.volume for one in inside)
-
-
 def test_about_250_trading_days_are_kept_and_a_lately_listed_symbol_has_only_its_own(evening) -> None:
     assert evening.past(day=date(2025, 11, 20)) != [] == evening.past(day=date(2025, 10, 31))
-    listing = evening.sim.market.listing("555550")
-    assert listing == date(2026, 11, 6) and evening.past("555550", date(2026, 11, 5)) == []
     days = [row["stck_bsop_date"] for row in evening.daily(date(2026, 10, 1), FRIDAY, INPUT_ISCD="555550")]
-    assert min(days) == "20261106"
-
-
-@pytest.mark.parametrize(("oddity", "volumes"), [("halted", ["0"]), ("halted_no_daily", [])])
-def test_a_halted_day_has_a_daily_row_of_zero_or_none(make, oddity: str, volumes: list[str]) -> None:
-    caller = make(oddities={("005930", WEDNESDAY): oddity})
-    assert [row["acml_vol"] for row in caller.daily()] == volumes and caller.whole_day() == []
+    assert min(days) == "20261106" and evening.past("555550", date(2026, 11, 5)) == []
 
 
 def test_daily_candles_are_at_most_100_newest_first_and_cover_the_session_and_more(evening) -> None:
@@ -232,6 +214,21 @@ def test_more_than_the_rate_within_any_second_is_egw00201(make, rate, arrivals, 
     assert {reply.status for reply in replies} == {200, status}
 
 
+def test_each_key_has_its_own_limit_token_and_block(make) -> None:
+    caller = make(rate=3, monotonic=lambda: 0.0)
+
+    def codes(key: str, count: int) -> list[str]:
+        caller.headers = {"appkey": key, "appsecret": "secret", "custtype": "P"}
+        caller.headers["authorization"] = f"Bearer {caller.token(appkey=key).content.get('access_token')}"
+        return [caller.reply("daily").code for _ in range(count)]
+
+    assert codes("a", 4) == codes("b", 4) == [*["MCA00000"] * 3, "EGW00201"] and caller.sim.tokens.issued == 2
+    assert (caller.sim.busiest_second("a"), caller.sim.busiest_second()) == (4, 8)
+    caller.add_fault("egw00206", key="a")
+    caller.sim.rate = 100
+    assert codes("b", 1) != ["EGW00206"] == codes("a", 1)
+
+
 # --- faults ---
 
 
@@ -254,13 +251,6 @@ def test_rows_are_spoilt(evening, kind: str, is_spoilt) -> None:
     assert is_spoilt(right, evening.past()) and evening.past() == right
 
 
-@pytest.mark.parametrize("kind", sorted(ROWS))
-def test_every_fault_of_rows_can_strike_every_tr(evening, kind: str) -> None:
-    evening.add_fault(kind)
-    assert {evening.reply(name, "222220").code for name in ("past", "today", "daily", "holiday")} == {"MCA00000"}
-    assert evening.sim.faults[0].seen >= 3
-
-
 def test_faults_choose_their_calls_and_by_rate_strike_the_same_in_every_run(make) -> None:
     caller = make()
     caller.add_fault("empty", path="past", symbol="005930", day=WEDNESDAY, after=1, times=2)
@@ -273,19 +263,6 @@ def test_faults_choose_their_calls_and_by_rate_strike_the_same_in_every_run(make
         return [len(caller.past()) for _ in range(20)]
 
     assert struck() == struck() and 0 < struck().count(0) < 20
-
-
-@pytest.mark.parametrize(("kind", "name", "code", "status"), [
-    ("http500_empty", "past", "", 500), ("egw00316", "past", "EGW00316", 500), ("90020000", "past", "90020000", 500),
-    ("expired_token", "past", "EGW00123", 500), ("egw00206", "past", "EGW00206", 403),
-    ("bad_secret", "past", "EGW00304", 500), ("bad_secret", "token", "EGW00105", 403),
-    ("egw00133", "token", "EGW00133", 403),
-])  # fmt: skip
-def test_error_codes(evening, kind: str, name: str, code: str, status: int) -> None:
-    evening.past()
-    evening.add_fault(kind, path=name)
-    reply = evening.token() if name == "token" else evening.reply(name)
-    assert (reply.status, reply.code) == (status, code)
 
 
 def test_it_runs_as_a_process_of_its_own_and_is_steered_over_http() -> None:

@@ -164,14 +164,6 @@ def test_the_opening_cross_is_one_record_of_no_side_and_off_hours_are_in_the_tot
     assert all(tick[6] == f"{int(tick[2]):.2f}" for tick in opened), "the VWAP is without them"
 
 
-def test_executions_are_counted_one_by_one_and_extremes_carry_their_second() -> None:
-    ticks = tape()
-    assert [int(tick[15]) + int(tick[16]) for tick in ticks] == list(range(len(ticks)))
-    assert all(int(tick[9]) <= int(tick[2]) <= int(tick[8]) and tick[7] == ticks[0][2] for tick in ticks)
-    highest = next(tick for tick in ticks if tick[2] == ticks[-1][8])
-    assert ticks[-1][27] == highest[1] and {tick[44] for tick in ticks} == {""}
-
-
 def test_after_market_trades_are_class_3_and_closing_price_trades_class_5_where_switched_on() -> None:
     plain, closing = tape(), tape(closing_price=True)
     assert {tick[46] for tick in plain if tick[1] >= "160000"} == {"3"} and not [t for t in plain if t[46] == "5"]
@@ -254,14 +246,6 @@ def test_a_second_session_of_a_key_is_refused_and_cut_and_the_first_goes_on(here
     assert records(frames(first)) and here.opened("005930", appkey="another")
 
 
-def test_an_approval_ends_in_mid_session_where_each_registration_is_judged(here: Here) -> None:
-    here.behaviour.judges_always, here.behaviour.approval_life = True, 3600
-    socket, key = here.connect(), here.approval()
-    assert code(socket, key, "005930") == "OPSP0000"
-    here.runs(hours=1)
-    assert code(socket, key, "000660") == "OPSP0011"
-
-
 # --- PINGPONG ---
 
 
@@ -294,15 +278,6 @@ def test_an_answer_in_text_or_as_a_pong_keeps_the_session_and_none_ends_it(here:
         assert how != "nothing"
 
 
-def test_a_protocol_ping_is_answered_or_ends_the_session(here: Here) -> None:
-    socket = here.opened("005930")
-    assert socket.ping().wait(2)
-    here.behaviour.hates_pings = True
-    socket.ping()
-    with pytest.raises(ConnectionClosed):
-        socket.recv(5)
-
-
 # --- what goes wrong ---
 
 
@@ -324,11 +299,3 @@ def test_a_fault_strikes_the_frames(here: Here, kind: str, options: dict, is_str
         here.runs(seconds=20)
         data += frames(socket, 0.05)
     assert is_struck(records(data), data)
-
-
-def test_an_error_of_no_symbol_comes_unasked(here: Here) -> None:
-    socket = here.opened("005930")
-    here.sim.add_fault("ws_stray", times=1)
-    here.runs(minutes=2)
-    stray = json.loads(socket.recv(5))
-    assert (stray["header"]["tr_id"], stray["header"]["tr_key"], stray["body"]["rt_cd"]) == ("(null)", "", "1")
