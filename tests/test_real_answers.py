@@ -51,7 +51,9 @@ def test_what_was_sent_is_what_is_stored_but_the_fillers_and_half_the_auction(cl
     assert found[0].vwap is None
     for candle in found[1:]:
         exact = Decimal(candle.turnover) / candle.volume
-        assert candle.vwap == exact.quantize(Decimal("0.01"), ROUND_HALF_UP) and candle.low <= candle.vwap <= candle.high
+        assert (
+            candle.vwap == exact.quantize(Decimal("0.01"), ROUND_HALF_UP) and candle.low <= candle.vwap <= candle.high
+        )
 
 
 def test_samsung_has_nineteen_minutes_and_an_auction_of_half_of_what_was_sent(client):
