@@ -1,7 +1,7 @@
 """Fixtures: real database servers, each started once a session, and a fresh database for every test.
 
 `server` is MariaDB, and real MySQL where it is to be had; `database` and `store` live on it. `any_database` and
-`any_store` are SQLite, too. `TEST_DB_URL` replaces the servers. What runs on MySQL is slow, and so is what an
+`any_store` are SQLite, too. What runs on MySQL is slow, and so is what an
 `operator` meets (test_faults.py: whole runs of real processes against each fault): it is `make test-all`'s.
 """
 
@@ -22,7 +22,7 @@ import db
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 
-_SERVERS = ["given"] if servers.given() else ["mariadb", "mysql"]
+_SERVERS = ["mariadb", "mysql"]
 
 hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("busy")  # how long an example takes on a busy machine says nothing about it
@@ -75,28 +75,15 @@ def short_week(monkeypatch):
     monkeypatch.setattr("minute_candles.live.end_of_day.LOOK_BACK", timedelta(days=1))
 
 
-def _running(server):
-    try:
-        server.start()
-        yield server
-    finally:
-        server.remove()
-
-
 @pytest.fixture(scope="session")
 def mariadb():
     """MariaDB, always: a machine without it fails and says what to install."""
-    yield from _running(servers.mariadb() or pytest.fail(servers.MISSING, pytrace=False))
+    yield from (servers.mariadb() or pytest.fail(servers.MISSING, pytrace=False)).lent()
 
 
 @pytest.fixture(scope="session")
 def mysql():
-    yield from _running(servers.mysql_server() or pytest.skip("real MySQL is not to be had here (root)"))
-
-
-@pytest.fixture(scope="session")
-def given():
-    return servers.given()
+    yield from (servers.mysql_server() or pytest.skip("real MySQL is not to be had here (root)")).lent()
 
 
 @pytest.fixture(scope="session", params=_SERVERS)
@@ -107,8 +94,6 @@ def server(request):
 @pytest.fixture
 def own_server(server):
     """A server whose process may be stopped; it runs again when the test is over."""
-    if not server.command:
-        pytest.skip("needs a server of our own, not TEST_DB_URL")
     yield server
     if not server.running:
         server.start()
@@ -125,9 +110,7 @@ def redis_server():
 
 @pytest.fixture
 def database(server):
-    database = server.fresh()
-    yield database
-    server.drop(database)
+    yield from _fresh(server)
 
 
 @pytest.fixture(params=[*_SERVERS, "sqlite"])
@@ -135,7 +118,10 @@ def any_database(request, tmp_path):
     if request.param == "sqlite":
         yield Database(kind="sqlite", path=tmp_path / "data" / "minutes.db")
         return
-    server = request.getfixturevalue(request.param)
+    yield from _fresh(request.getfixturevalue(request.param))
+
+
+def _fresh(server):
     database = server.fresh()
     yield database
     server.drop(database)

@@ -1,11 +1,9 @@
 """Database servers of the tests' own: real ones, started on a free port in a folder of their own, stopped afterwards.
 
-    server = mariadb()          # or mysql(): None where real MySQL is not to be had
-    server.start()
-    database = server.fresh()   # an empty database, as `settings.Database`
-    server.restart()
-
-`TEST_DB_URL=mysql://root:…@host:port/` runs the tests on a server that stands already, without what needs its process.
+server = mariadb()          # or mysql(): None where real MySQL is not to be had
+server.start()
+database = server.fresh()   # an empty database, as `settings.Database`
+server.restart()
 """
 
 import os
@@ -15,16 +13,15 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import mysql.connector
+from backfill_tools import until
 from places import SHARED
 
 from minute_candles.config.settings import Database
@@ -47,47 +44,32 @@ _numbers = count(1)
 
 @dataclass
 class Server:
-    """A database server; without `command` one that the tests must not stop."""
+    """A database server on loopback, not yet started."""
 
     name: str
-    host: str = "127.0.0.1"
-    port: int = 0
-    user: str = "root"
-    password: str = field(default="", repr=False)
-    command: Sequence[str] = ()
-    folder: Path | None = None
+    command: Sequence[str]
+    folder: Path
+    port: int
+    host, user, password = "127.0.0.1", "root", ""
     _process: subprocess.Popen[bytes] | None = None
 
     def start(self, *options: str) -> None:
         """Start and wait until it answers; `options` are server options for this start only."""
-        assert self.command and self.folder, "this server is not ours"
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen([*self.command, f"--port={self.port}", *options], stdout=log, stderr=log)
-        self._wait_until_ready(self._process)
+        until(lambda: self._answers(), 120)
 
-    def _wait_until_ready(self, process: subprocess.Popen[bytes], seconds: float = 120) -> None:
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                return self.connect().close()
-            except mysql.connector.Error as error:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    assert self.folder
-                    log = (self.folder / "server.log").read_text(errors="replace")
-                    raise RuntimeError(f"{self.name} does not start: {error}\n{log[-2000:]}") from None
-            time.sleep(0.05)
+    def _answers(self) -> bool:
+        with suppress(mysql.connector.Error):
+            self.connect().close()
+            return True
+        log = self.folder / "server.log"
+        assert self.running, f"{self.name} does not start\n{log.read_text(errors='replace')[-2000:]}"
+        return False
 
     @property
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
-
-    def worked(self) -> float:
-        """Seconds of CPU the server has used so far; 0 where that is not known."""
-        stat = Path(f"/proc/{self._process.pid if self._process else 0}/stat")
-        if not stat.exists():
-            return 0.0
-        user, system = stat.read_text().rsplit(")", 1)[1].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def stop(self) -> None:
         """An orderly shutdown."""
@@ -112,18 +94,23 @@ class Server:
         self.kill() if crash else self.stop()
         self.start(*options)
 
+    def lent(self) -> Iterator["Server"]:
+        """Start it, and remove it after its use: a fixture's life."""
+        try:
+            self.start()
+            yield self
+        finally:
+            self.remove()
+
     def remove(self) -> None:
         self.kill()
-        if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def connect(self, database: str | None = None, **arguments: Any) -> Any:
-        """A connection of the administrator, beside the store's own."""
-        wanted: dict[str, Any] = {
-            "host": self.host, "port": self.port, "user": self.user, "password": self.password, "database": database,
-            "autocommit": True, "collation": "utf8mb4_general_ci", "time_zone": "+09:00",
-        }  # fmt: skip
-        return mysql.connector.connect(**(wanted | arguments))
+        """A connection of the administrator."""
+        wanted = {"autocommit": True, "collation": "utf8mb4_general_ci", "time_zone": "+09:00", "database": database}
+        own = {"host": self.host, "port": self.port, "user": self.user, "password": self.password}
+        return mysql.connector.connect(**(own | wanted | arguments))
 
     def run(self, sql: str, *params: object, database: str | None = None) -> list[Any]:
         """Run one statement as administrator; its rows."""
@@ -136,7 +123,7 @@ class Server:
         """A new, empty database."""
         name = f"minute_test_{os.getpid()}_{next(_numbers)}"
         self.run(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
-        return Database(kind="mysql", host=self.host, port=self.port, user=self.user, password=self.password, name=name)
+        return Database("mysql", host=self.host, port=self.port, user=self.user, password=self.password, name=name)
 
     def drop(self, database: Database) -> None:
         self.run(f"DROP DATABASE IF EXISTS {database.name}")
@@ -148,9 +135,7 @@ class Server:
         self.run(f"CREATE USER {name}@'%' IDENTIFIED BY %s", password)
         try:
             self.run(f"GRANT {rights} ON {database.name}.* TO {name}@'%'")
-            yield Database(
-                kind="mysql", host=self.host, port=self.port, user=name, password=password, name=database.name
-            )
+            yield replace(database, user=name, password=password)
         finally:
             self.run(f"DROP USER {name}@'%'")
 
@@ -159,14 +144,6 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
-
-
-def given() -> Server | None:
-    """The server of `TEST_DB_URL`."""
-    url = urlsplit(os.environ.get("TEST_DB_URL", ""))
-    if not url.hostname:
-        return None
-    return Server("given", url.hostname, url.port or 3306, unquote(url.username or "root"), unquote(url.password or ""))
 
 
 def find(program: str) -> str | None:

@@ -3,6 +3,7 @@
 import random
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
@@ -22,6 +23,8 @@ SESSION = CALENDAR.session(DAY)
 NOW = datetime(2025, 8, 26, 15, 45, tzinfo=KST)
 LATER = NOW + timedelta(hours=1)
 SYMBOL = "005930"
+COUNTS = (381, 77, 27)
+"""Candles of a full day by interval."""
 NAMES = {1: "ONE_MINUTE", 5: "FIVE_MINUTES", 15: "FIFTEEN_MINUTES"}
 
 README_DDL = """
@@ -57,14 +60,11 @@ def minutes(session: Session = SESSION, seed: int = 1) -> list[Candle]:
     dice, start = random.Random(seed), session.open.replace(tzinfo=None)
     whens = [start + timedelta(minutes=n) for n in [*range(380), 390]]
     prices = [dice.randrange(60_000, 80_000, 100) for _ in whens]
+    vwaps = [price + Decimal(n % 100) / 100 if n % 10 else None for n, price in enumerate(prices)]
     return [
-        Candle(when, price, price + 300, price - 300, price + 100, dice.randrange(1, 10**6), None, _vwap(n, price))
-        for n, (when, price) in enumerate(zip(whens, prices, strict=True))
+        Candle(when, price, price + 300, price - 300, price + 100, dice.randrange(1, 10**6), None, vwap)
+        for when, price, vwap in zip(whens, prices, vwaps, strict=True)
     ]
-
-
-def _vwap(number: int, price: int) -> Decimal | None:
-    return None if number % 10 == 0 else Decimal(price) + Decimal(number % 100) / 100
 
 
 def windows(candles: Sequence[Candle], interval: int) -> list[Candle]:
@@ -73,13 +73,11 @@ def windows(candles: Sequence[Candle], interval: int) -> list[Candle]:
     for one in candles:
         start = one.timestamp - timedelta(minutes=one.timestamp.minute % interval)
         found.setdefault(start, []).append(one)
+    span = lambda some: (max(c.high for c in some), min(c.low for c in some))  # noqa: E731
     return [
-        Candle(
-            start, some[0].open, max(c.high for c in some), min(c.low for c in some), some[-1].close,
-            sum(c.volume for c in some), None, None,
-        )
+        Candle(start, some[0].open, *span(some), some[-1].close, sum(c.volume for c in some), None, None)
         for start, some in sorted(found.items())
-    ]  # fmt: skip
+    ]
 
 
 def full_day(session: Session = SESSION, seed: int = 1) -> Candles:
@@ -105,23 +103,20 @@ def identities(store: Store) -> list[tuple[object, ...]]:
 
 def at_once(*jobs: Callable[[], object]) -> None:
     """Run the jobs in threads that begin together; none may fail."""
-    failed: list[BaseException] = []
     gate = threading.Barrier(len(jobs))
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        for found in [pool.submit(lambda job=job: (gate.wait(), job())) for job in jobs]:  # type: ignore[misc]
+            found.result()
 
-    def guarded(job: Callable[[], object]) -> None:
-        try:
-            gate.wait()
-            job()
-        except BaseException as error:
-            failed.append(error)
 
-    threads = [threading.Thread(target=guarded, args=(job,), daemon=True) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failed:
-        raise failed[0]
+def put(store: Store, seed: int = 1, now: datetime = NOW, session: Session = SESSION) -> tuple[int, int, int]:
+    """Store a whole day of a symbol."""
+    return store.rewrite(SYMBOL, session, lambda _: full_day(session, seed), now=now, status=COMPLETE)
+
+
+def is_whole(store: Store, seed: int) -> bool:
+    """Whether the day equals the truth, and its coverage row says so."""
+    return stored(store) == full_day(seed=seed) and store.coverage([SYMBOL], DAY, DAY)[SYMBOL, DAY].counts == COUNTS
 
 
 def partition_sql() -> list[str]:

@@ -72,10 +72,7 @@ def operator(tmp_path, kis, mariadb, moment):
 @pytest.fixture(scope="module")
 def own_server():
     """A MariaDB that may be killed."""
-    server = servers.mariadb()
-    server.start()
-    yield server
-    server.remove()
+    yield from servers.mariadb().lent()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import ast
 import os
 import re
 import shlex
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import tomllib
 from functools import cache
 
 import pytest
-from backfill_tools import User, simulator, until
+from backfill_tools import User, simulator
 from places import ROOT, sources
 from readme_parts import PAPERS, PARTS, part, text
 
@@ -38,7 +37,7 @@ NOT_HERE = {
     "python -m pip install -r requirements-extra.txt": "the development packages hold them, .ci/run installs those",
     "python -m pip install -r requirements.txt": "the Makefile does the same, .ci/run runs it",
 }
-BACKGROUND = {
+BACKGROUND = {  # tests/test_updater_command.py
     "nohup python realtime_updater.py --quiet >/dev/null 2>updater.err &", "tail -F realtime_updater.log",
     "python realtime_updater.py --stop",
 }  # fmt: skip
@@ -141,7 +140,7 @@ def test_messages_of_the_error_table_are_in_the_source() -> None:
 
 
 def test_quoted_log_lines_are_in_the_source() -> None:
-    for line in part("log").splitlines()[1:-1]:
+    for line in (part("log") + _block("updater")).splitlines():
         line = re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d - [A-Z]+ - ", "", line)
         said = re.sub(r"약 \d+분|[\d,.:-]*\d[\d,.:-]*|\(ConnectionError\)|KIS (?=문제|복구)", "…", line)
         # a line and its reason come from two places
@@ -192,21 +191,6 @@ def test_the_demo_shows_what_the_readme_shows(user) -> None:
     assert quoted - _shape(ran.all) == set()
 
 
-@pytest.mark.slow
-@posix
-def test_the_demo_of_the_updater_shows_what_the_readme_shows(user) -> None:
-    log = user.project / "demo-realtime" / "realtime_updater.log"
-    process = user.spawn([sys.executable, "realtime_updater.py", "--demo"], subprocess.DEVNULL)
-    try:
-        until(lambda: log.exists() and " 1분봉 " in log.read_text(encoding="utf-8"))
-    finally:
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
-    minute_alone = re.compile(r"오류 #( · 스트림 .*)?$")  # the second round comes a minute later
-    quoted = {line for line in _shape(_block("updater")) if not minute_alone.search(line)}
-    assert quoted - _shape(log.read_text(encoding="utf-8")) == set()
-
-
 def test_check_and_dry_run_look_as_the_readme_shows(tmp_path) -> None:
     with simulator() as sim:
         user = User(tmp_path, sim.url, f"sqlite:///{tmp_path}/candles.sqlite3")
@@ -249,24 +233,10 @@ def test_the_scripts_commands_run_in_the_order_of_the_readme(user) -> None:
 
 @pytest.mark.slow
 @posix
-def test_the_updater_runs_in_the_background_as_the_readme_says(user) -> None:
-    """And from the cron line; the example file is copied first, and without its values nothing starts."""
-    start, log_name, stop = (next(c for c in COMMANDS if word in c) for word in ("nohup", "tail", "--stop"))
-    shell(user, f"{start}\nsleep 0.1")
-    log = user.project / log_name.split()[-1]
-    until(log.exists)
-    try:
-        until(lambda: "데이터베이스 연결 성공" in log.read_text(encoding="utf-8"))
-        until(lambda: shell(user, "python realtime_updater.py --status").returncode == 0, 60)
-    finally:
-        assert shell(user, stop).returncode == 0
-    until(lambda: "멈춥니다" in log.read_text(encoding="utf-8"))
-    until(lambda: not list(user.project.glob("realtime_updater-*.pid")))
-    assert shell(user, "python realtime_updater.py --status").returncode == 1
-    log.unlink()
+def test_the_cron_line_runs_and_the_example_file_is_to_be_filled_in(user) -> None:
     cron = blocks("cron")[0].splitlines()[0].split(maxsplit=5)[5]
     assert shell(user, cron.replace("/opt/minute-candles", shlex.quote(str(user.project)))).returncode == 0
-    assert log.exists()
+    assert (user.project / "realtime_updater.log").exists()
     assert shell(user, "cp .env.example .env").returncode == 0
     command = [sys.executable, "fetch_minute_data.py"]
     assert subprocess.run(command, cwd=user.project, env={"HOME": "/"}, capture_output=True).returncode == 2

@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 import requests
-import servers
 from backfill_tools import (
     CSAT,
     EVENING,
@@ -85,7 +84,7 @@ def kis() -> Iterator[Simulator]:
 @pytest.fixture
 def user(tmp_path: Path, kis: Simulator, request: pytest.FixtureRequest) -> Iterator[User]:
     """Somebody with an untouched MariaDB, reached over TCP."""
-    server: Server = request.getfixturevalue("given" if servers.given() else "mariadb")
+    server: Server = request.getfixturevalue("mariadb")
     database = server.fresh()
     yield User(tmp_path, kis.url, url_of(database))
     server.drop(database)

@@ -13,6 +13,7 @@ import mysql.connector
 import pytest
 from servers import free_port
 from store_testing import (
+    COUNTS,
     DAY,
     HIBERNATE_DDL,
     LATER,
@@ -23,6 +24,8 @@ from store_testing import (
     at_once,
     full_day,
     identities,
+    is_whole,
+    put,
     ready,
     stored,
 )
@@ -34,16 +37,6 @@ from minute_candles.storage import mysql as mysql_driver
 from minute_candles.storage.store import open_store
 
 PASSWORD = "p@ss'w\"ö:/rd%\\"
-
-
-def put(store, seed=1, now=NOW):
-    return store.rewrite(SYMBOL, SESSION, lambda _: full_day(seed=seed), now=now, status="COMPLETE")
-
-
-def is_whole(store, seed) -> bool:
-    """The day equals the truth, and its coverage row says so."""
-    counts = store.coverage([SYMBOL], DAY, DAY)[SYMBOL, DAY].counts
-    return stored(store) == full_day(seed=seed) and counts == (381, 77, 27)
 
 
 def during(store, statement, disturb) -> None:
@@ -127,7 +120,7 @@ def test_the_server_restarts_in_the_middle_of_a_transaction(own_server, store, s
     caplog.set_level(logging.INFO, "minute_candles")
     put(store, seed=1)
     during(store, statement, lambda: own_server.restart(crash=crash))
-    assert put(store, seed=2) == (381, 77, 27) and is_whole(store, 2)
+    assert put(store, seed=2) == COUNTS and is_whole(store, 2)
     assert [line for line in caplog.messages if "재연결" in line] == ["✅ 데이터베이스 재연결 성공"]
 
 
@@ -290,7 +283,7 @@ def test_another_writer_on_the_same_rows_neither_corrupts_a_day_nor_is_felt(serv
     def write() -> None:
         for seed in range(20):
             began = time.monotonic()
-            assert put(store, seed=seed % 2) == (381, 77, 27)
+            assert put(store, seed=seed % 2) == COUNTS
             took.append(time.monotonic() - began)
         ended.set()
 

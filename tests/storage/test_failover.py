@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 import servers
-from store_testing import DAY, NOW, SESSION, SYMBOL, full_day, ready, stored
+from store_testing import DAY, NOW, SESSION, SYMBOL, full_day, is_whole, put, ready, stored
 from switchboard import Switchboard
 
 from minute_candles.core.clock import Clock
@@ -20,10 +20,7 @@ from minute_candles.storage.store import open_reader, open_store
 @pytest.fixture(scope="module")
 def second():
     """The one that becomes primary."""
-    server = servers.mariadb()
-    server.start()
-    yield server
-    server.remove()
+    yield from servers.mariadb().lent()
 
 
 @pytest.fixture
@@ -38,10 +35,6 @@ def copy(second, user) -> None:
     second.run(f"CREATE DATABASE {user.name}")
     second.run(f"CREATE USER {user.user}@'%' IDENTIFIED BY 'secret'")
     second.run(f"GRANT ALL ON {user.name}.* TO {user.user}@'%'")
-
-
-def put(store, seed=1) -> None:
-    store.rewrite(SYMBOL, SESSION, lambda _: full_day(seed=seed), now=NOW, status="COMPLETE")
 
 
 def links(caplog):
@@ -77,7 +70,7 @@ def test_a_server_that_stays_read_only_is_told_once_and_reading_from_it_heals_no
     server.run("SET GLOBAL read_only = 0")
     assert (SYMBOL, DAY) in store.coverage([SYMBOL], DAY, DAY)
     put(store, seed=2)
-    assert stored(store) == full_day(seed=2) and len(links(caplog)) == 2
+    assert is_whole(store, 2) and len(links(caplog)) == 2
     store.close()
 
 
@@ -90,7 +83,7 @@ def test_rights_that_are_taken_and_given_back(server, user) -> None:
     giving.start()
     put(store, seed=2)
     giving.join()
-    assert stored(store) == full_day(seed=2)
+    assert is_whole(store, 2)
     store.close()
 
 

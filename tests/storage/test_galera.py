@@ -4,7 +4,6 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -15,13 +14,12 @@ import pytest
 import servers
 from backfill_tools import User, assert_true, ended, execute, sessions, simulator, until, url_of
 from places import ROOT
-from servers import Server, free_port
+from servers import free_port
 from store_testing import at_once, ready, stream_behind_a_settle
 from updater_tools import FRIDAY, Owner
 from updater_tools import at as moment
 
 from kis_simulator.simulator import Simulator
-from minute_candles.config.settings import Database
 from minute_candles.core.kst import KST
 
 PROVIDER = Path("/usr/lib/galera/libgalera_smm.so")
@@ -37,19 +35,19 @@ pytestmark = [
 class Cluster:
     """Three nodes on loopback, and the port of HAProxy."""
 
-    nodes: list[Server]
-    ports: list[int]
-    port: int = 0
+    nodes: list
+    ports: list
+    port: int
 
-    def start(self, number: int, peers: Sequence[int]) -> None:
+    def start(self, number, peers) -> None:
         self.nodes[number].start(*options(self.ports, number, peers))
         until(lambda: self.state(number) == "4", 180)
 
-    def state(self, number: int) -> str:
+    def state(self, number):
         [(_, state)] = self.nodes[number].run("SHOW STATUS LIKE 'wsrep_local_state'")
         return str(state)
 
-    def send(self, how: signal.Signals, *numbers: int) -> None:
+    def send(self, how, *numbers) -> None:
         for number in numbers:
             self.nodes[number].send(how)
 
@@ -62,16 +60,17 @@ class Cluster:
 
 
 @pytest.fixture(scope="module")
-def galera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """The second and third node copy the first's files."""
-    nodes = [as_mysql(server) for server in (servers.mariadb() for _ in range(3)) if server]
-    made = Cluster(nodes, [free_port() for _ in nodes])
-    proxy = None
+def galera(tmp_path_factory):
+    """The second and third node copy the first's files, by a script that does not run as root."""
+    nodes, proxy = [servers.mariadb() for _ in range(3)], None
+    for node in nodes:
+        node.command = [word.replace("--user=root", "--user=mysql") for word in node.command]
+        subprocess.run(["chown", "-R", "mysql:", str(node.folder)], check="--user=mysql" in node.command)
+    made = Cluster(nodes, [free_port() for _ in nodes], free_port())
     try:
         for number in range(3):
             made.start(number, made.ports[:number])
         nodes[0].run("CREATE USER 'check'@'%'")
-        made.port = free_port()
         proxy = haproxy(tmp_path_factory.mktemp("haproxy"), made)
         yield made
     finally:
@@ -81,38 +80,27 @@ def galera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             node.remove()
 
 
-def haproxy(folder: Path, cluster: Cluster) -> "subprocess.Popen[bytes]":
+def haproxy(folder, cluster):
     """HAProxy with the settings and the check of docs/scale.md."""
     page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
-    texts = {name: re.findall(rf"```{name}\n(.*?)```", page, re.DOTALL)[-1] for name in ("haproxy", "sh")}
+    text, check_text = (re.findall(rf"```{name}\n(.*?)```", page, re.DOTALL)[-1] for name in ("haproxy", "sh"))
     check, config = folder / "galera-ready", folder / "haproxy.cfg"
-    check.write_text(texts["sh"])
+    check.write_text(check_text)
     check.chmod(0o755)
-    text = texts["haproxy"].replace("/etc/haproxy/galera-ready", str(check))
-    text = text.replace("127.0.0.1:3306", f"127.0.0.1:{cluster.port}")
+    text = text.replace("/etc/haproxy/galera-ready", str(check)).replace("127.0.0.1:3306", f"127.0.0.1:{cluster.port}")
     for name, node in zip("abc", cluster.nodes, strict=True):
         text = text.replace(f"db-{name}:3306", f"127.0.0.1:{node.port}")
     config.write_text(text)
-    return subprocess.Popen(
-        [str(HAPROXY), "-db", "-f", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen([str(HAPROXY), "-db", "-f", str(config)], **quiet)
 
 
-def as_mysql(node: Server) -> Server:
-    """The script that copies the files does not run as root."""
-    if "--user=root" in node.command:
-        node.command = [word.replace("--user=root", "--user=mysql") for word in node.command]
-        subprocess.run(["chown", "-R", "mysql:", str(node.folder)], check=True)
-    return node
-
-
-def options(ports: list[int], number: int, peers: Sequence[int]) -> list[str]:
+def options(ports, number, peers):
     known = ",".join(f"127.0.0.1:{port}" for port in peers)
     own = f"base_port={ports[number]};gmcast.listen_addr=tcp://127.0.0.1:{ports[number]}"
     return [
         "--wsrep-on=ON", f"--wsrep-provider={PROVIDER}", f"--wsrep-cluster-address=gcomm://{known}",
-        "--wsrep-sst-method=rsync",
-        f"--wsrep-sst-receive-address=127.0.0.1:{free_port()}",
+        "--wsrep-sst-method=rsync", f"--wsrep-sst-receive-address=127.0.0.1:{free_port()}",
         f"--wsrep-provider-options={own};ist.recv_addr=127.0.0.1:{free_port()}",
         f"--wsrep-node-address=127.0.0.1:{ports[number]}", "--binlog-format=ROW", "--innodb-autoinc-lock-mode=2",
         "--default-storage-engine=InnoDB",
@@ -120,7 +108,7 @@ def options(ports: list[int], number: int, peers: Sequence[int]) -> list[str]:
 
 
 @pytest.fixture
-def cluster(galera: Cluster) -> Iterator[list[Database]]:
+def cluster(galera):
     """A new database, seen from each node."""
     database = galera.nodes[0].fresh()
     for one in galera.nodes:
@@ -129,23 +117,23 @@ def cluster(galera: Cluster) -> Iterator[list[Database]]:
     galera.nodes[0].drop(database)
 
 
-def test_first_runs_on_every_node_at_once_all_succeed(cluster: list[Database]) -> None:
+def test_first_runs_on_every_node_at_once_all_succeed(cluster) -> None:
     """GET_LOCK is a node's own: what the other has made is there (1050, 1061)."""
     at_once(*[lambda database=database: ready(database).close() for database in cluster * 4])
 
 
-def test_a_late_streamed_minute_beside_a_settle_on_another_node_leaves_nothing(cluster: list[Database]) -> None:
+def test_a_late_streamed_minute_beside_a_settle_on_another_node_leaves_nothing(cluster) -> None:
     stream_behind_a_settle(cluster[0], cluster[1], "SET SESSION wsrep_sync_wait = 1")
 
 
-def verified(database: Database) -> int:
+def verified(database):
     """Symbol-days with a coverage row, as a node has them; -1 while it answers nobody."""
     with suppress(mysql.connector.Error):
         return int(execute(url_of(database), "SELECT COUNT(*) FROM stock_minute_coverage")[0][0])
     return -1
 
 
-def leads_to(proxy: Database, node: Server) -> bool:
+def leads_to(proxy, node):
     with suppress(mysql.connector.Error):  # between two servers
         return execute(url_of(proxy), "SELECT @@port") == [(node.port,)]
     return False
@@ -189,7 +177,7 @@ def test_the_node_in_use_dies_then_sleeps_then_loses_the_quorum(galera, cluster,
         assert assert_true(url_of(last), kis, SYMBOLS, rows_of)
 
 
-def test_two_backfills_and_an_updater_write_one_day_on_two_nodes(cluster: list[Database], tmp_path: Path) -> None:
+def test_two_backfills_and_an_updater_write_one_day_on_two_nodes(cluster, tmp_path) -> None:
     """The backfills fetch the day anew on a node each, while the updater's last rounds and its settle write it."""
     ready(cluster[0]).close()
     shift = moment(15, 38, 40) - datetime.now(KST)

@@ -1,20 +1,17 @@
 """MySQL Group Replication, three members: only a writable one is kept, a primary dies, 3101 is waited out (#30)."""
 
 import signal
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import servers
 from backfill_tools import until
-from servers import Server, free_port
-from store_testing import DAY, NOW, SESSION, SYMBOL, full_day, ready, rows, stored, stream_behind_a_settle
+from servers import free_port
+from store_testing import DAY, NOW, SESSION, SYMBOL, full_day, is_whole, put, ready, rows, stream_behind_a_settle
 
-from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import StoreError
-from minute_candles.storage.store import Store, open_store
+from minute_candles.storage.store import open_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 GROUP = "3ee3a5f4-0b44-11f1-8a6e-0242ac120002"
@@ -22,7 +19,7 @@ CHANNEL = "CHANGE REPLICATION SOURCE TO SOURCE_USER='root' FOR CHANNEL 'group_re
 
 
 @pytest.fixture(scope="module")
-def members() -> Iterator[list[Server]]:
+def members():
     """Three members on loopback, the first is the primary."""
     found = [server for server in (servers.mysql_server() for _ in range(3)) if server]
     if not found:
@@ -37,7 +34,7 @@ def members() -> Iterator[list[Server]]:
             member.remove()
 
 
-def start(member: Server, number: int, ports: list[int]) -> None:
+def start(member, number, ports) -> None:
     assert member.folder
     (member.folder / "data" / "auto.cnf").unlink(missing_ok=True)  # an identity of its own
     off = ("--skip-log-bin", "--performance-schema=OFF")
@@ -57,12 +54,12 @@ def start(member: Server, number: int, ports: list[int]) -> None:
     until(lambda: ("ONLINE",) in states(member, "MEMBER_PORT = @@port"), 180)
 
 
-def states(member: Server, which: str) -> list[Any]:
+def states(member, which):
     return member.run(f"SELECT MEMBER_STATE FROM performance_schema.replication_group_members WHERE {which}")
 
 
 @pytest.fixture
-def group(members: list[Server]) -> Iterator[list[Database]]:
+def group(members):
     """A new database, seen from each member."""
     database = members[0].fresh()
     for one in members:
@@ -72,14 +69,14 @@ def group(members: list[Server]) -> Iterator[list[Database]]:
     primary.drop(database)
 
 
-def put(store: Store, seed: int) -> object:
+def taken_by(store, seed):
     """Store a day; the port of the server that took it."""
-    store.rewrite(SYMBOL, SESSION, lambda _: full_day(seed=seed), now=NOW, status="COMPLETE")
-    assert stored(store) == full_day(seed=seed)
+    put(store, seed)
+    assert is_whole(store, seed)
     return rows(store, "SELECT @@port")[0][0]
 
 
-def test_two_primaries_repeat_what_certification_refused(members: list[Server], group: list[Database]) -> None:
+def test_two_primaries_repeat_what_certification_refused(members, group) -> None:
     """Error 3101 of a real group: a late streamed minute behind a settle on another member."""
     members[0].run("SELECT group_replication_switch_to_multi_primary_mode()")
     stream_behind_a_settle(group[0], group[1], "SET SESSION group_replication_consistency = 'BEFORE'")
@@ -94,9 +91,9 @@ def test_of_the_members_only_the_primary_is_kept_and_its_death_leads_to_the_next
         ready(group[1], patience=1).rewrite(SYMBOL, SESSION, lambda _: full_day(), now=NOW)
     several = replace(group[0], host=",".join(f"127.0.0.1:{member.port}" for member in reversed(members)), port=1)
     store = ready(several)
-    assert put(store, seed=1) == members[0].port
+    assert taken_by(store, 1) == members[0].port
     members[0].send(signal.SIGKILL)
-    assert put(store, seed=2) in (members[1].port, members[2].port)
+    assert taken_by(store, 2) in (members[1].port, members[2].port)
     found = open_store(several, Clock()).coverage([SYMBOL], DAY, DAY)
     assert found[SYMBOL, DAY].counts == (381, 77, 27)
     store.close()

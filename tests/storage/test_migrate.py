@@ -18,6 +18,7 @@ from store_testing import (
     full_day,
     identities,
     partition_sql,
+    put,
     ready,
     stored,
 )
@@ -69,16 +70,12 @@ def complaint(database, **how) -> str:
     return str(caught.value)
 
 
-def put(store, now=NOW, session=SESSION) -> None:
-    store.rewrite(SYMBOL, session, lambda _: full_day(session), now=now, status="COMPLETE")
-
-
 def store_a_day_twice(database, rows=identities) -> None:
     """The day equals what was wanted, and the second time nothing moves."""
     with closing(ready(database)) as store:
         put(store)
         before = rows(store)
-        put(store, LATER)
+        put(store, now=LATER)
         assert rows(store) == before and store.counts([SYMBOL], [SESSION]) == {(SYMBOL, DAY): (381, 77, 27)}
 
 
@@ -378,16 +375,3 @@ def outcome(preflight) -> str:
     except (ConfigError, StoreError) as error:
         return str(error)
     return ""
-
-
-def test_a_read_only_server_is_noticed_before_the_first_call(server, database) -> None:
-    if server.name == "given":
-        pytest.skip("would disturb a server that is not ours")
-    prepared(database)[0].close()
-    with server.account(database, "ALL") as account:
-        server.run("SET GLOBAL read_only = 1")
-        try:
-            with pytest.raises(StoreError, match="읽기 전용"):
-                prepared(account)
-        finally:
-            server.run("SET GLOBAL read_only = 0")
