@@ -16,9 +16,9 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -26,7 +26,6 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import backfill_tools
-import pytest
 from backfill_tools import EVENING, LAST, Moment, Ran, User, assert_true, ended, execute, sessions, true_rows, url_of
 from fault_table import FAULTS
 
@@ -194,25 +193,6 @@ def together(*jobs) -> list[Any]:
     """Run jobs at once, on threads; the first error is raised."""
     with ThreadPoolExecutor(len(jobs)) as pool:
         return [future.result() for future in [pool.submit(job) for job in jobs]]
-
-
-@contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
-    """A tmpfs of 256 kB; full once `fill` was called. Needs root."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]).returncode:
-        pytest.skip("a small disk needs root")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def fill(folder: Path) -> None:
-    """Write until the disk is full."""
-    with (folder / "filler").open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(b"x" * 512)
 
 
 class Watched:
