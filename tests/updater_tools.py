@@ -1,4 +1,4 @@
-"""What the tests of the updater share: a clock on which a trading day takes seconds, and a watcher of the law.
+"""What the tests of the updater share: a clock on which a trading day takes seconds, and a watcher of the table.
 
     day = FakeDay(folder, at(8, 50), PROFILES)
     day.run(until=at(15, 45))          # the real Service, the real client, the simulated KIS, a real store
@@ -39,7 +39,7 @@ from backfill_tools import (
     until,
     url_of,
     wrong_so_far,
-)  # fmt: skip
+)
 from fast_clock import Moment
 from kis_testing import client_of
 
@@ -182,10 +182,10 @@ class FakeDay:
     """One user's updater on a fake clock; `profiles` are its symbols and how they trade."""
 
     def __init__(
-        self, folder: Path, start: datetime, profiles: Mapping[str, str] = MIXED, *, database: Database | None = None,
-        kis: Mapping[str, Any] | None = None, **changes: Any,
+        self, folder: Path, start: datetime, profiles: Mapping[str, str] = MIXED, *, clock: Clock | None = None,
+        database: Database | None = None, kis: Mapping[str, Any] | None = None, **changes: Any,
     ) -> None:  # fmt: skip
-        self.clock = FakeClock(start)
+        self.clock: Any = clock or FakeClock(start)
         prompt = ServerBehaviour(late_rows=False)  # rows that show late have tests of their own
         options = {"rate": 1e9, "profiles": profiles, "behaviour": prompt, **(kis or {})}
         self.kis = Simulator(now=self.clock.now, monotonic=self.clock.time, **options)
@@ -201,6 +201,9 @@ class FakeDay:
         """Start the updater now, and ask it to stop at `until`; the exit code of `--once`, else 0."""
         self.clock.stop.clear()
         self.clock.plan(until, self.clock.stop.set)
+        return self.serve(once=once)
+
+    def serve(self, *, once: bool = False) -> int:
         store = open_store(self.settings.database, self.clock, patience=PATIENCE)
         handler = KeptLog(self)
         LOG.addHandler(handler)
@@ -209,17 +212,21 @@ class FakeDay:
             store.preflight()
             workers = workers_for(self.settings.rate_limit)
             client = client_of(self.settings, self.clock, urgent=True, connections=workers)
-            Direct(self.kis, self.clock, client)
             names = dict.fromkeys(self.symbols, "")
             with alerting(set_up(self.settings), self.settings, self.clock, store, names) as watch:
                 self.service = Service(self.settings, self.clock, client, store, names)
                 watch(self.service)
+                self.begin(client, self.service)
                 return self.service.once() if once else self.service.run()
         except Stopped:
             return 0
         finally:
             LOG.removeHandler(handler)
             store.close()
+
+    def begin(self, client: KisClient, service: Service) -> None:
+        """Called as the service begins."""
+        Direct(self.kis, self.clock, client)
 
     def sleep(self, first: datetime, last: datetime) -> None:
         """Let nothing run from `first` to `last`, as on a laptop that sleeps: hours of a night cost a test seconds."""
@@ -251,11 +258,12 @@ class FakeDay:
     def rounds(self) -> list[str]:
         return [line for line in self.lines("1분봉 ") if "종목 ·" in line]
 
-    def count(self, name: str, since: datetime | None = None) -> int:
-        """Calls of a TR (today, past, …) since a moment of the fake clock."""
+    def count(self, name: str, since: datetime | None = None, symbol: str = "") -> int:
+        """Calls of a TR (today, past, …) since a moment of the clock, of all symbols or one."""
         path = {"today": "time-item", "daily": "daily-item", "past": "dailychartprice"}.get(name, name)
         first = since.timestamp() if since else 0.0
-        return sum(path in request.path and request.at >= first for request in self.kis.requests)
+        calls = [request for request in self.kis.requests if path in request.path and request.at >= first]
+        return sum(symbol in ("", request.params.get("FID_INPUT_ISCD")) for request in calls)
 
     def close(self) -> None:
         self.kis.stop()
