@@ -1,10 +1,5 @@
-"""Days that KIS reports adjusted, through the product's own command: turned back, and never laid over true rows.
+"""Days that KIS reports adjusted: turned back, never laid over true rows. Real ones: tests/market/test_as_traded.py."""
 
-The 90 captured symbol-days stand on one date, a code each, so that one run collects them all.
-"""
-
-import csv
-import gzip
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, datetime
@@ -15,7 +10,6 @@ import pytest
 from backfill_tools import LAST, User, assert_true, coverage, execute, now, sessions, stored_rows
 from collector_testing import LIQUID, World
 from kis_testing import FRIDAY, WEDNESDAY, FakeClock, client_of, settings_for
-from places import SHARED
 
 from kis_simulator.faults.inconsistencies import INCONSISTENCIES
 from kis_simulator.simulator import Simulator
@@ -32,12 +26,8 @@ from minute_candles.storage.store import open_store
 from minute_candles.verification.as_traded_days import with_missing_minutes
 from minute_candles.verification.day_verdict import BadDay
 
-FILE = SHARED / "data" / "kis_adjusted_minutes.csv.gz"
-captured = pytest.mark.skipif(not FILE.exists(), reason=f"{FILE} is not here")
 TICK = 100
 """KRW, at the price of the simulated symbol."""
-PRICES = ("open", "high", "low", "close", "volume")
-Rows = list[dict[str, str]]
 AT = datetime(2026, 11, 18, 10)
 FACTORS = {
     "005930": ("split", 1 / 50), "000660": ("split", 5.0), "035420": ("rights", 0.9583),
@@ -130,107 +120,6 @@ def test_a_few_stored_minutes_show_no_factor_and_stay(here: World) -> None:
     assert here.candles() == before
 
 
-def load() -> dict[str, Rows]:
-    """The captured rows by a code of their own."""
-    found: dict[tuple[str, str], Rows] = {}
-    with gzip.open(FILE, "rt") as file:
-        for line in csv.DictReader(file):
-            found.setdefault((line["code"], line["date"]), []).append(line)
-    return {f"9{number:05}": rows for number, rows in enumerate(found.values())}
-
-
-class Captured(Simulator):
-    """Reports the captured days as traded, or as after the corporate action."""
-
-    days: dict[str, Rows] = {}  # noqa: RUF012 - set once, below
-    side = "told_later"
-
-    def _rows(self, name: str, symbol: str, params: dict[str, str], now: Any) -> Rows:
-        rows = self.days[symbol]
-        if name == "daily":
-            numbers = [[int(row[f"{field}_traded"]) for row in rows] for field in PRICES]
-            opened, high, low, close, volume = numbers
-            daily = (opened[0], max(high), min(low), close[-1], sum(volume) * 21 // 20)
-            names = ("stck_oprc", "stck_hgpr", "stck_lwpr", "stck_clpr", "acml_vol")
-            texts = {key: str(value) for key, value in zip(names, daily, strict=True)}
-            return [{"stck_bsop_date": f"{WEDNESDAY:%Y%m%d}", **texts}]
-        until = params["FID_INPUT_HOUR_1"]
-        return [self._row(row) for row in reversed(rows) if row["time"] <= until][:120]
-
-    def _row(self, row: dict[str, str]) -> dict[str, str]:
-        names = ("stck_oprc", "stck_hgpr", "stck_lwpr", "stck_prpr", "cntg_vol")
-        numbers = {key: row[f"{field}_{self.side}"] for key, field in zip(names, PRICES, strict=True)}
-        stamp = {"stck_bsop_date": f"{WEDNESDAY:%Y%m%d}", "stck_cntg_hour": row["time"]}
-        return {**stamp, **numbers, "acml_tr_pbmn": row["acml_tr_pbmn"]}
-
-
-@pytest.fixture
-def kis() -> Iterator[Captured]:
-    Captured.days = load()
-    with Captured(now=now, rate=100_000, profiles=dict.fromkeys(Captured.days, "liquid")) as sim:
-        yield sim
-
-
-def flags(codes: list[str]) -> tuple[str, ...]:
-    return "--from", f"{WEDNESDAY}", "--to", f"{WEDNESDAY}", "--symbols", ",".join(codes)
-
-
-def everything(user: User) -> list[Any]:
-    return sorted(execute(user.database, "SELECT * FROM stock_minute_prices"), key=repr)
-
-
-def minutes(user: User) -> dict[tuple[str, str], tuple[int, ...]]:
-    columns = "stock_symbol, timestamp, open_price, high_price, low_price, close_price, volume"
-    rows = execute(user.database, f"SELECT {columns} FROM stock_minute_prices WHERE minute_interval = 'ONE_MINUTE'")
-    return {(row[0], f"{str(row[1])[11:13]}{str(row[1])[14:16]}00"): tuple(map(int, row[2:])) for row in rows}
-
-
-@captured
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_days_with_nothing_stored_are_turned_back(kis: Captured, tmp_path: Path, record_property: Any) -> None:
-    user = User(tmp_path, kis.url, f"sqlite:///{tmp_path}/minutes.db")
-    ran = user.run(*flags(list(kis.days)), timeout=600)
-    assert ran.code == 0, ran.all
-    known = execute(user.database, "SELECT stock_symbol, status, reasons, adjustment FROM stock_minute_coverage")
-    assert len(known) == len(kis.days) == 90
-    for symbol, status, reasons, factor in known:
-        assert status == "UNPROVEN" and "ADJUSTED_SOURCE" in reasons.split(",")
-        assert abs(float(factor) - float(kis.days[symbol][0]["factor_fitted"])) < 5e-4
-    stored = minutes(user)
-    truth = {
-        (symbol, row["time"][:4] + "00"): tuple(int(row[f"{field}_traded"]) for field in PRICES)
-        for symbol, rows in kis.days.items() for row in rows if int(row["volume_traded"])
-    }  # fmt: skip
-    assert stored.keys() == truth.keys()
-    prices = sum(stored[key][:4] == row[:4] for key, row in truth.items()) / len(truth)
-    volumes = sum(stored[key][4] == row[4] for key, row in truth.items()) / len(truth)
-    record_property("figures", f"{len(truth):,} rows: prices right {prices:.2%}, volumes right {volumes:.2%}")
-    assert prices > 0.97 and volumes > 0.97
-
-
-@captured
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_no_later_run_changes_what_is_stored_as_traded(kis: Captured, tmp_path: Path) -> None:
-    kis.side = "traded"
-    codes = list(kis.days)[:12]
-    user = User(tmp_path, kis.url, f"sqlite:///{tmp_path}/minutes.db")
-    assert user.run(*flags(codes), timeout=300).code == 0
-    before, marks = everything(user), coverage(user.database)
-    kis.side = "told_later"
-    assert user.run("--force", *flags(codes), timeout=300).code == 0
-    assert everything(user) == before and coverage(user.database) == marks
-    execute(user.database, f"DELETE FROM stock_minute_prices WHERE timestamp = '{WEDNESDAY} 11:05:00'")
-    assert user.run(*flags(codes), timeout=300).code == 0
-    assert user.run("--recheck", *flags(codes), timeout=300).code == 0
-    after = everything(user)
-    assert len(after) == len(before)
-    windows = ("11:05:00", "11:00:00")  # of five and fifteen minutes: they derive from the minute that was turned back
-    others = {row[1:] for row in before if not str(row[2]).endswith(windows)}
-    assert others <= {row[1:] for row in after}
-
-
 def settle(user: User, kis: Simulator) -> None:
     """End the last week as the updater does, as if the night had not come for any of its days."""
     execute(user.database, "UPDATE stock_minute_coverage SET status = 'PROVISIONAL'")
@@ -248,7 +137,7 @@ def minutes_of(user: User) -> dict[Any, Any]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_generated_actions_change_nothing_that_is_stored_as_traded(tmp_path: Path) -> None:
+def test_no_later_run_changes_what_is_stored_as_traded(tmp_path: Path) -> None:
     """By no later run, command or settle, whatever else KIS reports wrongly."""
     run = ("--from", "2026-11-13", "--symbols", ",".join(FACTORS))
     with Simulator(now=now, rate=100_000, profiles=dict.fromkeys(FACTORS, "liquid")) as kis:

@@ -103,22 +103,20 @@ class TestEmpty:
         here.collect()
         assert here.is_true() and "대조하지 못함" in here.coverage().note
 
-    def test_minutes_and_daily_candles_prove_nothing(self, world):
+    def test_volume_without_minutes_fails_at_first_and_is_no_trades_with_a_note_later(self, world, caplog):
         here = world()
         here.sim.add_fault("empty")
         with pytest.raises(SourceError, match="종목코드"):
-            here.collect()
-        assert here.coverage() is None
-
-    def test_volume_without_minutes_fails_at_first_and_is_no_trades_with_a_note_later(self, world, clock, caplog):
-        here = world()
+            here.collect()  # neither minutes nor daily candles: nothing is proven
+        here.sim.clear_faults()
+        here.collector, before = here.new_collector(), here.sim.calls("past")
         here.sim.add_fault("empty", path="past")
         with pytest.raises(SourceError, match="일봉 거래량"):
             here.collect()
-        assert here.coverage() is None and here.sim.calls("past") == 4
+        assert here.coverage() is None and here.sim.calls("past") - before == 4
         here.collect()
         assert here.coverage().status == NO_TRADES and "일봉 거래량" in here.coverage().note
-        assert here.sim.calls("past") == 8 and "--force" in caplog.text
+        assert here.sim.calls("past") - before == 8 and "--force" in caplog.text
 
     @pytest.mark.parametrize(
         "options",
@@ -193,26 +191,11 @@ class TestSecondLook:
     def test_takes_nothing_away(self, world, lost):
         here = world(profiles={LIQUID: "medium"})
         auctionless(here)
-        here.sim.twist = both(here.sim.twist, without(lambda hour: hour.startswith(lost), 4, 5, 6))
+        keep, lose = here.sim.twist, without(lambda hour: hour.startswith(lost), 4, 5, 6)
+        here.sim.twist = lambda name, params, rows: lose(name, params, keep(name, params, rows))
         here.collect()
         assert here.coverage().status == COMPLETE
         assert [row[0] for row in here.candles()] == [c.timestamp for c in here.sim.truth(LIQUID, WEDNESDAY)[:-1]]
-
-    def test_that_contradicts_the_first_is_asked_again(self, world):
-        here = world(profiles={LIQUID: "medium"})
-        auctionless(here)
-        keep, calls = here.sim.twist, []
-
-        def other_volume_once(name, params, rows):
-            rows = keep(name, params, rows)
-            calls.extend([1] * (name == "past"))
-            if name == "past" and len(calls) == 4:
-                rows = [{**rows[0], "cntg_vol": "7"}, *rows[1:]]
-            return rows
-
-        here.sim.twist = other_volume_once
-        here.collect()
-        assert len(here.candles()) == len(here.sim.truth(LIQUID, WEDNESDAY)) - 1
 
     def test_is_not_taken_of_a_day_in_one_full_page_that_runs_into_an_earlier_day(self, world):
         """Nothing is left out of such a page: rare names cost one call a day."""
@@ -253,10 +236,6 @@ def auctionless(here) -> None:
         return [r for r in rows if r.get("stck_bsop_date") != "20261118" or not "153000" <= r["stck_cntg_hour"] < "16"]
 
     here.sim.twist = twist
-
-
-def both(first: Callable, second: Callable) -> Callable:
-    return lambda name, params, rows: second(name, params, first(name, params, rows))
 
 
 class TestDailyCandle:

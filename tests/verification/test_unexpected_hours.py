@@ -64,17 +64,6 @@ def test_an_unannounced_day_is_marked_and_whole_once_it_is_announced(late: tuple
     assert user.run(*flags, CSAT_DATES=f"{FRIDAY}").code == 0 and len(kis.requests) == before
 
 
-def test_a_day_that_was_announced_wrongly_is_marked_and_whole_without_the_setting(tmp_path: Path) -> None:
-    with Simulator(now=now, rate=100_000, profiles=PROFILES) as kis:
-        user = User(tmp_path, kis.url, f"sqlite:///{tmp_path}/minutes.db")
-        flags = (*FLAGS, "--symbols", ",".join(PROFILES))
-        ran = user.run(*flags, CSAT_DATES=f"{FRIDAY}")
-        assert ran.code == 0 and set(coverage(user.database).values()) == {"UNPROVEN"}, ran.all
-        assert user.run(*flags).code == 0
-        assert_true(user.database, kis, list(PROFILES), [FRIDAY])
-        assert set(coverage(user.database).values()) == {"COMPLETE"}
-
-
 class Odd(Simulator):
     """On an ordinary day one symbol starts at 10:05 and has a row in the pause; `times`: in so many answers."""
 
