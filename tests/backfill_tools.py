@@ -251,6 +251,13 @@ def execute(database: str, sql: str, *params: Any) -> list[Row]:
         connection.close()
 
 
+def insert(database: str, symbol: str, moment: object, price: int = 1, volume: int = 1, vwap: object = "NULL") -> None:
+    """Write a one-minute row as another program would."""
+    columns = "stock_symbol, timestamp, minute_interval, open_price, high_price, low_price, close_price, volume, vwap"
+    values = f"'{symbol}', '{moment}', 'ONE_MINUTE', {price}, {price}, {price}, {price}, {volume}, {vwap}"
+    execute(database, f"INSERT INTO stock_minute_prices ({columns}) VALUES ({values})")
+
+
 def true_rows(sim: Simulator, symbol: str, days: Iterable[date], *, opening: bool = False) -> list[Row]:
     """Every row the table must hold for a symbol: all columns, in the order of the key.
 

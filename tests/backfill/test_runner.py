@@ -26,6 +26,7 @@ from backfill_tools import (
     coverage,
     ended,
     execute,
+    insert,
     interrupt,
     sessions,
     simulator,
@@ -163,11 +164,7 @@ def test_candles_deleted_by_hand_are_named_and_repaired_and_rows_of_others_left_
         where = "stock_symbol = %s AND minute_interval = %s AND timestamp LIKE %s"
         execute(user.database, f"DELETE FROM stock_minute_prices WHERE {where}", symbol, NAMES[interval], f"{hour}%")
     foreign = "FROM stock_minute_prices WHERE timestamp = '2026-11-20 17:00:00'"  # outside the session
-    execute(
-        user.database,
-        "INSERT INTO stock_minute_prices (stock_symbol, timestamp, minute_interval, open_price, high_price, low_price,"
-        " close_price, volume) VALUES ('005930', '2026-11-20 17:00:00', 'ONE_MINUTE', 1, 1, 1, 1, 1)",
-    )
+    insert(user.database, "005930", "2026-11-20 17:00:00")
     before = len(kis.requests)
     check = user.run("--check", *flags)
     assert check.code == 1 and len(kis.requests) == before and "15종목일 중 3종목일" in check.out

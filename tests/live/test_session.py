@@ -1,28 +1,23 @@
 """Whole days of the updater on a fake clock: at the end the table equals what traded, at no moment does it run ahead.
 
-The last test is of the real clock. The command itself, its signals, locks and exit codes: test_updater_command.py.
+The command itself, its signals, locks and exit codes: test_updater_command.py.
 """
 
-import re
-import signal
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
-from backfill_tools import coverage, ended, execute, stored_rows
+from backfill_tools import coverage, insert, stored_rows
 from kinds import shown
 from servers import Server
-from updater_tools import FRIDAY, LINE, MINUTES, MIXED, FakeDay, Owner, assert_provisional, at, wait_until
+from updater_tools import FRIDAY, LINE, MINUTES, MIXED, FakeDay, assert_provisional, at
 
 from kis_simulator.faults.faults import CODES, ROWS
-from kis_simulator.simulator import Simulator
 from minute_candles.config import symbols_file
-from minute_candles.core.kst import KST
+from minute_candles.config.settings import Database
 from minute_candles.live.session import LiveSession
-from minute_candles.monitoring import status_file
 
 TWO = {"005930": "liquid", "373220": "illiquid"}
 CSAT = date(2026, 11, 19)
@@ -61,16 +56,7 @@ def test_the_csat_day_trades_from_ten_to_half_past_four(make: Make):
     day.assert_week(CSAT)
     assert day.lines("🔔") == ["🔔 2026-11-19 장 (10:00~16:30) 갱신을 시작합니다."]
     assert "10:00" in day.rounds()[0]
-
-
-def test_from_friday_to_monday_with_a_holiday_between(make: Make):
-    """2026-10-05 (the Monday) is a substitute holiday: the updater sleeps from Friday's settle to Tuesday."""
-    friday, tuesday = date(2026, 10, 2), date(2026, 10, 6)
-    day = make(at(14, 55, day=friday), every=SELDOM)
-    day.run(until=at(15, 45, day=tuesday))
-    day.assert_week(tuesday)
-    assert [line.split()[1] for line in day.lines("🔔")] == ["2026-10-02", "2026-10-06"]
-    assert all("2026-10-06 09:00" in line for line in day.lines("💤")[:-1])
+    assert {moment.second for moment, _, line in day.log if "1분봉 " in line} == {0, 3}, "without drift"
 
 
 @pytest.mark.parametrize(
@@ -97,24 +83,20 @@ def every_fault(day: FakeDay, share: float) -> None:
 
 
 @pytest.mark.slow
-def test_a_day_of_faults_a_dead_token_a_dead_database_and_a_dead_kis(make: Make, mariadb: Server):
+def test_a_day_of_faults_a_dead_token_a_dead_database_and_a_dead_kis(
+    make: Make, own_server: Server, database: Database
+):
     """5 % of all answers are faulty, of every kind; each outage is told once when it begins and once when it ends."""
-    database = mariadb.fresh()
     day = make(at(8, 50), {"005930": "liquid", "000660": "medium", "373220": "illiquid"}, database=database)
     every_fault(day, 0.05 * 4)
     day.clock.plan(at(10, 0, 30), day.kis.down)
     day.clock.plan(at(10, 30, 30), lambda: day.kis.down(False))
     day.clock.plan(at(12, 0), day.kis.expire_tokens)
-    day.clock.plan(at(13, 0, 30), mariadb.kill)
-    day.clock.plan(at(13, 10, 30), mariadb.start)
-    try:
-        day.run(until=at(8, 0, day=date(2026, 11, 21)))
-        day.kis.clear_faults()
-        day.assert_week()
-    finally:
-        if not mariadb._process:
-            mariadb.start()
-        mariadb.drop(database)
+    day.clock.plan(at(13, 0, 30), own_server.kill)
+    day.clock.plan(at(13, 10, 30), own_server.start)
+    day.run(until=at(8, 0, day=date(2026, 11, 21)))
+    day.kis.clear_faults()
+    day.assert_week()
     for key in ("KIS", "DB"):
         begun, ended = day.lines(f"{key} 문제 시작"), day.lines(f"{key} 복구")
         assert len(begun) == len(ended) == 1, day.lines(key)
@@ -142,23 +124,14 @@ def test_kis_that_answers_nothing_but_errors_is_told_once(make: Make, kind: str)
     assert_provisional(day, "005930", at(10, 19))
 
 
-def test_the_database_gone_at_the_open(make: Make, mariadb: Server):
-    database = mariadb.fresh()
+def test_the_database_gone_at_the_open(make: Make, own_server: Server, database: Database):
     day = make(at(8, 58), {"005930": "liquid"}, database=database)
-    day.clock.plan(at(8, 59), mariadb.kill)
-    day.clock.plan(at(9, 14), mariadb.start)
-    try:
-        day.run(until=at(9, 20))
-        assert len(day.lines("DB 문제 시작")) == len(day.lines("DB 복구")) == 1
-        assert not day.lines("업데이터 문제") and len(day.log) < 25
-        assert_provisional(day, "005930", at(9, 19))
-        day.clock.jump(at(15, 38))
-        day.run(until=at(15, 41))
-        day.assert_week()
-    finally:
-        if not mariadb._process:
-            mariadb.start()
-        mariadb.drop(database)
+    day.clock.plan(at(8, 59), own_server.kill)
+    day.clock.plan(at(9, 14), own_server.start)
+    day.run(until=at(9, 20))
+    assert len(day.lines("DB 문제 시작")) == len(day.lines("DB 복구")) == 1
+    assert not day.lines("업데이터 문제") and len(day.log) < 25
+    assert_provisional(day, "005930", at(9, 19))
 
 
 def test_an_unforeseen_error_ends_nothing_and_is_told_once(make: Make, monkeypatch: pytest.MonkeyPatch):
@@ -175,27 +148,12 @@ def test_an_unforeseen_error_ends_nothing_and_is_told_once(make: Make, monkeypat
     assert stored_rows(day.url, "005930")[-1][2] == datetime(2026, 11, 20, 10, 10)
 
 
-def test_a_past_tr_that_is_not_ready_does_not_erase_the_day(make: Make):
-    """Empty for hours while the daily candle has volume: today that means "not yet", not "no trades"."""
-    day = make(at(15, 20), {"005930": "liquid"})
-    day.kis.add_fault("empty", path="past", day=FRIDAY)
-    day.run(until=at(16, 30))
-    assert coverage(day.url)["005930", str(FRIDAY)] == "PROVISIONAL"
-    assert [row for row in stored_rows(day.url, "005930") if row[2].date() == FRIDAY]
-    day.kis.clear_faults()
-    day.run(until=at(18, 0))
-    day.assert_week()
-
-
 @pytest.mark.parametrize(
     ("slept_at", "woke_at"),
-    [
-        (at(10, 5, 30), at(13, 0, 20)),
-        (at(14, 0, 30), at(7, 0, day=date(2026, 11, 21))),
-        (at(14, 0, 30, day=CSAT), at(11)),
-    ],
+    [(at(10, 5, 30), at(13, 0, 20)), (at(14, 0, 30), at(7, 0, day=date(2026, 11, 21))),
+     (at(14, 0, 30, day=CSAT), at(11))],
     ids=["for hours", "over midnight", "into the next session"],
-)
+)  # fmt: skip
 def test_a_laptop_that_slept_heals_what_it_missed(make: Make, slept_at: datetime, woke_at: datetime):
     day = make(slept_at - timedelta(minutes=5), every=SELDOM)
     day.clock.plan(slept_at, lambda: day.clock.jump(woke_at))
@@ -309,22 +267,10 @@ def test_a_restart_pages_back_to_what_it_has_read_itself_whoever_wrote_since(mak
     """The backend writes into the same table: its newest row says nothing of the minutes before it."""
     day = make(at(9, 55), {"005930": "liquid"})
     day.run(until=at(10, 0, 20))
-    execute(
-        day.url,
-        "INSERT INTO stock_minute_prices (stock_symbol, timestamp, minute_interval, open_price, high_price, low_price,"
-        " close_price, volume) VALUES ('005930', '2026-11-20 12:59:00', 'ONE_MINUTE', 1, 1, 1, 1, 1)",
-    )
+    insert(day.url, "005930", "2026-11-20 12:59:00")
     day.clock.jump(at(13, 0, 10))
     day.run(until=at(13, 1))
     assert_provisional(day, "005930", at(12, 59))
-
-
-def test_once_in_a_session_heals_all_of_today(make: Make):
-    names = [f"{n:06d}" for n in range(12)]
-    day = make(at(14, 30, 50), dict.fromkeys(names, "liquid"), rate_limit=1.0)
-    assert day.run(until=at(16, 0), once=True) == 0
-    assert day.clock.now() > at(14, 31, 30)  # 12 · 4 pages at one a second: no deadline hurries it
-    assert_provisional(day, names[-1], at(14, 30))
 
 
 @pytest.mark.slow
@@ -340,35 +286,3 @@ def test_on_vts_all_symbols_stay_whole_over_an_hour(make: Make):
     for name in names:
         assert_provisional(day, name, at(10, 51))
     assert not day.watcher.wrong
-
-
-def test_the_status_follows_the_day(make: Make):
-    day = make(at(8, 40), {"005930": "liquid"}, every=SELDOM)
-    shows: dict[str, Any] = {}
-
-    def look(name: str) -> Callable[[], None]:
-        return lambda: shows.update({name: status_file.render(status_file.read(day.folder), day.clock.now())})
-
-    for name, moment in {"waiting": at(8, 58), "trading": at(10, 3), "down": at(11, 30), "night": at(22, 0)}.items():
-        day.clock.plan(moment, look(name))
-    day.clock.plan(at(11, 0), lambda: day.kis.down())
-    day.clock.plan(at(11, 40), lambda: day.kis.down(False))
-    day.run(until=at(22, 1))
-    assert {name: well for name, (_, well) in shows.items()} == {**dict.fromkeys(shows, True), "down": False}
-    assert "2026-11-20 09:00 개장" in shows["waiting"][0] and "1분봉 1종목" in shows["trading"][0]
-    assert status_file.read(day.folder).state == "stopped"
-
-
-@pytest.mark.slow
-def test_rounds_start_within_a_second_of_three_without_drift(tmp_path: Path):
-    """The real clock."""
-    shift = at(10, 29, 50) - datetime.now(KST)
-    with Simulator(now=lambda: datetime.now(KST) + shift, rate=18, latency=0.05) as sim:
-        owner = Owner(tmp_path, sim, f"sqlite:///{tmp_path}/minutes.db", shift)
-        process = owner.start("--symbols", "005930,000660,035420")
-        wait_until(lambda: len(LINE.findall(owner.log())) >= 3, 100)  # the first heals at once
-        process.send_signal(signal.SIGTERM)
-        ran = ended(process, 10)
-    rounds = re.findall(r" (10:3\d) 1분봉 .* 지연 (\d+\.\d)초", ran.err)[1:3]
-    assert ran.code == 0 and [start for start, _ in rounds] == ["10:30", "10:31"]
-    assert all(3 <= float(lag) < 5 for _, lag in rounds), rounds
