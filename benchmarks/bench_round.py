@@ -41,7 +41,7 @@ class Watched:
 
 def settings(url: str, database: Database, here: Path, keys: int = 1) -> Settings:
     one = Settings(
-        app_key="benchmark", app_secret="benchmark", account_code="", product_code="", env="real", base_url=url,
+        app_key="benchmark", app_secret="benchmark", account_code="", env="real", base_url=url,
         rate_limit=RATE, token_file=here / "token.json", database=database, log_dir=here,
     )  # fmt: skip
     members = [replace(one, app_key=f"benchmark{n}", token_file=here / f"token{n}.json") for n in range(keys)]

@@ -63,7 +63,7 @@ class Lags:
 
 def settings(url: str, ws_url: str, database: Database, here: Any, *, env: str, rate: float) -> Settings:
     return Settings(
-        app_key="benchmark", app_secret="benchmark", account_code="", product_code="", env=env, base_url=url,  # type: ignore[arg-type]
+        app_key="benchmark", app_secret="benchmark", account_code="", env=env, base_url=url,  # type: ignore[arg-type]
         rate_limit=rate, token_file=here / "token.json", database=database, log_dir=here,
         integrations=Integrations(ws_url=ws_url, stream_symbols=STREAMED),
     )  # fmt: skip

@@ -88,7 +88,6 @@ class Settings:
     app_key: str = field(repr=False)
     app_secret: str = field(repr=False)
     account_code: str = field(repr=False)
-    product_code: str = field(repr=False)
     env: Literal["real", "vts"]
     base_url: str
     rate_limit: float
@@ -131,11 +130,11 @@ def load(environ: Mapping[str, str], here: Path, *, needs_key: bool = True) -> S
     env = _environment(found)
     rate, warnings = _rate_limit(found, env)
     base_url = _base_url(found, env)
+    found.secret("KIS_PRODUCT_CODE")  # accepted, checked, and not needed
     settings = Settings(
         app_key=found.secret("KIS_APP_KEY"),
         app_secret=found.secret("KIS_APP_SECRET"),
         account_code=found.secret("KIS_ACCOUNT_CODE"),
-        product_code=found.secret("KIS_PRODUCT_CODE"),
         env=env,
         base_url=base_url,
         rate_limit=rate,
@@ -197,7 +196,6 @@ def demo_settings(base_url: str, folder: Path) -> Settings:
         app_key="DEMO-APP-KEY-FOR-THE-SIMULATOR",
         app_secret="DEMO-APP-SECRET-FOR-THE-SIMULATOR",
         account_code="",
-        product_code="",
         env="real",
         base_url=base_url.rstrip("/"),
         rate_limit=DEFAULT_RATES["real"],

@@ -13,7 +13,7 @@ from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError
 from minute_candles.core.extras import extra
 from minute_candles.core.korean import particle
-from minute_candles.storage.store import open_store
+from minute_candles.storage.store import Store, open_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Moment = date | str | np.datetime64 | None
 
     from minute_candles.frames.day_states import DayState
+    from minute_candles.frames.intervals import FrameInterval
     from minute_candles.frames.range import Range
     from minute_candles.frames.symbol_candles import SymbolCandles
 
@@ -83,28 +84,24 @@ def read_candles(
     """Return the candles of one symbol or many, from `start` to `end`, as a frame.
 
         from minute_candles import read_candles
-        samsung = read_candles("005930", "5min", "2026-11-19", "2026-11-20")
-        print(samsung.between_time("09:00", "09:30"))
+        print(read_candles("005930", "5min", "2026-11-19", "2026-11-20").between_time("09:00", "09:30"))
         both = read_candles(["005930", "삼성전자", "000660.KS"], "1h", "2026-11-19", "2026-11-20 15:00", names=True)
         print(both.loc["000660"])
 
     Symbols: "005930", 5930, "005930.KS", a Korean name, "@kospi200" and its like, "all" (whatever is stored), or a list
-    of them. One symbol by itself gives a frame by timestamp; a list, a universe or "all" one by (symbol, timestamp),
-    the symbols in the given order. A timestamp is the start of its window.
+    of them. One by itself gives a frame by timestamp, the start of its window; all else one by (symbol, timestamp).
 
     Interval: 5, "5m", "5min", "5T", "1h", "60m", "1d", "week", "1mo": minutes that divide a day, floored from midnight,
     or whole sessions. A week is labelled by its Monday, a month by its first; those that the range cuts are left out.
 
     Range: `date`, ISO text, `datetime`, `pandas.Timestamp`, `numpy.datetime64`; naive means KST, others are converted.
-    A time of day counts to the minute: a window belongs to the range where it begins at or after `start` and ends at or
-    before `end`. A value without a time, or at midnight, is the whole day, both included. Without `start` thirty days
-    up to `end`, without `end` up to today.
+    With a time of day, a window belongs to it that begins at or after `start` and ends at or before `end`. Without one,
+    or at midnight, the whole day, both included. Without `start` thirty days up to `end`, without `end` up to today.
 
     Columns: open, high, low, close (int64, KRW; float64 where adjusted or filled), volume (int64, shares), turnover and
-    vwap (float64, KRW), status (category: what is known of the day) and proven (bool: whether turnover proves the
-    candle; else vwap is NaN, and turnover but for days). Days have previous_close and change_percent, too; the turnover
-    of an unproven day is that of KIS's daily candle, off-hours trades included. Turnover
-    is round(vwap × volume), exact to 0.005 KRW × volume a minute.
+    vwap (float64, KRW; turnover is round(vwap × volume), exact to 0.005 KRW × volume a minute), status (category: what
+    is known of the day) and proven (bool: whether turnover proves the candle; else vwap is NaN, and turnover but for
+    days: theirs is that of KIS's daily candle, off-hours trades included). Days: previous_close, change_percent, too.
 
     `tz`: a zone, or None for naive KST. `fill`: "gaps" adds the windows of each session that had no trade (prices NaN,
     volume 0). "previous" gives them the close before. A missing day stays missing. `names` adds the Korean name.
@@ -112,10 +109,10 @@ def read_candles(
     always been, by the factors that `export_candles.py --adjusted` has fetched; "total" without the steps of what funds
     distributed, too; `frame.attrs["adjusted_to"]` names the day. `settings`: those of `.env`; no KIS key is needed.
 
-    Warns (`IncompleteWarning`) of days that are missing, unproven or provisional, with the command that helps. Warns of
-    a range in the future, without a trading day, or that cuts a window. `strict` raises `IncompleteData` instead. Warns
-    (`SplitWarning`) of a split in an adjusted range. Raises `ConfigError` for what cannot be requested or read,
-    `IncompleteData` for unknown factors, `StoreError` for a lost database.
+    Warns (`IncompleteWarning`) of days that are missing, unproven or provisional, of a range in the future, without a
+    trading day, or that cuts a window; `strict` raises `IncompleteData` instead. Warns (`SplitWarning`) of a split in
+    an adjusted range. Raises `ConfigError` for what cannot be requested or read, `IncompleteData` for unknown factors,
+    `StoreError` for a lost database.
     """
     from minute_candles.frames.intervals import parse_interval
     from minute_candles.frames.request import Reader
@@ -125,17 +122,9 @@ def read_candles(
     reader = Reader.of(settings, clock)
     request, asked = reader.symbols_of(symbols), reader.range_of(start, end, shown)
     with reader.opened(open_store) as store:
-        from minute_candles.frames.adjusted import adjusted_candles
-        from minute_candles.frames.symbol_candles import read_all
-
         chosen = store.symbols() if request.symbols is None else request.symbols
         _check_any(chosen)
-        found = list(read_all(store, chosen, shown, asked, fill))
-        if adjusted:
-            found = [
-                adjusted_candles(one, store.factors(one.symbol), asked.first, shown, adjusted=adjusted) for one in found
-            ]
-        adjusted_to = store.factors_checked(chosen) if adjusted else None
+        found, adjusted_to = _read(store, chosen, shown, asked, fill, adjusted=adjusted)
     _warn_of_candles(found, asked, strict=strict)
     if adjusted_to is not None:
         _warn_of_splits(found, adjusted_to, asked)
@@ -150,6 +139,22 @@ def read_candles(
     if adjusted_to is not None:  # as text: pandas writes attributes into a Parquet file as JSON
         frame.attrs["adjusted_to"] = {symbol: day.isoformat() for symbol, day in adjusted_to.items()}
     return frame
+
+
+def _read(
+    store: Store, symbols: Sequence[str], interval: "FrameInterval", asked: "Range", fill: Fill | None, *,
+    adjusted: bool | Literal["total"],
+) -> "tuple[list[SymbolCandles], dict[str, date] | None]":  # fmt: skip
+    """Return the candles, and where they are adjusted the day of each one's factors. Raises `IncompleteData`."""
+    from minute_candles.frames.adjusted import adjusted_candles
+    from minute_candles.frames.symbol_candles import read_all
+
+    found = list(read_all(store, symbols, interval, asked, fill))
+    if not adjusted:
+        return found, None
+    first = asked.first
+    made = [adjusted_candles(one, store.factors(one.symbol), first, interval, adjusted=adjusted) for one in found]
+    return made, store.factors_checked(symbols)
 
 
 def read_coverage(

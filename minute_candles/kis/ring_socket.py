@@ -39,11 +39,6 @@ class RingSocket:
         """Symbols whose trades the running sessions report."""
         return sum(socket.registered for socket in self._sockets)
 
-    @property
-    def connects(self) -> int:
-        """Connections made so far."""
-        return sum(socket.connects for socket in self._sockets)
-
     def run(self, symbols: Sequence[str]) -> None:
         """Stream these symbols, most active first, until `stop`: each key gets as many active ones as the others."""
         count = len(self._sockets)

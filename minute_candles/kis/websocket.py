@@ -53,7 +53,6 @@ class KisSocket:
         self._session: SocketSession | None = None
         self._lost = False
         self.known = Known()
-        self.connects = 0
 
     @property
     def registered(self) -> int:
@@ -118,7 +117,6 @@ class KisSocket:
         """Hold the session and return why it ended. Raises `Stopped`."""
         from websockets.exceptions import InvalidStatus, WebSocketException
 
-        self.connects += 1
         try:
             key = self._approval.get()
             self._check()

@@ -42,6 +42,6 @@ class ClosedDays:
         if self._rechecked != now.date() and now.time() >= EVENING and self._not_offered != closed:
             self._rechecked = now.date()
             try:
-                self._live.recheck(closed)
+                self._live.end_of_day.recheck(self._live.calendar, closed)
             except NotOffered:
                 self._not_offered = closed

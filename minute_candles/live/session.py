@@ -188,10 +188,6 @@ class LiveSession:
             self._feed_watch.on_settled()
         return whole
 
-    def recheck(self, last: date) -> None:
-        """Request the UNPROVEN days of the week up to `last` once more. Raises `NotOffered` on VTS."""
-        self.end_of_day.recheck(self.calendar, last)
-
     def check_clock(self) -> bool:
         """Ask KIS for its time; return whether it answered."""
         return self.server_clock.check(self._symbols[0])

@@ -3,7 +3,7 @@
     feed = Feed(url, clock, symbols, lambda: open_reader(settings.database, clock))
     store.listeners.append(feed.on_write)         # called after each commit
     feed.start()                                  # a thread of its own; the sets are filled from the table
-    feed.publish_running("005930", candle)        # the stream's running minute
+    feed.on_running(running)                      # the stream's running minute
     feed.close()
 
 A Redis that is dead, slow, full or read-only costs a warning at first and a line at the end. What was stored
@@ -21,7 +21,6 @@ from typing import Any
 
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import MinuteDataError
-from minute_candles.market.candles import Candle
 from minute_candles.market.trade_chain import RunningMinute
 from minute_candles.market.write_event import Stored
 from minute_candles.redis_feed import connection
@@ -97,14 +96,10 @@ class Feed:
         if stored.erased or settled or (any(stored.candles.values()) and not today):
             self._backlog.mark([stored.symbol])
 
-    def publish_running(self, symbol: str, minute: Candle) -> None:
-        """Take the minute that runs, as often as anybody likes: it is published once a second."""
-        self._backlog.run(symbol, minute)
-
     def on_running(self, running: RunningMinute) -> None:
-        """Take the stream's running minute; one whose open, or some of whose volume, is unknown is not published."""
+        """Take the stream's running minute, published once a second; not one whose open or volume is unknown."""
         if running.is_whole:
-            self.publish_running(running.symbol, running.candle)
+            self._backlog.run(running.symbol, running.candle)
 
     def status(self) -> dict[str, Any]:
         """Return what the status file shows; times are ISO 8601, no secret in it."""

@@ -7,6 +7,7 @@ from updater_tools import wait_until
 
 from live_chart import listen
 from minute_candles.core.clock import Clock
+from minute_candles.market.trade_chain import RunningMinute
 from minute_candles.redis_feed.keys import RUNNING
 from minute_candles.redis_feed.publisher import Feed
 from minute_candles.storage.store import open_reader
@@ -24,7 +25,8 @@ def test_the_running_candle_moves_each_second_and_again_after_redis_was_gone(pag
         """The running minute after another trade; its price as it is shown."""
         one = TODAY[minute]
         close = one.low + number
-        feed.publish_running("005930", one._replace(close=close, volume=number, turnover=None, vwap=None))
+        running = one._replace(close=close, volume=number, turnover=None, vwap=None)
+        feed.on_running(RunningMinute("005930", running, is_whole=True))
         return f"{close:,}"
 
     listen(redis_server.url, page.server.broadcaster, page.server.clock)

@@ -103,7 +103,7 @@ def test_trades_of_the_registered_symbols_come_and_nothing_is_reported(here: Her
     wait_until(lambda: {tick.symbol for tick in here.ticks} == {"000001", "000002"})
     assert socket.registered == 2 and here.ticks[0].at.date() == date(2026, 11, 20)
     assert here.codes() == ["OPSP0000"] * 2 and here.problems == []
-    assert here.stream.connects == socket.connects == 1
+    assert here.stream.connects == 1
 
 
 def test_a_stop_closes_the_socket_cleanly_so_that_the_slot_is_free(here: Here) -> None:
@@ -145,14 +145,14 @@ def test_undecodable_bytes_cost_their_frame_and_not_the_socket(here: Here) -> No
 
 
 def test_a_frame_of_a_megabyte_is_read(here: Here) -> None:
-    socket = here.open("000001")
+    here.open("000001")
     here.receives()
     big = frame("H0STCNT0", [record(Trade(36_000, 70_000, 5), [])] * 8000).encode()
     loop, listener = here.stream._loop, here.stream.listeners[0]
     assert loop and len(big) > 2**20
     asyncio.run_coroutine_threadsafe(here.stream.publisher.send(listener, big), loop).result(5)
     wait_until(lambda: len(here.ticks) >= 8000)
-    assert socket.connects == 1
+    assert here.stream.connects == 1
 
 
 # --- refusals ---
@@ -338,8 +338,8 @@ def test_a_fault_of_a_callback_ends_no_thread(here: Here, caplog: pytest.LogCapt
         if is_first:
             raise KeyError("x")
 
-    socket = here.open(on_ticks=stumble)
-    wait_until(lambda: socket.connects > 1)
+    here.open(on_ticks=stumble)
+    wait_until(lambda: here.stream.connects > 1)
     here.receives()
     assert "KeyError" in caplog.text
 

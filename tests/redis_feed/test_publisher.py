@@ -26,6 +26,7 @@ from minute_candles.core.errors import ConfigError
 from minute_candles.core.kst import KST
 from minute_candles.market import candle_json
 from minute_candles.market.candles import Candle
+from minute_candles.market.trade_chain import RunningMinute
 from minute_candles.market.windows import NAMES
 from minute_candles.market.write_event import Stored
 from minute_candles.redis_feed import connection, keys, publisher
@@ -184,7 +185,7 @@ def test_a_running_minute_is_published_once_a_second_at_most_and_expires(redis_s
         channel.get_message(timeout=1)
         began, at = time.monotonic(), datetime(2026, 11, 23, 10, 31)
         for volume in range(150):
-            feed.publish_running("005930", last := candle(at, volume=volume, vwap="70010.25"))
+            feed.on_running(RunningMinute("005930", last := candle(at, volume=volume, vwap="70010.25"), is_whole=True))
             time.sleep(0.01)
         wait_until(lambda: json.loads(reader.get("minute_candles:running:005930"))["volume"] == 149)
         kept = reader.get("minute_candles:running:005930")
