@@ -22,13 +22,14 @@ from chart_browser import browser, wait
 from chart_market import LIST, MAP
 from harness import CALENDAR, EVENING, ROOT, THE_97, Line, address, folder, keep, load, quick, running, timed
 
-from minute_candles.chart.listing import FRESH_SECONDS
+from minute_candles.chart.listing import FRESH_SECONDS, KEPT_SECONDS
 from minute_candles.config.settings import Database
 from minute_candles.market.candles import Candles
 from minute_candles.market.intervals import SHOWN
 from minute_candles.storage.store import Store
 
 YEAR = CALENDAR.trading_days(date(2025, 11, 21), EVENING.date())
+MARKET = [f"{number:06d}" for number in range(100, 2800)]
 SYMBOL, PORT, WATCHERS = THE_97[0], 8797, 200
 URL = f"http://127.0.0.1:{PORT}/"
 _AT_A_MOMENT = f"""\
@@ -36,15 +37,17 @@ import sys
 from datetime import datetime
 from minute_candles.core.clock import Clock
 import live_chart
-sys.exit(live_chart.main(["--port={PORT}"], Clock(at=datetime.fromisoformat("{EVENING.isoformat()}"))))
+sys.exit(live_chart.main(["--port={PORT}", *sys.argv[1:]], Clock(at=datetime.fromisoformat("{EVENING.isoformat()}"))))
 """
 
 
 @contextmanager
-def chart(database: Database, where: Path) -> Iterator[int]:
+def chart(database: Database, where: Path, *flags: str) -> Iterator[int]:
     """The chart's server; its process id."""
     environ = os.environ | {"DB_URL": address(database), "PYTHONPATH": str(ROOT), "LOG_DIR": str(where)}
-    process = subprocess.Popen([sys.executable, "-c", _AT_A_MOMENT], cwd=where, env=environ, stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", _AT_A_MOMENT, *flags], cwd=where, env=environ, stdout=subprocess.PIPE
+    )
     assert process.stdout and process.stdout.readline()
     try:
         yield process.pid
@@ -129,6 +132,15 @@ def measure_map(session: requests.Session) -> list[Line]:
     return [Line("데이터 지도 97종목 × 10일", text, "≤ 150 ms", at_once <= 150)]
 
 
+def measure_market() -> Line:
+    """The list of a whole market, of which a part is read anew with each answer."""
+    session = requests.Session()
+    session.get(URL + "api/symbols")  # waits until the server, which has just begun, has made the first
+    time.sleep(KEPT_SECONDS)
+    many, _, took = timed_get(session, "api/symbols", FRESH_SECONDS + 0.1)
+    return Line(f"종목 목록 {many:,}개", f"{took:.0f} ms", "≤ 150 ms", took <= 150)
+
+
 def measure(pid: int, store: Store) -> list[Line]:
     session = requests.Session()
     first_map = measure_map(session)
@@ -162,6 +174,14 @@ def main() -> None:
         with chart(database, where) as pid:
             found = measure(pid, store)
         store.close()
+        database = server.fresh()
+        filled.ready(database).close()
+        filled.fill(server, database, MARKET, YEAR[-3:])
+        (where / "market.csv").write_text(
+            "\n".join(["symbol,name", *(f"{s},종목 {s}" for s in MARKET)]), encoding="utf-8"
+        )
+        with chart(database, where, "--symbols-file=market.csv"):
+            found.append(measure_market())
     note = (
         "MariaDB 기본 설정. HTTP로 물은 중앙값, '처음'은 서버를 켠 뒤 첫 물음. "
         "3·10·30·60분과 일봉은 저장된 1·5·15분봉에서 만들어 두고, 그날의 확인이 바뀌면 다시 만듭니다."
