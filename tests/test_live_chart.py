@@ -1,16 +1,20 @@
 """live_chart.py as somebody starts it: the demo in one command, and what it refuses before it serves."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
 import webbrowser
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import date
+from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
 import requests
 from places import ROOT
 from servers import free_port
@@ -36,18 +40,41 @@ def candles(port: int, interval: object, limit: int = 2000) -> list[dict]:
     return []
 
 
-def test_the_demo_is_one_command_true_in_every_interval_and_moves_each_second():
-    port = free_port()
-    command = [sys.executable, "live_chart.py", "--demo", f"--port={port}", f"--symbols={SYMBOL}"]
+def children(process: int) -> list[int]:
+    found = [int(one) for path in Path(f"/proc/{process}/task").glob("*/children") for one in path.read_text().split()]
+    return found + [one for child in found for one in children(child)]
+
+
+@contextmanager
+def demo_of(port: int, *flags: str) -> Iterator[subprocess.Popen[str]]:
+    """A demo that runs until SIGTERM and ends with 0."""
+    command = [sys.executable, "live_chart.py", "--demo", f"--port={port}", *flags]
     demo = subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
-        assert_every_interval_is_true(port)
-        assert_running_minutes_come_through_the_stream(port)
+        yield demo
     finally:
         demo.send_signal(signal.SIGTERM)
         said, _ = demo.communicate(timeout=20)
     assert demo.returncode == 0 and "📈 차트" in said and "Traceback" not in said, said
     assert "저장 중인 것" not in said, "the page stores nothing"
+
+
+def test_the_demo_is_one_command_true_in_every_interval_and_moves_each_second():
+    port = free_port()
+    with demo_of(port, f"--symbols={SYMBOL}"):
+        assert_every_interval_is_true(port)
+        assert_running_minutes_come_through_the_stream(port)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
+def test_the_demo_of_all_its_symbols_fits_in_little_memory():
+    """It held 670 MB."""
+    port = free_port()
+    with demo_of(port) as demo:
+        wait_until(lambda: TODAY in {candle["time"][:10] for candle in candles(port, 1)}, 120)
+        texts = [Path(f"/proc/{one}/status").read_text() for one in [demo.pid, *children(demo.pid)]]
+        assert sum(int(re.search(r"VmRSS:\s+(\d+)", text)[1]) for text in texts) < 400_000, len(texts)
 
 
 def assert_every_interval_is_true(port: int) -> None:

@@ -62,6 +62,7 @@ def test_the_example_is_right_and_has_every_kind():
     rules = read(ROOT / "alerts.example.toml")
     assert {rule.kind for rule in rules.market} == {*KINDS}
     assert {rule.kind for rule in rules.operations} == {*OPERATIONS}
+    assert [rule.name for rule in rules.market if "engulfing" in rule.parameters.get("patterns", ())] == ["반전 패턴"]
 
 
 def test_what_may_be_set_and_what_is_left_out_has_a_default():
