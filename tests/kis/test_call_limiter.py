@@ -66,14 +66,6 @@ def test_threads_and_processes_share_the_rate_in_real_time(tmp_path):
     assert all(later - earlier > 0.9 for earlier, later in zip(times, times[60:], strict=False))
 
 
-@pytest.mark.parametrize("ahead", [60.0, 1e300])
-def test_a_stamp_further_ahead_than_any_slot_is_ignored(tmp_path, clock, ahead):
-    state = {"next": clock.time() + ahead, "urgent": clock.time() + ahead, "margin": 0.0, "margin_at": 0.0}
-    (tmp_path / FILE).write_text(json.dumps(state))
-    gaps(clock, limiter(tmp_path, clock), count=3)
-    assert sum(clock.slept) == pytest.approx(2 * GAP, abs=1e-3)
-
-
 def test_a_clock_set_back_costs_no_more_than_a_moment(tmp_path, clock):
     gaps(clock, of := limiter(tmp_path, clock))
     clock.slept.clear()
@@ -83,7 +75,7 @@ def test_a_clock_set_back_costs_no_more_than_a_moment(tmp_path, clock):
 
 
 GARBAGE = [
-    b"", b"{", b"null", b"[]", b"\xff\xfe\x00", b"{}", b"[" * 100_000,
+    b"", b"null", b"\xff\xfe\x00", b"{}", b"[" * 100_000,
     b'{"next": ' + b"9" * 400 + b', "urgent": 0, "margin": 0, "margin_at": 0}',
     b'{"next": 1, "urgent": 1, "margin": 1e308, "margin_at": 1795000000}',
     b'{"next": "soon", "urgent": 0, "margin": 0, "margin_at": 0}',

@@ -99,11 +99,13 @@ def here(tmp_path: Path) -> Iterator[Here]:
 
 
 def test_trades_of_the_registered_symbols_come_and_nothing_is_reported(here: Here) -> None:
-    socket = here.open("000001", "000002")
+    began = time.monotonic()
+    socket = here.open("000001", "000002", pace=replace(QUICK, gap=0.2))
     wait_until(lambda: {tick.symbol for tick in here.ticks} == {"000001", "000002"})
     assert socket.registered == 2 and here.ticks[0].at.date() == date(2026, 11, 20)
     assert here.codes() == ["OPSP0000"] * 2 and here.problems == []
     assert here.stream.connects == 1
+    assert time.monotonic() - began >= 0.2 and (REAL.gap, VTS.gap) == (0.05, 0.5), "registrations are paced"
 
 
 def test_a_stop_closes_the_socket_cleanly_so_that_the_slot_is_free(here: Here) -> None:
@@ -114,14 +116,6 @@ def test_a_stop_closes_the_socket_cleanly_so_that_the_slot_is_free(here: Here) -
         socket.stop()
         wait_until(lambda: not here.stream.listeners)
     assert "OPSP8996" not in here.codes() and here.stream.cuts == 0
-
-
-def test_registrations_are_paced_and_slower_on_vts(here: Here) -> None:
-    assert REAL.gap == 0.05 and VTS.gap == 0.5
-    here.open(*SYMBOLS[:5], pace=replace(QUICK, gap=0.1))
-    began = time.monotonic()
-    wait_until(lambda: len(here.codes()) == 5)
-    assert time.monotonic() - began >= 0.35
 
 
 @pytest.mark.parametrize("regular", [0, 0.05])
@@ -231,17 +225,6 @@ def test_an_expired_key_that_kis_does_not_refuse_aloud_is_renewed_once(here: Her
     assert here.approvals == 2
 
 
-def test_a_forbidden_handshake_is_reported_and_not_stormed(here: Here) -> None:
-    here.behaviour.linger = 60
-    forbidden = here.sim.add_fault("ws_forbidden")
-    here.open(pace=replace(QUICK, in_use=0.3))
-    time.sleep(1)
-    assert 2 <= forbidden.fired <= 4 and "403" in here.problems[0]
-    here.sim.clear_faults()
-    here.recovers()
-    assert here.approvals == 1
-
-
 def test_another_session_on_the_key_is_waited_for_and_left_alone(here: Here, tmp_path: Path) -> None:
     here.open()
     here.receives()
@@ -303,12 +286,17 @@ def test_success_without_data_is_a_fault_only_while_data_are_expected(here: Here
     wait_until(lambda: here.stream.connects >= 3 and bool(here.problems))
 
 
-def test_a_server_that_takes_and_cuts_is_not_stormed(here: Here) -> None:
-    here.sim.add_fault("ws_cut", seconds=0.0)
-    here.open(pace=replace(QUICK, first=0.1, most=5))
-    time.sleep(1.2)
-    assert 2 <= here.stream.connects <= 5, "0.1, 0.2, 0.4, 0.8 … seconds apart"
-    assert any("ConnectionClosed" in text for text in here.problems)
+@pytest.mark.parametrize(("kind", "reason"), [("ws_forbidden", "403"), ("ws_cut", "ConnectionClosed"), ("", "KIS")])
+def test_a_server_that_refuses_cuts_or_is_away_is_reported_and_not_stormed(here: Here, kind: str, reason: str) -> None:
+    fault = here.sim.add_fault(kind, seconds=0.0) if kind else here.sim.down()
+    here.open(pace=replace(QUICK, first=0.1, in_use=0.3))
+    time.sleep(1)
+    assert fault is None or 2 <= fault.fired <= 5, "0.1, 0.2, 0.4 … seconds apart"
+    assert any(reason in problem for problem in here.problems)
+    here.sim.clear_faults()
+    here.sim.down(False)
+    here.recovers()
+    assert here.approvals == 1
 
 
 def test_a_cut_after_a_good_session_is_not_reported_and_makes_the_next_wait_short_again(here: Here) -> None:
@@ -321,14 +309,6 @@ def test_a_cut_after_a_good_session_is_not_reported_and_makes_the_next_wait_shor
     here.receives()
     assert time.monotonic() - began < 2, "the sixth failure in a row would wait for 3 s"
     assert here.problems == []
-
-
-def test_kis_away_is_waited_for(here: Here) -> None:
-    here.sim.down()
-    here.open()
-    wait_until(lambda: len(here.problems) >= 2)
-    here.sim.down(False)
-    here.recovers()
 
 
 def test_a_fault_of_a_callback_ends_no_thread(here: Here, caplog: pytest.LogCaptureFixture) -> None:
