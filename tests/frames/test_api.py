@@ -15,7 +15,7 @@ import pytest
 from backfill_tools import CSAT, EVENING, LAST, simulator
 from places import ROOT
 from store_testing import rows as sql
-from truth_tables import CALENDAR, SYMBOLS, assert_same, fill, filled, settings_of, stored_by_other_hours, truth
+from truth_tables import SYMBOLS, assert_same, fill, filled, settings_of, truth
 
 import db
 from minute_candles.config.settings import Database
@@ -23,9 +23,9 @@ from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError, IncompleteData, IncompleteWarning, SplitWarning
 from minute_candles.core.kst import KST
 from minute_candles.market.adjustment import Factor
-from minute_candles.market.day_status import DayStatus
 from minute_candles.market.rows import DailyRow
 
+EVENING_CLOCK = Clock(at=EVENING)
 FLOATS = ["turnover", "vwap"]
 FOREIGN = (
     "INSERT INTO stock_minute_prices (stock_symbol, timestamp, minute_interval, open_price, high_price, low_price,"
@@ -59,8 +59,8 @@ def read(settings, symbols=tuple(SYMBOLS), interval=1, **more):
     return db.read_candles(symbols, interval, **{**asked, **more})
 
 
-def covered(settings, symbols, start, end, clock=None):
-    return db.read_coverage(symbols, start, end, settings=settings, clock=clock or Clock(at=EVENING))
+def covered(settings, symbols, start, end=LAST, clock=EVENING_CLOCK):
+    return db.read_coverage(symbols, start, end, settings=settings, clock=clock)
 
 
 def change(settings, *statements) -> None:
@@ -118,71 +118,65 @@ def test_the_examples_of_the_docstrings_run(function, shared, monkeypatch) -> No
         exec("\n".join(example), {})
 
 
-def test_what_is_doubtful_is_named_with_what_helps(light) -> None:
-    change(
-        light,
-        "UPDATE stock_minute_coverage SET status = 'UNPROVEN', note = '일봉 시가와 다릅니다'"
-        " WHERE stock_symbol = '005930' AND trade_date = '2026-11-20'",
-        "DELETE FROM stock_minute_coverage WHERE stock_symbol = '000660' AND trade_date = '2026-11-20'",
-    )
+MONDAY, SATURDAY = datetime(2026, 11, 23, 14, tzinfo=KST), date(2026, 11, 21)
+COVERAGE, FRIDAY = "stock_minute_coverage", "stock_symbol = '005930' AND trade_date = '2026-11-20'"
+UNPROVEN = "status = 'UNPROVEN', note = '일봉 시가와 다릅니다'"
+EMPTY = "('005930', '2026-11-17', 0, 0, 0, 'UNPROVEN', 'INVALID_ROWS', NULL, NULL, '15:30 행', '2026-11-20 21:00:00')"
+LOST = "minute_interval = 'ONE_MINUTE' AND timestamp = '2026-11-20 10:00:00'"
+DOUBTS = {
+    "unproven, and days missing": (
+        f"UPDATE {COVERAGE} SET {UNPROVEN} WHERE {FRIDAY}", date(2026, 11, 16), LAST, EVENING,
+        ["2026-11-16~11-18 빠짐 · 3종목일", "2026-11-20 증명 안 됨: 일봉 시가와 다릅니다", "fetch_minute_data.py,",
+         "fetch_minute_data.py --recheck"], ["MISSING"] * 3 + ["COMPLETE", "UNPROVEN"]),
+    "no row of coverage": (f"DELETE FROM {COVERAGE} WHERE {FRIDAY}", LAST, LAST, EVENING, ["잠정"], ["PROVISIONAL"]),
+    "rows lost": (f"DELETE FROM stock_minute_prices WHERE {LOST}", LAST, LAST, EVENING, ["잠정"], ["PROVISIONAL"]),
+    "stored by other hours": (
+        f"UPDATE {COVERAGE} SET reasons = 'CSAT_HOURS' WHERE {FRIDAY}", LAST, LAST, EVENING, ["잠정"], ["PROVISIONAL"]),
+    "rows of a Saturday": (
+        FOREIGN.format("2026-11-21 12:00:00"), SATURDAY, SATURDAY, EVENING + timedelta(days=1), ["11-21 잠정"],
+        ["PROVISIONAL"]),
+    "a day that runs": ("SELECT 1", LAST, MONDAY.date(), MONDAY, ["2026-11-23 잠정"], ["COMPLETE", "PROVISIONAL"]),
+    "impossible rows alone": (
+        f"INSERT INTO {COVERAGE} VALUES {EMPTY}", date(2026, 11, 17), LAST, EVENING,
+        ["2026-11-17 증명 안 됨: 15:30 행"], ["UNPROVEN", "MISSING", "COMPLETE", "COMPLETE"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("change_", "start", "end", "now", "said", "statuses"), DOUBTS.values(), ids=DOUBTS)
+def test_what_is_doubtful_is_named_with_what_helps(light, change_, start, end, now, said, statuses) -> None:
+    change(light, change_)
+    span = {"start": start, "end": end, "clock": Clock(at=now)}
     with pytest.warns(IncompleteWarning) as warned:
-        frame = read(light, start=date(2026, 11, 16))
-    text = str(warned[0].message)
-    for said in (
-        "005930 2026-11-16~11-18 빠짐 · 3종목일", "005930 2026-11-20 증명 안 됨: 일봉 시가와 다릅니다",
-        "000660 2026-11-20 잠정", "채우기: python fetch_minute_data.py,", "python fetch_minute_data.py --recheck",
-    ):  # fmt: skip
-        assert said in text
-    statuses = {(s, t.date()): v for (s, t), v in frame["status"].items()}
-    assert statuses["005930", LAST] == "UNPROVEN" and statuses["000660", LAST] == "PROVISIONAL"
-    assert statuses["005930", CSAT] == "COMPLETE"
-    with pytest.raises(IncompleteData, match="2026-11-16"):
-        read(light, start=date(2026, 11, 16), strict=True)
+        frame = read(light, "005930", **span)
+    assert [text for text in said if text not in str(warned[0].message)] == []
+    known = covered(light, "005930", **span)
+    assert list(known["status"]) == statuses
+    stored = known["status"][known["count_1min"] > 0]
+    assert [frame["status"][f"{day:%Y-%m-%d}"].iloc[0] for _, day in stored.index] == list(stored)
+    with pytest.raises(IncompleteData):
+        read(light, "005930", strict=True, **span)
 
 
-def test_a_verified_day_that_lost_rows_is_provisional(any_store, any_database, sim, tmp_path) -> None:
+def test_a_verified_day_that_lost_rows_proves_no_window(any_store, any_database, sim, tmp_path) -> None:
     fill(any_store, sim)
-    gone = "minute_interval = 'ONE_MINUTE' AND stock_symbol = '005930' AND timestamp = '2026-11-20 10:00:00'"
-    sql(any_store, f"DELETE FROM stock_minute_prices WHERE {gone} OR minute_interval = 'FIVE_MINUTES'")
+    sql(any_store, f"DELETE FROM stock_minute_prices WHERE {LOST} OR minute_interval = 'FIVE_MINUTES'")
     sql(any_store, FOREIGN.format("2026-11-20 17:00:00"))
     settings = settings_of(any_database, tmp_path)
     with pytest.warns(IncompleteWarning, match="005930 2026-11-20 잠정"):
-        frame = read(settings, "005930", 30)
+        frame, days = read(settings, "005930", 30), read(settings, "005930", "day")
     assert not frame.loc["2026-11-20", "proven"].any(), "a window that may lack a minute is not proven"
     assert frame.loc["2026-11-19", "proven"].iloc[1:].all()
-    with pytest.warns(IncompleteWarning):
-        assert read(settings, "005930", "day")["low"].iloc[-1] > 1, "rows after the session are others'"
-    known = covered(settings, "005930", LAST, LAST)
-    assert list(known["status"]) == ["PROVISIONAL"]
-    assert known["note"].iloc[0] == "확인할 때보다 1분봉 1건, 5분봉 77건이 적습니다"
+    assert days["low"].iloc[-1] > 1, "rows after the session are others'"
+    assert covered(settings, "005930", LAST)["note"].iloc[0] == "확인할 때보다 1분봉 1건, 5분봉 77건이 적습니다"
 
 
-def test_a_running_day_without_a_row_is_doubtful(shared) -> None:
-    monday = Clock(at=datetime(2026, 11, 23, 14, tzinfo=KST))
-    with pytest.raises(IncompleteData, match="2026-11-23 잠정"):
-        read(shared, start=LAST, end=date(2026, 11, 23), clock=monday, strict=True)
-    assert list(covered(shared, "005930", "2026-11-23", "2026-11-23", monday)["status"]) == ["PROVISIONAL"]
-
-
-def test_a_day_that_was_stored_by_other_hours_is_provisional(light) -> None:
-    """The calendar's hours are others now: the next run collects the day again, until then it is not verified."""
-    with closing(db.open_store(light.database, Clock())) as store:
-        stored_by_other_hours(store, "000660")
-    with pytest.warns(IncompleteWarning):
-        frame = read(light, start=LAST)
-    assert list(covered(light, SYMBOLS, LAST, LAST)["status"]) == ["COMPLETE", "PROVISIONAL"]
-    assert [set(frame.loc[symbol]["status"]) for symbol in SYMBOLS] == [{"COMPLETE"}, {"PROVISIONAL"}]
-
-
-def test_coverage_names_every_day_that_a_frame_does(light) -> None:
-    """Rows of a Saturday; and a range of years, of which SQLite cannot count each day in one statement."""
-    saturday, clock = date(2026, 11, 21), Clock(at=EVENING + timedelta(days=1))
-    change(light, FOREIGN.format("2026-11-21 12:00:00"))
-    known = covered(light, "005930", date(2018, 1, 2), saturday, clock)
-    assert known["status"].iloc[-1] == "PROVISIONAL" and known.index[-1][1].date() == saturday
-    assert list(known["count_1min"].tail(3)) == [381, 381, 1] and len(known) > 2_000
-    with pytest.warns(IncompleteWarning, match=f"005930 {saturday} 잠정"):
-        assert len(read(light, "005930", start=saturday, end=saturday, clock=clock)) == 1
+def test_coverage_has_each_day_of_a_range_of_years(shared) -> None:
+    """Of which SQLite cannot count each day in one statement."""
+    known = covered(shared, SYMBOLS, date(2018, 1, 2)).loc["005930"]
+    assert list(known["status"].tail(3)) == ["MISSING", "COMPLETE", "COMPLETE"] and len(known) > 2_000
+    assert list(known["count_1min"].tail(3)) == [0, 381, 381]
+    assert known["verified_at"].iloc[-1] == pd.Timestamp(EVENING)
+    assert all(str(kind) != "object" for kind in known.reset_index().dtypes)
 
 
 def test_adjusted_frames_are_floats_and_say_to_which_day_s_shares(light) -> None:
@@ -259,21 +253,6 @@ def test_a_window_that_runs_is_left_out(light) -> None:
         assert f"{frame.index[-1]:%H:%M}" == last, "a window is over once the symbol was polled after it"
 
 
-def test_coverage_tells_each_day(light) -> None:
-    """And an unproven day without any row: KIS reported it, twice alike, and nothing of that can be stored."""
-    clock, day = Clock(at=EVENING), date(2026, 11, 17)
-    with closing(db.open_store(light.database, clock)) as store:
-        how = {"now": EVENING, "status": DayStatus.UNPROVEN, "note": "15:30 행"}
-        store.rewrite("005930", CALENDAR.session(day), lambda _: {}, **how)
-    frame = covered(light, SYMBOLS, "2026-11-17", LAST)
-    assert list(frame.loc["005930"]["status"]) == ["UNPROVEN", "MISSING", "COMPLETE", "COMPLETE"]
-    assert list(frame.loc["005930"]["count_1min"]) == [0, 0, 381, 381]
-    assert all(str(kind) != "object" for kind in frame.reset_index().dtypes)
-    assert frame["verified_at"].iloc[2] == pd.Timestamp(EVENING)
-    with pytest.warns(IncompleteWarning, match="2026-11-17 증명 안 됨: 15:30 행"):
-        assert len(read(light, "005930", "day", start=day)) == 2
-
-
 def test_what_is_stored_is_listed_by_symbol(light) -> None:
     """A Friday that lost its coverage row, and a Monday that nobody has fetched."""
     change(light, "DELETE FROM stock_minute_coverage WHERE stock_symbol = '000660' AND trade_date = '2026-11-20'")
@@ -314,10 +293,9 @@ def test_bad_questions_are_one_line_before_any_work(tmp_path, wrong, said) -> No
 
 
 def test_reading_makes_no_sqlite_file(tmp_path) -> None:
-    path = tmp_path / "none.sqlite3"
     with pytest.raises(ConfigError, match="SQLite 파일이 없습니다"):
-        read(settings_of(Database("sqlite", path=path), tmp_path))
-    assert not path.exists()
+        read(settings_of(Database("sqlite", path=tmp_path / "none.sqlite3"), tmp_path))
+    assert not (tmp_path / "none.sqlite3").exists()
 
 
 def test_without_pandas_one_line_says_what_to_install() -> None:
