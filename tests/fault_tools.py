@@ -28,6 +28,7 @@ from urllib.parse import quote, quote_plus
 import backfill_tools
 from backfill_tools import EVENING, LAST, Moment, Ran, User, assert_true, ended, execute, sessions, true_rows, url_of
 from fault_table import FAULTS
+from servers import self_signed
 
 from kis_simulator.faults.server_behaviour import ServerBehaviour
 from kis_simulator.simulator import Simulator
@@ -223,12 +224,8 @@ class Impostor:
     """A TLS server on loopback with a certificate that nobody vouches for; keeps what it is sent."""
 
     def __init__(self, folder: Path) -> None:
-        key, certificate = folder / "key.pem", folder / "certificate.pem"
-        names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-        make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names]
-        subprocess.run([*make, "-keyout", key, "-out", certificate], check=True, capture_output=True)
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(certificate, key)
+        self._context.load_cert_chain(*self_signed(folder, "impostor"))
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"https://127.0.0.1:{self._socket.getsockname()[1]}"
         self.visits, self.received, self.close = 0, b"", self._socket.close

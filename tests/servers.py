@@ -146,6 +146,15 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def self_signed(folder: Path, name: str) -> tuple[Path, Path]:
+    """Make a certificate for 127.0.0.1 that only itself vouches for, and its key."""
+    certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+    alias = ["-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*make, *alias, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    return certificate, key
+
+
 def find(program: str) -> str | None:
     return shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", ""), _ELSEWHERE]))
 

@@ -1,18 +1,18 @@
 """A server that took our writes and takes no more: the address is dialled again, nothing else counts as healed."""
 
 import logging
-import subprocess
 import threading
 import time
 from dataclasses import replace
 
 import pytest
 import servers
+from servers import self_signed
 from store_testing import DAY, NOW, SESSION, SYMBOL, full_day, is_whole, put, ready, stored
 from switchboard import Switchboard
 
 from minute_candles.core.clock import Clock
-from minute_candles.core.errors import ConfigError, StoreError, StoreLost
+from minute_candles.core.errors import ConfigError, StoreLost
 from minute_candles.market.rows import DailyRow
 from minute_candles.storage.store import open_reader, open_store
 
@@ -108,46 +108,17 @@ def test_of_several_hosts_only_a_writable_one_is_kept(server, second, user) -> N
     reader.close()
 
 
-@pytest.mark.slow
-def test_all_hosts_read_only_is_one_line_after_a_few_seconds(server, user) -> None:
-    ready(user).close()
-    server.run("SET GLOBAL read_only = 1")
-    clock = Clock()
-    began = clock.time()
-    with pytest.raises(StoreError, match="읽기 전용"):
-        open_store(replace(user, host=f"127.0.0.1:{server.port},127.0.0.1:{server.port}"), clock)
-    assert clock.time() - began < 10
-
-
 def test_a_certificate_of_another_ca_is_refused(tmp_path) -> None:
     """`DB_SSL_CA` verifies the server; without it the connection is as before (#27)."""
-    server = servers.mariadb()
-    ours, theirs = certificates(tmp_path / "ours"), certificates(tmp_path / "theirs")
-    names = {"ssl-ca": "ca.pem", "ssl-cert": "server.pem", "ssl-key": "server.key"}
-    options = (f"--{option}={ours / name}" for option, name in names.items())
+    server, (ours, key), (theirs, _) = servers.mariadb(), self_signed(tmp_path, "ours"), self_signed(tmp_path, "theirs")
     try:
-        server.start(*options)
+        server.start(f"--ssl-ca={ours}", f"--ssl-cert={ours}", f"--ssl-key={key}")
         with server.account(server.fresh(), "ALL", "secret") as account:
-            open_store(replace(account, ssl_ca=ours / "ca.pem"), Clock()).close()
+            open_store(replace(account, ssl_ca=ours), Clock()).close()
             with pytest.raises(ConfigError, match="DB_SSL_CA"):
-                open_store(replace(account, ssl_ca=theirs / "ca.pem"), Clock())
+                open_store(replace(account, ssl_ca=theirs), Clock())
     finally:
         server.remove()
-
-
-def certificates(folder):
-    """A CA, and a certificate of it for 127.0.0.1."""
-    folder.mkdir()
-    new = ["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    steps = [
-        [*new, "-x509", "-subj", f"/CN={folder.name}", "-keyout", "ca.key", "-out", "ca.pem"],
-        [*new, "-subj", "/CN=127.0.0.1", "-keyout", "server.key", "-out", "server.csr"],
-        ["openssl", "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-         "-days", "2", "-out", "server.pem"],
-    ]  # fmt: skip
-    for step in steps:
-        subprocess.run(step, cwd=folder, check=True, capture_output=True)
-    return folder
 
 
 def test_a_right_that_only_the_daily_table_lacks_is_not_waited_for(server, database) -> None:
