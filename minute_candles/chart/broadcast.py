@@ -38,13 +38,9 @@ class Broadcaster:
     """`names`: the symbols one may ask for."""
 
     def __init__(
-        self,
-        reader: CandleReader,
-        names: Mapping[str, str],
-        calendar: TradingCalendar,
-        clock: Clock,
+        self, reader: CandleReader, names: Mapping[str, str], calendar: TradingCalendar, clock: Clock,
         running: RunningMinutes,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Begin without a subscriber."""
         self._reader, self.names, self._calendar, self._clock, self._running = reader, names, calendar, clock, running
         self.subscribers = Subscribers()

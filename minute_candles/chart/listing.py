@@ -79,13 +79,9 @@ class Listing:
     """Runs on worker threads."""
 
     def __init__(
-        self,
-        reader: CandleReader,
-        names: Mapping[str, str],
-        calendar: TradingCalendar,
-        clock: Clock,
+        self, reader: CandleReader, names: Mapping[str, str], calendar: TradingCalendar, clock: Clock,
         running: RunningMinutes,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._reader, self._names, self._calendar, self._clock, self._running = reader, names, calendar, clock, running
         self._lock = threading.Lock()
         self._rows: list[SymbolRow] = []

@@ -48,13 +48,9 @@ class Queries:
     """Returns plain data, ready for JSON. Raises `StoreError`, and `ConfigError` without an extra's package."""
 
     def __init__(
-        self,
-        reader: CandleReader,
-        names: Mapping[str, str],
-        calendar: TradingCalendar,
-        clock: Clock,
+        self, reader: CandleReader, names: Mapping[str, str], calendar: TradingCalendar, clock: Clock,
         running: RunningMinutes,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Take the `names` of the symbols that are shown."""
         self._reader, self.names, self._calendar, self._clock, self._running = reader, names, calendar, clock, running
         self._derived = Derived(reader, calendar, clock)

@@ -29,7 +29,7 @@ export function moment(at, daily) {
 }
 
 /** Turnover in units people say. @param {number | null} won */
-export function money(won) {
+function money(won) {
   if (won == null) return "–";
   if (won >= 1e12) return `${(won / 1e12).toFixed(2)}조`;
   if (won >= 1e8) return `${whole.format(won / 1e8)}억`;

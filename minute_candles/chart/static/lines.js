@@ -32,7 +32,7 @@ export const namesOfStudies = () => [...state.studies].flatMap((study) => studie
 
 /** The lines that are switched on; on a scale in percent none over the candles: each would begin at 0 %.
  * @param {boolean} daily @param {boolean} percent @returns {Line[]} */
-export function linesOn(daily, percent) {
+function linesOn(daily, percent) {
   let pane = FIRST_OWN_PANE;
   return Object.entries(studies()).filter(([study, { own }]) => state.studies.has(study) && !(daily && study === "vwap") && !(percent && !own)).flatMap(([study, { lines, own }]) => {
     const at = own ? pane++ : 0;

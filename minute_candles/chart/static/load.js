@@ -9,7 +9,7 @@ import { state } from "./state.js";
 
 /** @typedef {import("./candle.js").Candle} Candle */
 
-export const PAGE = 400;
+const PAGE = 400;
 const MOST = 5000, DAYS_OF_A_MONTH = 23;
 
 /** As many as are held: what was loaded further left stays. */

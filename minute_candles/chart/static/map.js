@@ -4,14 +4,14 @@ import { forgetColors } from "./colors.js";
 import { DAYS, number } from "./format.js";
 import { MapData } from "./map_data.js";
 import { Grid } from "./map_grid.js";
+import { showTable } from "./map_table.js";
 import { totalsOf } from "./map_totals.js";
-import { chartOf, commandFor, dayText, reasonsOf, summaryOf } from "./map_words.js";
+import { chartOf, commandFor, dayText, summaryOf } from "./map_words.js";
 
 /** @typedef {import("./map_data.js").Row} Row */
 /** @typedef {import("./map_data.js").Day} Day */
 /** @typedef {import("./map_grid.js").Cell} Cell */
 
-const MOST_ROWS = 2000; // of the table
 const $ = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
 const data = new MapData();
 const grid = new Grid($("grid"), $("cells"), $("extent"));
@@ -102,28 +102,8 @@ function complain(error) {
   $("summary").textContent = error instanceof Error ? error.message : String(error);
 }
 
-function showTable() {
-  const days = data.doubtful(data.shown(chosen.order, chosen.only), chosen.only);
-  const cut = days.length > MOST_ROWS ? ` 가운데 새것부터 ${number(MOST_ROWS)}` : "";
-  $("table-title").textContent = `${chosen.only ? DAYS[chosen.only] : "확정되지 않은 날"} ${number(days.length)}${cut}`;
-  $("rows").replaceChildren(...days.slice(0, MOST_ROWS).map(({ row, day }) => line(row, day)));
-  $("table").showModal();
-}
-
-/** @param {Row} row @param {Day} day */
-function line(row, day) {
-  const made = document.createElement("tr");
-  const link = document.createElement("a");
-  link.href = chartOf(row, day);
-  link.textContent = day.date;
-  const head = document.createElement("th");
-  head.scope = "row";
-  head.append(link);
-  made.append(head);
-  for (const text of [`${row.name} ${row.symbol}`, DAYS[day.status] ?? day.status, number(day.count_1min), reasonsOf(day)]) {
-    made.insertCell().textContent = text;
-  }
-  return made;
+function table() {
+  showTable(data.doubtful(data.shown(chosen.order, chosen.only), chosen.only), chosen.only);
 }
 
 /** A finger first points, then opens; a mouse has pointed already. @param {PointerEvent} event */
@@ -141,8 +121,7 @@ $("cells").addEventListener("click", press);
 $("cells").addEventListener("keydown", key);
 $("grid").addEventListener("scroll", () => { if ($("grid").scrollLeft < 40 && $("grid").scrollWidth > $("grid").clientWidth && !data.ended) older(); }, { passive: true });
 $("older").addEventListener("click", older);
-$("table-button").addEventListener("click", showTable);
-$("table-close").addEventListener("click", () => $("table").close());
+$("table-button").addEventListener("click", table);
 $("states").addEventListener("click", (/** @type {any} */ event) => {
   const state = event.target.closest("button")?.dataset.state;
   grid.cursor = null;

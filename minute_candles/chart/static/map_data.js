@@ -13,7 +13,7 @@ const DOUBTFUL = new Set(["MISSING", "PROVISIONAL", "UNPROVEN"]);
 const [PIECE, REACH, AT_ONCE] = [60, 95, 100]; // trading days, the calendar days that hold them, symbols of a question
 
 /** @param {Day | undefined} day */
-export const isDoubtful = (day) => day != null && DOUBTFUL.has(day.status);
+const isDoubtful = (day) => day != null && DOUBTFUL.has(day.status);
 
 /** @param {string} date @param {number} days */
 const before = (date, days) => dateOf(Date.parse(`${date}T00:00:00Z`) / 1000 - days * 86400);

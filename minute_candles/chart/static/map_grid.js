@@ -1,16 +1,11 @@
-/** The cells on a canvas: only those in sight are drawn, whatever the map holds. */
+/** The map's canvas: where each cell stands as it scrolls; only those in sight are drawn, whatever the map holds. */
 
-import { color } from "./colors.js";
+import { HEIGHT, NAMES, TOP, paint } from "./map_paint.js";
 
 /** @typedef {import("./map_data.js").Row} Row */
 /** @typedef {{row: number, column: number}} Cell */
 
-const [NAMES, TOP, HEIGHT, LEAST] = [132, 30, 18, 13];
-/** Why a day is unproven, by colour. @type {Record<string, string>} */
-const REASONS = { ADJUSTED_SOURCE: "doubt-adjusted", UNEXPECTED_HOURS: "doubt-hours", MISSING_AT_SOURCE: "doubt-source", DAILY_MISMATCH: "doubt-daily", DAILY_MISSING: "doubt-daily", DAILY_UNREADABLE: "doubt-daily", VOLUME_SHORT: "doubt-daily" };
-/** @type {Record<string, string>} */
-const COLORS = { COMPLETE: "proof-proven", NO_TRADES: "proof-stored", UNPROVEN: "proof-unproven", PROVISIONAL: "proof-provisional", MISSING: "proof-gap" };
-const FONT = '12px "Apple SD Gothic Neo", "Malgun Gothic", "Noto Sans KR", NanumGothic, system-ui, sans-serif';
+const LEAST = 13; // pixels of a day
 
 export class Grid {
   /** @param {HTMLElement} box scrolls @param {HTMLCanvasElement} canvas stays in sight @param {HTMLElement} extent is as large as the whole map */
@@ -83,97 +78,24 @@ export class Grid {
     }
     this.right = this.box.scrollWidth - this.box.scrollLeft - clientWidth;
     this.pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    this.pen.clearRect(0, 0, clientWidth, clientHeight);
-    this.pen.font = FONT;
-    this.pen.textBaseline = "middle";
-    this.#cells();
-    this.#names();
-    this.#days();
+    paint(this, this.pen);
     this.canvas.dataset.drawn = `${this.rows.length} ${this.dates.length}`;
   }
 
-  /** The first index in sight and the one after the last. @param {number} scrolled @param {number} sight @param {number} size @param {number} count */
-  #seen(scrolled, sight, size, count) {
+  /** The first index in sight and the one after the last. @param {number} scrolled @param {number} sight @param {number} size @param {number} count @returns {[number, number]} */
+  #inSight(scrolled, sight, size, count) {
     return [Math.max(0, Math.floor(scrolled / size)), Math.min(count, Math.ceil((scrolled + sight) / size))];
   }
 
-  #span() {
+  /** The rows and the columns in sight. @returns {[number, number][]} */
+  span() {
     const { scrollLeft, scrollTop, clientWidth, clientHeight } = this.box;
-    return [this.#seen(scrollTop, clientHeight - TOP, HEIGHT, this.rows.length), this.#seen(scrollLeft, clientWidth - NAMES, this.width, this.dates.length)];
+    return [this.#inSight(scrollTop, clientHeight - TOP, HEIGHT, this.rows.length), this.#inSight(scrollLeft, clientWidth - NAMES, this.width, this.dates.length)];
   }
 
   /** @param {number} row */
-  #y(row) { return TOP + row * HEIGHT - this.box.scrollTop; }
+  y(row) { return TOP + row * HEIGHT - this.box.scrollTop; }
 
   /** @param {number} column */
-  #x(column) { return NAMES + column * this.width - this.box.scrollLeft; }
-
-  #cells() {
-    const [[top, bottom], [left, right]] = this.#span();
-    const fills = /** @type {Map<string, Path2D>} */ (new Map()); // one a colour: thousands of cells are a few calls
-    const struck = new Path2D();
-    for (let row = top; row < bottom; row += 1) {
-      const { days, begins = "9" } = this.rows[row];
-      for (let column = left; column < right; column += 1) {
-        const day = days.get(this.dates[column]);
-        if (day) this.#cell(this.#x(column), this.#y(row), day, begins, fills, struck);
-      }
-    }
-    for (const [look, path] of fills) {
-      const [name, faded] = look.split(" ");
-      this.pen.globalAlpha = faded ? 0.15 : 1;
-      this.pen.fillStyle = color(name);
-      this.pen.fill(path);
-    }
-    this.pen.globalAlpha = 1;
-    this.pen.strokeStyle = color("alarm");
-    this.pen.stroke(struck);
-    this.#outline();
-  }
-
-  #outline() {
-    if (!this.cursor) return;
-    this.pen.strokeStyle = color("focus");
-    this.pen.lineWidth = 2;
-    this.pen.strokeRect(this.#x(this.cursor.column), this.#y(this.cursor.row), this.width, HEIGHT);
-    this.pen.lineWidth = 1;
-  }
-
-  /** @param {number} x @param {number} y @param {import("./map_data.js").Day} day @param {string} begins the day before which nothing traded @param {Map<string, Path2D>} fills @param {Path2D} struck */
-  #cell(x, y, { status, reasons, date }, begins, fills, struck) {
-    const faded = this.only !== "" && this.only !== status;
-    const look = `${(status === "UNPROVEN" && REASONS[reasons[0]]) || (COLORS[status] ?? "proof-gap")}${faded ? " faded" : ""}`;
-    const path = fills.get(look) ?? new Path2D();
-    fills.set(look, path);
-    const inset = status === "NO_TRADES" && date < begins ? 5 : 0; // perhaps not listed yet
-    path.rect(x + 0.5, y + 1 + inset, this.width - 1.5, HEIGHT - 2 - 2 * inset);
-    if (status !== "MISSING" || faded) return;
-    struck.moveTo(x + 2, y + HEIGHT - 3); // not by its colour alone
-    struck.lineTo(x + this.width - 3, y + 3);
-  }
-
-  #names() {
-    const [[top, bottom]] = this.#span();
-    this.pen.fillStyle = color("back");
-    this.pen.fillRect(0, 0, NAMES - 2, this.box.clientHeight);
-    this.pen.fillStyle = color("ink");
-    this.pen.textAlign = "left";
-    for (let row = top; row < bottom; row += 1) {
-      this.pen.fillText(this.rows[row].name || this.rows[row].symbol, 20, this.#y(row) + HEIGHT / 2, NAMES - 28);
-    }
-  }
-
-  #days() {
-    const [, [left, right]] = this.#span();
-    this.pen.fillStyle = color("back");
-    this.pen.fillRect(0, 0, this.box.clientWidth, TOP - 1);
-    this.pen.fillStyle = color("soft");
-    for (let column = left, free = NAMES; column < right; column += 1) {
-      const [date, x] = [this.dates[column], this.#x(column)];
-      const month = date.slice(0, 7) !== this.dates[column - 1]?.slice(0, 7);
-      if (x < free || (!month && column % 5)) continue;
-      this.pen.fillText(`${Number(date.slice(5, 7))}/${Number(date.slice(8))}`, x, TOP / 2);
-      free = x + 38;
-    }
-  }
+  x(column) { return NAMES + column * this.width - this.box.scrollLeft; }
 }
