@@ -17,7 +17,7 @@ from backfill_tools import FarSimulator
 from fault_tools import Moment, Operator, assert_true, days, ended, kis_at, present, url_of
 from servers import Server
 from session_tools import Installation, Key, Numbers, PageClient, Vitals
-from updater_tools import FakeDay, assert_provisional, at, wait_until
+from updater_tools import FakeDay, at, wait_until
 
 from kis_simulator.simulator import Request
 from minute_candles.config import symbols_file
@@ -100,48 +100,35 @@ def make(tmp_path: Path) -> Iterator[Callable[..., tuple[FakeDay, Tally]]]:
         day.close()
 
 
-@pytest.mark.load
+VTS: dict[str, Any] = {"env": "vts", "rate_limit": 0.9, "kis": {"env": "vts", "rate": 1.0}}
+RUNS: dict[str, Any] = {
+    "500종목 장중 한 시간 (초당 18회)": (FIVE_HUNDRED, at(10), at(11), {}),
+    "97종목 장 하루와 마감 확정 (초당 18회)": (THE_97, at(8, 50), at(17, 30), {}),
+    "500종목 장 하루와 마감 확정 (초당 18회)": (FIVE_HUNDRED, at(8, 50), at(17, 30), {}),
+    "97종목 모의투자 하루 (초당 0.9회)": (THE_97, at(8, 50), at(17), VTS),
+}
+PARAMS = [pytest.param(name, marks=pytest.mark.load if "시간" in name else pytest.mark.soak) for name in RUNS]
+
+
 @pytest.mark.timeout(1800)
-def test_a_market_hour_of_500_symbols_at_18_calls_a_second(make: Any, mariadb: Server) -> None:
-    day, tally = make(FIVE_HUNDRED, at(10, 0), database=mariadb.fresh(), rate_limit=18.0, kis={"rate": 18})
+@pytest.mark.parametrize("name", PARAMS)
+def test_the_updater_keeps_up_in_flat_memory(make: Any, mariadb: Server, name: str) -> None:
+    symbols, begin, end, options = RUNS[name]
+    database = mariadb.fresh()
+    day, tally = make(symbols, begin, database=database, **{"rate_limit": 18.0, "kis": {"rate": 18}, **options})
     vitals = Vitals(os.getpid())
-    day.run(until=at(11, 0))
+    day.run(until=end)
     figures = figures_of(vitals)
     assert day.watcher.looks and not day.watcher.wrong
-    assert len(day.rounds()) >= 58 and not [line for line in day.rounds() if "다음 라운드로" in line]
-    assert tally.codes["EGW00201"] == 0
-    rows = present(day.url, day.kis, FIVE_HUNDRED, at(11, 0) - timedelta(minutes=2))
-    is_flat(vitals)
-    noted("500종목 장중 한 시간 (초당 18회)", 라운드=len(day.rounds()), 호출=f"{tally.codes.total():,}회", 한도_초과=0,
+    is_settled = end > at(15, 40) and not options
+    rows = day.assert_week() if is_settled else present(day.url, day.kis, symbols, end - timedelta(minutes=2))
+    if not options:
+        assert tally.codes["EGW00201"] == 0 and not [line for line in day.rounds() if "다음 라운드로" in line]
+        assert len(day.rounds()) >= (395 if is_settled else 58)
+    is_flat(vitals, simulator=40 if is_settled else 0)  # it remembers 256 days, more than there are symbols
+    noted(name, 라운드=len(day.rounds()), 호출=f"{tally.codes.total():,}회", 한도_초과=tally.codes["EGW00201"],
           캔들=f"{rows:,}건 모두 일치", **figures)  # fmt: skip
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("symbols", [THE_97, FIVE_HUNDRED], ids=["97", "500"])
-def test_a_whole_day_at_18_calls_a_second(make: Any, mariadb: Server, symbols: list[str]) -> None:
-    day, tally = make(symbols, at(8, 50), database=mariadb.fresh(), rate_limit=18.0, kis={"rate": 18})
-    vitals = Vitals(os.getpid())
-    day.run(until=at(17, 30))
-    figures = figures_of(vitals)
-    assert tally.codes["EGW00201"] == 0
-    assert len(day.rounds()) >= 395 and not [line for line in day.rounds() if "다음 라운드로" in line]
-    rows = day.assert_week()
-    is_flat(vitals, simulator=40)  # 256 days, more than there are symbols
-    noted(f"{len(symbols)}종목 장 하루와 마감 확정 (초당 18회)", 라운드=len(day.rounds()),
-          호출=f"{tally.codes.total():,}회", 한도_초과=0, 캔들=f"{rows:,}건 모두 일치", **figures)  # fmt: skip
-
-
-@pytest.mark.soak
-def test_a_whole_day_of_97_symbols_on_vts(make: Any) -> None:
-    day, tally = make(THE_97, at(8, 50), env="vts", rate_limit=0.9, kis={"env": "vts", "rate": 1.0})
-    vitals = Vitals(os.getpid())
-    day.run(until=at(17, 0))
-    figures = figures_of(vitals)
-    for symbol in THE_97:
-        assert_provisional(day, symbol, at(23, 59))
-    assert not day.watcher.wrong
-    noted("97종목 모의투자 하루 (초당 0.9회)", 호출=f"{tally.codes.total():,}회", 한도_초과=tally.codes["EGW00201"],
-          **figures)  # fmt: skip
+    mariadb.drop(database)
 
 
 RULES = """\

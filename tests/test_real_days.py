@@ -26,21 +26,17 @@ pytestmark = pytest.mark.skipif(not CAPTURED.exists(), reason=f"{CAPTURED} is no
 
 
 class Rounds:
-    """One date, all its symbols: a round each minute, then the settle.
+    """One date, all its symbols: a round each minute, then the settle."""
 
-    `begin`: the updater starts so long after the open, and heals the morning from the past TR.
-    """
-
-    def __init__(self, day: date, days: dict[str, RealDay], folder: Path, begin: timedelta = timedelta()) -> None:
+    def __init__(self, day: date, days: dict[str, RealDay], folder: Path) -> None:
         self.days, self.calendar = days, TradingCalendar()
         self.session = self.calendar.session(day)
         self.end = self.session.end.replace(tzinfo=None)
-        self.clock = FakeClock(self.session.open + begin + timedelta(minutes=1, seconds=3))
+        self.clock = FakeClock(self.session.open + timedelta(minutes=1, seconds=3))
         self.kis: Any = Replay(days, self.clock.now)
         self.store: Store = open_store(Database("sqlite", path=folder / f"{day}.db"), self.clock)
         self.store.preflight()
-        options: Any = {"workers": 2, "heals": bool(begin)}
-        self.updater = LiveSession(self.kis, self.store, self.calendar, self.clock, list(days), [], 0, **options)
+        self.updater = LiveSession(self.kis, self.store, self.calendar, self.clock, list(days), [], 0, workers=2)
 
     def run(self) -> int:
         """Return how many candles of the table were compared: all equal the rows, in all intervals."""
@@ -84,21 +80,6 @@ def test_the_real_day_with_the_most_late_minutes() -> None:
     chosen = dict(sorted(load(LATEST)[LATEST].items(), key=lambda item: -len(item[1].late))[:2])
     assert all(day.late for day in chosen.values())
     assert replayed(LATEST, chosen | {"900001": RealDay([])}), "the last one has nothing but fillers"
-
-
-def test_a_real_morning_that_was_missed_is_healed_from_the_past_tr(tmp_path: Path) -> None:
-    """Nothing of it is wrong at one o'clock, nothing but late minutes missing; after the settle it is equal."""
-    rounds = Rounds(LATEST, dict(list(load(LATEST)[LATEST].items())[:3]), tmp_path, begin=timedelta(hours=4))
-    with closing(rounds.store):
-        rounds.updater.begin(rounds.session)
-        assert not rounds.updater.round(rounds.session, INTERVALS, hurried=False).errors
-        now = rounds.clock.now().replace(tzinfo=None, second=0)
-        assert rounds.kis.calls <= 5 * len(rounds.days) and max(rounds.kis.pages.values()) <= 2
-        for symbol, real in rounds.days.items():
-            over = [row[:6] for row in real.rows if row.minute < now - timedelta(minutes=1)]
-            held = rounds.store.candles(symbol, 1, real.minutes[0].replace(hour=0), now - timedelta(minutes=2))
-            assert [candle[:6] for candle in held] == over, symbol
-        assert rounds.run()
 
 
 @pytest.mark.slow

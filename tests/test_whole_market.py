@@ -9,7 +9,6 @@ import os
 import re
 import signal
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, timedelta
@@ -22,10 +21,9 @@ from fault_tools import Moment, Operator, ended, kis_at, present, texts_in, url_
 from redis_testing import RedisServer
 from servers import Server
 from test_load import noted
-from updater_tools import FakeDay, at, wait_until
+from updater_tools import at, wait_until
 
 from kis_simulator.exchange.market import Market as Exchange
-from kis_simulator.simulator import Request
 from minute_candles.core.clock import Clock
 from minute_candles.redis_feed.publisher import Feed
 from minute_candles.storage.store import open_reader, open_store
@@ -194,33 +192,3 @@ def seconds_to_refill(market: Market, server: RedisServer) -> float:
     seconds = time.monotonic() - began
     feed.close()
     return seconds
-
-
-class Gaps(deque[Request]):
-    """The simulator's memory of its calls: of each symbol only the longest time between two, in seconds."""
-
-    def __init__(self) -> None:
-        super().__init__(maxlen=100)
-        self.longest: dict[str, float] = {}
-        self._last: dict[str, float] = {}
-
-    def append(self, request: Request) -> None:
-        super().append(request)
-        if symbol := request.params.get("FID_INPUT_ISCD"):
-            gap = request.at - self._last.get(symbol, request.at)
-            self.longest[symbol] = max(self.longest.get(symbol, 0.0), gap)
-            self._last[symbol] = request.at
-
-
-@pytest.mark.load
-@pytest.mark.timeout(900)
-def test_one_key_polls_each_of_2700_symbols_within_three_minutes(tmp_path: Path, mariadb: Server) -> None:
-    profiles = dict.fromkeys(SYMBOLS, "medium")
-    options = {"rate": 15.5, "days_kept": 2 * len(SYMBOLS)}
-    day = FakeDay(tmp_path, at(9, 20), profiles, database=mariadb.fresh(), rate_limit=15.0, kis=options)
-    day.kis._requests = gaps = Gaps()
-    day.run(until=at(9, 34))
-    assert len(gaps.longest) == len(SYMBOLS) and max(gaps.longest.values()) <= 3.1 * 60
-    assert not day.watcher.wrong
-    present(day.url, day.kis, SYMBOLS[::9], at(9, 30))
-    day.close()

@@ -20,7 +20,6 @@ from backfill_tools import (
     EVENING,
     LAST,
     NAMES,
-    FarSimulator,
     User,
     assert_true,
     coverage,
@@ -33,7 +32,7 @@ from backfill_tools import (
     stored_rows,
     until,
     url_of,
-)  # fmt: skip
+)
 from chart_testing import serving
 from fast_clock import Moment
 from kinds import shown
@@ -44,7 +43,6 @@ from store_testing import partition_sql, ready
 
 from kis_simulator.simulator import Simulator
 from minute_candles.config.settings import Database, demo_settings
-from minute_candles.config.symbols_file import choose
 from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
 from minute_candles.market.calendar import TradingCalendar
@@ -59,26 +57,22 @@ DAYS = ("--from", f"{FIRST}")
 TWO, THREE = ["005930", "000660"], ["005930", "000660", "034220"]
 PAST = "FHKST03010230"
 RECORDED = SHARED / "data" / "kis_today_20250826.json"
-TRAPS: dict[str, Any] = {
-    "profiles": {
-        "005930": "liquid", "000660": "medium", "373220": "illiquid", "00104K": "illiquid", "018880": "halted",
-        "456040": "listed", "082740": "exact120", "034220": "exact240",
-    },
-    "listed": {"456040": date(2026, 11, 12)},
-    "oddities": {
-        ("005930", date(2026, 11, 9)): "late", ("005930", date(2026, 11, 10)): "off_grid",
-        ("005930", date(2026, 11, 11)): "half_tick", ("000660", CSAT): "shifted",
-        ("000660", date(2026, 11, 12)): "late", ("373220", date(2026, 11, 13)): "auction_only",
-        ("373220", date(2026, 11, 16)): "halted", ("018880", date(2026, 11, 10)): "halted",
-        ("018880", date(2026, 11, 17)): "halted_no_daily", ("034220", date(2026, 11, 18)): "auction_only",
-    },
+PROFILES = {
+    "005930": "liquid", "000660": "medium", "373220": "illiquid", "00104K": "illiquid", "018880": "halted",
+    "456040": "listed", "082740": "exact120", "034220": "exact240",
 }  # fmt: skip
-TRAPPED = list(TRAPS["profiles"])
+TRAPPED = list(PROFILES)
+ODDITIES = {
+    ("005930", 9): "late", ("005930", 10): "off_grid", ("005930", 11): "half_tick", ("000660", 19): "shifted",
+    ("000660", 12): "late", ("373220", 13): "auction_only", ("373220", 16): "halted", ("018880", 10): "halted",
+    ("018880", 17): "halted_no_daily", ("034220", 18): "auction_only",
+}  # fmt: skip
+ODDITIES = {(symbol, date(2026, 11, day)): kind for (symbol, day), kind in ODDITIES.items()}
 
 
 @pytest.fixture
 def kis() -> Iterator[Simulator]:
-    with simulator(**TRAPS) as sim:
+    with simulator(profiles=PROFILES, listed={"456040": date(2026, 11, 12)}, oddities=ODDITIES) as sim:
         yield sim
 
 
@@ -138,22 +132,6 @@ def test_looking_calls_nobody_and_makes_no_file(kis: Simulator, tmp_path: Path, 
     ran = user.run(look, "--symbols", "005930", KIS_RATE_LIMIT="10")
     assert ran.code == code and says in ran.out and ("초당 10회" in ran.out) == (look == "--dry-run"), ran.all
     assert user.written() == [] and kis.requests == [] and not (tmp_path / "data").exists()
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_97_symbols_and_thirty_days_in_one_run(user: User) -> None:
-    far, market, symbols = FarSimulator("--rate", "5000", "--latency-ms", "0"), simulator(), list(choose(None, None))
-    user.kis = far.url
-    try:
-        first = ended(user.start(), 600)
-        assert first.code == 0, first.all[-3000:]
-        calls = len(far.requests())
-        assert user.run().code == 0 and far.requests(calls) == []
-    finally:
-        far.stop()
-    total = assert_true(user.database, market, symbols, sessions(market, date(2026, 10, 22), LAST))
-    assert len(coverage(user.database)) == 97 * 22 and total > 900_000
 
 
 def test_candles_deleted_by_hand_are_named_and_repaired_and_rows_of_others_left_alone(user: User, kis: Simulator):

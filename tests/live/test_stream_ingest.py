@@ -266,19 +266,6 @@ def test_a_stamp_more_than_a_minute_ahead_of_the_clock_proves_nothing() -> None:
     assert [one.candle for one in true if one.candle.timestamp.minute != 2] == [one.candle for one in found]
 
 
-def test_an_unbroken_chain_is_polled_for_the_cross_check_alone_until_the_close() -> None:
-    run, proven_ones = streamed_until(130)
-    symbol, last = run.streamed["005930"], proven_ones[-1]
-    symbol.on_page([], Watermark(last.through, last.candle.timestamp), at(10, 2, 5))
-    known = Watermark(last.through, last.candle.timestamp, last.turnover, last.candle.timestamp)
-    kept = [minute for minute in range(3, 40) if symbol.keeps_current(known, session(), at(10, minute))]
-    assert kept == list(range(3, 3 + len(kept))) and len(kept) < EVERY, "though quiet: REST would not show 10:02 either"
-    symbol.on_page([], Watermark(last.through, last.candle.timestamp), at(15, 29, 30))
-    assert symbol.keeps_current(known, session(), at(15, 29)) and not symbol.keeps_current(known, session(), at(15, 30))
-    run._on_cut()
-    assert not symbol.keeps_current(known, session(), at(15, 29))
-
-
 def test_a_window_that_closes_in_a_lull_is_stored_without_a_call(live: LiveSession) -> None:
     state, trade = live.states.of("005930"), Trade(35_880, 70_000, 3)  # 09:58
     state.watermark, early = None, TEN - timedelta(minutes=2)
@@ -290,46 +277,3 @@ def test_a_window_that_closes_in_a_lull_is_stored_without_a_call(live: LiveSessi
     state.watermark = Watermark(TEN - timedelta(minutes=1), early, 210_000)
     assert live._poller.poll("005930", session(), (1, 5)) == {1: 0, 5: 1, 15: 0}, "the client here has no call at all"
     assert state.watermark == Watermark(TEN + timedelta(minutes=3), early, 210_000)
-
-
-FAULTS = {
-    "lost, doubled, swapped": [(kind, {"rate": 0.02}) for kind in ("ws_lost", "ws_doubled", "ws_swapped")],
-    "cuts every half minute, the slot lingers": [("ws_cut", {"seconds": 1.5})],
-    "stalls": [("ws_stall", {"rate": 0.05, "seconds": 0.5})],
-    "undecodable": [("ws_garbled", {"rate": 0.2})],
-    "mute": [("ws_mute", {"rate": 0.5})],
-    "refused now and then": [("opsp0007", {"rate": 0.3}), ("opsp9995", {"rate": 0.3})],
-}  # fmt: skip
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", FAULTS)
-def test_whatever_happens_on_the_wire_the_table_is_true_each_minute(make: Make, name: str) -> None:
-    day = make(at(9, 58, 30), LIVELY)
-    day.kis.stream.form.split, day.kis.stream.behaviour.linger = 5, 0.7
-    for kind, options in FAULTS[name]:
-        day.kis.add_fault(kind, **options)
-    with day.running():
-        for minute in range(1, 5):
-            day.wait(at(10, minute, 30))
-            day.assert_true_so_far()
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("faults", [[], [fault for name in FAULTS for fault in FAULTS[name] if fault[0] != "ws_mute"]])
-def test_a_whole_day_is_true_after_each_minute_and_after_the_settle(make: Make, faults: list[Any]) -> None:
-    """From before the open, a minute a second, the closing cross of one symbol two minutes late."""
-    kis = {"oddities": {("000660", FRIDAY): "late"}}
-    day = make(at(8, 56), BUSY, speed=60, kis=kis)
-    day.kis.stream.behaviour.linger = 0.25
-    for kind, options in faults:
-        day.kis.add_fault(kind, **{"seconds": 0.5} | options)
-    with day.running():
-        while day.clock.now() < at(15, 38):
-            day.wait(day.clock.now() + timedelta(minutes=1))
-            day.assert_true_so_far()
-        assert stored_by_stream(day) > (0 if faults else 300)
-        wait_until(lambda: bool(day.lines("마감 확정 완료")), 60)
-        assert not day.differences(at(15, 41))
-    assert not day.lines("다릅니다")

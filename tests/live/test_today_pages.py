@@ -12,7 +12,7 @@ from kis_testing import at as naive
 
 from kis_simulator.faults.server_behaviour import ServerBehaviour
 from kis_simulator.simulator import Simulator
-from minute_candles.core.errors import BadRow, SourceError
+from minute_candles.core.errors import SourceError
 from minute_candles.core.kst import KST
 from minute_candles.kis.http import Transient
 from minute_candles.kis.parse import minute_rows
@@ -60,47 +60,46 @@ def read(client: Any, moment: datetime, known: datetime | None = None) -> list[d
     return [candle.timestamp for candle in candles_of(client, "005930", moment, known)]
 
 
-def test_from_the_open_page_by_page():
-    client = Pages(minutes("0900", 100))
-    assert read(client, now(10, 35)) == [naive(9, 0) + timedelta(minutes=n) for n in range(95)]
-    assert client.calls == ["10:34:59", "10:04:59", "09:34:59", "09:04:59"]
+BAD = [raw("093000", 1000, 10, 10_000, ohl=(1000, 900, 1000))]
+HIGH = [row | {"stck_lwpr": "999999"} if row["stck_cntg_hour"] == "090200" else row for row in minutes("0900", 5)]
+OTHER = [row | {"stck_lwpr": "999999"} if row["stck_cntg_hour"] == "090300" else row for row in minutes("0900", 5)]
+UNSEEN = minutes("0930", 30, before=10_000)
 
 
-def test_nothing_is_requested_before_the_first_minute_is_over_nor_after_the_end_of_the_session():
-    client = Pages(minutes("0900", 5))
-    assert [read(client, moment) for moment in (now(8, 0), now(9, 0, 59))] == [[], []] and client.calls == []
+@pytest.mark.parametrize(
+    ("client", "moment", "count", "calls"),
+    [
+        (Pages(minutes("0900", 100)), now(10, 35), 95, "10:34:59 10:04:59 09:34:59 09:04:59"),
+        (Pages(minutes("0900", 5)), now(8, 0), 0, ""),
+        (Pages(minutes("0900", 5)), now(9, 0, 59), 0, ""),
+        (Pages([row | {"stck_bsop_date": "20261117"} for row in minutes("1500", 30)]), now(9, 5), 0, None),
+        (Pages(minutes("0906", 30)), now(9, 36), 30, "09:35:59 09:05:59 09:05:59"),
+        (Pages(script=[[], minutes("0900", 3)]), now(9, 3), 3, "09:02:59 09:02:59"),
+        (Pages(script=[UNSEEN, [], [], [], minutes("0900", 30)]), now(10, 0), 60, None),
+        (Pages(UNSEEN), now(10, 0), 30, "09:59:59" + 4 * " 09:29:59"),
+        (Pages(script=[BAD, minutes("0900", 5)]), now(9, 5), 5, None),
+        (Pages(script=[HIGH, HIGH]), now(9, 5), 4, None),
+    ],
+    ids=["page by page", "before the open", "no minute is over", "yesterday's rows", "a full page to the first trade",
+         "an empty answer", "empty pages that turnover contradicts", "off-hours trades: nothing can be proven",
+         "a bad row once", "an impossible row twice alike"],
+)  # fmt: skip
+def test_a_day_is_read_page_by_page(client: Pages, moment: datetime, count: int, calls: str | None):
+    found = read(client, moment)
+    assert len(found) == len({*found}) == count and found == sorted(found)
+    assert calls is None or client.calls == calls.split()
+
+
+@pytest.mark.parametrize("script", [[BAD, BAD], [minutes("0930", 30)] * 2, [HIGH, OTHER]])
+def test_what_cannot_be_read_twice_or_is_later_than_requested_fails_the_visit(script: Any):
+    with pytest.raises(SourceError):
+        read(Pages(script=script), now(9, 5) if script[0] != minutes("0930", 30) else now(10, 0))
+
+
+def test_after_the_end_of_the_session_only_the_session_is_requested():
     client = Pages(minutes("1500", 31))
     read(client, now(18, 0), known=naive(15, 30))
     assert client.calls == ["15:39:59"]
-    yesterday = [row | {"stck_bsop_date": "20261117"} for row in minutes("1500", 30)]
-    assert read(Pages(yesterday), now(9, 5)) == [], "yesterday's rows are not today's"
-
-
-def test_a_full_page_may_end_exactly_at_the_first_trade():
-    """Thirty rows, the first at 09:06: behind them is nothing, and turnover says so."""
-    client = Pages(minutes("0906", 30))
-    assert len(read(client, now(9, 36))) == 30
-    assert client.calls == ["09:35:59", "09:05:59", "09:05:59"]
-
-
-def test_an_empty_page_that_turnover_contradicts_is_asked_for_four_times():
-    assert len(read(Pages(script=[[], minutes("0900", 3)]), now(9, 3))) == 3, "an empty answer is no answer"
-    client = Pages(script=[minutes("0930", 30, before=10_000), [], [], [], minutes("0900", 30)])
-    assert len(read(client, now(10, 0))) == 60
-    client = Pages(minutes("0930", 30, before=10_000))  # off-hours trades: nothing can be proven
-    assert len(read(client, now(10, 0))) == 30 and len(client.calls) == 5
-
-
-def test_a_bad_row_is_asked_for_again_and_then_fails_the_visit():
-    bad = [raw("093000", 1000, 10, 10_000, ohl=(1000, 900, 1000))]
-    assert len(read(Pages(script=[bad, minutes("0900", 5)]), now(9, 5))) == 5
-    with pytest.raises(BadRow):
-        read(Pages(script=[bad, bad]), now(9, 5))
-
-
-def test_an_answer_with_later_rows_only_is_a_fault():
-    with pytest.raises(SourceError, match="그 뒤"):
-        read(Pages(script=[minutes("0930", 30), minutes("0930", 30)]), now(10, 0))
 
 
 @pytest.mark.parametrize("hour", [9, 12, 15])
@@ -253,16 +252,6 @@ def test_the_last_minute_before_the_auction_shows_with_it():
     reading = read_day(after, "005930", SESSION, now(15, 32), reading.watermark)
     found = [(c.timestamp, c.turnover) for c in reading.candles[-2:]]
     assert found == [(naive(15, 19), 7_000), (naive(15, 30), 100_000)]
-
-
-def test_a_row_that_is_impossible_twice_alike_is_left_out():
-    page = minutes("0900", 5)
-    page[2]["stck_lwpr"] = "999999"
-    assert read(Pages(script=[page, page]), now(9, 5)) == [naive(9, minute) for minute in (0, 1, 3, 4)]
-    other = minutes("0900", 5)
-    other[1]["stck_lwpr"] = "999999"
-    with pytest.raises(BadRow):
-        read(Pages(script=[page, other]), now(9, 5))
 
 
 class Past(Pages):

@@ -3,9 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import date, datetime
-from itertools import product
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
@@ -72,18 +70,6 @@ def test_told_always_of_a_third_of_all_days_it_costs_marks_and_no_candle(user: U
     assert len(kis.requests) == calls, "UNPROVEN is verified"
 
 
-@pytest.mark.slow
-def test_told_once_it_leaves_no_mark(user: User, kis: Simulator) -> None:
-    """Each kind on a symbol-day of its own."""
-    symbols, days = ["005930", "035420"], sessions(kis, FIRST, WEDNESDAY)
-    places = zip(KINDS, product(symbols, days), strict=True)
-    each: Any = [kis.add_fault(kind, once=True, symbol=symbol, day=day) for kind, (symbol, day) in places]
-    assert user.run("--from", f"{FIRST}", "--to", f"{WEDNESDAY}", "--symbols", ",".join(symbols)).code == 0
-    assert all(surprise.fired for surprise in each)
-    assert statuses(user) == dict.fromkeys(product(symbols, map(str, days)), ("COMPLETE", None))
-    assert_true(user.database, kis, symbols, days)
-
-
 def test_all_kinds_at_once_are_named_in_the_summary_the_result_file_and_the_check(user: User, kis: Simulator) -> None:
     flags = ("--from", f"{WEDNESDAY}", "--symbols", "005930,000660")
     for number, kind in enumerate(KINDS):
@@ -139,22 +125,6 @@ def test_a_day_of_which_nothing_can_be_stored_is_unproven_until_a_recheck(
     assert user.run("--recheck", *ONLY).code == 0
     assert [*statuses(user).values()] == [("COMPLETE", None)]
     assert_true(user.database, kis, ["005930"], [WEDNESDAY])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["daily", "past"])
-def test_what_changes_from_answer_to_answer_is_not_stored(user: User, kis: Changing, name: str) -> None:
-    dice = Random(1)
-
-    def change(told: str, row: dict[str, str]) -> dict[str, str]:
-        field = "stck_oprc" if name == "daily" else "cntg_vol"
-        hit = told == name and row.get("stck_cntg_hour", "100000") == "100000"
-        return {**row, field: str(int(row[field]) * 2 + dice.randrange(1, 9999))} if hit else row
-
-    kis.change = change
-    ran = user.run(*ONLY)
-    assert ran.code == 1 and "005930 2026-11-18" in ran.out
-    assert statuses(user) == {} and stored_rows(user.database, "005930") == []
 
 
 @pytest.mark.slow
