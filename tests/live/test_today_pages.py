@@ -243,17 +243,6 @@ def test_turnover_that_went_up_over_a_filler_is_paged_for_at_once_and_then_no_mo
     assert len(client.calls) == 3
 
 
-def test_the_last_minute_before_the_auction_shows_with_it():
-    trades = (("1518", 5), ("1519", 7), ("1530", 100))
-    before = Pages(day_of(*trades[:2], until="1529", hidden=["1519"]))
-    reading = read_day(before, "005930", SESSION, now(15, 29), Watermark(naive(15, 18)))
-    assert reading.candles[-1].timestamp == naive(15, 18)
-    after = Pages(day_of(*trades, until="1531"))
-    reading = read_day(after, "005930", SESSION, now(15, 32), reading.watermark)
-    found = [(c.timestamp, c.turnover) for c in reading.candles[-2:]]
-    assert found == [(naive(15, 19), 7_000), (naive(15, 30), 100_000)]
-
-
 class Past(Pages):
     """The past TR beside it: no fillers, 120 rows."""
 
@@ -288,18 +277,6 @@ def test_where_the_past_tr_is_no_help_todays_tr_is(past: str):
     }[past]
     assert len(healed(client, now(13, 0))) == 240
     assert client.calls.count("12:29:59") == 1
-
-
-def test_a_past_tr_that_has_told_of_today_may_have_nothing_before_a_late_first_trade():
-    early, late = Past(minutes("0900", 240)), Past(minutes("1231", 29, before=7_000_000))
-    early.past = early.rows
-    backfill = IntradayBackfill(early, offered=True)
-    read_day(early, "005930", SESSION, now(13, 0), None, backfill.reader("005930", SESSION))
-    early.past = late.rows
-    for _ in range(4):
-        heal = backfill.reader("000660", SESSION)
-        assert heal is not None and heal(now(12, 30), naive(9, 0)) == []
-    assert backfill.reader("000660", SESSION) is not None
 
 
 @pytest.mark.parametrize("error", [None, SourceError("OPSQ2001"), Transient("no answer")])

@@ -97,13 +97,11 @@ def test_a_split_into_whole_shares_shows_by_its_volumes_and_few_rows_by_nothing(
 @pytest.mark.slow
 def test_genuine_days_are_no_adjusted_ones(days) -> None:
     for traded, _ in days.values():
-        assert adjustment_of(traded, daily(traded)) is None
-        lossy = traded[52:300]
-        assert adjustment_of(lossy, daily(traded)) is None, "a lost beginning and end are no corporate action"
-    for of_day in real_days.load().values():
-        for day in of_day.values():
-            rows = [MinuteRow(*row[:7]) for row in day.rows]
-            assert not rows or (adjustment_of(rows, daily(rows)) is None and not looks_adjusted(rows))
+        for rows in (traded, traded[52:300]):  # a lost beginning and end are no corporate action
+            assert adjustment_of(rows, daily(traded)) is None
+    for day in [day for of_day in real_days.load().values() for day in of_day.values()]:
+        rows = [MinuteRow(*row[:7]) for row in day.rows]
+        assert not rows or (adjustment_of(rows, daily(rows)) is None and not looks_adjusted(rows))
 
 
 @captured

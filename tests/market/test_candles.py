@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from kis_testing import CSAT, WEDNESDAY, at, raw, session, trading
 
@@ -18,7 +18,7 @@ from minute_candles.market.daily import DailyAnswer, daily_by_date
 from minute_candles.market.reject_text import reject_text
 from minute_candles.market.rows import DailyRow, MinuteRow, Reject
 from minute_candles.market.turnover_proof import prove, unexplained_start, without_doubled_auction
-from minute_candles.market.windows import INTERVALS, aggregate, derive, is_closed, window
+from minute_candles.market.windows import derive, is_closed, window
 
 
 def session_rows(raws: Iterable[object], here: Session, **how: bool) -> list[MinuteRow]:
@@ -60,9 +60,7 @@ def test_a_traded_row_wins_over_a_filler_of_its_minute_and_rows_without_a_trade_
         assert [one.volume for one in session_rows(raws, session(), fillers=True)] == [5]
 
 
-@pytest.mark.parametrize(
-    "change", [{"stck_lwpr": "101"}, {"cntg_vol": "1.5"}, {"acml_tr_pbmn": None}, {"stck_prpr": "1" * 5000}], ids=str
-)
+@pytest.mark.parametrize("change", [{"stck_lwpr": "101"}, {"cntg_vol": "1.5"}], ids=str)
 def test_a_row_that_cannot_be_true_is_refused_with_its_minute(change):
     with pytest.raises(BadRow, match="10:00"):
         session_rows([{**raw("100000", 100, 1, 100), **change}], session())
@@ -85,24 +83,21 @@ class TestTurnover:
     @pytest.mark.parametrize(
         ("rows", "doubtful"),
         [([("0900", 5, 500), ("0901", 5, 1_000), ("0902", 5, 1_500)], []),
+         ([("0900", 5, 500), ("0901", 0, 600)], ["09:01"]),
          ([("0900", 5, 500), ("0902", 5, 1_500)], ["09:02"]),
          ([("0900", 5, 500), ("0901", 6, 1_000), ("0902", 5, 1_500)], ["09:01"]),
          ([("0900", 5, 500), ("0901", 5, 400)], ["09:01"]),
          ([("0900", 5, 499)], ["09:00"]), ([("0900", 5, 99_999)], [])],
-        ids=["true", "a row is missing", "a wrong volume", "it falls", "less than its own", "off-hours trades first"],
+        ids=["true", "a filler that moved turnover", "a row is missing", "a wrong volume", "it falls",
+             "less than its own", "off-hours trades first"],
     )  # fmt: skip
     def test_shows_what_is_missing_or_wrong(self, rows, doubtful):
         raws = [raw(f"{hour}00", 100, volume, turnover) for hour, volume, turnover in rows]
-        found = prove(session_rows(raws, session()), session())
+        found = prove(session_rows(raws, session(), fillers=True), session())
         assert [f"{minute:%H:%M}" for minute in found.doubts] == doubtful
         assert all(candle.vwap is None for candle in found.candles if candle.timestamp in found.doubts)
         assert found.candles[0].vwap is None, "the first row stands on nothing"
         assert not unexplained_start([row(9, 0, 100, 5, 99_999)], session()), "none can be missing before the open"
-
-    @pytest.mark.parametrize(("volume", "moved", "vwap"), [(3, 304, "101.33"), (8, 801, "100.13")])
-    def test_over_volume_is_the_vwap_halves_rounded_up(self, volume, moved, vwap):
-        raws = [raw("090100", 103, volume, 100 + moved, ohl=(101, 103, 100)), raw("090000", 100, 1, 100)]
-        assert (proven(raws)[1].turnover, proven(raws)[1].vwap) == (moved, Decimal(vwap))
 
 
 class TestDoubledAuction:
@@ -133,10 +128,6 @@ class TestDoubledAuction:
         assert (found.candles[-1].volume, found.candles[-1].vwap is not None) == (volume, has_vwap)
         assert bool(found.doubts) != has_vwap
 
-    def test_a_filler_row_that_moved_turnover_is_a_doubt(self):
-        rows = session_rows([raw("152900", 100, 0, 600), self.BEFORE], session(), fillers=True)
-        assert prove(rows, session()).doubts == [at(15, 29)]
-
     @given(
         price=st.integers(1, 10**6), volume=st.integers(1, 10**7), moved=st.none() | st.integers(0, 10**13),
         minute=st.integers(0, 599), double=st.booleans(),
@@ -152,16 +143,9 @@ class TestDoubledAuction:
 
 
 class TestWindows:
-    def test_hold_first_open_max_high_min_low_last_close_and_the_sum(self):
-        five, seven = (
-            Candle(at(9, 5), 100, 110, 95, 105, 3, 300, None),
-            Candle(at(9, 7), 105, 120, 100, 101, 4, 440, None),
-        )
-        assert aggregate([five, seven, Candle(at(9, 9), 101, 102, 90, 91, 5, 460, None)], 5) == [
-            Candle(at(9, 5), 100, 120, 90, 91, 12, 1200, Decimal("100.00"))
-        ]
-
-    def test_price_change_is_close_minus_open_of_the_candle(self):
+    def test_price_change_is_close_minus_open_and_the_vwap_is_rounded_half_up(self):
+        raws = [raw("090100", 103, 8, 901, ohl=(101, 103, 100)), raw("090000", 100, 1, 100)]
+        assert (proven(raws)[1].turnover, proven(raws)[1].vwap) == (801, Decimal("100.13"))
         candle = Candle(at(9, 0), 3000, 3000, 2000, 2999, 1, None, None)
         assert (candle.price_change, candle.price_change_percent) == (-1, Decimal("-0.03"))
 
@@ -179,14 +163,11 @@ class TestWindows:
         assert is_closed(at(*start), interval, datetime.fromisoformat(f"2026-11-18T{now}"), session()) is closed
 
 
-MINUTE_NUMBERS = st.lists(st.integers(0, 399), min_size=1, max_size=60, unique=True).map(sorted)
-
-
 @st.composite
 def days(draw: st.DrawFn) -> list[dict[str, str]]:
     """A day's rows as KIS would send them, oldest first, every turnover true."""
     acml, raws = draw(st.integers(0, 10**9)), []
-    for number in draw(MINUTE_NUMBERS):
+    for number in sorted(draw(st.lists(st.integers(0, 399), min_size=1, max_size=60, unique=True))):
         low = draw(st.integers(1, 100_000))
         high = low + draw(st.integers(0, 5_000))
         opened, close = draw(st.integers(low, high)), draw(st.integers(low, high))
@@ -198,24 +179,6 @@ def days(draw: st.DrawFn) -> list[dict[str, str]]:
 
 
 class TestProperties:
-    @given(raws=days(), dice=st.randoms(use_true_random=False), size=st.integers(1, 120))
-    def test_aggregation_knows_neither_order_nor_page_split(self, raws, dice, size):
-        whole = derive(proven(raws))
-        pages = [raws[start : start + size] for start in range(0, len(raws), size)]
-        dice.shuffle(pages)
-        rows = {}
-        for page in pages:
-            dice.shuffle(page)
-            rows.update({one.minute: one for one in session_rows(page, session())})
-        assert derive(prove([rows[minute] for minute in sorted(rows)], session()).candles) == whole
-
-    @settings(max_examples=25, deadline=None)
-    @given(raws=days())
-    def test_aggregation_equals_a_pandas_resample(self, raws):
-        minutes = proven(raws)
-        for interval in INTERVALS[1:]:
-            assert [candle[:6] for candle in aggregate(minutes, interval)] == resampled(minutes, interval)
-
     @given(raws=days())
     def test_a_true_day_leaves_no_doubt_and_the_volumes_of_all_intervals_add_up(self, raws):
         found = prove(session_rows(raws, session()), session())
@@ -235,86 +198,12 @@ class TestProperties:
             assert session_rows([behind], session())[0].minute in left.doubts
 
 
-def resampled(minutes: list[Candle], interval: int) -> list[tuple[object, ...]]:
-    """The second opinion: pandas on int64 columns."""
-    import pandas as pd
-
-    frame = pd.DataFrame([candle[:6] for candle in minutes], columns=["t", "open", "high", "low", "close", "volume"])
-    frame = frame.astype(dict.fromkeys(frame.columns[1:], "int64")).set_index("t")
-    how = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
-    groups = frame.groupby(frame.index.floor(f"{interval}min"), sort=True).agg(how)
-    assert all(str(kind) == "int64" for kind in groups.dtypes)
-    return [(one[0].to_pydatetime(), *map(int, one[1:])) for one in groups.itertuples()]
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=8,
-)
-SPOILT = st.one_of(
-    JSON,
-    st.integers(-5, 10**20).map(str),
-    st.sampled_from(["", "0", "20261118", "100000", "-1", "1e3", "1_0", "٣", " 7", "7" * 30, float("inf")]),
-)
-FIELDS = list(raw("100000", 1, 1, 1)) + ["stck_clpr", "acml_vol"]
-
-
-@st.composite
-def spoilt_rows(draw: st.DrawFn) -> object:
-    """A row that is sound but for some fields, or anything at all."""
-    if draw(st.booleans()):
-        return draw(JSON)
-    number = draw(st.integers(0, 399))
-    whole: dict[str, object] = dict(raw(f"{9 + number // 60:02}{number % 60:02}00", 100, 5, 500))
-    whole |= {"stck_clpr": "100", "acml_vol": "5"}
-    for field in draw(st.lists(st.sampled_from(FIELDS), max_size=3)):
-        whole[field] = draw(SPOILT)
-    for field in draw(st.lists(st.sampled_from(FIELDS), max_size=1)):
-        whole.pop(field, None)
-    return whole
-
-
-class TestArbitraryJson:
-    @settings(max_examples=40)
-    @given(things=st.lists(spoilt_rows(), max_size=8), fillers=st.booleans())
-    def test_rows_are_sound_or_a_typed_error(self, things, fillers):
-        try:
-            rows = session_rows(things, session(), fillers=fillers)
-        except BadRow:
-            return
-        for one in rows:
-            assert at(9, 0) <= one.minute < at(15, 40) and all(type(number) is int for number in one[1:7])
-            assert one.volume >= 0 and (fillers or one.volume > 0) and one.turnover >= 0
-            if one.volume:
-                assert 0 < one.low <= min(one.open, one.close) <= max(one.open, one.close) <= one.high
-
-    @settings(max_examples=40)
-    @given(things=st.lists(spoilt_rows(), max_size=8))
-    def test_daily_candles_are_sound_or_a_typed_error(self, things):
-        try:
-            days = parse_daily(things)
-        except BadRow:
-            return
-        assert all(type(number) is int and number >= 0 for daily in days.values() if daily for number in daily[1:6])
-
-
-class TestDailyRows:
-    ROW = {
-        "stck_bsop_date": "20261118", "stck_oprc": "100", "stck_hgpr": "110", "stck_lwpr": "90", "stck_clpr": "105",
-        "acml_vol": "1000",
-    }  # fmt: skip
-
-    def test_are_read_by_date_the_same_day_twice_once_and_a_halted_one_with_volume_nought(self):
-        zeros = dict.fromkeys(("stck_oprc", "stck_hgpr", "stck_lwpr", "acml_vol"), "0")
-        assert parse_daily([self.ROW, self.ROW]) == {WEDNESDAY: DailyRow(WEDNESDAY, 100, 110, 90, 105, 1000)}
-        assert parse_daily([{**self.ROW, **zeros}])[WEDNESDAY].volume == 0
-
-    def test_what_cannot_be_read_or_has_two_values_is_refused(self):
-        for rows in ([{**self.ROW, "acml_vol": 1.5}], [self.ROW, {**self.ROW, "acml_vol": "1001"}]):
-            with pytest.raises(BadRow):
-                parse_daily(rows)
-
-    def test_a_row_without_a_date_costs_no_other_row(self):
-        padding = dict.fromkeys(self.ROW, "")
-        assert parse_daily([padding, self.ROW], strict=False) == parse_daily([self.ROW])
+def test_daily_rows_are_read_by_date_a_halted_one_with_volume_nought_and_two_values_are_refused():
+    numbers = {"stck_oprc": "100", "stck_hgpr": "110", "stck_lwpr": "90", "stck_clpr": "105", "acml_vol": "1000"}
+    row, zeros = {"stck_bsop_date": "20261118", **numbers}, dict.fromkeys([*numbers][:3] + ["acml_vol"], "0")
+    expected = {WEDNESDAY: DailyRow(WEDNESDAY, 100, 110, 90, 105, 1000)}
+    assert parse_daily([row, row]) == parse_daily([dict.fromkeys(row, ""), row], strict=False) == expected
+    assert parse_daily([row | zeros])[WEDNESDAY].volume == 0
+    for rows in ([row | {"acml_vol": 1.5}], [row, row | {"acml_vol": "1001"}]):
+        with pytest.raises(BadRow):
+            parse_daily(rows)

@@ -1,4 +1,4 @@
-"""Reasons in Korean (minute_candles/market/day_notes.py)."""
+"""Reasons in Korean."""
 
 import pytest
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from itertools import pairwise
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ticks_testing import FRIDAY, Trade, captured, record, records_of, session, ticks_of, true_minutes
+from ticks_testing import FRAMES, FRIDAY, Trade, captured, record, records_of, session, ticks_of, true_minutes
 
 from kis_simulator.exchange.market import Market
 from kis_simulator.exchange.ticks import Tape, TickForm
@@ -43,41 +42,27 @@ def minute_of_trades(minutes: int = 3, each: int = 4, start: int = TEN) -> list[
     ]
 
 
-@pytest.mark.parametrize("frame", captured("0|H0STCNT0|"))
-def test_every_captured_record_is_a_tick_of_its_symbol_time_price_and_totals(frame: str) -> None:
-    count = int(frame.split("|")[2])
-    records = records_of(frame)
-    assert len(records) == count
-    for fields in records:
-        tick = trade_tick(fields)
-        assert tick and not tick.is_off_hours
-        assert (tick.symbol, f"{tick.at:%Y%m%d%H%M%S}") == (fields[0], fields[33] + fields[1])
-        numbers = [int(fields[index]) for index in (2, 12, 13, 14)]
-        assert [tick.price, tick.volume, tick.all_volume, tick.all_turnover] == numbers
-        assert tick.is_first == (fields[21] == "")
-
-
-def test_consecutive_captured_records_hold_the_chain_in_and_across_frames() -> None:
+@pytest.mark.skipif(not FRAMES.exists(), reason=f"{FRAMES} is not here")
+def test_captured_records_are_ticks_that_hold_the_chain_in_and_across_frames() -> None:
+    together = [records_of(frame) for frame in captured("0|H0STCNT0|")]
+    together += [[records_of(frame)[0] for frame in captured("0|H0STCNT0|001|000660^103925")]]
     linked = 0
-    for frame in captured("0|H0STCNT0|"):
-        linked += all_linked([tick for fields in records_of(frame) if (tick := trade_tick(fields))])
-    singles = [trade_tick(records_of(frame)[0]) for frame in captured("0|H0STCNT0|001|000660^103925")]
-    linked += all_linked([tick for tick in singles if tick])
+    for records in together:
+        ticks = [tick for fields in records if (tick := trade_tick(fields))]
+        assert len(ticks) == len(records)
+        for tick, fields in zip(ticks, records, strict=True):
+            assert (tick.symbol, f"{tick.at:%Y%m%d%H%M%S}") == (fields[0], fields[33] + fields[1])
+            numbers = [int(fields[index]) for index in (2, 12, 13, 14)]
+            assert [tick.price, tick.volume, tick.all_volume, tick.all_turnover] == numbers
+            assert tick.is_first == (fields[21] == "") and not tick.is_off_hours
+        chain = Chain("005930", session(ticks[0].at.date()))
+        proven(ticks, chain)
+        assert chain.running and chain.running.candle.volume == sum(tick.volume for tick in ticks)
+        linked += len(ticks) - 1
     assert linked >= 15
 
 
-def all_linked(ticks: list[TradeTick]) -> int:
-    """So many pairs follow each other, by the totals as in a `Chain`."""
-    for before, after in pairwise(ticks):
-        assert after.all_volume - before.all_volume == after.volume
-        assert after.all_turnover - before.all_turnover == after.price * after.volume
-    chain = Chain("005930", session(ticks[0].at.date()))
-    proven(ticks, chain)
-    running = chain.running
-    assert running and running.candle.volume == sum(tick.volume for tick in ticks)
-    return len(ticks) - 1
-
-
+@pytest.mark.skipif(not FRAMES.exists(), reason=f"{FRAMES} is not here")
 def test_the_captured_opening_cross_is_a_whole_minutes_beginning_without_the_off_hours_trades() -> None:
     (fields,) = records_of(captured("0|H0STCNT0|001|005930^090018^272000")[0])
     chain = Chain("005930", session(date(2026, 9, 8)))
@@ -128,14 +113,12 @@ def test_a_lost_record_leaves_its_minute_to_rest_and_doubled_and_swapped_ones_co
     assert candles([*head, one, one, *tail]) == list(true.values())[:-1] and swapped[-1] == true[at(10, 3)]
 
 
-def test_turnover_that_the_price_does_not_explain_breaks_the_chain() -> None:
-    trades = minute_of_trades(5)
-    ticks = ticks_of(trades)
+def test_turnover_that_the_price_does_not_explain_an_after_market_trade_or_a_time_that_goes_back_break_it() -> None:
+    ticks = ticks_of(minute_of_trades(5))
     odd = [*ticks[:5], *(tick._replace(all_turnover=tick.all_turnover + 1) for tick in ticks[5:])]
-    assert [candle.timestamp for candle in candles(odd)] == [at(10, 0), at(10, 2), at(10, 3)]
-
-
-def test_a_time_that_goes_back_over_a_minute_breaks_the_chain() -> None:
+    late = [*ticks[:5], ticks[5]._replace(is_off_hours=True), *ticks[6:]]
+    for changed in (odd, late):
+        assert [candle.timestamp.minute for candle in candles(changed)] == [0, 2, 3]
     trades = minute_of_trades(4)
     ticks = ticks_of(trades)
     ticks[6] = ticks[6]._replace(at=at(10, 0, 59), minute=at(10, 0))
@@ -210,13 +193,6 @@ def test_a_trade_at_15_20_and_the_closing_cross_are_minutes_of_their_own() -> No
     found = proven([before, *ticks], chain)
     assert [one.candle for one in found] == [true[at(15, 19)], true[at(15, 20)], true[at(15, 30)]]
     assert found[1].through == at(15, 30) and chain.running is None, "the after-market runs in no candle"
-
-
-def test_an_after_market_trade_within_a_minute_leaves_it_to_rest() -> None:
-    trades = minute_of_trades(4)
-    ticks = ticks_of(trades)
-    ticks[5] = ticks[5]._replace(is_off_hours=True)
-    assert [candle.timestamp for candle in candles(ticks)] == [at(10, 0), at(10, 2)]
 
 
 def test_a_row_whose_turnover_is_the_last_trades_proves_the_minute_too() -> None:
