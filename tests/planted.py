@@ -8,6 +8,7 @@ An event changes the trades of a day; the simulator folds them as it folds its o
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import cache
 
 from kis_simulator.exchange.calendar import AUCTION_MINUTES
 from kis_simulator.exchange.day import NO_BLOCK, MarketDay, Trade
@@ -60,14 +61,7 @@ def hammer(hour: int, minute: int, fall: int = 30) -> Event:
 
 def planted(sim: Simulator, events: Mapping[tuple[str, date], Sequence[Event]]) -> Callable[[str, date], MarketDay]:
     """For `sim.market.day`."""
-    known: dict[tuple[str, date], MarketDay] = {}
-
-    def day(symbol: str, when: date) -> MarketDay:
-        if (symbol, when) not in known:
-            known[symbol, when] = _planted(sim.market._day(symbol, when), events.get((symbol, when), ()))
-        return known[symbol, when]
-
-    return day
+    return cache(lambda symbol, when: _planted(sim.market._day(symbol, when), events.get((symbol, when), ())))
 
 
 def _planted(own: MarketDay, events: Sequence[Event]) -> MarketDay:
