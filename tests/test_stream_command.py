@@ -22,7 +22,7 @@ SYMBOLS = ("005930", "000660", "035420")
 
 @pytest.fixture
 def owner(tmp_path: Path) -> Iterator[Owner]:
-    shift = at(10, 0, 57) - datetime.now(KST)
+    shift = at(10, 0, 50) - datetime.now(KST)
     profiles = dict.fromkeys(SYMBOLS, "brisk")
     with Simulator(now=lambda: datetime.now(KST) + shift, rate=1000, ws=True, profiles=profiles) as sim:
         made = Owner(tmp_path, sim, f"sqlite:///{tmp_path}/minutes.db", shift)
