@@ -5,7 +5,9 @@ import socketserver
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -77,15 +79,9 @@ def raw(
     """A row of `output2`; one price unless open, high and low are given."""
     opened, high, low = ohl or (close, close, close)
     return {
-        "stck_bsop_date": f"{day:%Y%m%d}",
-        "stck_cntg_hour": hour,
-        "stck_prpr": str(close),
-        "stck_oprc": str(opened),
-        "stck_hgpr": str(high),
-        "stck_lwpr": str(low),
-        "cntg_vol": str(volume),
-        "acml_tr_pbmn": str(acml),
-    }
+        "stck_bsop_date": f"{day:%Y%m%d}", "stck_cntg_hour": hour, "stck_prpr": str(close), "stck_oprc": str(opened),
+        "stck_hgpr": str(high), "stck_lwpr": str(low), "cntg_vol": str(volume), "acml_tr_pbmn": str(acml),
+    }  # fmt: skip
 
 
 def at(hour: int, minute: int, day: date = WEDNESDAY) -> datetime:
@@ -103,25 +99,12 @@ def trading(minutes: Iterable[tuple[str, int, int]], *, before: int = 0, day: da
 
 
 class Listening(Simulator):
-    """The simulator, remembering each call with its headers, and how many connections were opened."""
+    """The simulator, remembering each call with its headers."""
 
     def __init__(self, clock: Clock | None = None, **options: Any) -> None:
         self.received: list[Call] = []
-        self.connections = 0
         timing = {"now": clock.now, "monotonic": clock.time} if clock else {}
         super().__init__(**{**timing, "rate": 1e6, **options})
-
-    def start(self, port: int = 0) -> str:
-        url = super().start(port)
-        assert self._server
-        accept = self._server.process_request
-
-        def process_request(request: Any, address: Any) -> None:
-            self.connections += 1
-            accept(request, address)
-
-        self._server.process_request = process_request  # type: ignore[method-assign]
-        return url
 
     def answer(self, call: Call) -> Reply:
         self.received.append(call)
@@ -129,12 +112,15 @@ class Listening(Simulator):
 
 
 class Scripted(socketserver.ThreadingTCPServer):
-    """A server of these answers, raw bytes, one a data call, the last one again and again; tokenP always works."""
+    """A server of these answers, raw bytes, one a data call, the last one again and again; tokenP always works.
+
+    After an answer it sends `drop` every twentieth of a second.
+    """
 
     daemon_threads = True
 
-    def __init__(self, *answers: bytes) -> None:
-        self.answers = list(answers)
+    def __init__(self, *answers: bytes, drop: bytes = b"") -> None:
+        self.answers, self.drop = list(answers), drop
         super().__init__(("127.0.0.1", 0), _Answering)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
@@ -148,6 +134,7 @@ class Scripted(socketserver.ThreadingTCPServer):
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.drop = b""
         self.shutdown()
         self.server_close()
 
@@ -162,6 +149,10 @@ class _Answering(socketserver.StreamRequestHandler):
             length = int(value) if name.lower() == b"content-length" else length
         self.rfile.read(length)
         self.wfile.write(self.server.answer(first))
+        with suppress(OSError):
+            while self.server.drop:
+                time.sleep(0.05)
+                self.wfile.write(self.server.drop)
 
 
 def said(body: bytes, status: str = "200 OK", headers: str = "") -> bytes:
@@ -197,5 +188,5 @@ def error_text(error: BaseException | None) -> str:
 
 
 def client_of(settings: Settings, clock: Clock, **options: Any) -> KisClient:
-    """A client with the token cache that the doors give it."""
+    """A client with the token cache that the scripts give it."""
     return KisClient.of(settings, TokenCache(settings, clock), clock, **options)

@@ -1,14 +1,8 @@
 """The way to KIS: limits on the time and the size of an answer, proxies and certificates."""
 
-import logging
-import socketserver
-import threading
 import time
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-import filelock
 import pytest
 import requests.adapters
 from kis_testing import FakeClock, Scripted, client_of, said, settings_for
@@ -16,7 +10,6 @@ from kis_testing import FakeClock, Scripted, client_of, said, settings_for
 from minute_candles.core.errors import ConfigError, Outage
 from minute_candles.kis import transport
 from minute_candles.kis.http import Transient, Unreachable, exchange
-from minute_candles.kis.key_lock import key_lock
 from minute_candles.kis.patience import outage
 from minute_candles.kis.transport import new_session, proxy_variable
 
@@ -25,43 +18,18 @@ PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
-@contextmanager
-def dripping(begin: bytes, drop: bytes) -> Iterator[str]:
-    """A server that sends `begin`, then `drop` every twentieth of a second, for ever."""
-    over = threading.Event()
-
-    class Handler(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            self.request.recv(65536)
-            self.request.sendall(begin)
-            while not over.wait(0.05):
-                try:
-                    self.request.sendall(drop)
-                except OSError:
-                    return
-
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        over.set()
-        server.shutdown()
-
-
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
-DRIPS = {
-    "GET body": (HEAD + b"Content-Length: 100000\r\n\r\n", b" "), "POST body without end": (HEAD + b"\r\n", b" "),
-    "GET header": (HEAD, b"x"), "POST status line": (b"", b"H"), "GET chunk size": (CHUNKED, b"1"),
-    "POST chunks": (CHUNKED, b"1\r\n \r\n"),
-}  # fmt: skip
 
 
-@pytest.mark.parametrize("what", DRIPS)
-def test_an_answer_that_drips_ends_with_the_call(what: str) -> None:
-    with dripping(*DRIPS[what]) as url, new_session(url, 1, seconds=0.5) as session:
+@pytest.mark.parametrize(("begin", "drop"), [
+    (HEAD + b"Content-Length: 100000\r\n\r\n", b" "), (HEAD + b"\r\n", b" "), (HEAD, b"x"), (b"", b"H"),
+    (CHUNKED, b"1"), (CHUNKED, b"1\r\n \r\n"),
+], ids=["body", "body without end", "header", "status line", "chunk size", "chunks"])  # fmt: skip
+def test_an_answer_that_drips_ends_with_the_call(begin: bytes, drop: bytes) -> None:
+    with Scripted(begin, drop=drop) as server, new_session(server.url, 1, seconds=0.3) as session:
         began = time.monotonic()
         with pytest.raises(Unreachable):
-            exchange(session, what.split(maxsplit=1)[0], f"{url}/oauth2/tokenP", "real", json={})
+            exchange(session, "GET", server.url, "real")
         assert time.monotonic() - began < 5
 
 
@@ -129,16 +97,3 @@ def test_who_is_in_no_proxy_has_no_proxy(no_proxy) -> None:
     assert (proxy_variable(KIS), proxy_variable("https://127.0.0.1:1")) == ("HTTPS_PROXY", "")
     no_proxy.setenv("NO_PROXY", ".koreainvestment.com")
     assert proxy_variable(KIS) == ""
-
-
-def test_who_waits_for_a_lock_says_for_what(tmp_path, caplog) -> None:
-    class Freeing(FakeClock):
-        def sleep(self, seconds: float) -> None:
-            super().sleep(seconds)
-            if sum(self.slept) > 20:
-                other.release()
-
-    other = filelock.FileLock(tmp_path / "lock")
-    caplog.set_level(logging.WARNING)
-    with other.acquire(), key_lock(tmp_path / "lock", Freeing(), "토큰을 받는 중이라"):
-        assert len(caplog.records) == 1 and "토큰을 받는 중이라" in caplog.text
