@@ -1,9 +1,6 @@
 """What the tests of the KIS side share: a clock whose sleep only moves a number, settings, raw rows as KIS sends."""
 
-import os
 import socketserver
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -12,8 +9,6 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
-
-from places import ROOT, TESTS
 
 from kis_simulator.http import Call, Reply
 from kis_simulator.simulator import Simulator
@@ -169,13 +164,6 @@ def in_threads(count: int, work: Callable[[], T]) -> list[T]:
     for thread in threads:
         thread.join(timeout=30)
     return answers
-
-
-def process(script: str, *arguments: object) -> subprocess.Popen[str]:
-    """A Python process of this script, which may import what tests may."""
-    environ = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{TESTS}"}
-    command = [sys.executable, "-c", script, *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, env=environ, text=True)
 
 
 def error_text(error: BaseException | None) -> str:

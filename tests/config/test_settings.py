@@ -5,7 +5,6 @@ import subprocess
 import sys
 from datetime import date
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -207,17 +206,6 @@ def test_paths_are_relative_to_the_scripts_and_a_tilde_is_home(here, monkeypatch
 ])  # fmt: skip
 def test_a_mysql_url(here, text, expected):
     assert load(here, DB_URL=text, DB_HOST="other").database == Database("mysql", *expected, "n")
-
-
-@given(user=st.text(min_size=1).filter(str.isprintable), password=st.text())
-def test_any_user_and_password_survive_the_url_percent_encoded(user, password):
-    database = load(NOWHERE, DB_URL=f"mysql://{quote(user, safe='')}:{quote(password, safe='')}@h/n").database
-    assert (database.user, database.password) == (user, password)
-
-
-@given(password=st.text(st.characters(exclude_characters="%", exclude_categories=["Cs"])))
-def test_any_password_without_percent_survives_the_url_as_it_stands(password):
-    assert load(NOWHERE, DB_URL=f"mysql://u:{password}@h/n").database.password == password
 
 
 @given(st.sampled_from([key.name for key in KEYS if key.name != "DB_PASSWORD"]), st.text(max_size=30), st.booleans())

@@ -1,32 +1,22 @@
-"""`--check` of a whole market's year: 2,700 symbols × 245 days, with everything missing, which is the most to say."""
+"""The plan of a whole market's year: 2,700 symbols × 245 days, with everything missing."""
 
 import sqlite3
-import time
 import tracemalloc
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
-from minute_candles.backfill.report import check_table
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.storage.store import open_store
-from minute_candles.verification.plan import Cause, SymbolDay, plan, unproven
+from minute_candles.verification.plan import plan, unproven
 
 pytestmark = pytest.mark.slow
 CALENDAR = TradingCalendar()
 DAYS = CALENDAR.trading_days(date(2026, 11, 20) - timedelta(days=364), date(2026, 11, 20))
 SYMBOLS = [f"{number:06d}" for number in range(2_700)]
-
-
-def test_the_table_is_made_in_seconds() -> None:
-    """47 s before: every symbol looked through the missing days of all."""
-    missing = [SymbolDay(symbol, day, Cause.NOT_COLLECTED) for symbol in SYMBOLS for day in DAYS]
-    began = time.process_time()
-    text = check_table(dict.fromkeys(SYMBOLS, "이름"), DAYS, missing, {})
-    assert time.process_time() - began < 5 and len(text.splitlines()) == 2 + len(SYMBOLS)
 
 
 def test_the_plan_of_a_year_holds_little_in_memory(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import filelock
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kis_testing import FakeClock, in_threads, process
+from kis_testing import FakeClock, in_threads
 
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError, Stopped
@@ -48,22 +48,6 @@ def test_the_first_call_leaves_at_once_and_the_others_evenly_a_little_wider_than
 def test_two_limiters_of_one_file_share_the_rate(tmp_path, clock):
     found = gaps(clock, limiter(tmp_path, clock), limiter(tmp_path, clock))
     assert found == pytest.approx([GAP] * 19, abs=1e-4)
-
-
-SCRIPT = """
-import sys; from concurrent.futures import ThreadPoolExecutor; from pathlib import Path
-from minute_candles.core.clock import Clock; from minute_candles.kis.call_limiter import CallLimiter
-clock, of = Clock(), CallLimiter(Path(sys.argv[1]), 60, Clock())
-with ThreadPoolExecutor(4) as pool:
-    print(*sum(pool.map(lambda _: [of.wait() or clock.time() for _ in range(10)], range(4)), []))
-"""
-
-
-def test_threads_and_processes_share_the_rate_in_real_time(tmp_path):
-    processes = [process(SCRIPT, tmp_path / FILE) for _ in range(2)]
-    times = sorted(float(text) for process in processes for text in process.communicate(timeout=30)[0].split())
-    assert len(times) == 80 and times[-1] - times[0] >= 79 / 60
-    assert all(later - earlier > 0.9 for earlier, later in zip(times, times[60:], strict=False))
 
 
 def test_a_clock_set_back_costs_no_more_than_a_moment(tmp_path, clock):

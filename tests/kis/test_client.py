@@ -9,8 +9,6 @@ from unittest.mock import Mock
 
 import pytest
 import requests
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from kis_testing import (
     SECRETS,
     WEDNESDAY,
@@ -309,11 +307,6 @@ class TestOutage:
             past(client)
             assert not isinstance(failure(client, "000660"), Outage)
 
-    def test_tokens_that_nobody_hands_out_do_not_multiply_the_tries(self, sim, client, clock):
-        sim.add_fault("egw00316", path="token")
-        failure(client)
-        assert sim.calls("token") <= 8 and sum(clock.slept) < 90
-
 
 class TestSecrets:
     @pytest.mark.parametrize(
@@ -330,13 +323,3 @@ class TestSecrets:
     def test_that_kis_echoes_are_not_repeated(self, scripted, secret):
         echo = json.dumps({"rt_cd": "1", "msg_cd": "OPSQ0001", "msg1": f"INVALID [{secret}]"}).encode()
         assert secret not in error_text(failure(scripted(said(echo))))
-
-
-JSON_LIKE = r'\{"rt_cd": ?"[01]", ?"(output2|msg_cd|msg1)": ?[\[\]{}"a-z0-9,:]*\}'
-
-
-@settings(max_examples=25, deadline=None)
-@given(body=st.binary(max_size=60) | st.from_regex(JSON_LIKE, fullmatch=True).map(str.encode))
-def test_arbitrary_answers_raise_nothing_but_typed_errors(body):
-    with Scripted(said(body)) as server, contextlib.suppress(MinuteDataError), new_session(server.url, 1) as session:
-        kis_http.exchange(session, "GET", server.url, "real")

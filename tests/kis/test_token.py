@@ -17,14 +17,12 @@ from kis_testing import (
     Scripted,
     error_text,
     in_threads,
-    process,
     said,
     settings_for,
 )
 
 import kis_token
-from minute_candles.core.clock import Clock
-from minute_candles.core.errors import AuthError, ConfigError, MinuteDataError, Stopped, TokenRefused
+from minute_candles.core.errors import ConfigError, MinuteDataError, Stopped, TokenRefused
 from minute_candles.core.kst import KST
 from minute_candles.kis.token import TokenCache
 
@@ -138,13 +136,6 @@ class TestRenewal:
                 slow.move(seconds=10)
             assert sim.calls("token") == 1
 
-    def test_is_still_possible_after_the_clock_was_set_back(self, sim, make, clock):
-        cache = make()
-        old = cache.get()
-        clock.move(hours=-7)
-        sim.expire_tokens()
-        assert cache.renew(refused=old) != old
-
 
 class TestOneIssue:
     @pytest.mark.parametrize("caches", [1, 8])
@@ -152,18 +143,6 @@ class TestOneIssue:
         made = [make() for _ in range(caches)] * (16 // caches)
         tokens = in_threads(16, lambda: made.pop().get())
         assert len(tokens) == 16 and len(set(tokens)) == 1 and sim.calls("token") == 1
-
-    def test_among_several_processes(self, tmp_path):
-        script = (
-            "import hashlib, pathlib, sys; from minute_candles.config.settings import demo_settings\n"
-            "from minute_candles.core.clock import Clock; from minute_candles.kis.token import TokenCache\n"
-            "token = TokenCache(demo_settings(sys.argv[1], pathlib.Path(sys.argv[2])), Clock()).get()\n"
-            "print(hashlib.sha256(token.encode()).hexdigest())"
-        )
-        with Listening(Clock(), latency=0.3) as sim:
-            processes = [process(script, sim.url, tmp_path) for _ in range(2)]
-            hashes = {process.communicate(timeout=60)[0] for process in processes}
-            assert sim.calls("token") == 1 and len(hashes) == 1 and len(hashes.pop()) > 60
 
     @pytest.mark.parametrize("where", ["a dangling link", "a full folder"])
     def test_among_threads_where_it_cannot_be_saved(self, sim, make, file, caplog, monkeypatch, where):
@@ -200,13 +179,6 @@ class TestTooSoon:
 
         monkeypatch.setattr(cache, "_ask", ask_while_another_program_writes)
         assert cache.get() == "eyJ.theirs" and clock.slept == []
-
-    def test_does_not_take_the_refused_token_from_the_file_again(self, sim, make, clock):
-        cache = make()
-        dead = cache.get()
-        clock.move(hours=7)
-        sim.add_fault("egw00133", path="token", times=1)
-        assert cache.renew(refused=dead) != dead and clock.slept == [61.0]
 
     def test_without_end_gives_up_with_a_reason(self, sim, make):
         sim.add_fault("egw00133", path="token")
@@ -279,12 +251,6 @@ class TestBadAnswer:
         good = b'{"access_token":"eyJ.good","access_token_token_expired":"2026-11-21 18:00:00"}'
         with TokenServer(body, good) as server:
             assert make(url=server.url).get() == "eyJ.good"
-
-    def test_of_a_wrong_key_stops_at_once(self, sim, make, clock):
-        sim.keys = {}
-        with pytest.raises(AuthError):
-            make().get()
-        assert sim.calls() == 1 and clock.slept == []
 
 
 @pytest.mark.parametrize("kind", ["egw00103", "egw00105", "egw00133", "http500_empty", "reset", "non_json", ""])
