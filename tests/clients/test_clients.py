@@ -70,28 +70,20 @@ def cluefin(sim: Simulator) -> HttpClient:
     return client
 
 
-def test_cluefin_reads_todays_minutes_into_its_typed_models(sim: Simulator, cluefin: HttpClient) -> None:
-    rows = []
-    for hour in range(9, 16):
-        for minute in ("2900", "5900"):
-            answer = cluefin.domestic_basic_quote.get_stock_today_minute_chart(
-                "J", SYMBOL, f"{hour:02}{minute}", "N", ""
-            )
-            assert (answer.header.tr_id, answer.header.tr_cont) == ("FHKST03010200", "") and answer.header.gt_uid
-            assert answer.body.output1 and answer.body.output1.hts_kor_isnm == "삼성전자"
-            rows += [row.model_dump() for row in answer.body.output2]
-    assert halved(candles(rows, FRIDAY)) == true_candles(sim, FRIDAY)
-
-
-def test_cluefin_reads_past_minutes_into_its_typed_models(sim: Simulator, cluefin: HttpClient) -> None:
-    rows = []
+def test_cluefin_reads_minutes_into_its_typed_models_and_is_given_an_approval_key(
+    sim: Simulator, cluefin: HttpClient
+) -> None:
+    today, past, quotes = [], [], cluefin.domestic_basic_quote
+    for hour in (f"{hour:02}{minute}" for hour in range(9, 16) for minute in ("2900", "5900")):
+        answer = quotes.get_stock_today_minute_chart("J", SYMBOL, hour, "N", "")
+        assert (answer.header.tr_id, answer.header.tr_cont) == ("FHKST03010200", "") and answer.header.gt_uid
+        assert answer.body.output1 and answer.body.output1.hts_kor_isnm == "삼성전자"
+        today += [row.model_dump() for row in answer.body.output2]
     for hour in ("153900", "133900", "113900", "095900"):
-        answer = cluefin.domestic_basic_quote.get_stock_daily_minute_chart("J", SYMBOL, hour, "20261118", "N")
-        rows += [row.model_dump() for row in answer.body.output2]
-    assert candles(rows, WEDNESDAY) == true_candles(sim, WEDNESDAY)
-
-
-def test_cluefin_is_given_an_approval_key(sim: Simulator) -> None:
+        answer = quotes.get_stock_daily_minute_chart("J", SYMBOL, hour, "20261118", "N")
+        past += [row.model_dump() for row in answer.body.output2]
+    assert halved(candles(today, FRIDAY)) == true_candles(sim, FRIDAY)
+    assert candles(past, WEDNESDAY) == true_candles(sim, WEDNESDAY)
     auth = Auth("key", SecretStr("secret"), cache_dir=".")
     auth.url = sim.url
     assert len(auth.approve().approval_key) == 36
