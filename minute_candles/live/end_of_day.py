@@ -79,7 +79,7 @@ class EndOfDay:
     def _collector(self, calendar: TradingCalendar, days: Sequence[date]) -> Collector:
         span = days[0], days[-1]
         return Collector(
-            self._client, self._store, calendar, self._clock, span, self._history, asks_today=True, waits=True
+            self._client, self._store, calendar, self._clock, span, self._history, asks_today=True, may_wait=True
         )
 
     def _collect_all(self, collector: Collector, tasks: Sequence[SymbolDay], until: datetime | None) -> int:

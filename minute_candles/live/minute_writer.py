@@ -8,13 +8,14 @@ from minute_candles.live.server_clock import ServerClock
 from minute_candles.live.symbol_state import SymbolState
 from minute_candles.market.calendar import Session
 from minute_candles.market.candles import Candle, Candles
-from minute_candles.market.day_status import PROVISIONAL
+from minute_candles.market.day_notes import reason_text
+from minute_candles.market.day_status import PROVISIONAL, Reason
 from minute_candles.market.intraday import Watermark, merged, minute_of
 from minute_candles.market.trade_chain import Proven
 from minute_candles.market.windows import INTERVALS, window
 from minute_candles.storage.store import Store
 
-_NOTE = "장중: 오늘 TR이나 스트림으로 받은 임시 데이터"
+_NOTE = reason_text(Reason.INTRADAY)
 _WITHIN_A_MINUTE = timedelta(seconds=59)
 
 

@@ -39,7 +39,7 @@ class ServerClock:
             self._incidents.end(CLOCK)
 
     def check(self, symbol: str) -> bool:
-        """Ask KIS for its time with a quote of `symbol`; return whether it answered."""
+        """Ask KIS for its time with a page of today's minutes of `symbol`; return whether it answered."""
         try:
             self._client.today_minutes(symbol, self._clock.now())
             for _ in range(_CONFIRMATIONS):

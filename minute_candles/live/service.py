@@ -145,7 +145,7 @@ class Service:
 
     def _begin_stream(self, session: Session) -> None:
         """Stream the most active symbols, once a session however often this is called."""
-        if not self.stream.covers(session):
+        if self.stream.needs_start(session):
             self.stream.begin(session, self.session.most_active(session.day, self.stream.capacity))
 
     def _round(self, session: Session, due: set[int]) -> None:

@@ -11,7 +11,7 @@ class Candle(NamedTuple):
     """One window of trading, [timestamp, timestamp + interval).
 
     `turnover` (KRW) and `vwap` (KRW, two decimals) are None where turnover does not prove them. A candle read back from
-    the store has its `vwap` only; one read through a `View` has the turnover that follows from it, too.
+    the store has its `vwap` only; one that a `CandleReader` returns has the turnover that follows from it, too.
     """
 
     timestamp: datetime

@@ -39,7 +39,7 @@ class Reason(StrEnum):
     UNEXPECTED_HOURS = "UNEXPECTED_HOURS"
     """Rows contradict the announced hours of the day: `CSAT_DATES` may have to be set."""
     UNPROVEN_START = "UNPROVEN_START"
-    """Nothing proves that the first row is the day's first: no page behind it, or too much turnover before it."""
+    """Nothing proves that the first row is the day's first: no page before it, or too much turnover before it."""
     DAILY_MISMATCH = "DAILY_MISMATCH"
     """First open, price range or total volume contradict the daily candle."""
     DAILY_MISSING = "DAILY_MISSING"

@@ -1,4 +1,4 @@
-"""The rows of a session among those that a source sent: filtered first, then every row left is validated. Pure."""
+"""The rows of a session among those that a source sent; those that the parser rejected are reported. Pure."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -43,7 +43,7 @@ def _take(found: dict[datetime, MinuteRow], row: MinuteRow | RejectedRow, *, fil
 
 
 def _keep_turnover(found: dict[datetime, MinuteRow], row: RejectedRow) -> None:
-    """Keep a row that cannot be a candle and still has the day's turnover: a witness for the row behind it."""
+    """Keep a row that cannot be a candle and still has the day's turnover: a witness for the row after it."""
     if row.minute is not None and row.turnover is not None:
         illegible = row.reject.code is RowFault.NOT_A_NUMBER
         found.setdefault(row.minute, MinuteRow(row.minute, 0, 0, 0, 0, 0, row.turnover, illegible))

@@ -97,7 +97,7 @@ class Chain:
         self._is_interrupted = True
 
     def contradicts(self, minute: datetime) -> bool:
-        """Return whether a stamp behind the chain leaves it open which minute a trade near `minute` belongs to."""
+        """Return whether a stamp earlier than the chain leaves open which minute a trade near `minute` is of."""
         first, last = self._doubtful
         return first <= minute <= last
 
@@ -124,7 +124,7 @@ class Chain:
         return ()
 
     def _catch_up(self) -> Sequence[Proven]:
-        """Link what waits ahead of a gap; a gap that stays is jumped: a new chain begins behind it."""
+        """Link what waits ahead of a gap; a gap that stays is jumped: a new chain begins after it."""
         proven: list[Proven] = []
         while self._ahead:
             tick = self._ahead.pop(self._volume, None)

@@ -44,7 +44,7 @@ class Day(NamedTuple):
 class Rewritten(NamedTuple):
     """`counts` of the whole symbol-day afterwards, the candles that were new or changed, and how many rows went.
 
-    `yielded`: nothing was written, the authority had settled the day.
+    `yielded`: nothing was written, the final source had settled the day.
     """
 
     counts: Counts

@@ -41,8 +41,8 @@ from minute_candles.verification.past_pages import DayPages, conflict_findings, 
 from minute_candles.verification.plan import SymbolDay
 from minute_candles.verification.source_lag import AGAIN, Late, ProvenMinutesMissing, SourceLag
 
-_TIMES_ACCEPTED = 2
-"""So often a doubtful answer must have come before it is accepted."""
+_ANSWERS_BEFORE = 2
+"""A doubtful answer is accepted at the third time: twice in one attempt, then in a later one."""
 _log = logging.getLogger(__name__)
 
 
@@ -67,16 +67,16 @@ class _Look(NamedTuple):
 class Collector:
     """Collects symbol-days of the past from the final source. Thread-safe: workers share it.
 
-    `history` remembers, across collectors, what was reported of doubtful days. `asks_today`: of a day that is over
-    since today, today's TR may show whether the final source has caught up. `waits`: a day without an auction stays
-    PROVISIONAL until the morning while the quote is ahead of its rows.
+    `history` remembers, across collectors, what was reported of doubtful days. `asks_today`: today's TR may
+    show whether the final source has caught up with a session that ended today. `may_wait`: a day without an auction
+    stays PROVISIONAL until the morning while the quote is ahead of its rows.
     """
 
     def __init__(
         self, client: KisClient, store: Store, calendar: TradingCalendar, clock: Clock, span: tuple[date, date],
-        history: AnswerHistory | None = None, *, asks_today: bool = False, waits: bool = False,
+        history: AnswerHistory | None = None, *, asks_today: bool = False, may_wait: bool = False,
     ) -> None:  # fmt: skip
-        self._lag = SourceLag(client, clock, asks=asks_today, waits=waits)
+        self._lag = SourceLag(client, clock, asks=asks_today, may_wait=may_wait)
         self._client, self._store, self._calendar, self._clock = client, store, calendar, clock
         self._history = history or AnswerHistory()
         self._daily = DailyCandles(client, *span, clock.now().date(), self._keep_daily)
@@ -97,24 +97,24 @@ class Collector:
         if known and _still_misses(known, verdict):
             verdict = verdict.having(Finding(Reason.MISSING_AT_SOURCE))
         try:
-            stored = self._write(symbol, session, verdict, known, takes_proven=False)
+            stored = self._write(symbol, session, verdict, known, may_drop_proven=False)
         except ProvenMinutesMissing as error:
             verdict = self._accept_missing(symbol, session, verdict, error.missing)
-            stored = self._write(symbol, session, verdict, known, takes_proven=True)
+            stored = self._write(symbol, session, verdict, known, may_drop_proven=True)
         self._history.forget(symbol, session.day)
         if Reason.UNEXPECTED_HOURS in verdict.reasons and self._history.is_first_advice(session.day):
             _log.warning("⚠️ %s", hours_advice(session))
         return stored
 
     def _write(
-        self, symbol: str, session: Session, verdict: Verdict, known: CoverageRow | None, *, takes_proven: bool
+        self, symbol: str, session: Session, verdict: Verdict, known: CoverageRow | None, *, may_drop_proven: bool
     ) -> Counts:
-        """Write the day in one transaction. Raises `ProvenMinutesMissing` unless it `takes_proven` minutes away."""
+        """Write the day in one transaction. Raises `ProvenMinutesMissing` unless it `may_drop_proven` minutes."""
 
         def change(stored: Candles) -> Candles:
             if Reason.ADJUSTED_SOURCE in verdict.reasons:
                 return with_missing_minutes(stored, verdict.candles, verdict.reported)
-            if known is None or takes_proven:
+            if known is None or may_drop_proven:
                 return derive(verdict.candles)
             proven = proven_minutes(stored[1], session, provisional=known.status == PROVISIONAL)
             if (missing := missing_minutes(proven, verdict, session)).minutes:
@@ -162,14 +162,14 @@ class Collector:
         if not self._history.times(symbol, session.day, evidence):
             self._history.add(symbol, session.day, evidence)
             raise BadDay([Finding(Reason.MISSING_AT_SOURCE, numbers=(count,))])
-        if missing.closed:
+        if missing.is_paid_in_full:
             return verdict.having(Finding(Reason.DROPPED_MINUTES, (first,), (count,)))
         return verdict.having(Finding(Reason.MISSING_AT_SOURCE, numbers=(count,)))
 
     def _judge(self, symbol: str, session: Session, known: CoverageRow | None) -> Verdict:
-        """Judge a day. A contradiction is requested again from all that take part, at once and once more later.
+        """Judge a day: COMPLETE, NO_TRADES, or UNPROVEN where contradictions are reported again and again.
 
-        Raises `BadDay` until KIS has reported the same at both times.
+        Raises `BadDay` until then: a contradiction is requested again at once, and once more in a later attempt.
         """
         self._clock.check()
         self._daily.prefetch(symbol)
@@ -187,11 +187,11 @@ class Collector:
         raise BadDay(verdict.contradictions)
 
     def _is_reported_again(self, symbol: str, day: date, verdict: Verdict, known: CoverageRow | None) -> bool:
-        """Return whether KIS reports this for the third time, not in one go; or as it did when the day was stored."""
+        """Return whether KIS reports this for the third time, or as it did when the day was stored."""
         times = self._history.times(symbol, day, verdict.evidence)
         self._history.add(symbol, day, verdict.evidence)
         self._history.keep_contradicted(symbol, day, verdict.contradicted)
-        return times >= _TIMES_ACCEPTED or (known is not None and known.evidence == verdict.evidence)
+        return times >= _ANSWERS_BEFORE or (known is not None and known.evidence == verdict.evidence)
 
     def _look(self, symbol: str, session: Session, doubted: DailyAnswer | None) -> _Look:
         """Fetch and check a day. Empty is not success: it is requested again, then the daily candle decides.

@@ -26,8 +26,8 @@ MOST_BEFORE_START = Decimal("0.4")
 Genuine days leave at most 0.32 there, days that had lost their beginning 0.43 and more."""
 AFTER_MARKET_SINCE = date(2026, 9, 14)
 """From this day on the daily volume includes the after-market: 7-9 % more than the session, not 1-2 %."""
-MOST_OFF_HOURS = (12, 25)
-"""Percent of the daily volume that off-hours trades may hold, before and since then."""
+MOST_OFF_HOURS, MOST_OFF_HOURS_SINCE = 12, 25
+"""Percent of the daily volume that off-hours trades may hold, before that day and since."""
 
 
 class BadDay(SourceError):
@@ -62,8 +62,8 @@ class Verdict(NamedTuple):
     """The daily answer, where it is among what contradicts."""
     unreadable: frozenset[datetime] = frozenset()
     """Minutes whose row cannot be a candle; naive KST."""
-    started_at: int = 0
-    """The day's turnover, KRW, with its first row."""
+    turnover_at_start: int = 0
+    """The day's turnover, KRW, up to and with its first row."""
     gaps: tuple[tuple[datetime, datetime], ...] = ()
     """Between these minutes there is no row, and more turnover than the later one explains; naive KST."""
     adjustment: Decimal | None = None
@@ -105,6 +105,7 @@ def accepted(verdict: Verdict) -> Verdict:
 def check_day(minutes: Minutes, session: Session, dailies: DailyAnswer, *, is_fresh: bool = False) -> Verdict:
     """Prove a day by its turnover and by the daily candle.
 
+    With contradictions the status is not final: `accepted` makes it UNPROVEN once they are reported again.
     `is_fresh`: the daily candle's close may be the after-market's still, and is not compared (kis_http.md §7).
     """
     rows, daily = minutes.rows, dailies.get(session.day)
@@ -132,7 +133,7 @@ def check_day(minutes: Minutes, session: Session, dailies: DailyAnswer, *, is_fr
 
 
 def nothing_traded(session: Session, *findings: Finding) -> Verdict:
-    """Return the verdict of a day without a row: NO_TRADES, or a contradiction where the findings hold one.
+    """Return the verdict of a day without a row: NO_TRADES, or not final where the findings contradict it (`accepted`).
 
     Its evidence is the findings' reasons alone: the daily volume of a day may grow with off-hours trades.
     """
@@ -166,14 +167,14 @@ def _hours_findings(minutes: Minutes, session: Session) -> list[Finding]:
 
 
 def gaps_of(rows: Sequence[MinuteRow]) -> list[tuple[datetime, datetime]]:
-    """Return the minutes before and after one or more without a row; the pause before the auction is none."""
+    """Return each two minutes with a gap between them; the ten minutes before the auction are none."""
     minutes = [row.minute for row in rows]
     pause = (minutes[-1] - timedelta(minutes=11), minutes[-1])
     return [pair for pair in pairwise(minutes) if pair[1] - pair[0] > timedelta(minutes=1) and pair != pause]
 
 
 def _start_findings(rows: Sequence[MinuteRow], session: Session, daily: DailyRow | None) -> list[Finding]:
-    """Return a doubt where too much traded before a first row behind the open, or the whole day is short."""
+    """Return a doubt where too much traded before a first row after the open, or the whole day is short."""
     if not unexplained_start(rows, session):
         return []
     first, total = rows[0], rows[-1].turnover
@@ -181,7 +182,8 @@ def _start_findings(rows: Sequence[MinuteRow], session: Session, daily: DailyRow
     if before * 100 > MOST_BEFORE_START * total:
         percent = Decimal(100 * before) / total if total else Decimal(100)
         return [Finding(Reason.UNPROVEN_START, (first.minute,), (round(percent, 1),))]
-    volume, most = sum(row.volume for row in rows), MOST_OFF_HOURS[session.day >= AFTER_MARKET_SINCE]
+    volume = sum(row.volume for row in rows)
+    most = MOST_OFF_HOURS if session.day < AFTER_MARKET_SINCE else MOST_OFF_HOURS_SINCE
     if daily and volume * 100 < (100 - most) * daily.volume:
         return [Finding(Reason.VOLUME_SHORT, numbers=(100 * volume // daily.volume,))]
     return []

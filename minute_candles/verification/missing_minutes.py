@@ -2,7 +2,7 @@
 
 The session proves minutes by turnover, and a settle keeps them (rule "The final source has the last word").
 But other programs write into the same table, and their rows look alike. The final source's own chain of turnover
-distinguishes them: what a row behind the minute leaves unexplained is all that can have traded there unseen.
+distinguishes them: what the row after the minute leaves unexplained is all that can have traded there unseen.
 """
 
 from bisect import bisect_right
@@ -19,15 +19,15 @@ class MissingMinutes(NamedTuple):
     """Minutes that may have traded though the final source lacks them, naive KST."""
 
     minutes: list[datetime]
-    closed: bool
-    """Whether its turnover goes on without any of them: it is whole as it is, and they fit into its rows' own range."""
+    is_paid_in_full: bool
+    """Whether its turnover is complete without any of them: they fit only into the range of its own rows' prices."""
 
 
 class _Room(NamedTuple):
-    """KRW that may have traded unseen at a minute, at most; `closed`: turnover finds nothing missing there."""
+    """KRW that may have traded unseen at a minute, at most; `is_paid_in_full`: turnover finds nothing missing there."""
 
     most: int
-    closed: bool
+    is_paid_in_full: bool
 
 
 def proven_minutes(stored: Sequence[Candle], session: Session, *, provisional: bool) -> dict[datetime, Candle]:
@@ -49,7 +49,7 @@ def missing_minutes(proven: dict[datetime, Candle], verdict: Verdict, session: S
     """
     close, has_its_auction = session.close.replace(tzinfo=None), has_auction(verdict.candles, session)
     reported = {candle.timestamp for candle in verdict.candles} | verdict.unreadable
-    minutes, closed = [], True
+    minutes, is_paid_in_full = [], True
     for minute in sorted(proven.keys() - reported):
         candle = proven[minute]
         if has_its_auction and minute >= close:  # a day has one: no row of KIS's, or the same at another minute
@@ -58,18 +58,18 @@ def missing_minutes(proven: dict[datetime, Candle], verdict: Verdict, session: S
             room = _room(minute, verdict, session)
         if room is None or candle.low * candle.volume <= room.most:
             minutes.append(minute)
-            closed &= room is not None and room.closed
-    return MissingMinutes(minutes, closed)
+            is_paid_in_full &= room is not None and room.is_paid_in_full
+    return MissingMinutes(minutes, is_paid_in_full)
 
 
 def _room(minute: datetime, verdict: Verdict, session: Session) -> _Room | None:
-    """Return None where no row behind the minute shows it: after the last row, or before one that is in doubt."""
-    behind = bisect_right(verdict.candles, minute, key=lambda candle: candle.timestamp)
-    later = verdict.candles[behind : behind + 1]
+    """Return None where no row after the minute shows it: after the last row, or before one that is in doubt."""
+    at = bisect_right(verdict.candles, minute, key=lambda candle: candle.timestamp)
+    later = verdict.candles[at : at + 1]
     if not later or any(minute < lost < later[0].timestamp for lost in verdict.unreadable):
         return None
     low, span = later[0].low * later[0].volume, (later[0].high - later[0].low) * later[0].volume
-    if not behind:
-        return _Room(verdict.started_at - low, verdict.started_at - low <= span)
+    if not at:
+        return _Room(verdict.turnover_at_start - low, verdict.turnover_at_start - low <= span)
     turnover = later[0].turnover
     return None if turnover is None else _Room(turnover - low, True)

@@ -20,7 +20,7 @@ from minute_candles.verification.daily_reference import EMPTY_TRIES
 from minute_candles.verification.day_verdict import Minutes
 
 FULL_PAGE = 120
-"""Rows of a full answer of the past TR; a shorter one has nothing behind it."""
+"""Rows of a full answer of the past TR; nothing is older than a shorter one."""
 
 
 class Page(NamedTuple):

@@ -40,13 +40,13 @@ class ProvenMinutesMissing(SourceError):
 
 
 class SourceLag:
-    """Compares with today's TR a day that is over since today; `asks`: whether that may be requested. Thread-safe.
+    """Compares a day whose session ended today with today's TR; `asks`: whether that may be requested. Thread-safe.
 
-    `waits`: who settles may wait for the morning, so a quote with the after-market in it counts as ahead, too.
+    `may_wait`: the day may wait for the morning, so a quote with the after-market in it counts as ahead, too.
     """
 
-    def __init__(self, client: KisClient, clock: Clock, *, asks: bool, waits: bool = False) -> None:
-        self._client, self._clock, self._asks, self._waits = client, clock, asks, waits
+    def __init__(self, client: KisClient, clock: Clock, *, asks: bool, may_wait: bool = False) -> None:
+        self._client, self._clock, self._asks, self._may_wait = client, clock, asks, may_wait
 
     def is_fresh(self, session: Session) -> bool:
         """Return whether KIS may still be late with a day: until the next morning."""
@@ -61,11 +61,11 @@ class SourceLag:
         if not (self._asks and self.is_fresh(session)):
             return
         live = self._live(symbol, session, session.end - timedelta(seconds=1))
-        if late := [row for row in live if _is_behind(rows, row, session)]:
+        if late := [row for row in live if _is_later(rows, row, session)]:
             raise Late(f"과거 분봉이 아직 {late[0].minute:%H:%M}까지 오지 않았습니다. {AGAIN}")
         if not live and not untraded:
             raise Late(f"오늘 분봉이 비어 있어 과거 분봉이 다 왔는지 확인할 수 없습니다. {AGAIN}")
-        counts = self._waits or self._clock.now() < session.close + AFTER_MARKET
+        counts = self._may_wait or self._clock.now() < session.close + AFTER_MARKET
         if rows and counts and self._is_quote_ahead(symbol, session, rows):
             raise Late(f"{reason_text(Reason.QUOTE_AHEAD)}합니다. {AGAIN}")
 
@@ -98,11 +98,11 @@ class SourceLag:
         return live
 
 
-def _is_behind(rows: Sequence[MinuteRow], live: MinuteRow, session: Session) -> bool:
-    """Return whether today's TR shows a trade behind the last of these rows: as volume, or as more turnover.
+def _is_later(rows: Sequence[MinuteRow], live: MinuteRow, session: Session) -> bool:
+    """Return whether today's TR shows a trade after the last of these rows: as volume, or as more turnover.
 
     Before the day's first trade a filler's turnover is 0, whatever was traded before the open (kis_http.md §5).
     """
-    is_later = not rows or live.minute > rows[-1].minute
+    is_new = not rows or live.minute > rows[-1].minute
     in_session, known = live.minute < session.close.replace(tzinfo=None), rows[-1].turnover if rows else 0
-    return is_later and (live.volume > 0 or (in_session and live.turnover > known))
+    return is_new and (live.volume > 0 or (in_session and live.turnover > known))

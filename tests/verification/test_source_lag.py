@@ -33,7 +33,7 @@ class Kis:
 def lag(turnover: int | None, now: str, *, waits: bool = True) -> SourceLag:
     kis: Any = Kis(turnover)
     clock: Any = SimpleNamespace(now=lambda: datetime.fromisoformat(now).replace(tzinfo=KST))
-    return SourceLag(kis, clock, asks=True, waits=waits)
+    return SourceLag(kis, clock, asks=True, may_wait=waits)
 
 
 @pytest.mark.parametrize("now", ["2026-11-20T15:41", "2026-11-20T17:00", "2026-11-20T23:50", "2026-11-21T07:29"])

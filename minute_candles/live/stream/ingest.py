@@ -66,12 +66,10 @@ class StreamIngest:
         """How many symbols are streamed; 0 = no WebSocket."""
         self._session: IngestSession | None = None
 
-    def covers(self, session: Session) -> bool:
-        """Return whether nothing is to be begun for a session: it is streamed already, or never."""
-        running = self._session is not None and self._session.session.day == session.day
-        return (
-            running or not self.capacity or session.csat
-        )  # KIS labels a CSAT day differently (docs/dev/kis_http.md §6)
+    def needs_start(self, session: Session) -> bool:
+        """Return whether a session is to be streamed and is not yet; a CSAT day never is (docs/dev/kis_http.md §6)."""
+        runs = self._session is not None and self._session.session.day == session.day
+        return self.capacity > 0 and not session.csat and not runs
 
     def begin(self, session: Session, symbols: Sequence[str]) -> None:
         """Stream these symbols in a session."""
