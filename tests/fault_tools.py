@@ -16,9 +16,9 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -196,28 +196,25 @@ def together(*jobs) -> list[Any]:
         return [future.result() for future in [pool.submit(job) for job in jobs]]
 
 
-class Watched:
-    """The command lines of all processes, looked at again and again while a test runs, as `ps` would."""
+@contextmanager
+def process_list() -> Iterator[set[str]]:
+    """The command lines of all processes, read again and again meanwhile, as `ps` would."""
+    lines: set[str] = set()
+    over = threading.Event()
 
-    def __init__(self) -> None:
-        self.lines: set[str] = set()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-
-    def __enter__(self) -> "Watched":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._stop.wait(0.2):
+    def look() -> None:
+        while not over.wait(0.2):
             for path in Path("/proc").glob("[0-9]*/cmdline"):
                 with suppress(OSError):
-                    if int(path.parent.name) != os.getpid():
-                        self.lines.add(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+                    lines.add(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield lines
+    finally:
+        over.set()
+        thread.join()
 
 
 class Impostor:
@@ -241,7 +238,7 @@ class Impostor:
                     self.received += secured.recv(65536)
 
 
-def leaks(operator: Operator, tokens: Iterable[str], processes: Iterable[str]) -> list[str]:
+def leaks(operator: Operator, tokens: Iterable[str], processes: Iterable[str] = ()) -> list[str]:
     """Where a secret stands that nobody may read: any output, any file but the token's, the process list."""
     texts = {f"output {number}": said for number, said in enumerate(operator.output)}
     texts["process list"] = "\n".join(processes)

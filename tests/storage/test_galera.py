@@ -6,7 +6,7 @@ import signal
 import subprocess
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import mysql.connector
@@ -16,7 +16,11 @@ from backfill_tools import User, assert_true, ended, execute, sessions, simulato
 from places import ROOT
 from servers import free_port
 from store_testing import at_once, ready, stream_behind_a_settle
-from updater_tools import FRIDAY
+from updater_tools import FRIDAY, Owner
+from updater_tools import at as moment
+
+from kis_simulator.simulator import Simulator
+from minute_candles.core.kst import KST
 
 PROVIDER = Path("/usr/lib/galera/libgalera_smm.so")
 HAPROXY = shutil.which("haproxy", path="/usr/sbin:/usr/bin")
@@ -171,3 +175,22 @@ def test_the_node_in_use_dies_then_sleeps_then_loses_the_quorum(galera, cluster,
         assert ran.code == 0 and "재연결 성공" in ran.err, ran.all
         rows_of = sessions(kis, FRIDAY - timedelta(days=59), FRIDAY)
         assert assert_true(url_of(last), kis, SYMBOLS, rows_of)
+
+
+def test_two_backfills_and_an_updater_write_one_day_on_two_nodes(cluster, tmp_path) -> None:
+    """The backfills fetch the day anew on a node each, while the updater's last rounds and its settle write it."""
+    ready(cluster[0]).close()
+    shift = moment(15, 38, 40) - datetime.now(KST)
+    with Simulator(now=lambda: datetime.now(KST) + shift, rate=1000) as kis:
+        owners = [Owner(tmp_path / name, kis, url_of(cluster[node]), shift) for name, node in (("a", 0), ("b", 1))]
+        token = {"KIS_TOKEN_FILE": str(tmp_path / "token.json"), "TEST_SHIFT": str(shift.total_seconds())}
+        flags = ("--symbols", ",".join(SYMBOLS))
+        updater = owners[1].start(*flags, **token)
+        until(lambda: datetime.now(KST) + shift > moment(15, 40), 180)
+        runs = [User.start(owner, *flags, "--days", "4", "--force", **token) for owner in owners]
+        for ran in map(ended, runs):
+            assert ran.code == 0, ran.all
+        until(lambda: "마감 확정 완료" in owners[1].log(), 240)
+        updater.send_signal(signal.SIGTERM)
+        assert ended(updater, 30).code == 0
+        assert assert_true(url_of(cluster[2]), kis, SYMBOLS, sessions(kis, FRIDAY - timedelta(days=7), FRIDAY))
