@@ -1,7 +1,7 @@
 """Fixtures: real database servers, each started once a session, and a fresh database for every test.
 
 `server` is MariaDB, and real MySQL where it is to be had; `database` and `store` live on it. `any_database` and
-`any_store` are SQLite, too. What runs on MySQL is slow, and so is what an
+`any_store` are SQLite, too. `TEST_DB_URL` replaces the servers. What runs on MySQL is slow, and so is what an
 `operator` meets (test_faults.py: whole runs of real processes against each fault): it is `make test-all`'s.
 """
 
@@ -22,7 +22,7 @@ import db
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 
-_SERVERS = ["mariadb", "mysql"]
+_SERVERS = ["given"] if servers.given() else ["mariadb", "mysql"]
 
 hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("busy")  # how long an example takes on a busy machine says nothing about it
@@ -86,6 +86,11 @@ def mysql():
     yield from (servers.mysql_server() or pytest.skip("real MySQL is not to be had here (root)")).lent()
 
 
+@pytest.fixture(scope="session")
+def given():
+    return servers.given()
+
+
 @pytest.fixture(scope="session", params=_SERVERS)
 def server(request):
     return request.getfixturevalue(request.param)
@@ -94,6 +99,8 @@ def server(request):
 @pytest.fixture
 def own_server(server):
     """A server whose process may be stopped; it runs again when the test is over."""
+    if not server.command:
+        pytest.skip("needs a server of our own, not TEST_DB_URL")
     yield server
     if not server.running:
         server.start()

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import mysql.connector
 from backfill_tools import until
@@ -50,7 +51,9 @@ class Server:
     command: Sequence[str]
     folder: Path
     port: int
-    host, user, password = "127.0.0.1", "root", ""
+    host: str = "127.0.0.1"
+    user: str = "root"
+    password: str = ""
     _process: subprocess.Popen[bytes] | None = None
 
     def start(self, *options: str) -> None:
@@ -153,6 +156,13 @@ def self_signed(folder: Path, name: str) -> tuple[Path, Path]:
     alias = ["-addext", "subjectAltName=IP:127.0.0.1"]
     subprocess.run([*make, *alias, "-keyout", key, "-out", certificate], check=True, capture_output=True)
     return certificate, key
+
+
+def given() -> Server | None:
+    """The server of `TEST_DB_URL=mysql://root:…@host:port/`, which the tests must not stop."""
+    url = urlsplit(os.environ.get("TEST_DB_URL", ""))
+    account = (unquote(url.username or "root"), unquote(url.password or ""))
+    return Server("given", (), Path(), url.port or 3306, url.hostname, *account) if url.hostname else None
 
 
 def find(program: str) -> str | None:

@@ -1,11 +1,13 @@
 """The connection: wrong settings are one clear line, a lost server is waited for, a write is whole or not at all."""
 
 import logging
+import random
 import re
 import threading
 import time
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import mysql.connector
 import pytest
@@ -13,6 +15,8 @@ from servers import free_port
 from store_testing import (
     COUNTS,
     DAY,
+    LATER,
+    NAMES,
     NOW,
     SESSION,
     SYMBOL,
@@ -106,6 +110,12 @@ def test_the_row_alias_is_written_to_mysql_alone() -> None:
         assert mysql_driver._mysql_dialect(version) == "alias"
     for version in ("8.0.19", "11.4.2-MariaDB", "8.0.11-TiDB-v8.5.0", "8.0.30-Vitess"):
         assert mysql_driver._mysql_dialect(version) == "values"
+
+
+def test_without_the_c_extension_the_reason_is_said(database, monkeypatch, caplog) -> None:
+    monkeypatch.setattr(mysql.connector, "HAVE_CEXT", False)
+    open_store(database, Clock()).close()
+    assert any("C 확장" in line for line in caplog.messages)
 
 
 @pytest.mark.slow
@@ -249,13 +259,45 @@ def test_rows_that_do_not_become_what_was_wanted_are_not_committed(server, store
     assert store.coverage(["000660"], DAY, DAY) == {} and len(identities(store)) == 485
 
 
+UPSERT = (
+    "INSERT INTO stock_minute_prices (stock_symbol, minute_interval, timestamp, open_price, high_price, low_price,"
+    " close_price, volume, created_at, updated_at) VALUES (%s, %s, %s, 1, 1, 1, 1, 1, NOW(6), NOW(6))"
+    " ON DUPLICATE KEY UPDATE open_price = 1, high_price = 1, low_price = 1, close_price = 1, volume = volume + 1"
+)
+
+
+@pytest.mark.slow
+def test_another_writer_on_the_same_rows_neither_corrupts_a_day_nor_is_felt(server, store, database) -> None:
+    """A backend upserts running minutes of the same day in transactions of three rows in any order."""
+    ended, commits, took, dice = threading.Event(), [], [], random.Random(7)
+
+    def hammer() -> None:
+        with closing(server.connect(database.name, autocommit=False)) as connection:
+            while not ended.is_set():
+                try:
+                    for _ in range(3):
+                        when = datetime(2025, 8, 26, 9) + timedelta(minutes=dice.randrange(0, 400))
+                        connection.cursor().execute(UPSERT, (SYMBOL, NAMES[dice.choice([1, 5, 15])], when))
+                    connection.commit()
+                    commits.append(True)
+                except mysql.connector.Error:  # a deadlock
+                    connection.rollback()
+
+    def write() -> None:
+        for seed in range(20):
+            began = time.monotonic()
+            assert put(store, seed=seed % 2) == COUNTS
+            took.append(time.monotonic() - began)
+        ended.set()
+
+    at_once(hammer, write)
+    put(store, seed=5, now=LATER)
+    assert is_whole(store, 5) and len(commits) > 10 and max(took) < 5
+
+
 def test_a_row_inserted_meanwhile_is_met_when_the_transaction_is_repeated(server, store, database) -> None:
-    backend = (
-        "INSERT INTO stock_minute_prices (stock_symbol, minute_interval, timestamp, open_price, high_price, low_price,"
-        f" close_price, volume) VALUES ('{SYMBOL}', 'ONE_MINUTE', '2025-08-26 15:25:00', 1, 1, 1, 1, 1)"
-    )
-    during(store, "INSERT INTO stock_minute_prices", lambda: server.run(backend, database=database.name))
-    found = []
+    key, found = (SYMBOL, NAMES[1], datetime(2025, 8, 26, 15, 25)), []
+    during(store, "INSERT INTO stock_minute_prices", lambda: server.run(UPSERT, *key, database=database.name))
     store.rewrite(SYMBOL, SESSION, lambda now: [found.append(now), full_day()][1], now=NOW, status="COMPLETE")
     assert [len(now[1]) for now in found] == [0, 1] and is_whole(store, 1)
 

@@ -1,5 +1,6 @@
 """A table of one million rows: planning, rewriting and charts go through the unique key (its speed: benchmarks/)."""
 
+import time
 from datetime import date
 
 import pytest
@@ -40,6 +41,17 @@ def million(server):
     yield store
     store.close()
     server.drop(database)
+
+
+def test_planning_97_symbols_and_30_days_takes_under_two_seconds(million) -> None:
+    sessions = [CALENDAR.session(day) for day in CALENDAR.trading_days(DAYS[0], date(2025, 9, 30))[:30]]
+    took = []
+    for _ in range(5):
+        began = time.monotonic()
+        found = million.coverage(SYMBOLS, sessions[0].day, sessions[-1].day)
+        assert million.missing_rows(found, sessions) == {}
+        took.append(time.monotonic() - began)
+    assert len(found) == 97 * 22 and len(SYMBOLS) * len(DAYS) * len(MINUTES) > 10**6 and min(took) < 2
 
 
 def explained(store, sql, *params) -> str:
