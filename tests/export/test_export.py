@@ -179,7 +179,7 @@ def test_a_parquet_file_says_what_it_is(light, export, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("excel", [False, True])
-def test_one_csv_file_equals_the_truth(light, sim, export, tmp_path, excel) -> None:
+def test_csv_equals_the_truth(light, sim, export, tmp_path, excel) -> None:
     """A byte order mark for Excel, and with --excel codes that it does not take for numbers."""
     assert export(light, "--out", "all.csv", "--interval", "30", *(["--excel"] if excel else []))[0] == 0
     raw = (tmp_path / "all.csv").read_bytes()
@@ -187,21 +187,15 @@ def test_one_csv_file_equals_the_truth(light, sim, export, tmp_path, excel) -> N
     rows = list(csv.reader(io.StringIO(raw.decode("utf-8-sig"))))[1:]
     for symbol in SYMBOLS:
         mine = [row for row in rows if row[0] == (f'="{symbol}"' if excel else symbol)]
-        found = [
-            (datetime.fromisoformat(row[1]), *map(int, row[2:7]), *(float(v) if v else None for v in row[7:9]))
-            for row in mine
-        ]
+        values = [[float(value) if value else None for value in row[7:9]] for row in mine]
+        found = [(datetime.fromisoformat(r[1]), *map(int, r[2:7]), *v) for r, v in zip(mine, values, strict=True)]
         assert_same(found, list(truth(sim, symbol, 30)))
         assert {row[9] for row in mine} == {"COMPLETE"}
-
-
-def test_a_folder_of_csv_has_a_file_a_symbol_and_standard_output_candles_alone(light, export, tmp_path) -> None:
     flags = ("--format", "csv", "--out", "tables", "--interval", "day")
     assert "파일 2개 씀" in export(light, *flags)[1] and "파일 0개 씀, 2개 그대로" in export(light, *flags)[1]
     assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == ["000660_day.csv", "005930_day.csv"]
     code, out, err = export(light, "--out", "-", "--interval", "day", "--quiet")
-    lines = out.splitlines()
-    assert code == 0 and len(lines) == 5 and lines[0].startswith("symbol,timestamp") and "✅ 내보내기" in err
+    assert code == 0 and len(out.splitlines()) == 5 and out.startswith("symbol,timestamp") and "✅ 내보내기" in err
 
 
 def test_only_what_changed_is_written_again(light, export, tmp_path) -> None:
@@ -235,21 +229,18 @@ def test_a_year_is_a_file(sim, years, export, tmp_path) -> None:
         assert_same(plain(frame, "005930"), list(truth(sim, "005930", 15, [day])))
 
 
-def test_doubtful_days_are_named_and_exit_1(light, export) -> None:
-    doubt = "SET status = 'UNPROVEN', note = '시가가 다릅니다' WHERE stock_symbol = '005930'"
-    execute(url_of(light), f"UPDATE stock_minute_coverage {doubt}")
-    where = "stock_symbol = '000660' AND trade_date = '2026-11-20'"
-    execute(url_of(light), f"DELETE FROM stock_minute_coverage WHERE {where}")
-    code, out, _ = export(light, asked=["--from", "2026-11-18", "--to", str(LAST), "--symbols", "005930,000660"])
-    assert code == 1 and "005930 2026-11-18 빠짐" in out and "000660 2026-11-20 잠정" in out
-    assert "005930 2026-11-19~11-20 증명 안 됨: 시가가 다릅니다 · 2종목일" in out
-
-
-def test_nothing_in_the_range_is_exit_1_and_no_file(light, export, tmp_path) -> None:
+def test_doubtful_days_are_named_and_exit_1_and_so_is_nothing_at_all(light, export, tmp_path) -> None:
     for out in ("export", "a.csv", "a.parquet", "-"):
         code, _, err = export(light, "--out", out, asked=["--symbols", "035420", "--days", "3"])
         assert code == 1 and "저장된 캔들이 없습니다" in err and "035420 2026-11-18~11-20 빠짐 · 3종목일" in err
     assert [path for path in tmp_path.rglob("*") if path.suffix in {".csv", ".parquet", ".tmp"}] == []
+    coverage = "stock_minute_coverage {} stock_symbol = '{}'"
+    doubt = coverage.format("SET status = 'UNPROVEN', note = '시가가 다릅니다' WHERE", "005930")
+    execute(url_of(light), f"UPDATE {doubt}")
+    execute(url_of(light), f"DELETE FROM {coverage.format('WHERE', '000660')} AND trade_date = '2026-11-20'")
+    code, out, _ = export(light, asked=["--from", "2026-11-18", "--to", str(LAST), "--symbols", "005930,000660"])
+    assert code == 1 and "005930 2026-11-18 빠짐" in out and "000660 2026-11-20 잠정" in out
+    assert "005930 2026-11-19~11-20 증명 안 됨: 시가가 다릅니다 · 2종목일" in out
 
 
 WRONG = [
@@ -284,11 +275,10 @@ def test_adjusted_prices_are_adjusted_on_reading_alone(sim, light, tmp_path, mon
     with pytest.warns(SplitWarning, match="005930 2026-11-20 1주 → 5주"):
         frame = db.read_candles(SYMBOLS, 30, CSAT, LAST, adjusted=True, **how)
     days = frame.index.get_level_values("timestamp").date
-    old = (frame.index.get_level_values("symbol") == "005930") & (days == CSAT)
+    shares = 1 + 4 * ((frame.index.get_level_values("symbol") == "005930") & (days == CSAT))
     for name in ("open", "high", "low", "close", "vwap"):
-        assert (frame[name][~old].dropna() == traded[name][~old].dropna()).all()
-        assert (frame[name][old].dropna() * 5 - traded[name][old].dropna()).abs().max() < 1e-6
-    assert (frame["volume"][old] == 5 * traded["volume"][old]).all()
+        assert (frame[name] * shares - traded[name]).abs().max() < 1e-6
+    assert (frame["volume"] == shares * traded["volume"]).all()
     assert (frame["turnover"].dropna() == traded["turnover"].dropna()).all()
     assert (pd.read_parquet(out)["close"].to_numpy() == frame["close"].to_numpy()).all()
     assert pq.read_metadata(out).metadata[b"minute_candles.prices"] == b"adjusted"
@@ -344,8 +334,8 @@ def test_only_days_requested_or_in_the_folder_are_adjusted(adjusted, tmp_path) -
     assert adjusted(OLD, OLD)[0] == 0 and {day for _, day in counted(tmp_path / "export")} == {OLD, NEW}
 
 
-def test_adjusted_and_plain_prices_do_not_mix_in_a_folder(adjusted, years, export) -> None:
-    """Whichever year or symbol came first; said before anything is requested or written."""
+def test_what_does_not_go_into_one_folder(adjusted, years, export, tmp_path) -> None:
+    """Adjusted and plain prices, whichever year or symbol came first; CSV and Parquet, which Spark refuses."""
     plain_2025 = ["--from", str(OLD), "--to", str(OLD), "--symbols", "005930", "--interval", "30"]
     plain_2026 = ["--from", str(NEW), "--to", str(NEW), "--symbols", "000660", "--interval", "30"]
     assert export(years, "--out", "plain", asked=plain_2025)[0] == 0
@@ -355,6 +345,11 @@ def test_adjusted_and_plain_prices_do_not_mix_in_a_folder(adjusted, years, expor
     ran = export(years, "--out", "adjusted", asked=plain_2026)
     assert is_one_line(ran) and "섞을 수 없습니다" in ran[2]
     assert export(years, "--out", "adjusted", "--interval", "5", asked=plain_2026[:-2])[0] == 0  # another data set
+    assert export(years, "--format", "csv", "--out", "tables", asked=plain_2025)[0] == 0
+    for flags in (("--format", "csv", "--out", "plain"), ("--out", "tables")):
+        ran = export(years, *flags, asked=plain_2026)
+        assert is_one_line(ran) and "--out" in ran[2]
+    assert list(tmp_path.rglob("plain/*.csv")) == [] and list(tmp_path.rglob("tables/*=*")) == []
 
 
 @pytest.mark.parametrize("fault", ["daily_missing", "shape_missing"])
@@ -366,15 +361,6 @@ def test_a_symbol_that_cannot_be_adjusted_is_named_and_the_others_are_written(ad
         assert code == 1 and "005930" in said and "수정" in said and "000660" not in said
     for frame in (pd.read_parquet(tmp_path / "export"), pd.read_csv(tmp_path / "all.csv", dtype=str)):
         assert set(frame["symbol"]) == {"000660"}
-
-
-def test_csv_and_parquet_do_not_share_a_folder(light, export, tmp_path) -> None:
-    """`spark.read.parquet("export")` and Polars refuse a folder of both."""
-    to_csv = ("--interval", "day", "--format", "csv")
-    assert export(light, "--interval", "day")[0] == 0 and export(light, *to_csv, "--out", "tables")[0] == 0
-    for ran in (export(light, *to_csv), export(light, "--interval", "5", "--out", "tables")):
-        assert is_one_line(ran) and "--out" in ran[2]
-    assert list(tmp_path.rglob("export/*.csv")) == [] and list(tmp_path.rglob("tables/*=*")) == []
 
 
 def started(code, *arguments, **more):
@@ -457,38 +443,35 @@ def test_help_needs_nothing_and_parquet_alone_pyarrow(light, tmp_path) -> None:
     assert "requirements-extra.txt" in done.stderr.splitlines()[0]
 
 
+TO_CSV = ("--format", "csv", "--out", "csv")
+
+
 def test_days_that_the_table_lacks_stay_in_the_folder(light, export, tmp_path) -> None:
     """Another table, or rows that somebody removed: what was exported is not taken away, and that is said."""
-    to_csv, folder = ("--format", "csv", "--out", "csv"), tmp_path / "export"
-    assert export(light)[0] == 0 and export(light, *to_csv)[0] == 0
-    before, csv_before = counted(folder), (tmp_path / "csv" / "000660_1min.csv").read_bytes()
-    execute(url_of(light), "DELETE FROM stock_minute_prices WHERE timestamp >= '2026-11-20'")
-    code, _, err = export(light)
-    assert code == 1 and counted(folder) == before and "005930 2026-11-20" in err and "그대로 둔 2건" in err
-    execute(url_of(light), "DELETE FROM stock_minute_prices")
-    for force in ([], ["--force"]):
-        code, _, err = export(light, *force)
-        assert code == 1 and counted(folder) == before and "그대로 둔 4건" in err
-    code, _, err = export(light, *to_csv)
-    assert code == 1 and "그대로 둔 2건: 005930_1min.csv, 000660_1min.csv" in err
+    assert export(light)[0] == 0 and export(light, *TO_CSV)[0] == 0
+    before, csv_before = counted(tmp_path / "export"), (tmp_path / "csv" / "000660_1min.csv").read_bytes()
+    for gone, flags, said in (
+        ("timestamp >= '2026-11-20'", (), "그대로 둔 2건"), ("1", (), "그대로 둔 4건"),
+        ("1", ("--force",), "그대로 둔 4건"), ("1", TO_CSV, "그대로 둔 2건: 005930_1min.csv, 000660_1min.csv"),
+    ):  # fmt: skip
+        execute(url_of(light), f"DELETE FROM stock_minute_prices WHERE {gone}")
+        code, _, err = export(light, *flags)
+        assert code == 1 and said in err and counted(tmp_path / "export") == before
     assert (tmp_path / "csv" / "000660_1min.csv").read_bytes() == csv_before
 
 
 def test_a_day_without_trades_leaves_the_folder(light, export, tmp_path) -> None:
     """The table says so; it does not lack it."""
-    to_csv = ("--format", "csv", "--out", "csv")
-    assert export(light)[0] == 0 and export(light, *to_csv)[0] == 0
-    no_trades(light, "trade_date = '2026-11-20'", "timestamp >= '2026-11-20'")
-    assert export(light)[0] == 0 and {day for _, day in counted(tmp_path / "export")} == {CSAT}
-    no_trades(light, "stock_symbol = '000660'", "stock_symbol = '000660'")
-    assert export(light, *to_csv)[0] == 0
-    assert [path.name for path in (tmp_path / "csv").iterdir()] == ["005930_1min.csv"]
-
-
-def no_trades(database, coverage, prices) -> None:
-    execute(url_of(database), f"DELETE FROM stock_minute_prices WHERE {prices}")
     cleared = "status = 'NO_TRADES', count_1min = 0, count_5min = 0, count_15min = 0"
-    execute(url_of(database), f"UPDATE stock_minute_coverage SET {cleared} WHERE {coverage}")
+    assert export(light)[0] == 0 and export(light, *TO_CSV)[0] == 0
+    for day, row, flags in (
+        ("trade_date = '2026-11-20'", "timestamp >= '2026-11-20'", ()), (*["stock_symbol = '000660'"] * 2, TO_CSV),
+    ):  # fmt: skip
+        execute(url_of(light), f"DELETE FROM stock_minute_prices WHERE {row}")
+        execute(url_of(light), f"UPDATE stock_minute_coverage SET {cleared} WHERE {day}")
+        assert export(light, *flags)[0] == 0
+    assert {day for _, day in counted(tmp_path / "export")} == {CSAT}
+    assert [path.name for path in (tmp_path / "csv").iterdir()] == ["005930_1min.csv"]
 
 
 @pytest.mark.parametrize("out", ["export", "mine.parquet", "mine.csv", "tables"])
