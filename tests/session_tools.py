@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from backfill_tools import User, execute, stored_rows, url_of
+from fast_clock import STARTED, end_all
 from fault_tools import Moment, kis_at, present
 from places import ROOT
 from receiver import Receiver
@@ -53,7 +54,7 @@ class Installation:
         self.redis, self.receiver, self.port = RedisServer(), Receiver(), free_port()
         self._folder, self._rules, self._streamed = folder, rules, streamed
         self._exits = ExitStack()
-        self._started: list[subprocess.Popen[str]] = []
+        self._started, self._before = list[subprocess.Popen[str]](), len(STARTED)
 
     def __enter__(self) -> Self:
         for part in (self.kis, self.redis, self.receiver):
@@ -68,10 +69,7 @@ class Installation:
         return self
 
     def __exit__(self, *failure: object) -> None:
-        for process in self._started:
-            with suppress(OSError):
-                process.kill()
-            process.wait(10)
+        end_all(self._before)
         self._exits.close()
 
     def update(self, *flags: str) -> subprocess.Popen[str]:
@@ -181,13 +179,10 @@ class Sample(NamedTuple):
 
 def sample(pid: int) -> Sample | None:
     """Return what a process holds now; None where it has ended."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        return Sample(
-            pages * 4096 / 2**20, *(len(list(Path(f"/proc/{pid}/{name}").iterdir())) for name in ("fd", "task"))
-        )
-    except (OSError, IndexError):
-        return None
+    with suppress(OSError, IndexError):
+        memory = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 / 2**20
+        return Sample(memory, *(len(list(Path(f"/proc/{pid}/{name}").iterdir())) for name in ("fd", "task")))
+    return None
 
 
 class Vitals:

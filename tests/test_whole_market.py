@@ -37,14 +37,13 @@ SYMBOLS = [f"1{number:05}" for number in range(COUNT)]
 SETTLE_SECONDS = 240.0
 RATE = 60.0
 """Calls a second of four keys."""
-_ROUND = re.compile(r"\d\d:\d\d 1분봉 .* 지연 ([\d.]+)초 · 호출 ([\d,]+)회 · 오류 ([\d,]+)(?:.* ([\d,]+)종목은 다음)?")
+_ROUND = re.compile(r"\d\d:\d\d 1분봉 .* 지연 ([\d.]+)초 .* 오류 ([\d,]+)(?:.* ([\d,]+)종목은 다음)?")
 
 
 class Done(NamedTuple):
     """A round as its line reports it; `lag`: seconds from the minute's end to its last symbol."""
 
     lag: float
-    calls: int
     errors: int
     left: int
 
@@ -59,13 +58,7 @@ class Market:
             store.preflight()
         ordinary = Exchange(1, FRIDAY)
         trading = {symbol: "medium" for symbol in SYMBOLS if ordinary.profile(symbol) == "halted"}
-        options: dict[str, Any] = {
-            "rate": 18,
-            "latency": 0.05,
-            "jitter": 0.05,
-            "ws": True,
-            "days_kept": 3 * len(SYMBOLS),
-        }
+        options = {"rate": 18, "latency": 0.05, "jitter": 0.05, "ws": True, "days_kept": 3 * len(SYMBOLS)}
         self.kis = kis_at(self.moment, profiles=trading, keys=dict(KEYS), **options)
         self.kis.start()
         file = folder / "kis_keys.toml"
@@ -89,17 +82,15 @@ class Market:
             execute(self.database, f"INSERT INTO stock_minute_coverage ({columns}) VALUES {values}")
         self.moment.jump(at(9, 15))
 
-    def log(self) -> str:
-        path = self.user.logs / "realtime_updater.log"
-        return path.read_text(encoding="utf-8") if path.exists() else ""
-
     def status(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.user.logs / "realtime_updater_status.json").read_text("utf-8"))
         return found
 
     def rounds(self) -> list[Done]:
-        found = [[text.replace(",", "") for text in match.groups("0")] for match in _ROUND.finditer(self.log())]
-        return [Done(float(lag), int(calls), int(errors), int(left)) for lag, calls, errors, left in found]
+        path = self.user.logs / "realtime_updater.log"
+        log = path.read_text(encoding="utf-8") if path.exists() else ""
+        found = [[text.replace(",", "") for text in match.groups("0")] for match in _ROUND.finditer(log)]
+        return [Done(float(lag), int(errors), int(left)) for lag, errors, left in found]
 
     def outputs_with_secrets(self) -> list[str]:
         texts = {f"output {number}": said for number, said in enumerate(self.user.output)}

@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,34 +29,23 @@ from backfill_tools import (
     interrupt,
     sessions,
     simulator,
-    stored_rows,
     until,
     url_of,
 )
 from chart_testing import serving
 from fast_clock import Moment
 from kinds import shown
-from kis_testing import client_of
-from places import SHARED
 from servers import Server
 from store_testing import partition_sql, ready
 
 from kis_simulator.simulator import Simulator
-from minute_candles.config.settings import Database, demo_settings
-from minute_candles.core.clock import Clock
-from minute_candles.core.kst import KST
-from minute_candles.market.calendar import TradingCalendar
-from minute_candles.market.session_rows import session_rows
-from minute_candles.market.turnover_proof import prove
-from minute_candles.market.windows import derive
-from minute_candles.storage.store import open_store
+from minute_candles.config.settings import Database
 
 FIRST = date(2026, 11, 9)
 DAYS = ("--from", f"{FIRST}")
 """Ten sessions, the CSAT day among them."""
 TWO, THREE = ["005930", "000660"], ["005930", "000660", "034220"]
 PAST = "FHKST03010230"
-RECORDED = SHARED / "data" / "kis_today_20250826.json"
 PROFILES = {
     "005930": "liquid", "000660": "medium", "373220": "illiquid", "00104K": "illiquid", "018880": "halted",
     "456040": "listed", "082740": "exact120", "034220": "exact240",
@@ -190,26 +179,6 @@ def test_a_day_that_cannot_be_had_fails_alone_and_is_named(user: User, kis: Simu
     before = len(kis.requests)
     assert user.run(*flags).code == 0 and minutes_requested(kis, before) == {("000660", "20261118")}
     assert_true(user.database, kis, TWO, trading_days(kis, date(2026, 11, 17)))
-
-
-@pytest.mark.skipif(not RECORDED.exists(), reason=f"{RECORDED} is not here")
-def test_answers_that_kis_really_gave_become_candles_in_the_table(database: Database, tmp_path: Path) -> None:
-    day, clock = date(2025, 8, 26), Clock(at=datetime(2025, 8, 26, 16, tzinfo=KST))
-    session, store = TradingCalendar().session(day), open_store(database, clock)
-    store.preflight()
-    with Simulator(now=clock.now, rate=1000, replay=RECORDED) as kis:
-        client = client_of(replace(demo_settings(kis.url, tmp_path), rate_limit=1000.0), clock)
-        recorded = {symbol: answer["output2"] for symbol, answer in kis.replay["symbols"].items()}
-        for symbol in recorded:
-            proof = prove(session_rows(client.today_minutes(symbol, clock.now()), session, fillers=True), session)
-            assert proof.doubts == []
-            store.rewrite(symbol, session, lambda _, proof=proof: derive(proof.candles), now=clock.now())
-    store.close()
-    for symbol, raws in recorded.items():
-        found = [row for row in stored_rows(url_of(database), symbol) if row[1] == NAMES[1]]
-        turnover = {raw["stck_cntg_hour"][:4]: int(raw["acml_tr_pbmn"]) for raw in raws}
-        assert len(found) == sum(int(raw["cntg_vol"]) > 0 for raw in raws)
-        assert found[-1][6] * found[-1][7] == turnover["1530"] - turnover["1529"], "the auction, no longer doubled"
 
 
 @pytest.mark.parametrize("number", shown([signal.SIGINT, signal.SIGTERM], signal.SIGTERM))

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from backfill_tools import MINUTES, coverage, execute, stored_rows
+from backfill_tools import MINUTES, coverage, stored_rows
 from updater_tools import FRIDAY, FakeDay, assert_provisional, at
 
 import fetch_minute_data
@@ -25,18 +25,6 @@ LULL = ("000006", "000086", "000198", "000388")
 AS_KIS = ServerBehaviour(fillers=True, late_rows=True)
 USUAL = {"profiles": {"005930": "liquid", "000660": "liquid"}}
 Make = Callable[..., FakeDay]
-
-
-def test_a_database_that_takes_no_rows_is_told_once_and_reading_it_heals_nothing(make: Make) -> None:
-    """One symbol has nothing to write: that its visit works says nothing about the database."""
-    day = make(at(9, 50), {"005930": "liquid", "000660": "liquid", "018880": "suspended"})
-    full = "SELECT RAISE(ABORT, 'database or disk is full')"
-    stop = f"CREATE TRIGGER full BEFORE INSERT ON stock_minute_prices BEGIN {full}; END"
-    day.clock.plan(at(10, 0), lambda: execute(day.url, stop))
-    day.clock.plan(at(10, 20), lambda: execute(day.url, "DROP TRIGGER full"))
-    day.run(until=at(10, 31))
-    assert len(day.lines("문제 시작")) == len(day.lines("DB 문제 시작")) == len(day.lines("✅ DB 복구: 약 20분")) == 1
-    assert_provisional(day, "005930", at(10, 29), tuple(MINUTES))
 
 
 def test_a_vts_updater_in_the_evening_takes_complete_away_from_nobody(make: Make) -> None:

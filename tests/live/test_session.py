@@ -7,17 +7,16 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
-from backfill_tools import coverage, insert, stored_rows
+from backfill_tools import coverage, execute, insert, stored_rows
 from kinds import shown
 from servers import Server
 from updater_tools import FRIDAY, LINE, MINUTES, MIXED, FakeDay, assert_provisional, at
 
 from kis_simulator.faults.faults import CODES, ROWS
-from minute_candles.config import symbols_file
 from minute_candles.config.settings import Database
-from minute_candles.live.session import LiveSession
 
 TWO = {"005930": "liquid", "373220": "illiquid"}
 CSAT = date(2026, 11, 19)
@@ -28,14 +27,6 @@ KEYS = ("egw00103", "egw00105", "egw00133", "egw00206", "egw00207", "egw00304", 
 """Answers that refuse the key: they end a round, and are tested by themselves."""
 USUAL = {"profiles": TWO}
 Make = Callable[..., FakeDay]
-
-
-def test_a_window_that_was_due_in_a_round_without_the_symbol_comes_with_its_next_poll(make: Make) -> None:
-    day = make(at(9, 0, 30), dict.fromkeys(MIXED, "liquid"), rate_limit=0.045)
-    day.run(until=at(9, 33))
-    assert [line for line in day.rounds() if "다음 라운드로" in line]
-    for symbol in MIXED:
-        assert_provisional(day, symbol, at(9, 30), tuple(MINUTES))
 
 
 @pytest.mark.slow
@@ -69,12 +60,6 @@ def test_started_outside_a_session_it_settles_at_once_and_says_when_it_wakes(mak
     assert len(day.lines("💤 다음 장")) == 1 and day.lines("🌙")
 
 
-def test_the_look_back_stops_ten_minutes_before_the_open(make: Make):
-    day = make(at(8, 49), rate_limit=0.5)
-    day.run(until=at(9, 0))
-    assert day.count("past") and not day.count("past", since=at(8, 50, 45))
-
-
 def every_fault(day: FakeDay, share: float) -> None:
     """Of every kind. The authority's own silence about a day's last row nothing can prove: it lacks none."""
     kinds = ["reset", "reset_amid", "truncated", "hang", "non_json", *sorted(set(CODES) - set(KEYS)), *ROWS]
@@ -103,25 +88,37 @@ def test_a_day_of_faults_a_dead_token_a_dead_database_and_a_dead_kis(
     assert not day.service.session.incidents.current
 
 
-def test_a_symbol_that_failed_for_half_an_hour_is_whole_afterwards_without_the_settle(make: Make):
-    day = make(at(9, 55))
-    day.clock.plan(at(10, 2), lambda: day.kis.add_fault("egw00316", symbol="005930"))
-    day.clock.plan(at(10, 32), day.kis.clear_faults)
-    day.run(until=at(10, 46))
-    assert_provisional(day, "005930", at(10, 45), tuple(MINUTES))
-    assert len(day.lines("005930 문제 시작")) == len(day.lines("005930 복구")) == 1
+FULL = "CREATE TRIGGER full BEFORE INSERT ON stock_minute_prices BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
 
 
-@pytest.mark.parametrize("kind", shown(["http403", "hang", "egw00201"], "http403"))
-def test_kis_that_answers_nothing_but_errors_is_told_once(make: Make, kind: str):
-    day = make(at(10, 0))
-    fault = {"kind": "http500_empty", "status": 403} if kind == "http403" else {"kind": kind}
-    day.clock.plan(at(10, 5, 30), lambda: day.kis.add_fault(**fault))
-    day.clock.plan(at(10, 15, 30), day.kis.clear_faults)
-    day.run(until=at(10, 20))
-    assert len(day.lines("문제 시작")) == len(day.lines("복구")) == 1, day.lines("문제")
-    assert len([line for moment, _, line in day.log if at(10, 6) <= moment < at(10, 15)]) <= 3
-    assert_provisional(day, "005930", at(10, 19))
+def raise_in_rounds(day: FakeDay) -> None:
+    day.service.session.round = Mock(side_effect=ZeroDivisionError)
+
+
+TROUBLES: dict[str, Any] = {
+    "a symbol": (
+        "005930",
+        lambda day: day.kis.add_fault("egw00316", symbol="005930"),
+        lambda day: day.kis.clear_faults(),
+    ),
+    "403": ("KIS", lambda day: day.kis.add_fault("http500_empty", status=403), lambda day: day.kis.clear_faults()),
+    "hang": ("KIS", lambda day: day.kis.add_fault("hang"), lambda day: day.kis.clear_faults()),
+    "egw00201": ("KIS", lambda day: day.kis.add_fault("egw00201"), lambda day: day.kis.clear_faults()),
+    "a full disk": ("DB", lambda day: execute(day.url, FULL), lambda day: execute(day.url, "DROP TRIGGER full")),
+    "a bug": ("업데이터", raise_in_rounds, lambda day: vars(day.service.session).pop("round")),
+}
+
+
+@pytest.mark.parametrize(("key", "begin", "end"), shown(TROUBLES, "a symbol", "403", "a full disk", "a bug"))
+def test_kis_that_answers_nothing_but_errors_is_told_once(make: Make, key: str, begin: Any, end: Any):
+    """So is any other trouble; afterwards all is whole without the settle. One symbol has nothing to write."""
+    day = make(at(9, 55), {"005930": "liquid", "018880": "suspended"})
+    day.clock.plan(at(10, 5, 30), lambda: begin(day))
+    day.clock.plan(at(10, 15, 30), lambda: end(day))
+    day.run(until=at(10, 31))
+    assert len(day.lines("문제 시작")) == len(day.lines(f"{key} 문제 시작")) == len(day.lines(f"{key} 복구")) == 1
+    assert key != "KIS" or len([line for moment, _, line in day.log if at(10, 6) <= moment < at(10, 15)]) <= 3
+    assert_provisional(day, "005930", at(10, 30), tuple(MINUTES))
 
 
 def test_the_database_gone_at_the_open(make: Make, own_server: Server, database: Database):
@@ -132,20 +129,6 @@ def test_the_database_gone_at_the_open(make: Make, own_server: Server, database:
     assert len(day.lines("DB 문제 시작")) == len(day.lines("DB 복구")) == 1
     assert not day.lines("업데이터 문제") and len(day.log) < 25
     assert_provisional(day, "005930", at(9, 19))
-
-
-def test_an_unforeseen_error_ends_nothing_and_is_told_once(make: Make, monkeypatch: pytest.MonkeyPatch):
-    day, real = make(at(10, 0), {"005930": "liquid"}), LiveSession.round
-
-    def broken(self: Any, *arguments: Any, **options: Any) -> Any:
-        if at(10, 3) <= self._clock.now() < at(10, 8):
-            raise ZeroDivisionError
-        return real(self, *arguments, **options)
-
-    monkeypatch.setattr(LiveSession, "round", broken)
-    day.run(until=at(10, 12))
-    assert len(day.lines("업데이터 문제 시작")) == len(day.lines("업데이터 복구")) == 1
-    assert stored_rows(day.url, "005930")[-1][2] == datetime(2026, 11, 20, 10, 10)
 
 
 @pytest.mark.parametrize(
@@ -245,11 +228,15 @@ def longest_wait(day: FakeDay, names: list[str]) -> float:
 
 
 def test_who_was_left_over_goes_first_and_all_have_their_turn(make: Make):
-    """Forty symbols at one call in four seconds: fourteen a round, nobody waits longer than three rounds."""
+    """Forty symbols at one call in four seconds: fourteen a round, nobody waits longer than three rounds.
+
+    A window that was due in a round without its symbol comes with its next poll.
+    """
     names = [f"{n:06d}" for n in range(40)]
     day = make(at(9, 5), dict.fromkeys(names, "illiquid"), rate_limit=0.25, active=5)
     day.run(until=at(9, 30))
     assert longest_wait(day, names) < 6 * 60
+    assert_provisional(day, names[-1], at(9, 25), tuple(MINUTES))
     assert any("다음 라운드로" in line for line in day.rounds())
 
 
@@ -271,18 +258,3 @@ def test_a_restart_pages_back_to_what_it_has_read_itself_whoever_wrote_since(mak
     day.clock.jump(at(13, 0, 10))
     day.run(until=at(13, 1))
     assert_provisional(day, "005930", at(12, 59))
-
-
-@pytest.mark.slow
-def test_on_vts_all_symbols_stay_whole_over_an_hour(make: Make):
-    """97 symbols, one call a second: each is visited at least every 25 minutes, and no minute is lost."""
-    names = list(symbols_file.choose(None, None))
-    day = make(at(9, 55), dict.fromkeys(names, "medium"), env="vts", rate_limit=0.9, kis={"env": "vts", "rate": 1.0})
-    day.watcher.looks += 1
-    day.run(until=at(10, 55))
-    assert max(day.kis.busiest_second(), 1) == 1
-    assert "EGW00201" not in {request.code for request in day.kis.requests}
-    assert longest_wait(day, names) < 25 * 60
-    for name in names:
-        assert_provisional(day, name, at(10, 51))
-    assert not day.watcher.wrong
