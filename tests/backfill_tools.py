@@ -22,13 +22,13 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote, unquote, urlsplit
 
 import mysql.connector
 import requests
-from fast_clock import EVENING, LAUNCH, STARTED, Moment, Paced
+from fast_clock import EVENING, LAUNCH, STARTED, Moment, Paced, Ran, ended
 from places import PACKAGES, ROOT
 
 from kis_simulator.simulator import Simulator
@@ -53,19 +53,6 @@ now = _SHARED_MOMENT.now
 def simulator(**options: Any) -> Simulator:
     """A KIS that stands at `EVENING` and is in no hurry about its limit."""
     return Simulator(**{"now": now, "rate": 100_000, **options})
-
-
-class Ran(NamedTuple):
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-    seconds: float
-
-    @property
-    def all(self) -> str:
-        return self.out + self.err
 
 
 @dataclass
@@ -173,18 +160,6 @@ def copy_project(to: Path) -> None:
     for name in ("__pycache__", *PACKAGES):
         if (ROOT / name).exists():
             shutil.copytree(ROOT / name, to / name, ignore=shutil.ignore_patterns("node_modules"))
-
-
-def ended(process: subprocess.Popen[str], timeout: float = 90) -> Ran:
-    """Wait for a command; one that hangs is ended and fails the test: after a minute at least, on a busy machine."""
-    begun = time.monotonic()
-    try:
-        out, err = process.communicate(timeout=max(timeout, 60))
-    except subprocess.TimeoutExpired:
-        process.kill()
-        out, err = process.communicate()
-        raise AssertionError(f"still running after {timeout} s\n{out[-1000:]}\n{err[-3000:]}") from None
-    return Ran(process.returncode, out, err, time.monotonic() - begun)
 
 
 def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> Ran:

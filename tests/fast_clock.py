@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import Stopped
@@ -61,6 +62,31 @@ class Paced(Clock):
     def sleep(self, seconds: float) -> None:
         if self.stop.wait(max(0.0, seconds / self.moment.pace)):
             raise Stopped("중지 요청을 받았습니다.")
+
+
+class Ran(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+    @property
+    def all(self) -> str:
+        return self.out + self.err
+
+
+def ended(process: "subprocess.Popen[str]", timeout: float = 90) -> Ran:
+    """Wait for a command; one that hangs is ended and fails the test: after a minute at least, on a busy machine."""
+    begun = time.monotonic()
+    try:
+        out, err = process.communicate(timeout=max(timeout, 60))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, err = process.communicate()
+        raise AssertionError(f"still running after {timeout} s\n{out[-1000:]}\n{err[-3000:]}") from None
+    return Ran(process.returncode, out, err, time.monotonic() - begun)
 
 
 def launch() -> None:

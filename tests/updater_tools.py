@@ -26,21 +26,8 @@ from urllib.parse import urlsplit
 
 import mysql.connector
 import requests
-from backfill_tools import (
-    LAST,
-    MINUTES,
-    Ran,
-    User,
-    assert_true,
-    coverage,
-    ended,
-    execute,
-    sessions,
-    until,
-    url_of,
-    wrong_so_far,
-)
-from fast_clock import Moment
+from backfill_tools import LAST, MINUTES, User, assert_true, coverage, execute, sessions, until, url_of, wrong_so_far
+from fast_clock import Moment, Ran, ended
 from kis_testing import client_of
 
 from kis_simulator.faults.server_behaviour import ServerBehaviour

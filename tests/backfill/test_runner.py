@@ -16,27 +16,24 @@ from typing import Any
 import pytest
 import requests
 from backfill_tools import (
-    CSAT,
-    EVENING,
     LAST,
     NAMES,
     User,
     assert_true,
     coverage,
-    ended,
     execute,
     insert,
     interrupt,
     sessions,
     simulator,
-    until,
     url_of,
 )
 from chart_testing import serving
-from fast_clock import Moment
+from fast_clock import EVENING, Moment, ended
 from kinds import shown
 from servers import Server
 from store_testing import partition_sql, ready
+from updater_tools import wait_until
 
 from kis_simulator.simulator import Simulator
 from minute_candles.config.settings import Database
@@ -44,6 +41,7 @@ from minute_candles.config.settings import Database
 FIRST = date(2026, 11, 9)
 DAYS = ("--from", f"{FIRST}")
 """Ten sessions, the CSAT day among them."""
+CSAT = date(2026, 11, 19)
 TWO, THREE = ["005930", "000660"], ["005930", "000660", "034220"]
 PAST = "FHKST03010230"
 PROFILES = {
@@ -185,7 +183,7 @@ def test_a_day_that_cannot_be_had_fails_alone_and_is_named(user: User, kis: Simu
 def test_a_stop_finishes_the_transaction_and_the_next_run_resumes(user: User, kis: Simulator, number: int) -> None:
     flags = ("--from", "2026-11-16", "--symbols", ",".join(THREE))
     process = user.start(*flags, KIS_RATE_LIMIT="40")
-    until(lambda: kis.calls("past") > 25)
+    wait_until(lambda: kis.calls("past") > 25)
     ran, done = interrupt(process, number), results(user)
     assert ran.code == done["exit_code"] == 130 and ran.seconds < 5, ran.all
     assert "다시 실행하면 이어서 받습니다" in ran.err and "Traceback" not in ran.err

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from backfill_tools import until
@@ -96,6 +97,34 @@ def test_what_is_wrong_once_or_twice_is_requested_again(world, kind, path, after
     assert here.is_true() and here.coverage().note is None
 
 
+def other_auction(name, params, rows):
+    is_later = name == "past" and params["FID_INPUT_HOUR_1"] < "150000"
+    return [*rows, {**rows[0], "stck_cntg_hour": "153000", "cntg_vol": "1"}] if is_later else rows
+
+
+def daily_with(**changes):
+    return lambda name, params, rows: [{**row, **changes} for row in rows] if name == "daily" else rows
+
+
+STAYS: dict[str, Any] = {
+    "a row is missing": (lambda name, params, rows: [r for r in rows if r.get("stck_cntg_hour") != "110500"], "11:06"),
+    "rows differ from page to page": (other_auction, "페이지마다"),
+    "daily open": (daily_with(stck_oprc="1"), "일봉"), "daily high": (daily_with(stck_hgpr="2"), "일봉"),
+    "daily low": (daily_with(stck_lwpr="999999999"), "일봉"), "daily volume": (daily_with(acml_vol="1"), "일봉"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("trouble", [*STAYS, *BAD])
+def test_what_stays_wrong_fails_the_day(world, trouble):
+    here, (twist, says) = world(), STAYS.get(trouble, (None, None))
+    here.sim.twist = twist
+    if trouble in BAD:
+        here.sim.add_fault(trouble, path="past")
+    with pytest.raises(SourceError, match=says):
+        here.collect()
+    assert here.candles() == [] and here.coverage() is None
+
+
 class TestEmpty:
     def test_daily_candles_to_the_end_leave_a_note(self, world):
         here = world()
@@ -120,10 +149,10 @@ class TestEmpty:
 
     @pytest.mark.parametrize(
         "options",
-        [{"oddities": {(LIQUID, WEDNESDAY): kind}} for kind in ("halted", "halted_no_daily")]
-        + [{"listed": {LIQUID: CSAT}}],
+        [{"oddities": {(LIQUID, WEDNESDAY): "halted"}}, {"oddities": {(LIQUID, WEDNESDAY): "halted_no_daily"}},
+         {"listed": {LIQUID: CSAT}}],
         ids=["halted", "without a daily candle", "before the listing"],
-    )
+    )  # fmt: skip
     @pytest.mark.parametrize("span", [SPAN, (WEDNESDAY, WEDNESDAY)])
     def test_halted_or_unlisted_day_has_no_trades(self, world, options, span):
         here = world(span, **options)
@@ -132,34 +161,12 @@ class TestEmpty:
         assert here.sim.calls("past") == 2
 
 
-class TestWrongRows:
-    @pytest.mark.parametrize("size", [40, 119])
-    def test_of_short_pages_never_pass_for_the_days_start(self, world, size):
-        here = world()
-        here.sim.twist = lambda name, params, rows: rows[:size] if name == "past" else rows
-        here.collect()
-        assert here.is_true()
-
-    @pytest.mark.parametrize("kind", ["missing", *BAD])
-    def test_that_are_missing_or_cannot_be_true_and_stay_fail_the_day(self, world, kind):
-        here = world()
-        if kind == "missing":
-            here.sim.twist = lambda name, params, rows: [row for row in rows if row.get("stck_cntg_hour") != "110500"]
-        else:
-            here.sim.add_fault(kind, path="past")
-        with pytest.raises(SourceError, match="11:06" if kind == "missing" else None):
-            here.collect()
-        assert here.candles() == [] and here.coverage() is None
-
-    def test_that_differ_from_page_to_page_fail_the_day(self, world):
-        here = world()
-        other = {**here.sim.endpoints.past(LIQUID, WEDNESDAY, "153959", here.sim.now())[0], "cntg_vol": "1"}
-        here.sim.twist = lambda name, params, rows: (
-            [*rows, other] if name == "past" and params["FID_INPUT_HOUR_1"] < "150000" else rows
-        )
-        with pytest.raises(SourceError, match="페이지마다"):
-            here.collect()
-        assert here.candles() == []
+@pytest.mark.parametrize("size", [40, 119])
+def test_short_pages_never_pass_for_the_days_start(world, size):
+    here = world()
+    here.sim.twist = lambda name, params, rows: rows[:size] if name == "past" else rows
+    here.collect()
+    assert here.is_true()
 
 
 def without(hours: Callable[[str], bool], *answers: int) -> Callable:
@@ -239,16 +246,6 @@ def auctionless(here) -> None:
 
 
 class TestDailyCandle:
-    @pytest.mark.parametrize(
-        "change", [{"stck_oprc": "1"}, {"stck_hgpr": "2"}, {"stck_lwpr": "999999999"}, {"acml_vol": "1"}], ids=str
-    )
-    def test_that_contradicts_fails_the_day(self, world, change):
-        here = world()
-        here.sim.twist = lambda name, params, rows: [{**row, **change} for row in rows] if name == "daily" else rows
-        with pytest.raises(SourceError, match="일봉"):
-            here.collect()
-        assert here.candles() == []
-
     def test_is_requested_once_by_many_threads_and_once_more_by_all_who_doubt_it(self, world):
         """Else every odd day of a symbol requests the same month anew, one after the other; nobody waits for that."""
         here = world()
