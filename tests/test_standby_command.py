@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from backfill_tools import ended, interrupt, wrong_so_far
+from backfill_tools import interrupt, wrong_so_far
 from redis_testing import RedisServer
 from servers import Server
 from updater_tools import Owner, at, wait_until
@@ -100,15 +100,3 @@ def test_a_holder_that_slept_gives_up_and_waits_in_its_turn(hosts: Hosts) -> Non
     wait_until(lambda: "갱신을 이어받습니다" in first.log().split("대기합니다")[-1], 10)
     assert time.monotonic() - stopped < 10, "a clean end hands over at once"
     assert interrupt(holder, signal.SIGTERM).code == 0
-
-
-@pytest.mark.slow
-def test_a_standby_of_the_same_folder_waits_for_the_lock(hosts: Hosts) -> None:
-    first, holder = hosts.start(0)
-    wait_until(lambda: "오류 0" in first.log(), 30)
-    _, standby = hosts.start(0, "--standby")
-    wait_until(lambda: "끝나면 이어받습니다" in first.log(), 20)
-    holder.kill()
-    ended(holder)
-    wait_until(lambda: first.log().count("갱신을 시작합니다") == 2, 20)
-    assert interrupt(standby, signal.SIGTERM).code == 0

@@ -62,26 +62,32 @@ def test_an_authority_that_is_late_takes_nothing_away_and_is_equal_the_next_morn
     assert len(looked) == 5 and not day.lines("문제 시작")
 
 
-def test_one_symbol_that_is_late_holds_up_nobody(make: Make) -> None:
-    day = make(at(14, 58))
-    late = {"as_of": datetime(2026, 11, 20, 15, 10), "until": datetime(2026, 11, 20, 18)}
-    day.kis.add_fault("late", symbol="005930", **late)
-    day.run(until=at(15, 50))
-    statuses = coverage(day.url)
-    assert statuses["005930", str(FRIDAY)] == "PROVISIONAL" and statuses["000660", str(FRIDAY)] == "COMPLETE"
-    assert len(day.lines("과거 분봉이 아직 늦는 1종목일")) == 1
-    day.run(until=at(19, 0))
-    day.assert_week()
+EARLY, FIVE = {"as_of": datetime(2026, 11, 20, 8)}, {"until": datetime(2026, 11, 20, 17)}
+AUCTION = {"as_of": datetime(2026, 11, 20, 15, 29, 50)}
 
 
-def test_started_after_the_close_it_asks_todays_tr_whether_the_authority_has_caught_up(make: Make) -> None:
-    """Nothing is stored of today: the past TR and the daily candle agree with each other, and both are late."""
-    day = make(at(15, 41))
-    day.kis.add_fault("late", as_of=datetime(2026, 11, 20, 15, 29, 50), until=datetime(2026, 11, 20, 17))
+@pytest.mark.parametrize(
+    ("profile", "oddity", "faults", "evening", "morning"),
+    [("medium", "", {"late": AUCTION | FIVE}, None, "COMPLETE"),
+     ("medium", "", {"late": EARLY | FIVE, "empty": {"path": "today", "times": 3}}, None, "COMPLETE"),
+     ("medium", "halted_no_daily", {}, None, "NO_TRADES"), ("suspended", "", {}, "NO_TRADES", "NO_TRADES"),
+     ("illiquid", "halted", {}, "NO_TRADES", "NO_TRADES")],
+    ids=["past and daily agree, both late", "an empty today besides", "nothing at all", "fillers",
+         "a daily candle of 0"],
+)  # fmt: skip
+def test_started_after_the_close_it_waits_for_a_source_that_has_caught_up(
+    make: Make, profile: str, oddity: str, faults: dict[str, Any], evening: str | None, morning: str
+) -> None:
+    """Nothing is stored of today: an empty answer is no word that nothing traded."""
+    day = make(at(15, 41), {"000660": profile}, kis={"oddities": {("000660", FRIDAY): oddity}} if oddity else {})
+    for kind, options in faults.items():
+        day.kis.add_fault(kind, **options)
     day.run(until=at(16, 30))
-    assert coverage(day.url).get(("005930", str(FRIDAY))) is None
-    day.run(until=at(18, 30))
-    day.assert_week()
+    assert coverage(day.url).get(("000660", str(FRIDAY))) == evening and not day.lines("문제 시작")
+    day.sleep(at(18, 30), at(6, 50, day=SATURDAY))
+    day.run(until=at(9, 0, day=SATURDAY))
+    assert coverage(day.url)["000660", str(FRIDAY)] == morning
+    assert morning == "NO_TRADES" or day.assert_week()
 
 
 def test_what_the_authority_still_lacks_the_next_morning_is_believed_with_the_count(make: Make) -> None:
@@ -133,36 +139,18 @@ def test_once_an_evening_the_marked_days_are_asked_about_again(make: Make) -> No
     assert len(day.lines("❓")) == 2 and "일봉 시가" in day.lines("❓ 005930")[0]
     calls = day.count("past")
     day.run(until=at(23, 0))
-    assert day.count("past") - calls == 8
-    assert day.lines("✅ 005930 2026-11-20: UNPROVEN") and day.lines("❓ UNPROVEN 1종목일을 다시 물었지만")
-    statuses = coverage(day.url)
-    assert (statuses["005930", str(FRIDAY)], statuses["000660", str(FRIDAY)]) == ("COMPLETE", "UNPROVEN")
+    assert day.count("past") - calls == 8 and day.lines("✅ 005930 2026-11-20: UNPROVEN")
+    assert [coverage(day.url)[symbol, str(FRIDAY)] for symbol in day.symbols] == ["COMPLETE", "UNPROVEN"]
     day.run(until=at(22, 0, day=SATURDAY))
     assert len(day.lines("다시 물었지만")) == 3, "after the restart, and the next evening"
-
-
-def silent_minute(day: FakeDay, symbol: str, *, before_a_range: bool = False) -> datetime:
-    """A minute without a trade; the next one with one may have more than a price."""
-    for before, after in pairwise(day.kis.truth(symbol, FRIDAY)):
-        minute = after[0] - timedelta(minutes=1)
-        if minute > before[0] and (after[2] > after[3] or not before_a_range):
-            return minute
-    raise AssertionError("no lull")
-
-
-def test_a_row_of_others_that_turnover_leaves_no_room_for_is_removed_at_once(make: Make) -> None:
-    """Its VWAP makes it look like one of ours, in a day that is not settled yet."""
-    day = make(at(14, 58), {"373220": "illiquid"})
-    lull = silent_minute(day, "373220")
-    day.clock.plan(at(15, 39, 50), lambda: insert(day.url, "373220", lull, 5_000, 100_000, vwap=5_000))
-    day.run(until=at(15, 50))
-    day.assert_week()
 
 
 def test_a_row_of_others_that_could_be_ours_waits_for_the_morning_and_costs_no_mark(make: Make) -> None:
     """A share that fits into the range of the minute behind it: KIS's second answer is whole without it."""
     day = make(at(14, 58), {"000660": "medium"})
-    lull = silent_minute(day, "000660", before_a_range=True)
+    pairs = pairwise(day.kis.truth("000660", FRIDAY))
+    lulls = [(after[0] - timedelta(minutes=1), before[0]) for before, after in pairs if after[2] > after[3]]
+    lull = next(minute for minute, before in lulls if minute > before)
     day.clock.plan(at(15, 39, 50), lambda: insert(day.url, "000660", lull, vwap=1))
     day.sleep(at(16, 30), at(6, 50, day=SATURDAY))
     day.run(until=at(7, 20, day=SATURDAY))
@@ -171,36 +159,6 @@ def test_a_row_of_others_that_could_be_ours_waits_for_the_morning_and_costs_no_m
     day.assert_week()
     [(note,)] = execute(day.url, "SELECT note FROM stock_minute_coverage WHERE trade_date = '2026-11-20'")
     assert f"과거 분봉에 없는 1분({lull:%H:%M} 등)을 뺌" in note and not day.lines("문제 시작")
-
-
-def test_an_empty_answer_of_todays_tr_is_no_word_that_nothing_traded(make: Make) -> None:
-    """Nothing is stored and both other sources are late: the empty third one proves nothing."""
-    day = make(at(15, 41), {"000660": "medium"})
-    day.kis.add_fault("late", as_of=datetime(2026, 11, 20, 8), until=datetime(2026, 11, 20, 17))
-    glitch: Any = day.kis.add_fault("empty", path="today", times=3)
-    day.run(until=at(16, 30))
-    assert glitch.fired == 3 and coverage(day.url).get(("000660", str(FRIDAY))) is None
-    day.run(until=at(18, 30))
-    day.assert_week()
-
-
-def test_a_halted_name_of_which_today_tells_nothing_waits_for_the_morning(make: Make) -> None:
-    """No minutes, no daily row of today, no fillers: the next morning it is believed that nothing traded."""
-    day = make(at(15, 41), {"000660": "medium"}, kis={"oddities": {("000660", FRIDAY): "halted_no_daily"}})
-    day.run(until=at(17, 0))
-    assert coverage(day.url).get(("000660", str(FRIDAY))) is None and not day.lines("문제 시작")
-    day.sleep(at(17, 30), at(6, 50, day=SATURDAY))
-    day.run(until=at(9, 0, day=SATURDAY))
-    assert coverage(day.url)["000660", str(FRIDAY)] == "NO_TRADES"
-
-
-@pytest.mark.parametrize("profile", ["suspended", "illiquid"])
-def test_fillers_or_a_daily_candle_of_nothing_are_such_a_word(make: Make, profile: str) -> None:
-    """As KIS tells of a halted name: settled in the evening, by one call of today's TR beside the clock's."""
-    oddities = {("000660", FRIDAY): "halted"} if profile == "illiquid" else {}
-    day = make(at(15, 41), {"000660": profile}, kis={"oddities": oddities})
-    day.run(until=at(15, 50))
-    assert coverage(day.url)["000660", str(FRIDAY)] == "NO_TRADES" and day.count("today") == 2
 
 
 def test_a_day_whose_only_rows_are_impossible_is_settled_unproven_and_keeps_what_the_session_proved(make: Make) -> None:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from backfill_tools import stored_rows, true_rows
+from backfill_tools import wrong_so_far
 from updater_tools import FRIDAY, FakeDay, assert_provisional, at
 
 from kis_simulator.faults.server_behaviour import ServerBehaviour
@@ -27,19 +27,14 @@ Make = Callable[..., FakeDay]
 
 
 def test_a_day_of_it_is_whole_before_the_settle_and_equal_after_it(make: Make) -> None:
+    """What showed late was fetched when it showed."""
     day = make(at(13, 0, 20), PROFILES, every={1: 2, 5: 5, 15: 15})
     lacking: list[Any] = []
-
-    def look() -> None:
-        for symbol in day.symbols:
-            held = {row[:3] for row in stored_rows(day.url, symbol)}
-            lacking.extend(row for row in true_rows(day.kis, symbol, [FRIDAY]) if row[:3] not in held)
-
+    look = lambda: lacking.extend(wrong_so_far(day.url, day.kis, s, at(15, 39), ["ONE_MINUTE"]) for s in day.symbols)  # noqa: E731
     day.clock.plan(at(15, 39, 50), look)
     day.run(until=at(15, 45))
-    assert [row for row in lacking if row[1] == "ONE_MINUTE"] == [], "what showed late was fetched when it showed"
     day.assert_week()
-    assert not day.lines("문제 시작")
+    assert lacking == [[], [], [], []] and not day.lines("문제 시작")
 
 
 def test_an_answer_with_a_row_that_cannot_be_true_heals_nothing() -> None:

@@ -60,6 +60,12 @@ def test_started_outside_a_session_it_settles_at_once_and_says_when_it_wakes(mak
     assert len(day.lines("💤 다음 장")) == 1 and day.lines("🌙")
 
 
+def test_the_look_back_stops_ten_minutes_before_the_open(make: Make):
+    day = make(at(8, 49), rate_limit=0.5)
+    day.run(until=at(9, 0))
+    assert day.count("past") and not day.count("past", since=at(8, 50, 45))
+
+
 def every_fault(day: FakeDay, share: float) -> None:
     """Of every kind. The authority's own silence about a day's last row nothing can prove: it lacks none."""
     kinds = ["reset", "reset_amid", "truncated", "hang", "non_json", *sorted(set(CODES) - set(KEYS)), *ROWS]

@@ -266,6 +266,16 @@ def test_a_stamp_more_than_a_minute_ahead_of_the_clock_proves_nothing() -> None:
     assert [one.candle for one in true if one.candle.timestamp.minute != 2] == [one.candle for one in found]
 
 
+def test_an_unbroken_chain_is_polled_for_the_cross_check_alone_until_the_close() -> None:
+    run, minutes = streamed_until(130)
+    symbol, last = run.streamed["005930"], minutes[-1]
+    symbol.on_page([], Watermark(last.through, last.candle.timestamp), at(15, 29, 30))
+    known = Watermark(last.through, last.candle.timestamp, last.turnover, last.candle.timestamp)
+    assert symbol.keeps_current(known, session(), at(15, 29)) and not symbol.keeps_current(known, session(), at(15, 30))
+    run._on_cut()
+    assert not symbol.keeps_current(known, session(), at(15, 29))
+
+
 def test_a_window_that_closes_in_a_lull_is_stored_without_a_call(live: LiveSession) -> None:
     state, trade = live.states.of("005930"), Trade(35_880, 70_000, 3)  # 09:58
     state.watermark, early = None, TEN - timedelta(minutes=2)

@@ -111,6 +111,7 @@ STAYS: dict[str, Any] = {
     "rows differ from page to page": (other_auction, "페이지마다"),
     "daily open": (daily_with(stck_oprc="1"), "일봉"), "daily high": (daily_with(stck_hgpr="2"), "일봉"),
     "daily low": (daily_with(stck_lwpr="999999999"), "일봉"), "daily volume": (daily_with(acml_vol="1"), "일봉"),
+    "an unreadable daily row": (daily_with(acml_vol="많음"), None),
 }  # fmt: skip
 
 
