@@ -40,8 +40,7 @@ chart: $(VENV)/.extra
 screenshot: $(VENV)/.dev
 	@sh .ci/browser
 	@sh .ci/npm $(BIN)/python
-	@PYTHONPATH=tests:. $(BIN)/python tests/chart_screenshot.py
-	@PYTHONPATH=tests:. $(BIN)/python tests/alerts_screenshot.py
+	@PYTHONPATH=tests:. $(BIN)/python benchmarks/screenshots.py
 
 # 여럿이 나눠 돌립니다. 실패한 것은 실패입니다: 다시 돌리지 않습니다.
 PYTEST = $(BIN)/python -m pytest -q --dist worksteal

@@ -18,7 +18,7 @@ from statistics import median
 import filled
 import requests
 import websockets
-from chart_browser import browser, wait
+from chart_browser import browser
 from chart_market import LIST, MAP
 from harness import CALENDAR, EVENING, ROOT, THE_97, Line, address, folder, keep, load, quick, running, timed
 
@@ -109,7 +109,7 @@ def in_a_browser() -> list[Line]:
     """Measure the first chart, and a whole market's list and map, in a Chromium that has just begun."""
     with browser() as page:
         page.get(f"{URL}?symbol={SYMBOL}&interval=1")
-        wait(page, "performance.getEntriesByName('drawn').length", 60)
+        page.wait("performance.getEntriesByName('drawn').length", 60)
         first = page.execute_script("return performance.getEntriesByName('drawn')[0].startTime")
         symbols = page.execute_script(LIST)["first"]
         small, large = (page.execute_script(MAP, *size) for size in ((97, 60), (2700, 250)))

@@ -132,10 +132,6 @@ def browser(width: int = 1360, height: int = 850) -> Iterator[Page]:
         found.quit()
 
 
-def wait(page: Page, expression: str, seconds: float = 20) -> Any:
-    return page.wait(expression, seconds)
-
-
 _COUNT = """
 const near = (a, b) => Math.abs(a - b) < 12;
 let found = 0;

@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -100,40 +100,3 @@ def serving(
 def is_open(port: int) -> bool:
     with socket.socket() as tried:
         return tried.connect_ex(("127.0.0.1", port)) == 0
-
-
-class Tunnel:
-    """A TCP proxy in front of a server; `freeze` lets the open WebSockets look open and carry nothing any more."""
-
-    def __init__(self, port: int) -> None:
-        self._port, self._frozen = port, set[socket.socket]()
-        self._streams: list[socket.socket] = []
-        self._open: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def freeze(self) -> None:
-        self._frozen.update(self._streams)
-
-    def close(self) -> None:
-        for one in (self._listener, *self._open):
-            one.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client = self._listener.accept()[0]
-                server = socket.create_connection(("127.0.0.1", self._port))
-                self._open += [client, server]
-                for one, other in ((client, server), (server, client)):
-                    threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
-
-    def _pump(self, source: socket.socket, target: socket.socket) -> None:
-        with source, suppress(OSError):
-            while data := source.recv(65536):
-                if data.startswith(b"GET /ws"):
-                    self._streams += [source, target]
-                if source not in self._frozen:
-                    target.sendall(data)
-            target.shutdown(socket.SHUT_RDWR)

@@ -36,10 +36,10 @@ class RedisServer:
         password = f":{quote(self.password, safe='')}@" if self.password else ""
         return f"redis://{password}127.0.0.1:{self.port}/0"
 
-    def start(self, *options: str) -> "RedisServer":
+    def start(self) -> "RedisServer":
         where = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
         secret = ["--requirepass", self.password] if self.password else []
-        command = [str(PROGRAM), *self._first, *where, *secret, *self.options, *options]
+        command = [str(PROGRAM), *self._first, *where, *secret, *self.options]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         wait_until(self._answers, 10)
@@ -63,14 +63,13 @@ class RedisServer:
             process.kill()
             process.wait(10)
 
-    def hang(self) -> None:
+    def hang(self, how: signal.Signals = signal.SIGSTOP) -> None:
         """It still holds its connections, and answers nobody."""
         assert self._process
-        self._process.send_signal(signal.SIGSTOP)
+        self._process.send_signal(how)
 
     def wake(self) -> None:
-        assert self._process
-        self._process.send_signal(signal.SIGCONT)
+        self.hang(signal.SIGCONT)
 
     def __enter__(self) -> "RedisServer":
         return self.start()

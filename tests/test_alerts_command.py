@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from backfill_tools import ended, execute
-from places import ROOT
 from planted import jump, planted
 from receiver import Receiver
 from updater_tools import FRIDAY, Owner, at, wait_until
@@ -99,12 +98,3 @@ def test_killed_in_the_middle_each_is_sent_once(make):
     assert "8건 (price_change 8)" in tried.out and len(receiver.got) <= 3
     assert Receiver.SECRET not in owner.log() + ran.all + tried.all
     assert all(message["title"] in owner.log() for message in receiver.got)
-
-
-def test_it_begins_with_the_example_as_it_is(make):
-    owner = make(rules=(ROOT / "alerts.example.toml").read_text(encoding="utf-8"))
-    process = owner.start("--symbols", "000001")
-    wait_until(lambda: "오류 0" in owner.log() and alerts(owner) == ["000001"], 40)  # 급등락
-    process.terminate()
-    assert ended(process, 10).code == 0
-    assert "알림 규칙 15개, 보낼 곳 0곳" in owner.log() and "알림 문제" not in owner.log()

@@ -1,19 +1,17 @@
 """`forecast_candles.py` as a person runs it: on a SQLite table of a made-up market, and with mistakes in the flags."""
 
-import sqlite3
 import subprocess
 import sys
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from chart_testing import put
 from places import ROOT
+from store_testing import CALENDAR, minutes, ready
 
 from minute_candles.config.settings import Database
-from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
-from minute_candles.market.calendar import TradingCalendar
-from minute_candles.storage.store import open_store
 
 SYMBOLS = ("005930", "000660", "035420")
 
@@ -28,40 +26,19 @@ def run(folder: Path, *flags: str) -> subprocess.CompletedProcess[str]:
 
 
 def fill(folder: Path, days: int) -> None:
-    """Store made-up whole days as another program would have written them."""
-    database = Database(kind="sqlite", path=folder / "candles.sqlite3")
-    with closing(open_store(database, Clock())) as store:
-        store.preflight()
-    calendar = TradingCalendar()
-    last = calendar.last_closed(datetime.now(KST))
-    rows, verified = [], []
-    for day in calendar.trading_days(last - timedelta(days=40), last)[-days:]:
-        session = calendar.session(day)
-        opened, end = session.open.replace(tzinfo=None), str(session.end.replace(tzinfo=None))
-        length = int((session.close - session.open).total_seconds()) // 60 - 10
-        stamps = [str(opened + timedelta(minutes=minute)) for minute in range(length)]
-        volumes = [100 + (minute * 7919 + day.day * 31) % 977 for minute in range(length)]
-        for symbol in SYMBOLS:
-            rows += [(symbol, stamp, volume) for stamp, volume in zip(stamps, volumes, strict=True)]
-            verified.append((symbol, str(day), length, end))
-    with closing(sqlite3.connect(database.path)) as connection, connection:
-        connection.executemany(
-            "INSERT INTO stock_minute_prices (stock_symbol, minute_interval, timestamp, open_price, high_price,"
-            " low_price, close_price, volume) VALUES (?, 'ONE_MINUTE', ?, 50000, 50100, 49900, 50000, ?)",
-            rows,
-        )
-        connection.executemany(
-            "INSERT INTO stock_minute_coverage (stock_symbol, trade_date, status, count_1min, count_5min, count_15min,"
-            " verified_at) VALUES (?, ?, 'COMPLETE', ?, 0, 0, ?)",
-            verified,
-        )
+    """Store made-up whole days."""
+    last = CALENDAR.last_closed(datetime.now(KST))
+    with closing(ready(Database(kind="sqlite", path=folder / "candles.sqlite3"))) as store:
+        for day in CALENDAR.trading_days(last - timedelta(days=40), last)[-days:]:
+            for symbol in SYMBOLS:
+                put(store, symbol, minutes(CALENDAR.session(day), day.toordinal()), "COMPLETE")
 
 
 def test_evaluate_train_and_show(tmp_path: Path) -> None:
     fill(tmp_path, 12)
     evaluated = run(tmp_path, "--evaluate", "--plot", str(tmp_path / "error.png"))
     assert evaluated.returncode == 0, evaluated.stderr
-    assert len(evaluated.stdout.splitlines()) == 2 + 6 and "기준선보다 낫지 않음" in evaluated.stdout
+    assert len(evaluated.stdout.splitlines()) == 2 + 7 and "기준선보다 낫지 않음" in evaluated.stdout
     assert (tmp_path / "error.png").read_bytes().startswith(b"\x89PNG")
     trained = run(tmp_path, "--train")
     assert trained.returncode == 0 and "12거래일" in trained.stdout, trained.stderr

@@ -25,8 +25,10 @@ from websockets.sync.client import connect
 import live_chart
 from kis_simulator.simulator import Simulator
 from minute_candles.chart.server import Address
+from minute_candles.config.settings import demo_settings
 from minute_candles.config.universe import Universe
 from minute_candles.core.clock import Clock
+from minute_candles.demo.demo import with_alerts
 from minute_candles.market.calendar import TradingCalendar
 
 TODAY = TradingCalendar().last_closed(Clock().now()).isoformat()
@@ -142,6 +144,11 @@ def test_a_symbol_that_symbols_csv_does_not_name_is_named_by_the_exchanges_list(
         live_chart.fill_names(names, Universe(tmp_path / "universe.json", simulator.url, Clock()))
     assert names == {SYMBOL: "삼성전자", "069500": "KODEX 200", "123456": ""}
     live_chart.fill_names(names, Universe(tmp_path / "none.json", "http://127.0.0.1:1", Clock()))
+
+
+def test_the_charts_demo_has_the_rules_of_the_example(tmp_path):
+    rules = with_alerts(demo_settings("http://127.0.0.1:1", tmp_path)).integrations.alerts_file
+    assert rules and rules.is_file()
 
 
 def test_a_second_demo_leaves_the_first_ones_files(monkeypatch, tmp_path, capsys):

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from unittest.mock import Mock
 
 import pytest
 from receiver import Receiver
@@ -126,15 +127,6 @@ def test_a_hanging_service_holds_no_other_up_and_no_end_and_what_waits_is_known(
         assert [message.title for message in sender.unsent()["1번 json"]] == [*map(title, range(3))]
 
 
-def test_what_the_queue_does_not_hold_loses_its_oldest_and_is_reported(monkeypatch, said):
-    monkeypatch.setattr(delivery, "MOST_WAITING", 3)
-    with Receiver("500") as receiver, sending(receiver.url, count=6) as sender:
-        assert sender.waiting == 3 and said().count("오래된 것부터 버립니다") == 1
-        receiver.set("ok")
-        until(lambda: len(receiver.got) >= 3)
-    assert receiver.titles[-3:] == [title(number) for number in (3, 4, 5)]
-
-
 @pytest.mark.parametrize(
     "url",
     ["tgram://123456789:AbCdEfGhIjKlMnOpQrStUvWxYz012345678/1234567", "kakaotalk://rest0123456789key/refresh0123456789tok",
@@ -158,11 +150,16 @@ def test_an_address_that_is_none_is_named_by_its_number_alone(url):
     assert url not in str(raised.value) and "\n" not in str(raised.value)
 
 
+def test_what_the_queue_does_not_hold_loses_its_oldest_and_is_reported(monkeypatch, said):
+    monkeypatch.setattr(delivery, "MOST_WAITING", 3)
+    with Receiver("500") as receiver, sending(receiver.url, count=6) as sender:
+        assert sender.waiting == 3 and said().count("오래된 것부터 버립니다") == 1
+        receiver.set("ok")
+        until(lambda: len(receiver.got) >= 3)
+    assert receiver.titles[-3:] == [title(number) for number in (3, 4, 5)]
+
+
 def test_a_plugin_that_raises_has_not_delivered(said):
-    class Broken:
-        socket_connect_timeout = socket_read_timeout = 1.0
-
-        def notify(self, **_: object) -> bool:
-            raise RuntimeError("token 12345")
-
-    assert deliver(Address("1번 x", Broken()), digest([note(1)])) is Outcome.FAILED and "12345" not in said()
+    plugin = Mock(socket_connect_timeout=1.0, socket_read_timeout=1.0)
+    plugin.notify.side_effect = RuntimeError("token 12345")
+    assert deliver(Address("1번 x", plugin), digest([note(1)])) is Outcome.FAILED and "12345" not in said()

@@ -172,15 +172,6 @@ def test_an_old_minute_that_changes_first_leaves_no_hole_behind_it():
     assert judges.judge(SYMBOL, {1: [JUMP[10], *later]}, "PROVISIONAL") == []
 
 
-def test_what_was_taken_away_is_read_anew():
-    judges = engine(rule("price_change", percent=2.5), JUMP)
-    assert len(judges.judge(SYMBOL, {1: flat(at(11), count=1)}, None)) == 1  # down from JUMP
-    judges.forget(SYMBOL)
-    judges.last_fired.clear()
-    judges._load = lambda *_: flat(OPEN)
-    assert judges.judge(SYMBOL, {1: flat(at(11, 1), count=1)}, None) == []
-
-
 def key(alert: Alert) -> tuple[object, ...]:
     return alert.rule, alert.timestamp, round(alert.value, 6)
 
@@ -205,13 +196,6 @@ def test_a_page_of_minutes_is_judged_minute_by_minute():
     text = rule("cross", line="price", over="vwap", cooldown=7)
     expected = [key(alert) for alert in judged(engine(text), TWO)]
     assert [key(alert) for alert in engine(text).judge(SYMBOL, {1: TWO[::-1]}, None)] == expected != []
-
-
-def test_other_symbols_and_intervals_are_not_judged():
-    judges = engine(rule("price_change", percent=3, symbols=["000660"], interval=5))
-    windows = {1: JUMP, 5: aggregate(JUMP, 5)}
-    assert judges.judge(SYMBOL, windows, None) == [] == judges.judge("000660", {1: JUMP}, None)
-    assert len(judges.judge("000660", windows, None)) == 1
 
 
 WINDOW = rule("turnover", amount=3_000_000_000, interval=5)

@@ -24,28 +24,20 @@ def texts(watch: Operations, health: Health) -> list[str]:
 
 NOTHING = [
     ("no_candle", WELL),
-    ("no_candle", WELL._replace(newest=at(9, 55, 1))),
     ("no_candle", WELL._replace(now=at(9, 4), newest=None)),  # the first minute comes soon
-    ("no_candle", WELL._replace(now=at(13), began=at(12, 57), newest=None)),
     ("no_candle", WELL._replace(now=at(15, 25), newest=at(15, 19))),  # only orders gather
-    ("no_candle", WELL._replace(now=at(15, 39), newest=at(15, 31))),
     ("no_candle", WELL._replace(session=None, now=at(18), newest=at(15, 31))),
-    ("settle_open", WELL),
     ("settle_open", WELL._replace(session=None, unsettled=SESSION, now=at(16, 39))),
     ("settle_open", WELL._replace(session=None, unsettled=SESSION, now=at(20), began=at(19, 30))),
-    ("disk", WELL),
     ("stream_down", WELL._replace(incidents={"STREAM": (at(9, 56), "끊김")})),
     ("clock_skew", WELL._replace(incidents={"TOKEN": (at(9), "거부")})),
-    ("token", WELL._replace(incidents={"CLOCK": (at(9), "2분")})),
 ]
 WRONG = [
     ("no_candle", WELL._replace(newest=at(9, 55)), "5분 넘게 새 캔들이 없습니다(09:55부터)"),
-    ("no_candle", WELL._replace(newest=None, now=at(9, 5)), "(09:00부터)"),
     ("settle_open", WELL._replace(session=None, unsettled=SESSION, now=at(16, 40)), "2026-11-20 마감이 아직"),
     ("disk", WELL._replace(free_mb=499), "499MB 남았습니다(500MB 미만)"),
     ("stream_down", WELL._replace(incidents={"STREAM": (at(9, 55), "끊김")}), "끊김 (09:55부터)"),
     ("clock_skew", WELL._replace(incidents={"CLOCK": (at(9, 59), "2분 빠름")}), "2분 빠름"),
-    ("token", WELL._replace(incidents={"TOKEN": (at(9, 59), "거부")}), "거부"),
 ]
 
 

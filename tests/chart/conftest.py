@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from chart_browser import Page, browser
-from chart_testing import AT, FRIDAY, LAST, MONDAY, TODAY, Server, filled, put, serving
-from store_testing import CALENDAR, minutes
+from chart_testing import AT, FRIDAY, LAST, TODAY, Server, put, serving
+from store_testing import CALENDAR, minutes, ready
 
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
@@ -22,42 +22,33 @@ def database(tmp_path: Path) -> Database:
 
 @pytest.fixture
 def empty(database: Database) -> Database:
-    with closing(open_store(database, Clock())) as store:
-        store.preflight()
+    ready(database).close()
     return database
 
 
 @pytest.fixture(scope="session")
-def _tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two tables, made once: `days` holds two days of two symbols, `morning` Friday and Monday's first 90 minutes."""
-    folder = tmp_path_factory.mktemp("chart")
-    for name in ("days", "morning"):
-        with closing(open_store(Database("sqlite", path=folder / name), Clock())) as store:
-            store.preflight()
-            if name == "days":
-                filled(store)
-                continue
-            for symbol, seed in (("005930", 1), ("000660", 2)):
-                put(store, symbol, minutes(CALENDAR.session(FRIDAY), seed), "COMPLETE")
-                put(store, symbol, minutes(CALENDAR.session(MONDAY), 6 + seed)[:90])
-    assert minutes(CALENDAR.session(FRIDAY)) == LAST and minutes(CALENDAR.session(MONDAY), 7) == TODAY
-    return folder
+def _morning(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("chart") / "minutes.db"
+    with closing(ready(Database("sqlite", path=path))) as store:
+        put(store, "005930", LAST, "COMPLETE")
+        put(store, "005930", TODAY[:90])
+        put(store, "000660", minutes(CALENDAR.session(FRIDAY), 2), "COMPLETE")
+        put(store, "000660", minutes(CALENDAR.session(TODAY[0].timestamp.date()), 8)[:90])
+    return path
 
 
 @pytest.fixture
-def lite(database: Database, _tables: Path) -> Iterator[Server]:
-    """The page over two days of two symbols."""
-    shutil.copy(_tables / "days", database.path)
-    with serving(database) as found:
-        yield found
-
-
-@pytest.fixture
-def store(database: Database, _tables: Path) -> Iterator[Store]:
+def store(database: Database, _morning: Path) -> Iterator[Store]:
     """Friday whole, Monday until 10:29, of two symbols; nothing of the third."""
-    shutil.copy(_tables / "morning", database.path)
+    shutil.copy(_morning, database.path)
     with closing(open_store(database, Clock())) as store:
         yield store
+
+
+@pytest.fixture
+def server(database: Database, store: Store) -> Iterator[Server]:
+    with serving(database, at=AT) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")
@@ -77,8 +68,8 @@ def chromium(_browser: Page) -> Iterator[Page]:
 
 
 @pytest.fixture
-def page(chromium: Page, database: Database, store: Store) -> Iterator[Page]:
+def page(chromium: Page, server: Server) -> Iterator[Page]:
     """The chart of 005930 by the minute at 10:32:10."""
-    with serving(database, at=AT) as server, chromium.looking_at(server):
+    with chromium.looking_at(server):
         chromium.open()
         yield chromium

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -18,10 +17,9 @@ from minute_candles.chart.files import read_files
 from minute_candles.chart.server import health_of
 from minute_candles.config.settings import Database, demo_settings
 from minute_candles.core.clock import Clock
-from minute_candles.core.errors import StoreError
 from minute_candles.core.kst import KST
 from minute_candles.monitoring import status_file
-from minute_candles.storage.store import CandleReader, KeptAlert, Store, open_alerts, open_reader, open_store
+from minute_candles.storage.store import KeptAlert, Store, open_alerts, open_store
 
 LATE = datetime(2026, 11, 23, 10, 2, 5, tzinfo=KST)
 
@@ -99,21 +97,14 @@ def test_a_day_that_lost_rows_is_verified_nowhere(any_database, any_store):
         assert rows == {"005930": "PROVISIONAL", "000660": "UNPROVEN", "035420": "MISSING"}
 
 
-def test_the_list_has_the_most_traded_first(page):
-    rows = get(page, "symbols").json()
-    assert sorted(row["symbol"] for row in rows) == sorted(NAMES) and rows[0]["turnover"] >= rows[1]["turnover"] > 0
-    assert [rows[-1][name] for name in ("price", "change_percent", "status")] == [None, None, "MISSING"]
-    friday, monday = (minutes(CALENDAR.session(day), day.day)[-1].close for day in (FRIDAY, MONDAY))
-    row = row_of(page)
-    assert (row["price"], row["status"]) == (monday, "UNPROVEN")
-    assert row["change_percent"] == round((monday - friday) * 100 / friday, 2)
-
-
 def test_the_list_follows_what_is_stored_and_a_window_that_is_not_over_is_running(any_database, any_store):
     """The next minute is in it a second later, and a day before that was filled in meanwhile."""
     ones, friday = minutes(CALENDAR.session(MONDAY), 7), minutes(CALENDAR.session(FRIDAY), 3)
     put(any_store, "005930", ones[:60])
     with serving(any_database, at=LATE) as page:
+        rows = get(page, "symbols").json()
+        assert [row["status"] for row in rows] == ["PROVISIONAL", "MISSING", "MISSING"], "the most traded first"
+        assert (rows[2]["price"], {row["symbol"] for row in rows}) == (None, {*NAMES})
         first = row_of(page)
         assert (first["price"], first["change_percent"]) == (ones[59].close, None)
         put(any_store, "005930", ones[:62])
@@ -128,37 +119,22 @@ def test_the_list_follows_what_is_stored_and_a_window_that_is_not_over_is_runnin
         assert row_of(page)["change_percent"] == round(change, 2)
 
 
-def test_indicators_and_patterns_stand_at_the_times_of_the_candles(lite):
+def test_indicators_and_patterns_stand_at_the_times_of_the_candles(server):
     query = {"symbol": "005930", "interval": 5, "limit": 50}
-    found = get(lite, "indicators", names="sma20,rsi14,macd,bbands,vwap", **query).json()
-    shown = candles(lite, 5, limit=50)
+    found = get(server, "indicators", names="sma20,rsi14,macd,bbands,vwap", **query).json()
+    shown = candles(server, 5, limit=50)
     times = [c["time"] for c in shown]
     assert found["times"] == times and {len(line) for line in found["lines"].values()} == {50}
     assert found["lines"]["sma20"][-1] == sum(c["close"] for c in shown[-20:]) / 20
     assert None not in found["lines"]["rsi14"]  # fed with what stands before them
-    assert get(lite, "indicators", names="sma20", symbol="035420").json()["lines"] == {"sma20": []}
+    assert get(server, "indicators", names="sma20", symbol="035420").json()["lines"] == {"sma20": []}
     for names in ("", "nothing", ",".join(["sma20"] * 21)):
-        assert get(lite, "indicators", names=names, **query).status_code == 400
-    marks, whole = (get(lite, "patterns", **query | {"limit": limit}).json() for limit in (50, 150))
+        assert get(server, "indicators", names=names, **query).status_code == 400
+    marks, whole = (get(server, "patterns", **query | {"limit": limit}).json() for limit in (50, 150))
     assert marks and marks == [mark for mark in whole if mark["time"] in times]  # fed, too
     assert {tuple(mark) for mark in marks} == {("time", "name", "label", "direction")}
     assert {mark["direction"] for mark in marks} <= {"up", "down", "none"}
-    assert get(lite, "patterns", symbol="035420").json() == []
-
-
-def test_a_candle_stored_between_two_reads_shifts_no_line(lite, monkeypatch):
-    """The times are read first, then what feeds the lines: one more candle by then."""
-    query = {"symbol": "005930", "interval": 1, "names": "sma20"}
-    wanted = get(lite, "indicators", limit=50, **query).json()
-    real = CandleReader.candles
-
-    def older(view, symbol, interval, first, last, limit, **rest):
-        found = real(view, symbol, interval, first, last, limit + (limit == 49), **rest)
-        return found[:-1] if limit == 49 else found
-
-    monkeypatch.setattr(CandleReader, "candles", older)
-    found = get(lite, "indicators", limit=49, **query).json()
-    assert (found["times"], found["lines"]["sma20"]) == (wanted["times"][:-1], wanted["lines"]["sma20"][:-1])
+    assert get(server, "patterns", symbol="035420").json() == []
 
 
 def test_alerts_of_some_days_the_newest_first(any_database, any_store):
@@ -181,32 +157,19 @@ def test_alerts_of_some_days_the_newest_first(any_database, any_store):
             assert get(page, "alerts", **wrong).status_code == 400
 
 
-def test_a_bad_question_is_answered_in_a_line(lite):
+def test_a_bad_question_is_answered_in_a_line(server):
     for query, code in (
         ({"symbol": "999999", "interval": 1}, 404), ({"symbol": "", "interval": 1}, 400), ({"interval": 2}, 400),
         ({"limit": 0}, 400), ({"limit": 5001}, 400), ({"from": "2026-13-01"}, 400), ({"to": "x' OR 1=1"}, 400),
         ({"from": "2026-11-23", "to": "2026-11-20"}, 400),
     ):  # fmt: skip
-        answer = get(lite, "candles", **{"symbol": "005930", **query})
+        answer = get(server, "candles", **{"symbol": "005930", **query})
         assert (answer.status_code, len(answer.text.splitlines())) == (code, 1)
 
 
-def test_a_reader_never_makes_a_writer_wait(database, lite):
-    """A read that is under way takes no lock a SQLite writer needs, and the reader cannot write at all."""
-    with (
-        closing(open_reader(database, Clock(), patience=0)) as view,
-        closing(open_store(database, Clock(), patience=0)) as store,
-    ):
-        began, ones = time.monotonic(), minutes(CALENDAR.session(FRIDAY))
-        view._connection.transaction(lambda run: (run("SELECT 1"), put(store, "035420", ones)))
-        assert time.monotonic() - began < 3
-        with pytest.raises(StoreError):
-            view._connection.transaction(lambda run: run("DELETE FROM stock_minute_prices"))
-
-
-def test_select_is_all_it_needs(server):
+def test_select_is_all_it_needs(mariadb):
     """The rights of a MySQL user who may only read."""
-    database = server.fresh()
+    database = mariadb.fresh()
     with closing(open_store(database, Clock())) as mysql:
         mysql.preflight()
         filled(mysql)
@@ -215,28 +178,28 @@ def test_select_is_all_it_needs(server):
         with serving(replace(database, user="looker", password="only")) as found:
             assert len(candles(found, 1)) == 400
             assert get(found, "alerts", from_=FRIDAY, to=MONDAY).json() == []
-    server.drop(database)
+    mariadb.drop(database)
 
 
-def test_headers_and_static_files(lite):
-    answer = requests.get(lite.url, timeout=5)
+def test_headers_and_static_files(server):
+    answer = requests.get(server.url, timeout=5)
     assert answer.status_code == 200 and "data-interval" in answer.text
     policy = answer.headers["Content-Security-Policy"]
     assert "unsafe" not in policy and "default-src 'none'" in policy
     assert answer.headers["X-Content-Type-Options"] == "nosniff" and answer.headers["Referrer-Policy"] == "no-referrer"
     assert "Access-Control-Allow-Origin" not in answer.headers
     for path in ("static/../server.py", "static/%2e%2e/server.py", "static/..%2fserver.py", "static/nothing.js", "x"):
-        with closing(http.client.HTTPConnection("127.0.0.1", lite.port, timeout=5)) as connection:
+        with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)) as connection:
             connection.request("GET", f"/{path}")  # requests would tidy it
             assert connection.getresponse().status == 404
-    again = requests.get(lite.url, headers={"If-None-Match": answer.headers["ETag"]}, timeout=5)
+    again = requests.get(server.url, headers={"If-None-Match": answer.headers["ETag"]}, timeout=5)
     assert again.status_code == 304
     assert sum(len(file.zipped) for file in read_files().values()) <= 150_000, "scripts and library are light"
 
 
-def test_the_page_reads_the_state_and_monitors_the_health(tmp_path, lite):
-    lite.health = ({"healthy": False, "message": "❌ gone"}, False)
-    state, health = get(lite, "state"), requests.get(f"{lite.url}health", timeout=5)
+def test_the_page_reads_the_state_and_monitors_the_health(tmp_path, server):
+    server.health = ({"healthy": False, "message": "❌ gone"}, False)
+    state, health = get(server, "state"), requests.get(f"{server.url}health", timeout=5)
     assert (state.status_code, health.status_code) == (200, 503)
     assert state.json()["message"] == health.json()["message"] == "❌ gone"
     settings, clock = demo_settings("http://127.0.0.1:1", tmp_path), Clock()

@@ -1,19 +1,14 @@
 """`/api/coverage` over a real table: a state and its reasons for each symbol and day, as plain data."""
 
-import json
-import sqlite3
-from contextlib import closing
 from datetime import date, datetime
 
 import requests
 from chart_testing import FRIDAY, MONDAY, NAMES, filled, put, serving
 from store_testing import CALENDAR, minutes
 
-from minute_candles.chart import coverage
-from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
 from minute_candles.market.day_status import DayStatus, Reason
-from minute_candles.storage.store import CandleReader, open_reader
+from minute_candles.storage.store import CandleReader
 
 WEDNESDAY, THURSDAY = date(2026, 11, 18), date(2026, 11, 19)
 
@@ -94,32 +89,3 @@ def test_a_day_that_runs_is_provisional_one_not_begun_is_absent_and_one_verified
         assert days(page, MONDAY) == [("2026-11-23", "PROVISIONAL", [], 0)]
         put(any_store, "005930", minutes(CALENDAR.session(MONDAY))[:62])
         assert days(page, MONDAY)[0][1::2] == ("PROVISIONAL", 62)
-
-
-def test_what_is_kept_of_the_past_is_bounded(empty, monkeypatch):
-    monkeypatch.setattr(coverage, "MOST_KEPT", 5)
-    with closing(open_reader(empty, Clock())) as reader:
-        answers = coverage.CoverageMap(reader, NAMES, CALENDAR, Clock(at=datetime(2026, 11, 23, 16, tzinfo=KST)))
-        for year in range(1990, 2010):
-            [found] = json.loads(answers.answer(["005930"], date(year, 6, 1), date(year, 6, 5)))
-            assert len(found["days"]) >= 3
-        assert len(answers._counted) <= 10
-
-
-def test_a_list_of_symbols_and_sixty_days_is_one_answer(empty):
-    """How fast 97 symbols × 60 verified days are is measured in benchmarks/bench_chart.py."""
-    symbols, traded = [f"{number:06}" for number in range(97)], CALENDAR.trading_days(date(2026, 8, 1), MONDAY)[-60:]
-    with closing(sqlite3.connect(empty.path)) as direct, direct:
-        direct.executemany(
-            "INSERT INTO stock_minute_prices (stock_symbol, timestamp, minute_interval, open_price, high_price,"
-            " low_price, close_price, volume) VALUES (?, ?, 'ONE_MINUTE', 1, 1, 1, 1, 1)",
-            ((symbol, f"{day} 09:00:00") for symbol in symbols for day in traded),
-        )
-        direct.executemany(
-            "INSERT INTO stock_minute_coverage (stock_symbol, trade_date, count_1min, count_5min, count_15min, status,"
-            " verified_at) VALUES (?, ?, 1, 0, 0, 'COMPLETE', '2026-11-23 16:00:00')",
-            ((symbol, str(day)) for symbol in symbols for day in traded),
-        )
-    with serving(empty, names=dict.fromkeys(symbols, "이름")) as page:
-        found = answer(page, traded[0], traded[-1]).json()
-    assert [day["status"] for row in found for day in row["days"]] == ["COMPLETE"] * 97 * 60

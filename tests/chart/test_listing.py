@@ -17,22 +17,6 @@ from minute_candles.storage.store import open_reader, open_store
 AT, TUESDAY = datetime(2026, 11, 23, 16, tzinfo=KST), date(2026, 11, 24)
 
 
-def test_a_table_that_others_filled_is_not_read_symbol_by_symbol(empty, monkeypatch):
-    """Without coverage rows nothing is known of any day: one question says so for all."""
-    clock, queries, known = Clock(at=AT), [], CandleReader.coverage
-    with closing(open_store(empty, clock)) as store:
-        filled(store)
-        store._connection.transaction(lambda run: run("DELETE FROM stock_minute_coverage"))
-    monkeypatch.setattr(
-        CandleReader, "coverage", lambda view, some, *days: (queries.append(some), known(view, some, *days))[1]
-    )
-    with closing(open_reader(empty, clock)) as view:
-        rows = Listing(view, NAMES, CALENDAR, clock, RunningMinutes(clock)).rows()
-    states = {row["symbol"]: row["status"] for row in rows}
-    assert states == {"005930": "PROVISIONAL", "000660": "PROVISIONAL", "035420": "MISSING"}
-    assert queries == [list(NAMES)]
-
-
 def test_a_whole_market_is_read_anew_in_parts(empty, monkeypatch):
     """Of one symbol a list here; what a row says meanwhile is true."""
     monkeypatch.setattr(listing, "PART", 1)

@@ -1,36 +1,25 @@
 """The WebSocket: each gets what it subscribed to, soon, and who does not read costs nothing."""
 
-import asyncio
 import json
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import datetime
-from itertools import pairwise
 
 import pytest
 import requests
 import websockets
-from chart_testing import AT, FRIDAY, LAST, MONDAY, TODAY, Server, put, serving
+from chart_testing import FRIDAY, LAST, MONDAY, TODAY, put, serving
 from store_testing import CALENDAR
 from websockets.sync.client import connect
 
-from minute_candles.chart import broadcast
 from minute_candles.chart.broadcast import Broadcaster
 from minute_candles.chart.day_reader import DayRows
 from minute_candles.chart.running import RunningMinutes
-from minute_candles.chart.subscribers import MOST_SUBSCRIBERS, Subscriber
+from minute_candles.chart.subscribers import Subscriber
 from minute_candles.chart.symbol_day import SymbolDay
 from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
 from minute_candles.market.day_status import DayStatus
 from minute_candles.storage.store import CoverageRow
-
-
-@pytest.fixture
-def server(database, store) -> Iterator[Server]:
-    with serving(database, at=AT) as found:
-        yield found
 
 
 def subscribe(socket, *pairs) -> None:
@@ -47,7 +36,9 @@ def two(socket) -> dict:
 
 
 def test_the_newest_at_once_then_each_new_a_corrected_and_a_running_one(server, store):
-    with connect(server.ws) as socket:
+    with connect(server.ws) as socket, connect(server.ws) as other:
+        subscribe(other, ["000660", 1])
+        received(other)
         subscribe(socket, ["005930", 1], ["005930", 5])
         first = two(socket)
         assert first[1]["time"] == "2026-11-23T10:29:00+09:00" and first[1]["type"] == "candle"
@@ -65,6 +56,8 @@ def test_the_newest_at_once_then_each_new_a_corrected_and_a_running_one(server, 
         put(store, "005930", [*TODAY[:88], wrong, *TODAY[89:91]])
         found = two(socket)[1]
         assert (found["close"], found["time"][11:16]) == (wrong.close, "10:28")
+        with pytest.raises(TimeoutError):
+            received(other, 0.1)
 
 
 @pytest.mark.parametrize(("day", "ones", "at"), [(MONDAY, TODAY[:90], 16), (FRIDAY, LAST, 10)])
@@ -95,61 +88,6 @@ def test_a_bad_message_is_answered_a_heartbeat_too_and_one_without_end_ends_the_
         socket.send("x" * 20_000)
         with pytest.raises(websockets.ConnectionClosed):
             received(socket)
-
-
-def test_fifty_clients_receive_within_two_seconds_and_only_what_they_subscribed_to(server, store):
-    wanted = [(("005930", "000660")[at % 2], (1, 3)[at // 25]) for at in range(50)]
-
-    async def all_of_them() -> list[list[dict]]:
-        sockets = [await websockets.connect(server.ws) for _ in wanted]
-        for socket, pair in zip(sockets, wanted, strict=True):
-            await socket.send(json.dumps({"subscribe": [pair]}))
-        first = [json.loads(await asyncio.wait_for(socket.recv(), 10)) for socket in sockets]
-        for symbol in ("005930", "000660"):
-            await asyncio.to_thread(put, store, symbol, TODAY[:91])
-        stored = time.monotonic()
-        second = [json.loads(await asyncio.wait_for(socket.recv(), 10)) for socket in sockets]
-        assert time.monotonic() - stored < 2
-        for socket in sockets:
-            await socket.close()
-        return [first, second]
-
-    for found in asyncio.run(all_of_them()):
-        assert [(message["symbol"], message["interval"]) for message in found] == wanted
-
-
-def test_who_never_reads_keeps_the_newest_few_only_and_there_is_room_for_five_hundred():
-    client, broadcaster = Subscriber(), watched()[0]
-    for number in range(10_000):
-        client.offer(("005930", 1), str(number % 500), "x" * 200)
-    assert len(client.take()) == 10 and client.take() == []
-    assert all(broadcaster.subscribers.join() for _ in range(MOST_SUBSCRIBERS - 1))
-    assert broadcaster.subscribers.join() is None
-
-
-def test_many_watchers_and_a_round_that_wakes_all_the_time_cost_one_statement_a_second(server, monkeypatch):
-    reads: list[float] = []
-    view = server.broadcaster._reader
-    real = view.minutes_of
-    with connect(server.ws) as socket, ExitStack() as others:
-        subscribe(socket, ["005930", 1])
-        received(socket)
-        for _ in range(20):
-            subscribe(others.enter_context(connect(server.ws)), ["005930", 1])
-        view.minutes_of = lambda *query: (reads.append(time.monotonic()), real(*query))[1]
-        until = time.monotonic() + 2.5
-        while time.monotonic() < until:
-            server.broadcaster.wake("005930")
-            time.sleep(0.02)
-        view.minutes_of = real
-        monkeypatch.setattr("minute_candles.chart.broadcast.READ_SECONDS", 9.0)
-        server.broadcaster.wake("005930")
-        began = time.monotonic()
-        subscribe(socket, ["005930", 1], ["000660", 1])
-        while received(socket)["symbol"] != "000660":
-            pass
-        assert time.monotonic() - began < 4, "who chose a symbol does not wait for the next look"
-    assert len(reads) >= 2 and all(b - a > 0.95 for a, b in pairwise(reads)), reads
 
 
 def test_more_new_minutes_than_wait_are_sent_as_a_day_to_read_anew(server, store):
@@ -218,34 +156,6 @@ def test_a_window_that_ends_without_a_trade_is_sent_once_more():
     assert (found["interval"], found["time"][11:16], found["status"]) == (5, "10:00", "PROVISIONAL")
     broadcaster._send_ended()
     assert client.take() == []
-
-
-def test_whatever_goes_wrong_the_next_read_is_another_try(server, caplog, monkeypatch):
-    real, broken = broadcast.read_days, []
-
-    def read(*query):
-        if not broken:
-            broken.append(1)
-            raise ValueError("secret")
-        return real(*query)
-
-    monkeypatch.setattr(broadcast, "read_days", read)
-    with connect(server.ws) as socket:
-        subscribe(socket, ["005930", 1])
-        assert received(socket)["type"] == "candle"
-    assert broken and "secret" not in caplog.text
-
-
-def test_a_symbol_nobody_watches_wakes_nobody():
-    async def woken(symbol: str) -> bool:
-        broadcaster, _ = watched(1)
-        broadcaster._loop = asyncio.get_running_loop()
-        broadcaster._wake.clear()
-        broadcaster.wake(symbol)
-        await asyncio.sleep(0)
-        return broadcaster._wake.is_set()
-
-    assert asyncio.run(woken("005930")) and not asyncio.run(woken("000660"))
 
 
 def test_a_page_receives_the_prices_of_the_whole_list_once_a_second(server):

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from chart_browser import CHART
-from chart_testing import AT, NAMES, TODAY, put
+from chart_testing import AT, NAMES
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
 from updater_tools import wait_until
@@ -45,17 +45,6 @@ def test_it_draws_by_mouse_and_by_key_and_a_picture_is_saved(page, tmp_path):
     page.wait("document.querySelectorAll('#rows tr').length > 50")
     assert page.text("#rows th").endswith("10:29")
     page.click("#table-close")
-
-
-def test_a_stored_candle_and_a_running_one_arrive_and_the_lines_follow(page, store):
-    put(store, "005930", TODAY[:91])
-    page.wait("document.getElementById('numbers').textContent.includes('10:30')", 6)
-    page.wait(f"document.getElementById('price').textContent === '{TODAY[90].close:,}'", 4)
-    page.server.run_minute("10:32", 99_000)
-    page.wait("document.getElementById('price').textContent === '99,000'", 5)
-    assert "진행 중" in page.text("#numbers")
-    average = round((sum(one.close for one in TODAY[87:91]) + 99_000) / 5)
-    page.wait(f"document.querySelector('.line-ma5 b').textContent === '{average:,}'", 8)
 
 
 def test_lines_are_the_servers_and_the_vwap_ends_with_each_session(page):

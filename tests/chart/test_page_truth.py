@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from chart_browser import CHART
-from chart_testing import AT, FRIDAY, LAST, NAMES, TODAY, Tunnel, put, serving
+from chart_testing import AT, FRIDAY, LAST, TODAY, put, serving
 from selenium.webdriver.common.keys import Keys
 from store_testing import CALENDAR, minutes
 
@@ -67,10 +67,15 @@ def test_the_newest_numbers_stand_before_a_trailing_gap_and_its_candle_is_added(
     page.wait(f"{NUMBERS}.includes('10:31')", 8)
     page.focus(Keys.ARROW_LEFT, Keys.ARROW_LEFT)
     page.wait(f"{NUMBERS}.includes('10:29')")
+    page.press(Keys.ESCAPE)
+    page.server.run_minute("10:32", 99_000)
+    page.wait(f"{PRICE} === '99,000' && {NUMBERS}.includes('진행 중')", 5)
+    average = round((sum(one.close for one in (*TODAY[87:90], TODAY[91])) + 99_000) / 5)
+    page.wait(f"document.querySelector('.line-ma5 b').textContent === '{average:,}'", 8)
     for interval in ("60", "day"):
         page.click(f'[data-interval="{interval}"]')
         page.ready(f"005930 {interval}")
-        page.wait("document.getElementById('state').textContent.includes('10:31 · ')")  # the newest minute's age
+        page.wait("document.getElementById('state').textContent.includes('10:32 · ')")  # the newest minute's age
 
 
 def test_a_symbol_that_cannot_be_read_shows_no_other_ones_candles_and_is_read_again(page, database):
@@ -141,28 +146,6 @@ def test_a_close_of_another_session_is_no_previous_close(page):
     assert changes == [None, 100]
 
 
-def test_keys_are_not_the_charts_behind_a_dialog_or_in_half_a_syllable(page):
-    page.click("#table-button")
-    page.execute_script("document.activeElement.blur()")
-    for key, target in (("{ key: '3' }", "body"), ("{ key: 'Enter', isComposing: true }", "#search")):
-        page.execute_script(
-            "const box = document.querySelector('#search'); box.value = 'sk';"
-            "box.dispatchEvent(new Event('input', { bubbles: true }));"
-            f"const pressed = new KeyboardEvent('keydown', {{ bubbles: true, ...{key} }});"
-            f"document.querySelector('{target}').dispatchEvent(pressed)"
-        )
-    page.wait("document.getElementById('spoken').textContent.includes('SK하이닉스 000660')")
-    assert "symbol=005930&interval=1" in page.current_url and page.js("document.getElementById('search').value") == "sk"
-
-
-def test_the_list_is_scrolled_to_the_symbol_of_the_address(chromium, database, store):
-    with serving(database, at=AT, names={f"{number:06}": "이름" for number in range(60)} | NAMES) as server:
-        chromium.get(f"{server.url}?symbol=000059")
-        inside = "const [list, own] = ['#list', '[data-symbol=\"000059\"]'].map((one) => "
-        inside += "document.querySelector(one)?.getBoundingClientRect());"
-        chromium.wait(f"(() => {{ {inside} return own && own.top >= list.top && own.bottom <= list.bottom }})()")
-
-
 def test_a_range_without_candles_names_the_command_that_fills_it(page):
     for first, last, trades in (("2026-11-24", "2026-11-24", False), ("2026-11-02", "2026-11-03", True)):
         page.get(f"{page.server.url}?symbol=005930&interval=1&from={first}&to={last}")
@@ -180,32 +163,28 @@ def test_a_range_without_candles_names_the_command_that_fills_it(page):
     page.wait(f"{NUMBERS} && {EMPTY}.hidden && !location.search.includes('from=')")
 
 
-def test_a_websocket_that_only_looks_open_is_opened_anew_where_the_list_has_newer(chromium, database, store):
-    with serving(database, at=AT) as server, closing(Tunnel(server.port)) as tunnel:
-        chromium.get(f"{tunnel.url}?symbol=005930&interval=15")
-        chromium.ready("005930 15")
-        chromium.wait(LIVE)
-        chromium.poll()
-        tunnel.freeze()
-        put(store, "005930", TODAY[:91])
-        chromium.js("(await import('/static/messages.js')).freshness.came = 0")  # its last candle came long ago
-        chromium.poll()
-        chromium.wait(f"[...{CANDLES}.values()].some((one) => one.close === {TODAY[90].close})", 12)
-        chromium.wait(LIVE, 12)
-        time.sleep(1.2)  # the hub has looked
-        server.run_minute("10:32", 65_432)
-        chromium.wait(f"{PRICE} === '65,432'", 5)
-        chromium.execute_script("""
-            const { Live } = await import('/static/live.js');
-            window.ups = [];
-            window.live = new Live(() => {}, (up) => ups.push(up));
-        """)
-        chromium.wait("ups.length === 1")
-        chromium.execute_script("live.received -= 15_000; live.beat()")
-        chromium.wait("Date.now() - live.received < 5_000")  # the server's heartbeat
-        tunnel.freeze()
-        chromium.execute_script("live.received -= 30_000; live.beat()")
-        chromium.wait("ups.join() === 'true,false,true'", 5)
+def test_a_websocket_that_only_looks_open_is_opened_anew_where_the_list_has_newer_or_no_heartbeat_comes(page, store):
+    """A sleeping laptop, NAT: nothing arrives by it any more, and nobody closes it."""
+    freeze = "(await import('/static/parts.js')).live.socket.onmessage = () => {}"
+    page.open(15)
+    page.wait(LIVE)
+    page.poll()
+    page.js(freeze)
+    put(store, "005930", TODAY[:91])
+    page.js("(await import('/static/messages.js')).freshness.came = 0")  # its last candle came long ago
+    page.poll()
+    page.wait(f"[...{CANDLES}.values()].some((one) => one.close === {TODAY[90].close})", 12)
+    page.wait(LIVE, 12)
+    time.sleep(1.2)  # the hub has looked
+    page.server.run_minute("10:32", 65_432)
+    page.wait(f"{PRICE} === '65,432'", 5)
+    beat = "((live) => {{ live.received -= {}; live.beat(); }})((await import('/static/parts.js')).live)"
+    page.js(beat.format(15_000))
+    page.wait("Date.now() - (await import('/static/parts.js')).live.received < 5_000")  # the server's heartbeat
+    page.js(freeze)
+    page.js(beat.format(30_000))
+    page.wait("document.getElementById('state').dataset.state === 'down'", 2)
+    page.wait(LIVE, 12)
 
 
 def test_the_price_of_the_list_is_the_headers_and_moves_each_second_without_redis(page):

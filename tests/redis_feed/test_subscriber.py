@@ -26,8 +26,8 @@ def publish(server: RedisServer, *messages: tuple[str, str]) -> None:
     """Publish once the listener has subscribed."""
     with server.client() as client:
         wait_until(lambda: client.pubsub_numsub(CANDLES)[0][1] == 1)
-        for channel, text in messages:
-            client.publish(channel, text)
+        for message in messages:
+            client.publish(*message)
 
 
 def test_candles_come_in_their_order_a_restart_is_survived_and_nonsense_is_passed_over(redis_server) -> None:
