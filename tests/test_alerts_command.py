@@ -56,7 +56,7 @@ def alerts(owner: Owner) -> list[str]:
 )
 def test_what_cannot_be_done_is_one_line_and_2_before_anything_else(make, flags, settings, said):
     owner = make(**settings)
-    ran = ended(owner.start(*flags), 20)
+    ran = owner.run_here("realtime_updater", *flags)
     assert ran.code == 2 and said in ran.err and ran.err.count("\n") <= 2 and "t0ken-9876" not in ran.all
     assert not owner.sim.requests and not (owner.folder / "minutes.db").exists()
 
@@ -64,14 +64,14 @@ def test_what_cannot_be_done_is_one_line_and_2_before_anything_else(make, flags,
 def test_a_test_alert_says_what_arrived(make):
     with Receiver() as well, Receiver("500") as ill:
         owner = make(ALERT_URLS=f"{well.url} critical={ill.url}", **NO_KEY)
-        ran = ended(owner.start("--test-alert", "--verbose"), 30)
+        ran = owner.run_here("realtime_updater", "--test-alert", "--verbose")
         assert ran.code == 1 and ran.out.splitlines() == [
             "✅ 1번 json: 도착했습니다.", "❌ 2번 json: 보내지 못했습니다. 주소와 네트워크를 확인하세요.",
         ]  # fmt: skip
         assert well.titles == ["📈 알림 시험"] and ill.requests == 1
         assert Receiver.SECRET not in ran.all and "apprise: " in ran.err
         ill.mode = "ok"
-        assert ended(owner.start("--test-alert"), 30).code == 0
+        assert owner.run_here("realtime_updater", "--test-alert").code == 0
 
 
 def test_killed_in_the_middle_each_is_sent_once(make):
@@ -93,7 +93,7 @@ def test_killed_in_the_middle_each_is_sent_once(make):
         second.terminate()
         ran = ended(second, 15)
     assert ran.code == 0 and judged < 8 and alerts(owner) == SYMBOLS
-    tried = ended(owner.start("--try-alerts", "2026-11-20", *flags, **NO_KEY), 60)
+    tried = owner.run_here("realtime_updater", "--try-alerts", "2026-11-20", *flags, **NO_KEY)
     assert tried.code == 0 and re.findall(r"^10:00  (\d{6})  .*price_change", tried.out, re.MULTILINE) == SYMBOLS
     assert "8건 (price_change 8)" in tried.out and len(receiver.got) <= 3
     assert Receiver.SECRET not in owner.log() + ran.all + tried.all

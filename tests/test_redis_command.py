@@ -43,8 +43,8 @@ def owner(tmp_path: Path, guarded: RedisServer) -> Iterator[Any]:
             assert Path(name).name == allowed or not [way for way in written_ways(secret) if way in text], name
 
 
-def finished(owner: Any, process: Any) -> Ran:
-    ran = ended(process, 20)
+def run_once(owner: Any, **environ: str) -> Ran:
+    ran = owner.run_here("realtime_updater", *WITH, "--once", **environ)
     owner.said.append(ran.all)
     return ran
 
@@ -65,17 +65,17 @@ def test_one_round_publishes_all_it_stored_shares_the_key_and_a_redis_that_is_go
     shared = {"KIS_SHARED": "redis", "KIS_RATE_LIMIT": "60"}
     with RedisServer(password="another") as other:
         url = guarded.url.replace(str(guarded.port), str(other.port))
-        ran = finished(owner, owner.start(*WITH, "--once", REDIS_URL=url))
+        ran = run_once(owner, REDIS_URL=url)
     assert ran.code == 2 and "REDIS_URL" in ran.err and "Traceback" not in ran.all
     assert not (owner.folder / "minutes.db").exists()
-    ran = finished(owner, owner.start(*WITH, "--once", **shared))
+    ran = run_once(owner, **shared)
     assert ran.code == 0, ran.all
     published = [one for one in guarded.streamed() if one["minute_interval"] == "ONE_MINUTE"]
     assert len(published) == whole(owner, guarded) > 200 and {one["status"] for one in published} == {"PROVISIONAL"}
     with guarded.client() as client:
         assert len(client.keys("kis:real:*")) == 3
     guarded.kill()
-    ran = finished(owner, owner.start(*WITH, "--once", **shared))
+    ran = run_once(owner, **shared)
     assert ran.code == 0 and ran.all.count("한도를 나누는 Redis 문제 시작") == 1
     assert ran.all.count("Redis 문제 시작") == 2 and owner.kis_of.tokens.issued == 1
 
@@ -90,7 +90,9 @@ def test_the_streams_running_minute_goes_to_redis_as_it_trades(owner, guarded):
         found = json.loads(client.get("minute_candles:running:005930") or "")
         traded = kis.truth("005930", FRIDAY, 1)
     process.terminate()
-    assert finished(owner, process).code == 0
+    ran = ended(process, 20)
+    owner.said.append(ran.all)
+    assert ran.code == 0
     true = next(one for one in traded if one.timestamp.replace(tzinfo=None).isoformat() == found["timestamp"])
     assert found["status"] == "RUNNING" and found["minute_interval"] == "ONE_MINUTE"
     assert true.low <= found["low_price"] <= found["close_price"] <= found["high_price"] <= true.high

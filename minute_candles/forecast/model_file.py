@@ -70,6 +70,7 @@ def write(path: Path, content: ModelFile) -> None:
         },
         allow_nan=False,
     )
+    path.parent.mkdir(parents=True, exist_ok=True)
     files.atomic_write(path, text)
 
 
