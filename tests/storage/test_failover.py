@@ -1,15 +1,16 @@
 """A server that took our writes and takes no more: the address is dialled again, nothing else counts as healed."""
 
 import logging
+import socket
 import threading
 import time
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 
 import pytest
 import servers
 from servers import self_signed
 from store_testing import DAY, NOW, SESSION, SYMBOL, full_day, is_whole, put, ready, stored
-from switchboard import Switchboard
 
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError, StoreLost
@@ -37,6 +38,29 @@ def copy(second, user) -> None:
     second.run(f"GRANT ALL ON {user.name}.* TO {user.user}@'%'")
 
 
+@contextmanager
+def address(target):
+    """A port whose new connections go to `target[0]`, as those of a DNS name or a proxy do; the ports they went to."""
+    calls = []
+
+    def carry(one, other) -> None:
+        with suppress(OSError), one, other:
+            while data := one.recv(65536):
+                other.sendall(data)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while caller := listener.accept()[0]:
+                calls.append(target[0])
+                server = socket.create_connection(("127.0.0.1", target[0]))
+                for ends in ((caller, server), (server, caller)):
+                    threading.Thread(target=carry, args=ends, daemon=True).start()
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield listener.getsockname()[1], calls
+
+
 def links(caplog):
     return [line for line in caplog.messages if "다시 연결합니다" in line or "재연결" in line]
 
@@ -44,16 +68,14 @@ def links(caplog):
 def test_the_address_leads_to_the_new_primary_and_the_old_one_stays_up_read_only(server, second, user, caplog) -> None:
     caplog.set_level(logging.INFO, "minute_candles")
     copy(second, user)
-    promoted = ready(replace(user, port=second.port))
-    with Switchboard(server.port) as address:
-        store = ready(replace(user, port=address.port))
-        put(store, seed=1)
-        server.run("SET GLOBAL read_only = 1")
-        threading.Timer(0.5, setattr, (address, "target", second.port)).start()
-        put(store, seed=2)
-        assert stored(promoted) == full_day(seed=2) and address.calls < 10
-        store.close()
-    promoted.close()
+    target = [server.port]
+    with closing(ready(replace(user, port=second.port))) as promoted, address(target) as (port, calls):
+        with closing(ready(replace(user, port=port))) as store:
+            put(store, seed=1)
+            server.run("SET GLOBAL read_only = 1")
+            threading.Timer(0.5, target.__setitem__, (0, second.port)).start()
+            put(store, seed=2)
+        assert stored(promoted) == full_day(seed=2) and len(calls) < 10
     assert ["읽기 전용" in line for line in links(caplog)] == [True, False]
 
 
