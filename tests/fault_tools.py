@@ -104,9 +104,6 @@ def kis_at(moment: Moment, **options: Any) -> Simulator:
     return Simulator(**{"now": moment.now, "rate": 100_000, "behaviour": prompt, **options})
 
 
-# --- what a user reads ---
-
-
 def sees(key: str, ran: Ran, *, most_lines: int = 40, says: str = "") -> None:
     """The command ended as the page says: exit code, its line, no traceback, no flood of lines."""
     fault, lines = FAULTS[key], ran.all.splitlines()
@@ -121,9 +118,6 @@ def sees(key: str, ran: Ran, *, most_lines: int = 40, says: str = "") -> None:
 def holds(text: str, says: str) -> bool:
     """Whether a line of `text` holds `says`, in which … stands for anything; "" is held by every text."""
     return re.search(".*".join(re.escape(part.strip()) for part in says.split("…")), text) is not None
-
-
-# --- what the table holds ---
 
 
 def days(sim: Simulator, first: date = FIRST, last: date = LAST) -> list[date]:
@@ -166,9 +160,6 @@ def present(database: str, sim: Simulator, symbols: Iterable[str], now: datetime
         assert not closed - found.keys(), f"missing: {sorted(closed - found.keys())[:5]}"
         total += len(found)
     return total
-
-
-# --- what breaks ---
 
 
 def end_often(start, how, times, *, calls, most, dice) -> list[Ran]:

@@ -95,7 +95,7 @@ ANY_DAY = given(data=st.data(), symbol=st.sampled_from([LIQUID, RARE]))
 ALL_ALIKE = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 
 
-@settings(ALL_ALIKE, max_examples=30)
+@settings(ALL_ALIKE, max_examples=15)
 @ANY_DAY
 def test_whatever_kis_says_the_day_is_stored_as_it_traded_or_not_at_all(store, tmp_path_factory, data, symbol) -> None:
     collects_anything(store, tmp_path_factory, data, symbol)

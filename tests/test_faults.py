@@ -113,8 +113,6 @@ def test_every_row_of_the_page_is_proved_and_every_test_that_it_names_is_there()
     assert not [name for file, name in named if f"def {name}(" not in texts.get(file, "" if file else everything)]
 
 
-# --- KIS ---
-
 GATEWAY = ["egw00202", "egw00203", "egw00215", "egw00300", "egw00316", "90020000"]
 SHAPES = ["shape_missing", "shape_numbers", "shape_list", "empty", "wrong_day"]
 PRICES = ["negative_price", "absurd_price", "low_above_open", "duplicate_conflict", "missing_rows"]
@@ -256,9 +254,6 @@ def test_a_day_that_kis_calls_closed_while_it_trades(operator, kis, monkeypatch)
     settles(operator, kis)
 
 
-# --- the store ---
-
-
 def at_work(keeper, symbol_days=2):
     """A backfill that has stored some days and has some to go."""
     process = keeper.start(*FLAGS, **SLOWLY)
@@ -302,8 +297,6 @@ def test_a_server_that_goes_away_amid_a_backfill(keeper, kis, key) -> None:
         completes(keeper, kis)
     assert_true(keeper.database, kis, SYMBOLS, days(kis))
 
-
-# --- the host: processes that end ---
 
 SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM}
 
@@ -353,9 +346,6 @@ def test_ended_at_twenty_random_instants_of_a_round(operator, kis, key, flags) -
     assert ran.code == 0, ran.all
     assert present(operator.database, kis, SYMBOLS, now) > 300
     settles(operator, kis)
-
-
-# --- the host: settings, clocks, twins, pipes ---
 
 
 @pytest.mark.parametrize("script", ["fetch_minute_data", UPDATER])
@@ -414,9 +404,6 @@ def test_a_pipe_whose_reader_leaves(operator, kis) -> None:
     assert ran.err.strip() == "code 0", ran.err
     sees("head", ran, most_lines=3)
     assert_true(operator.database, kis, SYMBOLS, days(kis))
-
-
-# --- secrets ---
 
 
 @pytest.mark.timeout(240)
