@@ -34,9 +34,11 @@ def test_weeks_and_months_go_on_with_the_running_minute(page):
     assert shown["거래량"] == f"{weeks[-1]['volume'] + 1_000:,}"
     lines = page.fetch("/api/indicators?symbol=005930&interval=week&names=sma2&running=1&limit=1")["lines"]
     assert lines["sma2"][-1] == (weeks[-2]["close"] + 99_000) / 2, "an indicator of the week goes on with it, too"
+    assert page.text("#numbers").startswith("11월 23일부터 한 주")
     page.press("0")
     page.ready("005930 month")
     page.wait("document.getElementById('numbers').textContent.includes('99,000')")
+    assert page.text("#numbers").startswith("2026년 11월 ")
 
 
 def test_lengths_of_the_lines_stand_in_the_address_and_are_the_servers(page):

@@ -32,7 +32,7 @@ function row(alert, choose) {
   const made = document.createElement("tr");
   made.dataset.severity = alert.severity;
   const button = document.createElement("button");
-  button.textContent = moment(seconds(alert.rang_at), false);
+  button.textContent = moment(seconds(alert.rang_at), 1);
   button.disabled = !alert.symbol; // of the collection itself: there is no chart to look at
   if (alert.symbol) made.addEventListener("click", () => choose(alert));
   const head = document.createElement("th");

@@ -8,14 +8,14 @@ const YEARS = 0, MONTHS = 1, DAYS = 2;
 /** A series without labels of its own. */
 export const quiet = { lastValueVisible: false, priceLineVisible: false, crosshairMarkerVisible: false };
 
-/** @param {() => boolean} isDaily */
-export const chartOptions = (isDaily) => ({
+/** @param {() => import("./candle.js").Interval} interval */
+export const chartOptions = (interval) => ({
   layout: layout(),
   grid: { vertLines: { visible: false }, horzLines: { color: color("grid") } },
   crosshair: { mode: CrosshairMode.Normal, vertLine: hair(), horzLine: hair() },
   rightPriceScale: { borderVisible: false, minimumWidth: 68 },
   timeScale: { borderColor: color("line"), timeVisible: true, rightOffset: 6, minBarSpacing: 1, tickMarkFormatter: tick },
-  localization: { locale: "ko-KR", timeFormatter: (/** @type {any} */ at) => moment(at, isDaily()) },
+  localization: { locale: "ko-KR", timeFormatter: (/** @type {any} */ at) => moment(at, interval()) },
 });
 
 const layout = () => ({

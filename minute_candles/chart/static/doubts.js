@@ -23,10 +23,11 @@ export function doubtfulMinutes(list, days) {
   return found.concat(gaps);
 }
 
-/** @param {number} time of the first candle @param {boolean} daily */
-export function beforeText(time, daily) {
+/** @param {number} time of the first candle @param {import("./candle.js").Interval} interval */
+export function beforeText(time, interval) {
   const day = dateOf(time);
-  return `첫 캔들 ${daily ? day : `${day.slice(5)} ${clockOf(time)}`}, 그 앞은 없음`;
+  const when = interval === "month" ? day.slice(0, 7) : typeof interval === "string" ? day : `${day.slice(5)} ${clockOf(time)}`;
+  return `첫 캔들 ${when}, 그 앞은 없음`;
 }
 
 /** Fills the days of these symbols, or asks KIS for them again. @param {string[]} symbols none: all of them @param {string} first @param {string} last @param {boolean} [again] */

@@ -21,11 +21,14 @@ export function signed(percent) {
   return `${percent > 0 ? "+" : ""}${percent.toFixed(2)}%`;
 }
 
-/** @param {number} at @param {boolean} daily */
-export function moment(at, daily) {
-  const when = new Date(at * 1000);
-  const day = `${when.getUTCMonth() + 1}월 ${when.getUTCDate()}일 (${WEEKDAYS[when.getUTCDay()]})`;
-  return daily ? day : `${day} ${clockOf(at)}`;
+/** When a candle of the interval begins. @param {number} at @param {import("./candle.js").Interval} interval */
+export function moment(at, interval) {
+  const when = new Date(at * 1000), month = when.getUTCMonth() + 1;
+  if (interval === "month") return `${when.getUTCFullYear()}년 ${month}월`;
+  const day = `${month}월 ${when.getUTCDate()}일`;
+  if (interval === "week") return `${day}부터 한 주`;
+  const named = `${day} (${WEEKDAYS[when.getUTCDay()]})`;
+  return interval === "day" ? named : `${named} ${clockOf(at)}`;
 }
 
 /** Turnover in units people say. @param {number | null} won */

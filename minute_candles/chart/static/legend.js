@@ -19,7 +19,7 @@ export function tell(view, time, marked, more) {
   if (!slot?.candle) {
     $("numbers").textContent = "";
     $("lines").textContent = "";
-    if (slot) $("hint").textContent = `${moment(slot.time, view.daily)} — ${reason(view.list, at, state.days)}`;
+    if (slot) $("hint").textContent = `${moment(slot.time, view.interval)} — ${reason(view.list, at, state.days)}`;
     return;
   }
   const index = view.candles.findIndex((candle) => candle.time === slot.time);
@@ -36,7 +36,7 @@ function numbersOf(view, index) {
   const [kind, words] = proof(candle);
   const way = (/** @type {number} */ price) => (before == null || price === before ? "" : price > before ? "up" : "down");
   return [
-    ["", moment(time, view.daily), "when"],
+    ["", moment(time, view.interval), "when"],
     ["시", number(open), way(open)], ["고", number(high), way(high)], ["저", number(low), way(low)], ["종", number(close), way(close)],
     ["등락률", signed(percent), way(close)],
     ["거래량", number(volume), ""], ["거래대금", view.daily ? about(turnoverOfDay(candle)) : vwap == null ? "–" : about(turnoverOf(candle)), ""], ["VWAP", fine(vwap), ""],

@@ -15,7 +15,7 @@ export const reasonsOf = (day) => day.reasons.map((code) => REASONS[code] ?? cod
 
 /** @param {Row} row @param {Day} day */
 export function dayText(row, day) {
-  const when = moment(seconds(`${day.date}T00:00:00`), true);
+  const when = moment(seconds(`${day.date}T00:00:00`), "day");
   const reasons = reasonsOf(day);
   const unlisted = day.status === "NO_TRADES" && day.date < (row.begins ?? "9") ? " (상장 전일 수 있음)" : "";
   return `${row.name || row.symbol} ${row.symbol} · ${day.date.slice(0, 4)}년 ${when} · ${DAYS[day.status] ?? day.status}${unlisted} · 1분봉 ${number(day.count_1min)}개${reasons ? ` · ${reasons}` : ""}`;

@@ -33,7 +33,7 @@ export class SideChart {
     this.quote = document.createElement("span");
     this.place = document.createElement("div");
     this.build();
-    this.chart = createChart(this.place, { autoSize: true, ...chartOptions(() => this.interval === "day") });
+    this.chart = createChart(this.place, { autoSize: true, ...chartOptions(() => this.interval) });
     this.price = /** @type {any} */ (this.chart.addSeries(CandlestickSeries, { ...quiet, lastValueVisible: true, priceLineVisible: true }));
     this.volume = /** @type {any} */ (this.chart.addSeries(HistogramSeries, { ...quiet, priceScaleId: "volume", priceFormat: { type: "volume" } }));
     this.volume.priceScale().applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
@@ -119,7 +119,7 @@ export class SideChart {
   }
 
   paint() {
-    this.chart.applyOptions(chartOptions(() => this.interval === "day"));
+    this.chart.applyOptions(chartOptions(() => this.interval));
     const [up, down] = [color("up"), color("down")];
     this.price.applyOptions({ upColor: up, downColor: down, borderUpColor: up, borderDownColor: down, wickUpColor: up, wickDownColor: down });
     this.show(this.candles);

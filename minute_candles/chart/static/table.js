@@ -2,17 +2,17 @@
 
 import { fine, moment, number, proof } from "./format.js";
 
-/** @param {HTMLElement} box @param {import("./candle.js").Candle[]} candles @param {boolean} daily */
-export function fillTable(box, candles, daily) {
-  box.replaceChildren(...candles.toReversed().map((candle) => row(candle, daily)));
+/** @param {HTMLElement} box @param {import("./candle.js").Candle[]} candles @param {import("./candle.js").Interval} interval */
+export function fillTable(box, candles, interval) {
+  box.replaceChildren(...candles.toReversed().map((candle) => row(candle, interval)));
 }
 
-/** @param {import("./candle.js").Candle} candle @param {boolean} daily */
-function row(candle, daily) {
+/** @param {import("./candle.js").Candle} candle @param {import("./candle.js").Interval} interval */
+function row(candle, interval) {
   const made = document.createElement("tr");
   const head = document.createElement("th");
   head.scope = "row";
-  head.textContent = moment(candle.time, daily);
+  head.textContent = moment(candle.time, interval);
   const { open, high, low, close, volume, vwap } = candle;
   const cells = [...[open, high, low, close, volume].map(number), fine(vwap), proof(candle)[1]];
   made.append(head, ...cells.map((text) => Object.assign(document.createElement("td"), { textContent: text })));

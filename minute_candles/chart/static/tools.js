@@ -11,7 +11,7 @@ import { visibleCandles } from "./visible.js";
 export function savePicture(view) {
   const last = visibleCandles().at(-1);
   const name = state.rows.get(state.symbol)?.name ?? "";
-  const title = `${name} ${state.symbol} · ${intervalName(state.interval)}${last ? ` · ${moment(last.time, view.daily)}` : ""}`;
+  const title = `${name} ${state.symbol} · ${intervalName(state.interval)}${last ? ` · ${moment(last.time, view.interval)}` : ""}`;
   view.picture(title).toBlob((/** @type {Blob | null} */ blob) => {
     if (blob) save(blob, last, "png");
   });
@@ -30,7 +30,7 @@ export function save(blob, last, kind) {
 export function showTable(view) {
   const seen = visibleCandles();
   $("table-title").textContent = `${$("name").textContent} ${intervalName(state.interval)} · 보이는 ${seen.length}개`;
-  fillTable($("rows"), seen, view.daily);
+  fillTable($("rows"), seen, view.interval);
   $("table").showModal();
 }
 
@@ -43,7 +43,7 @@ export function walk(view, step) {
   if (!candle) return null;
   view.chart.setCrosshairPosition(candle.close, /** @type {any} */ (candle.time), view.price);
   const { open, high, low, close, volume } = candle;
-  $("spoken").textContent = `${moment(candle.time, view.daily)} 시가 ${number(open)} 고가 ${number(high)} 저가 ${number(low)} 종가 ${number(close)} 거래량 ${number(volume)} ${proof(candle)[1]}`;
+  $("spoken").textContent = `${moment(candle.time, view.interval)} 시가 ${number(open)} 고가 ${number(high)} 저가 ${number(low)} 종가 ${number(close)} 거래량 ${number(volume)} ${proof(candle)[1]}`;
   return candle.time;
 }
 

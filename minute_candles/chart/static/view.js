@@ -33,7 +33,7 @@ export class View {
     this.breaks = /** @type {any} */ (new Breaks());
     this.blanks = /** @type {any} */ (new Blanks());
     this.begins = false; // nothing stands before the first candle
-    this.chart = createChart(box, { autoSize: true, ...chartOptions(() => this.daily) });
+    this.chart = createChart(box, { autoSize: true, ...chartOptions(() => this.interval) });
     this.addSeries();
     this.lines = new Lines(this.chart);
     this.levels = new Levels(this.chart, this.price);
@@ -62,7 +62,7 @@ export class View {
   /** The colours of the scheme in use. */
   paint() {
     forgetColors();
-    this.chart.applyOptions(chartOptions(() => this.daily));
+    this.chart.applyOptions(chartOptions(() => this.interval));
     const [up, down] = [color("up"), color("down")];
     this.price.applyOptions({ upColor: up, downColor: down, borderUpColor: up, borderDownColor: down, wickUpColor: up, wickDownColor: down });
     if (this.list.length) this.set(this.list, this.interval, this.days);
@@ -88,7 +88,7 @@ export class View {
   /** Days that are missing, minutes in doubt, and (`begins`) that nothing stands before the first candle. */
   drawBlanks() {
     const first = this.begins ? this.candles[0]?.time ?? null : null;
-    const words = first == null ? "" : beforeText(first, this.daily);
+    const words = first == null ? "" : beforeText(first, this.interval);
     const colors = { hatch: color("hatch"), tint: color("doubt"), text: color("soft"), back: color("back") };
     const doubtful = this.daily ? [] : doubtfulMinutes(this.list, this.days);
     this.blanks.set({ missing: missingDays(this.list, this.days), doubtful, first, words, colors });

@@ -75,7 +75,7 @@ function ageText(last) {
   const time = state.rows.get(state.symbol)?.time;
   const minute = Math.max(time ? seconds(time) : 0, state.interval === 1 && last.status !== "RUNNING" ? last.time : 0);
   if (!minute) return "연결됨";
-  return `최신 분봉 ${moment(minute, false)}${state.health ? ` · ${ago(Math.max(0, now() - minute - 60))}` : ""}`;
+  return `최신 분봉 ${moment(minute, 1)}${state.health ? ` · ${ago(Math.max(0, now() - minute - 60))}` : ""}`;
 }
 
 /** For a while: the state is told every second. @param {unknown} error */
