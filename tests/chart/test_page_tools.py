@@ -38,7 +38,7 @@ def test_weeks_and_months_go_on_with_the_running_minute(page):
     page.press("0")
     page.ready("005930 month")
     page.wait("document.getElementById('numbers').textContent.includes('99,000')")
-    assert page.text("#numbers").startswith("2026년 11월 ")
+    assert page.text("#numbers").startswith("2026년 11월")
 
 
 def test_lengths_of_the_lines_stand_in_the_address_and_are_the_servers(page):
