@@ -1,4 +1,4 @@
-"""What the tests of the stream share: captured frames, records as KIS writes them, and the truth they tell."""
+"""What the tests of the stream share: captured frames, records as KIS writes them, and the truth of them."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
@@ -32,7 +32,7 @@ def captured(start: str) -> list[str]:
 
 
 def records_of(frame: str) -> list[list[str]]:
-    """Its records, told once more, plainly."""
+    """Its records, split once more, plainly."""
     count, body = frame.split("|", 3)[2:]
     fields = body.split("^")
     width = len(fields) // int(count)
@@ -50,12 +50,10 @@ def record(trade: Trade, so_far: Sequence[Trade], *, before: tuple[int, int] = (
     volume, turnover = sum(t.volume for t in traded), sum(t.price * t.volume for t in traded)
     fields = ["0"] * 46
     fields[0], fields[1], fields[2] = symbol, clock(trade.second), str(trade.price)
-    fields[6] = f"{turnover / volume:.2f}"
-    fields[7] = str(traded[0].price)
+    fields[6], fields[7] = f"{turnover / volume:.2f}", str(traded[0].price)
     fields[8], fields[9] = str(max(t.price for t in traded)), str(min(t.price for t in traded))
     fields[12], fields[13], fields[14] = str(trade.volume), str(volume + before[0]), str(turnover + before[1])
-    fields[15] = str(len(so_far))
-    fields[21] = "1" if so_far else ""
+    fields[15], fields[21] = str(len(so_far)), "1" if so_far else ""
     fields[24], fields[33], fields[34], fields[44] = clock(traded[0].second), f"{day:%Y%m%d}", "20", ""
     return [*fields, market_class, "9", "9"][:width]
 
@@ -65,12 +63,12 @@ def clock(second: int) -> str:
 
 
 def ticks_of(trades: Sequence[Trade], *, before: tuple[int, int] = (0, 0)) -> list[TradeTick]:
-    told = [trade_tick(record(trade, trades[:at], before=before)) for at, trade in enumerate(trades)]
-    return [tick for tick in told if tick]
+    found = (trade_tick(record(trade, trades[:at], before=before)) for at, trade in enumerate(trades))
+    return [tick for tick in found if tick]
 
 
 def true_minutes(trades: Iterable[Trade], day: date = FRIDAY) -> dict[datetime, Candle]:
-    """The candles of these trades, told once more, plainly."""
+    """The candles of these trades, folded once more, plainly."""
     inside: dict[datetime, list[Trade]] = {}
     for trade in trades:
         minute = datetime(day.year, day.month, day.day) + timedelta(minutes=trade.second // 60)

@@ -117,27 +117,24 @@ def test_an_answer_over_the_limit_widens_the_gap_for_all_to_twice_at_most_and_is
     assert gaps(clock, two, count=2)[0] == pytest.approx(GAP, abs=1e-4)
 
 
-class TestUrgent:
-    def test_process_gets_four_slots_of_five(self, tmp_path):
-        shares, end = {True: 0, False: 0}, time.monotonic() + 1
+def test_an_urgent_process_gets_four_slots_of_five_and_holds_nobody_back_once_it_is_gone(tmp_path, clock):
+    limiter(tmp_path, clock, urgent=True).wait()
+    clock.move(seconds=5)
+    assert gaps(clock, limiter(tmp_path, clock)) == pytest.approx([GAP] * 9, abs=1e-4)
+    shares, end = {True: 0, False: 0}, time.monotonic() + 1
 
-        def work(*, urgent: bool) -> None:
-            of = limiter(tmp_path, Clock(), rate=60, urgent=urgent)
-            while time.monotonic() < end:
-                of.wait()
-                shares[urgent] += 1
+    def work(*, urgent: bool) -> None:
+        of = limiter(tmp_path, Clock(), rate=60, urgent=urgent)
+        while time.monotonic() < end:
+            of.wait()
+            shares[urgent] += 1
 
-        threads = [threading.Thread(target=work, kwargs={"urgent": urgent}) for urgent in (True, False)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert shares[True] > 2.5 * shares[False] >= 8 and sum(shares.values()) <= 60 + 2
-
-    def test_process_that_is_gone_holds_nobody_back(self, tmp_path, clock):
-        limiter(tmp_path, clock, urgent=True).wait()
-        clock.move(seconds=5)
-        assert gaps(clock, limiter(tmp_path, clock)) == pytest.approx([GAP] * 9, abs=1e-4)
+    threads = [threading.Thread(target=work, kwargs={"urgent": urgent}) for urgent in (True, False)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert shares[True] > 2.5 * shares[False] >= 8 and sum(shares.values()) <= 60 + 2
 
 
 def test_a_stop_request_ends_all_waiting_threads(tmp_path):

@@ -189,9 +189,10 @@ class TestToken:
         sim.add_fault("egw00123", times=3, path="past")
         assert past(client) and sim.calls("token") == 1
         sim.add_fault("egw00123", path="past")
-        with pytest.raises(errors.TokenRefused):
-            past(client)
-        assert client.calls <= 9 and sim.calls("token") == 2 and 50 < max(clock.slept) < 62
+        for _ in range(2):
+            with pytest.raises(errors.TokenRefused):
+                past(client)
+        assert client.calls <= 14 and sim.calls("token") == 2 and 50 < max(clock.slept) < 62
 
     @pytest.mark.parametrize("minutes", [0, 2], ids=["waits the minute out", "later"])
     def test_revoked_is_renewed_once_for_all_threads(self, sim, client, clock, minutes):

@@ -205,14 +205,6 @@ def test_a_key_that_expires_in_mid_session_ends_nothing_until_a_symbol_is_regist
     assert "OPSP0011" in here.codes() and here.stream.connects == 2
 
 
-def test_an_expired_key_that_kis_does_not_refuse_aloud_is_renewed_once(here: Here) -> None:
-    here.behaviour.refuses_silently = here.expects = True
-    here.sim.add_fault("opsp0011", times=4)
-    here.open(pace=STALLING)
-    here.receives()
-    assert here.approvals == 2
-
-
 def test_another_session_on_the_key_is_waited_for_and_left_alone(here: Here, tmp_path: Path) -> None:
     here.open()
     here.receives()

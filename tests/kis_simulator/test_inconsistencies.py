@@ -50,13 +50,6 @@ def test_a_daily_candle_that_contradicts_its_minutes(evening, kind: str, is_wron
     assert is_wrong(right, wrong) and wrong == evening.daily() and evening.truth(SYMBOL, WEDNESDAY) == truth
 
 
-def test_the_dice_choose_symbol_days_the_same_ones_each_time(evening) -> None:
-    right = evening.daily(date(2026, 7, 1), FRIDAY)
-    evening.add_fault("daily_half", rate=0.3)
-    first, again = (evening.daily(date(2026, 7, 1), FRIDAY) for _ in range(2))
-    assert first == again and 15 < sum(one != true for one, true in zip(first, right, strict=True)) < 45
-
-
 @pytest.mark.parametrize("kind", ["deal", "cancelled", "impossible", "daily_open", "daily_missing"])
 def test_once_means_right_from_the_second_answer_on(make, kind: str) -> None:
     caller, true = make(), make()
@@ -77,3 +70,24 @@ def test_a_final_source_that_is_late_shows_the_day_as_of_then(evening, as_of, ne
     truth = {f"{candle.timestamp:%H:%M}": candle.close for candle in evening.truth(SYMBOL, FRIDAY)}
     assert [int(row["stck_clpr"]) for row in evening.daily(FRIDAY)] == ([truth[close]] if close else [])
     assert evening.at("21:00:00").past(day=FRIDAY)[0]["stck_cntg_hour"] == "153000"
+
+
+@pytest.mark.parametrize(
+    ("kind", "factor"), [("split", 1 / 50), ("split", 5), ("rights", 0.9583), ("distribution", 0.9985)]
+)
+def test_from_the_ex_day_on_the_past_is_adjusted_and_the_daily_candle_only_where_requested(evening, kind, factor):
+    """Prices × f, volumes ÷ f, turnover as it was; the daily row of the ex-day announces it (kis_http.md §6)."""
+    right, friday, daily = evening.past(), evening.past(day=FRIDAY), evening.daily()
+    evening.add_fault(kind, symbol=SYMBOL, ex_day=FRIDAY, factor=factor)
+    for traded, reported in zip(right, evening.past(), strict=True):
+        assert abs(int(reported["stck_hgpr"]) - int(traded["stck_hgpr"]) * factor) <= 0.5
+        assert abs(int(reported["cntg_vol"]) - int(traded["cntg_vol"]) / factor) <= 0.5
+        assert reported["acml_tr_pbmn"] == traded["acml_tr_pbmn"]
+    assert evening.past(day=FRIDAY)[:100] == friday[:100] and evening.daily() == daily
+    assert abs(int(evening.daily(ORG_ADJ_PRC="0")[0]["stck_oprc"]) - int(daily[0]["stck_oprc"]) * factor) <= 0.5
+    (ex_day,) = evening.daily(FRIDAY)
+    announced = (ex_day["flng_cls_code"], ex_day["prtt_rate"])
+    assert announced == {"rights": ("01", "-4.17"), "distribution": ("03", "-0.15")}.get(kind, announced)
+    evening.clear_faults()
+    evening.add_fault(kind, since=datetime(2026, 11, 20, 21))
+    assert evening.past() == right, "not yet"
