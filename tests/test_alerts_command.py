@@ -74,6 +74,7 @@ def test_a_test_alert_says_what_arrived(make):
         assert owner.run_here("realtime_updater", "--test-alert").code == 0
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_each_is_sent_once(make):
     """Eight symbols jump at ten; the heal of half past ten is killed under way, and begun again."""
 

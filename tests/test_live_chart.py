@@ -126,12 +126,8 @@ def test_on_a_terminal_with_a_screen_the_page_opens_by_itself(monkeypatch):
     monkeypatch.setattr(live_chart, "in_thread", lambda _, work: work())
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("WAYLAND_DISPLAY", "")
-    for display, is_terminal, host in (
-        (":0", True, "127.0.0.1"),
-        ("", True, "::1"),
-        (":0", False, "::1"),
-        (":0", True, "kr"),
-    ):
+    here = "127.0.0.1"
+    for display, is_terminal, host in ((":0", True, here), ("", True, here), (":0", False, here), (":0", True, "kr")):
         monkeypatch.setattr(sys, "stdout", SimpleNamespace(isatty=lambda is_terminal=is_terminal: is_terminal))
         monkeypatch.setenv("DISPLAY", display)
         live_chart.open_page(Address(host, 8765))

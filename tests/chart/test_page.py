@@ -47,7 +47,7 @@ def test_it_draws_by_mouse_and_by_key_and_a_picture_is_saved(page, tmp_path):
     page.click("#table-close")
 
 
-def test_lines_are_the_servers_and_the_vwap_ends_with_each_session(page):
+def test_lines_are_the_servers(page):
     """Of Monday alone: what remembers speaks from its first candle on, and says what /api/indicators says."""
     page.open(1, "&from=2026-11-23&to=2026-11-23")
     page.click('[data-study="rsi"]', '[data-study="macd"]')
@@ -59,15 +59,6 @@ def test_lines_are_the_servers_and_the_vwap_ends_with_each_session(page):
     assert shown["RSI14"] == f"{lines['rsi14'][0]:.1f}"
     for name, line in (("MA120", "sma120"), ("MACD", "macd"), ("시그널", "macd_signal"), ("오실레이터", "macd_hist")):
         assert abs(float(shown[name].replace(",", "")) - lines[line][0]) <= 0.51
-    ends = page.execute_script("""
-        const [{ points }, { state }, api] =
-          await Promise.all(['lines', 'state', 'api'].map((name) => import(`/static/${name}.js`)));
-        const candles = await api.candles('005930', 1, { from: '2026-11-20', to: '2026-11-23' });
-        state.lines.set('one', new Map(candles.map((candle) => [candle.time, 1])));
-        return points({ study: 'vwap', line: 'one' }, candles).filter((point) => point.color === 'transparent')
-          .map((point) => new Date(point.time * 1000).toISOString().slice(0, 16));
-    """)
-    assert ends == ["2026-11-20T15:30"]
 
 
 def test_alerts_are_marked_sorted_and_lead_to_their_candle(page, database):

@@ -123,7 +123,7 @@ def drawings(page) -> list[dict]:
     return json.loads(page.js("localStorage.getItem('lines')") or "{}").get("005930", [])
 
 
-def test_lines_are_drawn_kept_and_erased(page):
+def test_lines_are_drawn_kept_and_erased_and_a_stretch_is_measured(page):
     page.open(5)
     page.click('[data-tool="level"]')
     drag(page, 0, -100)
@@ -143,17 +143,12 @@ def test_lines_are_drawn_kept_and_erased(page):
     assert drawings(page) == [trend]
     page.click("#erase")
     page.wait("document.getElementById('erase').hidden")
-    assert drawings(page) == []
-
-
-def test_a_stretch_is_measured_by_keys_alone(page):
-    page.open(5, FRIDAY)
-    candles = page.fetch(f"/api/candles?symbol=005930&interval=5{FRIDAY}")["candles"]
+    candles = page.fetch("/api/candles?symbol=005930&interval=1")["candles"]
     page.execute_script("document.querySelector('[data-tool=measure]').focus()")
-    page.press(Keys.ENTER)
+    page.press(Keys.ENTER)  # a stretch is measured by keys alone
     page.focus(Keys.ARROW_LEFT, Keys.ARROW_LEFT, Keys.ENTER, *[Keys.ARROW_LEFT] * 3, Keys.ENTER)
     first, last = candles[-2]["close"], candles[-5]["close"]
-    moved = f"{last - first:+,}원 ({(last / first - 1) * 100:+.2f}%) · 3봉 · 15분".replace("+0원", "0원")
+    moved = f"{last - first:+,}원 ({(last / first - 1) * 100:+.2f}%) · 3봉 · 3분".replace("+0원", "0원")
     page.wait(f"document.getElementById('spoken').textContent === '{moved}'")
     page.press(Keys.ESCAPE)
     page.wait(f"{CHART}.dataset.tool === ''")
