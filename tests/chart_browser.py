@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from places import ROOT
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
@@ -83,11 +82,6 @@ class Page(Chrome):
         pairs = "(span) => [span.firstElementChild?.textContent, span.lastElementChild?.textContent]"
         found = self.js(f"[...document.querySelectorAll('#numbers span, #lines span')].map({pairs})")
         return dict(found)
-
-    def shot(self, name: str) -> None:
-        """What it looks like, in build/."""
-        (ROOT / "build").mkdir(exist_ok=True)
-        self.save_screenshot(str(ROOT / "build" / f"chart-{name}.png"))
 
     def phone(self) -> None:
         screen = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}

@@ -12,7 +12,7 @@ from store_testing import CALENDAR, minutes, ready
 
 from minute_candles.config.settings import Database
 
-SYMBOLS = ("005930", "000660", "035420")
+SYMBOLS = ("005930", "000660")
 
 
 @pytest.fixture
@@ -31,13 +31,13 @@ def fill(folder, days: int) -> None:
 
 
 def test_evaluate_train_and_show(tmp_path, run) -> None:
-    fill(tmp_path, 12)
+    fill(tmp_path, 10)
     evaluated = run("--evaluate", "--plot", str(tmp_path / "error.png"))
     assert evaluated.code == 0, evaluated.err
     assert len(evaluated.out.splitlines()) == 2 + 7 and "기준선보다 낫지 않음" in evaluated.out
     assert (tmp_path / "error.png").read_bytes().startswith(b"\x89PNG")
     trained = run("--train")
-    assert trained.code == 0 and "12거래일" in trained.out and list(tmp_path.rglob("forecast_model.json"))
+    assert trained.code == 0 and "10거래일" in trained.out and list(tmp_path.rglob("forecast_model.json"))
     assert run().code == 0
 
 

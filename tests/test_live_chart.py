@@ -61,6 +61,7 @@ def demo_of(port: int, *flags: str) -> Iterator[subprocess.Popen[str]]:
     assert "저장 중인 것" not in said, "the page stores nothing"
 
 
+@pytest.mark.slow
 def test_the_demo_is_one_command_true_in_every_interval_and_moves_each_second():
     port = free_port()
     with demo_of(port, f"--symbols={SYMBOL}"):

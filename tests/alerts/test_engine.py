@@ -176,22 +176,6 @@ def key(alert: Alert) -> tuple[object, ...]:
     return alert.rule, alert.timestamp, round(alert.value, 6)
 
 
-@pytest.mark.parametrize("cut", [30, 61])
-def test_a_restart_in_the_middle_goes_on_where_it_was(cut):
-    text = "\n".join([
-        rule("price_change", percent=3), rule("cross", line="macd", over="macd_signal", cooldown=20),
-        rule("cross", name="v", line="price", over="vwap", cooldown=7), rule("threshold", line="rsi14", above=70),
-    ])  # fmt: skip
-    history = flat(OPEN - timedelta(days=1), count=381)
-    expected = [key(alert) for alert in judged(engine(text, history), TWO)]
-    first, second = engine(text, history), engine(text, [*history, *TWO[:cut]])
-    found = judged(first, TWO[:cut])
-    for (symbol, interval), until in first.judged.items():
-        second.resume(symbol, interval, until)
-    second.last_fired.update(first.last_fired)
-    assert [key(alert) for alert in [*found, *judged(second, TWO[cut - 3 :])]] == expected and len(expected) > 3
-
-
 def test_a_page_of_minutes_is_judged_minute_by_minute():
     text = rule("cross", line="price", over="vwap", cooldown=7)
     expected = [key(alert) for alert in judged(engine(text), TWO)]

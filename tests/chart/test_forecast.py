@@ -48,6 +48,4 @@ def test_only_what_has_skill_is_shown(chromium, store, database, tmp_path):
             chromium.execute_script(f"{BUTTON}.click()")
             assert chromium.js("document.querySelectorAll('#forecast-rows tr').length") == 7
             chromium.execute_script("document.getElementById('forecast').close()")
-            chromium.shot("forecast-band")
             chromium.phone()
-            chromium.shot("forecast-390")

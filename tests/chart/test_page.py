@@ -1,4 +1,4 @@
-"""The page in a real Chromium, over a real table; what it looked like stands in build/."""
+"""The page in a real Chromium, over a real table."""
 
 from datetime import datetime
 
@@ -20,7 +20,6 @@ def test_it_draws_by_mouse_and_by_key_and_a_picture_is_saved(page, tmp_path):
     page.wait("document.querySelectorAll('#list button').length === 3")
     assert page.drawn() > 500 and page.text('[data-symbol="035420"] .name') == NAMES["035420"], "markup is text"
     assert page.js("document.querySelector('footer a').href") == "https://www.tradingview.com/"
-    page.shot("light")
     page.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
     page.click("#png")
     wait_until(lambda: (tmp_path / "005930-1-2026-11-23-1029.png").exists(), 10)
@@ -85,7 +84,6 @@ def test_alerts_are_marked_sorted_and_lead_to_their_candle(page, database):
         assert page.text(f"#alert-rows tr td:nth-child({number})") == first
     page.phone()
     assert page.fits("#alert-rows td:last-child"), "the message is seen on a phone"
-    page.shot("alerts-390")
     page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     page.click("#alert-rows tr td:nth-child(3)")  # anywhere in the row
     page.wait(f"{CHART}.dataset.ready === '000660 5' && document.getElementById('alerts').open")
@@ -116,7 +114,6 @@ def test_patterns_have_a_lane_the_strongest_of_each_candle_and_no_doji_unless_ch
     while clock not in page.text("#numbers .when"):
         page.press(Keys.ARROW_LEFT)
     assert label in page.text("#numbers .marked")
-    page.shot("patterns")
     page.click('[data-study="doji"]')
     page.wait(f"{MARKS}.includes('도지') || {MARKS}.includes('팽이형')")
     page.click('[data-study="patterns"]')
@@ -160,7 +157,6 @@ def test_dark_and_phone(page):
     page.click("#theme")
     page.wait(f"{theme} === 'dark'")
     assert page.drawn() > 500
-    page.shot("dark")
     page.phone()
     page.click("#open-list")
     page.wait("document.getElementById('side').getBoundingClientRect().width === 390")
@@ -168,7 +164,6 @@ def test_dark_and_phone(page):
     page.wait(f"{CHART}.dataset.ready === '000660 1' && document.getElementById('side').offsetParent === null")
     box = "document.querySelector('{}').getBoundingClientRect()"
     assert page.js(f"{box.format('.legend')}.bottom <= {box.format('#chart')}.top") and page.fits("#chart")
-    page.shot("phone")
     page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     for name in ("색: 밝게", "색: 자동"):
         page.click("#theme")

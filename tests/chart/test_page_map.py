@@ -57,7 +57,6 @@ def test_the_map_draws_explains_filters_and_opens_the_day(page):
     assert "11월 23일" in shown and "1분봉 381개" in shown and "분봉은 있는데 일봉에 이 날이 없음" in shown
     command = "python fetch_minute_data.py --symbols 005930 --from 2026-11-23 --to 2026-11-23 --recheck"
     assert page.text("#command") == command
-    page.shot("map-light")
     page.click('[data-state="UNPROVEN"]')
     page.wait(f"{DRAWN} === '1 60'")
     page.click("#table-button")
@@ -97,7 +96,6 @@ def test_the_map_on_a_phone_scrolls_to_older_days_is_ordered_and_read_as_a_table
     assert firsts == {"turnover": "삼성전자 005930", "name": "<b>네이버</b> 035420", "doubt": "SK하이닉스 000660"}
     page.find_element("id", "cells").send_keys(Keys.ARROW_LEFT)
     assert page.fits("#told") and page.text("#command")
-    page.shot("map-390")
     tap = (
         "document.getElementById('cells').dispatchEvent(new PointerEvent('click', "
         "{ pointerType: 'touch', clientX: 300, clientY: arguments[0] }))"
@@ -113,7 +111,6 @@ def test_the_map_on_a_phone_scrolls_to_older_days_is_ordered_and_read_as_a_table
 def test_a_whole_market_of_a_year_scrolls_smoothly(page):
     """2,700 symbols × 250 days; the work of a frame that no other process interrupted."""
     found = page.execute_script(MAP, 2700, 250)
-    page.shot("map-market")
     assert found["frames"] >= 10 and found["frame"] < 16, found
 
 

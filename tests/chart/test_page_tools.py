@@ -71,7 +71,6 @@ def test_a_second_symbol_is_compared_in_percent(page):
     assert "MA5" not in page.legend(), "on a scale in percent each line would begin at 0 %"
     mode = f"{VIEW}.price.priceScale().options().mode"
     assert page.js(mode) == 2
-    page.shot("compare")
     page.type("#compare", Keys.BACKSPACE)
     page.wait("document.getElementById('lines').textContent.includes('MA5') && !location.search.includes('compare')")
     page.click("#log")
@@ -189,7 +188,6 @@ def test_small_charts_stand_on_the_right_and_follow_but_not_on_a_phone(page):
     page.wait("document.querySelector('.side-chart:last-child').dataset.ready === '005930 5'")
     page.server.run_minute("10:32", 98_000)
     page.wait("document.querySelector('.side-chart:last-child span').textContent.startsWith('98,000')", 5)
-    page.shot("sides")
     page.open()
     page.wait("document.querySelectorAll('.side-chart[data-ready]').length === 3")
     page.phone()
@@ -197,4 +195,3 @@ def test_small_charts_stand_on_the_right_and_follow_but_not_on_a_phone(page):
     page.execute_script("document.getElementById('replay-button').click()")
     page.wait(f"{CHART}.dataset.replayed && innerWidth === 390 && document.documentElement.scrollWidth <= 390")
     assert not page.find_elements("css selector", ".side-chart"), "none where there is no room"
-    page.shot("tools-phone")

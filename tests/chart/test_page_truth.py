@@ -247,4 +247,3 @@ def test_what_is_missing_is_hatched_what_is_doubtful_tinted_and_the_first_candle
     page.open(1, "&from=2026-11-18&to=2026-11-18")  # as the map leads here
     command = "python fetch_minute_data.py --symbols 005930 --from 2026-11-18 --to 2026-11-18 --recheck"
     assert page.text("#mend") == command
-    page.shot("doubtful")
