@@ -13,7 +13,7 @@ from servers import self_signed
 from store_testing import DAY, NOW, SESSION, SYMBOL, full_day, is_whole, put, ready, stored
 
 from minute_candles.core.clock import Clock
-from minute_candles.core.errors import ConfigError, StoreLost
+from minute_candles.core.errors import ConfigError, StoreError, StoreLost
 from minute_candles.market.rows import DailyRow
 from minute_candles.storage.store import open_reader, open_store
 
@@ -89,6 +89,8 @@ def test_a_server_that_stays_read_only_is_told_once_and_reading_from_it_heals_no
             put(store, seed=2)
         with pytest.raises(StoreLost, match="읽기 전용"):
             store.coverage([SYMBOL], DAY, DAY)
+    with pytest.raises(StoreError, match="읽기 전용"):
+        ready(user, patience=0.3)
     server.run("SET GLOBAL read_only = 0")
     assert (SYMBOL, DAY) in store.coverage([SYMBOL], DAY, DAY)
     put(store, seed=2)

@@ -99,10 +99,11 @@ def test_our_table_is_the_readmes_with_the_key_and_the_optional_columns(run, dat
     assert unique_keys(run) == {"PRIMARY": KEY_COLUMNS, ID_KEY_NAME: ["id"]}
 
 
-def test_the_readmes_table_gets_its_key(run, database) -> None:
+@pytest.mark.parametrize("filled", [False, True])
+def test_the_readmes_table_gets_its_key(run, database, filled) -> None:
     """Of many first runs at once, too; the rows stay."""
     run(README_DDL)
-    insert(run, NINE, "2025-08-26 09:01:00", "2025-08-25 09:00:00")
+    insert(run, NINE, "2025-08-26 09:01:00", "2025-08-25 09:00:00") if filled else None
     before, lines = run("SELECT * FROM stock_minute_prices"), []
     at_once(*[lambda: lines.extend(prepared(database)[1])] * 8)
     assert f"✅ 고유 키를 추가했습니다: {KEY_NAME} (stock_symbol, minute_interval, timestamp)" in lines

@@ -148,6 +148,8 @@ def test_what_a_verified_day_lost_is_found_of_every_interval_and_nothing_else(an
             put(any_store, full_day(session), symbol=symbol, session=session, status="COMPLETE")
     verified = any_store.coverage([SYMBOL, "000660", "999999"], sessions[0].day, sessions[-1].day)
     assert len(verified) == 20 and any_store.missing_rows(verified, sessions) == {}
+    two = sessions[1].day, sessions[2].day
+    assert set(any_store.coverage([SYMBOL], *two)) == {(SYMBOL, day) for day in two}
     assert any_store.missing_rows({}, sessions) == {}
     gone = "DELETE FROM stock_minute_prices WHERE stock_symbol = %s AND minute_interval = %s AND timestamp = %s"
     for key in (
