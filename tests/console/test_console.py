@@ -40,14 +40,12 @@ def clock():
 
 
 @pytest.fixture(autouse=True)
-def _restore_the_logger():
-    log = logs.LOG
-    before = log.handlers[:], log.filters[:], log.level
+def _own_handlers(monkeypatch):
+    monkeypatch.setattr(logs.LOG, "handlers", [])
+    monkeypatch.setattr(logs.LOG, "level", logs.LOG.level)
     yield
-    for handler in [handler for handler in log.handlers if handler not in before[0]]:
+    for handler in logs.LOG.handlers:
         handler.close()
-    log.handlers[:], log.filters[:] = before[0], before[1]
-    log.setLevel(before[2])
 
 
 @pytest.fixture
@@ -210,12 +208,11 @@ def test_the_file_rotates_and_a_rotation_that_fails_loses_no_line(start, monkeyp
     assert (handler.maxBytes, handler.backupCount) == (10 * 1024 * 1024, 5)
     monkeypatch.setattr(logs, "LOG_BYTES", 200)
     log = start()
-    monkeypatch.setattr(os, "rename", refuse)
-    for n in range(20):
-        log.info("line %02d", n)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rename", refuse)
+        for n in range(20):
+            log.info("line %02d", n)
     assert all(f"line {n:02d}" in start.text() for n in range(20))
-    monkeypatch.undo()
-    monkeypatch.setattr(logs, "LOG_BYTES", 200)
     log.info("line 20")
     assert start.path.with_name(start.path.name + ".1").exists() and start.text().count("line") == 1
 

@@ -191,20 +191,6 @@ def test_the_approval_key_is_requested_once_for_many_sessions_and_again_when_it_
     assert here.approvals == 2
 
 
-def test_a_key_that_expires_in_mid_session_ends_nothing_until_a_symbol_is_registered(here: Here) -> None:
-    """The running session goes on (§5); the next registration is refused, and everything comes by a new key."""
-    here.behaviour.judges_always, here.behaviour.approval_life = True, SPEED * 1.0
-    here.sim.add_fault("opsp0007", times=1)
-    socket = here.open("000001", "000002", pace=replace(QUICK, retry=1.5))
-    time.sleep(1.1)
-    here.receives()
-    assert here.stream.connects == here.approvals == 1
-    here.behaviour.approval_life = 86_400
-    wait_until(lambda: here.approvals == 2 and socket.registered == 2)
-    here.receives()
-    assert "OPSP0011" in here.codes() and here.stream.connects == 2
-
-
 def test_another_session_on_the_key_is_waited_for_and_left_alone(here: Here, tmp_path: Path) -> None:
     here.open()
     here.receives()

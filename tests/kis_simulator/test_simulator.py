@@ -203,21 +203,6 @@ def test_more_than_the_rate_within_any_second_is_egw00201(make, rate, arrivals, 
     assert {reply.status for reply in replies} == {200, status}
 
 
-def test_each_key_has_its_own_limit_token_and_block(make) -> None:
-    caller = make(rate=3, monotonic=lambda: 0.0)
-
-    def codes(key: str, count: int) -> list[str]:
-        caller.headers = {"appkey": key, "appsecret": "secret", "custtype": "P"}
-        caller.headers["authorization"] = f"Bearer {caller.token(appkey=key).content.get('access_token')}"
-        return [caller.reply("daily").code for _ in range(count)]
-
-    assert codes("a", 4) == codes("b", 4) == [*["MCA00000"] * 3, "EGW00201"] and caller.sim.tokens.issued == 2
-    assert (caller.sim.busiest_second("a"), caller.sim.busiest_second()) == (4, 8)
-    caller.add_fault("egw00206", key="a")
-    caller.sim.rate = 100
-    assert codes("b", 1) != ["EGW00206"] == codes("a", 1)
-
-
 # --- faults ---
 
 

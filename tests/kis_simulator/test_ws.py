@@ -13,9 +13,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from kis_simulator.exchange.market import Market
 from kis_simulator.exchange.ticks import Tape, TickForm, frame
-from kis_simulator.http import Call
 from kis_simulator.simulator import Simulator
-from kis_simulator.ws.subscriptions import TICKS, Session, Subscriptions
+from kis_simulator.ws.subscriptions import TICKS, Session
 
 FRIDAY, NOW = date(2026, 11, 20), datetime(2026, 11, 20, 10, 30)
 Ticks = list[list[str]]
@@ -103,49 +102,18 @@ def request(key: str, symbol: str, kind: str = "1", tr_id: str = TICKS) -> str:
     return json.dumps({"header": header, "body": {"input": {"tr_id": tr_id, "tr_key": symbol}}})
 
 
-@pytest.fixture
-def subscriptions() -> Subscriptions:
-    return Simulator(now=lambda: NOW).stream.subscriptions
+def test_the_42nd_registration_is_one_too_many_whatever_its_tr() -> None:
+    subscriptions, session = Simulator().stream.subscriptions, Session(1)
+    key = subscriptions.approve("key", NOW)
 
+    def code(*wanted: str, **options: str) -> str:
+        reply = subscriptions.answer(session, request(key, *wanted, **options), NOW, 0.0)
+        return reply["body"]["msg_cd"]
 
-@pytest.fixture
-def code(subscriptions):
-    """The code that answers a request of the first session."""
-    session, key = Session(1), subscriptions.approve("key", NOW)
-    return lambda *wanted, now=NOW, **options: subscriptions.answer(
-        session, request(key, *wanted, **options), now, 0.0
-    )["body"]["msg_cd"]
-
-
-def test_an_approval_key_is_new_each_time_and_its_field_is_secretkey() -> None:
-    sim, body = Simulator(), {"grant_type": "client_credentials", "appkey": "key"}
-    calls = [Call("POST", "/oauth2/Approval", {}, {**body, name: "s"}) for name in ("secretkey", "secretkey", "other")]
-    one, two, refused = (sim.answer(call) for call in calls)
-    assert one.content != two.content and len(one.content["approval_key"]) == 36 and refused.code == "EGW00105"
-
-
-def test_the_42nd_registration_is_one_too_many_whatever_its_tr(code) -> None:
     codes = [code(f"{number:06}", tr_id=("H0STASP0", TICKS)[number % 2]) for number in range(42)]
     assert codes == ["OPSP0000"] * 41 + ["OPSP0008"]
     assert [code("000001"), code("000099", "2"), code("000001", "2")] == ["OPSP0002", "OPSP0003", "OPSP0001"]
     assert code("000099") == "OPSP0000"
-
-
-def test_an_approval_ends_in_mid_session_where_each_registration_is_judged(subscriptions, code) -> None:
-    later = NOW + timedelta(days=1)
-    assert [code("005930"), code("000660", now=later)] == ["OPSP0000"] * 2
-    subscriptions.rules.judges_always = True
-    assert code("000990", now=later) == "OPSP0011"
-
-
-@pytest.mark.parametrize(("text", "expected"), [
-    ("{", "OPSP9999"), ("[]", "OPSP9998"), ('{"header": {}}', "OPSP9992"), (request("k", "5930"), "OPSP8992"),
-    ('{"header": {}, "body": {}}', "OPSP9991"), (request("k", "005930", "0"), "OPSP8997"),
-    (request("k", "005930", tr_id="H0STXXX0"), "OPSP8991"), (request("k", "005930").replace('"P"', '"X"'), "OPSP8998"),
-])  # fmt: skip
-def test_malformed_requests_are_answered_by_their_fault(subscriptions, text: str, expected: str) -> None:
-    reply = subscriptions.answer(Session(1), text, NOW, 0.0)
-    assert (reply["body"]["msg_cd"], reply["header"]["tr_id"]) == (expected, "(null)")
 
 
 # --- over a socket ---
@@ -160,18 +128,15 @@ class Here:
         self.sim.start()
         self.behaviour, self.clients = self.sim.stream.behaviour, ExitStack()
 
-    def answer(self, socket: ClientConnection, symbol: str) -> dict:
-        socket.send(request(self.sim.stream.subscriptions.approve("key", NOW), symbol))
-        while (text := socket.recv(5))[0] != "{" or "PINGPONG" in text:
-            continue
-        return json.loads(text)
-
     def connect(self, *symbols: str) -> ClientConnection:
         """A connection with these symbols registered."""
         socket = connect(self.sim.ws_url + "/tryitout", ping_interval=None, compression=None)
         self.clients.enter_context(socket)
         for symbol in symbols:
-            reply = self.answer(socket, symbol)
+            socket.send(request(self.sim.stream.subscriptions.approve("key", NOW), symbol))
+            while "PINGPONG" in (text := socket.recv(5)) or text[0] != "{":
+                continue
+            reply = json.loads(text)
             assert reply["header"] == {"tr_id": TICKS, "tr_key": symbol, "encrypt": "N"}
             assert [len(text) for text in reply["body"]["output"].values()] == [16, 32]
         return socket
@@ -209,18 +174,6 @@ def test_frames_hold_several_records_of_one_symbol_and_none_from_before_the_regi
     assert 1 < max(map(len, data)) <= 14 and all(len({tick[0] for tick in ticks}) == 1 for ticks in data)
     assert any(len({tick[1][:4] for tick in ticks}) > 1 for ticks in data), "a frame straddles minutes"
     assert all("103000" < tick[1] <= "103300" and tick[33] == "20261120" for ticks in data for tick in ticks)
-
-
-def test_a_second_session_of_a_key_is_refused_and_cut_and_the_first_goes_on(here: Here) -> None:
-    first, second = here.connect("005930"), here.connect()
-    reply = here.answer(second, "005930")
-    assert (reply["header"]["tr_id"], reply["header"]["tr_key"]) == ("(null)", "")
-    assert (reply["body"]["rt_cd"], reply["body"]["msg_cd"]) == ("9", "OPSP8996")
-    with pytest.raises(ConnectionClosed) as closed:
-        second.recv(5)
-    assert closed.value.rcvd is None, "no close frame"
-    here.moment += timedelta(minutes=1)
-    assert records(frames(first))
 
 
 @pytest.mark.parametrize("how", ["text", "pong", "nothing"])
