@@ -5,7 +5,7 @@ The real service, the real socket, the simulated KIS; a minute takes a second or
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from queue import Queue
@@ -40,17 +40,12 @@ Make = Callable[..., StreamDay]
 
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Make]:
-    made: list[StreamDay] = []
+    with ExitStack() as exits:
 
-    def maker(start: datetime = NEARLY_TEN, profiles: dict[str, str] = BUSY, **options: Any) -> StreamDay:
-        folder = tmp_path / str(len(made))
-        folder.mkdir()
-        made.append(StreamDay(folder, start, profiles, **options))
-        return made[-1]
+        def maker(start: datetime = NEARLY_TEN, profiles: dict[str, str] = BUSY, **options: Any) -> StreamDay:
+            return exits.enter_context(closing(StreamDay(tmp_path, start, profiles, **options)))
 
-    yield maker
-    for one in made:
-        one.close()
+        yield maker
 
 
 def stored_by_stream(day: StreamDay) -> int:

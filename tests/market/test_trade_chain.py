@@ -33,13 +33,17 @@ def candles(ticks: Iterable[TradeTick]) -> list[Candle]:
     return [one.candle for one in proven(ticks)]
 
 
-def minute_of_trades(minutes: int = 3, each: int = 4, start: int = TEN) -> list[Trade]:
+def minute_of_trades(minutes: int) -> list[Trade]:
     """Some trades in each of these minutes, their prices and volumes all different."""
     return [
-        Trade(start + 60 * minute + 9 * n, 70_000 + 100 * ((7 * n + minute) % 5), 1 + n + 10 * minute)
+        Trade(TEN + 60 * minute + 9 * n, 70_000 + 100 * ((7 * n + minute) % 5), 1 + n + 10 * minute)
         for minute in range(minutes)
-        for n in range(each)
+        for n in range(4)
     ]
+
+
+TICKS, TRUE = ticks_of(minute_of_trades(40)), true_minutes(minute_of_trades(40))
+"""Four trades a minute from ten o'clock on, and their candles."""
 
 
 @pytest.mark.skipif(not FRAMES.exists(), reason=f"{FRAMES} is not here")
@@ -60,16 +64,6 @@ def test_captured_records_are_ticks_that_hold_the_chain_in_and_across_frames() -
         assert chain.running and chain.running.candle.volume == sum(tick.volume for tick in ticks)
         linked += len(ticks) - 1
     assert linked >= 15
-
-
-@pytest.mark.skipif(not FRAMES.exists(), reason=f"{FRAMES} is not here")
-def test_the_captured_opening_cross_is_a_whole_minutes_beginning_without_the_off_hours_trades() -> None:
-    (fields,) = records_of(captured("0|H0STCNT0|001|005930^090018^272000")[0])
-    chain = Chain("005930", session(date(2026, 9, 8)))
-    tick = trade_tick(fields)
-    assert tick and not chain.add(tick) and chain.running and chain.running.is_whole
-    candle = chain.running.candle
-    assert candle == Candle(at(9, 0, day=date(2026, 9, 8)), *[272_000] * 4, 200_607, 200_607 * 272_000, candle.vwap)
 
 
 @pytest.mark.parametrize(
@@ -94,40 +88,33 @@ def test_pre_and_after_market_trades_are_off_hours_the_closing_cross_never(marke
 
 
 def test_a_minute_is_proven_by_the_first_trade_after_it_and_no_sooner() -> None:
-    trades = minute_of_trades()
-    ticks, true = ticks_of(trades), true_minutes(trades)
-    chain = Chain("005930", session())
-    assert proven(ticks[:8], chain) == [Proven("005930", true[at(10, 0)], at(10, 1), 0, ticks[3].all_turnover)]
-    totals = ticks[3].all_turnover, ticks[7].all_turnover
-    assert proven(ticks[8:9], chain) == [Proven("005930", true[at(10, 1)], at(10, 2), *totals)]
+    chain, totals = Chain("005930", session()), (TICKS[3].all_turnover, TICKS[7].all_turnover)
+    assert proven(TICKS[:8], chain) == [Proven("005930", TRUE[at(10, 0)], at(10, 1), 0, totals[0])]
+    assert proven(TICKS[8:9], chain) == [Proven("005930", TRUE[at(10, 1)], at(10, 2), *totals)]
 
 
 @pytest.mark.parametrize("number", range(1, 9))
 def test_a_lost_record_leaves_its_minute_to_rest_and_doubled_and_swapped_ones_cost_nothing(number: int) -> None:
-    trades = minute_of_trades(5)
-    ticks, true = ticks_of(trades), true_minutes(trades)
-    head, one, tail = ticks[:number], ticks[number], ticks[number + 1 :]
+    head, one, tail = TICKS[:number], TICKS[number], TICKS[number + 1 : 20]
     found, swapped = candles(head + tail), candles([*head, tail[0], one, *tail[1:]])
-    assert true[one.minute] not in found and true[at(10, 3)] in found
-    assert all(candle == true[candle.timestamp] for candle in found + swapped)
-    assert candles([*head, one, one, *tail]) == list(true.values())[:-1] and swapped[-1] == true[at(10, 3)]
+    assert TRUE[one.minute] not in found and TRUE[at(10, 3)] in found
+    assert all(candle == TRUE[candle.timestamp] for candle in found + swapped)
+    assert candles([*head, one, one, *tail]) == list(TRUE.values())[:4] and swapped[-1] == TRUE[at(10, 3)]
 
 
 def test_turnover_that_the_price_does_not_explain_an_after_market_trade_or_a_time_that_goes_back_break_it() -> None:
-    ticks = ticks_of(minute_of_trades(5))
+    ticks = TICKS[:20]
     odd = [*ticks[:5], *(tick._replace(all_turnover=tick.all_turnover + 1) for tick in ticks[5:])]
     late = [*ticks[:5], ticks[5]._replace(is_off_hours=True), *ticks[6:]]
     for changed in (odd, late):
         assert [candle.timestamp.minute for candle in candles(changed)] == [0, 2, 3]
-    trades = minute_of_trades(4)
-    ticks = ticks_of(trades)
     ticks[6] = ticks[6]._replace(at=at(10, 0, 59), minute=at(10, 0))
-    assert [candle.timestamp for candle in candles(ticks)] == [at(10, 0)], "the trade may be the first of 10:02"
+    assert [candle.timestamp for candle in candles(ticks[:16])] == [at(10, 0)], "the trade may be the first of 10:02"
 
 
 def test_a_stamp_behind_the_chain_contradicts_what_was_proven_between() -> None:
     """A trade of 10:01 stamped 10:02:10 proves 10:01 too early; the next one at 10:01 takes that back."""
-    ticks, chain = ticks_of(minute_of_trades(4)), Chain("005930", session())
+    ticks, chain = TICKS[:16], Chain("005930", session())
     ticks[6] = ticks[6]._replace(at=at(10, 2, 10), minute=at(10, 2))
     early = [one.candle.timestamp for one in proven(ticks[:7], chain)]
     assert early == [at(10, 0), at(10, 1)] and not chain.contradicts(at(10, 1))
@@ -137,24 +124,21 @@ def test_a_stamp_behind_the_chain_contradicts_what_was_proven_between() -> None:
 
 @pytest.mark.parametrize("place", [0, 20], ids=["the first record", "in the middle"])
 def test_an_absurd_volume_costs_minutes_and_not_the_day(place: int) -> None:
-    ticks = ticks_of(minute_of_trades(40))
-    ticks[place] = ticks[place]._replace(all_volume=9 * 10**12)
-    found = candles(ticks)
-    true = true_minutes(minute_of_trades(40))
-    assert all(true[candle.timestamp] == candle for candle in found)
+    found = candles([*TICKS[:place], TICKS[place]._replace(all_volume=9 * 10**12), *TICKS[place + 1 :]])
+    assert all(TRUE[candle.timestamp] == candle for candle in found)
     assert [candle.timestamp for candle in found][-20:] == [at(10, minute) for minute in range(19, 39)]
 
 
 def test_a_chain_continues_while_no_record_is_lost_and_its_past_is_known() -> None:
-    ticks, chain = ticks_of(minute_of_trades(3)), Chain("005930", session())
-    minutes = proven(ticks, chain)
+    chain = Chain("005930", session())
+    minutes = proven(TICKS[:12], chain)
     known = Watermark(at(10, 2), at(10, 1), minutes[-1].turnover)
     assert chain.continues(known), "all before the running minute is known, and that one from its first trade on"
     assert not chain.continues(known._replace(turnover=known.turnover - 1)), "something before it is not"
     assert not chain.continues(known._replace(is_explained=False)), "KIS does not show one of the minutes yet"
     chain.interrupt()
     assert not chain.continues(known), "the connection was cut"
-    last = ticks[-1]
+    last = TICKS[11]
     chain.add(last._replace(
         volume=2, all_volume=last.all_volume + 2, all_turnover=last.all_turnover + 2 * last.price, at=at(10, 2, 59),
     ))  # fmt: skip
@@ -196,25 +180,20 @@ def test_a_trade_at_15_20_and_the_closing_cross_are_minutes_of_their_own() -> No
 
 
 def test_a_row_whose_turnover_is_the_last_trades_proves_the_minute_too() -> None:
-    trades = minute_of_trades(2)
-    chain, ticks, true = Chain("005930", session()), ticks_of(trades), true_minutes(trades)
-    proven(ticks, chain)
-    assert chain.confirm(at(10, 1), ticks[-1].all_turnover - 1) == ()
-    assert chain.confirm(at(10, 0), ticks[-1].all_turnover) == (), "the minute still ran then"
-    assert chain.confirm(at(10, 2), ticks[-1].all_turnover) == (
-        Proven("005930", true[at(10, 1)], at(10, 2), ticks[3].all_turnover, ticks[-1].all_turnover),
-    )
-    assert chain.confirm(at(10, 2), ticks[-1].all_turnover) == (), "once"
+    chain, before, total = Chain("005930", session()), TICKS[3].all_turnover, TICKS[7].all_turnover
+    proven(TICKS[:8], chain)
+    assert chain.confirm(at(10, 1), total - 1) == ()
+    assert chain.confirm(at(10, 0), total) == (), "the minute still ran then"
+    assert chain.confirm(at(10, 2), total) == (Proven("005930", TRUE[at(10, 1)], at(10, 2), before, total),)
+    assert chain.confirm(at(10, 2), total) == (), "once"
 
 
 def test_a_row_whose_turnover_is_that_before_the_first_trade_makes_its_minute_whole() -> None:
-    trades = minute_of_trades(3)
-    ticks, true = ticks_of(trades), true_minutes(trades)
-    assert candles(ticks[2:]) == [true[at(10, 1)]], "else it is not proven"
+    assert candles(TICKS[2:12]) == [TRUE[at(10, 1)]], "else it is not proven"
     chain = Chain("005930", session())
-    proven(ticks[4:8], chain)
-    chain.confirm(at(10, 0), ticks[3].all_turnover)
-    assert [one.candle for one in proven(ticks[8:], chain)] == [true[at(10, 1)]]
+    proven(TICKS[4:8], chain)
+    chain.confirm(at(10, 0), TICKS[3].all_turnover)
+    assert [one.candle for one in proven(TICKS[8:12], chain)] == [TRUE[at(10, 1)]]
 
 
 END = 15 * 3600 + 39 * 60 + 59
