@@ -194,15 +194,6 @@ def test_a_stop_finishes_the_transaction_and_the_next_run_resumes(user: User, ki
     assert_true(user.database, kis, THREE, trading_days(kis, date(2026, 11, 16)))
 
 
-def test_a_stop_at_the_very_start_is_no_traceback(user: User, kis: Simulator) -> None:
-    kis.latency = 0.2
-    process = user.start("--symbols", "005930,000660")
-    assert process.stderr and any("KIS 환경변수 로드 완료" in line for line in process.stderr)
-    ran = interrupt(process)
-    assert ran.code == 130 and ran.seconds < 5 and "저장:" not in ran.out, ran.all
-    assert "중단했습니다" in ran.err and "Traceback" not in ran.err
-
-
 BAD = {
     "--days 0": "--days", "--days 삼십": "--days", "--days=": "--days", "--days 4000": "--days",
     "--from 2026-11-20 --to 2026-11-10": "--from", "--from 2026-12-01": "미래", "--to 2026-11-21": "미래",

@@ -63,18 +63,27 @@ def states(day: FakeDay, *moments: datetime) -> dict[str, bool]:
     return found
 
 
-@pytest.mark.parametrize("kind", ["wrong_day", "empty"])
-def test_a_session_of_answers_that_say_nothing_is_a_trouble_told_once(make: Make, kind: str) -> None:
-    day = make(at(8, 55), ("005930", "000660", "035420"), kis={"behaviour": AS_KIS})
-    day.kis.add_fault(kind, path="today")
-    day.kis.add_fault(kind, path="past")
-    day.clock.plan(at(9, 40, 30), day.kis.clear_faults)
-    found = states(day, at(9, 4), at(9, 5, 30), at(9, 39), at(9, 43))
-    day.run(until=at(9, 45))
-    assert found == {"09:04": True, "09:05": False, "09:39": False, "09:43": True}
-    assert (
-        len(day.lines("문제 시작")) == len(day.lines("KIS 분봉 문제 시작")) == len(day.lines("✅ KIS 분봉 복구")) == 1
-    )
+BOTH = {"09:04": True, "09:05": False, "09:39": False, "09:43": True}
+ONE = {"09:25": True, "09:45": False, "17:00": True}
+
+
+@pytest.mark.parametrize(
+    ("kind", "only", "clear", "shows"),
+    [("wrong_day", "", at(9, 40, 30), BOTH), ("empty", "", at(9, 40, 30), BOTH), ("empty", "000660", at(15, 40), ONE)],
+    ids=["all, another day's rows", "all, nothing", "one from the open on, nothing"],
+)
+def test_a_session_of_answers_that_say_nothing_is_a_trouble_told_once(
+    make: Make, kind: str, only: str, clear: datetime, shows: dict[str, bool]
+) -> None:
+    every = {1: 5, 5: 10, 15: 30} if only else {1: 1, 5: 5, 15: 15}
+    day = make(at(8, 55), ("005930", "000660", "035420"), every=every, kis={"behaviour": AS_KIS})
+    for path in ("today", "past"):
+        day.kis.add_fault(kind, path=path, **({"symbol": only} if only else {}))
+    day.clock.plan(clear, day.kis.clear_faults)
+    found = states(day, *(at(*map(int, moment.split(":"))) + timedelta(seconds=30) for moment in shows))
+    day.run(until=at(17, 1) if only else at(9, 45))
+    assert found == shows and len(day.lines("⚠️")) == len(day.lines(f"{only or 'KIS'} 분봉 문제 시작")) == 1
+    assert len(day.lines("✅ KIS 분봉 복구")) == (not only)
     for symbol in day.symbols:
         assert_provisional(day, symbol, at(9, 43))
 
@@ -111,18 +120,6 @@ def test_a_market_that_stands_still_is_no_trouble(make: Make, symbols: Any, prof
     found = states(day, at(9, 6), at(9, 30), at(12, 0), at(15, 25), at(15, 38))
     day.run(until=at(15, 45))
     assert set(found.values()) == {True} and not day.lines("⚠️")
-
-
-def test_a_symbol_that_is_kept_back_from_the_open_on_is_named_once(make: Make) -> None:
-    day = make(at(8, 55), ("005930", "000660", "035420"), every={1: 5, 5: 10, 15: 30}, kis={"behaviour": AS_KIS})
-    for path in ("today", "past"):
-        day.kis.add_fault("empty", path=path, symbol="000660")
-    day.clock.plan(at(15, 40), day.kis.clear_faults)
-    found = states(day, at(9, 25), at(9, 45), at(17, 0))
-    day.run(until=at(17, 1))
-    assert len(day.lines("⚠️")) == len(day.lines("⚠️ 000660 분봉 문제 시작")) == 1
-    assert found == {"09:25": True, "09:45": False, "17:00": True}
-    day.assert_week()
 
 
 def test_a_code_that_kis_does_not_know_is_named_once_a_day_and_holds_up_nothing(make: Make) -> None:

@@ -153,24 +153,22 @@ def test_a_laptop_that_slept_heals_what_it_missed(make: Make, slept_at: datetime
 def test_a_clock_that_runs_ahead_stores_nothing_early_and_goes_on_when_it_is_set_back(make: Make):
     """Ours jumps twenty minutes ahead of KIS's; at 10:10 of KIS somebody sets it right."""
     day = make(at(10, 0))
-    ahead = timedelta(minutes=20)
+    ahead, seen = timedelta(minutes=20), list[Any]()
 
     def jump() -> None:
-        day.kis._now = lambda: day.clock.now() - ahead  # type: ignore[method-assign]
+        day.kis._now = lambda: day.clock.now() - ahead
         day.clock.jump(at(10, 5, 20) + ahead)
-        day.clock.plan(at(10, 9, 50) + ahead, look)
-        day.clock.plan(at(10, 10) + ahead, set_right)
-
-    def look() -> None:
-        assert stored_rows(day.url, "005930")[-1][2] == datetime(2026, 11, 20, 10, 8)
 
     def set_right() -> None:
-        day.kis._now = day.clock.now  # type: ignore[method-assign]
+        seen.append(stored_rows(day.url, "005930")[-1][2].minute)
+        day.kis._now = day.clock.now
         day.clock.jump(at(10, 10))
         day.clock.plan(at(10, 40), day.clock.stop.set)
 
     day.clock.plan(at(10, 5, 20), jump)
+    day.clock.plan(at(10, 9, 50) + ahead, set_right)
     day.run(until=at(12, 0))
+    assert seen == [8], "by KIS's clock"
     assert not day.watcher.wrong and day.clock.now() < at(10, 42)
     assert stored_rows(day.url, "005930")[-1][2] == datetime(2026, 11, 20, 10, 38)
     assert "약 20분 빠릅니다" in day.lines("시계 문제 시작")[0]
@@ -213,15 +211,6 @@ def test_a_slower_cadence_delays_and_never_skips(make: Make):
         day.clock.plan(at(10, minute), look)
     day.run(until=at(10, 32))
     assert counts == [[12, 4], [14, 4], [14, 4], [16, 4], [18, 6]]
-
-
-def test_the_most_traded_of_the_last_sessions_go_first(make: Make):
-    day = make(at(16, 0), {"005930": "illiquid", "000660": "illiquid", "111111": "liquid"}, active=1)
-    day.run(until=at(16, 10))
-    assert day.service.session._order[0] == "005930"
-    day.clock.jump(at(9, 5, day=date(2026, 11, 23)))
-    day.run(until=at(9, 7, day=date(2026, 11, 23)))
-    assert day.service.session._order == ["111111", "005930", "000660"]
 
 
 def longest_wait(day: FakeDay, names: list[str]) -> float:

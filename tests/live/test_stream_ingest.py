@@ -14,7 +14,6 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from backfill_tools import coverage
 from stream_tools import StreamDay
 from ticks_testing import Trade, session, ticks_of
 from updater_tools import FRIDAY, FakeClock, FakeDay, assert_provisional, at, wait_until
@@ -84,17 +83,6 @@ def test_the_opening_cross_is_heard_because_the_stream_is_there_before_it(make: 
         day.assert_true_so_far()
         first = day.stored("005930")[("005930", "ONE_MINUTE", datetime(2026, 11, 20, 9, 0))]
     assert first[10] is not None or day.kis.truth("005930", FRIDAY)[0].timestamp.minute, "its VWAP is proven, too"
-
-
-@pytest.mark.slow
-def test_the_session_ends_with_a_clean_close_and_the_settle_makes_the_day_whole(make: Make) -> None:
-    day = make(at(15, 34), {"005930": "brisk", "000660": "liquid"}, speed=60)
-    day.kis.stream.behaviour.linger = 3600
-    with day.running():
-        wait_until(lambda: bool(day.lines("마감 확정 완료")), 40)
-        assert not day.kis.stream.listeners and day.kis.stream.cuts == 0
-        assert not day.differences(at(15, 41))
-    assert {coverage(day.url)[symbol, str(FRIDAY)] for symbol in day.symbols} == {"COMPLETE"}
 
 
 @pytest.mark.parametrize("streamed", [0, 40], ids=["no symbols", "no package"])

@@ -5,13 +5,12 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
-from kis_testing import FakeClock, raw, session, trading
 from kis_testing import at as naive
+from kis_testing import raw, session, trading
 
-from kis_simulator.faults.server_behaviour import ServerBehaviour
-from kis_simulator.simulator import Simulator
 from minute_candles.core.errors import SourceError
 from minute_candles.core.kst import KST
 from minute_candles.kis.http import Transient
@@ -52,12 +51,9 @@ def minutes(first: str, count: int, price: int = 1000, volume: int = 10, before:
     return trading([(hour, price, volume) for hour in hours], before=before)
 
 
-def candles_of(client: Any, symbol: str, moment: datetime, known: datetime | None) -> list[Candle]:
-    return read_day(client, symbol, SESSION, moment, Watermark(known, known) if known else None).candles
-
-
 def read(client: Any, moment: datetime, known: datetime | None = None) -> list[datetime]:
-    return [candle.timestamp for candle in candles_of(client, "005930", moment, known)]
+    seen = Watermark(known, known) if known else None
+    return [candle.timestamp for candle in read_day(client, "005930", SESSION, moment, seen).candles]
 
 
 BAD = [raw("093000", 1000, 10, 10_000, ohl=(1000, 900, 1000))]
@@ -100,23 +96,6 @@ def test_after_the_end_of_the_session_only_the_session_is_requested():
     client = Pages(minutes("1500", 31))
     read(client, now(18, 0), known=naive(15, 30))
     assert client.calls == ["15:39:59"]
-
-
-@pytest.mark.parametrize("hour", [9, 12, 15])
-def test_against_the_simulated_kis_at_every_hour(hour: int, tmp_path: Any):
-    """Fillers, phantom rows, the doubled auction, the newest row that shows the minute before, the after-market."""
-    clock = FakeClock(now(hour, 41, 30))
-    profiles, prompt = {"005930": "medium", "373220": "illiquid"}, ServerBehaviour(late_rows=False)
-    with Simulator(now=clock.now, rate=1e9, profiles=profiles, behaviour=prompt) as sim:
-        for symbol in ("005930", "373220"):
-            client: Any = SimpleNamespace()
-            client.today_minutes = lambda symbol, last: minute_rows(
-                sim.endpoints.today(symbol, f"{last:%H%M%S}", sim.now())
-            )
-            found = candles_of(client, symbol, clock.now(), None)
-            truth = sim.truth_now(symbol)
-            assert [(*candle[:6], candle.turnover) for candle in found[1:]] == [tuple(candle) for candle in truth[1:]]
-            assert [candle[:6] for candle in found[:1]] == [candle[:6] for candle in truth[:1]]
 
 
 def candle(hour: int, minute: int, close: int = 1000, volume: int = 10, *, proven: bool = True) -> Candle:
@@ -163,17 +142,11 @@ def test_an_untouched_window_stays_as_it_is():
 
 @pytest.mark.parametrize(
     ("stored", "fresh", "kept"),
-    [
-        (candle(9, 1, volume=3, proven=False), candle(9, 1), "fresh"),
-        (candle(9, 31), candle(9, 31, close=999_999, proven=False), "stored"),
-        (candle(9, 0, volume=1), candle(9, 0, proven=False), "fresh"),
-    ],
-    ids=[
-        "a proven one counts",
-        "an unproven one (a page's oldest) replaces no proven one",
-        "at the open the newer one",
-    ],
-)
+    [(candle(9, 1, volume=3, proven=False), candle(9, 1), "fresh"),
+     (candle(9, 31), candle(9, 31, close=999_999, proven=False), "stored"),
+     (candle(9, 0, volume=1), candle(9, 0, proven=False), "fresh")],
+    ids=["a proven one counts", "an unproven one replaces no proven one", "at the open the newer one"],
+)  # fmt: skip
 def test_which_of_two_minutes_counts(stored: Candle, fresh: Candle, kept: str) -> None:
     """The backend writes the running minute (kis_http.md §12); the minute at the open can never be proven."""
     moment = now(9, stored.timestamp.minute + 1)
@@ -204,14 +177,6 @@ def day_of(*trades: tuple[str, int], until: str, hidden: Sequence[str] = ()) -> 
     return rows[::-1]
 
 
-def test_a_symbol_without_a_trade_costs_one_page_and_stays_at_one():
-    client = Pages(day_of(until="1200"))
-    first = read_day(client, "005930", SESSION, now(11, 30), None)
-    assert first == ([], Watermark(naive(11, 30), None, 0, naive(11, 29))) and len(client.calls) == 1
-    assert read_day(client, "005930", SESSION, now(11, 31), first.watermark).candles == []
-    assert len(client.calls) == 2
-
-
 def test_answers_that_said_nothing_are_no_knowledge_of_the_minutes_before():
     """KIS answers with yesterday's rows from the open on; once it tells of today, the page goes back to the open."""
     seen = read_day(Pages(), "005930", SESSION, now(9, 40), None).watermark
@@ -234,15 +199,6 @@ def test_a_minute_that_shows_late_is_fetched_when_the_next_one_trades():
     assert reading.candles[-2].turnover == 7_000 and reading.watermark.turnover == 15_000
 
 
-def test_turnover_that_went_up_over_a_filler_is_paged_for_at_once_and_then_no_more():
-    client = Pages(day_of(("0910", 5), ("1005", 7), until="1100", hidden=["1005"]))
-    seen = read_day(Pages(day_of(("0910", 5), until="0959")), "005930", SESSION, now(10, 0), None).watermark
-    seen = read_day(client, "005930", SESSION, now(10, 10), seen).watermark
-    assert len(client.calls) == 2, "back to 09:10"
-    read_day(client, "005930", SESSION, now(10, 11), seen)
-    assert len(client.calls) == 3
-
-
 class Past(Pages):
     """The past TR beside it: no fillers, 120 rows."""
 
@@ -257,13 +213,6 @@ class Past(Pages):
 def healed(client: Past, moment: datetime, seen: Watermark | None = None) -> list[datetime]:
     heal = IntradayBackfill(client, offered=True).reader("005930", SESSION)
     return [c.timestamp for c in read_day(client, "005930", SESSION, moment, seen, heal).candles]
-
-
-def test_a_backfill_is_healed_from_the_past_tr_in_a_third_of_the_calls():
-    client = Past(minutes("0900", 240))
-    client.past = client.rows
-    assert len(healed(client, now(13, 0))) == 240
-    assert client.calls == ["12:59:59", "past 12:29:59", "past 10:29:59"]
 
 
 @pytest.mark.parametrize("past", ["empty", "yesterday's", "late", "with a hole"])
@@ -281,18 +230,11 @@ def test_where_the_past_tr_is_no_help_todays_tr_is(past: str):
 
 @pytest.mark.parametrize("error", [None, SourceError("OPSQ2001"), Transient("no answer")])
 def test_a_past_tr_without_today_or_that_refuses_fails_no_visit_and_is_called_three_times_a_day(error: Any) -> None:
-    class Useless(Past):
-        def past_minutes(self, symbol: str, last: datetime) -> MinuteRows:
-            rows = super().past_minutes(symbol, last)
-            if error:
-                raise error
-            return rows
-
-    client: Any = Useless(minutes("0900", 240))
+    past = Mock(side_effect=error, return_value=[])
+    client: Any = SimpleNamespace(today_minutes=Pages(minutes("0900", 240)).today_minutes, past_minutes=past)
     backfill = IntradayBackfill(client, offered=True)
     for _ in range(5):
         heal = backfill.reader("005930", SESSION)
         assert len(read_day(client, "005930", SESSION, now(13, 0), None, heal).candles) == 240
-    assert sum(call.startswith("past") for call in client.calls) == 3
-    assert backfill.reader("005930", session(date(2026, 11, 19))) is not None
+    assert past.call_count == 3 and backfill.reader("005930", session(date(2026, 11, 19))) is not None
     assert IntradayBackfill(client, offered=False).reader("005930", SESSION) is None

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -145,16 +145,3 @@ def test_recheck_requests_the_marked_days_alone(user: User, kis: Simulator) -> N
     found = statuses(user)
     assert found["005930", "2026-11-18"] == ("COMPLETE", None) and found["000660", "2026-11-18"][0] == "UNPROVEN"
     assert_true(user.database, kis, ["005930", "000660"], sessions(kis, date(2026, 11, 17), LAST))
-
-
-@pytest.mark.slow
-def test_a_backfill_on_the_evening_itself_says_when_a_late_day_will_have_come(user: User, kis: Simulator) -> None:
-    """The past TR stands at 15:10 and the daily candle with it: today's TR knows better, and no mark is spent on it."""
-    flags = ("--from", f"{LAST}", "--to", f"{LAST}", "--symbols", "005930,373220")
-    kis.add_fault("late", symbol="373220", as_of=datetime(2026, 11, 20, 15, 10))
-    ran = user.run(*flags)
-    assert ran.code == 1 and "373220 2026-11-20 과거 분봉이 아직" in ran.out
-    assert [*statuses(user)] == [("005930", f"{LAST}")]
-    kis.inconsistencies.clear()
-    assert user.run(*flags).code == 0
-    assert_true(user.database, kis, ["005930", "373220"], [LAST])
