@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from kis_simulator.simulator import Simulator
 from minute_candles.config.settings import Database, Settings, demo_settings
 from minute_candles.core.clock import Clock
 from minute_candles.market.calendar import TradingCalendar
-from minute_candles.market.candles import Candle
+from minute_candles.market.candles import Candle, with_vwap
 from minute_candles.market.day_status import Reason
 from minute_candles.market.intervals import Interval
 from minute_candles.market.windows import derive
@@ -32,13 +31,7 @@ def settings_of(database: Database, folder: Path) -> Settings:
 
 
 def true_minutes(sim: Simulator, symbol: str, day: date) -> list[Candle]:
-    return [Candle(*row, _hundredths(row[-1], row[5])) for row in sim.truth(symbol, day, 1)]
-
-
-def _hundredths(turnover: int | None, volume: int) -> Decimal | None:
-    if turnover is None:
-        return None
-    return (Decimal(turnover) / volume).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return [with_vwap(tuple(row[:6]), row[6]) for row in sim.truth(symbol, day, 1)]
 
 
 def fill(store: Store, sim: Simulator, symbols: Sequence[str] = SYMBOLS, days: Iterable[date] = DAYS) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from backfill_tools import (
     LAST,
     NAMES,
@@ -28,11 +27,9 @@ from backfill_tools import (
     simulator,
     url_of,
 )
-from chart_testing import serving
 from fast_clock import EVENING, Moment, ended
 from kinds import shown
 from servers import Server
-from store_testing import partition_sql, ready
 from updater_tools import wait_until
 
 from kis_simulator.simulator import Simulator
@@ -141,27 +138,6 @@ def test_candles_deleted_by_hand_are_named_and_repaired_and_rows_of_others_left_
     assert execute(user.database, f"SELECT COUNT(*) {foreign}") == [(1,)]
     execute(user.database, f"DELETE {foreign}")
     assert_true(user.database, kis, THREE, trading_days(kis, date(2026, 11, 16)))
-
-
-@pytest.mark.slow
-def test_backfill_check_and_page_work_on_partitions(user: User, kis: Simulator, mariadb: Server) -> None:
-    """The table by month as docs/tables.md makes it; the days cross the border of two partitions (#30)."""
-    name = user.database.rsplit("/", 1)[1]
-    database = Database("mysql", host="127.0.0.1", port=mariadb.port, user="root", name=name)
-    ready(database).close()
-    for sql in partition_sql():
-        mariadb.run(sql, database=database.name)
-    first, last = date(2026, 1, 29), date(2026, 2, 3)
-    flags = ("--from", f"{first}", "--to", f"{last}", "--symbols", "005930,000660")
-    assert user.run(*flags).code == user.run("--check", *flags).code == 0
-    assert_true(user.database, kis, ["005930", "000660"], sessions(kis, first, last))
-    with serving(database) as page:
-        url = f"{page.url}api/candles?symbol=005930&interval=1&from={first}&to={last}"
-        times = [candle["time"] for candle in requests.get(url, timeout=20).json()["candles"]]
-        assert len(times) == 4 * 381 and times[-1] == "2026-02-03T15:30:00+09:00"
-    execute(user.database, "DELETE FROM stock_minute_prices WHERE timestamp LIKE '2026-01-30 10%%'")
-    assert user.run("--check", *flags).code == 1
-    assert user.run(*flags).code == user.run("--check", *flags).code == 0
 
 
 def test_a_day_that_cannot_be_had_fails_alone_and_is_named(user: User, kis: Simulator) -> None:

@@ -13,7 +13,7 @@ import pytest
 from backfill_tools import coverage, execute, insert, stored_rows
 from kinds import shown
 from servers import Server
-from updater_tools import FRIDAY, LINE, MINUTES, MIXED, FakeDay, assert_provisional, at
+from updater_tools import FRIDAY, MINUTES, FakeDay, assert_provisional, at
 
 from kis_simulator.faults.faults import CODES, ROWS
 from minute_candles.config.settings import Database
@@ -27,18 +27,6 @@ KEYS = ("egw00103", "egw00105", "egw00133", "egw00206", "egw00207", "egw00304", 
 """Answers that refuse the key: they end a round, and are tested by themselves."""
 USUAL = {"profiles": TWO}
 Make = Callable[..., FakeDay]
-
-
-@pytest.mark.slow
-def test_a_whole_day_from_before_the_open(make: Make):
-    """Every kind of symbol, a round each minute; the closing auction of one comes two minutes late."""
-    day = make(at(8, 50), MIXED, kis={"oddities": {("000660", FRIDAY): "late"}})
-    day.run(until=at(15, 45))
-    day.assert_week()
-    assert len(day.rounds()) == 400  # the first at 09:00:00, then each minute from 09:01:03 to 15:39:03
-    assert day.rounds()[0].startswith("ℹ️ 09:00"), "no minute is over yet: KIS was not called"
-    assert all(LINE.match(line) and "오류 0" in line for line in day.rounds()[1:])
-    assert "COMPLETE" in day.lines("마감 확정 완료")[0] and not day.lines("⚠️")
 
 
 def test_the_csat_day_trades_from_ten_to_half_past_four(make: Make):
@@ -74,9 +62,7 @@ def every_fault(day: FakeDay, share: float) -> None:
 
 
 @pytest.mark.slow
-def test_a_day_of_faults_a_dead_token_a_dead_database_and_a_dead_kis(
-    make: Make, own_server: Server, database: Database
-):
+def test_a_day_of_faults_and_a_dead_token_database_and_kis(make: Make, own_server: Server, database: Database):
     """5 % of all answers are faulty, of every kind; each outage is told once when it begins and once when it ends."""
     day = make(at(8, 50), {"005930": "liquid", "000660": "medium", "373220": "illiquid"}, database=database)
     every_fault(day, 0.05 * 4)
@@ -101,15 +87,15 @@ def raise_in_rounds(day: FakeDay) -> None:
     day.service.session.round = Mock(side_effect=ZeroDivisionError)
 
 
+def well(day: FakeDay) -> None:
+    day.kis.clear_faults()
+
+
 TROUBLES: dict[str, Any] = {
-    "a symbol": (
-        "005930",
-        lambda day: day.kis.add_fault("egw00316", symbol="005930"),
-        lambda day: day.kis.clear_faults(),
-    ),
-    "403": ("KIS", lambda day: day.kis.add_fault("http500_empty", status=403), lambda day: day.kis.clear_faults()),
-    "hang": ("KIS", lambda day: day.kis.add_fault("hang"), lambda day: day.kis.clear_faults()),
-    "egw00201": ("KIS", lambda day: day.kis.add_fault("egw00201"), lambda day: day.kis.clear_faults()),
+    "a symbol": ("005930", lambda day: day.kis.add_fault("egw00316", symbol="005930"), well),
+    "403": ("KIS", lambda day: day.kis.add_fault("http500_empty", status=403), well),
+    "hang": ("KIS", lambda day: day.kis.add_fault("hang"), well),
+    "egw00201": ("KIS", lambda day: day.kis.add_fault("egw00201"), well),
     "a full disk": ("DB", lambda day: execute(day.url, FULL), lambda day: execute(day.url, "DROP TRIGGER full")),
     "a bug": ("업데이터", raise_in_rounds, lambda day: vars(day.service.session).pop("round")),
 }

@@ -201,12 +201,13 @@ def store_proven(live: LiveSession, one: Proven) -> tuple[bool, Watermark, int]:
 
 @pytest.mark.parametrize(
     ("minute", "before", "stored", "read", "counted"),
-    [
-        (0, 900, True, 1, 1),  # the next minute, nothing between
-        (2, 900, True, 3, 1),  # nobody traded at 10:00 and 10:01: the turnover says so
-        (2, 901, True, 0, 0),  # somebody did: the minute alone, and the round polls
-        (-1, 900, True, 0, 1),  # REST was called about 09:59 and did not show it yet
-        (-1, 300, False, 0, 0),  # REST knows more than that: it wins
+    [(0, 900, True, 1, 1), (2, 900, True, 3, 1), (2, 901, True, 0, 0), (-1, 900, True, 0, 1), (-1, 300, False, 0, 0)],
+    ids=[
+        "the next minute",
+        "no trade between, by the turnover",
+        "a trade between",
+        "not shown by REST yet",
+        "REST wins",
     ],
 )
 def test_a_day_is_known_further_only_where_turnover_leads_on(
