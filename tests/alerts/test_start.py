@@ -1,5 +1,6 @@
 """The alerts as they start: at most five hundred candles of a symbol are read, and the rules speak from then on."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -11,19 +12,20 @@ from typing import Any
 import pytest
 from chart_testing import put
 from receiver import Receiver
-from store_testing import CALENDAR, candle, minutes
+from store_testing import CALENDAR, candle, minutes, ready
 from updater_tools import FRIDAY, at, wait_until
 
 from minute_candles.alerts import state as alert_state
 from minute_candles.alerts import worker as alerts
 from minute_candles.alerts.digest import Message
-from minute_candles.alerts.engine import Alert
+from minute_candles.alerts.engine import Alert, Fired
 from minute_candles.alerts.setup import alerting, set_up
 from minute_candles.alerts.state import State
 from minute_candles.config.integrations import Integrations
 from minute_candles.config.settings import Settings, demo_settings
 from minute_candles.core.clock import Clock
-from minute_candles.storage.store import AlertTable, KeptAlert, Store, open_alerts, open_store
+from minute_candles.core.errors import StoreLost
+from minute_candles.storage.store import AlertTable, KeptAlert, Store, open_alerts
 
 NOON, SYMBOLS = Clock(at=at(12)), ["005930", "000660"]
 MORNING = [one for one in minutes(CALENDAR.session(FRIDAY)) if one.timestamp < datetime(2026, 11, 20, 12)]
@@ -36,13 +38,14 @@ RULES = "\n".join(
 
 
 @pytest.fixture
-def filled(tmp_path: Path) -> Iterator[tuple[Store, Settings]]:
+def filled(tmp_path: Path, monkeypatch) -> Iterator[tuple[Store, Settings]]:
     """Four sessions of two symbols, Friday's until noon."""
+    monkeypatch.setattr(alerts, "CHECK_EVERY", 0.2)
+    monkeypatch.setattr(alerts, "QUIET", 0.3)
     (tmp_path / "alerts.toml").write_text(RULES, encoding="utf-8")
     integrations = Integrations(alerts_file=tmp_path / "alerts.toml")
     settings = replace(demo_settings("http://127.0.0.1:1", tmp_path), integrations=integrations)
-    with closing(open_store(settings.database, NOON)) as store:
-        store.preflight()
+    with closing(ready(settings.database)) as store:
         for symbol in SYMBOLS:
             for day in CALENDAR.trading_days(FRIDAY - timedelta(days=3), FRIDAY)[:-1]:
                 put(store, symbol, minutes(CALENDAR.session(day), day.day))
@@ -72,9 +75,9 @@ def fired(settings: Settings) -> list[KeptAlert]:
         return [one.alert for one in table.fired(JUMP.timestamp, JUMP.timestamp, 99)]
 
 
-@pytest.mark.parametrize("judged", [None, at(9, 5)])
+@pytest.mark.parametrize("judged", ["", "[" * 99_999, '{"judged": [["a"]]}', at(9, 5)])
 def test_at_most_five_hundred_candles_of_a_symbol_are_read(filled, monkeypatch, judged):
-    """Without a memory, and after a long absence."""
+    """Without a memory that can be read, and after a long absence."""
     store, settings = filled
     read, answer = Counter[str](), AlertTable.candles
 
@@ -84,7 +87,9 @@ def test_at_most_five_hundred_candles_of_a_symbol_are_read(filled, monkeypatch, 
         return found
 
     monkeypatch.setattr(AlertTable, "candles", counting)
-    if judged is not None:
+    if isinstance(judged, str):
+        (settings.log_dir / alerts.STATE_FILE).write_text(judged, encoding="utf-8")
+    else:
         until = {(symbol, interval): judged.replace(tzinfo=None) for symbol in SYMBOLS for interval in (1, 5, 15)}
         alert_state.write(settings.log_dir / alerts.STATE_FILE, State(until))
     run(store, settings, jumps=SYMBOLS)
@@ -92,10 +97,23 @@ def test_at_most_five_hundred_candles_of_a_symbol_are_read(filled, monkeypatch, 
     assert sorted(one.symbol for one in fired(settings) if one.rule == "rsi14 1") == sorted(SYMBOLS)
 
 
-def test_what_a_dead_service_did_not_take_arrives_after_a_restart_once(filled, monkeypatch):
+def test_a_table_that_did_not_answer_is_read_again(filled, monkeypatch, caplog):
+    store, settings = filled
+    load, failures = AlertTable.candles_before, iter([True, True])
+
+    def fails_twice(*query: Any) -> Any:
+        if next(failures, False):
+            raise StoreLost("연결이 끊겼습니다.")
+        return load(*query)
+
+    monkeypatch.setattr(AlertTable, "candles_before", fails_twice)
+    caplog.set_level(logging.INFO, "minute_candles")
+    run(store, settings, jumps=SYMBOLS[:1], names=SYMBOLS[:1], until=lambda: fired(settings))
+    assert caplog.text.count("알림 문제 시작: 연결이 끊겼습니다.") == 1 and caplog.text.count("알림 복구") == 1
+
+
+def test_what_a_dead_service_did_not_take_arrives_after_a_restart_once(filled):
     """The first life ends as by kill -9: what it left in its file is what it had kept before."""
-    monkeypatch.setattr(alerts, "CHECK_EVERY", 0.2)
-    monkeypatch.setattr(alerts, "QUIET", 0.3)
     store, settings = filled
     state, left = settings.log_dir / alerts.STATE_FILE, []
 
@@ -128,3 +146,13 @@ def test_an_alert_that_was_judged_when_the_process_was_killed_arrives_once(fille
     alert = Alert("rsi14 1", "005930", "", 1, JUMP.timestamp, "info", "RSI(14)", 80.0)
     alert_state.write(settings.log_dir / alerts.STATE_FILE, State(day=FRIDAY, unwritten=[alert]))
     assert received(store, settings) == ["RSI(14)"] and received(store, settings) == [] and len(fired(settings)) == 1
+
+
+def test_the_memory_is_read_as_it_was_written_but_for_what_fired_long_ago(tmp_path):
+    alert, when = Alert("급등락", "005930", "삼성전자", 1, JUMP.timestamp, "info", "+3%", 3.0), JUMP.timestamp
+    fired = {("급등락", "005930"): Fired(when - timedelta(days=2), "up")}
+    unsent = {"1번 json": [Message("warning", "제목", "첫 줄\n둘째 줄")]}
+    state = State({("005930", 1): when}, fired, {"disk": at(10)}, FRIDAY, unsent, [alert])
+    old = {("급등락", "000660"): Fired(when - timedelta(days=9), "up")}
+    alert_state.write(tmp_path / "state.json", replace(state, fired=fired | old))
+    assert alert_state.read(tmp_path / "state.json") == state

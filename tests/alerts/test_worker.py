@@ -1,31 +1,26 @@
 """Alerts beside the real updater on a day with planted events: each fires once, at its minute, whatever happens."""
 
-import logging
 import time as steady
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from chart_testing import put
 from planted import hammer, jump, planted, surge
 from receiver import Receiver
-from store_testing import candle
-from updater_tools import FRIDAY, FakeDay, at, wait_until
+from updater_tools import FRIDAY, FakeDay, at
 
 from kis_simulator.faults.server_behaviour import ServerBehaviour
 from minute_candles.alerts import commands as alert_commands
 from minute_candles.alerts import worker as alerts
-from minute_candles.alerts.setup import alerting, set_up
 from minute_candles.config.integrations import Integrations
-from minute_candles.config.settings import Settings, demo_settings
+from minute_candles.config.settings import Settings
 from minute_candles.core.clock import Clock
-from minute_candles.core.errors import StoreLost
 from minute_candles.core.kst import KST
-from minute_candles.storage.store import AlertTable, KeptAlert, Store, open_alerts, open_store
+from minute_candles.storage.store import AlertTable, KeptAlert, open_alerts
 
 THURSDAY = date(2026, 11, 19)
 SYMBOLS = dict.fromkeys(("005930", "000660", "035420", "035720"), "liquid")
@@ -33,8 +28,7 @@ EVENTS = {
     ("005930", FRIDAY): [jump(9, 40, 2_200)], ("000660", FRIDAY): [surge(9, 45, 10)],
     ("035420", FRIDAY): [jump(9, 50, 100)], ("035720", FRIDAY): [hammer(10, 0)],
 }  # fmt: skip
-NOON, EPOCH, END = Clock(at=at(12)), datetime(2000, 1, 1), datetime(2100, 1, 1)
-JUMP = [candle(datetime(2026, 11, 20, 9) + timedelta(minutes=n), 70_000 if n < 30 else 72_500) for n in range(60)]
+EPOCH, END = datetime(2000, 1, 1), datetime(2100, 1, 1)
 RULES = (
     '[[rule]]\nkind = "price_change"\npercent = 3\n[[rule]]\nkind = "volume_surge"\ntimes = 10\nsessions = 3\n'
     '[[rule]]\nkind = "cross"\nline = "sma5"\nover = "sma20"\nsymbols = ["035420"]\n'
@@ -151,35 +145,6 @@ def test_a_service_that_hangs_delays_no_candle(make):
     assert {("price_change", "005930"), ("pattern", "035720")} <= {row[:2] for row in kept(day)}
     assert len(day.lines("보내지 못했습니다. 다시")) == 1 and len(day.lines("보내지 못한 알림")) == 1
     assert not day.watcher.wrong
-
-
-@pytest.fixture
-def alone(tmp_path: Path, rules: Path, monkeypatch) -> Iterator[tuple[Store, Settings]]:
-    """A store of ours, and the settings of alerts beside it."""
-    monkeypatch.setattr(alerts, "QUIET", 0.3)
-    monkeypatch.setattr(alerts, "CHECK_EVERY", 0.2)
-    settings = replace(demo_settings("http://127.0.0.1:1", tmp_path), integrations=Integrations(alerts_file=rules))
-    with closing(open_store(settings.database, NOON)) as store:
-        store.preflight()
-        yield store, settings
-
-
-def test_a_table_that_did_not_answer_is_read_again(alone, monkeypatch, caplog):
-    store, settings = alone
-    load, failures = AlertTable.candles_before, iter([True, True])
-
-    def fails_twice(*query: Any) -> Any:
-        if next(failures, False):
-            raise StoreLost("연결이 끊겼습니다.")
-        return load(*query)
-
-    monkeypatch.setattr(AlertTable, "candles_before", fails_twice)
-    caplog.set_level(logging.INFO, "minute_candles")
-    with alerting(set_up(settings), settings, NOON, store, SYMBOLS):
-        put(store, "005930", JUMP[:-5])
-        put(store, "005930", JUMP)
-        wait_until(lambda: len(fired(settings)) == 1, 20)
-    assert caplog.text.count("알림 문제 시작: 연결이 끊겼습니다.") == 1 and caplog.text.count("알림 복구") == 1
 
 
 def test_trouble_of_the_collection_is_reported_too(make, monkeypatch, rules):

@@ -17,7 +17,7 @@ import pytest
 from chart_testing import CALENDAR, FRIDAY, MONDAY, put
 from places import ROOT
 from redis_testing import RedisServer
-from store_testing import candle, minutes
+from store_testing import candle, minutes, ready
 from updater_tools import wait_until
 
 from minute_candles.config.settings import Database
@@ -35,7 +35,7 @@ from minute_candles.redis_feed.publisher import Feed
 from minute_candles.redis_feed.recent import recent
 from minute_candles.redis_feed.subscriber import Listener
 from minute_candles.redis_feed.writer import Writer, stream_length_for
-from minute_candles.storage.store import Store, open_reader, open_store
+from minute_candles.storage.store import Store, open_reader
 
 SYMBOLS = ("005930", "000660")
 ONES = minutes(CALENDAR.session(MONDAY))
@@ -44,8 +44,7 @@ CLOCK = Clock(at=datetime(2026, 11, 23, 15, 50, tzinfo=KST))
 
 @pytest.fixture
 def table(tmp_path: Path) -> Iterator[Store]:
-    with closing(open_store(Database("sqlite", path=tmp_path / "minutes.db"), CLOCK)) as store:
-        store.preflight()
+    with closing(ready(Database("sqlite", path=tmp_path / "minutes.db"))) as store:
         yield store
 
 
