@@ -12,7 +12,6 @@ from minute_candles.core.errors import SourceError
 from minute_candles.core.kst import KST
 from minute_candles.live.today_pages import read_day
 from minute_candles.market.calendar import TradingCalendar
-from minute_candles.market.daily import daily_by_date
 from minute_candles.market.intraday import Watermark
 
 DATA = SHARED / "data"
@@ -50,15 +49,6 @@ def test_an_hour_in_the_future_brings_nothing_of_the_future_into_the_table(captu
 def test_an_answer_that_is_all_future_is_no_answer(captured, which: str) -> None:
     with captured(f"kis_today_future_hour_{which}.json") as (_, client), pytest.raises(SourceError):
         read_day(client, "005930", SESSION, NOW.replace(minute=0), None)
-
-
-def test_a_daily_candle_of_a_running_session_is_read_as_it_is(captured) -> None:
-    with captured("kis_daily_in_session.json") as (content, client):
-        found = daily_by_date(client.daily("005930", date(2026, 5, 1), NOW.date()))
-    today = found[NOW.date()]
-    assert len(found) == len(content["output2"]) == 10 and all(CALENDAR.is_trading_day(day) for day in found)
-    assert today and today.low <= today.open <= today.high
-    assert today.volume == int(content["output2"][0]["acml_vol"])
 
 
 def test_the_holidays_of_kis_are_those_of_the_calendar(captured) -> None:

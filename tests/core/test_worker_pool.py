@@ -28,18 +28,6 @@ def test_a_stop_ends_the_wait_though_a_task_hangs():
     assert time.monotonic() - began < 2
 
 
-def test_what_was_done_before_a_stop_is_an_outcome_still():
-    clock, outcomes = Clock(), []
-    with pytest.raises(Stopped):
-        for outcome in work_through(range(4), lambda n: n if n < 2 else clock.sleep(30), 1, clock):
-            outcomes.append(outcome.task)
-            if len(outcomes) == 2:
-                clock.stop.set()
-            if outcome.error:
-                raise outcome.error
-    assert outcomes[:2] == [0, 1]
-
-
 def test_leaving_the_loop_drops_what_was_not_begun():
     begun = []
     work = work_through(range(1000), lambda n: (begun.append(n), time.sleep(0.01)), 2, Clock())

@@ -29,13 +29,6 @@ def test_turnover_without_volume_and_the_reverse_at_one_minute_and_always_the_sa
     assert unknown == ["090000", odd[0]["stck_cntg_hour"]]
 
 
-def test_an_impossible_row_is_one_and_the_truth_lacks_its_minute(evening) -> None:
-    evening.add_fault("impossible")
-    odd = [row for row in evening.whole_day() if int(row["stck_lwpr"]) > int(row["stck_hgpr"])]
-    minutes = [f"{candle.timestamp:%H%M00}" for candle in evening.truth(SYMBOL, WEDNESDAY)]
-    assert len(odd) == 1 and len(minutes) == 380 and odd[0]["stck_cntg_hour"] not in minutes
-
-
 @pytest.mark.parametrize(("kind", "is_wrong"), [
     ("daily_missing", lambda right, wrong: wrong == []),
     ("daily_half", lambda right, wrong: int(wrong[0]["acml_vol"]) == int(right["acml_vol"]) // 2),

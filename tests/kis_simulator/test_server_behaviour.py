@@ -7,7 +7,6 @@ from itertools import pairwise
 import pytest
 from places import SHARED
 
-from kis_simulator.exchange.market import Market
 from kis_simulator.faults.server_behaviour import ServerBehaviour
 
 FRIDAY = date(2026, 11, 20)
@@ -80,15 +79,6 @@ def test_the_past_tr_shows_the_running_minute_half_way(make) -> None:
     caller = make(behaviour=ServerBehaviour(past_running=True)).at("10:30:50")
     rows = caller.past(day=FRIDAY, hour="153000")
     assert rows[0] == caller.today()[0] and rows[0]["stck_cntg_hour"] == "103000" and len(rows) == 120
-
-
-def test_half_ticks_below_5000_are_printed_without_their_half_and_their_turnover_is_right(make) -> None:
-    symbol = next(s for s in (f"{n:06}" for n in range(999)) if 2_500 < Market(1, FRIDAY).last_price(s, FRIDAY) < 4_500)
-    caller = make(behaviour=ServerBehaviour(cut_half_ticks=True), oddities={(symbol, FRIDAY): "half_tick"})
-    trades = caller.sim.market.day(symbol, FRIDAY).trades
-    cut = [trade for trade in trades if trade[1] % 5]
-    assert cut and all(trade[3] == (trade[1] * 2 + 1) * trade[2] // 2 for trade in cut)
-    assert all(trade[3] == trade[1] * trade[2] for trade in trades if not trade[1] % 5)
 
 
 def test_in_the_evening_the_days_candle_has_the_after_market_in_it_until_the_night(make) -> None:
