@@ -31,13 +31,14 @@ def owner(tmp_path: Path) -> Iterator[Owner]:
         yield made
 
 
+@pytest.mark.slow
 def test_it_streams_says_so_in_its_status_and_a_signal_closes_the_socket_cleanly(owner: Owner) -> None:
     stream = owner.sim.stream  # type: ignore[attr-defined]
     stream.behaviour.uuid_told, stream.behaviour.linger = True, 600
     owner.sim.add_fault("opsp0011", times=1)  # type: ignore[attr-defined]
     process = owner.start("--symbols", ",".join(SYMBOLS), "--verbose")
-    wait_until(lambda: [m["code"] for m in stream.messages].count("OPSP0000") == 3, 40)
-    wait_until(lambda: ((owner.status().get("stream") or {}).get("registered")) == 3, 30)
+    wait_until(lambda: [m["code"] for m in stream.messages].count("OPSP0000") == 3, 90)
+    wait_until(lambda: ((owner.status().get("stream") or {}).get("registered")) == 3, 90)
     status = ended(owner.start("--status"))
     assert "스트림: 3/3종목 등록" in status.out and status.code == 0
     process.send_signal(signal.SIGTERM)

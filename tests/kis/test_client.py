@@ -312,7 +312,7 @@ class TestOutage:
 
 class TestSecrets:
     @pytest.mark.parametrize(
-        "kind", [*TRANSIENT[:2], *WIRE, "egw00103", "egw00105", "egw00201", "egw02004", "egw02006", "egw00123"]
+        "kind", [*TRANSIENT[:2], *WIRE, "egw00103", "egw00105", "egw02004", "egw02006", "egw00123"]
     )
     def test_are_in_no_exception_and_no_log_line(self, sim, client, kind, caplog):
         token = client.token()

@@ -175,15 +175,13 @@ def test_a_bad_approval_key_is_renewed_once_and_then_only_waited_for(here: Here)
 
 def test_the_approval_key_is_requested_once_for_many_sessions_and_again_when_it_expires(here: Here) -> None:
     here.behaviour.uuid_told = True
-    here.open()
+    here.open(pace=replace(QUICK, lived=0))
     for _ in range(3):
         here.receives()
-        time.sleep(0.4)
         here.stream.cut()
     here.receives()
     assert here.approvals == 1 and here.stream.connects >= 3
     assert here.problems == [], "a cut after a good session is not worth a word"
-    time.sleep(0.4)
     here.stream.subscriptions.expire()
     here.stream.cut()
     wait_until(lambda: here.approvals == 2)  # what was on its way may still come before

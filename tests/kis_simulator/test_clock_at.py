@@ -27,6 +27,7 @@ def run(folder, *command: str, **environ: str) -> subprocess.CompletedProcess[st
     )
 
 
+@pytest.mark.slow
 def test_a_round_in_session_at_any_hour(tmp_path) -> None:
     command = [sys.executable, "-m", "kis_simulator", "--port", "0", "--ws-port", "0", "--at", AT]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, encoding="utf-8") as process:
