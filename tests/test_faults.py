@@ -229,32 +229,6 @@ def settles(operator, kis) -> None:
     assert_true(operator.database, kis, SYMBOLS, days(kis, date(2026, 11, 13)))
 
 
-def logged(operator, text) -> bool:
-    log = operator.logs / "realtime_updater.log"
-    return log.exists() and text in operator.log(log.name)
-
-
-def test_a_session_of_yesterdays_rows_is_reported(operator, kis) -> None:
-    operator.moment.jump(NOON)
-    for path in ("today", "past"):
-        kis.add_fault("wrong_day", path=path)
-    process = operator.update("--symbols", ",".join(SYMBOLS))
-    until(lambda: logged(operator, "KIS 분봉 문제 시작"))
-    assert ended(operator.start("--status", script=UPDATER)).code == 1
-    sees("silent", interrupt(process, signal.SIGTERM))
-    kis.clear_faults()
-    settles(operator, kis)
-
-
-def test_a_day_that_kis_calls_closed_while_it_trades(operator, kis, monkeypatch) -> None:
-    truth, today = kis.endpoints.open_days, f"{LAST:%Y%m%d}"
-    closed = lambda first: [r | {"opnd_yn": "N"} if r["bass_dt"] == today else r for r in truth(first)]  # noqa: E731
-    monkeypatch.setattr(kis.endpoints, "open_days", closed)
-    operator.moment.jump(NOON)
-    sees("closed", interrupt(trading(operator), signal.SIGTERM))
-    settles(operator, kis)
-
-
 def at_work(keeper, symbol_days=2):
     """A backfill that has stored some days and has some to go."""
     process = keeper.start(*FLAGS, **SLOWLY)
