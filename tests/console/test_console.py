@@ -30,7 +30,6 @@ from minute_candles.core.redact import MASK, Redactor
 
 SECRET = "S3cr3t/p@ß+\"w'\\d %"
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX")
-needs_full = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
 
 
 @pytest.fixture
@@ -126,20 +125,6 @@ def test_a_reader_that_leaves_is_no_error(tmp_path, python, broken):
         assert process.wait(timeout=60) == 0
     seen = (tmp_path / "other").read_text("utf-8")
     assert "Traceback" not in seen and "BrokenPipe" not in seen
-
-
-@needs_full
-def test_a_full_disk_behind_stdout_is_no_error_and_behind_the_log_one_warning(python):
-    with open("/dev/full", "wb") as full:
-        process = python(
-            _TALK + """
-os.symlink("/dev/full", folder / "full.log")
-log = console.setup_logging(folder / "full.log", clock, [])
-for _ in range(1000): log.info("line %s", "x" * 100)
-""", stdout=full)  # fmt: skip
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == 0 and err.decode().count("⚠️") == 1 and err.count(b"line") == 1000
-    assert b"Traceback" not in err and b"Exception" not in err
 
 
 def test_colours_only_on_a_terminal_and_never_with_no_color(monkeypatch):
@@ -360,15 +345,6 @@ def test_without_a_terminal_progress_is_a_line_every_five_seconds_at_most(start,
     assert len(lines) == 20
     assert lines[0].endswith("📊 종목별 분봉 데이터 수집: 5/97 (5%), 남은 시간 약 2분")
     assert lines[-1].endswith("📊 종목별 분봉 데이터 수집: 100%|██████████| 97/97 [01:37<00:00]")
-
-
-def test_progress_that_is_left_early_says_how_far_it_came_and_that_of_nothing_says_nothing(start, clock):
-    start()
-    console.Progress(0, "수집", clock).close()
-    with console.Progress(4, "수집", clock) as progress:
-        progress.advance(2)
-        progress.close()
-    assert re.search(r"수집:  50%\|█████     \| 2/4 ", start.text()) and len(start.text().splitlines()) == 1
 
 
 @posix

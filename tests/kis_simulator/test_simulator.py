@@ -11,7 +11,6 @@ import pytest
 import requests
 
 from kis_simulator.faults.server_behaviour import ServerBehaviour
-from kis_simulator.http import Call
 
 FRIDAY, THURSDAY, WEDNESDAY = date(2026, 11, 20), date(2026, 11, 19), date(2026, 11, 18)  # Thursday is the CSAT day
 BARE = ServerBehaviour(fillers=False, late_rows=False)
@@ -176,20 +175,6 @@ def test_vts_offers_neither_history_nor_holidays(make) -> None:
     assert [caller.reply(name).code for name in ("past", "holiday")] == ["EGW02006"] * 2
     assert [caller.reply(name).code for name in ("today", "daily")] == ["MCA00000"] * 2
     assert make(env="vts", past_on_vts=True).reply("past").code == "MCA00000"
-
-
-def test_a_call_that_lacks_something_is_refused_and_one_of_real_clients_taken(evening) -> None:
-    """They send names in any case, no custtype, more parameters than needed (kis_http.md §5)."""
-    for header in ({"tr_id": "FHKST03010200"}, {"custtype": ""}, {"appkey": ""}, {"appsecret": ""}):
-        assert evening.reply("past", headers=header).content["rt_cd"] == "1"
-    assert evening.reply("past", "5930").code == evening.reply("past", INPUT_HOUR_1="9:00").code == "OPSQ2002"
-    path, headers = "/uapi/domestic-stock/v1/quotations/inquire-time-itemchartprice", {**evening.headers}
-    del headers["custtype"]
-    sent = {"fid_cond_mrkt_div_code": "J", "Fid_Input_Iscd": "005930", "fid_input_hour_1": "", "more": "1"}
-    call = Call("GET", path, {**headers, "tr_id": "FHKST03010200"}, sent)
-    assert evening.sim.answer(call).code == "OPSQ2001", "two parameters are not there"
-    sent |= {"fid_pw_data_incu_yn": "Y", "fid_etc_cls_code": ""}
-    assert evening.sim.answer(call).content["output2"] == evening.today()
 
 
 @pytest.mark.parametrize(("rate", "arrivals", "refused", "status"), [
