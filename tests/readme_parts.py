@@ -7,7 +7,6 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 
 from places import ROOT
 
@@ -28,25 +27,18 @@ def part(name: str) -> str:
 
 
 def options() -> str:
-    doors = ("fetch_minute_data.py", "realtime_updater.py", "live_chart.py", "export_candles.py")
-    blocks = (f"```text\n{_help(script)}```" for script in doors)
-    return "\n\n".join(blocks)
-
-
-def _help(script: str) -> str:
-    command = [sys.executable, script, "--help"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True).stdout
+    how = {"cwd": ROOT, "capture_output": True, "text": True, "encoding": "utf-8", "check": True}
+    scripts = ("fetch_minute_data.py", "realtime_updater.py", "live_chart.py", "export_candles.py")
+    helps = (subprocess.run([sys.executable, script, "--help"], **how).stdout for script in scripts)
+    return "\n\n".join(f"```text\n{text}```" for text in helps)
 
 
 def settings() -> str:
     from minute_candles.config.settings import KEYS
 
-    rows = [f"| `{key.name}` | {_default(key.default)} | {key.help} |" for key in KEYS]
+    default = lambda text: text if text.startswith("(") or re.search("[가-힣]", text) else f"`{text}`"  # noqa: E731
+    rows = [f"| `{key.name}` | {default(key.default)} | {key.help} |" for key in KEYS]
     return "\n".join(["| 이름 | 기본값 | 뜻 |", "|---|---|---|", *rows])
-
-
-def _default(text: str) -> str:
-    return text if text.startswith("(") or re.search("[가-힣]", text) else f"`{text}`"
 
 
 def soak() -> str:
@@ -89,12 +81,7 @@ def benchmarks() -> str:
     return "\n".join([*rows, "", f"{machine}, {when}. 다시 재기: `make bench`"])
 
 
-PARTS: dict[str, Callable[[], str]] = {
-    "help": options,
-    "settings": settings,
-    "soak": soak,
-    "benchmarks": benchmarks,
-}
+PARTS = {"help": options, "settings": settings, "soak": soak, "benchmarks": benchmarks}
 
 
 def main() -> None:
