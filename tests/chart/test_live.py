@@ -5,7 +5,6 @@ import time
 from datetime import datetime
 
 import pytest
-import requests
 import websockets
 from chart_testing import FRIDAY, LAST, MONDAY, TODAY, put, serving
 from store_testing import CALENDAR
@@ -156,23 +155,6 @@ def test_a_window_that_ends_without_a_trade_is_sent_once_more():
     assert (found["interval"], found["time"][11:16], found["status"]) == (5, "10:00", "PROVISIONAL")
     broadcaster._send_ended()
     assert client.take() == []
-
-
-def test_a_page_receives_the_prices_of_the_whole_list_once_a_second(server):
-    with connect(server.ws) as socket, connect(server.ws) as other:
-        socket.send('{"subscribe": [], "prices": true}')
-        subscribe(other)
-        time.sleep(0.2)
-        for volume in range(1, 50):
-            for symbol in ("005930", "000660", "999999"):
-                server.run_minute("10:32", 70_000 + volume, symbol, volume)
-        rows = sorted((row["symbol"], row["price"], row["time"]) for row in received(socket, 3)["rows"])
-        assert rows == [(symbol, 70_049, "2026-11-23T10:32:00+09:00") for symbol in ("000660", "005930")]
-        for silent in (socket, other):
-            with pytest.raises(TimeoutError):
-                received(silent, 0.7)
-    answer = requests.get(server.url + "api/symbols", timeout=5).json()
-    assert {row["symbol"]: row["price"] for row in answer}["000660"] == 70_049
 
 
 def test_a_running_minute_that_comes_twice_or_late_is_no_news():
