@@ -54,7 +54,7 @@ def lags(store: Store, feed: Feed, url: str, clock: Clock) -> tuple[list[float],
 
     store.listeners.append(on_stored)
     for minute in range(MINUTES):
-        at = session.open.replace(tzinfo=None) + timedelta(minutes=60 + minute)
+        at = session.open_label + timedelta(minutes=60 + minute)
         for symbol in THE_97:
             candle = Candle(at, 70_000, 70_100, 69_900, 70_050, 1000 + minute, None, None)
             store.rewrite(symbol, session, lambda old, candle=candle: {**old, 1: [*old[1], candle]}, now=clock.now())  # type: ignore[misc]

@@ -35,7 +35,7 @@ def captured() -> dict[object, Cases]:
 
     calendar, rows, lengths = TradingCalendar(), {}, {}
     for day, symbols in load_days().items():
-        opened = calendar.session(day).open.replace(tzinfo=None)
+        opened = calendar.session(day).open_label
         lengths[day] = LENGTH
         for symbol, real in symbols.items():
             rows[day, symbol] = [

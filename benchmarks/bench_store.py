@@ -49,7 +49,7 @@ def shifted(candles: Candles, by: timedelta) -> Candles:
 
 def rows(day: Day) -> list[tuple[Any, ...]]:
     symbol, session, candles = day
-    stamp = session.end.replace(tzinfo=None)
+    stamp = session.end_label
     return [
         (symbol, NAMES[interval], c.timestamp, c.open, c.high, c.low, c.close, c.volume, c.price_change,
          c.price_change_percent, c.vwap, stamp, stamp)

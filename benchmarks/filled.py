@@ -54,7 +54,7 @@ def fill(server: Any, database: Database, symbols: Sequence[str], days: Sequence
         run("CREATE TABLE bench_days (opens DATETIME PRIMARY KEY, length INT)")
         for session in map(CALENDAR.session, days):  # the year's first is an hour shorter
             length = (session.close - session.open) // timedelta(minutes=1)
-            run("INSERT INTO bench_days VALUES (%s, %s)", session.open.replace(tzinfo=None), length)
+            run("INSERT INTO bench_days VALUES (%s, %s)", session.open_label, length)
         for symbol in symbols:
             run(_INSERT, symbol)
             run(_COVERAGE, symbol)

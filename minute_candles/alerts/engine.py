@@ -62,7 +62,7 @@ class Engine:
     ) -> None:  # fmt: skip
         self._load_forecast = load_forecast
         self._rules, self._names, self._load, self._load_usual = rules, names, load, load_usual
-        self._close_of = lru_cache(8)(lambda day: calendar.session(day).close.replace(tzinfo=None))
+        self._close_of = lru_cache(8)(lambda day: calendar.session(day).close_label)
         self.intervals = frozenset(rule.interval for rule in rules)
         self._lines = {
             interval: sorted(indicators_of(rule for rule in rules if rule.interval == interval))

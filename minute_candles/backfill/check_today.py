@@ -42,7 +42,7 @@ def standings(
     """Return every symbol's standing; `status` is the updater's latest, None where it does not run."""
     coverage = store.coverage(list(names), session.day, session.day)
     over = _minutes(session, min(now, session.end))
-    opened, last = session.open.replace(tzinfo=None), session.end.replace(tzinfo=None) - MINUTE
+    opened, last = session.open_label, session.end_label - MINUTE
     found = []
     for symbol, name in names.items():
         held = [candle.timestamp for candle in store.candles(symbol, 1, opened, last)]
@@ -61,7 +61,7 @@ def _minutes(session: Session, now: datetime) -> list[datetime]:
 
     The last one before it, 15:19, shows when a later one has traded: not before the auction (kis_http.md §5).
     """
-    opened, closed = session.open.replace(tzinfo=None), session.close.replace(tzinfo=None)
+    opened, closed = session.open_label, session.close_label
     minutes = [opened + count * MINUTE for count in range((minute_of(now) - opened) // MINUTE)]
     paused = closed - CLOSING_AUCTION - (MINUTE if minute_of(now) <= closed else timedelta())
     return [minute for minute in minutes if minute < paused or minute == closed]

@@ -160,7 +160,7 @@ class Doctor:
         answered = self._client.today_minutes(self._symbol, session.end - timedelta(minutes=1))
         for row in rows.legible(answered):
             twice, once = row.volume, known.get(row.minute)
-            if row.minute >= session.close.replace(tzinfo=None) and twice and once:
+            if row.minute >= session.close_label and twice and once:
                 right = "두 배로 왔습니다(알려진 버릇)" if twice == 2 * once else "두 배가 아닙니다"
                 mark = FINE if twice == 2 * once else DIFFERENT
                 yield Finding(mark, "종가 단일가", f"오늘 TR의 거래량이 {right}. 거래대금이 증명할 때만 고칩니다.")

@@ -55,7 +55,7 @@ def panel_of(frame: "pd.DataFrame", calendar: "TradingCalendar") -> Panel:
     dates = stamps.normalize()
     symbols = frame.index.get_level_values("symbol").to_numpy(dtype=str)
     days = tuple(moment.date() for moment in dates.unique().sort_values())
-    opens = {day: calendar.session(day).open.replace(tzinfo=None) for day in days}
+    opens = {day: calendar.session(day).open_label for day in days}
     began = dates.map({np.datetime64(day): np.datetime64(moment) for day, moment in opens.items()})
     minute = ((stamps.to_numpy() - began.to_numpy()) // np.timedelta64(1, "m")).astype(np.int64)
     position = dates.map({np.datetime64(day): at for at, day in enumerate(days)}).to_numpy(dtype=np.int64)

@@ -26,7 +26,7 @@ def forecast_at(
     if not calendar.is_trading_day(now.date()):
         return []
     session = calendar.session(now.date())
-    first, until = session.open.replace(tzinfo=None), now.replace(tzinfo=None)
+    first, until = session.open_label, now.replace(tzinfo=None)
     rows = {
         symbol: [one for one in reader.candles(symbol, 1, first, until, MOST_MINUTES) if one.timestamp < until]
         for symbol in symbols

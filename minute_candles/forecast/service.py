@@ -146,7 +146,7 @@ def forecast_rows(
 
     Nothing before a quarter of an hour has traded, nor when the last window no longer fits; only targets with skill.
     """
-    opened = session.open.replace(tzinfo=None)
+    opened = session.open_label
     minute = int((min(now, session.close) - session.open).total_seconds()) // 60
     length = int((session.close - session.open).total_seconds()) // 60 - PAUSE
     if not FIRST_MINUTE <= minute <= length - STEP:

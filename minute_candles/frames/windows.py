@@ -129,8 +129,8 @@ def _sessions_of(first: date, interval: FrameInterval, asked: Range) -> tuple[da
     elif interval == "month":
         last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
     days = asked.calendar.trading_days(first, last) or [first, last]
-    begin = asked.session_of(days[0]).open.replace(tzinfo=None)
-    end = asked.session_of(days[-1]).end.replace(tzinfo=None)
+    begin = asked.session_of(days[0]).open_label
+    end = asked.session_of(days[-1]).end_label
     return begin, end
 
 

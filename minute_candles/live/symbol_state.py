@@ -32,7 +32,7 @@ class SymbolState:
         """Return whether REST may know more of the symbol than is stored."""
         if self.watermark is None:
             return True
-        if self.watermark.read >= session.end.replace(tzinfo=None):
+        if self.watermark.read >= session.end_label:
             return False
         return not (self.streamed and self.streamed.keeps_current(self.watermark, session, now))
 

@@ -39,7 +39,7 @@ def stored_before(
 
     `held`: rows by interval. `span`: first and last 1-minute row before `read_until`, naive KST.
     """
-    ended = session.end.replace(tzinfo=None)
+    ended = session.end_label
     if kept.status != PROVISIONAL and kept.verified_at and kept.verified_at >= ended:
         return Watermark(ended)  # the final source has replaced it
     whole = all(has >= had for has, had in zip(held or (0, 0, 0), kept.counts, strict=True))
@@ -73,12 +73,12 @@ def read_day(
     Empty where KIS has nothing of today. Raises `SourceError`. Rows that an answer silently lacks are not searched for:
     the next page overlaps, and the settle compares. `heal` may bring what lies more than a page back.
     """
-    closed = min(minute_of(now), session.end.replace(tzinfo=None))
+    closed = min(minute_of(now), session.end_label)
     back_to = known.back_to(session) if known else None
     found: dict[datetime, MinuteRow] = {}
     rows: list[MinuteRow] = []
     last, doubtful = closed - timedelta(seconds=1), False
-    while last >= session.open.replace(tzinfo=None):
+    while last >= session.open_label:
         page = _page(client, symbol, session, last, trusting=bool(known and not known.turnover and not known.traded))
         if page.rows and page.rows[0].minute > last:
             raise SourceError(f"오늘 {last:%H:%M} 이전을 물었는데 그 뒤의 행만 왔습니다.")
@@ -120,7 +120,7 @@ def _next_watermark(rows: Sequence[MinuteRow], closed: datetime, known: Watermar
 def _healed(rows: Sequence[MinuteRow], session: Session, heal: Heal, back_to: datetime | None) -> list[MinuteRow]:
     """Return what came before these rows from the past TR, where turnover proves that nothing is missing between."""
     first = rows[0].minute
-    start = back_to or session.open.replace(tzinfo=None)
+    start = back_to or session.open_label
     if first - start <= timedelta(minutes=FULL_PAGE):
         return []  # one more page of today's TR does it
     older = heal((first - timedelta(seconds=1)).replace(tzinfo=session.open.tzinfo), start)
@@ -158,5 +158,5 @@ def _page(client: KisClient, symbol: str, session: Session, last: datetime, *, t
 def _starts_day(answer: MinuteRows, session: Session) -> bool:
     """Return whether nothing lies before; a rejected row without a minute says nothing of where the day starts."""
     labels = [row.minute for row in answer if row.minute is None or row.minute.date() == session.day]
-    first = session.first_label.replace(tzinfo=None)
+    first = session.first_label
     return len(labels) < len(answer) or len(answer) < FULL_PAGE or min(filter(None, labels)) <= first

@@ -35,9 +35,24 @@ class Session:
         return self.close + LATE_PRINTS
 
     @property
+    def open_label(self) -> datetime:
+        """The label of the first minute, naive KST as all labels."""
+        return self.open.replace(tzinfo=None)
+
+    @property
+    def close_label(self) -> datetime:
+        """The label of the closing auction's minute."""
+        return self.close.replace(tzinfo=None)
+
+    @property
+    def end_label(self) -> datetime:
+        """Every label of the session is earlier."""
+        return self.end.replace(tzinfo=None)
+
+    @property
     def first_label(self) -> datetime:
         """The earliest label that may belong to it: a past CSAT day had labels 09:59–16:29 (kis_http.md §6)."""
-        return self.open - timedelta(minutes=1) if self.csat else self.open
+        return self.open_label - timedelta(minutes=1) if self.csat else self.open_label
 
     @property
     def before_ten(self) -> tuple[datetime, datetime]:
@@ -145,7 +160,7 @@ def contradict_hours(minutes: Sequence[datetime], session: Session, *, before_te
     """
     if session.open.hour == 10:
         return before_ten
-    close = session.close.replace(tzinfo=None)
+    close = session.close_label
     in_the_pause = any(close - timedelta(minutes=9) <= minute < close for minute in minutes)
     return in_the_pause and minutes[0] > session.before_ten[1]
 

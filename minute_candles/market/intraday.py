@@ -29,7 +29,7 @@ class Watermark(NamedTuple):
         """Return the minute from which on something may have traded unseen."""
         if self.traded is None and self.turnover == 0:
             return self.read - _MINUTE
-        return self.traded or session.open.replace(tzinfo=None)
+        return self.traded or session.open_label
 
     def leads_to(self, minute: datetime, before: int, session: Session) -> bool:
         """Return whether nothing traded between what is known and `minute`.
@@ -37,7 +37,7 @@ class Watermark(NamedTuple):
         `before`: the day's turnover (KRW) before that minute.
         """
         if self.turnover is None and self.traded is None:
-            return minute == session.open.replace(tzinfo=None)
+            return minute == session.open_label
         return self.is_explained and self.turnover == before
 
 
@@ -73,7 +73,7 @@ def _is_better(fresh: Candle, stored: Candle, session: Session) -> bool:
     """
     if fresh.turnover is not None:
         return True
-    opened, closed = session.open.replace(tzinfo=None), session.close.replace(tzinfo=None)
+    opened, closed = session.open_label, session.close_label
     return fresh[:6] != stored[:6] and fresh.timestamp < closed and (stored.vwap is None or fresh.timestamp <= opened)
 
 

@@ -17,7 +17,7 @@ def session_rows(
     of the turnover before the closing auction. A rejected row is left out and named in `rejects` (rule "Doubt costs a
     mark, never the data").
     """
-    first, end = session.first_label.replace(tzinfo=None), session.end.replace(tzinfo=None)
+    first, end = session.first_label, session.end_label
     found: dict[datetime, MinuteRow] = {}
     for row in rows:
         if row.minute is None or first <= row.minute < end:

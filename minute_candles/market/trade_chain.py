@@ -50,7 +50,7 @@ class Chain:
 
     def __init__(self, symbol: str, session: Session) -> None:
         self._symbol, self._session = symbol, session
-        self._first, self._end = session.open.replace(tzinfo=None), session.end.replace(tzinfo=None)
+        self._first, self._end = session.open_label, session.end_label
         self._midnight = self._first.replace(hour=0, minute=0)
         self._ahead: dict[int, TradeTick] = {}
         self._volume = self._turnover = -1

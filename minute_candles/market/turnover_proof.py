@@ -59,7 +59,7 @@ def without_doubled_auction(row: MinuteRow, moved: int | None, session: Session)
     For the day's first trade after fillers, turnover (off-hours trades included) must pay for half the volume. It must
     not pay for all of it.
     """
-    at_close = row.minute >= session.close.replace(tzinfo=None)
+    at_close = row.minute >= session.close_label
     one_price = row.open == row.high == row.low == row.close
     if not (at_close and one_price and row.volume and row.volume % 2 == 0):
         return row
@@ -74,7 +74,7 @@ def unexplained_start(rows: Sequence[MinuteRow], session: Session) -> bool:
     Off-hours trades before the open do that; so does a missing beginning. A row at the open cannot miss one.
     """
     first = rows[0]
-    return first.minute > session.open.replace(tzinfo=None) and not _is_in_range(first, first.turnover)
+    return first.minute > session.open_label and not _is_in_range(first, first.turnover)
 
 
 def explains(row: MinuteRow, moved: int) -> bool:

@@ -34,8 +34,6 @@ QUIET_CHECK_EVERY = timedelta(minutes=10)
 QUIET_CHECKED_AT_ONCE = 10
 _EXPLANATIONS = frozenset({KIS, DATABASE, TOKEN, UPDATER})
 """Incidents that explain why nothing is stored."""
-_PAUSE = CLOSING_AUCTION
-"""Before the close orders are collected and nothing trades."""
 
 
 class StalledFeedWatch:
@@ -73,12 +71,12 @@ class StalledFeedWatch:
         if current & _EXPLANATIONS or not watermarks:
             self._last_change = None
             return
-        opened = session.open.replace(tzinfo=None)
+        opened = session.open_label
         silent_since = max(self._newest(watermarks) + timedelta(minutes=1), opened)
         is_alive = minute_of(now) - silent_since < PATIENCE
         if is_alive and not self._is_stuck(session, watermarks, now):
             self._incidents.end(STALLED_FEED)
-        if not session.open + PATIENCE <= now < session.close - _PAUSE:
+        if not session.open + PATIENCE <= now < session.close - CLOSING_AUCTION:
             return
         if not is_alive:
             self._report_stall(session, silent_since.replace(tzinfo=session.open.tzinfo), now)
@@ -123,7 +121,7 @@ class StalledFeedWatch:
             self._last_change, self._reference_volume, self._is_suspicious = (shown, now), 0, False
             return False
         since = self._last_change[1]
-        if now - since < PATIENCE or not session.open + PATIENCE <= now < session.close - _PAUSE:
+        if now - since < PATIENCE or not session.open + PATIENCE <= now < session.close - CLOSING_AUCTION:
             return STALLED_FEED in self._incidents.current
         if self._is_suspicious:
             text = "새 분봉이 모두 거래 없음인데 일봉 거래량은 늘고 있습니다. 마감 뒤 과거 분봉으로 채웁니다."

@@ -146,7 +146,7 @@ class Collector:
 
     def _stored(self, symbol: str, session: Session) -> list[Candle]:
         """Return the minutes that are stored of the session."""
-        first, last = session.first_label.replace(tzinfo=None), session.end.replace(tzinfo=None) - timedelta(seconds=1)
+        first, last = session.first_label, session.end_label - timedelta(seconds=1)
         return self._store.candles(symbol, 1, first, last)
 
     def _accept_missing(self, symbol: str, session: Session, verdict: Verdict, missing: MissingMinutes) -> Verdict:

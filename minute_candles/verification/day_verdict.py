@@ -199,7 +199,7 @@ def has_auction(candles: Sequence[Candle], session: Session) -> bool:
 
     Where labels begin a minute before the open (a past CSAT day), the auction's is a minute early, too.
     """
-    opened, closed = session.open.replace(tzinfo=None), session.close.replace(tzinfo=None)
+    opened, closed = session.open_label, session.close_label
     return bool(candles) and candles[-1].timestamp >= min(closed, closed - (opened - candles[0].timestamp))
 
 
@@ -211,7 +211,7 @@ def _end_findings(last: Candle, daily: DailyRow | None) -> tuple[Finding, ...]:
 
 
 def _remarks(first: Candle, session: Session, dailies: DailyAnswer) -> list[Finding]:
-    early = first.timestamp < session.open.replace(tzinfo=None)
+    early = first.timestamp < session.open_label
     label = [Finding(Reason.EARLY_LABEL, (first.timestamp,))] if early else []
     alone = [] if dailies else [Finding(Reason.DAILY_UNAVAILABLE)]
     return [*label, *alone, *hours_remark(session)]

@@ -36,7 +36,7 @@ def proven_minutes(stored: Sequence[Candle], session: Session, *, provisional: b
     On a PROVISIONAL day the auction counts as proven, because its page may begin with it. All minutes do where the
     table has no VWAP.
     """
-    first, close, end = (at.replace(tzinfo=None) for at in (session.first_label, session.close, session.end))
+    first, close, end = session.first_label, session.close_label, session.end_label
     all_count = provisional and not any(candle.vwap is not None for candle in stored)
     proven = (c for c in stored if c.vwap is not None or all_count or (provisional and c.timestamp >= close))
     return {candle.timestamp: candle for candle in proven if first <= candle.timestamp < end}
@@ -47,7 +47,7 @@ def missing_minutes(proven: dict[datetime, Candle], verdict: Verdict, session: S
 
     A minute whose row cannot be read is reported, though not what it was.
     """
-    close, has_its_auction = session.close.replace(tzinfo=None), has_auction(verdict.candles, session)
+    close, has_its_auction = session.close_label, has_auction(verdict.candles, session)
     reported = {candle.timestamp for candle in verdict.candles} | verdict.unreadable
     minutes, is_paid_in_full = [], True
     for minute in sorted(proven.keys() - reported):

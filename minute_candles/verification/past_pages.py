@@ -50,14 +50,15 @@ def read_page(answer: MinuteRows, session: Session, last: datetime, rejects: lis
     if answer and not todays and not spilled:
         unreadable = reject_text(rejects[0]) if rejects else "읽을 수 있는 행이 없습니다."
         raise BadRow(f"{session.day} 이전을 물었는데 그 뒤 날짜의 행만 왔습니다." if labels else unreadable)
-    earliest = min(todays, default=last.replace(tzinfo=None)).replace(tzinfo=last.tzinfo)
-    if earliest > last:
+    asked = last.replace(tzinfo=None)
+    earliest = min(todays, default=asked)
+    if earliest > asked:
         raise BadRow(f"{last:%H:%M} 이전을 물었는데 그 뒤 시각의 행만 왔습니다.")
     starts = earliest <= session.first_label or spilled or len(answer) < FULL_PAGE
     ordered = all(newer > older for newer, older in pairwise(labels))
     seamless = bool(todays) and spilled and ordered and len(answer) >= FULL_PAGE and not rejects
     early = any(session.before_ten[0] <= minute <= session.before_ten[1] for minute in todays)
-    return Page(rows, len(answer), starts, earliest, early, seamless)
+    return Page(rows, len(answer), starts, earliest.replace(tzinfo=last.tzinfo), early, seamless)
 
 
 class DayPages:

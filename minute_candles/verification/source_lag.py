@@ -104,5 +104,5 @@ def _is_later(rows: Sequence[MinuteRow], live: MinuteRow, session: Session) -> b
     Before the day's first trade a filler's turnover is 0, whatever was traded before the open (kis_http.md §5).
     """
     is_new = not rows or live.minute > rows[-1].minute
-    in_session, known = live.minute < session.close.replace(tzinfo=None), rows[-1].turnover if rows else 0
+    in_session, known = live.minute < session.close_label, rows[-1].turnover if rows else 0
     return is_new and (live.volume > 0 or (in_session and live.turnover > known))

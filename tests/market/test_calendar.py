@@ -87,7 +87,7 @@ def test_the_last_closed_session_and_the_one_that_runs_or_comes(now, closed, com
     assert CALENDAR.last_closed(at(now)) == date.fromisoformat(closed)
     session = CALENDAR.session(CALENDAR.next_session(at(now)).day)
     assert session.day == date.fromisoformat(coming)
-    assert session.first_label <= session.open < session.close < session.end
+    assert session.first_label <= session.open_label and session.open < session.close < session.end
 
 
 def test_any_zone_of_now_will_do():
