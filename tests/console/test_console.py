@@ -127,6 +127,20 @@ def test_a_reader_that_leaves_is_no_error(tmp_path, python, broken):
     assert "Traceback" not in seen and "BrokenPipe" not in seen
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_a_full_disk_behind_stdout_is_no_error_and_behind_the_log_one_warning(python):
+    with open("/dev/full", "wb") as full:
+        process = python(
+            _TALK + """
+os.symlink("/dev/full", folder / "full.log")
+log = console.setup_logging(folder / "full.log", clock, [])
+for _ in range(1000): log.info("line %s", "x" * 100)
+""", stdout=full)  # fmt: skip
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 0 and err.decode().count("⚠️") == 1 and err.count(b"line") == 1000
+    assert b"Traceback" not in err and b"Exception" not in err
+
+
 def test_colours_only_on_a_terminal_and_never_with_no_color(monkeypatch):
     terminal = io.StringIO()
     terminal.isatty = lambda: True
