@@ -286,7 +286,7 @@ def assert_true(database: str, sim: Simulator, symbols: Sequence[str], days: Seq
 
 
 def _difference(expected: Sequence[Row], found: Sequence[Row]) -> str:
-    missing, extra = sorted({*expected} - {*found}), sorted({*found} - {*expected})
+    missing, extra = sorted({*expected} - {*found}, key=str), sorted({*found} - {*expected}, key=str)
     return f"{len(missing)} missing or wrong: {missing[:2]}, {len(extra)} too many or wrong: {extra[:2]}"
 
 

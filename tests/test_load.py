@@ -6,8 +6,8 @@ takes many minutes.
 
 import os
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections import deque
+from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from servers import Server
 from session_tools import Installation, Key, Numbers, PageClient, Vitals
 from updater_tools import FakeDay, at, wait_until
 
-from kis_simulator.simulator import Request
 from minute_candles.config import symbols_file
 
 FIVE_HUNDRED = [f"1{number:05}" for number in range(500)]
@@ -43,18 +42,6 @@ def figures_of(vitals: Vitals) -> dict[str, str]:
     """For `noted`."""
     early, late, seconds = *vitals.early_and_late(), time.monotonic() - vitals.began
     return {"메모리": f"{early.memory:.0f} → {late.memory:.0f}MB", "걸린_시간": f"{seconds:.0f}초"}
-
-
-class Tally(deque[Request]):
-    """The simulator's memory of its calls, kept short: it shares the process whose memory is looked at."""
-
-    def __init__(self) -> None:
-        super().__init__(maxlen=1000)
-        self.codes: Counter[str] = Counter()
-
-    def append(self, request: Request) -> None:
-        self.codes[request.code] += 1
-        super().append(request)
 
 
 def is_flat(vitals: Vitals, *, simulator: float = 0) -> None:
@@ -84,22 +71,6 @@ def test_500_symbols_and_five_days_whole_and_in_flat_memory(tmp_path: Path, mari
     mariadb.drop(database)
 
 
-@pytest.fixture
-def make(tmp_path: Path) -> Iterator[Callable[..., tuple[FakeDay, Tally]]]:
-    """A `FakeDay` of these symbols, and the tally of its calls."""
-    made: list[FakeDay] = []
-
-    def make(symbols: list[str], start: Any, **options: Any) -> tuple[FakeDay, Tally]:
-        day, tally = FakeDay(tmp_path, start, {}, **options), Tally()
-        day.symbols, day.kis._requests = symbols, tally
-        made.append(day)
-        return day, tally
-
-    yield make
-    for day in made:
-        day.close()
-
-
 VTS: dict[str, Any] = {"env": "vts", "rate_limit": 0.9, "kis": {"env": "vts", "rate": 1.0}}
 RUNS: dict[str, Any] = {
     "500종목 장중 한 시간 (초당 18회)": (FIVE_HUNDRED, at(10), at(11), {}),
@@ -112,22 +83,22 @@ PARAMS = [pytest.param(name, marks=pytest.mark.load if "시간" in name else pyt
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", PARAMS)
-def test_the_updater_keeps_up_in_flat_memory(make: Any, mariadb: Server, name: str) -> None:
+def test_the_updater_keeps_up_in_flat_memory(tmp_path: Path, mariadb: Server, name: str) -> None:
     symbols, begin, end, options = RUNS[name]
-    database = mariadb.fresh()
-    day, tally = make(symbols, begin, database=database, **{"rate_limit": 18.0, "kis": {"rate": 18}, **options})
+    database, options = mariadb.fresh(), {"rate_limit": 18.0, "kis": {"rate": 18}, **options}
+    day = FakeDay(tmp_path, begin, {}, database=database, **options)
+    day.symbols, day.kis._requests = symbols, deque(maxlen=1000)  # it shares the process whose memory is looked at
     vitals = Vitals(os.getpid())
-    day.run(until=end)
+    with closing(day):
+        day.run(until=end)
     figures = figures_of(vitals)
     assert day.watcher.looks and not day.watcher.wrong
-    is_settled = end > at(15, 40) and not options
+    is_settled, is_vts = end == at(17, 30), "env" in options
     rows = day.assert_week() if is_settled else present(day.url, day.kis, symbols, end - timedelta(minutes=2))
-    if not options:
-        assert tally.codes["EGW00201"] == 0 and not [line for line in day.rounds() if "다음 라운드로" in line]
-        assert len(day.rounds()) >= (395 if is_settled else 58)
+    assert is_vts or not [line for line in day.rounds() if "다음 라운드로" in line]
+    assert len(day.rounds()) >= (395 if end > at(15, 40) else 58) and not day.lines("EGW00201")
     is_flat(vitals, simulator=40 if is_settled else 0)  # it remembers 256 days, more than there are symbols
-    noted(name, 라운드=len(day.rounds()), 호출=f"{tally.codes.total():,}회", 한도_초과=tally.codes["EGW00201"],
-          캔들=f"{rows:,}건 모두 일치", **figures)  # fmt: skip
+    noted(name, 라운드=len(day.rounds()), 한도_초과=0, 캔들=f"{rows:,}건 모두 일치", **figures)
     mariadb.drop(database)
 
 

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from backfill_tools import execute, sessions, stored_rows, true_rows
-from fault_tools import Moment, Operator, ended, kis_at, present, texts_in, url_of, written_ways
+from fault_tools import Moment, Operator, ended, kis_at, present, url_of
 from redis_testing import RedisServer
 from servers import Server
 from test_load import noted
@@ -38,14 +38,6 @@ SETTLE_SECONDS = 240.0
 RATE = 60.0
 """Calls a second of four keys."""
 _ROUND = re.compile(r"\d\d:\d\d 1분봉 .* 지연 ([\d.]+)초 .* 오류 ([\d,]+)(?:.* ([\d,]+)종목은 다음)?")
-
-
-class Done(NamedTuple):
-    """A round as its line reports it; `lag`: seconds from the minute's end to its last symbol."""
-
-    lag: float
-    errors: int
-    left: int
 
 
 class Market:
@@ -69,7 +61,6 @@ class Market:
         self.user = Operator(folder, self.kis.url, self.database, moment=self.moment)
         unset = dict.fromkeys(("KIS_APP_KEY", "KIS_APP_SECRET", "KIS_RATE_LIMIT"), "-")
         self.user.settings = {**unset, "KIS_KEYS_FILE": str(file), "KIS_WS_URL": self.kis.ws_url}
-        self.secrets = {*KEYS, *KEYS.values()}
 
     def prepare(self) -> None:
         """Let the simulator know the day, and the week before it be settled: this is about one day."""
@@ -86,18 +77,12 @@ class Market:
         found: dict[str, Any] = json.loads((self.user.logs / "realtime_updater_status.json").read_text("utf-8"))
         return found
 
-    def rounds(self) -> list[Done]:
+    def rounds(self) -> list[tuple[float, int, int]]:
+        """Seconds from the minute's end to its last symbol, errors, and symbols left over, by the log's lines."""
         path = self.user.logs / "realtime_updater.log"
         log = path.read_text(encoding="utf-8") if path.exists() else ""
         found = [[text.replace(",", "") for text in match.groups("0")] for match in _ROUND.finditer(log)]
-        return [Done(float(lag), int(errors), int(left)) for lag, errors, left in found]
-
-    def outputs_with_secrets(self) -> list[str]:
-        texts = {f"output {number}": said for number, said in enumerate(self.user.output)}
-        texts |= {name: text for name, text in texts_in(self.user.folder).items() if "rest_token" not in name}
-        del texts["kis_keys.toml"]
-        secrets = {*self.secrets, *self.kis.tokens.known}
-        return [name for name, text in texts.items() for one in secrets for way in written_ways(one) if way in text]
+        return [(float(lag), int(errors), int(left)) for lag, errors, left in found]
 
 
 @pytest.fixture
@@ -144,7 +129,6 @@ def test_four_keys_keep_2700_symbols_while_one_is_blocked_and_one_loses_its_toke
     resting = [key["name"] for key in market.status()["keys"] if key["state"] == "RESTING"]
     market.kis.keys[BLOCKED] = secret
     after(MINUTES - 1)
-    market.secrets |= {*market.kis.tokens.known}
     market.kis.revoke_tokens(REVOKED)
     after(MINUTES)
     cpu, until = cpu_seconds(process.pid), market.moment.now() - timedelta(minutes=2)
@@ -152,22 +136,21 @@ def test_four_keys_keep_2700_symbols_while_one_is_blocked_and_one_loses_its_toke
     assert ended(process, 60).code == 0
     rounds = market.rounds()
     with_all = [*rounds[:blocked_at], *rounds[blocked_at + 4 :]]
-    assert resting == [NAMES[0]] and not any(done.errors for done in rounds)
-    assert max(done.lag for done in with_all) <= 57 and not any(done.left for done in with_all), rounds
+    assert resting == [NAMES[0]] and not any(errors for _, errors, _ in rounds)
+    assert all(lag <= 57 and not left for lag, _, left in with_all), rounds
     assert {request.key for request in market.kis.requests[-1000:]} == {*KEYS}
     present(market.database, market.kis, SYMBOLS[::5], until)
 
     market.moment.jump(at(15, 40, 20))  # off-hours trades stand in the quote from 15:50 on
     before = len(market.kis.requests)
-    settled = market.user.update_once(*flags, timeout=1200)
+    settled = ended(market.user.update("--once", *flags), 1200)
     calls = len(market.kis.requests) - before
     assert settled.code == 0, settled.all[-2000:]
     assert calls / RATE <= SETTLE_SECONDS
     rows = assert_day(market)
-    assert not market.outputs_with_secrets()
     refill = seconds_to_refill(market, redis_server)
     assert refill <= 60
-    noted(f"{len(SYMBOLS):,}종목, 키 4개: 장중 {MINUTES}분과 마감 확정", 라운드=f"{with_all[-1].lag:.1f}초",
+    noted(f"{len(SYMBOLS):,}종목, 키 4개: 장중 {MINUTES}분과 마감 확정", 라운드=f"{with_all[-1][0]:.1f}초",
           CPU=f"코어의 {cpu / MINUTES / 0.6:.0f}%", 확정=f"{settled.seconds:.0f}초, 호출 {calls:,}회",
           Redis_채우기=f"{refill:.0f}초", 캔들=f"{rows:,}건 모두 일치")  # fmt: skip
 
