@@ -74,7 +74,7 @@ def test_proven_minutes_are_stored_with_the_windows_they_close_and_the_round_spa
 
 @pytest.mark.slow
 def test_the_opening_cross_is_heard_because_the_stream_is_there_before_it(make: Make) -> None:
-    day = make(at(8, 57), BUSY, speed=20)
+    day = make(at(8, 55), BUSY, speed=20)
     with day.running():
         wait_until(lambda: day.kis.stream.connects == 1)
         assert day.clock.now() < at(9)
