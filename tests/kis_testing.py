@@ -43,8 +43,7 @@ class FakeClock(Clock):
     def time(self) -> float:
         return self._now.timestamp()
 
-    def monotonic(self) -> float:
-        return self._now.timestamp()
+    monotonic = time
 
     def sleep(self, seconds: float) -> None:
         if self.stop.is_set():

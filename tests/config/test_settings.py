@@ -59,6 +59,8 @@ def test_the_defaults_need_only_key_secret_and_password(here):
     assert (found.log_dir, found.token_file) == (here, here / "kis_rest_token.json")
     assert (dict(found.every), found.active, found.csat_days) == ({1: 1, 5: 5, 15: 15}, 30, frozenset())
     assert found.warnings == found.integrations.redis_recent == ()
+    demo = load(here, KIS_ENV=" Vts ")
+    assert (demo.env, demo.rate_limit, demo.base_url) == ("vts", 0.9, "https://openapivts.koreainvestment.com:29443")
 
 
 def test_what_is_set_is_taken(here):
@@ -132,12 +134,6 @@ def test_missing_settings_are_named_together_with_the_way_out(here):
 
 
 # KIS
-
-
-@pytest.mark.parametrize("text", ["vts", " Vts "])
-def test_the_demo_environment_has_its_own_host_and_rate(here, text):
-    found = load(here, KIS_ENV=text)
-    assert (found.env, found.rate_limit, found.base_url) == ("vts", 0.9, "https://openapivts.koreainvestment.com:29443")
 
 
 @pytest.mark.parametrize(

@@ -123,8 +123,8 @@ def test_a_reader_that_leaves_is_no_error(tmp_path, python, broken):
         os.read(reader, 100)
         os.close(reader)
         assert process.wait(timeout=60) == 0
-    seen = (tmp_path / "other").read_text("utf-8")
-    assert "Traceback" not in seen and "BrokenPipe" not in seen
+    shown = (tmp_path / "other").read_text("utf-8")
+    assert "Traceback" not in shown and "BrokenPipe" not in shown
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
@@ -374,12 +374,12 @@ def test_on_a_terminal_progress_is_a_bar_and_log_lines_are_above_it(python):
         time.sleep(0.3)
         """, stderr=slave, environ={"TERM": "xterm", "NO_COLOR": "1"})  # fmt: skip
     os.close(slave)
-    seen = ""
-    while "97/97 [" not in seen:
-        seen += os.read(master, 4096).decode(errors="replace")
+    shown = ""
+    while "97/97 [" not in shown:
+        shown += os.read(master, 4096).decode(errors="replace")
     os.close(master)
-    assert process.wait(timeout=30) == 0 and "📊 종목별 분봉 데이터 수집: 100%|██████████| 97/97 [00:00" in seen
-    assert re.search(r"(^|[\r\n] *\r?)2\d{3}-\d\d-\d\d \S+ - INFO - 가운데", seen)
+    assert process.wait(timeout=30) == 0 and "📊 종목별 분봉 데이터 수집: 100%|██████████| 97/97 [00:00" in shown
+    assert re.search(r"(^|[\r\n] *\r?)2\d{3}-\d\d-\d\d \S+ - INFO - 가운데", shown)
 
 
 # Words

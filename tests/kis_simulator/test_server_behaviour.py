@@ -15,7 +15,7 @@ CAPTURED = SHARED / "data" / "kis_today_future_hour_a.json"
 REAL = ServerBehaviour(fillers=True, late_rows=True)
 
 
-def seen(row: dict[str, str]) -> tuple[int, int]:
+def amounts(row: dict[str, str]) -> tuple[int, int]:
     return int(row["cntg_vol"]), int(row["acml_tr_pbmn"])
 
 
@@ -26,14 +26,14 @@ def test_every_minute_without_a_trade_has_a_filler_at_the_price_and_turnover_bef
     traded = {f"{candle.timestamp:%H%M}" for candle in caller.truth(RARE, FRIDAY)}
     for before, row in pairwise(reversed(rows[1:])):
         if row["stck_cntg_hour"][:4] not in traded:
-            assert seen(row) == (0, seen(before)[1])
+            assert amounts(row) == (0, amounts(before)[1])
             assert {row[name] for name in ("stck_oprc", "stck_hgpr", "stck_lwpr")} == {before["stck_prpr"]}
 
 
 def test_before_the_first_trade_of_the_day_fillers_have_no_turnover_and_yesterdays_close(make) -> None:
     caller = make(behaviour=REAL, oddities={(RARE, FRIDAY): "auction_only"}).at("09:10:00")
     close, rows = caller.sim.market.last_price(RARE, date(2026, 11, 19)), caller.today(RARE)
-    assert len(rows) == 11 and all(seen(row) == (0, 0) and row["stck_prpr"] == str(close) for row in rows)
+    assert len(rows) == 11 and all(amounts(row) == (0, 0) and row["stck_prpr"] == str(close) for row in rows)
 
 
 def test_a_minute_shows_only_after_a_later_one_has_traded_and_its_turnover_in_the_fillers_after_it(make) -> None:
@@ -42,26 +42,28 @@ def test_a_minute_shows_only_after_a_later_one_has_traded_and_its_turnover_in_th
     truth = {f"{candle.timestamp:%H%M}": candle for candle in caller.truth(AUCTIONS, FRIDAY)}
     rows = {row["stck_cntg_hour"][:4]: row for row in caller.today(AUCTIONS)}
     hidden, after, before = rows["1030"], rows["1031"], caller.today(AUCTIONS, "102959")[0]
-    assert seen(hidden) == (0, seen(before)[1]) and hidden["stck_prpr"] == before["stck_prpr"]
-    assert seen(after) == (0, seen(before)[1] + truth["1030"].turnover)
+    assert amounts(hidden) == (0, amounts(before)[1]) and hidden["stck_prpr"] == before["stck_prpr"]
+    assert amounts(after) == (0, amounts(before)[1] + truth["1030"].turnover)
     shown = {row["stck_cntg_hour"]: row for row in caller.at("11:00:59").today(AUCTIONS, "103500")}["103000"]
-    assert seen(shown)[0] == truth["1030"].volume
+    assert amounts(shown)[0] == truth["1030"].volume
 
 
 def test_the_last_minute_before_a_volatility_interruption_is_late(make) -> None:
     caller = make(behaviour=REAL, oddities={(LIQUID, FRIDAY): "vi"})
     found = [{row["stck_cntg_hour"]: row for row in caller.at(at).today()} for at in ("11:32:50", "11:33:50")]
-    assert [seen(rows["112900"])[0] > 0 for rows in found] == [False, True]
+    assert [amounts(rows["112900"])[0] > 0 for rows in found] == [False, True]
 
 
 def test_a_future_hour_brings_rows_of_volume_0_and_the_running_minute_under_its_label(make) -> None:
     caller = make(behaviour=REAL).at("10:30:50")
     newest, *phantoms, at_now = caller.today(hour="105000")[:21]
     running, last = caller.today()[:2]
-    assert (newest["stck_cntg_hour"], seen(newest)) == ("105000", seen(running))
-    assert {seen(row) for row in (*phantoms, at_now)} == {(0, seen(last)[1])} and at_now["stck_cntg_hour"] == "103000"
+    assert (newest["stck_cntg_hour"], amounts(newest)) == ("105000", amounts(running))
+    assert {amounts(row) for row in (*phantoms, at_now)} == {(0, amounts(last)[1])} and at_now[
+        "stck_cntg_hour"
+    ] == "103000"
     rows = make(behaviour=ServerBehaviour(phantoms="volume")).at("10:30:50").today(hour="105000")
-    assert len({seen(row) for row in rows[:21]}) == 1 and seen(rows[0])[0] > 0, "or rows with volume all the way"
+    assert len({amounts(row) for row in rows[:21]}) == 1 and amounts(rows[0])[0] > 0, "or rows with volume all the way"
 
 
 @pytest.mark.skipif(not CAPTURED.exists(), reason="the captured answer is not at hand")
@@ -69,7 +71,7 @@ def test_that_is_the_form_of_a_captured_answer(make) -> None:
     """Of about 15:08, for 15:30."""
     theirs = json.loads(CAPTURED.read_text(encoding="utf-8"))["output2"]
     ours = make(behaviour=REAL).at("15:08:50").today(hour="153000")
-    form = [[(row["stck_cntg_hour"], seen(row)[0] > 0, row.keys()) for row in rows] for rows in (ours, theirs)]
+    form = [[(row["stck_cntg_hour"], amounts(row)[0] > 0, row.keys()) for row in rows] for rows in (ours, theirs)]
     assert form[0] == form[1]
     for rows in (ours, theirs):
         assert len({row["acml_tr_pbmn"] for row in rows[1:23]}) == 1 < len({row["acml_tr_pbmn"] for row in rows[:23]})

@@ -89,8 +89,8 @@ def test_records_have_the_form_of_captured_ones() -> None:
     def kind(text: str) -> str:
         return "empty" if not text else "decimal" if "." in text else "number" if text.lstrip("-").isdigit() else text
 
-    seen = [{kind(record[at]) for record in theirs} for at in range(46)]
-    assert all(kind(record[at]) in seen[at] for record in tape()[:40] for at in range(1, 46))
+    kinds = [{kind(record[at]) for record in theirs} for at in range(46)]
+    assert all(kind(record[at]) in kinds[at] for record in tape()[:40] for at in range(1, 46))
     assert frame(TICKS, tape()[:2]).startswith("0|H0STCNT0|002|005930^09")
 
 
