@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from backfill_tools import CSAT, EVENING, LAST
-from store_testing import rows as sql
 
 from kis_simulator.simulator import Simulator
 from minute_candles.config.settings import Database, Settings, demo_settings
 from minute_candles.core.clock import Clock
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.candles import Candle, with_vwap
-from minute_candles.market.day_status import Reason
 from minute_candles.market.intervals import Interval
 from minute_candles.market.windows import derive
 from minute_candles.storage.store import Store, open_store
@@ -47,12 +45,6 @@ def filled(database: Database, sim: Simulator, symbols: Sequence[str] = SYMBOLS,
     store.preflight()
     fill(store, sim, symbols, days)
     store.close()
-
-
-def stored_by_other_hours(store: Store, symbol: str) -> None:
-    """The last day of a symbol as it stands where `CSAT_DATES` named that day once and does not any more."""
-    day = f"stock_symbol = '{symbol}' AND trade_date = '2026-11-20'"
-    sql(store, f"UPDATE stock_minute_coverage SET reasons = '{Reason.CSAT_HOURS}' WHERE {day}")
 
 
 def truth(sim: Simulator, symbol: str, interval: Interval, days: Iterable[date] = DAYS) -> Iterator[tuple[Any, ...]]:

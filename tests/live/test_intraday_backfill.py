@@ -28,7 +28,7 @@ Make = Callable[..., FakeDay]
 
 def test_a_day_of_it_is_whole_before_the_settle_and_equal_after_it(make: Make) -> None:
     """What showed late was fetched when it showed."""
-    day = make(at(13, 0, 20), PROFILES, every={1: 2, 5: 5, 15: 15})
+    day = make(at(14, 30, 20), PROFILES, every={1: 2, 5: 5, 15: 15})
     lacking: list[Any] = []
     look = lambda: lacking.extend(wrong_so_far(day.url, day.kis, s, at(15, 39), ["ONE_MINUTE"]) for s in day.symbols)  # noqa: E731
     day.clock.plan(at(15, 39, 50), look)

@@ -91,6 +91,8 @@ def test_a_split_into_whole_shares_shows_by_its_volumes_and_few_rows_by_nothing(
         MinuteRow(start.replace(minute=n), 1_400, 1_402, 1_400, 1_402, 50 * (n + 1), 10**9 * (n + 1)) for n in range(20)
     ]
     assert looks_adjusted(rows) and not looks_adjusted(rows[:19]) and not looks_adjusted([])
+    assert adjustment_of([], daily(rows)) is None
+    assert adjustment_of(rows[:1], DailyRow(date(2026, 11, 20), 0, 0, 0, 0, 0)) is None
 
 
 @captured
@@ -126,12 +128,6 @@ def test_an_announced_rate_stands_in_for_a_lost_beginning(days) -> None:
     assert adjustment_of(lossy, daily(traded)) is None
     found = adjustment_of(lossy, daily(traded), rates=[-7.04])
     assert found and round(turn_back(lossy, found).factor, 5) == 0.92955
-
-
-def test_nothing_is_known_of_a_day_without_rows_or_candle() -> None:
-    row = MinuteRow(datetime(2026, 11, 20, 9), 100, 100, 100, 100, 5, 500)
-    assert adjustment_of([], DailyRow(date(2026, 11, 20), 100, 100, 100, 100, 5)) is None
-    assert adjustment_of([row], DailyRow(date(2026, 11, 20), 0, 0, 0, 0, 0)) is None
 
 
 def test_a_share_that_was_rounded_away_comes_back_and_fillers_stay() -> None:

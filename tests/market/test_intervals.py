@@ -74,15 +74,6 @@ def test_minutes_read_back_give_turnover_and_vwap_within_their_rounding(
             assert abs(found.vwap - true.vwap) <= Decimal("0.01") + Decimal(count) / (2 * true.volume)
 
 
-def test_the_auction_at_half_past_three_and_the_day() -> None:
-    at_close = datetime(2026, 11, 20, 15, 19), datetime(2026, 11, 20, 15, 30)
-    minutes = [a_minute(at_close[0], 100, 10, 1_000), a_minute(at_close[1], 110, 5, 550)]
-    assert [c.timestamp.strftime("%H:%M") for c in shown(minutes, 30)] == ["15:00", "15:30"]
-    assert [c.timestamp.strftime("%H:%M") for c in shown(minutes, 60)] == ["15:00"]
-    day = shown(minutes, "day")[0]
-    assert day == Candle(datetime(2026, 11, 20), 100, 130, 90, 115, 15, 1_550, Decimal("103.33"))
-
-
 def test_turnover_of_a_candle_read_back_rounds_half_up() -> None:
     read_back = Candle(datetime(2026, 11, 20, 9), 100, 100, 100, 100, 30, None, Decimal("100.05"))
     assert turnover_of(read_back) == 3002  # 3001.5
