@@ -149,6 +149,14 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def fresh_on_each(nodes: Sequence[Server]) -> list[Database]:
+    """Make a new database of a cluster; as each of its servers has it."""
+    database = nodes[0].fresh()
+    for node in nodes:
+        until(lambda node=node: node.run(f"SHOW DATABASES LIKE '{database.name}'") != [])  # type: ignore[misc]
+    return [replace(database, port=node.port) for node in nodes]
+
+
 def self_signed(folder: Path, name: str) -> tuple[Path, Path]:
     """Make a certificate for 127.0.0.1 that only itself vouches for, and its key."""
     certificate, key = folder / f"{name}.pem", folder / f"{name}.key"

@@ -14,7 +14,7 @@ import pytest
 import servers
 from backfill_tools import User, assert_true, ended, execute, sessions, simulator, until, url_of
 from places import ROOT
-from servers import free_port
+from servers import free_port, fresh_on_each
 from store_testing import at_once, ready, stream_behind_a_settle
 from updater_tools import FRIDAY, Owner
 from updater_tools import at as moment
@@ -110,11 +110,9 @@ def options(ports, number, peers):
 @pytest.fixture
 def cluster(galera):
     """A new database, seen from each node."""
-    database = galera.nodes[0].fresh()
-    for one in galera.nodes:
-        until(lambda one=one: one.run(f"SHOW DATABASES LIKE '{database.name}'") != [])  # type: ignore[misc]
-    yield [replace(database, port=node.port) for node in galera.nodes]
-    galera.nodes[0].drop(database)
+    databases = fresh_on_each(galera.nodes)
+    yield databases
+    galera.nodes[0].drop(databases[0])
 
 
 def test_first_runs_on_every_node_at_once_all_succeed(cluster) -> None:

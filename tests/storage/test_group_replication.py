@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import servers
 from backfill_tools import until
-from servers import free_port
+from servers import free_port, fresh_on_each
 from store_testing import DAY, NOW, SESSION, SYMBOL, full_day, is_whole, put, ready, rows, stream_behind_a_settle
 
 from minute_candles.core.clock import Clock
@@ -35,7 +35,6 @@ def members():
 
 
 def start(member, number, ports) -> None:
-    assert member.folder
     (member.folder / "data" / "auto.cnf").unlink(missing_ok=True)  # an identity of its own
     off = ("--skip-log-bin", "--performance-schema=OFF")
     member.command = [word for word in member.command if word not in off]
@@ -61,12 +60,10 @@ def states(member, which):
 @pytest.fixture
 def group(members):
     """A new database, seen from each member."""
-    database = members[0].fresh()
-    for one in members:
-        until(lambda one=one: one.run(f"SHOW DATABASES LIKE '{database.name}'") != [])  # type: ignore[misc]
-    yield [replace(database, port=member.port) for member in members]
+    databases = fresh_on_each(members)
+    yield databases
     primary = next(member for member in members if member.running and member.run("SELECT @@super_read_only") == [(0,)])
-    primary.drop(database)
+    primary.drop(databases[0])
 
 
 def taken_by(store, seed):
