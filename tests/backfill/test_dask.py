@@ -33,7 +33,7 @@ class Cluster:
         self.folder, self.database, self.kis = folder, database, kis
         self.environ = {name: value for name, value in os.environ.items() if not name.startswith(("KIS_", "DB_"))}
         here = ["--port", "0", "--dashboard-address", "127.0.0.1:0", "--host", "127.0.0.1"]
-        self.scheduler = self._spawn("dask_scheduler", here, {})
+        self.scheduler = self._spawn(["-m", "distributed.cli.dask_scheduler", *here], {})
         self.address = self._line(self.scheduler, "Scheduler at:").split()[-1]
         self.workers = [self._worker(number) for number in range(2 * len(KEYS))]
         for worker in self.workers:
@@ -43,7 +43,7 @@ class Cluster:
         place = self.folder / f"worker{number}"
         place.mkdir()
         flags = [self.address, "--nthreads", "2", "--no-nanny", "--no-dashboard", "--local-directory", str(place)]
-        return self._spawn("dask_worker", flags, self.settings(KEYS[number % 2], place))
+        return self._spawn(["-m", "distributed.cli.dask_worker", *flags], self.settings(KEYS[number % 2], place))
 
     def settings(self, key: str, place: Path) -> dict[str, str]:
         """The token file, and so the pace, is one for both workers of a key."""
@@ -53,10 +53,10 @@ class Cluster:
             "CLOCK_AT": AT, "STREAM_SYMBOLS": "0",
         }  # fmt: skip
 
-    def _spawn(self, command: str, flags: list[str], settings: dict[str, str]) -> "subprocess.Popen[str]":
+    def _spawn(self, command: list[str], settings: dict[str, str]) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [sys.executable, "-m", f"distributed.cli.{command}", *flags], text=True, cwd=ROOT,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=self.environ | settings | {"PYTHONPATH": str(ROOT)},
+            [sys.executable, *command], text=True, encoding="utf-8", cwd=ROOT, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, env=self.environ | settings | {"PYTHONPATH": str(ROOT)},
         )  # fmt: skip
 
     @staticmethod
@@ -67,11 +67,8 @@ class Cluster:
     def fetch(self, *flags: str) -> "subprocess.Popen[str]":
         place = self.folder / "client"
         place.mkdir(exist_ok=True)
-        command = [sys.executable, "fetch_minute_data.py", "--symbols", ",".join(SYMBOLS), "--from", f"{FIRST}", *flags]
-        return subprocess.Popen(
-            command, cwd=ROOT, env=self.environ | self.settings(KEYS[0], place), text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
-        )  # fmt: skip
+        command = ["fetch_minute_data.py", "--symbols", ",".join(SYMBOLS), "--from", f"{FIRST}", *flags]
+        return self._spawn(command, self.settings(KEYS[0], place))
 
     def stop(self) -> None:
         for process in (*self.workers, self.scheduler):

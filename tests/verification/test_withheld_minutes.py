@@ -1,6 +1,6 @@
 """Minutes withheld from days that KIS really reported: what turnover cannot see, and what genuine days lose."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from real_days import CAPTURED, load
@@ -20,23 +20,16 @@ def contradictions(rows: list[MinuteRow], daily: DailyRow) -> set[Reason]:
     return {finding.reason for finding in verdict.contradictions}
 
 
-def captured() -> Iterator[Day]:
-    for day, symbols in load().items():
-        for real in symbols.values():
-            rows = [MinuteRow(*row[:7]) for row in real.rows]
-            if len(rows) > 60:
-                prices = rows[0].open, max(row.high for row in rows), min(row.low for row in rows), rows[-1].close
-                yield rows, DailyRow(day, *prices, sum(row.volume for row in rows))
-
-
-def is_whole(rows: list[MinuteRow], daily: DailyRow) -> bool:
-    """Whether the reader held the day from its beginning; some began at noon."""
-    return rows[0].minute.replace(tzinfo=CALENDAR.session(daily.day).open.tzinfo) <= CALENDAR.session(daily.day).open
-
-
 @pytest.fixture(scope="module")
 def days() -> list[Day]:
-    return [day for day in captured() if is_whole(*day)]
+    """The days that the reader held from their beginning; some began at noon."""
+    found = []
+    for day, symbols in load().items():
+        for rows in ([MinuteRow(*row[:7]) for row in real.rows] for real in symbols.values()):
+            if len(rows) > 60 and rows[0].minute <= CALENDAR.session(day).open.replace(tzinfo=None):
+                prices = rows[0].open, max(row.high for row in rows), min(row.low for row in rows), rows[-1].close
+                found.append((rows, DailyRow(day, *prices, sum(row.volume for row in rows))))
+    return found
 
 
 def test_no_genuine_day_loses_its_complete(days: list[Day]) -> None:
