@@ -211,5 +211,5 @@ def test_a_fault_strikes_the_frames(here: Here, kind: str, options: dict, is_str
     for _ in range(12):
         here.moment += timedelta(seconds=20)
         data += frames(socket, 0.05, 0.05)
-    data += frames(socket, 0.3, 1)
+    data += frames(socket, 0.2, 0.4)
     assert is_struck(records(data), data)
