@@ -5,6 +5,7 @@
 `operator` meets (test_faults.py: whole runs of real processes against each fault): it is `make test-all`'s.
 """
 
+import logging
 import os
 import shutil
 import signal
@@ -60,6 +61,18 @@ def pytest_terminal_summary(terminalreporter):
         for name, value in report.user_properties:
             if name == "figures":
                 terminalreporter.write_line(f"📏 {report.nodeid.split('::')[-1]}: {value}")
+
+
+@pytest.fixture(autouse=True)
+def _no_log_outlives_its_test():
+    """A script that ran in this process left its level: the next test counted lines of INFO."""
+    log = logging.getLogger("minute_candles")
+    level, handlers, filters, propagate = log.level, log.handlers[:], log.filters[:], log.propagate
+    yield
+    for handler in [one for one in log.handlers if one not in handlers]:
+        handler.close()
+    log.handlers[:], log.filters[:], log.propagate = handlers, filters, propagate
+    log.setLevel(level)
 
 
 @pytest.fixture(autouse=True)

@@ -246,6 +246,7 @@ class TestPassingFault:
 
     def test_is_logged_once_and_if_it_stays_fails_this_call_within_a_minute_or_so(self, sim, client, clock, caplog):
         past(client)
+        caplog.clear()
         sim.add_fault("egw00316", path="past")
         with caplog.at_level(logging.WARNING, "minute_candles"):
             error = failure(client)
