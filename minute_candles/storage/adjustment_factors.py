@@ -5,7 +5,7 @@ from datetime import date, datetime
 from fractions import Fraction
 
 from minute_candles.market.adjustment import Factor
-from minute_candles.storage.codec import day_of, marks, moment_of
+from minute_candles.storage.codec import day_of, moment_of, rows_of
 from minute_candles.storage.ddl import FACTORS, FACTORS_DDL
 from minute_candles.storage.driver import Dialect, Row, Run
 from minute_candles.storage.layout import make_table, read_columns
@@ -51,9 +51,6 @@ def checked(run: Run, dialect: Dialect, symbols: Sequence[str]) -> dict[str, dat
     """Return the day of each symbol's last request for factors, if any: later splits are not in them."""
     if not symbols or not read_columns(run, dialect, FACTORS):
         return {}
-    rows = run(
-        f"SELECT stock_symbol, MIN(asked_at) FROM {FACTORS} WHERE stock_symbol IN ({marks(symbols)})"
-        " GROUP BY stock_symbol",
-        *symbols,
-    )
+    sql = f"SELECT stock_symbol, MIN(asked_at) FROM {FACTORS} WHERE stock_symbol IN ({{symbols}}) GROUP BY stock_symbol"
+    rows = rows_of(run, symbols, sql)
     return {row[0]: moment_of(row[1]).date() for row in rows}

@@ -12,7 +12,7 @@ from typing import Any
 from minute_candles.core.kst import KST
 from minute_candles.market.candles import Candle, Candles
 from minute_candles.market.windows import NAMES
-from minute_candles.storage.driver import Dialect, Row, Value
+from minute_candles.storage.driver import Dialect, Row, Run, Value
 from minute_candles.storage.layout import TableLayout
 
 Counts = tuple[int, int, int]
@@ -22,6 +22,8 @@ Key = tuple[str, datetime]
 
 MINUTES = {name: minutes for minutes, name in NAMES.items()}
 """Of each interval's name in the table."""
+_MOST_SYMBOLS = 500
+"""Symbols of one statement: of a thousand MariaDB makes a join that reads the whole key, seconds for milliseconds."""
 _ROWS_A_STATEMENT = 1000
 
 
@@ -88,6 +90,15 @@ def chunks(items: Sequence[Any], most: int = _ROWS_A_STATEMENT) -> Iterator[list
     rest = iter(items)
     while part := list(islice(rest, most)):
         yield part
+
+
+def rows_of(run: Run, symbols: Sequence[str], sql: str, *params: Value) -> list[Row]:
+    """Return the rows of a statement on these symbols; `{symbols}` in it is their list, `params` come after it."""
+    return [
+        row
+        for part in chunks(symbols, _MOST_SYMBOLS)
+        for row in run(sql.replace("{symbols}", marks(part)), *part, *params)
+    ]
 
 
 def naive(moment: datetime) -> datetime:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from minute_candles.market.calendar import CSAT_DAYS, Session
 from minute_candles.market.day_status import VERIFIED, DayStatus, Reason
-from minute_candles.storage.codec import Counts, day_of, marks, moment_of
+from minute_candles.storage.codec import Counts, day_of, moment_of, rows_of
 from minute_candles.storage.ddl import COVERAGE
 from minute_candles.storage.driver import Run, Value
 from minute_candles.storage.layout import CODED_COLUMNS, TableLayout
@@ -74,13 +74,14 @@ def read_coverage(
     run: Run, layout: TableLayout, symbols: Sequence[str], first: date, last: date, status: DayStatus | None = None
 ) -> dict[tuple[str, date], CoverageRow]:
     """Return the rows of these symbols from `first` to `last`, both included; those of this `status` alone."""
-    if not symbols or not layout.coverage:
+    if not layout.coverage:
         return {}
     columns = [*_SELECTED, *(name if name in layout.coverage else "NULL" for name in CODED_COLUMNS)]
-    rows = run(
-        f"SELECT {', '.join(columns)} FROM {COVERAGE} WHERE stock_symbol IN ({marks(symbols)})"
+    rows = rows_of(
+        run, symbols,
+        f"SELECT {', '.join(columns)} FROM {COVERAGE} WHERE stock_symbol IN ({{symbols}})"
         f" AND trade_date BETWEEN %s AND %s{' AND status = %s' if status else ''}",
-        *symbols, first, last, *([status.value] if status else []),
+        first, last, *([status.value] if status else []),
     )  # fmt: skip
     return {(row[0], day_of(row[1])): _row_of(*row[2:]) for row in rows}
 

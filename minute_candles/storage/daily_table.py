@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from minute_candles.market.rows import DailyRow
-from minute_candles.storage.codec import day_of, marks, moment_of
+from minute_candles.storage.codec import day_of, moment_of, rows_of
 from minute_candles.storage.ddl import DAILY, DAILY_DDL
 from minute_candles.storage.driver import Dialect, Run
 from minute_candles.storage.layout import make_table, read_columns
@@ -54,10 +54,11 @@ def read(
     """Return the rows of several symbols, each symbol's days ascending; {} where there is no table."""
     if not symbols or not read_columns(run, dialect, DAILY):
         return {}
-    rows = run(
-        f"SELECT {_COLUMNS}, stock_symbol FROM {DAILY} WHERE stock_symbol IN ({marks(symbols)})"
+    rows = rows_of(
+        run, symbols,
+        f"SELECT {_COLUMNS}, stock_symbol FROM {DAILY} WHERE stock_symbol IN ({{symbols}})"
         " AND trade_date BETWEEN %s AND %s ORDER BY stock_symbol, trade_date",
-        *symbols, first, last,
+        first, last,
     )  # fmt: skip
     days = [StoredDaily(day_of(row[0]), int(row[1]), int(row[2]), int(row[3]), moment_of(row[4])) for row in rows]
     return {(row[5], one.day): one for row, one in zip(rows, days, strict=True)}

@@ -7,7 +7,7 @@ from typing import TypeVar
 from minute_candles.market.calendar import Session
 from minute_candles.market.day_status import DayStatus
 from minute_candles.storage import daily_table
-from minute_candles.storage.codec import Counts, chunks, marks
+from minute_candles.storage.codec import Counts, rows_of
 from minute_candles.storage.connection import Connection
 from minute_candles.storage.coverage import CoverageRow, read_coverage
 from minute_candles.storage.daily_table import StoredDaily
@@ -17,8 +17,6 @@ from minute_candles.storage.layout import TableLayout, inspect
 from minute_candles.storage.row_counts import Counting
 
 T = TypeVar("T")
-MOST_SYMBOLS = 500
-"""Symbols of one statement: of a thousand MariaDB makes a join that reads the whole key, seconds for milliseconds."""
 
 
 class TableAccess:
@@ -79,12 +77,9 @@ class TableAccess:
 
     def _rows_of(self, symbols: Sequence[str], select: str, where: str, *params: Value) -> list[Row]:
         """Return the rows of these symbols and of the interval that is the first of `params`."""
-        return [
-            row
-            for part in chunks(symbols, MOST_SYMBOLS)
-            for row in self._rows(
-                f"{select} FROM {PRICES}{self._layout.hint} WHERE stock_symbol IN ({marks(part)})"
-                f" AND minute_interval = %s AND {where}",
-                *part, *params,
-            )
-        ]  # fmt: skip
+        return rows_of(
+            self._rows, symbols,
+            f"{select} FROM {PRICES}{self._layout.hint} WHERE stock_symbol IN ({{symbols}}) AND minute_interval = %s"
+            f" AND {where}",
+            *params,
+        )  # fmt: skip
