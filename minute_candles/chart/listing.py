@@ -118,10 +118,9 @@ class Listing:
 
     def _old(self) -> list[str]:
         """Return the symbols that were not read whole lately, the oldest first."""
-        at = {symbol: kept.at for symbol, kept in self._kept.items()}
-        since = self._clock.time() - KEPT_SECONDS
-        old = [symbol for symbol in self._names if at.get(symbol, float("-inf")) <= since]
-        return sorted(old, key=lambda symbol: at.get(symbol, 0.0))
+        since, at = self._clock.time() - KEPT_SECONDS, {symbol: kept.at for symbol, kept in self._kept.items()}
+        never = float("-inf")
+        return sorted((s for s in self._names if at.get(s, never) <= since), key=lambda symbol: at.get(symbol, never))
 
     def _has_changed(self, symbol: str, known: _Known) -> bool:
         kept, last = self._kept.get(symbol), self._last.get(symbol)
@@ -134,8 +133,9 @@ class Listing:
             minutes = self._reader.minutes_of([*self._names], since)
             self._last |= {s: Last(some[-1].timestamp, some[-1].close) for s, some in minutes.items() if some}
         part = old[: PART if self._kept else None]
-        found = self._reader.last_before(part, midnight(self._clock.now().date() + _ONE_DAY))
-        self._last = {s: last for s, last in self._last.items() if s not in part} | found
+        for symbol in part:
+            self._last.pop(symbol, None)
+        self._last |= self._reader.last_before(part, midnight(self._clock.now().date() + _ONE_DAY))
 
     def _read_windows(self, symbols: Sequence[str], since: datetime) -> None:
         for point in self._reader.sparklines(symbols, since):

@@ -40,7 +40,7 @@ export class List {
     this.rows = rows;
     for (const row of rows) this.items.get(row.symbol)?.show(row);
     const still = this.box.matches(":hover, :focus-within") && this.items.size > 0;
-    if (!this.making) this.make();
+    if (!this.making && rows.some((row) => !this.items.has(row.symbol))) this.make();
     if (!still) this.arrange();
   }
 
