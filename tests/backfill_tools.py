@@ -6,7 +6,6 @@ scripts has a say, its settings are those of its environment alone, as a contain
 
 import importlib
 import io
-import logging
 import os
 import shutil
 import signal
@@ -29,6 +28,7 @@ from urllib.parse import quote, unquote, urlsplit
 import mysql.connector
 import requests
 from fast_clock import EVENING, LAUNCH, STARTED, Moment, Paced, Ran, ended
+from logger_testing import logger_as_it_was
 from places import PACKAGES, ROOT
 
 from kis_simulator.simulator import Simulator
@@ -136,19 +136,13 @@ class User:
 @contextmanager
 def _as_it_was(out: io.StringIO, err: io.StringIO) -> Iterator[None]:
     """Catch what a command in this process writes, and leave signals and logger as they were before it."""
-    log = logging.getLogger("minute_candles")
-    level, handlers = log.level, list(log.handlers)
     signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with redirect_stdout(out), redirect_stderr(err):
+        with redirect_stdout(out), redirect_stderr(err), logger_as_it_was():
             yield
     finally:
         for number, handler in signals.items():
             signal.signal(number, handler)
-        for added in [handler for handler in log.handlers if handler not in handlers]:
-            log.removeHandler(added)
-            added.close()
-        log.setLevel(level)
 
 
 def copy_project(to: Path) -> None:

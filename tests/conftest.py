@@ -5,7 +5,6 @@
 `operator` meets (test_faults.py: whole runs of real processes against each fault): it is `make test-all`'s.
 """
 
-import logging
 import os
 import shutil
 import signal
@@ -18,6 +17,7 @@ import fast_clock
 import hypothesis
 import pytest
 import servers
+from logger_testing import logger_as_it_was
 
 import db
 from minute_candles.config.settings import Database
@@ -66,13 +66,8 @@ def pytest_terminal_summary(terminalreporter):
 @pytest.fixture(autouse=True)
 def _no_log_outlives_its_test():
     """A script that ran in this process left its level: the next test counted lines of INFO."""
-    log = logging.getLogger("minute_candles")
-    level, handlers, filters, propagate = log.level, log.handlers[:], log.filters[:], log.propagate
-    yield
-    for handler in [one for one in log.handlers if one not in handlers]:
-        handler.close()
-    log.handlers[:], log.filters[:], log.propagate = handlers, filters, propagate
-    log.setLevel(level)
+    with logger_as_it_was():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -28,7 +28,7 @@ CAPTURED = SHARED / "data" / "kis_minutes_2025-10-31_2025-11-28.csv.gz"
 MINUTE = timedelta(minutes=1)
 UNTRADED_PRICE = 1_000
 """KRW, of a day without a trade."""
-OPEN, LAST_TRADE, AUCTION, END = (900, 1519, 1530, 1539)
+OPEN, AUCTION, END = 900, 1530, 1539
 DAILY = ("stck_oprc", "stck_hgpr", "stck_lwpr", "stck_clpr", "acml_vol")
 Raw = dict[str, str]
 

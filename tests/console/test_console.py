@@ -38,12 +38,8 @@ def clock():
 
 
 @pytest.fixture(autouse=True)
-def _own_handlers(monkeypatch):
-    monkeypatch.setattr(logs.LOG, "handlers", [])
-    monkeypatch.setattr(logs.LOG, "level", logs.LOG.level)
-    yield
-    for handler in logs.LOG.handlers:
-        handler.close()
+def _own_handlers():
+    logs.LOG.handlers.clear()
 
 
 @pytest.fixture
