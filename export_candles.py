@@ -110,8 +110,8 @@ def request_of(arguments: argparse.Namespace, settings: Settings, clock: Clock) 
     if days is not None:
         first = until - timedelta(days=command_line.whole("--days", days, MOST_DAYS) - 1)
     calendar = calendar_of(settings, clock)
-    asked = parse_range(first, until, calendar, clock.now(), interval=interval, names=("--from", "--to"))
-    return ExportRequest(list(names), interval, asked, arguments.force, arguments.adjusted, arguments.excel)
+    period = parse_range(first, until, calendar, clock.now(), interval=interval, names=("--from", "--to"))
+    return ExportRequest(list(names), interval, period, arguments.force, arguments.adjusted, arguments.excel)
 
 
 def run(arguments: argparse.Namespace, clock: Clock, settings: Settings) -> int:
@@ -198,7 +198,7 @@ def export(
 def summary(result: "ExportResult", request: "ExportRequest", target: "Target") -> int:
     """Say what was written and what is doubtful, to stderr where stdout carries the candles; return the exit code."""
     stream = sys.stderr if target.path is None else sys.stdout
-    span = f"{request.asked.first} ~ {request.asked.last}"
+    span = f"{request.period.first} ~ {request.period.last}"
     if result.is_closed:
         console.say(f"ℹ️ 읽는 쪽이 먼저 닫아 {console.number(result.rows)}개 캔들까지만 썼습니다.", stream=stream)
     elif result.rows:
@@ -227,14 +227,14 @@ def remarks(result: "ExportResult", request: "ExportRequest") -> "Iterator[str]"
         yield f"⚠️ 캔들이 하나도 없는 종목: {', '.join(result.empty)}"
     if result.cut:
         yield f"⚠️ 범위가 잘라 뺀 봉: {', '.join(map(str, sorted(result.cut)))}"
-    for line in request.asked.oddities():
+    for line in request.period.oddities():
         yield f"⚠️ {line}"
     for reason in result.refused.values():
         yield f"⚠️ 수정주가로 쓰지 못한 종목: {reason}"
     if result.doubtful:
-        count, folded = len(result.doubtful), fold_days(result.doubtful, request.asked.calendar)
+        count, folded = len(result.doubtful), fold_days(result.doubtful, request.period.calendar)
         yield f"⚠️ 빠졌거나 확인되지 않은 {count:,}종목일: {folded}"
-        if helps := remedy(result.doubtful, request.asked):
+        if helps := remedy(result.doubtful, request.period):
             yield f"   {helps}"
 
 

@@ -55,15 +55,15 @@ class Tokens:
     def __init__(self, seed: int) -> None:
         self.issued = 0
         self._seed = seed
-        self._asked: dict[str, datetime] = {}
+        self._issued_at: dict[str, datetime] = {}
         self._live: dict[str, tuple[str, datetime, datetime]] = {}
         self.known: dict[str, tuple[str, datetime]] = {}
 
     def issue(self, key: str, now: datetime) -> tuple[str, datetime]:
         """Return the token of a key and its expiry; RefusalError EGW00133 within a minute of the request before."""
-        if key in self._asked and now - self._asked[key] < TOKEN_PAUSE:
+        if key in self._issued_at and now - self._issued_at[key] < TOKEN_PAUSE:
             raise RefusalError("EGW00133")
-        self._asked[key] = now
+        self._issued_at[key] = now
         token, born, expiry = self._live.get(key, ("", datetime.min, datetime.min))
         if not token or now - born >= SAME_TOKEN:
             self.issued += 1
@@ -90,7 +90,7 @@ class Tokens:
         """End every token; the next request, at once if need be, brings a new one."""
         self.known = {token: (key, datetime.min) for token, (key, _) in self.known.items()}
         self._live.clear()
-        self._asked.clear()
+        self._issued_at.clear()
 
 
 class CallLimit:

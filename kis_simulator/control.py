@@ -27,4 +27,4 @@ def control(actions: Mapping[str, Callable[[Body], Any]], path: str, body: Body)
 
 def as_json(fault: AnyFault) -> dict[str, Any]:
     """Return a fault without what it remembers."""
-    return {name: value for name, value in asdict(fault).items() if name not in ("told", "moments")}
+    return {name: value for name, value in asdict(fault).items() if name not in ("served", "moments")}

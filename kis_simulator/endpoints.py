@@ -51,9 +51,9 @@ class Endpoints:
         day, second = self._today.standing(symbol, now)
         if day is None:
             return []
-        asked = _seconds(hour) if hour else second
-        rows = self._today.rows(symbol, day, second, asked)
-        wanted = [row for row in rows if day.label(row.minute) <= asked]
+        until = _seconds(hour) if hour else second
+        rows = self._today.rows(symbol, day, second, until)
+        wanted = [row for row in rows if day.label(row.minute) <= until]
         if not wanted and second == WHOLE_DAY:
             wanted = rows  # before the open an hour of this morning still shows the afternoon before
         return _newest_first(day, wanted, TODAY_LIMIT)

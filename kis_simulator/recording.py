@@ -40,7 +40,7 @@ class Recording:
 
     def __init__(self, records: list[Record]) -> None:
         self.records = records
-        self._told: Counter[int] = Counter()
+        self._served: Counter[int] = Counter()
 
     @classmethod
     def read(cls, text: str) -> "Recording":
@@ -51,9 +51,9 @@ class Recording:
     def begun(self) -> datetime | None:
         """Return when the first answer came, naive KST."""
         for record in self.records:
-            told = {name.lower(): value for name, value in record.headers.items()}.get("date")
-            if told:
-                return parsedate_to_datetime(told).astimezone(KST).replace(tzinfo=None)
+            sent_at = {name.lower(): value for name, value in record.headers.items()}.get("date")
+            if sent_at:
+                return parsedate_to_datetime(sent_at).astimezone(KST).replace(tzinfo=None)
         return None
 
     def reply(self, call: Call, *, only_refusals: bool = False) -> Reply | None:
@@ -67,10 +67,10 @@ class Recording:
             return None if only_refusals else Reply(500, MISSING)
         best = max(_likeness(record, params) for record in fitting)
         alike = [record for record in fitting if _likeness(record, params) == best]
-        chosen = min(alike, key=lambda record: self._told[id(record)])
-        if self._told[id(alike[-1])]:
+        chosen = min(alike, key=lambda record: self._served[id(record)])
+        if self._served[id(alike[-1])]:
             chosen = alike[-1]
-        self._told[id(chosen)] += 1
+        self._served[id(chosen)] += 1
         body = chosen.body.encode() if isinstance(chosen.body, str) else chosen.body
         return Reply(chosen.status, body)
 
@@ -89,10 +89,10 @@ def load(path: Path | str) -> tuple[Recording | None, Mapping[str, Any] | None]:
 
 def _record(number: int, line: str) -> Record:
     try:
-        told = json.loads(line)
+        said = json.loads(line)
         return Record(
-            str(told["path"]), _upper(told.get("params") or {}), int(told["status"]), dict(told.get("headers") or {}),
-            told["body"],
+            str(said["path"]), _upper(said.get("params") or {}), int(said["status"]), dict(said.get("headers") or {}),
+            said["body"],
         )  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"line {number} is no record: {error!r}") from error

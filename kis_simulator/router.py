@@ -139,8 +139,8 @@ class Router:
             return reply._replace(wire="unquoted") if fault.unquoted else reply
         if fault and fault.kind in ("reset", "hang", "non_json"):  # it never got as far as an answer
             return Reply(200, None, fault.kind, fault.kind, fault.seconds)
-        if self.recording and (told := self.recording.reply(call, only_refusals=name in KEY_NAMES)):
-            return told
+        if self.recording and (recorded := self.recording.reply(call, only_refusals=name in KEY_NAMES)):
+            return recorded
         content = self._key(name, call.params) if name in KEY_NAMES else self._data(TRS[call.path], call)
         if fault:
             return Reply(200, content, fault.kind, fault.kind, fault.seconds)

@@ -29,8 +29,8 @@ class TodayMinutes:
         is_there = (not market.halt or filled) and self.market.is_listed(symbol, today)
         return (market, second) if is_there else (None, 0)
 
-    def rows(self, symbol: str, day: MarketDay, second: int, asked: int) -> list[Row]:
-        """Return a day up to `second`; what is `asked` for lies in the future where that is the later one."""
+    def rows(self, symbol: str, day: MarketDay, second: int, until: int) -> list[Row]:
+        """Return a day up to `second`; `until` lies in the future where that is the later one."""
         traded = list(day.closed_rows(second))
         running = day.running_row(second) if second < WHOLE_DAY else None
         traded += [running] if running else []
@@ -41,8 +41,8 @@ class TodayMinutes:
         if traded and _newest(rows) < minute and _may_trade(day, minute):
             before = traded[-1] if traded[-1].minute == minute - 1 or not rows else rows[-1]
             rows.append(_repeated(traded[-1], minute, before.volume))
-        if second < WHOLE_DAY and asked // 60 > minute:
-            rows = self._phantoms(rows, minute, asked // 60)
+        if second < WHOLE_DAY and until // 60 > minute:
+            rows = self._phantoms(rows, minute, until // 60)
         return rows
 
     def _last_traded(self, symbol: str, today: date) -> MarketDay | None:
@@ -79,16 +79,16 @@ class TodayMinutes:
         turnover = 0 if self.behaviour.fillers else day.before.turnover
         return Row(0, price, price, price, price, 0, turnover, 0)
 
-    def _phantoms(self, rows: list[Row], now: int, asked: int) -> list[Row]:
+    def _phantoms(self, rows: list[Row], now: int, until: int) -> list[Row]:
         """Return minutes that have not come yet, as KIS invents them for an hour in the future."""
         if not rows:
             return rows
         newest = rows[-1]
         if self.behaviour.phantoms == "volume":
-            return rows + [_repeated(newest, minute, newest.volume) for minute in range(now + 1, asked + 1)]
+            return rows + [_repeated(newest, minute, newest.volume) for minute in range(now + 1, until + 1)]
         before = rows[:-1] if newest.minute == now else rows
         last = before[-1] if before else newest
-        return [*before, *(_repeated(last, minute, 0) for minute in range(now, asked)), newest._replace(minute=asked)]
+        return [*before, *(_repeated(last, minute, 0) for minute in range(now, until)), newest._replace(minute=until)]
 
 
 def _newest(rows: list[Row]) -> int:

@@ -45,7 +45,7 @@ class Inconsistency:
     until: datetime | None = None
     seed: int = 0
     fired: int = 0
-    told: set[tuple[str, ...]] = field(default_factory=set, repr=False)
+    served: set[tuple[str, ...]] = field(default_factory=set, repr=False)
     moments: dict[tuple[str, date], TradedRow | None] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -119,11 +119,11 @@ class Inconsistency:
         else:
             changed = DAILY_KINDS[self.kind](row) if self.matches(symbol, day) else row
         key = (path, symbol, row["stck_bsop_date"], row.get("stck_cntg_hour", ""))
-        if changed == row or (self.once and key in self.told):
+        if changed == row or (self.once and key in self.served):
             return row
         self.fired += 1
         if self.once:
-            self.told.add(key)
+            self.served.add(key)
         return changed
 
     def _minute_row(self, symbol: str, row: Row, traded: MarketDay, market: Market) -> Row:

@@ -52,7 +52,7 @@ class Listener(Session):
     sent_at: float = field(default_factory=time.monotonic)
     ping_at: float = 0.0
     unanswered_since: float = 0.0
-    told: dict[str, tuple[date, int]] = field(default_factory=dict)
+    sent: dict[str, tuple[date, int]] = field(default_factory=dict)
     held_since: dict[str, float] = field(default_factory=dict)
     stalled_until: float = 0.0
     swapped: list[bytes] = field(default_factory=list)
@@ -72,14 +72,14 @@ class Publisher:
     def begin(self, listener: Listener, symbol: str) -> None:
         """Begin a registered symbol: its trades from now on; no replay, no snapshot (kis_websocket.md §6)."""
         tape, second = self._tape(symbol)
-        listener.told[symbol] = (tape.day.day, tape.sent_by(second))
+        listener.sent[symbol] = (tape.day.day, tape.sent_by(second))
 
     async def tell(self, listener: Listener) -> bool:
         """Send what has happened since the last look; return whether the connection may go on."""
         now = time.monotonic()
         if self._is_over(listener, now):
             return False
-        for tr_id, symbol in sorted(listener.heard):
+        for tr_id, symbol in sorted(listener.registered):
             if tr_id != TICKS:
                 continue
             if now < listener.stalled_until:
@@ -111,18 +111,18 @@ class Publisher:
 
     async def _tell_symbol(self, listener: Listener, symbol: str, now: float) -> None:
         tape, second = self._tape(symbol)
-        day, told = listener.told.get(symbol, (tape.day.day, 0))
+        day, sent = listener.sent.get(symbol, (tape.day.day, 0))
         count = tape.sent_by(second)
-        if day != tape.day.day or count < told:  # a new day, or a clock that was set back
-            told = 0 if day < tape.day.day else count
-        held = now - listener.held_since.setdefault(symbol, now) if count > told else 0.0
-        if count > told and held < self.behaviour.gather:
+        if day != tape.day.day or count < sent:  # a new day, or a clock that was set back
+            sent = 0 if day < tape.day.day else count
+        held = now - listener.held_since.setdefault(symbol, now) if count > sent else 0.0
+        if count > sent and held < self.behaviour.gather:
             return
         listener.held_since.pop(symbol, None)
-        listener.told[symbol] = (tape.day.day, count)
+        listener.sent[symbol] = (tape.day.day, count)
         if self._active.strike(("ws_mute",), "ws", symbol, key=listener.key):
             return
-        for start in range(told, count, MOST_RECORDS):
+        for start in range(sent, count, MOST_RECORDS):
             records = [self._record(tape, number) for number in range(start, min(start + MOST_RECORDS, count))]
             await self._tell_records(listener, symbol, records)
 

@@ -63,7 +63,7 @@ class Session:
 
     number: int
     key: str = ""
-    heard: set[tuple[str, str]] = field(default_factory=set)
+    registered: set[tuple[str, str]] = field(default_factory=set)
     secrets: dict[str, str] = field(default_factory=dict)
 
 
@@ -132,15 +132,15 @@ class Subscriptions:
     def _register(self, session: Session, kind: str, tr_id: str, tr_key: str) -> str:
         wanted = (tr_id, tr_key)
         if kind == "2":
-            if wanted not in session.heard:
+            if wanted not in session.registered:
                 return "OPSP0003"
-            session.heard.discard(wanted)
+            session.registered.discard(wanted)
             return "OPSP0001"
-        if wanted in session.heard:
+        if wanted in session.registered:
             return "OPSP0002"
-        if len(session.heard) >= self.rules.limit:
+        if len(session.registered) >= self.rules.limit:
             return "OPSP0008"
-        session.heard.add(wanted)
+        session.registered.add(wanted)
         return "OPSP0000"
 
 

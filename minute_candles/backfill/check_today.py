@@ -48,9 +48,9 @@ def standings(
         held = [candle.timestamp for candle in store.candles(symbol, 1, opened, last)]
         read = _read_until(coverage.get((symbol, session.day)), held, status, symbol, now)
         stored = frozenset(held)
-        lacking = [minute for minute in over if minute not in stored]
-        quiet = [minute for minute in lacking if minute < read]
-        missing = [minute for minute in lacking if minute >= read]
+        absent = [minute for minute in over if minute not in stored]
+        quiet = [minute for minute in absent if minute < read]
+        missing = [minute for minute in absent if minute >= read]
         why = _why(symbol, status) if missing and minute_of(now) - read > ON_TIME else ""
         found.append(Standing(symbol, name, held, quiet, missing if why else [], why))
     return found
@@ -94,17 +94,17 @@ def _why(symbol: str, status: UpdaterStatus | None) -> str:
 
 def running_text(found: Sequence[Standing], session: Session, now: datetime) -> str:
     """Return the running day for people: a line for all, then who lacks minutes, with which and why."""
-    lacking = [one for one in found if one.missing]
+    incomplete = [one for one in found if one.missing]
     rows, quiet = sum(len(one.held) for one in found), sum(len(one.quiet) for one in found)
-    mark = "❗" if lacking else "✅"
+    mark = "❗" if incomplete else "✅"
     lines = [
         (
             f"{mark} {session.day} 장중 ({now:%H:%M} 기준, 마감 확정 전의 임시 데이터): {len(found):,}종목 가운데 "
-            f"{len(found) - len(lacking):,}종목은 지금까지 보인 분이 모두 있습니다."
+            f"{len(found) - len(incomplete):,}종목은 지금까지 보인 분이 모두 있습니다."
         ),
         f"   1분봉 {console.number(rows)}건 · 거래가 없었거나 KIS가 아직 보이지 않은 분 {console.number(quiet)}개",
     ]
-    shown = found if len(found) == 1 else lacking[:MOST_LISTED]
+    shown = found if len(found) == 1 else incomplete[:MOST_LISTED]
     if shown:
         rows_shown = [
             [one.symbol, one.name, str(len(one.held)), f"{one.held[-1]:%H:%M}" if one.held else "-",
@@ -112,8 +112,8 @@ def running_text(found: Sequence[Standing], session: Session, now: datetime) -> 
             for one in shown
         ]  # fmt: skip
         lines.append(console.table(["종목", "이름", "분봉", "마지막", "빠진 분", "거래 없음", "이유"], rows_shown))
-    if len(lacking) > MOST_LISTED:
-        lines.append(f"   … 외 {len(lacking) - MOST_LISTED}종목")
+    if len(incomplete) > MOST_LISTED:
+        lines.append(f"   … 외 {len(incomplete) - MOST_LISTED}종목")
     return "\n".join(lines)
 
 

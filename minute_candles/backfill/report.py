@@ -168,9 +168,9 @@ def problems_first(
     """Return the symbols that the check table shows, those that lack days first, and what is said of the others."""
     if whole or len(names) == 1:
         return dict(names), ""
-    lacking, doubtful = ({task.symbol for task in tasks} for tasks in (missing, unproven))
-    problems = [symbol for symbol in names if symbol in lacking]
-    problems += [symbol for symbol in names if symbol in doubtful - lacking]
+    incomplete, doubtful = ({task.symbol for task in tasks} for tasks in (missing, unproven))
+    problems = [symbol for symbol in names if symbol in incomplete]
+    problems += [symbol for symbol in names if symbol in doubtful - incomplete]
     shown = {symbol: names[symbol] for symbol in problems[:MOST_LISTED]}
     lines = []
     if len(problems) > len(shown):

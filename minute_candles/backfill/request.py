@@ -51,8 +51,8 @@ def wanted(
     first, last = date_range(arguments, closed, now.date())
     days = [day for day in calendar.trading_days(first, last) if day <= closed]
     session = calendar.running_session(now)
-    is_asked = session and (first <= session.day <= last or (arguments.first is not None and arguments.last is None))
-    return Wanted(names, first, last, days, workers, session if is_asked else None)
+    is_wanted = session and (first <= session.day <= last or (arguments.first is not None and arguments.last is None))
+    return Wanted(names, first, last, days, workers, session if is_wanted else None)
 
 
 def date_range(arguments: argparse.Namespace, closed: date, today: date) -> tuple[date, date]:

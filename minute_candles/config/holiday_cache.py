@@ -25,10 +25,10 @@ def remembered(memory: Path, today: date) -> tuple[date | None, dict[date, bool]
     try:
         kept = json.loads(memory.read_text(encoding="utf-8"))
         said = {date.fromisoformat(day): is_open is True for day, is_open in kept["open"].items()}
-        asked = date.fromisoformat(kept["asked"])
+        checked_on = date.fromisoformat(kept["asked"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None, {}
-    return asked, {day: is_open for day, is_open in said.items() if day > today - KEPT}
+    return checked_on, {day: is_open for day, is_open in said.items() if day > today - KEPT}
 
 
 def remember(memory: Path, today: date, opened: Mapping[date, bool]) -> None:

@@ -26,9 +26,9 @@ def visit(settings: Settings, clock: Clock, symbol: str, *, in_session: bool) ->
     if not settings.integrations.stream_symbols or not settings.integrations.ws_url:
         why = "KIS_WS_URL이 없어" if settings.integrations.stream_symbols else "STREAM_SYMBOLS=0이라"
         return False, f"{why} 보지 않았습니다. 매분 REST로만 갱신합니다."
-    heard, problems = threading.Event(), list[str]()
+    traded, problems = threading.Event(), list[str]()
     callbacks = Callbacks(
-        lambda ticks: heard.set() if ticks else None, lambda problem: problems.append(problem) if problem else None
+        lambda ticks: traded.set() if ticks else None, lambda problem: problems.append(problem) if problem else None
     )
     try:
         extra("websockets", "실시간 스트림")
@@ -40,14 +40,14 @@ def visit(settings: Settings, clock: Clock, symbol: str, *, in_session: bool) ->
     try:
         registered = _until(lambda: socket.registered == 1 or bool(problems), _CONNECT_SECONDS) and not problems
         if registered and in_session:
-            heard.wait(_TRADE_SECONDS)
+            traded.wait(_TRADE_SECONDS)
     finally:
         socket.stop()
         listening.join(_CONNECT_SECONDS)
     if not registered:
         why = problems[0] if problems else f"{_CONNECT_SECONDS:.0f}초 안에 등록되지 않았습니다"
         return False, f"{why}. 그동안 매분 REST로 갱신합니다."
-    if in_session and not heard.is_set():
+    if in_session and not traded.is_set():
         return False, f"등록됐지만 {_TRADE_SECONDS:.0f}초 동안 체결이 오지 않았습니다. 한산한 종목이면 정상입니다."
     return True, "등록되고 체결이 왔습니다." if in_session else "연결되고 등록됐습니다. 체결은 장중에 볼 수 있습니다."
 

@@ -47,7 +47,7 @@ class ExportRequest:
 
     symbols: Sequence[str]
     interval: FrameInterval
-    asked: Range
+    period: Range
     force: bool = False
     adjusted: Adjusted = False
     is_excel: bool = False
@@ -60,9 +60,9 @@ class ExportRequest:
 
         Weeks are not cut: one that lies in two years would be lost.
         """
-        first, last = self.asked.first, self.asked.last
+        first, last = self.period.first, self.period.last
         if self.interval == "week":
-            return [self.asked._replace(first=min([first, *self.earlier.get(symbol, ())]))]
+            return [self.period._replace(first=min([first, *self.earlier.get(symbol, ())]))]
         spans = {
             year: (max(first, date(year, 1, 1)), min(last, date(year, 12, 31)))
             for year in range(first.year, last.year + 1)
@@ -70,7 +70,7 @@ class ExportRequest:
         for day in self.earlier.get(symbol, ()):
             since, until = spans.get(day.year, (day, day))
             spans[day.year] = min(since, day), max(until, day)
-        return [self.asked._replace(first=since, last=until) for _, (since, until) in sorted(spans.items())]
+        return [self.period._replace(first=since, last=until) for _, (since, until) in sorted(spans.items())]
 
     def span(self, symbol: str) -> tuple[date, date]:
         """Return the first and the last day that are read of a symbol."""
@@ -84,7 +84,7 @@ class ExportRequest:
     def about(self) -> About:
         """Return what its files say of themselves."""
         prices = _PRICES[self.adjusted]
-        return About(self.interval, self.asked.now.astimezone(KST), prices)
+        return About(self.interval, self.period.now.astimezone(KST), prices)
 
     def csv_form(self, *, has_bom: bool = True) -> CsvForm:
         """Return how its CSV files are written."""
@@ -92,7 +92,7 @@ class ExportRequest:
 
     def holds(self, day: date) -> bool:
         """Return whether the range holds the day."""
-        return self.asked.first <= day <= self.asked.last
+        return self.period.first <= day <= self.period.last
 
 
 def with_earlier_days(request: ExportRequest, table: Table, folder: Path) -> ExportRequest:
@@ -100,11 +100,11 @@ def with_earlier_days(request: ExportRequest, table: Table, folder: Path) -> Exp
 
     A day that the table no longer has cannot be adjusted anew: its symbol is refused, its files stay.
     """
-    asked, earlier, refused = request.asked, {}, dict(request.refused)
+    period, earlier, refused = request.period, {}, dict(request.refused)
     for symbol in request.symbols:
         days = days_in(year_files(folder, request.interval, symbol))
-        held = table.counts([symbol], [asked.session_of(day) for day in days])
-        coverage = table.coverage([symbol], asked.first, asked.last)
+        held = table.counts([symbol], [period.session_of(day) for day in days])
+        coverage = table.coverage([symbol], period.first, period.last)
         empty = {day for (_, day), row in coverage.items() if is_whole(row, (0,))}
         if gone := [day for day in days if (symbol, day) not in held and day not in empty]:
             refused[symbol] = f"{symbol} {gone[0]}: 폴더에는 있고 테이블에는 없어 새로 수정할 수 없습니다"

@@ -131,7 +131,7 @@ def _only_requested(candles: SymbolCandles, request: ExportRequest) -> SymbolCan
     import numpy as np
 
     days = candles.columns.start // DAY
-    first, last = ((day - EPOCH).days for day in (request.asked.first, request.asked.last))
+    first, last = ((day - EPOCH).days for day in (request.period.first, request.period.last))
     wanted = (days >= first) & (days <= last) | np.isin(days, [(day - EPOCH).days for day in earlier])
     return _taken(candles, wanted)._replace(states=[state for state in candles.states if request.holds(state.day)])
 
@@ -197,7 +197,7 @@ def _stays(
     if request.interval in ("week", "month"):
         return ~np.isin(starts, candles.columns.start)
     days = starts // DAY
-    first, last = ((day - EPOCH).days for day in (request.asked.first, request.asked.last))
+    first, last = ((day - EPOCH).days for day in (request.period.first, request.period.last))
     missing = [(state.day - EPOCH).days for state in candles.states if state.status == DayStatus.MISSING]
     lacked = np.isin(days, missing)
     result.kept += [f"{candles.symbol} {day_of(number)}" for number in np.unique(days[lacked])]
@@ -216,17 +216,17 @@ def _write_csv(
     result: ExportResult,
 ) -> None:  # fmt: skip
     """Write a symbol's file; an old one goes where nothing traded, and stays where the table lacks a day."""
-    path, lacks = csv_file(folder, request.interval, symbol), False
+    path, is_incomplete = csv_file(folder, request.interval, symbol), False
     with stage.replacing(path) as fresh:
         with fresh.open("wb") as sink:
             file = CsvFile(sink, request.csv_form())
             for piece in pieces:
                 file.add(piece)
-                lacks = lacks or any(state.is_doubtful for state in piece.states)
+                is_incomplete = is_incomplete or any(state.is_doubtful for state in piece.states)
         same = not request.force and _same_bytes(fresh, path)
         if same or not file.rows:
             fresh.unlink()
-    if not file.rows and lacks:
+    if not file.rows and is_incomplete:
         result.kept += [path.name] if path.exists() else []
     elif not file.rows:
         path.unlink(missing_ok=True)

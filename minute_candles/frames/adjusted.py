@@ -57,11 +57,11 @@ def adjusted_candles(
     return candles._replace(ratio=(numerators[at], denominators[at]), splits=texts)
 
 
-def outdated_factors(adjusted_to: Mapping[str, date], asked: Range) -> str:
+def outdated_factors(adjusted_to: Mapping[str, date], period: Range) -> str:
     """Return in Korean whose factors are older than the last session that has begun; "" where none are."""
     opened = [
-        day for day in asked.calendar.trading_days(asked.today - timedelta(days=14), asked.today)
-        if asked.calendar.session(day).open <= asked.now
+        day for day in period.calendar.trading_days(period.today - timedelta(days=14), period.today)
+        if period.calendar.session(day).open <= period.now
     ]  # fmt: skip
     old = {symbol: day for symbol, day in adjusted_to.items() if opened and day < opened[-1]}
     if not old:

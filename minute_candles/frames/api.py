@@ -120,14 +120,14 @@ def read_candles(
     shown = parse_interval(interval)
     _check_options(engine, fill, adjusted)
     reader = Reader.of(settings, clock)
-    request, asked = reader.symbols_of(symbols), reader.range_of(start, end, shown)
+    request, period = reader.symbols_of(symbols), reader.range_of(start, end, shown)
     with reader.opened(open_store) as store:
         chosen = store.symbols() if request.symbols is None else request.symbols
         _check_any(chosen)
-        found, adjusted_to = _read(store, chosen, shown, asked, fill, adjusted=adjusted)
-    _warn_of_candles(found, asked, strict=strict)
+        found, adjusted_to = _read(store, chosen, shown, period, fill, adjusted=adjusted)
+    _warn_of_candles(found, period, strict=strict)
     if adjusted_to is not None:
-        _warn_of_splits(found, adjusted_to, asked)
+        _warn_of_splits(found, adjusted_to, period)
     named = reader.names() if names else None
     if engine == "polars":
         from minute_candles.frames.polars_frame import polars_frame
@@ -142,17 +142,17 @@ def read_candles(
 
 
 def _read(
-    store: Store, symbols: Sequence[str], interval: "FrameInterval", asked: "Range", fill: Fill | None, *,
+    store: Store, symbols: Sequence[str], interval: "FrameInterval", period: "Range", fill: Fill | None, *,
     adjusted: bool | Literal["total"],
 ) -> "tuple[list[SymbolCandles], dict[str, date] | None]":  # fmt: skip
     """Return the candles, and where they are adjusted the day of each one's factors. Raises `IncompleteData`."""
     from minute_candles.frames.adjusted import adjusted_candles
     from minute_candles.frames.symbol_candles import read_all
 
-    found = list(read_all(store, symbols, interval, asked, fill))
+    found = list(read_all(store, symbols, interval, period, fill))
     if not adjusted:
         return found, None
-    first = asked.first
+    first = period.first
     made = [adjusted_candles(one, store.factors(one.symbol), first, interval, adjusted=adjusted) for one in found]
     return made, store.factors_checked(symbols)
 
@@ -174,11 +174,11 @@ def read_coverage(
 
     extra("pandas", "DataFrame으로 읽기")
     reader = Reader.of(settings, clock)
-    request, asked = reader.symbols_of(symbols), reader.range_of(start, end)
+    request, period = reader.symbols_of(symbols), reader.range_of(start, end)
     with reader.opened(open_store) as store:
         from minute_candles.frames.coverage import coverage_frame
 
-        return coverage_frame(store, store.symbols() if request.symbols is None else request.symbols, asked)
+        return coverage_frame(store, store.symbols() if request.symbols is None else request.symbols, period)
 
 
 def list_stored(*, settings: Settings | None = None, clock: Clock | None = None) -> "pd.DataFrame":
@@ -223,31 +223,31 @@ def _check_any(symbols: Sequence[str]) -> None:
         raise ConfigError("종목코드가 하나도 없습니다. 저장된 종목이 없으면 먼저 채우세요: python fetch_minute_data.py")
 
 
-def _warn_of_candles(found: "Sequence[SymbolCandles]", asked: "Range", *, strict: bool) -> None:
+def _warn_of_candles(found: "Sequence[SymbolCandles]", period: "Range", *, strict: bool) -> None:
     """Warn of whatever the frame lacks. Raises `IncompleteData` where `strict`."""
     from minute_candles.core.errors import IncompleteData, IncompleteWarning
     from minute_candles.frames.folding import fold_days, remedy
 
     doubtful: list[DayState] = [state for one in found for state in one.states if state.is_doubtful]
-    lines = asked.oddities()
+    lines = period.oddities()
     if cut := sorted({label for one in found for label in one.cut}):
         lines.append(f"범위가 자른 봉은 뺐습니다: {', '.join(map(str, cut))}")
     if doubtful:
-        lines.append(fold_days(doubtful, asked.calendar))
+        lines.append(fold_days(doubtful, period.calendar))
     if not lines:
         return
     text = "; ".join(lines)
     if strict:
         raise IncompleteData(f"빠졌거나 확인되지 않은 날이 있습니다: {text}")
-    help_ = f" ({', '.join(filter(None, ['모두 보기: read_coverage', remedy(doubtful, asked)]))})" if doubtful else ""
+    help_ = f" ({', '.join(filter(None, ['모두 보기: read_coverage', remedy(doubtful, period)]))})" if doubtful else ""
     warnings.warn(f"{text}{help_}", IncompleteWarning, stacklevel=3)
 
 
-def _warn_of_splits(found: "Sequence[SymbolCandles]", adjusted_to: "dict[str, date]", asked: "Range") -> None:
+def _warn_of_splits(found: "Sequence[SymbolCandles]", adjusted_to: "dict[str, date]", period: "Range") -> None:
     from minute_candles.core.errors import SplitWarning
     from minute_candles.frames.adjusted import outdated_factors
 
     if split := [text for one in found for text in one.splits]:
         warnings.warn(f"수정주가: {', '.join(split)}", SplitWarning, stacklevel=3)
-    if outdated := outdated_factors(adjusted_to, asked):
+    if outdated := outdated_factors(adjusted_to, period):
         warnings.warn(outdated, SplitWarning, stacklevel=3)

@@ -28,17 +28,17 @@ class ListedTable(Table, Protocol):
         ...
 
 
-def coverage_frame(table: Table, symbols: Sequence[str], asked: Range) -> "pd.DataFrame":
+def coverage_frame(table: Table, symbols: Sequence[str], period: Range) -> "pd.DataFrame":
     """Return the frame of `read_coverage`."""
     pandas = extra("pandas", WHAT)
-    days = [asked.first + timedelta(days=n) for n in range((min(asked.last, asked.today) - asked.first).days + 1)]
-    coverage = table.coverage(symbols, asked.first, asked.last)
-    held = table.counts(symbols, [asked.session_of(day) for day in days])
+    days = [period.first + timedelta(days=n) for n in range((min(period.last, period.today) - period.first).days + 1)]
+    coverage = table.coverage(symbols, period.first, period.last)
+    held = table.counts(symbols, [period.session_of(day) for day in days])
     rows = []
     for symbol in symbols:
         mine = {day: held[symbol, day] for day in days if (symbol, day) in held}
-        other_hours = days_of_other_hours(coverage, symbol, asked.calendar)
-        for state in day_states(symbol, asked.closed_days(), coverage, mine, asked.running_day(), other_hours):
+        other_hours = days_of_other_hours(coverage, symbol, period.calendar)
+        for state in day_states(symbol, period.closed_days(), coverage, mine, period.running_day(), other_hours):
             row, counts = coverage.get((symbol, state.day)), held.get((symbol, state.day), (0, 0, 0))
             verified_at = row.verified_at if row else None
             rows.append((symbol, state.day, *counts, str(state.status), state.note, verified_at))
@@ -52,13 +52,13 @@ def coverage_frame(table: Table, symbols: Sequence[str], asked: Range) -> "pd.Da
     return frame.astype(dict.fromkeys(_COUNTED, "int64")).set_index(["symbol", "date"])
 
 
-def stored_frame(table: ListedTable, asked: Range, names: Mapping[str, str]) -> "pd.DataFrame":
+def stored_frame(table: ListedTable, period: Range, names: Mapping[str, str]) -> "pd.DataFrame":
     """Return the frame of `list_stored`: a line for each symbol of the table."""
     pandas = extra("pandas", WHAT)
-    spans = table.spans(dict.fromkeys(table.symbols(), midnight(asked.last + timedelta(days=1))))
+    spans = table.spans(dict.fromkeys(table.symbols(), midnight(period.last + timedelta(days=1))))
     rows = []
     for symbol, (first, last) in spans.items():
-        mine = coverage_frame(table, [symbol], asked._replace(first=first.date()))
+        mine = coverage_frame(table, [symbol], period._replace(first=first.date()))
         days = [int((mine["status"] == status).sum()) for status in STATUSES]
         rows.append((symbol, names.get(symbol, ""), first, last, *days, int(mine["count_1min"].sum())))
     columns = ["symbol", "name", "first", "last", *[status.lower() for status in STATUSES], "rows"]

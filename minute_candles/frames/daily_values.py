@@ -26,9 +26,9 @@ def with_daily_turnover(days: Columns, daily: Mapping[date, StoredDaily]) -> Col
         return days
     import numpy as np
 
-    told = [daily[day].turnover if (day := day_of(start // DAY)) in daily else UNPROVEN for start in days.start]
+    turnovers = [daily[day].turnover if (day := day_of(start // DAY)) in daily else UNPROVEN for start in days.start]
     unproven = (days.vwap == UNPROVEN) & (days.volume > 0)
-    return days._replace(turnover=np.where(unproven, np.array(told, np.int64), days.turnover))
+    return days._replace(turnover=np.where(unproven, np.array(turnovers, np.int64), days.turnover))
 
 
 def previous_closes(
@@ -36,7 +36,7 @@ def previous_closes(
     gaps: "NDArray[np.bool_] | None",
     symbol: str,
     minutes: Minutes,
-    asked: Range,
+    period: Range,
     daily: Mapping[date, StoredDaily],
 ) -> "Numbers":
     """Return the close of the session before each day: of its candles, else of the daily TR; 0: unknown."""
@@ -48,10 +48,10 @@ def previous_closes(
     }
     found = []
     for start in days.start:
-        before = asked.calendar.day_before(day_of(start // DAY))
-        if before not in closes and before < asked.first:
-            rows = rows_of_sessions(minutes.read(symbol, before, before), asked)
+        before = period.calendar.day_before(day_of(start // DAY))
+        if before not in closes and before < period.first:
+            rows = rows_of_sessions(minutes.read(symbol, before, before), period)
             closes |= {before: int(rows.close[-1])} if len(rows.close) else {}
-        told = daily.get(before)
-        found.append(closes.get(before) or (told and told.final_close) or 0)
+        row = daily.get(before)
+        found.append(closes.get(before) or (row and row.final_close) or 0)
     return np.array(found, np.int64)

@@ -60,30 +60,30 @@ def _lines(first: date, last: date, text: str, symbols: Sequence[tuple[str, int]
     return [f"{symbol} {span} {text}" + (f" · {count}종목일" if count > 1 else "") for symbol, count in symbols]
 
 
-def remedy(states: Iterable[DayState], asked: Range) -> str:
+def remedy(states: Iterable[DayState], period: Range) -> str:
     """Return the command that fills or asks again for these days, with the flags that it needs; "" where none helps."""
-    oldest, today = asked.today - timedelta(days=_KEPT_DAYS), asked.running_day()
+    oldest, today = period.today - timedelta(days=_KEPT_DAYS), period.running_day()
     closed = [state for state in states if state.is_doubtful and state.day != today]
     helped = [state for state in closed if state.day >= oldest]
     unproven = [state for state in helped if state.status == DayStatus.UNPROVEN]
-    lacking = [state for state in helped if state.status != DayStatus.UNPROVEN]
+    incomplete = [state for state in helped if state.status != DayStatus.UNPROVEN]
     commands = []
-    if lacking:
-        commands.append(f"채우기: {_command(lacking, asked)}")
+    if incomplete:
+        commands.append(f"채우기: {_command(incomplete, period)}")
     if unproven:
-        commands.append(f"다시 묻기: {_command(unproven, asked)} --recheck")
+        commands.append(f"다시 묻기: {_command(unproven, period)} --recheck")
     if len(helped) < len(closed):
         commands.append(f"{oldest} 전은 KIS에 더 없습니다")
     return ", ".join(commands)
 
 
-def _command(states: Sequence[DayState], asked: Range) -> str:
+def _command(states: Sequence[DayState], period: Range) -> str:
     symbols = list(dict.fromkeys(state.symbol for state in states))
     first, last = min(state.day for state in states), max(state.day for state in states)
     flags = []
     if not symbols_file.default_symbols().keys() >= set(symbols):
         more = ",…" if len(symbols) > _MOST_SYMBOLS else ""
         flags.append(f"--symbols {','.join(symbols[:_MOST_SYMBOLS])}{more}")
-    if first < asked.calendar.last_closed(asked.now) - timedelta(days=DEFAULT_DAYS - 1):
+    if first < period.calendar.last_closed(period.now) - timedelta(days=DEFAULT_DAYS - 1):
         flags.append(f"--from {first} --to {last}")
     return " ".join(["python fetch_minute_data.py", *flags])

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from minute_candles.storage.minute_columns import Numbers
 
 
-def session_grid(days: Sequence[date], interval: FrameInterval, asked: Range) -> "Numbers":
+def session_grid(days: Sequence[date], interval: FrameInterval, period: Range) -> "Numbers":
     """Return the starts of all windows of these trading days: continuous trading and the closing auction."""
     import numpy as np
 
     parts = [np.empty(0, np.int64)]
     for day in days:
-        session = asked.calendar.session(day)
+        session = period.calendar.session(day)
         opened, auction, close = map(microseconds, (session.open, session.close - CLOSING_AUCTION, session.close))
         parts.append(np.append(np.arange(opened, auction, MINUTE), close))
     return np.unique(window_starts(np.concatenate(parts), interval))

@@ -72,28 +72,28 @@ def microseconds(moment: datetime) -> int:
     return (moment.replace(tzinfo=None) - midnight(EPOCH)) // timedelta(microseconds=1)
 
 
-def rows_of_sessions(rows: Columns, asked: Range) -> Columns:
+def rows_of_sessions(rows: Columns, period: Range) -> Columns:
     """Return the rows before each day's close + 10 minutes: later ones are other writers', no candles of ours."""
     import numpy as np
 
     days = np.unique(rows.start // DAY)
     if not len(days):
         return rows
-    ends = [microseconds(asked.session_of(day_of(day)).end) for day in days]
+    ends = [microseconds(period.session_of(day_of(day)).end) for day in days]
     return take(rows, rows.start < np.array(ends, np.int64)[np.searchsorted(days, rows.start // DAY)])
 
 
-def window_ends(starts: "Numbers", interval: int, asked: Range) -> "Numbers":
+def window_ends(starts: "Numbers", interval: int, period: Range) -> "Numbers":
     """Return the end of each window of minutes; no window outlasts its session's close + 10 minutes."""
     import numpy as np
 
     days = np.unique(starts // DAY)
-    ends = np.array([microseconds(asked.session_of(day_of(day)).end) for day in days], np.int64)
+    ends = np.array([microseconds(period.session_of(day_of(day)).end) for day in days], np.int64)
     return np.minimum(starts + interval * MINUTE, ends[np.searchsorted(days, starts // DAY)] if len(days) else starts)
 
 
 def windows_in_range(
-    candles: Columns, interval: FrameInterval, asked: Range, polled_at: datetime | None = None
+    candles: Columns, interval: FrameInterval, period: Range, polled_at: datetime | None = None
 ) -> "NDArray[np.bool_]":
     """Return which windows begin and end in the range, and are over at its `now` (Closed candles only).
 
@@ -101,36 +101,36 @@ def windows_in_range(
     """
     import numpy as np
 
-    now = asked.now.astimezone(KST).replace(tzinfo=None)
+    now = period.now.astimezone(KST).replace(tzinfo=None)
     if isinstance(interval, int):
-        until, today = min(now, asked.finish), (asked.today - EPOCH).days
-        ends = window_ends(candles.start, interval, asked)
-        inside = (candles.start >= microseconds(asked.begin)) & (ends <= microseconds(until))
-        if interval > 1 and polled_at is not None and asked.running_day():
+        until, today = min(now, period.finish), (period.today - EPOCH).days
+        ends = window_ends(candles.start, interval, period)
+        inside = (candles.start >= microseconds(period.begin)) & (ends <= microseconds(until))
+        if interval > 1 and polled_at is not None and period.running_day():
             inside &= (ends <= microseconds(min(until, polled_at))) | (candles.start // DAY < today)
         return inside
-    spans = [_sessions_of(day_of(start // DAY), interval, asked) for start in candles.start]
-    until = min(now, asked.finish)
-    return np.array([asked.begin <= opened and closed <= until for opened, closed in spans], bool)
+    spans = [_sessions_of(day_of(start // DAY), interval, period) for start in candles.start]
+    until = min(now, period.finish)
+    return np.array([period.begin <= opened and closed <= until for opened, closed in spans], bool)
 
 
-def is_cut(start: int, interval: FrameInterval, asked: Range) -> bool:
+def is_cut(start: int, interval: FrameInterval, period: Range) -> bool:
     """Return whether the range, not the present, cuts sessions off this day, week or month."""
-    opened, closed = _sessions_of(day_of(start // DAY), interval, asked)
-    is_over = closed <= asked.now.astimezone(KST).replace(tzinfo=None)
-    return is_over and (opened < asked.begin or closed > asked.finish)
+    opened, closed = _sessions_of(day_of(start // DAY), interval, period)
+    is_over = closed <= period.now.astimezone(KST).replace(tzinfo=None)
+    return is_over and (opened < period.begin or closed > period.finish)
 
 
-def _sessions_of(first: date, interval: FrameInterval, asked: Range) -> tuple[datetime, datetime]:
+def _sessions_of(first: date, interval: FrameInterval, period: Range) -> tuple[datetime, datetime]:
     """Return from when to when the sessions of a day, week or month last, naive KST; the days where there are none."""
     last = first
     if interval == "week":
         last = first + timedelta(days=6)
     elif interval == "month":
         last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
-    days = asked.calendar.trading_days(first, last) or [first, last]
-    begin = asked.session_of(days[0]).open_label
-    end = asked.session_of(days[-1]).end_label
+    days = period.calendar.trading_days(first, last) or [first, last]
+    begin = period.session_of(days[0]).open_label
+    end = period.session_of(days[-1]).end_label
     return begin, end
 
 

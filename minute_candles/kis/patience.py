@@ -31,13 +31,13 @@ class Waiting:
     """Says once that calls are being repeated, until one of them is answered: many threads wait for the same KIS."""
 
     def __init__(self) -> None:
-        self._told = threading.Event()
+        self._warned = threading.Event()
 
     def begin(self, state: "tenacity.RetryCallState") -> None:
         """Say it at the third try; tenacity calls this before it sleeps."""
-        news = state.attempt_number == 3 and not self._told.is_set()
+        news = state.attempt_number == 3 and not self._warned.is_set()
         if news:
-            self._told.set()
+            self._warned.set()
         level = logging.WARNING if news else logging.DEBUG
         _log.log(
             level, "⚠️ %s 다시 시도합니다 (%d번째).", state.outcome and state.outcome.exception(), state.attempt_number
@@ -45,7 +45,7 @@ class Waiting:
 
     def end(self) -> None:
         """Forget it: a call was answered."""
-        self._told.clear()
+        self._warned.clear()
 
 
 def patiently(

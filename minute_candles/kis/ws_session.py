@@ -33,7 +33,7 @@ class Pace:
     """How fast, in seconds.
 
     `gap` = between two registrations; `first` to `most` = before another connection; `in_use` = at least,
-    where another session holds the key; `silence` = without any frame, or without data while data are expected;
+    where another session holds the key; `quiet_seconds` = without any frame, or without data while data are expected;
     `lived` = data for so long make a session a good one; `retry` = before a symbol is registered once more.
     """
 
@@ -41,7 +41,7 @@ class Pace:
     first: float = 1.0
     most: float = 60.0
     in_use: float = 60.0
-    silence: float = 90.0
+    quiet_seconds: float = 90.0
     lived: float = 20.0
     retry: float = 60.0
     look: float = 1.0
@@ -52,7 +52,7 @@ class Callbacks:
     """What a session reports, from the event loop: a callback must not wait.
 
     `on_ticks`: the trades of a frame. `on_problem`: why no data come, again at each further try, and "" when they do.
-    `on_second`: each second of a session. `on_cut`: at the end of each. `expects_data`: whether silence is a fault now.
+    `on_second`: each second of a session. `on_cut`: at the end of each. `expects_data`: whether no data is a fault.
     """
 
     on_ticks: Callable[[list[TradeTick]], None]
@@ -87,11 +87,11 @@ class SocketSession:
     ) -> None:
         self._url = url if urlsplit(url).path.strip("/") else url + PATH
         self._symbols, self._known, self._clock, self._callbacks, self._pace = symbols, known, clock, callbacks, pace
-        self.began = self._heard_at = clock.monotonic()
+        self.began = self._received_at = clock.monotonic()
         self.data_at = 0.0
         self.registered: set[str] = set()
         self._later: dict[str, float] = {}
-        self._asked: dict[str, None] = {}
+        self._pending: dict[str, None] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._over, self._stopped = asyncio.Event(), False
 
@@ -118,7 +118,7 @@ class SocketSession:
             self._url, ping_interval=None, compression=None, close_timeout=1, open_timeout=10, max_size=LARGEST_FRAME,
             proxy=None if is_loopback(urlsplit(self._url).hostname or "") else True, logger=_nobody(),
         ) as socket:  # fmt: skip
-            self.began = self._heard_at = self._clock.monotonic()
+            self.began = self._received_at = self._clock.monotonic()
             try:
                 await _until_one_ends(self._read(socket), self._register(socket, key), self._watch(), self._over.wait())
             finally:
@@ -131,9 +131,9 @@ class SocketSession:
         """
         while True:
             text = (await socket.recv(decode=False)).decode(errors="replace")
-            self._heard_at = self._clock.monotonic()
+            self._received_at = self._clock.monotonic()
             if records := frames.records(text):
-                self.data_at = self._heard_at
+                self.data_at = self._received_at
                 self._callbacks.on_ticks([tick for record in records if (tick := trade_tick(record))])
             elif said := frames.answer(text):
                 if said.verdict is Verdict.PINGPONG:
@@ -146,8 +146,8 @@ class SocketSession:
 
         An answer that names no symbol belongs to the first registration without an answer.
         """
-        symbol = said.symbol or next(iter(self._asked), "")
-        self._asked.pop(symbol, None)
+        symbol = said.symbol or next(iter(self._pending), "")
+        self._pending.pop(symbol, None)
         match said.verdict:
             case Verdict.TAKEN if symbol:
                 self.registered.add(symbol)
@@ -185,28 +185,28 @@ class SocketSession:
                 await self._ask(socket, key, symbol)
 
     async def _ask(self, socket: "ClientConnection", key: str, symbol: str) -> None:
-        self._asked[symbol] = None
+        self._pending[symbol] = None
         await socket.send(frames.registration(key, symbol))
         await asyncio.sleep(self._pace.gap)
 
     async def _watch(self) -> None:
         """End a session in which nothing comes: a dead socket gives no other sign. Raises `Cut`."""
-        expected_since, silence = self.began, self._pace.silence
+        expected_since, quiet_seconds = self.began, self._pace.quiet_seconds
         while True:
             await asyncio.sleep(self._pace.look)
             now = self._clock.monotonic()
             if not self._callbacks.expects_data():
                 expected_since = now
             self._callbacks.on_second()
-            if now - self._heard_at > silence:
-                raise Cut(f"{silence:.0f}초 동안 아무 소식도 없습니다", is_bad_key=self._is_unanswered)
-            if now - max(self.data_at, expected_since) > silence:
-                raise Cut(f"{silence:.0f}초 동안 체결이 오지 않습니다", is_bad_key=self._is_unanswered)
+            if now - self._received_at > quiet_seconds:
+                raise Cut(f"{quiet_seconds:.0f}초 동안 아무 소식도 없습니다", is_bad_key=self._is_unanswered)
+            if now - max(self.data_at, expected_since) > quiet_seconds:
+                raise Cut(f"{quiet_seconds:.0f}초 동안 체결이 오지 않습니다", is_bad_key=self._is_unanswered)
 
     @property
     def _is_unanswered(self) -> bool:
         """Return whether no registration was answered: KIS may pass over an expired key (kis_websocket.md §5)."""
-        return bool(self._asked) and not self.registered
+        return bool(self._pending) and not self.registered
 
 
 async def _until_one_ends(*works: Coroutine[Any, Any, Any]) -> None:

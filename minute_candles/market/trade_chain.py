@@ -57,7 +57,7 @@ class Chain:
         self._minute = self._latest = self._last_at = datetime.min
         self._before, self._below, self._is_interrupted = -1, 0, False
         self._doubtful = (datetime.max, datetime.min)
-        self._whole = self._mixed = self._told = False
+        self._whole = self._mixed = self._reported = False
         self._open = self._high = self._low = self._close = self._traded = self._paid = 0
 
     @property
@@ -186,16 +186,16 @@ class Chain:
             self._low = price
         self._traded += tick.volume
         self._paid += moved
-        self._volume, self._turnover, self._told = tick.all_volume, tick.all_turnover, False
+        self._volume, self._turnover, self._reported = tick.all_volume, tick.all_turnover, False
         self._mixed = self._mixed or tick.is_off_hours
 
     def _is_in_session(self) -> bool:
         return self._first <= self._minute < self._end
 
     def _closed(self, through: datetime) -> Sequence[Proven]:
-        if self._told or self._mixed or not (self._whole and self._is_in_session()):
+        if self._reported or self._mixed or not (self._whole and self._is_in_session()):
             return ()
-        self._told = True
+        self._reported = True
         return (Proven(self._symbol, self._candle(), through, self._before, self._turnover),)
 
     def _candle(self) -> Candle:

@@ -17,5 +17,5 @@ class Stored(NamedTuple):
     status: str | None
 
 
-Hear = Callable[[Stored], None]
+Listener = Callable[[Stored], None]
 """Must neither raise nor wait: the next write stands behind it (rule "Readers hold nobody up")."""

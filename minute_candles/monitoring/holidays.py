@@ -81,8 +81,8 @@ class HolidayCheck:
             return
         self._decided = session.day
         if trades != self.calendar.is_trading_day(session.day):
-            believed = "휴장이라고 했지만 거래되고 있습니다. 개장일로"
-            what = believed if trades else "개장이라고 했지만 거래가 없습니다. 휴장일로"
+            found_open = "휴장이라고 했지만 거래되고 있습니다. 개장일로"
+            what = found_open if trades else "개장이라고 했지만 거래가 없습니다. 휴장일로"
             _log.warning("⚠️ %s: KIS는 %s 봅니다.", session.day, what)
             self._correct(session.day, is_open=trades)
 

@@ -54,13 +54,13 @@ class AlertTable(CandleReader):
         except StoreError as error:
             _log.warning("⚠️ 이름이 비슷한 알림 규칙(대소문자, 이모지)이 하나로 섞입니다: %s SQL: %s;", error, alter)
 
-    def candles_before(self, symbol: str, interval: int, heard: Sequence[datetime], most: int) -> list[Candle]:
-        """Return the newest `most` candles up to the day of `heard` (starts, ascending) that are not among them.
+    def candles_before(self, symbol: str, interval: int, starts: Sequence[datetime], most: int) -> list[Candle]:
+        """Return the newest `most` candles up to the day of `starts` (starts, ascending) that are not among them.
 
         The last one of the session before is among these, even if the others do not reach back so far.
         """
-        start = midnight(heard[0].date())
-        newest = self.candles(symbol, interval, _OLDEST, start + timedelta(days=1), most - 1, but=heard)
+        start = midnight(starts[0].date())
+        newest = self.candles(symbol, interval, _OLDEST, start + timedelta(days=1), most - 1, but=starts)
         if newest and newest[0].timestamp < start:
             return newest
         return self.candles(symbol, interval, _OLDEST, start - timedelta(minutes=1), 1) + newest
@@ -83,7 +83,7 @@ class AlertTable(CandleReader):
             f"SELECT {clock}(timestamp), SUM(volume) {where} GROUP BY {clock}(timestamp)",
             symbol, NAMES[interval], before, str(days[-1][0]) + " 00:00:00",
         )  # fmt: skip
-        return {_time(told): int(volume) / len(days) for told, volume in sums}
+        return {_time(minute): int(volume) / len(days) for minute, volume in sums}
 
     def close(self) -> None:
         """Close both connections."""

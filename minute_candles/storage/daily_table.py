@@ -34,12 +34,12 @@ class StoredDaily(NamedTuple):
 
 def keep(run: Run, dialect: Dialect, symbol: str, rows: Iterable[DailyRow], now: datetime) -> None:
     """Write the rows that say something new; the table is made when it is missing."""
-    told = {row.day: row for row in rows if row.turnover is not None}
-    if not told:
+    final = {row.day: row for row in rows if row.turnover is not None}
+    if not final:
         return
     make_table(run, dialect, DAILY, DAILY_DDL)
-    before = read(run, dialect, [symbol], min(told), max(told))
-    for day, row in told.items():
+    before = read(run, dialect, [symbol], min(final), max(final))
+    for day, row in final.items():
         old = before.get((symbol, day))
         if old and old[1:4] == (row.close, row.volume, row.turnover) and old.final_close is not None:
             continue

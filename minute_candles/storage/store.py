@@ -24,7 +24,7 @@ from minute_candles.market.candles import Candle, Candles
 from minute_candles.market.day_status import DayStatus, Reason
 from minute_candles.market.rows import DailyRow
 from minute_candles.market.windows import NAMES
-from minute_candles.market.write_event import Hear, Stored
+from minute_candles.market.write_event import Listener, Stored
 from minute_candles.storage import adjustment_factors as factors
 from minute_candles.storage import daily_table
 from minute_candles.storage import migrate as schema
@@ -94,7 +94,7 @@ class Store(TableAccess):
         super().__init__(connection)
         self._database, self._clock = database, clock
         self._another = partial(Connection, database, clock, patience=0)
-        self.listeners: list[Hear] = []
+        self.listeners: list[Listener] = []
         """Called for every write after its commit, by the thread that wrote."""
 
     def preflight(self, *, dedupe: bool = False, read_only: bool = False) -> list[str]:
@@ -140,8 +140,8 @@ class Store(TableAccess):
             return done
 
         done = self._connection.transaction(work)
-        for hear in () if done.yielded else self.listeners:
-            hear(Stored(symbol, session.day, done.changed, done.erased, status))
+        for listener in () if done.yielded else self.listeners:
+            listener(Stored(symbol, session.day, done.changed, done.erased, status))
         return done.counts
 
     def candles(self, symbol: str, interval: int, first: datetime, last: datetime) -> list[Candle]:

@@ -50,9 +50,9 @@ def read_page(answer: MinuteRows, session: Session, last: datetime, rejects: lis
     if answer and not todays and not spilled:
         unreadable = reject_text(rejects[0]) if rejects else "읽을 수 있는 행이 없습니다."
         raise BadRow(f"{session.day} 이전을 물었는데 그 뒤 날짜의 행만 왔습니다." if labels else unreadable)
-    asked = last.replace(tzinfo=None)
-    earliest = min(todays, default=asked)
-    if earliest > asked:
+    until = last.replace(tzinfo=None)
+    earliest = min(todays, default=until)
+    if earliest > until:
         raise BadRow(f"{last:%H:%M} 이전을 물었는데 그 뒤 시각의 행만 왔습니다.")
     starts = earliest <= session.first_label or spilled or len(answer) < FULL_PAGE
     ordered = all(newer > older for newer, older in pairwise(labels))
@@ -70,7 +70,7 @@ class DayPages:
     def fetch(self, symbol: str, session: Session) -> Minutes:
         """Return the day's rows and what their pages leave in doubt. Raises `BadRow` for an answer that is none."""
         day = _Collected()
-        last, deeper, asked_before = session.end - timedelta(seconds=1), False, None
+        last, deeper, previous_first = session.end - timedelta(seconds=1), False, None
         while True:
             page = self._page(symbol, session, last, day.rejects, deeper=deeper)
             rows = day.add(page)
@@ -80,10 +80,10 @@ class DayPages:
             deeper = not page.starts_day
             if deeper:
                 last = page.earliest - timedelta(seconds=1)
-            elif unexplained and not page.seamless and rows[0].minute != asked_before:
+            elif unexplained and not page.seamless and rows[0].minute != previous_first:
                 # Turnover says that something came before: off-hours trades, or minutes that this answer lacks.
-                asked_before = rows[0].minute
-                last = asked_before.replace(tzinfo=last.tzinfo) - timedelta(seconds=1)
+                previous_first = rows[0].minute
+                last = previous_first.replace(tzinfo=last.tzinfo) - timedelta(seconds=1)
             else:
                 return day.minutes(whole=page.seamless and day.pages == 1)
 

@@ -123,7 +123,9 @@ def test_each_key_streams_its_share_of_the_symbols(tmp_path):
         running = Thread(target=socket.run, args=(symbols,), daemon=True)
         running.start()
         wait_until(lambda: socket.registered == 9)
-        shares = {key: {symbol for _, symbol in held.heard} for key, held in sim.stream.subscriptions._slots.items()}
+        shares = {
+            key: {symbol for _, symbol in held.registered} for key, held in sim.stream.subscriptions._slots.items()
+        }
         assert shares == {key: set(symbols[n::3]) for n, key in enumerate(KEYS)}
         socket.stop()
         running.join(10)

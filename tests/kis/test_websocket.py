@@ -26,8 +26,8 @@ from minute_candles.kis.ws_frames import Answer, Verdict
 from minute_candles.kis.ws_session import Callbacks, Cut, Known, Pace, SocketSession
 from minute_candles.market.rows import TradeTick
 
-QUICK = Pace(gap=0, first=0.05, most=0.4, in_use=0.4, silence=20, lived=0.3, retry=0.2, look=0.02)
-STALLING = replace(QUICK, silence=0.8)
+QUICK = Pace(gap=0, first=0.05, most=0.4, in_use=0.4, quiet_seconds=20, lived=0.3, retry=0.2, look=0.02)
+STALLING = replace(QUICK, quiet_seconds=0.8)
 SYMBOLS = [f"{number:06}" for number in range(1, 42)]
 SPEED = 60
 """The simulated market runs so much faster than this host: it trades all the time."""

@@ -2,7 +2,7 @@
 
 import { dateOf, seconds } from "./format.js";
 
-/** `told`: its number among those that came by the socket. @typedef {{time: number, open: number, high: number, low: number, close: number, volume: number, vwap: number | null, status: string, told?: number}} Candle */
+/** `received`: its number among those that came by the socket. @typedef {{time: number, open: number, high: number, low: number, close: number, volume: number, vwap: number | null, status: string, received?: number}} Candle */
 /** @typedef {number | "day" | "week" | "month"} Interval */
 
 /** The start of the window of an interval that a moment falls into. @param {number} time @param {Interval} interval */

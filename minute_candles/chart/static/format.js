@@ -1,4 +1,4 @@
-/** Numbers, times and states as Koreans read them. Chart times are the KST wall clock told as if it were UTC. */
+/** Numbers, times and states as Koreans read them. Chart times are the KST wall clock given as if it were UTC. */
 
 const whole = new Intl.NumberFormat("ko-KR", { maximumFractionDigits: 0 });
 const cents = new Intl.NumberFormat("ko-KR", { minimumFractionDigits: 2, maximumFractionDigits: 2 });

@@ -21,16 +21,16 @@ export function wholeRange() {
   return state.range && times.length ? { from: dateOf(Math.min(...times)), to: dateOf(Math.max(...times)) } : { limit: Math.min(MOST, Math.max(1, times.length)) };
 }
 
-/** What the answer does not name is gone; what was told since it was asked for is newer than it.
+/** What the answer does not name is gone; what was received since it was asked for is newer than it.
  * @param {Promise<void>} clock the server's clock is known @returns {Promise<boolean>} false: another symbol or interval is shown by now */
 export async function load(clock) {
-  const { turn, told, symbol, interval } = state;
+  const { turn, received, symbol, interval } = state;
   const sessions = isPeriod(interval) ? api.candles(symbol, "day", { limit: DAYS_OF_A_MONTH }) : [];
   const [found, guessed, its] = await Promise.all([api.candles(symbol, interval, wanted()), clock.then(guessDays), sessions]);
   const first = found[0]?.time;
   const days = await daysBack(guessed, first);
   if (turn !== state.turn) return false;
-  const newer = [...state.candles.values()].filter((candle) => (candle.told ?? 0) > told && candle.time >= (first ?? 0));
+  const newer = [...state.candles.values()].filter((candle) => (candle.received ?? 0) > received && candle.time >= (first ?? 0));
   Object.assign(state, { days, sessions: its, all: false, loads: state.loads + 1 });
   const running = typeof interval === "string" && !state.range && state.today?.status === "RUNNING" ? [withToday(state.today)] : [];
   state.candles = new Map([...found, ...running, ...newer].map((candle) => [candle.time, candle]));

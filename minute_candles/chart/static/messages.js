@@ -25,7 +25,7 @@ export function take(message) {
   if (message.symbol !== state.symbol) return;
   if (message.type === "day") return refresh();
   freshness.candle();
-  const candle = { ...candleOf(message), told: ++state.told };
+  const candle = { ...candleOf(message), received: ++state.received };
   const before = state.today;
   if (message.interval === "day") takeToday(candle);
   if (message.interval === state.interval) takeCandle(candle);

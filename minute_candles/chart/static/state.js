@@ -34,7 +34,7 @@ export const state = {
   drawn: 0, // the turn whose candles the chart shows
   loading: 0, // the turn that is being asked for
   loads: 0, // counts the answers that were taken
-  told: 0, // counts the candles that came by themselves
+  received: 0, // counts the candles that came by themselves
   stale: false, // to be asked for again
   failed: "", // why it could not be read
   newDay: "", // begun while the page was open
