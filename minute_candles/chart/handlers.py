@@ -67,7 +67,7 @@ class Handlers:
         self._forecasts = forecasts
 
     def warm(self) -> None:
-        """Make the first list of symbols, which takes seconds for a whole market."""
+        """Make the list of symbols, which takes seconds at first for a whole market."""
         with suppress(MinuteDataError):  # the first request says it
             self._queries.symbols()
 

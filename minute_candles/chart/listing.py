@@ -3,14 +3,17 @@
     listing = Listing(reader, names, calendar, clock, running)
     listing.rows()
 
-Every page asks for it, so it is made once a second for all of them. A symbol is read whole twice a minute, and when one
-of its coverage rows has changed: `PART` symbols at once, so that a whole market holds no answer up. In between its
-newest minute and the last windows are read. The first list needs all of them: `warm` it when the server starts.
+Every page asks for it, so it is made once a second for all of them. Where that takes longer than `WAIT_SECONDS`, as for
+a whole market, an answer is the list before, and the next answer is the new one. A symbol is read whole twice a minute,
+and when one of its coverage rows has changed: `PART` symbols at once. In between its newest minute and the last windows
+are read.
 """
 
 import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TypedDict
@@ -25,6 +28,8 @@ from minute_candles.storage.coverage import CoverageRow
 from minute_candles.storage.store import CandleReader, Last, SparklinePoint
 
 FRESH_SECONDS, KEPT_SECONDS = 1.0, 30.0
+WAIT_SECONDS = 0.05
+"""How long an answer waits for a new list, where it has one that was made within `KEPT_SECONDS`."""
 TRACE = 27
 """Points of a sparkline: about a session of 15-minute candles."""
 PART = 100
@@ -83,7 +88,8 @@ class Listing:
         running: RunningMinutes,
     ) -> None:  # fmt: skip
         self._reader, self._names, self._calendar, self._clock, self._running = reader, names, calendar, clock, running
-        self._lock = threading.Lock()
+        self._lock, self._maker = threading.Lock(), ThreadPoolExecutor(1, "list")
+        self._making: Future[None] | None = None
         self._rows: list[SymbolRow] = []
         self._made = float("-inf")
         self._last: dict[str, Last] = {}
@@ -91,10 +97,19 @@ class Listing:
 
     def rows(self) -> list[SymbolRow]:
         """Return plain data, ready for JSON; symbols without a candle last."""
-        with self._lock:
-            if self._clock.time() - self._made >= FRESH_SECONDS:
-                self._rows, self._made = self._make(), self._clock.time()
-            return self._rows
+        age = self._clock.time() - self._made
+        if age >= FRESH_SECONDS:
+            with self._lock:
+                if self._making is None or self._making.done():
+                    self._making = self._maker.submit(self._renew)
+                making = self._making
+            with suppress(TimeoutError):
+                making.result(WAIT_SECONDS if age < KEPT_SECONDS else None)
+        return self._rows
+
+    def _renew(self) -> None:
+        if self._clock.time() - self._made >= FRESH_SECONDS:  # not made since it was asked for
+            self._rows, self._made = self._make(), self._clock.time()
 
     def _make(self) -> list[SymbolRow]:
         symbols, old = list(self._names), self._old()

@@ -31,6 +31,8 @@ from minute_candles.monitoring import status_file
 from minute_candles.monitoring.single_instance import is_running
 
 LONGEST_MESSAGE = 16 * 1024
+WARM_SECONDS = 20.0
+"""How often the list is made while nobody asks for it, so that the next one who does need not wait."""
 
 
 class Address(NamedTuple):
@@ -50,7 +52,7 @@ def application(handlers: Handlers, broadcaster: Broadcaster, password: str, ori
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        running = (broadcaster.run(), broadcaster.run_prices(), asyncio.to_thread(handlers.warm))
+        running = (broadcaster.run(), broadcaster.run_prices(), _keep_warm(handlers))
         tasks = [asyncio.create_task(each) for each in running]
         yield
         for task in tasks:
@@ -74,6 +76,12 @@ def application(handlers: Handlers, broadcaster: Broadcaster, password: str, ori
     ]
     errors: Any = {HTTPException: _refused, MinuteDataError: _failed}
     return AccessControl(Starlette(routes=routes, exception_handlers=errors, lifespan=lifespan), password, origins)
+
+
+async def _keep_warm(handlers: Handlers) -> None:
+    while True:
+        await asyncio.to_thread(handlers.warm)
+        await asyncio.sleep(WARM_SECONDS)
 
 
 async def _refused(_: Request, error: HTTPException) -> Response:

@@ -1,5 +1,6 @@
 """The data map in a real Chromium: it draws, says why, filters, and leads to the day's chart."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -11,6 +12,7 @@ from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
 from store_testing import CALENDAR, minutes
 
+from minute_candles.chart.coverage import CoverageMap
 from minute_candles.core.clock import Clock
 from minute_candles.market.day_status import DayStatus, Reason
 from minute_candles.storage.store import open_store
@@ -52,8 +54,8 @@ def test_the_map_draws_explains_filters_and_opens_the_day(page):
     assert "3종목 가운데 3종목의 178일" in page.text("#summary")
     cells = page.find_element("id", "cells")
     cells.send_keys(Keys.END)  # the newest day of the most traded symbol
-    page.wait("document.getElementById('told').textContent.includes('005930')")
-    shown = page.text("#told")
+    page.wait("document.getElementById('explanation').textContent.includes('005930')")
+    shown = page.text("#explanation")
     assert "11월 23일" in shown and "1분봉 381개" in shown and "분봉은 있는데 일봉에 이 날이 없음" in shown
     command = "python fetch_minute_data.py --symbols 005930 --from 2026-11-23 --to 2026-11-23 --recheck"
     assert page.text("#command") == command
@@ -76,13 +78,19 @@ def test_the_map_draws_explains_filters_and_opens_the_day(page):
     assert "from=2026-11-23" in page.current_url and "interval=1" in page.current_url
 
 
-def test_the_map_on_a_phone_scrolls_to_older_days_is_ordered_and_read_as_a_table(page):
+def test_the_map_on_a_phone_scrolls_to_older_days_is_ordered_and_read_as_a_table(page, monkeypatch):
+    scrolled, count = threading.Event(), CoverageMap._count_stale  # who scrolls while rows are counted is not forgotten
+    monkeypatch.setattr(CoverageMap, "_count_stale", lambda *args: scrolled.wait(20) and count(*args))
     page.get(page.server.url)
     page.wait("document.querySelectorAll('#list button').length === 3")
     page.click('a[href="map"]')
     page.phone()
     page.wait(f"{DRAWN} && document.getElementById('grid').scrollLeft > 100", 5)
-    page.execute_script("document.getElementById('grid').scrollLeft = 0")
+    page.execute_script(
+        "const grid = document.getElementById('grid'); grid.scrollLeft = 0;"
+        "return new Promise((done) => grid.addEventListener('scroll', () => done()))"
+    )
+    scrolled.set()
     page.wait(f"{DRAWN} === '3 120'")
     page.click("#table-button")
     assert NAMES["035420"] in page.text("#rows"), "markup is text"
@@ -92,10 +100,10 @@ def test_the_map_on_a_phone_scrolls_to_older_days_is_ordered_and_read_as_a_table
     for order in ("turnover", "name", "doubt"):
         page.click(f'[data-sort="{order}"]')
         page.find_element("id", "cells").send_keys(Keys.PAGE_UP, Keys.HOME, Keys.END)  # of the first row
-        firsts[order] = page.text("#told").split(" · ")[0]
+        firsts[order] = page.text("#explanation").split(" · ")[0]
     assert firsts == {"turnover": "삼성전자 005930", "name": "<b>네이버</b> 035420", "doubt": "SK하이닉스 000660"}
     page.find_element("id", "cells").send_keys(Keys.ARROW_LEFT)
-    assert page.fits("#told") and page.text("#command")
+    assert page.fits("#explanation") and page.text("#command")
     tap = (
         "document.getElementById('cells').dispatchEvent(new PointerEvent('click', "
         "{ pointerType: 'touch', clientX: 300, clientY: arguments[0] }))"

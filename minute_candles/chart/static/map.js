@@ -63,7 +63,7 @@ function point(cell) {
   grid.cursor = cell;
   grid.redraw();
   const here = found(cell);
-  $("told").textContent = here ? dayText(here.row, here.day) : "";
+  $("explanation").textContent = here ? dayText(here.row, here.day) : "";
   say("command", here ? commandFor(totalsOf([{ symbol: here.row.symbol, days: [here.day] }], data.today)) : "");
 }
 
@@ -89,9 +89,14 @@ function key(event) {
   grid.look(cell);
 }
 
+/** Older days come in at the left edge; who came there while others were read is not forgotten. */
+function reach() {
+  if ($("grid").scrollLeft < 40 && $("grid").scrollWidth > $("grid").clientWidth && !data.ended) older();
+}
+
 async function older() {
   try {
-    await data.older(arrived);
+    if (await data.older(arrived)) reach();
   } catch (error) {
     complain(error);
   }
@@ -119,7 +124,7 @@ let pressed = /** @type {Cell | null} */ (null);
 $("cells").addEventListener("mousemove", (/** @type {MouseEvent} */ event) => point(grid.at(event)));
 $("cells").addEventListener("click", press);
 $("cells").addEventListener("keydown", key);
-$("grid").addEventListener("scroll", () => { if ($("grid").scrollLeft < 40 && $("grid").scrollWidth > $("grid").clientWidth && !data.ended) older(); }, { passive: true });
+$("grid").addEventListener("scroll", reach, { passive: true });
 $("older").addEventListener("click", older);
 $("table-button").addEventListener("click", table);
 $("states").addEventListener("click", (/** @type {any} */ event) => {
@@ -133,4 +138,4 @@ $("sorts").addEventListener("click", (/** @type {any} */ event) => {
   if (order) { chosen.order = order; show(); }
 });
 addEventListener("themechange", () => { forgetColors(); grid.redraw(); });
-data.start(arrived).catch(complain);
+data.start(arrived).then(reach).catch(complain);

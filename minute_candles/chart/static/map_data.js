@@ -36,12 +36,13 @@ export class MapData {
     await this.#read(before(this.today, REACH), this.today, arrived);
   }
 
-  /** The days before those that are shown. @param {() => void} arrived */
+  /** The days before those that are shown. @param {() => void} arrived @returns {Promise<boolean>} whether there are any */
   async older(arrived) {
-    if (this.busy || !this.dates.length) return;
+    if (this.busy || !this.dates.length) return false;
     const last = before(this.dates[0], 1);
     const any = await this.#read(before(last, REACH), last, arrived);
     this.ended = !any;
+    return any;
   }
 
   /** @param {string} first @param {string} last @param {() => void} arrived @returns {Promise<boolean>} whether anything is known of these days */
