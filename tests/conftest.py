@@ -49,7 +49,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def pytest_collection_modifyitems(items):
     for item in items:
         kinds = item.callspec.params.values() if hasattr(item, "callspec") else ()
-        if {"mysql", "operator", "keeper"} & {*filter(lambda kind: isinstance(kind, str), kinds), *item.fixturenames}:
+        if {"mysql", "operator"} & {*filter(lambda kind: isinstance(kind, str), kinds), *item.fixturenames}:
             item.add_marker(pytest.mark.slow)
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(600))

@@ -10,13 +10,12 @@ from collections import deque
 from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from backfill_tools import FarSimulator
 from fault_tools import Moment, Operator, assert_true, days, ended, kis_at, present, url_of
 from servers import Server
-from session_tools import Installation, Key, Numbers, PageClient, Vitals
+from session_tools import Installation, PageClient, Vitals
 from updater_tools import FakeDay, at, wait_until
 
 from minute_candles.config import symbols_file
@@ -38,17 +37,11 @@ def noted(what: str, **figures: object) -> None:
     SOAK.write_text("\n".join([*lines, f"| {what} | {date.today()} | {found} |"]) + "\n", encoding="utf-8")
 
 
-def figures_of(vitals: Vitals) -> dict[str, str]:
-    """For `noted`."""
+def flat(vitals: Vitals, *, simulator: float = 0) -> dict[str, str]:
+    """Memory stays: figures for `noted`. So many MB more where the simulator shares the process and remembers days."""
     early, late, seconds = *vitals.early_and_late(), time.monotonic() - vitals.began
+    assert late.memory < early.memory * 1.1 + 5 + simulator, vitals.samples[:: max(1, len(vitals.samples) // 50)]
     return {"메모리": f"{early.memory:.0f} → {late.memory:.0f}MB", "걸린_시간": f"{seconds:.0f}초"}
-
-
-def is_flat(vitals: Vitals, *, simulator: float = 0) -> None:
-    """Memory stays; so many MB more where the simulator shares the process and remembers market days."""
-    early, late = vitals.early_and_late()
-    samples = vitals.samples[:: max(1, len(vitals.samples) // 50)]
-    assert late.memory < early.memory * 1.1 + 5 + simulator, samples
 
 
 @pytest.mark.load
@@ -60,19 +53,17 @@ def test_500_symbols_and_five_days_whole_and_in_flat_memory(tmp_path: Path, mari
     try:
         process = operator.start("--symbols", ",".join(FIVE_HUNDRED), "--from", str(MONDAY))
         vitals = Vitals(process.pid)
-        ran = ended(process, 1000)
-        figures = figures_of(vitals)
+        ran, figures = ended(process, 1000), flat(vitals)
     finally:
         far.stop()
     assert ran.code == 0, ran.all[-3000:]
     rows = assert_true(operator.database, kis_at(moment), FIVE_HUNDRED, days(kis_at(moment), MONDAY))
-    is_flat(vitals)
     noted("500종목 × 5일 수집", 캔들=f"{rows:,}건 모두 일치", **figures)
     mariadb.drop(database)
 
 
-VTS: dict[str, Any] = {"env": "vts", "rate_limit": 0.9, "kis": {"env": "vts", "rate": 1.0}}
-RUNS: dict[str, Any] = {
+VTS = {"env": "vts", "rate_limit": 0.9, "kis": {"env": "vts", "rate": 1.0}}
+RUNS = {
     "500종목 장중 한 시간 (초당 18회)": (FIVE_HUNDRED, at(10), at(11), {}),
     "97종목 장 하루와 마감 확정 (초당 18회)": (THE_97, at(8, 50), at(17, 30), {}),
     "500종목 장 하루와 마감 확정 (초당 18회)": (FIVE_HUNDRED, at(8, 50), at(17, 30), {}),
@@ -91,27 +82,21 @@ def test_the_updater_keeps_up_in_flat_memory(tmp_path: Path, mariadb: Server, na
     vitals = Vitals(os.getpid())
     with closing(day):
         day.run(until=end)
-    figures = figures_of(vitals)
     assert day.watcher.looks and not day.watcher.wrong
-    is_settled, is_vts = end == at(17, 30), "env" in options
+    is_settled = end == at(17, 30)
+    figures = flat(vitals, simulator=40 if is_settled else 0)  # it remembers 256 days, more than there are symbols
     rows = day.assert_week() if is_settled else present(day.url, day.kis, symbols, end - timedelta(minutes=2))
-    assert is_vts or not [line for line in day.rounds() if "다음 라운드로" in line]
+    assert "env" in options or not [line for line in day.rounds() if "다음 라운드로" in line]
     assert len(day.rounds()) >= (395 if end > at(15, 40) else 58) and not day.lines("EGW00201")
-    is_flat(vitals, simulator=40 if is_settled else 0)  # it remembers 256 days, more than there are symbols
     noted(name, 라운드=len(day.rounds()), 한도_초과=0, 캔들=f"{rows:,}건 모두 일치", **figures)
     mariadb.drop(database)
 
 
 RULES = """\
-[[rule]]
-kind = "price_change"
-percent = 1
-
-[[rule]]
-kind = "threshold"
-line = "rsi14"
-below = 25
-interval = 5
+rule = [
+    {kind = "price_change", percent = 1},
+    {kind = "threshold", line = "rsi14", below = 25, interval = 5},
+]
 """
 SPEED = float(os.environ.get("SOAK_SPEED", "1"))
 """How many times as fast as the host's the clock of the four hours runs."""
@@ -143,7 +128,8 @@ def test_four_hours_of_stream_redis_page_and_alerts(tmp_path: Path, mariadb: Ser
         ends = [process.wait(60) for process in processes if not process.terminate()]
         messages, alerts = sum(one.messages for one in clients), site.alerts()
         assert ends == [0, 0] and "Traceback" not in site.texts()
-        assert differences(site.table(), site.sets()) == differences(site.table(), site.stream()) == []
+        table = site.table()
+        assert not [one for copies in (site.sets(), site.stream()) for one in copies.items() - table.items()]
         assert len(set(alerts)) == len(alerts)
     shown = {
         name: " / ".join(f"{getattr(early, part):.0f} → {getattr(late, part):.0f}" for early, late in measured)
@@ -155,8 +141,3 @@ def test_four_hours_of_stream_redis_page_and_alerts(tmp_path: Path, mariadb: Ser
     noted(f"{HOURS:g}시간: 스트림, Redis, 페이지 10명, 알림 (업데이터 / 페이지)", 속도=f"×{SPEED:g}",
           캔들=f"{rows:,}건 모두 일치", 알림=f"{len(alerts)}건", 페이지_메시지=f"{messages:,}건", **shown)  # fmt: skip
     mariadb.drop(database)
-
-
-def differences(table: dict[Key, Numbers], copies: dict[Key, Numbers]) -> list[object]:
-    """Return the copied candles that the table holds otherwise."""
-    return [(key, numbers, table.get(key)) for key, numbers in copies.items() if table.get(key) != numbers]
