@@ -38,25 +38,20 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Any]]:
 
 
 def alerts(owner: Owner) -> list[str]:
-    tables = [row[0] for row in execute(owner.database, "SELECT name FROM sqlite_master WHERE type = %s", "table")]
-    if "stock_minute_alerts" not in tables:
+    if not execute(owner.database, "SELECT name FROM sqlite_master WHERE name = %s", "stock_minute_alerts"):
         return []
     return [row[0] for row in execute(owner.database, "SELECT stock_symbol FROM stock_minute_alerts ORDER BY 1")]
 
 
-@pytest.mark.parametrize(
-    ("flags", "settings", "said"),
-    [
-        ([], {"rules": RULES.replace("3", "0")}, "alerts.toml 1번째 [[rule]]: percent는 0.01~1000 사이"),
-        (["--test-alert"], {}, "ALERT_URLS"),
-        (["--try-alerts", "2026-11-20"], {"ALERTS_FILE": "-"}, "cp alerts.example.toml alerts.toml"),
-        (["--try-alerts", "2026-12-01"], {}, "미래"),
-        ([], {"ALERT_URLS": "nonsense://t0ken-9876"}, "ALERT_URLS 의 1번째"),
-    ],
-)
+@pytest.mark.parametrize(("flags", "settings", "said"), [
+    ("", {"rules": RULES.replace("3", "0")}, "alerts.toml 1번째 [[rule]]: percent는 0.01~1000 사이"),
+    ("--test-alert", {}, "ALERT_URLS"), ("--try-alerts 2026-12-01", {}, "미래"),
+    ("--try-alerts 2026-11-20", {"ALERTS_FILE": "-"}, "cp alerts.example.toml alerts.toml"),
+    ("", {"ALERT_URLS": "nonsense://t0ken-9876"}, "ALERT_URLS 의 1번째"),
+])  # fmt: skip
 def test_what_cannot_be_done_is_one_line_and_2_before_anything_else(make, flags, settings, said):
     owner = make(**settings)
-    ran = owner.run_here("realtime_updater", *flags)
+    ran = owner.run_here("realtime_updater", *flags.split())
     assert ran.code == 2 and said in ran.err and ran.err.count("\n") <= 2 and "t0ken-9876" not in ran.all
     assert not owner.sim.requests and not (owner.folder / "minutes.db").exists()
 
@@ -77,11 +72,8 @@ def test_a_test_alert_says_what_arrived(make):
 @pytest.mark.slow
 def test_killed_in_the_middle_each_is_sent_once(make):
     """Eight symbols jump at ten; the heal of half past ten is killed under way, and begun again."""
-
-    def hits() -> int:
-        return sum(int(found[1]) if (found := re.search(r"알림 (\d+)건", one)) else 1 for one in receiver.titles)
-
     with Receiver() as receiver:
+        hits = lambda: sum(int((re.findall(r"알림 (\d+)건", one) or [1])[0]) for one in receiver.titles)  # noqa: E731
         owner = make(ALERT_URLS=receiver.url, KIS_RATE_LIMIT="18")
         flags = ["--symbols", ",".join(SYMBOLS)]
         first = owner.start(*flags)

@@ -91,25 +91,9 @@ def collected(collector, symbol) -> bool:
     return True
 
 
-ANY_DAY = given(data=st.data(), symbol=st.sampled_from([LIQUID, RARE]))
-ALL_ALIKE = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-
-
-@settings(ALL_ALIKE, max_examples=15)
-@ANY_DAY
+@settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, max_examples=15)
+@given(data=st.data(), symbol=st.sampled_from([LIQUID, RARE]))
 def test_whatever_kis_says_the_day_is_stored_as_it_traded_or_not_at_all(store, tmp_path_factory, data, symbol) -> None:
-    collects_anything(store, tmp_path_factory, data, symbol)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-@settings(ALL_ALIKE, max_examples=300)
-@ANY_DAY
-def test_whatever_kis_says_at_length(store, tmp_path_factory, data, symbol) -> None:
-    collects_anything(store, tmp_path_factory, data, symbol)
-
-
-def collects_anything(store, tmp_path_factory, data, symbol) -> None:
     """The whole way: client → collector → store. Never an exception that is not typed, never a row that is false.
 
     The request is repeated later in the run, as the backfill does. A row that is {} passes for padding: the same

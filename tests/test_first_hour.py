@@ -18,11 +18,11 @@ from minute_candles.verification.plan import Cause, SymbolDay
 SCRIPTS = {"fetch_minute_data.py": fetch_minute_data, "realtime_updater.py": realtime_updater}
 
 
-def typed(folder, *words):
+def typed(folder, script):
     """`python …` of somebody without any setting."""
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ} | {"HOME": str(folder)}
     how = {"text": True, "encoding": "utf-8", "capture_output": True, "timeout": 60}
-    return subprocess.run([sys.executable, *words], cwd=folder, env=kept, **how)
+    return subprocess.run([sys.executable, script], cwd=folder, env=kept, **how)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -35,14 +35,11 @@ def test_help_is_korean_has_examples_and_fits_eighty_columns(script) -> None:
     assert [action.dest for action in parser._actions if not re.search("[가-힣]", action.help or "")] == []
 
 
-MISTYPED = [
+@pytest.mark.parametrize(("words", "said"), [
     ("--dayz 3", "모르는 옵션입니다: --dayz 3."), ("--symbols", "--symbols 뒤에 값이 없습니다."),
     ("--check --dry-run", "--dry-run과 --check는 함께 쓸 수 없습니다."),
     ("--force=1", "--force 에는 값을 쓰지 않습니다: '1'."), ("--chec", "모르는 옵션입니다: --chec."),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("words", "said"), MISTYPED)
+])  # fmt: skip
 def test_a_mistyped_option_is_one_korean_line_and_exit_2(capsys, words, said) -> None:
     with pytest.raises(SystemExit) as ended:
         fetch_minute_data.main(words.split())
@@ -81,7 +78,7 @@ DAYS = [date(2026, 11, 16), date(2026, 11, 17), date(2026, 11, 18)]
 SPANS = {"005930": (datetime(2026, 11, 16, 9, 0), datetime(2026, 11, 17, 15, 30))}
 
 
-def test_check_is_a_table_of_symbols_with_days_candles_and_reasons() -> None:
+def test_check_is_a_table_of_symbols_with_days_candles_and_reasons_of_one_symbol_by_day() -> None:
     names = {"005930": "삼성전자", "000660": "SK하이닉스", "003550": "LG"}
     gaps = [("005930", DAYS[2]), *(("000660", day) for day in DAYS)]
     table = check_table(names, DAYS, [SymbolDay(*gap, Cause.NOT_COLLECTED) for gap in gaps], SPANS)
@@ -92,9 +89,6 @@ def test_check_is_a_table_of_symbols_with_days_candles_and_reasons() -> None:
     assert lines[3].split()[:5] == ["❗", "000660", "SK하이닉스", "0", "3"] and lines[3].endswith("11-16~11-18")
     assert lines[4].split() == ["✅", "003550", "LG", "3", "0", "-", "-"]
     assert width("✅") == width("❗") == 2 and "️" not in table, "⚠️ is one column here and two there"
-
-
-def test_check_of_one_symbol_goes_by_day() -> None:
     lost = [SymbolDay("005930", DAYS[1], Cause.ROWS_LOST, (3, 0, 0))]
     lines = check_table({"005930": "삼성전자"}, DAYS, lost, SPANS, by_day=True).splitlines()
     assert "005930 삼성전자" in lines[0] and lines[2].split() == ["✅", "2026-11-16", "(월)", "완료"]

@@ -14,10 +14,7 @@ import minute_candles
 
 LINTER = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
 PLANTED = {
-    "layers": (
-        "minute_candles/config",
-        "import minute_candles.core.worker_pool\nimport minute_candles.backfill.runner",
-    ),
+    "layers": ("minute_candles/config", "import minute_candles.backfill.runner"),
     "market-is-pure": ("minute_candles/market", "import time"),
     "sql": ("minute_candles/live", "import sqlite3"),
     "readers": ("minute_candles/indicators", "import minute_candles.kis.client"),

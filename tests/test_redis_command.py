@@ -1,16 +1,15 @@
 """Both scripts with `REDIS_URL`, as a user runs them: published after the commit, unhurt by a dead Redis, no secret."""
 
-import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from backfill_tools import Ran, User, ended, stored_rows
+from backfill_tools import Ran, User, stored_rows
 from fault_tools import texts_in, written_ways
 from redis_testing import RedisServer
-from updater_tools import FRIDAY, Owner, at, wait_until
+from updater_tools import Owner, at
 
 from kis_simulator.simulator import Simulator
 from minute_candles.core.kst import KST
@@ -32,7 +31,7 @@ def guarded() -> Iterator[RedisServer]:
 def owner(tmp_path: Path, guarded: RedisServer) -> Iterator[Any]:
     """Somebody whose updater starts at 10:30:50 of a trading day; in the end no password stands anywhere."""
     shift = at(10, 30, 50) - datetime.now(KST)
-    with Simulator(now=lambda: datetime.now(KST) + shift, rate=1000, ws=True) as kis:
+    with Simulator(now=lambda: datetime.now(KST) + shift, rate=1000) as kis:
         owner: Any = Owner(tmp_path, kis, f"sqlite:///{tmp_path}/minutes.db", shift)
         owner.settings |= {"REDIS_URL": guarded.url, "KIS_RATE_LIMIT": "200"}
         owner.said, owner.kis_of = [], kis
@@ -78,25 +77,6 @@ def test_one_round_publishes_all_it_stored_shares_the_key_and_a_redis_that_is_go
     ran = run_once(owner, **shared)
     assert ran.code == 0 and ran.all.count("한도를 나누는 Redis 문제 시작") == 1
     assert ran.all.count("Redis 문제 시작") == 2 and owner.kis_of.tokens.issued == 1
-
-
-@pytest.mark.slow
-def test_the_streams_running_minute_goes_to_redis_as_it_trades(owner, guarded):
-    kis = owner.kis_of
-    kis.stream.form.split = 20
-    process = owner.start(*WITH, KIS_WS_URL=kis.ws_url)
-    with guarded.client() as client:
-        wait_until(lambda: bool(client.get("minute_candles:running:005930")), 90)
-        found = json.loads(client.get("minute_candles:running:005930") or "")
-        traded = kis.truth("005930", FRIDAY, 1)
-    process.terminate()
-    ran = ended(process, 20)
-    owner.said.append(ran.all)
-    assert ran.code == 0
-    true = next(one for one in traded if one.timestamp.replace(tzinfo=None).isoformat() == found["timestamp"])
-    assert found["status"] == "RUNNING" and found["minute_interval"] == "ONE_MINUTE"
-    assert true.low <= found["low_price"] <= found["close_price"] <= found["high_price"] <= true.high
-    assert 0 < found["volume"] <= true.volume
 
 
 def test_a_backfill_fills_the_sets_and_publishes_to_nobody(tmp_path, owner, guarded):

@@ -14,7 +14,6 @@ from places import ROOT
 from minute_candles.config.settings import KEYS
 
 DEFAULTS = {key.name: key.default for key in KEYS}
-posix = pytest.mark.skipif(os.name == "nt", reason="POSIX")
 
 
 def read(name):
@@ -36,12 +35,10 @@ def test_the_compose_file_gives_the_database_the_settings_expect():
     mysql = compose["services"]["mysql"]
     assert mysql["image"] == "mysql:8.4" and mysql["environment"]["MYSQL_PASSWORD"].startswith("${DB_PASSWORD:?")
     assert "--character-set-server=utf8mb4" in mysql["command"] and "--default-time-zone=+09:00" in mysql["command"]
-    for name in ("DATABASE", "USER"):
-        key = "DB_NAME" if name == "DATABASE" else "DB_USER"
+    for name, key in (("DATABASE", "DB_NAME"), ("USER", "DB_USER")):
         assert mysql["environment"][f"MYSQL_{name}"] == f"${{{key}:-{DEFAULTS[key]}}}"
     assert mysql["ports"] == [f"127.0.0.1:${{DB_PORT:-{DEFAULTS['DB_PORT']}}}:3306"]
-    volume, folder = mysql["volumes"][0].split(":")
-    assert volume in compose["volumes"] and folder == "/var/lib/mysql"
+    assert mysql["volumes"][0].split(":") == [*compose["volumes"], "/var/lib/mysql"]
 
 
 def test_systemd_starts_the_updater_and_restarts_it_or_calls_it_by_a_timer_right_in_any_zone():
@@ -55,15 +52,12 @@ def test_systemd_starts_the_updater_and_restarts_it_or_calls_it_by_a_timer_right
     assert "realtime_updater.py --once --quiet" in once and "Type=oneshot" in once
 
 
-def test_nothing_of_a_run_can_be_committed_by_accident():
-    names = ".env /demo/ /demo-realtime/ *.log *.lock *.pid nohup.out realtime_updater_status.json"
-    assert set(names.split()) <= set(read(".gitignore").splitlines())
-
-
-@posix
-def test_make_says_what_there_is():
+@pytest.mark.skipif(os.name == "nt", reason="POSIX")
+def test_make_says_what_there_is_and_nothing_of_a_run_can_be_committed_by_accident():
     said = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True).stdout
     assert all(f"make {target}" in said for target in ("demo", "test", "lint", "soak", "bench", "clean"))
+    names = ".env /demo/ /demo-realtime/ *.log *.lock *.pid nohup.out realtime_updater_status.json"
+    assert set(names.split()) <= set(read(".gitignore").splitlines())
 
 
 def test_a_missing_package_is_one_line_and_not_a_traceback():

@@ -18,7 +18,6 @@ from minute_candles.core.kst import KST
 
 SYMBOLS = ["005930", "000660", "373220"]
 START = at(10, 30, 40)
-Process = subprocess.Popen[str]
 
 
 class Hosts:
@@ -27,25 +26,24 @@ class Hosts:
     def __init__(self, folder: Path, database: str, redis: RedisServer) -> None:
         self.shift = START - datetime.now(KST)
         self.kis = Simulator(now=lambda: datetime.now(KST) + self.shift, rate=1000)
-        self.kis.start()
         self.redis, self.database = redis, database
+        self.kis.start()
         self.owners = [Owner(folder / name, self.kis, database, self.shift) for name in ("a", "b")]
         token = str(folder / "a" / "kis_rest_token.json")  # KIS issues one a minute
         for owner in self.owners:
             owner.settings |= {"REDIS_URL": redis.url, "KIS_TOKEN_FILE": token}
 
-    def start(self, number: int, *flags: str) -> tuple[Owner, Process]:
-        return self.owners[number], self.owners[number].start("--symbols", ",".join(SYMBOLS), *flags)
-
     def state(self, owner: Owner) -> str:
         path = owner.logs / "realtime_updater_status.json"
         return str(owner.status()["state"]) if path.exists() else ""
 
-    def both(self) -> tuple[Owner, Process, Owner, Process]:
+    def both(self) -> tuple[Owner, subprocess.Popen[str], Owner, subprocess.Popen[str]]:
         """A holder that has stored, and a standby that waits."""
-        first, holder = self.start(0, "--standby")
+        first, second = self.owners
+        flags = ("--symbols", ",".join(SYMBOLS), "--standby")
+        holder = first.start(*flags)
         wait_until(lambda: "오류 0" in first.log(), 30)
-        second, standby = self.start(1, "--standby")
+        standby = second.start(*flags)
         wait_until(lambda: self.state(second) == "standby", 30)
         assert "오류 0" not in second.log() and f"pid {holder.pid}" in second.status()["holder"]
         return first, holder, second, standby

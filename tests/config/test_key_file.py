@@ -15,7 +15,6 @@ TWO = """
 name = "둘째"
 app_key = "SECOND-KEY"
 app_secret = "SECOND-SECRET"
-
 [[key]]
 name = "모의"
 app_key = "VTS-KEY"
@@ -48,22 +47,22 @@ def test_each_key_has_its_own_token_environment_and_rate(tmp_path: Path, write) 
     assert (found.integrations.stream_symbols, found.rate_limit, found.warnings) == (120, 30.5, ())
     assert {"SECOND-KEY", "SECOND-SECRET", "VTS-KEY", "VTS-SECRET", *SECRETS.values()} <= set(found.secrets())
     assert "SECOND" not in repr(found)
+    assert load(SECRETS | FILE | {"STREAM_SYMBOLS": "0"}, tmp_path).integrations.stream_symbols == 0
+    with pytest.raises(ConfigError, match="STREAM_SYMBOLS"):
+        load(SECRETS | FILE | {"STREAM_SYMBOLS": "121"}, tmp_path)
 
 
-def test_the_key_of_env_is_one_of_them_and_the_file_alone_enough(tmp_path: Path, write) -> None:
+def test_the_key_of_env_is_one_of_them_and_the_file_alone_enough_or_none_at_all(tmp_path: Path, write) -> None:
+    with pytest.raises(ConfigError, match="KIS_KEYS_FILE"):
+        load(SECRETS | FILE, tmp_path)
     write(TWO.replace("SECOND-KEY", "a" * 36))
     found = load(SECRETS | FILE, tmp_path)
     assert [key.key_name for key in found.kis_keys] == ["둘째", "모의"]
     assert found.kis_keys[0].token_file.name == "kis_rest_token.json"
     write()
     assert load(FILE, tmp_path).app_key == "SECOND-KEY"
-
-
-def test_without_a_file_there_is_one_key_and_a_name_of_none_is_refused(tmp_path: Path) -> None:
     found = load(SECRETS | FILE | {"KIS_KEYS_FILE": ""}, tmp_path)
     assert found.kis_keys == (found,) and found.integrations.stream_symbols == 40
-    with pytest.raises(ConfigError, match="KIS_KEYS_FILE"):
-        load(SECRETS | FILE, tmp_path)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
@@ -85,12 +84,3 @@ def test_a_mistake_is_one_line_that_names_the_file_and_no_value(tmp_path: Path, 
     message = str(caught.value)
     assert str(file) in message and message.isprintable()
     assert not any(value in message for value in ("SECRET", "SEC RET", "VTS-KEY", "SECOND-KEY"))
-
-
-def test_forty_symbols_a_key_are_streamed(tmp_path: Path, write) -> None:
-    write()
-    for symbols in ("120", "0"):
-        found = load(SECRETS | FILE | {"STREAM_SYMBOLS": symbols}, tmp_path)
-        assert found.integrations.stream_symbols == int(symbols)
-    with pytest.raises(ConfigError, match="STREAM_SYMBOLS"):
-        load(SECRETS | FILE | {"STREAM_SYMBOLS": "121"}, tmp_path)

@@ -24,16 +24,12 @@ def read(tmp_path: Path):
     return read
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949", "utf-16"])
-@pytest.mark.parametrize("mark", [",", ";", "\t"], ids=["comma", "semicolon", "tab"])
-def test_any_header_separator_and_encoding(read, encoding: str, mark: str) -> None:
-    for header in ("", "symbol,name", "종목코드,종목명", "종목 코드,종목 명", "Code,Name"):
-        text = f"{header}\r\n005930,삼성전자\r\n003490,대한항공\r\n".replace(",", mark)
-        assert read(text, encoding) == BOTH
-
-
-def test_the_columns_are_found_by_their_words(read) -> None:
-    """The exchange's own download: the twelve letters come first, the name stands elsewhere."""
+def test_any_header_separator_and_encoding(read) -> None:
+    for mark, encoding in zip(",;\t,", ("utf-8", "utf-8-sig", "cp949", "utf-16"), strict=True):
+        for header in ("", "symbol,name", "종목코드,종목명", "종목 코드,종목 명", "Code,Name"):
+            text = f"{header}\r\n005930,삼성전자\r\n003490,대한항공\r\n".replace(",", mark)
+            assert read(text, encoding) == BOTH
+    # the exchange's own download: the twelve letters come first, the name stands elsewhere
     text = "표준코드,단축코드,한글 종목명,한글 종목약명\nKR7005930003,005930,삼성전자보통주,삼성전자\n"
     assert read(text, "cp949") == read("종목명;종목코드\n삼성전자;005930\n") == SAMSUNG
     assert read("종목코드,시장\n005930,KOSPI\n") == {"005930": ""}
@@ -52,18 +48,13 @@ def test_whole_codes_are_taken_without_a_word_and_a_bad_line_is_named(read, capl
     assert len(caplog.messages) == 1 and "mine.csv 2번째 줄" in caplog.text
 
 
-@pytest.mark.parametrize(
-    "wrong", ["삼성전자", "1234567", "KR7005930003", "59 30", "005930 삼성전자", "a05930", "-5930"]
-)
-def test_what_is_no_code_is_named_with_its_line(read, wrong: str) -> None:
-    with pytest.raises(ConfigError, match=r"mine\.csv 3번째 줄"):
-        read(f"종목코드\n\n{wrong}\n")
-
-
-@pytest.mark.parametrize("content", ["", "# nur\n", "종목코드,종목명\n", b"\x89PNG\r\n\x1a\n\xff\xff\x00"])
-def test_a_list_of_nothing_and_what_is_no_text_are_refused(read, content: str | bytes) -> None:
-    with pytest.raises(ConfigError, match="종목이 없습니다|UTF-8도 CP949도"):
-        read(content)
+def test_what_is_no_code_is_named_with_its_line_and_a_list_of_nothing_or_no_text_is_refused(read) -> None:
+    for wrong in ("삼성전자", "1234567", "KR7005930003", "59 30", "005930 삼성전자", "a05930", "-5930"):
+        with pytest.raises(ConfigError, match=r"mine\.csv 3번째 줄"):
+            read(f"종목코드\n\n{wrong}\n")
+    for content in ("", "# nur\n", "종목코드,종목명\n", b"\x89PNG\r\n\x1a\n\xff\xff\x00"):
+        with pytest.raises(ConfigError, match="종목이 없습니다|UTF-8도 CP949도"):
+            read(content)
 
 
 def test_zeros_are_put_back_on_the_command_line_and_said(caplog: pytest.LogCaptureFixture) -> None:
@@ -71,8 +62,8 @@ def test_zeros_are_put_back_on_the_command_line_and_said(caplog: pytest.LogCaptu
     assert len(caplog.messages) == 1 and "5930 → 005930" in caplog.text
 
 
-@pytest.mark.parametrize("word", ["KOSDAQ", "삼성전자", "", "@kospi"])
-def test_what_is_no_code_is_refused_on_the_command_line(word: str) -> None:
+def test_what_is_no_code_is_refused_on_the_command_line() -> None:
     """A name is taken by who only reads, a universe where there are lists."""
-    with pytest.raises(ConfigError, match="종목코드가 아닙니다"):
-        symbols_file.choose(word, None)
+    for word in ("KOSDAQ", "삼성전자", "", "@kospi"):
+        with pytest.raises(ConfigError, match="종목코드가 아닙니다"):
+            symbols_file.choose(word, None)
