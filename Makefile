@@ -7,7 +7,6 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$python && exit; done; echo python3)
 ARGS ?=
 WORKERS ?= 4
-SLOW_WORKERS ?= 2
 VENV := .venv
 CLIENTS := .venv-clients
 PACKAGES := minute_candles kis_simulator
@@ -23,10 +22,10 @@ help:
 	@echo "make demo   키도 DB도 없이 먼저 보기"
 	@echo "make chart  움직이는 차트를 브라우저에서 보기 (키도 DB도 없이; 내 DB는 make chart ARGS=--port=8765)"
 	@echo "make test   테스트, 3분쯤 (가상환경, 개발 패키지, 서버까지 스스로 준비)"
-	@echo "make test-all  make test 와 오래 걸리는 테스트, 다른 사람들의 클라이언트까지 전부"
+	@echo "make test-all  make test 와 오래 걸리는 테스트, 다른 사람들의 클라이언트까지 (15분쯤)"
 	@echo "make test-clients  다른 사람들의 KIS 클라이언트를 시뮬레이터에 물려 봅니다"
 	@echo "make lint   ruff, mypy --strict, import-linter, tsc"
-	@echo "make soak   오래 달리기 테스트 (30분쯤, 결과는 tests/SOAK.md)"
+	@echo "make soak   종목이 많거나 오래 달리는 테스트 (1시간쯤, 결과는 tests/SOAK.md)"
 	@echo "make bench  속도 측정"
 	@echo "make clean  가상환경과 캐시 지우기 (.env, 토큰, 로그, DB는 그대로)"
 
@@ -58,7 +57,7 @@ test: services
 test-all: services test-clients
 	@sh .ci/cluster
 	@$(PYTEST) -n $(WORKERS) -m "not (slow or load or soak)" --cov --cov-report= $(ARGS)
-	@$(PYTEST) -n $(SLOW_WORKERS) -m "(slow or load) and not soak" --cov --cov-append --cov-report= $(ARGS)
+	@$(PYTEST) --dist loadscope -n $(WORKERS) -m "slow and not (load or soak)" --cov --cov-append --cov-report= $(ARGS)
 	@$(BIN)/python -m coverage report --skip-covered --skip-empty --fail-under=92 | tail -n 40
 
 test-clients: $(CLIENTS)/.ready

@@ -59,7 +59,7 @@ STREAM_FAULTS: dict[str, dict[str, Any]] = {
 ALERTS = '[[rule]]\nkind = "price_change"\npercent = 0.3\ncooldown = 3\n'
 
 
-@pytest.mark.slow
+@pytest.mark.load
 @pytest.mark.timeout(900)
 def test_ten_minutes_of_every_stream_fault_with_redis_and_the_updater_killed(tmp_path: Path, mariadb: Server) -> None:
     """Ten market minutes at four times their speed: table, sets, stream and alerts are those of a quiet day."""
