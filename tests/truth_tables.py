@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from backfill_tools import CSAT, EVENING, LAST
 
 from kis_simulator.simulator import Simulator
@@ -61,12 +62,22 @@ def truth(sim: Simulator, symbol: str, interval: Interval, days: Iterable[date] 
             yield start, rows[0][1], high, low, rows[-1][4], sum(row[5] for row in rows), turnover
 
 
-def assert_same(found_rows: Sequence[tuple[Any, ...]], expected: Sequence[tuple[Any, ...]]) -> None:
+def assert_true(
+    frame: pd.DataFrame,
+    sim: Simulator,
+    interval: Interval,
+    symbols: Sequence[str] = SYMBOLS,
+    days: Iterable[date] = DAYS,
+) -> None:
     """Equal in start and OHLCV; turnover and VWAP within what the table's two decimals leave of them, or both none."""
-    assert [row[:6] for row in found_rows] == [row[:6] for row in expected]
-    for (*_, volume, turnover, vwap), (*_, exact) in zip(found_rows, expected, strict=True):
-        if exact is None:
-            assert turnover is None and vwap is None
-        else:
-            assert abs(turnover - exact) <= 0.005 * volume + 0.5 * 400
-            assert abs(vwap - exact / volume) <= 0.0101 + 200 / volume
+    for symbol in symbols:
+        mine, wanted = frame[frame["symbol"] == symbol], list(truth(sim, symbol, interval, days))
+        starts = mine["timestamp"].dt.tz_localize(None).dt.to_pydatetime()
+        ohlcv = mine.iloc[:, 2:7].itertuples(index=False, name=None)
+        assert [(start, *row) for start, row in zip(starts, ohlcv, strict=True)] == [row[:6] for row in wanted]
+        for turnover, vwap, (*_, volume, exact) in zip(mine["turnover"], mine["vwap"], wanted, strict=True):
+            if exact is None:
+                assert pd.isna(turnover) and pd.isna(vwap)
+            else:
+                assert abs(turnover - exact) <= 0.005 * volume + 0.5 * 400
+                assert abs(vwap - exact / volume) <= 0.0101 + 200 / volume

@@ -1,7 +1,5 @@
 """`export_candles.py`: files of every interval equal the truth, readable by everybody, whole or not there."""
 
-import csv
-import io
 import os
 import random
 import shutil
@@ -21,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 from backfill_tools import CSAT, EVENING, LAST, execute, simulator, url_of
 from places import ROOT
-from truth_tables import SYMBOLS, assert_same, filled, settings_of, truth
+from truth_tables import SYMBOLS, assert_true, filled, settings_of
 
 import db
 import export_candles
@@ -30,7 +28,12 @@ from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import IncompleteData, SplitWarning
 
-RANGE = ["--from", str(CSAT), "--to", str(LAST), "--symbols", ",".join(SYMBOLS)]
+
+def span(first, last, symbols="005930,000660"):
+    return ["--from", str(first), "--to", str(last), "--symbols", symbols]
+
+
+RANGE, FRIDAY = span(CSAT, LAST), span(LAST, LAST, "005930")
 KEY = {"KIS_APP_KEY": "PSEDtestAppKey0123456789abcdefghijkl", "KIS_APP_SECRET": "test+Secret/" * 15}
 NEW_YEAR = OLD, NEW = date(2025, 12, 30), date(2026, 1, 2)
 
@@ -89,8 +92,7 @@ def adjusted(export, sim, years, tmp_path_factory):
     key = KEY | {"KIS_BASE_URL": sim.url, "KIS_TOKEN_FILE": token, "KIS_RATE_LIMIT": "5000"}
 
     def run(first, last, *flags, database=years):
-        asked = ["--from", str(first), "--to", str(last), "--symbols", ",".join(SYMBOLS), "--interval", "30"]
-        code, out, err = export(database, "--adjusted", *flags, asked=asked, **key)
+        code, out, err = export(database, "--adjusted", "--interval", "30", *flags, asked=span(first, last), **key)
         return code, out + err
 
     return run
@@ -101,26 +103,31 @@ def is_one_line(ran) -> bool:
     return code == 2 and out == "" and len(err.strip().splitlines()) == 1
 
 
-def plain(frame, symbol):
-    mine = frame[frame["symbol"] == symbol]
-    numbers = [tuple(None if pd.isna(value) else value for value in row) for row in mine.iloc[:, 2:9].to_numpy(object)]
-    starts = [when.to_pydatetime().replace(tzinfo=None) for when in mine["timestamp"]]
-    return [(start, *map(int, row[:5]), *row[5:]) for start, row in zip(starts, numbers, strict=True)]
-
-
 def counted(folder):
     """Candles of each symbol-day."""
     frame = pd.read_parquet(folder)
     return dict(frame.groupby([frame["symbol"].astype(str), frame["timestamp"].dt.date]).size())
 
 
-def test_files_of_every_interval_equal_the_truth(light, sim, export, tmp_path) -> None:
+def test_files_of_every_interval_equal_the_truth_and_say_what_they_are(light, years, sim, export, tmp_path) -> None:
+    folder = tmp_path / "export"
     for interval in (1, 5, 60, "day"):
         assert export(light, "--interval", str(interval))[0] == 0
-        frame = pd.read_parquet(tmp_path / "export" / f"interval={interval}")
-        for symbol in SYMBOLS:
-            assert_same(plain(frame, symbol), list(truth(sim, symbol, interval)))
+        frame = pd.read_parquet(folder / f"interval={interval}")
+        assert_true(frame, sim, interval)
         assert set(frame["status"]) == {"COMPLETE"}
+    file = pq.ParquetFile(folder / "interval=5" / "005930_2026.parquet")
+    about = {key.decode().split(".")[-1]: text.decode() for key, text in file.metadata.metadata.items()}
+    created, content, _ = about.pop("created"), about.pop("content"), about.pop("ARROW:schema")
+    assert about == {
+        "source": "KIS Open API, stock_minute_prices", "interval": "5", "time_zone": "Asia/Seoul",
+        "prices": "unadjusted", "version": "1",
+    }  # fmt: skip
+    assert abs(datetime.fromisoformat(created) - EVENING) < timedelta(minutes=1) and len(content) == 32
+    assert file.metadata.row_group(0).column(2).compression == "ZSTD"
+    assert export(years, "--interval", "15", asked=span(*NEW_YEAR, "005930"))[0] == 0
+    for day in NEW_YEAR:  # a year is a file
+        assert_true(pd.read_parquet(folder / f"interval=15/005930_{day.year}.parquet"), sim, 15, ["005930"], [day])
 
 
 READERS = {
@@ -130,7 +137,7 @@ READERS = {
     "dask": lambda folder: pytest.importorskip("dask.dataframe").read_parquet(folder).compute(),
     "datafusion": lambda folder: datafusion.SessionContext().read_parquet(folder).to_pandas(),
 }  # fmt: skip
-READ = ["symbol", "timestamp", "open", "high", "low", "close", "volume", "turnover", "vwap", "status"]
+HEAD = "symbol,timestamp,open,high,low,close,volume,turnover,vwap,status"
 
 
 @pytest.mark.filterwarnings("ignore:The inplace keyword")  # of dask itself
@@ -142,10 +149,8 @@ def test_everybody_reads_the_folder_as_one_data_set(light, export, tmp_path, rea
     for interval in ("5m", "day"):
         assert export(light, "--interval", interval)[0] == 0
     folder = tmp_path / "export"
-    files = sorted(path.name for path in folder.rglob("interval=5/*"))
-    assert files == [f"{symbol}_2026.parquet" for symbol in sorted(SYMBOLS)]
     alone = READERS[reader](str(folder / "interval=5"))
-    assert list(alone.columns[:10]) == READ and set(map(str, alone["symbol"])) == set(SYMBOLS)
+    assert ",".join(alone.columns[:10]) == HEAD and set(map(str, alone["symbol"])) == set(SYMBOLS)
     assert len(alone) == len(alone.drop_duplicates(["symbol", "timestamp"])) == 4 * 77
     assert str(pd.to_datetime(alone["timestamp"]).dt.tz_convert("Asia/Seoul").min()) == "2026-11-19 10:00:00+09:00"
     whole = READERS[reader](str(folder))
@@ -153,44 +158,15 @@ def test_everybody_reads_the_folder_as_one_data_set(light, export, tmp_path, rea
         assert len(whole) == 4 * 77 + 4 and set(map(str, whole["interval"])) == {"5", "day"}
 
 
-def test_a_folder_of_the_older_form_is_moved(light, export, tmp_path) -> None:
-    """symbol=005930/2026.parquet: Dask and DataFusion refuse it; nothing is read anew for it."""
-    assert export(light)[0] == 0
-    data_set, before = tmp_path / "export" / "interval=1", counted(tmp_path / "export")
-    for symbol in SYMBOLS:
-        (data_set / f"symbol={symbol}").mkdir()
-        (data_set / f"{symbol}_2026.parquet").rename(data_set / f"symbol={symbol}" / "2026.parquet")
-    code, out, _ = export(light, asked=["--from", str(LAST), "--to", str(LAST), "--symbols", "005930"])
-    assert code == 0 and "파일 2개를 새 이름으로" in out and counted(tmp_path / "export") == before
-    assert sorted(path.name for path in data_set.iterdir()) == ["000660_2026.parquet", "005930_2026.parquet"]
-
-
-def test_a_parquet_file_says_what_it_is(light, export, tmp_path) -> None:
-    export(light, "--interval", "5", "--out", "five.parquet")
-    file = pq.ParquetFile(tmp_path / "five.parquet")
-    about = {key.decode().split(".")[-1]: text.decode() for key, text in file.metadata.metadata.items()}
-    created, content, _ = about.pop("created"), about.pop("content"), about.pop("ARROW:schema")
-    assert about == {
-        "source": "KIS Open API, stock_minute_prices", "interval": "5", "time_zone": "Asia/Seoul",
-        "prices": "unadjusted", "version": "1",
-    }  # fmt: skip
-    assert abs(datetime.fromisoformat(created) - EVENING) < timedelta(minutes=1) and len(content) == 32
-    assert file.metadata.row_group(0).column(2).compression == "ZSTD"
-
-
-@pytest.mark.parametrize("excel", [False, True])
-def test_csv_equals_the_truth(light, sim, export, tmp_path, excel) -> None:
+def test_csv_equals_the_truth(light, sim, export, tmp_path) -> None:
     """A byte order mark for Excel, and with --excel codes that it does not take for numbers."""
-    assert export(light, "--out", "all.csv", "--interval", "30", *(["--excel"] if excel else []))[0] == 0
-    raw = (tmp_path / "all.csv").read_bytes()
-    assert raw.startswith(b"\xef\xbb\xbfsymbol,timestamp,open,high,low,close,volume,turnover,vwap,status\n")
-    rows = list(csv.reader(io.StringIO(raw.decode("utf-8-sig"))))[1:]
-    for symbol in SYMBOLS:
-        mine = [row for row in rows if row[0] == (f'="{symbol}"' if excel else symbol)]
-        values = [[float(value) if value else None for value in row[7:9]] for row in mine]
-        found = [(datetime.fromisoformat(r[1]), *map(int, r[2:7]), *v) for r, v in zip(mine, values, strict=True)]
-        assert_same(found, list(truth(sim, symbol, 30)))
-        assert {row[9] for row in mine} == {"COMPLETE"}
+    for flags, form in (((), "{}"), (("--excel",), '="{}"')):
+        assert export(light, "--out", "all.csv", "--interval", "30", *flags)[0] == 0
+        assert (tmp_path / "all.csv").read_bytes().startswith(f"\ufeff{HEAD}\n".encode())
+        frame = pd.read_csv(tmp_path / "all.csv", dtype={"symbol": str}, parse_dates=["timestamp"])
+        assert set(frame["symbol"]) == {form.format(symbol) for symbol in SYMBOLS}
+        assert_true(frame.assign(symbol=frame["symbol"].str.strip('="')), sim, 30)
+        assert set(frame["status"]) == {"COMPLETE"}
     flags = ("--format", "csv", "--out", "tables", "--interval", "day")
     assert "파일 2개 씀" in export(light, *flags)[1] and "파일 0개 씀, 2개 그대로" in export(light, *flags)[1]
     assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == ["000660_day.csv", "005930_day.csv"]
@@ -198,35 +174,28 @@ def test_csv_equals_the_truth(light, sim, export, tmp_path, excel) -> None:
     assert code == 0 and len(out.splitlines()) == 5 and out.startswith("symbol,timestamp") and "✅ 내보내기" in err
 
 
-def test_only_what_changed_is_written_again(light, export, tmp_path) -> None:
+def test_only_what_changed_is_written_again_and_other_days_stay(light, export, tmp_path) -> None:
+    """Names of an older form (symbol=005930/2026.parquet, which Dask and DataFusion refuse) become the new ones."""
     export(light)
     files = [tmp_path / "export" / "interval=1" / f"{symbol}_2026.parquet" for symbol in SYMBOLS]
-    before = [file.stat().st_mtime_ns for file in files]
+    before, days = [file.stat().st_mtime_ns for file in files], counted(tmp_path / "export")
     assert "파일 0개 씀, 2개 그대로" in export(light)[1]
     sql = "UPDATE stock_minute_prices SET volume = volume + 1 WHERE stock_symbol = '000660' AND timestamp = %s"
     execute(url_of(light), sql, "2026-11-20 10:00:00")
     assert "파일 1개 씀, 1개 그대로" in export(light)[1]
     assert [file.stat().st_mtime_ns == was for file, was in zip(files, before, strict=True)] == [True, False]
     assert "파일 2개 씀" in export(light, "--force")[1]
-
-
-def test_a_shorter_range_leaves_the_other_days_in_the_folder(light, export, tmp_path) -> None:
-    export(light)
-    before = counted(tmp_path / "export")
+    for file, symbol in zip(files, SYMBOLS, strict=True):
+        (file.parent / f"symbol={symbol}").mkdir()
+        file.rename(file.parent / f"symbol={symbol}" / "2026.parquet")
+    code, out, _ = export(light, asked=FRIDAY)
+    assert code == 0 and "파일 2개를 새 이름으로" in out and counted(tmp_path / "export") == days
+    assert {*files[0].parent.iterdir()} == {*files}
     gone = "timestamp < '2026-11-20' OR timestamp >= '2026-11-20 15:00:00'"
     execute(url_of(light), f"DELETE FROM stock_minute_prices WHERE {gone}")
-    code, _, _ = export(light, asked=["--from", str(LAST), "--to", str(LAST), "--symbols", "005930"])
-    assert code == 1  # the day has lost rows since it was verified
-    assert counted(tmp_path / "export") == {**before, ("005930", LAST): 360}
-    assert pd.read_parquet(tmp_path / "export/interval=1/005930_2026.parquet")["timestamp"].is_monotonic_increasing
-
-
-def test_a_year_is_a_file(sim, years, export, tmp_path) -> None:
-    asked = ["--from", str(OLD), "--to", str(NEW), "--symbols", "005930", "--interval", "15"]
-    assert export(years, asked=asked)[0] == 0
-    for day in NEW_YEAR:
-        frame = pd.read_parquet(tmp_path / "export" / "interval=15" / f"005930_{day.year}.parquet")
-        assert_same(plain(frame, "005930"), list(truth(sim, "005930", 15, [day])))
+    assert export(light, asked=FRIDAY)[0] == 1, "the day has lost rows since it was verified"
+    assert counted(tmp_path / "export") == {**days, ("005930", LAST): 360}
+    assert pd.read_parquet(files[0])["timestamp"].is_monotonic_increasing
 
 
 def test_doubtful_days_are_named_and_exit_1_and_so_is_nothing_at_all(light, export, tmp_path) -> None:
@@ -238,7 +207,7 @@ def test_doubtful_days_are_named_and_exit_1_and_so_is_nothing_at_all(light, expo
     doubt = coverage.format("SET status = 'UNPROVEN', note = '시가가 다릅니다' WHERE", "005930")
     execute(url_of(light), f"UPDATE {doubt}")
     execute(url_of(light), f"DELETE FROM {coverage.format('WHERE', '000660')} AND trade_date = '2026-11-20'")
-    code, out, _ = export(light, asked=["--from", "2026-11-18", "--to", str(LAST), "--symbols", "005930,000660"])
+    code, out, _ = export(light, asked=span("2026-11-18", LAST))
     assert code == 1 and "005930 2026-11-18 빠짐" in out and "000660 2026-11-20 잠정" in out
     assert "005930 2026-11-19~11-20 증명 안 됨: 시가가 다릅니다 · 2종목일" in out
 
@@ -329,25 +298,21 @@ def test_factors_of_other_days_are_not_forgotten_and_old_ones_are_reported(
     assert (after[~is_old] == before[~is_old]).all()
 
 
-def test_only_days_requested_or_in_the_folder_are_adjusted(adjusted, tmp_path) -> None:
-    assert adjusted(NEW, NEW)[0] == 0 and {day for _, day in counted(tmp_path / "export")} == {NEW}
-    assert adjusted(OLD, OLD)[0] == 0 and {day for _, day in counted(tmp_path / "export")} == {OLD, NEW}
-
-
 def test_what_does_not_go_into_one_folder(adjusted, years, export, tmp_path) -> None:
     """Adjusted and plain prices, whichever year or symbol came first; CSV and Parquet, which Spark refuses."""
-    plain_2025 = ["--from", str(OLD), "--to", str(OLD), "--symbols", "005930", "--interval", "30"]
-    plain_2026 = ["--from", str(NEW), "--to", str(NEW), "--symbols", "000660", "--interval", "30"]
-    assert export(years, "--out", "plain", asked=plain_2025)[0] == 0
+    old, new = [*span(OLD, OLD, "005930"), "--interval", "30"], span(NEW, NEW, "000660")
+    assert export(years, "--out", "plain", asked=old)[0] == 0
     code, said = adjusted(NEW, NEW, "--out", "plain", "--quiet")
     assert code == 2 and "섞을 수 없습니다" in said and len(said.strip().splitlines()) == 1
-    assert adjusted(OLD, OLD, "--out", "adjusted")[0] == 0
-    ran = export(years, "--out", "adjusted", asked=plain_2026)
+    for day, held in ((OLD, {OLD}), (NEW, {OLD, NEW})):  # days requested or in the folder, no others
+        assert adjusted(day, day, "--out", "adjusted")[0] == 0
+        assert {day for _, day in counted(tmp_path / "adjusted")} == held
+    ran = export(years, "--out", "adjusted", "--interval", "30", asked=new)
     assert is_one_line(ran) and "섞을 수 없습니다" in ran[2]
-    assert export(years, "--out", "adjusted", "--interval", "5", asked=plain_2026[:-2])[0] == 0  # another data set
-    assert export(years, "--format", "csv", "--out", "tables", asked=plain_2025)[0] == 0
+    assert export(years, "--out", "adjusted", "--interval", "5", asked=new)[0] == 0, "another data set"
+    assert export(years, "--format", "csv", "--out", "tables", asked=old)[0] == 0
     for flags in (("--format", "csv", "--out", "plain"), ("--out", "tables")):
-        ran = export(years, *flags, asked=plain_2026)
+        ran = export(years, *flags, "--interval", "30", asked=new)
         assert is_one_line(ran) and "--out" in ran[2]
     assert list(tmp_path.rglob("plain/*.csv")) == [] and list(tmp_path.rglob("tables/*=*")) == []
 
