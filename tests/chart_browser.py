@@ -18,6 +18,7 @@ _FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server",
 )  # fmt: skip
 CHART = "document.getElementById('chart')"
+VIEW = "(await import('/static/parts.js')).view"
 
 
 class Page(Chrome):
@@ -39,6 +40,10 @@ class Page(Chrome):
     def wait(self, expression: str, seconds: float = 20) -> Any:
         """Until the JavaScript expression is true; its value."""
         return WebDriverWait(self, seconds, 0.05).until(lambda _: self.js(expression), expression)
+
+    def says(self, name: str, text: object) -> None:
+        """Until the element of this id holds the text."""
+        self.wait(f"document.getElementById('{name}').textContent.includes('{text}')")
 
     def ready(self, what: str) -> None:
         """Until the chart shows this symbol and interval."""

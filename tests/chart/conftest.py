@@ -53,23 +53,35 @@ def server(database: Database, store: Store) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def _browser() -> Iterator[Page]:
+    """Its timers of half a second and more (polls, reconnections) take a fifth of it."""
     with browser(1440, 900) as found:
+        for name in ("setTimeout", "setInterval"):
+            quick = "(act, ms, ...more) => timer(act, ms < 500 ? ms : ms / 5, ...more)"
+            script = {"source": f"{{ const timer = window.{name}; window.{name} = {quick} }}"}
+            found.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", script)
         yield found
 
 
 @pytest.fixture
-def chromium(_browser: Page) -> Iterator[Page]:
-    """An empty page that remembers nothing."""
+def chromium(_browser: Page, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
+    """An empty page of a server that reads its table and lists its symbols five times a second."""
+    monkeypatch.setattr("minute_candles.chart.broadcast.READ_SECONDS", 0.2)
+    monkeypatch.setattr("minute_candles.chart.listing.FRESH_SECONDS", 0.2)
     yield _browser
     _browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    _browser.execute_script("try { localStorage.clear() } catch {}")
     _browser.get("about:blank")
     _browser.errors(), _browser.hosts()
 
 
 @pytest.fixture
-def page(chromium: Page, server: Server) -> Iterator[Page]:
-    """The chart of 005930 by the minute at 10:32:10."""
+def tab(chromium: Page, server: Server) -> Iterator[Page]:
+    """Nothing is opened yet."""
     with chromium.looking_at(server):
-        chromium.open()
         yield chromium
+
+
+@pytest.fixture
+def page(tab: Page) -> Page:
+    """The chart of 005930 by the minute at 10:32:10."""
+    tab.open()
+    return tab

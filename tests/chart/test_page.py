@@ -1,8 +1,9 @@
 """The page in a real Chromium, over a real table."""
 
+import csv
 from datetime import datetime
 
-from chart_browser import CHART
+from chart_browser import CHART, VIEW
 from chart_testing import AT, NAMES
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
@@ -11,53 +12,73 @@ from updater_tools import wait_until
 from minute_candles.core.clock import Clock
 from minute_candles.storage.store import KeptAlert, open_alerts
 
-NAME = "document.getElementById('name').textContent"
 MARKS = f"{CHART}.dataset.marks"
 ALERT = KeptAlert("급등락", "005930", 1, datetime(2026, 11, 23, 10, 5), "info", "5분 동안 +3.14% <b>", 3.14)
 
 
-def test_it_draws_by_mouse_and_by_key_and_a_picture_is_saved(page, tmp_path):
+def test_it_draws_by_mouse_and_by_key_and_a_picture_and_csv_are_saved(page, tmp_path):
     page.wait("document.querySelectorAll('#list button').length === 3")
     assert page.drawn() > 500 and page.text('[data-symbol="035420"] .name') == NAMES["035420"], "markup is text"
     assert page.js("document.querySelector('footer a').href") == "https://www.tradingview.com/"
-    page.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
-    page.click("#png")
-    wait_until(lambda: (tmp_path / "005930-1-2026-11-23-1029.png").exists(), 10)
-    assert (tmp_path / "005930-1-2026-11-23-1029.png").read_bytes().startswith(b"\x89PNG")
     page.click('[data-interval="5"]')
     page.ready("005930 5")
     page.click('[data-symbol="000660"]')
-    page.wait(f"{CHART}.dataset.ready === '000660 5' && {NAME} === 'SK하이닉스'")
+    page.ready("000660 5")
     page.press("8")
     page.ready("000660 day")
     page.press("/")
     page.press("ㅅㅅ", Keys.ENTER)
-    page.wait(f"{CHART}.dataset.ready === '005930 day' && {NAME} === '삼성전자'")
+    page.ready("005930 day")
+    page.says("name", "삼성전자")
     assert "symbol=005930&interval=day" in page.current_url
     page.press("1")
     page.ready("005930 1")
     page.focus(Keys.ARROW_LEFT, Keys.ARROW_LEFT)
-    page.wait("document.getElementById('spoken').textContent.includes('10:28')")
+    page.says("spoken", "10:28")
     page.press(Keys.ESCAPE)
-    page.wait("document.getElementById('numbers').textContent.includes('10:29')")
+    page.says("numbers", "10:29")
     page.click("#table-button")
     page.wait("document.querySelectorAll('#rows tr').length > 50")
     assert page.text("#rows th").endswith("10:29")
     page.click("#table-close")
+    page.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    page.click("#png", "#csv")
+    picture, table = (tmp_path / f"005930-1-2026-11-23-1029.{kind}" for kind in ("png", "csv"))
+    wait_until(lambda: picture.exists() and table.exists(), 10)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    rows = list(csv.reader(table.read_text(encoding="utf-8-sig").splitlines()))
+    assert rows[0][:10] == ["시각", "시가", "고가", "저가", "종가", "거래량", "VWAP", "상태", "MA5", "MA20"]
+    names = ("open", "high", "low", "close", "volume")
+    candles = page.fetch("/api/candles?symbol=005930&interval=1&limit=10")["candles"]
+    assert [row[:6] + row[7:8] for row in rows[-10:]] == [
+        [one["time"][:16].replace("T", " "), *(str(one[name]) for name in names), "PROVISIONAL"] for one in candles
+    ]
 
 
-def test_lines_are_the_servers(page):
-    """Of Monday alone: what remembers speaks from its first candle on, and says what /api/indicators says."""
-    page.open(1, "&from=2026-11-23&to=2026-11-23")
-    page.click('[data-study="rsi"]', '[data-study="macd"]')
-    page.wait(f"{CHART}.dataset.served?.endsWith('rsi14,macd')")
-    page.focus(*[Keys.ARROW_LEFT] * 90)
-    page.wait("document.getElementById('numbers').textContent.includes('09:00')")
+def test_lines_are_the_servers_and_their_lengths_stand_in_the_address(tab):
+    """Of Monday alone: what remembers speaks from its first candle on."""
+    tab.open(1, "&from=2026-11-23&to=2026-11-23")
+    tab.click('[data-study="rsi"]', '[data-study="macd"]')
+    tab.wait(f"{CHART}.dataset.served?.endsWith('rsi14,macd')")
+    tab.focus(*[Keys.ARROW_LEFT] * 90)
+    tab.says("numbers", "09:00")
     period = "symbol=005930&interval=1&names=sma120,rsi14,macd&from=2026-11-23&to=2026-11-23"
-    lines, shown = page.fetch(f"/api/indicators?{period}")["lines"], page.legend()
+    lines, shown = tab.fetch(f"/api/indicators?{period}")["lines"], tab.legend()
     assert shown["RSI14"] == f"{lines['rsi14'][0]:.1f}"
     for name, line in (("MA120", "sma120"), ("MACD", "macd"), ("시그널", "macd_signal"), ("오실레이터", "macd_hist")):
         assert abs(float(shown[name].replace(",", "")) - lines[line][0]) <= 0.51
+    tab.click('[data-study="rsi"]', '[data-study="macd"]', '[data-study="bands"]', "#parameters-button")
+    tab.type("#ma", "7, 90")
+    tab.type("#bb", "10,1.5")
+    tab.wait("location.search.includes('ma=7,90&bb=10,1.5')")
+    tab.type("#ma", "7;90")
+    tab.wait("document.getElementById('ma').getAttribute('aria-invalid') === 'true'")
+    tab.open(5)
+    tab.wait(f"{CHART}.dataset.served === 'sma7,sma90,vwap,bbands10_1.5'")
+    lines = tab.fetch("/api/indicators?symbol=005930&interval=5&names=sma90,bbands10_1.5&running=1")["lines"]
+    shown, upper = tab.legend(), lines["bbands10_1.5_upper"][-1]
+    assert (shown["MA90"], shown["상단"]) == (f"{lines['sma90'][-1]:,.0f}", f"{upper:,.0f}")
+    assert "ma=7,90" in tab.current_url, "kept in the browser"
 
 
 def test_alerts_are_marked_sorted_and_lead_to_their_candle(page, database):
@@ -87,10 +108,7 @@ def test_alerts_are_marked_sorted_and_lead_to_their_candle(page, database):
     page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     page.click("#alert-rows tr td:nth-child(3)")  # anywhere in the row
     page.wait(f"{CHART}.dataset.ready === '000660 5' && document.getElementById('alerts').open")
-    page.wait(f"{MARKS} === '09:30 급등락: 5분 동안 +3.14% <b>'")
-    page.wait("/from=2026-11-20T09:00/.test(location.search)")
-    page.press(Keys.ESCAPE)
-    page.wait("!document.getElementById('alerts').open")
+    page.wait(f"{MARKS} === '09:30 급등락: 5분 동안 +3.14% <b>' && /from=2026-11-20T09:00/.test(location.search)")
 
 
 def test_patterns_have_a_lane_the_strongest_of_each_candle_and_no_doji_unless_chosen(page):
@@ -116,71 +134,49 @@ def test_patterns_have_a_lane_the_strongest_of_each_candle_and_no_doji_unless_ch
     assert label in page.text("#numbers .marked")
     page.click('[data-study="doji"]')
     page.wait(f"{MARKS}.includes('도지') || {MARKS}.includes('팽이형')")
-    page.click('[data-study="patterns"]')
-    page.wait(f"{MARKS} === ''")
 
 
-def test_what_is_on_the_screen_stands_in_the_address_and_opens_again(page):
+def test_what_is_on_the_screen_stands_in_the_address_and_an_empty_range_names_the_command_that_fills_it(page):
     drag = ActionChains(page).move_to_element(page.find_element("id", "chart")).click_and_hold()
-    for _ in range(5):
-        drag.move_by_offset(80, 0).pause(0.05)
+    for _ in range(3):
+        drag.move_by_offset(120, 0).pause(0.05)
     drag.release().perform()
     page.wait("location.search.includes('from=') && !document.getElementById('latest').hidden")
     address = page.current_url
-    page.get("about:blank")
-    page.get(address)
+    page.refresh()
     page.wait(f"{CHART}.dataset.ready === '005930 1' && !document.getElementById('latest').hidden")
     page.server.run_minute("10:32", 65_432)
-    page.wait("document.getElementById('price').textContent === '65,432'", 5)
+    page.says("price", "65,432")
     assert page.current_url == address
     page.click("#latest")
     page.wait(f"{CHART}.dataset.ready === '005930 1' && !location.search.includes('from=')")
-    page.open(5, "&from=2026-11-20&to=2026-11-20")
-    page.wait("document.getElementById('numbers').textContent.startsWith('11월 20일 (금) 15:30')")
+    for first, last, trades in (("2026-11-24", "2026-11-24", False), ("2026-11-02", "2026-11-03", True)):
+        page.get(f"{page.server.url}?symbol=005930&interval=1&from={first}&to={last}")
+        page.says("empty", "이 구간에 저장된 캔들이 없습니다")
+        command = f"python fetch_minute_data.py --symbols 005930 --from {first} --to {last}"
+        assert page.text("#empty code") == (command if trades else "")
+    page.execute_script("performance.clearResourceTimings()")
     page.poll()
-    page.wait("document.getElementById('price').textContent === '65,432'")
-    page.open(5, "&from=2026-99-99&to=2026-99-99")
-    page.wait("!location.search.includes('from=')")
-
-
-def test_an_updater_that_is_gone_is_shown_and_its_return_too(page):
-    for healthy, state in ((False, "stale"), (True, "live")):
-        page.server.health = ({"healthy": healthy, "message": "❌ 업데이터가 멈췄습니다"}, healthy)
-        page.poll("State")
-        page.wait(f"document.getElementById('state').dataset.state === '{state}'", 15)
-    assert page.errors() == [], "a state that is bad is no failed request"
-
-
-def test_dark_and_phone(page):
-    theme = "document.documentElement.dataset.theme"
-    assert page.text("#theme") == "색: 자동"
-    page.click("#theme")
-    page.wait(f"{theme} === 'dark'")
-    assert page.drawn() > 500
-    page.phone()
-    page.click("#open-list")
-    page.wait("document.getElementById('side').getBoundingClientRect().width === 390")
+    names = page.js("performance.getEntriesByType('resource').map((one) => one.name)")
+    assert not [address for address in names if "candles" in address], "an empty answer is an answer"
     page.click('[data-symbol="000660"]')
-    page.wait(f"{CHART}.dataset.ready === '000660 1' && document.getElementById('side').offsetParent === null")
-    box = "document.querySelector('{}').getBoundingClientRect()"
-    assert page.js(f"{box.format('.legend')}.bottom <= {box.format('#chart')}.top") and page.fits("#chart")
-    page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    for name in ("색: 밝게", "색: 자동"):
-        page.click("#theme")
-        page.wait(f"document.getElementById('theme').textContent === '{name}' && {theme} === 'light'")
-    assert page.js("localStorage.getItem('theme')") is None
+    page.ready("000660 1")
+    page.click("#empty-latest")
+    page.wait("document.getElementById('empty').hidden && !location.search.includes('from=')")
+    assert page.text("#numbers") and "Assertion" not in page.text("body")
 
 
-def test_a_reload_keeps_studies_interval_theme_and_the_way_back_works(page):
+def test_a_reload_keeps_studies_interval_theme_and_the_way_back_works_on_a_phone_too(page):
+    theme, panes = "document.documentElement.dataset.theme", f"{VIEW}.chart.panes()"
+    assert page.text("#theme") == "색: 자동"
     page.click('[data-interval="15"]')
     page.ready("005930 15")
     page.click('[data-study="rsi"]', '[data-study="ma"]', "#theme")
     page.wait("document.getElementById('lines').textContent.startsWith('VWAP')")
-    panes = "(await import('/static/parts.js')).view.chart.panes()"
     page.execute_script(f"{panes}[2].setStretchFactor(4)")
     page.get(page.server.url + "?symbol=000660")
     page.wait(f"{CHART}.dataset.ready === '000660 15' && document.getElementById('lines').textContent.includes('RSI')")
-    assert page.js("document.documentElement.dataset.theme") == "dark"
+    assert page.js(theme) == "dark" and page.drawn() > 500
     assert page.js(f"{panes}.map((one) => one.getStretchFactor())")[2] == 4
     page.execute_script("localStorage.clear()")
     page.click('[data-symbol="005930"]')
@@ -194,3 +190,14 @@ def test_a_reload_keeps_studies_interval_theme_and_the_way_back_works(page):
     page.wait("location.search.includes('from=2026-11-20T') && !document.getElementById('latest').hidden")
     page.press(Keys.END)
     page.wait("document.getElementById('latest').hidden && !location.search.includes('from=')")
+    for name in ("색: 밝게", "색: 자동"):
+        page.click("#theme")
+        page.wait(f"document.getElementById('theme').textContent === '{name}' && {theme} === 'light'")
+    assert page.js("localStorage.getItem('theme')") is None
+    page.phone()
+    page.click("#open-list")
+    page.wait("document.getElementById('side').getBoundingClientRect().width === 390")
+    page.click('[data-symbol="000660"]')
+    page.wait(f"{CHART}.dataset.ready === '000660 1' && document.getElementById('side').offsetParent === null")
+    box = "document.querySelector('{}').getBoundingClientRect()"
+    assert page.js(f"{box.format('.legend')}.bottom <= {box.format('#chart')}.top") and page.fits("#chart")

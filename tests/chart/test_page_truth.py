@@ -1,13 +1,12 @@
 """What the page shows is so, in a real Chromium: no old candle under a new name, no reason that nobody proved."""
 
 import sqlite3
-import time
 from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from chart_browser import CHART
+from chart_browser import CHART, VIEW
 from chart_testing import AT, FRIDAY, LAST, TODAY, put, serving
 from selenium.webdriver.common.keys import Keys
 from store_testing import CALENDAR, minutes
@@ -20,39 +19,72 @@ from minute_candles.monitoring import running_file
 NUMBERS, EMPTY = "document.getElementById('numbers').textContent", "document.getElementById('empty')"
 PRICE = "document.getElementById('price').textContent"
 LIVE = "document.getElementById('state').dataset.state === 'live'"
-VIEW = "(await import('/static/parts.js')).view"
 CANDLES = "(await import('/static/state.js')).state.candles"
 
 
-def in_slots(page, script: str):
-    """What slots.js says of made-up days."""
-    return page.execute_script(
-        "const { slots, reason } = await import('/static/slots.js');"
-        "const at = (text) => Date.parse(`2026-11-23T${text}Z`) / 1000;"
-        "const candle = (text) => ({ time: at(text), status: 'PROVISIONAL', vwap: 1 });"
-        "const day = (status, open = '09:00', close = '15:30') =>"
-        "  new Map([['2026-11-23', { day: '2026-11-23', open, close, status, note: null, minutes: 2 }]]);" + script
-    )
+MADE_UP = """
+const { slots, reason } = await import('/static/slots.js'), { View } = await import('/static/view.js');
+const at = (text, day = '23') => Date.parse(`2026-11-${day}T${text}Z`) / 1000;
+const candle = (text) => ({ time: at(text), status: 'PROVISIONAL', vwap: 1 });
+const days = (status, open = '09:00', close = '15:30') =>
+  new Map([['2026-11-23', { day: '2026-11-23', open, close, status, note: null, minutes: 2 }]]);
+const why = (days) => reason(slots(['09:00', '09:02'].map(candle), days, 1, at('09:03')), 1, days);
+const gaps = (...held) => slots(held.map(candle), days('COMPLETE', '10:00', '16:30'), 1, at('18:00'))
+  .filter((slot) => !slot.candle).map((slot) => new Date(slot.time * 1000).toISOString().slice(11, 16));
+const before = (friday) => View.prototype.before.call({
+  candles: ['19', '23'].map((day) => ({ time: at('10:00', day), close: 100 })),
+  days: new Map(Object.entries({ 19: 'COMPLETE', 20: friday, 23: 'COMPLETE' }).map(([day, status]) =>
+    [`2026-11-${day}`, { day: `2026-11-${day}`, status }])) }, 1);
+return [
+  ['PROVISIONAL', 'UNPROVEN', 'COMPLETE'].map((status) => why(days(status)).includes('아무도 거래하지')),
+  [gaps('09:59', '16:29'), gaps('10:00', '16:29'), gaps('10:00')].map((one) => [one.at(0), one.at(-1)]),
+  ['MISSING', 'NO_TRADES'].map(before)];
+"""
 
 
-def test_a_gap_has_the_reason_that_is_proven_and_a_csat_day_its_own_hours(page):
-    for status in ("PROVISIONAL", "UNPROVEN", "COMPLETE"):
-        why = in_slots(
-            page,
-            f"const days = day('{status}');"
-            "return reason(slots([candle('09:00'), candle('09:02')], days, 1, at('09:03')), 1, days)",
-        )
-        assert ("아무도 거래하지" in why) == (status == "COMPLETE"), "said of a complete day alone"
-    for candles, wanted in (
-        (["09:59", "16:29"], ("10:00", "16:18")), (["10:00", "16:29"], ("10:01", "16:18")),
-        (["10:00"], ("10:01", "16:30")),
-    ):  # fmt: skip
-        gaps = in_slots(
-            page,
-            f"return slots({candles}.map(candle), day('COMPLETE', '10:00', '16:30'), 1, at('18:00'))"
-            ".filter((slot) => !slot.candle).map((slot) => new Date(slot.time * 1000).toISOString().slice(11, 16));",
-        )
-        assert (gaps[0], gaps[-1]) == wanted
+def test_the_numbers_are_those_of_the_day_on_the_tick_grid_against_the_previous_close(page):
+    """A gap of a complete day alone has a reason, a CSAT day its own hours; a missing day leaves the change unknown."""
+    assert page.execute_script(MADE_UP) == [
+        [False, False, True], [["10:00", "16:18"], ["10:01", "16:18"], ["10:01", "16:30"]], [None, 100],
+    ]  # fmt: skip
+    ones, before, last = TODAY[:90], LAST[-1].close, TODAY[89]
+    header = f"고 {max(one.high for one in ones):,} · 저 {min(one.low for one in ones):,} · "
+    header += f"거래량 {sum(one.volume for one in ones):,} · 거래대금 "
+    page.wait(f"document.getElementById('today').textContent.startsWith('{header}')")
+    ways = page.js("[...document.querySelectorAll('#numbers span')].slice(1, 5).map((span) => span.className)")
+    assert ways == ["" if price == before else "up" if price > before else "down" for price in last[1:5]]
+    found = page.execute_script(f"""
+        const view = {VIEW}, label = view.levels.last.options(), format = view.price.options().priceFormat;
+        const shown = [label.price, label.axisLabelVisible, format.minMove, format.formatter(61_234)];
+        view.chart.timeScale().setVisibleLogicalRange({{ from: 10, to: 60 }});
+        document.querySelector('[data-study="rsi"]').click();
+        const [, rsi] = [...view.lines.series].find(([key]) => key.startsWith('RSI'));
+        const bounds = rsi.priceLines().map((line) => line.options().price);
+        return {{ shown, scrolled: [view.levels.last.options().price, ...bounds],
+                 open: view.levels.open.data(), before: view.levels.before.data() }};
+    """)
+    assert found["shown"] == [last.close, True, 100, "61,200"]
+    assert found["scrolled"] == [last.close, 30, 70], "the label stays today's; RSI has its bounds"
+    monday = datetime(2026, 11, 23, 9, tzinfo=UTC).timestamp()
+    for line, price in (("open", TODAY[0].open), ("before", before)):
+        assert {point["value"] for point in found[line]} == {price}
+        assert min(point["time"] for point in found[line]) == monday, "over today's candles alone"
+    page.click('[data-study="rsi"]')
+    page.press("9")
+    page.ready("005930 week")
+    weeks = page.fetch("/api/candles?symbol=005930&interval=week")["candles"]
+    page.says("numbers", f"{weeks[-1]['volume']:,}")
+    assert page.legend()["등락률"] == f"{(weeks[-1]['close'] / weeks[-2]['close'] - 1) * 100:+.2f}%"
+    page.server.run_minute("10:32", 99_000)
+    page.says("price", "99,000")
+    shown = page.legend()
+    assert (shown["고"], shown["종"], shown["시"]) == ("99,000", "99,000", f"{weeks[-1]['open']:,}")
+    assert shown["거래량"] == f"{weeks[-1]['volume'] + 1_000:,}"
+    lines = page.fetch("/api/indicators?symbol=005930&interval=week&names=sma2&running=1&limit=1")["lines"]
+    assert lines["sma2"][-1] == (weeks[-2]["close"] + 99_000) / 2, "an indicator of the week goes on with it, too"
+    page.press("0")
+    page.ready("005930 month")
+    page.says("numbers", "99,000")
 
 
 def test_the_newest_numbers_stand_before_a_trailing_gap_and_its_candle_is_added(page, store):
@@ -72,10 +104,10 @@ def test_the_newest_numbers_stand_before_a_trailing_gap_and_its_candle_is_added(
     page.wait(f"{PRICE} === '99,000' && {NUMBERS}.includes('진행 중')", 5)
     average = round((sum(one.close for one in (*TODAY[87:90], TODAY[91])) + 99_000) / 5)
     page.wait(f"document.querySelector('.line-ma5 b').textContent === '{average:,}'", 8)
-    for interval in ("60", "day"):
-        page.click(f'[data-interval="{interval}"]')
-        page.ready(f"005930 {interval}")
-        page.wait("document.getElementById('state').textContent.includes('10:32 · ')")  # the newest minute's age
+    page.click('[data-interval="60"]')
+    page.ready("005930 60")
+    page.js("(await import('/static/state.js')).state.heard = 0")  # its last candle came long ago
+    page.says("state", "10:32 · ")  # the newest minute's age
 
 
 def test_a_symbol_that_cannot_be_read_shows_no_other_ones_candles_and_is_read_again(page, database):
@@ -100,7 +132,6 @@ def test_a_symbol_that_cannot_be_read_shows_no_other_ones_candles_and_is_read_ag
     page.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*/api/candles*"]})
     page.click('[data-symbol="005930"]')
     page.wait(f"document.getElementById('code').textContent === '005930' && !{EMPTY}.hidden", 5)
-    time.sleep(1.2)  # the hub has looked
     page.server.run_minute("10:32", 65_432)
     page.wait(f"{PRICE} === '65,432'", 5)
     assert (page.drawn(), page.text("#numbers")) == (0, "")
@@ -132,59 +163,27 @@ def test_a_page_that_slept_holds_what_the_table_holds(chromium, database, store)
     chromium.errors()  # of the requests that failed
 
 
-def test_a_close_of_another_session_is_no_previous_close(page):
-    """Thursday is stored, Friday is not: of Monday nobody knows a change."""
-    changes = page.execute_script("""
-        const { View } = await import('/static/view.js');
-        const at = (day) => Date.parse(`2026-11-${day}T10:00Z`) / 1000;
-        const candles = ['19', '23'].map((day) => ({ time: at(day), close: 100 }));
-        const days = (status) => new Map(['19', '20', '23'].map((day) =>
-          [`2026-11-${day}`, { day: `2026-11-${day}`, status: day === '20' ? status : 'COMPLETE' }]));
-        return ['MISSING', 'NO_TRADES'].map((status) =>
-          View.prototype.before.call({ candles, days: days(status) }, 1));
-    """)
-    assert changes == [None, 100]
-
-
-def test_a_range_without_candles_names_the_command_that_fills_it(page):
-    for first, last, trades in (("2026-11-24", "2026-11-24", False), ("2026-11-02", "2026-11-03", True)):
-        page.get(f"{page.server.url}?symbol=005930&interval=1&from={first}&to={last}")
-        page.wait(f"{EMPTY}.textContent.includes('이 구간에 저장된 캔들이 없습니다')")
-        command = f"python fetch_minute_data.py --symbols 005930 --from {first} --to {last}"
-        assert page.text("#empty code") == (command if trades else "")
-    page.execute_script("performance.clearResourceTimings()")
-    page.poll()
-    names = page.js("performance.getEntriesByType('resource').map((one) => one.name)")
-    assert not [address for address in names if "candles" in address], "an empty answer is an answer"
-    page.click('[data-symbol="000660"]')
-    page.ready("000660 1")
-    assert "Assertion" not in page.text("body")
-    page.click("#empty-latest")
-    page.wait(f"{NUMBERS} && {EMPTY}.hidden && !location.search.includes('from=')")
-
-
-def test_a_websocket_that_only_looks_open_is_opened_anew_where_the_list_has_newer_or_no_heartbeat_comes(page, store):
+def test_a_websocket_that_only_looks_open_is_opened_anew_where_the_list_has_newer_or_no_heartbeat_comes(tab, store):
     """A sleeping laptop, NAT: nothing arrives by it any more, and nobody closes it."""
     freeze = "(await import('/static/parts.js')).live.socket.onmessage = () => {}"
-    page.open(15)
-    page.wait(LIVE)
-    page.poll()
-    page.js(freeze)
+    tab.open(15)
+    tab.wait(LIVE)
+    tab.poll()
+    tab.js(freeze)
     put(store, "005930", TODAY[:91])
-    page.js("(await import('/static/messages.js')).freshness.came = 0")  # its last candle came long ago
-    page.poll()
-    page.wait(f"[...{CANDLES}.values()].some((one) => one.close === {TODAY[90].close})", 12)
-    page.wait(LIVE, 12)
-    time.sleep(1.2)  # the hub has looked
-    page.server.run_minute("10:32", 65_432)
-    page.wait(f"{PRICE} === '65,432'", 5)
+    tab.js("(await import('/static/messages.js')).freshness.came = 0")  # its last candle came long ago
+    tab.poll()
+    tab.wait(f"[...{CANDLES}.values()].some((one) => one.close === {TODAY[90].close})", 12)
+    tab.wait(LIVE, 12)
+    tab.server.run_minute("10:32", 65_432)
+    tab.wait(f"{PRICE} === '65,432'", 5)
     beat = "((live) => {{ live.received -= {}; live.beat(); }})((await import('/static/parts.js')).live)"
-    page.js(beat.format(15_000))
-    page.wait("Date.now() - (await import('/static/parts.js')).live.received < 5_000")  # the server's heartbeat
-    page.js(freeze)
-    page.js(beat.format(30_000))
-    page.wait("document.getElementById('state').dataset.state === 'down'", 2)
-    page.wait(LIVE, 12)
+    tab.js(beat.format(15_000))
+    tab.wait("Date.now() - (await import('/static/parts.js')).live.received < 5_000")  # the server's heartbeat
+    tab.js(freeze)
+    tab.js(beat.format(30_000))
+    tab.wait("document.getElementById('state').dataset.state === 'down'", 2)
+    tab.wait(LIVE, 12)
 
 
 def test_the_price_of_the_list_is_the_headers_and_moves_each_second_without_redis(page):
@@ -202,48 +201,23 @@ def test_the_price_of_the_list_is_the_headers_and_moves_each_second_without_redi
         assert page.js(price.format("005930", close)), "the list was read of the table meanwhile"
 
 
-def test_the_numbers_are_those_of_the_day_on_the_tick_grid_against_the_previous_close(page):
-    ones, before, last = TODAY[:90], LAST[-1].close, TODAY[89]
-    header = f"고 {max(one.high for one in ones):,} · 저 {min(one.low for one in ones):,} · "
-    header += f"거래량 {sum(one.volume for one in ones):,} · 거래대금 "
-    page.wait(f"document.getElementById('today').textContent.startsWith('{header}')")
-    ways = page.js("[...document.querySelectorAll('#numbers span')].slice(1, 5).map((span) => span.className)")
-    assert ways == ["" if price == before else "up" if price > before else "down" for price in last[1:5]]
-    found = page.execute_script(f"""
-        const view = {VIEW}, label = view.levels.last.options(), format = view.price.options().priceFormat;
-        const shown = [label.price, label.axisLabelVisible, format.minMove, format.formatter(61_234)];
-        view.chart.timeScale().setVisibleLogicalRange({{ from: 10, to: 60 }});
-        document.querySelector('[data-study="rsi"]').click();
-        const [, rsi] = [...view.lines.series].find(([key]) => key.startsWith('RSI'));
-        const bounds = rsi.priceLines().map((line) => line.options().price);
-        return {{ shown, scrolled: [view.levels.last.options().price, ...bounds],
-                 open: view.levels.open.data(), before: view.levels.before.data() }};
-    """)
-    assert found["shown"] == [last.close, True, 100, "61,200"]
-    assert found["scrolled"] == [last.close, 30, 70], "the label stays today's; RSI has its bounds"
-    monday = datetime(2026, 11, 23, 9, tzinfo=UTC).timestamp()
-    for line, price in (("open", TODAY[0].open), ("before", before)):
-        assert {point["value"] for point in found[line]} == {price}
-        assert min(point["time"] for point in found[line]) == monday, "over today's candles alone"
-
-
-def test_what_is_missing_is_hatched_what_is_doubtful_tinted_and_the_first_candle_is_named(page, store):
+def test_what_is_missing_is_hatched_what_is_doubtful_tinted_and_the_first_candle_is_named(tab, store):
     rows = [DailyRow(day, 1, 2, 1, 60_000, 9, 123_400_000_000) for day in (date(2026, 11, 19), FRIDAY)]
     store.keep_daily("005930", rows, AT)
-    page.open("day", "&from=2026-11-20&to=2026-11-20")
-    page.wait(f"{NUMBERS}.includes('등락률{(LAST[-1].close - 60_000) / 600:+.2f}%')")  # both of the daily TR
-    page.wait(f"{NUMBERS}.includes('거래대금약 1,234억')")
+    tab.open("day", "&from=2026-11-20&to=2026-11-20")
+    tab.wait(f"{NUMBERS}.includes('등락률{(LAST[-1].close - 60_000) / 600:+.2f}%')")  # both of the daily TR
+    tab.wait(f"{NUMBERS}.includes('거래대금약 1,234억')")
     wednesday = minutes(CALENDAR.session(date(2026, 11, 18)))
     put(store, "005930", wednesday, "UNPROVEN")  # Thursday is missing
-    page.open()
-    page.press(Keys.HOME)  # what is older comes
+    tab.open()
+    tab.press(Keys.HOME)  # what is older comes
     home = "document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'Home', bubbles: true }))"
-    page.wait(f"{CHART}.dataset.before || ({home}, '')")
-    assert page.js(f"{CHART}.dataset.before") == "첫 캔들 11-18 09:00, 그 앞은 없음"
-    marked = page.js(f"{VIEW}.blanks.marked")
+    tab.wait(f"{CHART}.dataset.before || ({home}, '')")
+    assert tab.js(f"{CHART}.dataset.before") == "첫 캔들 11-18 09:00, 그 앞은 없음"
+    marked = tab.js(f"{VIEW}.blanks.marked")
     assert marked["missing"] == [datetime(2026, 11, 19, 10, tzinfo=UTC).timestamp()]
     doubtful = [one.timestamp.replace(tzinfo=UTC).timestamp() for one in wednesday if one.vwap is None]
     assert marked["doubtful"] == doubtful
-    page.open(1, "&from=2026-11-18&to=2026-11-18")  # as the map leads here
+    tab.open(1, "&from=2026-11-18&to=2026-11-18")  # as the map leads here
     command = "python fetch_minute_data.py --symbols 005930 --from 2026-11-18 --to 2026-11-18 --recheck"
-    assert page.text("#mend") == command
+    assert tab.text("#mend") == command
