@@ -7,15 +7,14 @@ from datetime import datetime
 import pytest
 import websockets
 from chart_testing import FRIDAY, LAST, MONDAY, TODAY, put, serving
+from kis_testing import FakeClock
 from store_testing import CALENDAR
 from websockets.sync.client import connect
 
 from minute_candles.chart.broadcast import Broadcaster
 from minute_candles.chart.day_reader import DayRows
 from minute_candles.chart.running import RunningMinutes
-from minute_candles.chart.subscribers import Subscriber
 from minute_candles.chart.symbol_day import SymbolDay
-from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
 from minute_candles.market.day_status import DayStatus
 from minute_candles.storage.store import CoverageRow
@@ -71,11 +70,9 @@ def test_a_day_that_is_settled_is_sent_the_next_morning_too(database, store, mon
 
 
 def test_a_bad_message_is_answered_a_heartbeat_too_and_one_without_end_ends_the_line(server):
-    bad = [
-        "x", "[]", "{}", '{"subscribe": 1}', '{"subscribe": [["999999", 1]]}', '{"subscribe": [["005930", 2]]}',
-        '{"subscribe": [["005930"]]}', '{"subscribe": [[5930, 1]]}', '{"subscribe": [["005930", true]]}', "[" * 9000,
-        json.dumps({"subscribe": [["005930", 1]] * 101}),
-    ]  # fmt: skip
+    bad = ["x", "[]", "{}", '{"subscribe": 1}', '{"subscribe": [["005930"]]}', "[" * 9000]
+    pairs = (["999999", 1], ["005930", 2], [5930, 1], ["005930", True])
+    bad += [json.dumps({"subscribe": wrong}) for wrong in (*([pair] for pair in pairs), [["005930", 1]] * 101)]
     with connect(server.ws) as socket:
         for text in bad:
             socket.send(text)
@@ -99,31 +96,22 @@ def test_more_new_minutes_than_wait_are_sent_as_a_day_to_read_anew(server, store
         assert [received(socket)["type"] for _ in range(11)] == ["candle"] * 10 + ["day"]
 
 
-class At(Clock):
-    """Moved by hand."""
-
-    moment = datetime(2026, 11, 23, 10, 1, 30, tzinfo=KST)
-
-    def now(self) -> datetime:
-        return self.moment
-
-
-def watched(*intervals, clock: Clock | None = None) -> tuple[Broadcaster, Subscriber]:
-    """A broadcaster without a table, and somebody who watches 005930."""
-    clock = clock or Clock()
+def watched(*intervals):
+    """A broadcaster without a table at 10:01:30, somebody who watches 005930, and a way to take what was sent."""
+    clock = FakeClock(datetime(2026, 11, 23, 10, 1, 30, tzinfo=KST))
     broadcaster = Broadcaster(None, {}, CALENDAR, clock, RunningMinutes(clock))
     client = broadcaster.subscribers.join()
     broadcaster.subscribe(client, frozenset(("005930", interval) for interval in intervals))
-    return broadcaster, client
+    return broadcaster, lambda: [json.loads(text) for text in client.take()], clock
 
 
 def test_the_last_minutes_alone_never_become_a_day():
     """A symbol that was left and chosen again while a look read its newest minutes: the next look reads the day."""
-    broadcaster, client = watched("day")
+    broadcaster, sent, _ = watched("day")
     broadcaster._update("005930", DayRows(TODAY[55:60], {}), whole=False)
-    assert client.take() == []
+    assert sent() == []
     broadcaster._update("005930", DayRows(TODAY[:60], {}), whole=True)
-    assert json.loads(client.take()[0])["open"] == TODAY[0].open
+    assert [one["open"] for one in sent()] == [TODAY[0].open]
 
 
 def test_a_running_minute_never_closes_a_window_that_holds_a_newer_one():
@@ -135,30 +123,28 @@ def test_a_running_minute_never_closes_a_window_that_holds_a_newer_one():
 
 
 def test_a_day_that_lost_rows_is_verified_no_more():
-    broadcaster, client = watched(1)
+    broadcaster, sent, _ = watched(1)
     known = {MONDAY: CoverageRow(DayStatus.COMPLETE, (60, 12, 4))}
     for held, status in ((60, "COMPLETE"), (59, "PROVISIONAL")):
         broadcaster._update("005930", DayRows(TODAY[:held], known), whole=True)
-        assert json.loads(client.take()[0])["status"] == status
+        assert sent()[0]["status"] == status
 
 
 def test_a_window_that_ends_without_a_trade_is_sent_once_more():
-    clock = At()
-    broadcaster, client = watched(5, 60, clock=clock)
+    broadcaster, sent, clock = watched(5, 60)
     broadcaster._update("005930", DayRows(TODAY[:61], {}), whole=True)
-    assert {json.loads(text)["status"] for text in client.take()} == {"RUNNING"}
-    broadcaster._send_ended()
-    assert client.take() == [], "they run still"
-    clock.moment = datetime(2026, 11, 23, 10, 5, 1, tzinfo=KST)
-    broadcaster._send_ended()
-    [found] = map(json.loads, client.take())
-    assert (found["interval"], found["time"][11:16], found["status"]) == (5, "10:00", "PROVISIONAL")
-    broadcaster._send_ended()
-    assert client.take() == []
+    assert {one["status"] for one in sent()} == {"RUNNING"}
+    for seconds, ended in ((0, []), (211, [(5, "10:00", "PROVISIONAL")]), (1, [])):
+        clock.move(seconds=seconds)
+        broadcaster._send_ended()
+        assert [(one["interval"], one["time"][11:16], one["status"]) for one in sent()] == ended
 
 
 def test_a_running_minute_that_comes_twice_or_late_is_no_news():
-    running, minute = RunningMinutes(At()), TODAY[61]._replace(volume=5)
+    running, minute = (
+        RunningMinutes(FakeClock(datetime(2026, 11, 23, 10, 1, 30, tzinfo=KST))),
+        TODAY[61]._replace(volume=5),
+    )
     assert running.add("005930", minute)
     assert not running.add("005930", minute) and not running.add("005930", minute._replace(volume=4))
     assert running.get("005930") == minute and running.take_moved() == {"005930": minute}

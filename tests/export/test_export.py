@@ -26,7 +26,8 @@ import export_candles
 from kis_simulator.faults.corporate_actions import CorporateAction
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
-from minute_candles.core.errors import IncompleteData, SplitWarning
+from minute_candles.core.errors import SplitWarning
+from minute_candles.export.staging import staging
 
 
 def span(first, last, symbols="005930,000660"):
@@ -34,6 +35,7 @@ def span(first, last, symbols="005930,000660"):
 
 
 RANGE, FRIDAY = span(CSAT, LAST), span(LAST, LAST, "005930")
+NOW = Clock(at=EVENING)
 KEY = {"KIS_APP_KEY": "PSEDtestAppKey0123456789abcdefghijkl", "KIS_APP_SECRET": "test+Secret/" * 15}
 NEW_YEAR = OLD, NEW = date(2025, 12, 30), date(2026, 1, 2)
 
@@ -75,7 +77,7 @@ def export(tmp_path, monkeypatch, capfdbinary):
             monkeypatch.setenv(name, value)
         capfdbinary.readouterr()
         try:
-            code = export_candles.main([*asked, *flags], Clock(at=EVENING))
+            code = export_candles.main([*asked, *flags], NOW)
         except SystemExit as ended:
             code = int(ended.code or 0)
         sys.stdout.flush()
@@ -239,10 +241,10 @@ def test_adjusted_prices_are_adjusted_on_reading_alone(sim, light, tmp_path, mon
     code, said = adjusted(CSAT, LAST, "--out", str(out), database=light)
     assert code == 0 and "005930 2026-11-20 1주 → 5주" in said and "000660" not in said
     assert execute(url_of(light), "SELECT * FROM stock_minute_prices") == before
-    how = {"settings": settings_of(light, tmp_path), "clock": Clock(at=EVENING)}
-    traded = db.read_candles(SYMBOLS, 30, CSAT, LAST, **how)
+    query = {"interval": 30, "start": CSAT, "end": LAST, "settings": settings_of(light, tmp_path), "clock": NOW}
+    traded = db.read_candles(SYMBOLS, **query)
     with pytest.warns(SplitWarning, match="005930 2026-11-20 1주 → 5주"):
-        frame = db.read_candles(SYMBOLS, 30, CSAT, LAST, adjusted=True, **how)
+        frame = db.read_candles(SYMBOLS, adjusted=True, **query)
     days = frame.index.get_level_values("timestamp").date
     shares = 1 + 4 * ((frame.index.get_level_values("symbol") == "005930") & (days == CSAT))
     for name in ("open", "high", "low", "close", "vwap"):
@@ -251,51 +253,36 @@ def test_adjusted_prices_are_adjusted_on_reading_alone(sim, light, tmp_path, mon
     assert (frame["turnover"].dropna() == traded["turnover"].dropna()).all()
     assert (pd.read_parquet(out)["close"].to_numpy() == frame["close"].to_numpy()).all()
     assert pq.read_metadata(out).metadata[b"minute_candles.prices"] == b"adjusted"
-    execute(url_of(light), "DELETE FROM stock_adjustment_factors WHERE stock_symbol = '000660'")
-    with pytest.raises(IncompleteData, match="수정계수를 모릅니다"):
-        db.read_candles("000660", 30, CSAT, LAST, adjusted=True, **how)
 
 
-def test_adjusted_days_of_a_folder_are_all_written_anew(adjusted, years, sim, tmp_path, monkeypatch) -> None:
-    """A split changes them all: a folder of one symbol never holds two bases, and a shorter range loses no day."""
-    assert adjusted(*NEW_YEAR)[0] == 0
-    before = pd.read_parquet(tmp_path / "export")
-    split(monkeypatch, sim, NEW)
-    code, said = adjusted(NEW, NEW)
-    assert code == 0 and "파일 1개 씀" in said
-    after = pd.read_parquet(tmp_path / "export")
-    is_old = (after["symbol"] == "005930") & (after["timestamp"].dt.date == OLD)
-    assert list(after["timestamp"]) == list(before["timestamp"]) and is_old.any() and not is_old.all()
-    assert (after["close"][~is_old] == before["close"][~is_old]).all()
-    assert (after["close"][is_old] * 5 - before["close"][is_old]).abs().max() < 1e-6
-    where = "timestamp < '2026-01-01' AND stock_symbol = '005930'"
-    execute(url_of(years), f"DELETE FROM stock_minute_prices WHERE {where}")
-    code, said = adjusted(NEW, NEW)  # its files stay as they are: they would lose a day
-    assert code == 1 and "005930 2025-12-30" in said and "000660" not in said
-    assert pd.read_parquet(tmp_path / "export").equals(after)
-
-
-def test_factors_of_other_days_are_not_forgotten_and_old_ones_are_reported(
+def test_a_split_changes_every_adjusted_day_of_a_folder_and_old_factors_are_reported(
     adjusted, years, sim, tmp_path, monkeypatch
 ) -> None:
-    """A split after the first question: the second, about the newest day alone, adjusts what was known by it."""
-    settings = settings_of(years, tmp_path)
-    assert adjusted(*NEW_YEAR, "--out", "one.parquet")[0] == 0
+    """A folder of one symbol never holds two bases, a shorter range loses no day, no factor is forgotten."""
+    folder, settings = tmp_path / "export", settings_of(years, tmp_path)
 
     def closes(days):
         clock = Clock(at=EVENING + timedelta(days=days))
         return db.read_candles("005930", 30, *NEW_YEAR, adjusted=True, settings=settings, clock=clock)["close"]
 
-    before = closes(0)
+    assert adjusted(*NEW_YEAR)[0] == 0
+    before, known = pd.read_parquet(folder), closes(0)
     with pytest.warns(SplitWarning, match=r"그 뒤의 분할은 들어 있지 않습니다: 005930\("):
-        assert closes(10).equals(before)
+        assert closes(10).equals(known)
     split(monkeypatch, sim, NEW)
-    assert adjusted(NEW, NEW, "--out", "two.parquet")[0] == 0
+    code, said = adjusted(NEW, NEW)
+    assert code == 0 and "파일 1개 씀" in said
+    after = pd.read_parquet(folder)
+    assert list(after["timestamp"]) == list(before["timestamp"])
+    is_old = (after["symbol"] == "005930") & (after["timestamp"].dt.date == OLD)
+    assert (after["close"] * (1 + 4 * is_old) - before["close"]).abs().max() < 1e-6 and 0 < is_old.sum() < len(is_old)
     with pytest.warns(SplitWarning, match="1주 → 5주"):
-        after = closes(0)
-    is_old = after.index.get_level_values("timestamp").date == OLD
-    assert is_old.any() and (after[is_old] * 5 - before[is_old]).abs().max() < 1e-6
-    assert (after[~is_old] == before[~is_old]).all()
+        assert (closes(0) * (1 + 4 * (known.index.date == OLD)) - known).abs().max() < 1e-6
+    where = "timestamp < '2026-01-01' AND stock_symbol = '005930'"
+    execute(url_of(years), f"DELETE FROM stock_minute_prices WHERE {where}")
+    code, said = adjusted(NEW, NEW)  # its files stay as they are: they would lose a day
+    assert code == 1 and "005930 2025-12-30" in said and "000660" not in said
+    assert pd.read_parquet(folder).equals(after)
 
 
 def test_what_does_not_go_into_one_folder(adjusted, years, export, tmp_path) -> None:
@@ -328,20 +315,7 @@ def test_a_symbol_that_cannot_be_adjusted_is_named_and_the_others_are_written(ad
         assert set(frame["symbol"]) == {"000660"}
 
 
-def started(code, *arguments, **more):
-    """A process that has printed "ready"."""
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **more)
-    assert process.stdout.readline() == b"ready\n"
-    return process
-
-
-AGAIN_AND_AGAIN = """\
-import sys, export_candles
-print("ready", flush=True)
-while True:
-    export_candles.main(sys.argv[1:])
-"""
+AGAIN = "import sys, export_candles\nwhile True: print(flush=True), export_candles.main(sys.argv[1:])"
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
@@ -351,8 +325,19 @@ def test_a_killed_export_leaves_whole_files_only(light, export, tmp_path, kills)
         assert export(light, "--out", target)[0] == 0
     whole = rows_by_file(tmp_path)
     for kill in range(kills):
-        flags = (*RANGE, "--force", "--quiet", "--out", tmp_path / targets[kill % 3])
-        process = started(AGAIN_AND_AGAIN, *flags, env={**os.environ, "DB_URL": url_of(light)})
+        command = [
+            sys.executable,
+            "-c",
+            AGAIN,
+            *RANGE,
+            "--force",
+            "--quiet",
+            "--out",
+            str(tmp_path / targets[kill % 3]),
+        ]
+        environ = {**os.environ, "DB_URL": url_of(light)}
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environ)
+        assert process.stdout.readline() == b"\n"
         time.sleep(dice.uniform(0.2, 1.5))
         process.send_signal(signal.SIGKILL)
         process.communicate()
@@ -366,30 +351,18 @@ def test_a_killed_export_leaves_whole_files_only(light, export, tmp_path, kills)
 
 def rows_by_file(folder):
     """Every file of candles, read to its end."""
-    tables = {path: pq.read_table(path, partitioning=None) for path in folder.rglob("*.parquet")}
-    texts = {path: pd.read_csv(path) for path in folder.rglob("*.csv")}
-    return {str(path): len(rows) for path, rows in {**tables, **texts}.items()}
-
-
-HOLDING = """\
-import sys
-from pathlib import Path
-from minute_candles.export.staging import staging
-with staging(Path(sys.argv[1])):
-    print("ready", flush=True)
-    sys.stdin.read()
-"""
+    readers = {".parquet": lambda path: pq.read_table(path, partitioning=None), ".csv": pd.read_csv}
+    return {str(path): len(readers[path.suffix](path)) for path in folder.rglob("*.*") if path.suffix in readers}
 
 
 @pytest.mark.parametrize("target", ["export", "all.parquet"])
 def test_two_exports_into_one_place_do_not_run_at_once(light, export, tmp_path, target) -> None:
-    first = started(HOLDING, tmp_path / target, stdin=subprocess.PIPE)
     (tmp_path / "also").symlink_to(tmp_path)
-    for way in (target, f"also/{target}"):
-        ran = export(light, "--out", way)
-        assert is_one_line(ran) and f"pid {first.pid}" in ran[2] and target in ran[2]
-    assert not (tmp_path / target).exists() and export(light, "--out", "elsewhere")[0] == 0
-    first.communicate()
+    with staging(tmp_path / target):
+        for way in (target, f"also/{target}"):
+            ran = export(light, "--out", way)
+            assert is_one_line(ran) and f"pid {os.getpid()}" in ran[2] and target in ran[2]
+        assert not (tmp_path / target).exists() and export(light, "--out", "elsewhere")[0] == 0
     assert export(light, "--out", target)[0] == 0
 
 
