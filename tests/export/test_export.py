@@ -51,18 +51,18 @@ def template(sim, tmp_path_factory):
     """SQLite files of the two days, and of two days on either side of a new year."""
     folder = tmp_path_factory.mktemp("template")
     for name, days in (("light", (CSAT, LAST)), ("years", NEW_YEAR)):
-        filled(Database("sqlite", path=folder / f"{name}.sqlite3"), sim, SYMBOLS, days)
+        filled(Database("sqlite", path=folder / name), sim, SYMBOLS, days)
     return folder
 
 
 @pytest.fixture
 def light(template, tmp_path):
-    return Database("sqlite", path=Path(shutil.copy(template / "light.sqlite3", tmp_path)))
+    return Database("sqlite", path=Path(shutil.copy(template / "light", tmp_path)))
 
 
 @pytest.fixture
 def years(template, tmp_path):
-    return Database("sqlite", path=Path(shutil.copy(template / "years.sqlite3", tmp_path)))
+    return Database("sqlite", path=Path(shutil.copy(template / "years", tmp_path)))
 
 
 @pytest.fixture
@@ -216,7 +216,7 @@ def test_doubtful_days_are_named_and_exit_1_and_so_is_nothing_at_all(light, expo
 
 WRONG = [
     (["--interval", "7"], "봉 간격"), (["--format", "xlsx"], "--format"), (["--out", ""], "--out"),
-    (["--out", "a.csv", "--format", "parquet"], "서로"), (["--out", "light.sqlite3"], "폴더가 아닙니다"),
+    (["--out", "a.csv", "--format", "parquet"], "서로"), (["--out", "light"], "폴더가 아닙니다"),
     (["--excel"], "--format csv"), (["--symbols", "abc"], "종목코드"), (["--days", "3"], "함께"),
     (["--from", "2026-11-21"], "늦습니다"), (["--to", "9999-12-31"], "--to 9999-12-31"),
     (["--adjusted", "--interval", "week"], "day"), (["--nonsense"], "모르는 옵션"), (["--adjusted"], "KIS_APP_KEY"),
@@ -368,15 +368,14 @@ def test_two_exports_into_one_place_do_not_run_at_once(light, export, tmp_path, 
 
 def test_help_needs_nothing_and_parquet_alone_pyarrow(light, tmp_path) -> None:
     script = (
-        "import sys; sys.modules.update(dict.fromkeys(['pandas', 'pyarrow']))\n"
-        f"import export_candles; codes = [export_candles.main({[*RANGE, '--quiet']!r} + flags)\n"
-        "    for flags in ([], ['--out', 'a.csv'])]; print(codes, flush=True)\n"
+        "import sys; sys.modules.update(dict.fromkeys(['pandas', 'pyarrow'])); import export_candles\n"
+        f"print([export_candles.main({RANGE} + out) for out in ([], ['--out', 'a.csv'])], flush=True)\n"
         "sys.modules.update(dict.fromkeys(['numpy', 'requests', 'mysql'])); export_candles.main(['--help'])"
     )
+    environ = {**os.environ, "DB_URL": url_of(light), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8",
-        env={**os.environ, "DB_URL": url_of(light), "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+        [sys.executable, "-c", script], cwd=tmp_path, env=environ, capture_output=True, encoding="utf-8"
+    )
     assert "[2, 0]" in done.stdout and "--interval" in done.stdout, done.stderr
     assert "requirements-extra.txt" in done.stderr.splitlines()[0]
 
@@ -384,40 +383,38 @@ def test_help_needs_nothing_and_parquet_alone_pyarrow(light, tmp_path) -> None:
 TO_CSV = ("--format", "csv", "--out", "csv")
 
 
-def test_days_that_the_table_lacks_stay_in_the_folder(light, export, tmp_path) -> None:
+def test_days_that_the_table_lacks_stay_in_the_folder_a_day_without_trades_leaves_it(light, export, tmp_path) -> None:
     """Another table, or rows that somebody removed: what was exported is not taken away, and that is said."""
     assert export(light)[0] == 0 and export(light, *TO_CSV)[0] == 0
     before, csv_before = counted(tmp_path / "export"), (tmp_path / "csv" / "000660_1min.csv").read_bytes()
     for gone, flags, said in (
-        ("timestamp >= '2026-11-20'", (), "그대로 둔 2건"), ("1", (), "그대로 둔 4건"),
-        ("1", ("--force",), "그대로 둔 4건"), ("1", TO_CSV, "그대로 둔 2건: 005930_1min.csv, 000660_1min.csv"),
+        ("timestamp >= '2026-11-20'", (), "그대로 둔 2건"), ("1", ("--force",), "그대로 둔 4건"),
+        ("1", TO_CSV, "그대로 둔 2건: 005930_1min.csv, 000660_1min.csv"),
     ):  # fmt: skip
         execute(url_of(light), f"DELETE FROM stock_minute_prices WHERE {gone}")
         code, _, err = export(light, *flags)
         assert code == 1 and said in err and counted(tmp_path / "export") == before
     assert (tmp_path / "csv" / "000660_1min.csv").read_bytes() == csv_before
-
-
-def test_a_day_without_trades_leaves_the_folder(light, export, tmp_path) -> None:
-    """The table says so; it does not lack it."""
     cleared = "status = 'NO_TRADES', count_1min = 0, count_5min = 0, count_15min = 0"
-    assert export(light)[0] == 0 and export(light, *TO_CSV)[0] == 0
-    for day, row, flags in (
-        ("trade_date = '2026-11-20'", "timestamp >= '2026-11-20'", ()), (*["stock_symbol = '000660'"] * 2, TO_CSV),
-    ):  # fmt: skip
-        execute(url_of(light), f"DELETE FROM stock_minute_prices WHERE {row}")
-        execute(url_of(light), f"UPDATE stock_minute_coverage SET {cleared} WHERE {day}")
-        assert export(light, *flags)[0] == 0
-    assert {day for _, day in counted(tmp_path / "export")} == {CSAT}
+    execute(url_of(light), f"UPDATE stock_minute_coverage SET {cleared} WHERE stock_symbol = '000660'")
+    for flags in ((), TO_CSV):
+        assert export(light, *flags)[0] == 1, "of the other symbol"
+    assert {symbol for symbol, _ in counted(tmp_path / "export")} == {"005930"}
     assert [path.name for path in (tmp_path / "csv").iterdir()] == ["005930_1min.csv"]
 
 
-@pytest.mark.parametrize("out", ["export", "mine.parquet", "mine.csv", "tables"])
-def test_somebody_else_s_file_is_not_replaced(light, export, tmp_path, out) -> None:
+@pytest.mark.parametrize(
+    ("out", "inside"),
+    [
+        ("export", "/interval=1/005930_2026.parquet"),
+        ("mine.parquet", ""),
+        ("mine.csv", ""),
+        ("csv", "/005930_1min.csv"),
+    ],
+)
+def test_somebody_else_s_file_is_not_replaced(light, export, tmp_path, out, inside) -> None:
     """In a folder or by itself, Parquet or CSV; an empty file holds nothing to lose."""
-    flags = ["--out", out, *(["--format", "csv"] if out == "tables" else [])]
-    inside = {"export": "export/interval=1/005930_2026.parquet", "tables": "tables/005930_1min.csv"}
-    path = tmp_path / inside.get(out, out)
+    flags, path = TO_CSV if out == "csv" else ("--out", out), tmp_path / f"{out}{inside}"
     path.parent.mkdir(parents=True, exist_ok=True)
     theirs = pd.DataFrame({"symbol": ["005930"], "note": ["mine"]})
     theirs.to_parquet(path) if path.suffix == ".parquet" else theirs.to_csv(path)
@@ -429,16 +426,12 @@ def test_somebody_else_s_file_is_not_replaced(light, export, tmp_path, out) -> N
     assert export(light, *flags)[0] == 0 and path.stat().st_size
 
 
-NO_TARGETS = ["x" * 300, "x" * 300 + ".csv", "deep/.csv", ".parquet", "pipe", "pipe.csv", "link.csv"]
-
-
 def test_what_can_be_no_target_is_one_line_and_exit_2(light, export, tmp_path) -> None:
     """A name that is too long or none, a FIFO, a link to a device."""
-    for name in ("pipe", "pipe.csv"):
-        os.mkfifo(tmp_path / name)
+    os.mkfifo(tmp_path / "pipe.csv")
     (tmp_path / "link.csv").symlink_to("/dev/null")
     before = sorted(path.name for path in tmp_path.iterdir())
-    for out in NO_TARGETS:
+    for out in ("x" * 300, "x" * 300 + ".csv", "deep/.csv", ".parquet", "pipe.csv", "link.csv"):
         ran = export(light, "--out", out)
         assert is_one_line(ran) and "--out" in ran[2], out
     assert sorted(path.name for path in tmp_path.iterdir()) == before
