@@ -104,18 +104,17 @@ COVERAGE, OF_FRIDAY = "stock_minute_coverage", "stock_symbol = '005930' AND trad
 UNPROVEN = "status = 'UNPROVEN', note = '일봉 시가와 다릅니다'"
 EMPTY = "('005930', '2026-11-17', 0, 0, 0, 'UNPROVEN', 'INVALID_ROWS', NULL, NULL, '15:30 행', '2026-11-20 21:00:00')"
 LOST = "minute_interval = 'ONE_MINUTE' AND timestamp = '2026-11-20 10:00:00'"
+PROVISIONAL = (LAST, LAST, EVENING, ["잠정"], ["PROVISIONAL"])
 DOUBTS = {
     "unproven, and days missing": (
         f"UPDATE {COVERAGE} SET {UNPROVEN} WHERE {OF_FRIDAY}", date(2026, 11, 16), LAST, EVENING,
         ["2026-11-16~11-18 빠짐 · 3종목일", "2026-11-20 증명 안 됨: 일봉 시가와 다릅니다", "fetch_minute_data.py,",
          "fetch_minute_data.py --recheck"], ["MISSING"] * 3 + ["COMPLETE", "UNPROVEN"]),
-    "no row of coverage": (f"DELETE FROM {COVERAGE} WHERE {OF_FRIDAY}", LAST, LAST, EVENING, ["잠정"], ["PROVISIONAL"]),
-    "rows lost": (f"DELETE FROM stock_minute_prices WHERE {LOST}", LAST, LAST, EVENING, ["잠정"], ["PROVISIONAL"]),
-    "stored by other hours": (
-        f"UPDATE {COVERAGE} SET reasons = 'CSAT_HOURS' WHERE {OF_FRIDAY}", LAST, LAST, EVENING, ["잠정"], ["PROVISIONAL"]),
-    "rows of a Saturday": (
-        FOREIGN.format("2026-11-21 12:00:00"), SATURDAY, SATURDAY, EVENING + timedelta(days=1), ["11-21 잠정"],
-        ["PROVISIONAL"]),
+    "no row of coverage": (f"DELETE FROM {COVERAGE} WHERE {OF_FRIDAY}", *PROVISIONAL),
+    "rows lost": (f"DELETE FROM stock_minute_prices WHERE {LOST}", *PROVISIONAL),
+    "stored by other hours": (f"UPDATE {COVERAGE} SET reasons = 'CSAT_HOURS' WHERE {OF_FRIDAY}", *PROVISIONAL),
+    "rows of a Saturday": (FOREIGN.format("2026-11-21 12:00:00"), SATURDAY, SATURDAY, EVENING + timedelta(days=1),
+                           ["11-21 잠정"], ["PROVISIONAL"]),
     "a day that runs": ("SELECT 1", LAST, MONDAY.date(), MONDAY, ["2026-11-23 잠정"], ["COMPLETE", "PROVISIONAL"]),
     "impossible rows alone": (
         f"INSERT INTO {COVERAGE} VALUES {EMPTY}", date(2026, 11, 17), LAST, EVENING,
@@ -139,23 +138,28 @@ def test_what_is_doubtful_is_named_with_what_helps(light, change_, start, end, n
 
 
 def test_a_verified_day_that_lost_rows_proves_no_window(any_store, any_database, sim, tmp_path) -> None:
+    """Others' rows, after the session or with a fraction of a won, are no candles."""
     fill(any_store, sim)
     sql(any_store, f"DELETE FROM stock_minute_prices WHERE {LOST} OR minute_interval = 'FIVE_MINUTES'")
     sql(any_store, FOREIGN.format("2026-11-20 17:00:00"))
+    sql(
+        any_store,
+        "UPDATE stock_minute_prices SET high_price = high_price + 0.5 WHERE timestamp = '2026-11-20 09:05:00'",
+    )
     settings = settings_of(any_database, tmp_path)
     with pytest.warns(IncompleteWarning, match="005930 2026-11-20 잠정"):
-        frame, days = read(settings, "005930", 30), read(settings, "005930", "day")
+        ones, frame, days = (read(settings, "005930", interval) for interval in (1, 30, "day"))
     assert not frame.loc["2026-11-20", "proven"].any(), "a window that may lack a minute is not proven"
     assert frame.loc["2026-11-19", "proven"].iloc[1:].all()
-    assert days["low"].iloc[-1] > 1, "rows after the session are others'"
+    assert days["low"].iloc[-1] > 1 and len(ones.loc["2026-11-20"]) == 381 - 2
     assert covered(settings, "005930", LAST)["note"].iloc[0] == "확인할 때보다 1분봉 1건, 5분봉 77건이 적습니다"
 
 
 def test_coverage_has_each_day_of_a_range_of_years(shared) -> None:
     """Of which SQLite cannot count each day in one statement."""
     known = covered(shared, SYMBOLS, date(2018, 1, 2)).loc["005930"]
-    assert list(known["status"].tail(3)) == ["MISSING", "COMPLETE", "COMPLETE"] and len(known) > 2_000
-    assert list(known["count_1min"].tail(3)) == [0, 381, 381]
+    rows = known[["status", "count_1min"]].tail(3).itertuples(index=False, name=None)
+    assert list(rows) == [("MISSING", 0), ("COMPLETE", 381), ("COMPLETE", 381)] and len(known) > 2_000
     assert known["verified_at"].iloc[-1] == pd.Timestamp(EVENING)
     assert all(str(kind) != "object" for kind in known.reset_index().dtypes)
 
@@ -246,16 +250,6 @@ def test_what_is_stored_is_listed_by_symbol(light) -> None:
     assert all(str(kind) != "object" for kind in stored.dtypes)
 
 
-def test_rows_that_are_no_candles_are_passed_over(any_store, sim) -> None:
-    fill(any_store, sim, days=[LAST])
-    when = "timestamp = '2026-11-20 09:05:00'"
-    sql(any_store, f"UPDATE stock_minute_prices SET high_price = high_price + 0.5 WHERE {when}")
-    minutes = any_store.minutes().read("005930", LAST, LAST)
-    expected = any_store.candles("005930", 1, datetime(2026, 11, 20), datetime(2026, 11, 20, 23))
-    assert [int(volume) for volume in minutes.volume] == [candle.volume for candle in expected]
-    assert len(minutes.start) == 380
-
-
 BOTH, FRIDAY = ("2026-11-19", "2026-11-20"), ("2026-11-20", "2026-11-20")
 INTERVALS = [
     ("1m", 381), ("1min", 381), ("1T", 381), (1, 381), ("1분", 381), ("2m", 191), ("5m", 77), ("5", 77), ("5Min", 77),
@@ -314,9 +308,11 @@ def test_symbols(stored, caplog, symbols, is_flat, codes) -> None:
     assert symbols is not CODES[1][0] or "5930 → 005930" in caplog.text
 
 
-def test_windows_are_cut_by_neither_end(stored) -> None:
+def test_windows_are_cut_by_neither_end_and_named_in_a_zone(stored) -> None:
     frame = db.read_candles("005930", "5m", "2026-11-20 09:02", "2026-11-20 10:03", **stored)
     assert labels(frame) == (11, "11-20 09:05", "11-20 09:55")
+    for zone, start in ((None, "09:00:00"), ("UTC", "00:00:00+00:00"), ("Asia/Seoul", "09:00:00+09:00")):
+        assert str(db.read_candles("005930", "1h", *FRIDAY, tz=zone, **stored).index[0]) == f"2026-11-20 {start}"
     with pytest.warns(IncompleteWarning, match="범위가 자른 봉은 뺐습니다: 2026-11-20"):
         assert len(db.read_candles("005930", "day", CSAT, "2026-11-20 15:00", **stored)) == 1
 
@@ -368,18 +364,11 @@ def test_gaps_are_filled_where_requested_and_never_invented(stored) -> None:
     assert len(db.read_candles("000660", "1m", *BOTH[1:], "2026-11-20 10:00", fill="gaps", **stored)) == 60
 
 
-def test_zones(stored) -> None:
-    frames = [db.read_candles("005930", "1h", *FRIDAY, tz=zone, **stored) for zone in (None, "UTC", "Asia/Seoul")]
-    starts = ["2026-11-20 09:00:00", "2026-11-20 00:00:00+00:00", "2026-11-20 09:00:00+09:00"]
-    assert [str(frame.index[0]) for frame in frames] == starts
-    for engine in ("pandas", "polars"):
-        with pytest.raises(ConfigError, match="Seoul"):
-            db.read_candles("005930", "1h", *FRIDAY, tz="KST+9", engine=engine, **stored)
-
-
 @pytest.mark.parametrize(("fill", "tz"), [(None, "Asia/Seoul"), ("gaps", None)])
 def test_polars_holds_the_same_as_pandas(stored, fill, tz) -> None:
     options = {"fill": fill, "tz": tz, "names": True, **stored}
+    with pytest.raises(ConfigError, match="Seoul"):
+        db.read_candles("005930", "1h", *FRIDAY, tz="KST+9", engine="polars", **stored)
     frame = db.read_candles(["000660", "005930"], "5m", *BOTH, engine="polars", **options)
     assert isinstance(frame, pl.DataFrame) and frame.columns[:2] == ["symbol", "timestamp"]
     pandas = db.read_candles(["000660", "005930"], "5m", *BOTH, **options).reset_index()
@@ -404,12 +393,9 @@ def test_bad_questions_are_one_line_before_any_work(tmp_path, wrong, said) -> No
     with pytest.raises(ConfigError, match=said) as refused:
         read(nowhere, **wrong)
     assert "\n" not in str(refused.value)
-
-
-def test_reading_makes_no_sqlite_file(tmp_path) -> None:
     with pytest.raises(ConfigError, match="SQLite 파일이 없습니다"):
         read(settings_of(Database("sqlite", path=tmp_path / "none.sqlite3"), tmp_path))
-    assert not (tmp_path / "none.sqlite3").exists()
+    assert not (tmp_path / "none.sqlite3").exists(), "reading makes no file"
 
 
 def test_without_pandas_one_line_says_what_to_install() -> None:
