@@ -1,15 +1,16 @@
-"""The chart's answers over a real table: any interval, states, the list; and who is let in."""
+"""The chart's answers over a real table: any interval, states, the list, each day of each symbol, the forecast."""
 
 import http.client
 import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 import requests
 from chart_testing import FRIDAY, MONDAY, NAMES, Server, filled, put, serving
+from forecast.test_forecast import SESSIONS, trained_model, with_skill
 from store_testing import CALENDAR, minutes, windows
 from updater_tools import wait_until
 
@@ -18,9 +19,12 @@ from minute_candles.chart.server import health_of
 from minute_candles.config.settings import Database, demo_settings
 from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
+from minute_candles.forecast.model_file import MODEL_FILE, write
+from minute_candles.market.day_status import DayStatus, Reason
 from minute_candles.monitoring import status_file
-from minute_candles.storage.store import KeptAlert, Store, open_alerts, open_store
+from minute_candles.storage.store import CandleReader, KeptAlert, Store, open_alerts, open_store
 
+WEDNESDAY, THURSDAY = date(2026, 11, 18), date(2026, 11, 19)
 LATE = datetime(2026, 11, 23, 10, 2, 5, tzinfo=KST)
 
 
@@ -37,9 +41,7 @@ def get(page: Server, path: str, **query: object) -> requests.Response:
 
 
 def candles(page: Server, interval: object, **query: object) -> list[dict]:
-    answer = get(page, "candles", symbol="005930", interval=interval, **query)
-    assert answer.status_code == 200, answer.text
-    return answer.json()["candles"]
+    return get(page, "candles", symbol="005930", interval=interval, **query).json()["candles"]
 
 
 def row_of(page: Server, symbol: str = "005930") -> dict:
@@ -69,32 +71,98 @@ def test_a_candle_and_a_day_say_what_is_known_of_them(page):
     found = candles(page, 1, limit=400)
     assert {c["status"] for c in found if c["time"].startswith(str(MONDAY))} == {"UNPROVEN"}
     assert {c["status"] for c in found if c["time"].startswith(str(FRIDAY))} == {"COMPLETE"}
-    days = get(page, "days", symbol="005930", from_="2026-11-19", to=MONDAY).json()
-    assert [(d["day"], d["status"], d["note"], d["minutes"]) for d in days] == [
-        ("2026-11-19", "MISSING", None, 0),
-        ("2026-11-20", "COMPLETE", None, 381),
-        ("2026-11-23", "UNPROVEN", "이유", 381),
-    ]
-    assert (days[0]["open"], days[0]["close"]) == ("10:00", "16:30")  # the CSAT day
+    found = get(page, "days", symbol="005930", from_=THURSDAY, to=MONDAY).json()
+    assert [(d["day"][8:], d["status"], d["note"], d["minutes"]) for d in found] == [
+        ("19", "MISSING", None, 0), ("20", "COMPLETE", None, 381), ("23", "UNPROVEN", "이유", 381),
+    ]  # fmt: skip
+    assert (found[0]["open"], found[0]["close"]) == ("10:00", "16:30")  # the CSAT day
 
 
-def test_a_day_that_lost_rows_is_verified_nowhere(any_database, any_store):
-    """Its coverage row counted 381: whatever shows the day says what `--status` says."""
+def days(page: Server, first: date = FRIDAY, last: date = MONDAY) -> list[tuple[str, str, list[str], int]]:
+    [row] = get(page, "coverage", from_=first, to=last, symbols="005930").json()
+    return [(d["date"], d["status"], d["reasons"], d["count_1min"]) for d in row["days"]]
+
+
+def delete(store: Store, when: str) -> None:
+    sql = f"DELETE FROM stock_minute_prices WHERE stock_symbol = '005930' AND timestamp LIKE '{when}%'"
+    store._connection.transaction(lambda run: run(sql))
+
+
+def record(store: Store, day: date, status: DayStatus, *reasons: Reason, held=lambda held: held) -> None:
+    """A day of 005930 with its codes."""
+    session = CALENDAR.session(day)
+    store.rewrite("005930", session, held, now=session.end, status=status, reasons=reasons)
+
+
+def test_a_day_that_lost_rows_or_whose_hours_are_others_now_is_verified_nowhere(any_database, any_store, monkeypatch):
+    """The map of the coverage rows is answered without counting, until somebody has counted."""
     filled(any_store)
-    any_store._connection.transaction(
-        lambda run: run(
-            "DELETE FROM stock_minute_prices WHERE stock_symbol = '005930' AND minute_interval = 'ONE_MINUTE'"
-            " AND timestamp IN ('2026-11-20 10:15:00', '2026-11-23 10:15:00')"
-        )
-    )
+    put(any_store, "005930", minutes(CALENDAR.session(WEDNESDAY)))
+    record(any_store, WEDNESDAY, DayStatus.COMPLETE, Reason.CSAT_HOURS)
+    delete(any_store, "2026-11-20 10:16")
+    delete(any_store, "2026-11-23")
     with serving(any_database) as page:
+        with monkeypatch.context() as without:
+            without.setattr(CandleReader, "counts", None)
+            [before] = get(page, "coverage", from_=FRIDAY, to=MONDAY, symbols="005930", counted=0).json()
+        assert [(d["status"], d["count_1min"]) for d in before["days"]] == [("COMPLETE", 381), ("UNPROVEN", 381)]
+        assert days(page) == [
+            ("2026-11-20", "PROVISIONAL", ["ROWS_LOST"], 380), ("2026-11-23", "MISSING", ["ROWS_LOST"], 0),
+        ]  # fmt: skip
+        assert days(page, WEDNESDAY, WEDNESDAY)[0][1:3] == ("PROVISIONAL", ["OTHER_HOURS", "CSAT_HOURS"])
         for interval in (1, 5, 10, "day"):  # a short chart is counted, a long one when it is folded
             for first in (FRIDAY,) if interval in (1, 5) else (FRIDAY, "2026-10-01"):
-                assert {one["status"] for one in candles(page, interval, from_=first, to=MONDAY)} == {"PROVISIONAL"}
+                found = candles(page, interval, from_=first, to=FRIDAY)
+                assert {one["status"] for one in found if one["time"] > "2026-11-20"} == {"PROVISIONAL"}
         [day] = get(page, "days", symbol="005930", from_=FRIDAY, to=FRIDAY).json()
         assert (day["status"], day["minutes"]) == ("PROVISIONAL", 380) and day["note"]
         rows = {row["symbol"]: row["status"] for row in get(page, "symbols").json()}
         assert rows == {"005930": "PROVISIONAL", "000660": "UNPROVEN", "035420": "MISSING"}
+
+
+def test_each_symbol_and_day_has_a_state_as_plain_data(any_database, any_store):
+    filled(any_store)
+    record(any_store, MONDAY, DayStatus.UNPROVEN, Reason.TURNOVER_MISMATCH, Reason.UNPROVEN_START)
+    record(any_store, WEDNESDAY, DayStatus.NO_TRADES, held=lambda _: {})
+    with serving(any_database) as page:
+        found = get(page, "coverage", from_=THURSDAY, to="2026-11-29").json()
+        assert [(row["symbol"], row["name"]) for row in found] == list(NAMES.items())  # markup stays as it is
+        assert days(page, WEDNESDAY) == [
+            ("2026-11-18", "NO_TRADES", [], 0), ("2026-11-19", "MISSING", [], 0), ("2026-11-20", "COMPLETE", [], 381),
+            ("2026-11-23", "UNPROVEN", ["TURNOVER_MISMATCH", "UNPROVEN_START"], 381),
+        ]  # fmt: skip
+        assert {d["status"] for d in found[2]["days"]} == {"MISSING"}
+        assert [d["date"] for d in found[2]["days"]] == ["2026-11-19", "2026-11-20", "2026-11-23"]  # no day to come
+
+
+def test_a_day_that_runs_is_provisional_one_not_begun_is_absent_one_verified_meanwhile_is_counted(
+    any_database, any_store
+):
+    with serving(any_database, at=datetime(2026, 11, 23, 8, 59, tzinfo=KST)) as page:
+        assert days(page) == [("2026-11-20", "MISSING", [], 0)]
+        put(any_store, "005930", minutes(CALENDAR.session(FRIDAY)), "COMPLETE")
+        assert days(page) == [("2026-11-20", "COMPLETE", [], 381)]
+    with serving(any_database, at=LATE) as page:
+        assert days(page, MONDAY) == [("2026-11-23", "PROVISIONAL", [], 0)]
+        put(any_store, "005930", minutes(CALENDAR.session(MONDAY))[:62])
+        assert days(page, MONDAY)[0][1::2] == ("PROVISIONAL", 62)
+
+
+def test_the_running_session_is_forecast_where_there_is_skill(any_store, any_database, tmp_path):
+    put(any_store, "005930", [one for one in minutes(CALENDAR.session(MONDAY), 1) if one.timestamp.hour < 10])
+    trained = trained_model()
+    skilled = {target: one for target, one in with_skill(trained, 0.01).targets.items() if target.horizon == 15}
+    with serving(any_database, at=LATE, folder=tmp_path) as page:
+        found = get(page, "forecast", symbol="005930").json()
+        assert (found["forecasts"], found["trained"]) == ([], None)
+        write(tmp_path / MODEL_FILE, trained._replace(targets=with_skill(trained, -0.01).targets | skilled))
+        found = get(page, "forecast", symbol="005930").json()
+        assert {(one["target"], one["horizon"]) for one in found["forecasts"]} == {("volume", 15), ("range", 15)}
+        assert all(0 <= one["low"] <= one["median"] <= one["high"] for one in found["forecasts"])
+        assert found["made_at"].startswith("2026-11-23T10:02") and len(found["evaluation"]) == 7
+        assert found["trained"]["sessions"] == SESSIONS and get(page, "forecast", symbol="999999").status_code == 404
+    with serving(any_database, at=LATE + timedelta(hours=8), folder=tmp_path) as page:
+        assert get(page, "forecast", symbol="005930").json()["forecasts"] == []
 
 
 def test_the_list_follows_what_is_stored_and_a_window_that_is_not_over_is_running(any_database, any_store):
@@ -128,13 +196,10 @@ def test_indicators_and_patterns_stand_at_the_times_of_the_candles(server):
     assert found["lines"]["sma20"][-1] == sum(c["close"] for c in shown[-20:]) / 20
     assert None not in found["lines"]["rsi14"]  # fed with what stands before them
     assert get(server, "indicators", names="sma20", symbol="035420").json()["lines"] == {"sma20": []}
-    for names in ("", "nothing", ",".join(["sma20"] * 21)):
-        assert get(server, "indicators", names=names, **query).status_code == 400
     marks, whole = (get(server, "patterns", **query | {"limit": limit}).json() for limit in (50, 150))
     assert marks and marks == [mark for mark in whole if mark["time"] in times]  # fed, too
     assert {tuple(mark) for mark in marks} == {("time", "name", "label", "direction")}
     assert {mark["direction"] for mark in marks} <= {"up", "down", "none"}
-    assert get(server, "patterns", symbol="035420").json() == []
 
 
 def test_alerts_of_some_days_the_newest_first(any_database, any_store):
@@ -147,23 +212,26 @@ def test_alerts_of_some_days_the_newest_first(any_database, any_store):
             table.keep([early, late, ours, early._replace(symbol="999999")], page.clock.now())
         found = get(page, "alerts", from_=FRIDAY, to=MONDAY).json()
         assert [one["symbol"] for one in found] == ["000660", "", "005930"]  # not of a symbol that is not shown
-        assert found[2].pop("rang_at").startswith("2026-11-23T16:0")
-        assert found[1]["name"] == "수집" and found[2] == {
+        assert found[2].pop("rang_at").startswith("2026-11-23T16:0") and found[1]["name"] == "수집"
+        assert found[2] == {
             "time": "2026-11-20T09:00:00+09:00", "symbol": "005930", "name": "삼성전자", "rule": "급등락",
             "interval": 1, "severity": "warning", "text": "5분 동안 +3.14%", "value": 3.14,
         }  # fmt: skip
         assert [one["symbol"] for one in get(page, "alerts", from_=FRIDAY, to=FRIDAY).json()] == ["", "005930"]
-        assert get(page, "alerts", from_=MONDAY, to=FRIDAY).status_code == 400
 
 
 def test_a_bad_question_is_answered_in_a_line(server):
-    for query, code in (
-        ({"symbol": "999999", "interval": 1}, 404), ({"symbol": "", "interval": 1}, 400), ({"interval": 2}, 400),
-        ({"limit": 0}, 400), ({"limit": 5001}, 400), ({"from": "2026-13-01"}, 400), ({"to": "x' OR 1=1"}, 400),
-        ({"from": "2026-11-23", "to": "2026-11-20"}, 400),
+    query = {"symbol": "005930", "from": FRIDAY, "to": MONDAY}
+    for path, wrong, code in (
+        ("candles", {"symbol": "999999"}, 404), ("candles", {"symbol": ""}, 400), ("candles", {"interval": 2}, 400),
+        ("candles", {"limit": 0}, 400), ("candles", {"limit": 5001}, 400), ("candles", {"from": "2026-13-01"}, 400),
+        ("candles", {"to": "x' OR 1=1"}, 400), ("candles", {"to": "2026-11-19"}, 400), ("coverage", {"from": ""}, 400),
+        ("coverage", {"from": "x\ny"}, 400), ("coverage", {"from": "2020-01-01"}, 400),
+        ("coverage", {"symbols": "005930,999999"}, 404), ("coverage", {"symbols": "<b>\n"}, 404),
+        ("indicators", {"names": "nothing"}, 400), ("indicators", {"names": ",".join(["sma20"] * 21)}, 400),
     ):  # fmt: skip
-        answer = get(server, "candles", **{"symbol": "005930", **query})
-        assert (answer.status_code, len(answer.text.splitlines())) == (code, 1)
+        answer = get(server, path, **query | wrong)
+        assert (answer.status_code, len(answer.text.splitlines())) == (code, 1), wrong
 
 
 def test_select_is_all_it_needs(mariadb):

@@ -4,8 +4,12 @@ import json
 from datetime import datetime
 
 from chart_browser import CHART, VIEW
+from chart_testing import AT, serving
+from forecast.test_forecast import trained_model, with_skill
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
+
+from minute_candles.forecast.model_file import MODEL_FILE, write
 
 FRIDAY = "&from=2026-11-20&to=2026-11-20"
 
@@ -130,3 +134,19 @@ def test_small_charts_stand_on_the_right_and_follow_but_not_on_a_phone(page):
     page.execute_script("document.getElementById('replay-button').click()")
     page.wait(f"{CHART}.dataset.replayed && innerWidth === 390 && document.documentElement.scrollWidth <= 390")
     assert not page.find_elements("css selector", ".side-chart"), "none where there is no room"
+
+
+def test_a_forecast_is_shown_where_it_has_skill(chromium, store, database, tmp_path):
+    hidden = "document.getElementById('forecast-button').hidden"
+    write(tmp_path / MODEL_FILE, with_skill(trained_model(), -0.02))
+    with serving(database, at=AT, folder=tmp_path) as server, chromium.looking_at(server):
+        chromium.open(5)
+        assert chromium.js(hidden)
+        write(tmp_path / MODEL_FILE, with_skill(trained_model(), 0.02))
+        chromium.js("(await import('/static/parts.js')).forecast.poll()")
+        chromium.wait(f"!{hidden}")
+        assert "기준선보다" in chromium.text("#forecast-button")
+        chromium.click("#forecast-button")
+        assert chromium.js("document.querySelectorAll('#forecast-rows tr').length") == 7
+        chromium.click("#forecast-close")
+        chromium.phone()
