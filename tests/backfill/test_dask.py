@@ -1,6 +1,5 @@
 """The backfill by Dask: real scheduler and workers, two for each of two keys; deaths cost a rerun, never a row."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -9,8 +8,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from backfill_tools import LAST, assert_true, coverage, sessions, simulator, until, url_of
-from places import ROOT
+from backfill_tools import LAST, User, assert_true, coverage, sessions, simulator, until, url_of
+from fast_clock import ended
 from servers import Server
 
 from kis_simulator.simulator import Simulator
@@ -21,62 +20,35 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 SYMBOLS = list(choose(None, None))[:20]
 FIRST = date(2026, 11, 9)
 """Ten sessions before `LAST`."""
-KEYS = ("key0", "key1")
-RATE = 12
-AT = "2026-11-20T21:00"
+KEYS, RATE = ("key0", "key1"), 12
 
 
 class Cluster:
-    """A scheduler and workers as a person starts them, each worker in a folder with settings of its own."""
+    """A scheduler and workers as a person starts them; token file, and so pace, are one for both workers of a key."""
 
-    def __init__(self, folder: Path, database: str, kis: str) -> None:
-        self.folder, self.database, self.kis = folder, database, kis
-        self.environ = {name: value for name, value in os.environ.items() if not name.startswith(("KIS_", "DB_"))}
+    def __init__(self, user: User) -> None:
+        self.user, folder = user, ["--local-directory", str(user.folder)]
         here = ["--port", "0", "--dashboard-address", "127.0.0.1:0", "--host", "127.0.0.1"]
-        self.scheduler = self._spawn(["-m", "distributed.cli.dask_scheduler", *here], {})
-        self.address = self._line(self.scheduler, "Scheduler at:").split()[-1]
-        self.workers = [self._worker(number) for number in range(2 * len(KEYS))]
+        self.scheduler = self._spawn("scheduler", 0, "-m", "distributed.cli.dask_scheduler", *here)
+        self.address = _line(self.scheduler, "Scheduler at:").split()[-1]
+        flags = ["-m", "distributed.cli.dask_worker", self.address, "--nthreads", "2", "--no-nanny", "--no-dashboard"]
+        self.workers = [self._spawn(f"worker{number}", number % 2, *flags, *folder) for number in range(4)]
         for worker in self.workers:
-            self._line(worker, "Registered to:")
+            _line(worker, "Registered to:")
 
-    def _worker(self, number: int) -> "subprocess.Popen[str]":
-        place = self.folder / f"worker{number}"
-        place.mkdir()
-        flags = [self.address, "--nthreads", "2", "--no-nanny", "--no-dashboard", "--local-directory", str(place)]
-        return self._spawn(["-m", "distributed.cli.dask_worker", *flags], self.settings(KEYS[number % 2], place))
-
-    def settings(self, key: str, place: Path) -> dict[str, str]:
-        """The token file, and so the pace, is one for both workers of a key."""
-        return {
-            "KIS_APP_KEY": key, "KIS_APP_SECRET": "secret", "KIS_BASE_URL": self.kis, "KIS_RATE_LIMIT": str(RATE),
-            "KIS_TOKEN_FILE": str(self.folder / f"{key}.json"), "DB_URL": self.database, "LOG_DIR": str(place),
-            "CLOCK_AT": AT, "STREAM_SYMBOLS": "0",
-        }  # fmt: skip
-
-    def _spawn(self, command: list[str], settings: dict[str, str]) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [sys.executable, *command], text=True, encoding="utf-8", cwd=ROOT, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, env=self.environ | settings | {"PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
-
-    @staticmethod
-    def _line(process: "subprocess.Popen[str]", words: str) -> str:
-        assert process.stderr
-        return next(line for line in process.stderr if words in line)
+    def _spawn(self, name: str, key: int, *words: str) -> "subprocess.Popen[str]":
+        folder = self.user.folder
+        own = {"KIS_APP_KEY": KEYS[key], "KIS_TOKEN_FILE": str(folder / f"{key}.json"), "LOG_DIR": str(folder / name)}
+        return self.user.spawn([sys.executable, *words], **own)
 
     def fetch(self, *flags: str) -> "subprocess.Popen[str]":
-        place = self.folder / "client"
-        place.mkdir(exist_ok=True)
         command = ["fetch_minute_data.py", "--symbols", ",".join(SYMBOLS), "--from", f"{FIRST}", *flags]
-        return self._spawn(command, self.settings(KEYS[0], place))
+        return self._spawn("client", 0, *command)
 
-    def stop(self) -> None:
-        for process in (*self.workers, self.scheduler):
-            if process.poll() is None:
-                process.kill()
-            process.wait(20)
-            if process.stderr:
-                process.stderr.close()
+
+def _line(process: "subprocess.Popen[str]", words: str) -> str:
+    assert process.stderr
+    return next(line for line in process.stderr if words in line)
 
 
 @pytest.fixture
@@ -86,36 +58,27 @@ def kis() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def cluster(tmp_path: Path, mariadb: Server, kis: Simulator) -> Iterator[Cluster]:
-    database = mariadb.fresh()
-    made = Cluster(tmp_path, url_of(database), kis.url)
-    yield made
-    made.stop()
-    mariadb.drop(database)
-
-
-def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
-    _, err = process.communicate(timeout=300)
-    return process.returncode, err
+def cluster(tmp_path: Path, mariadb: Server, kis: Simulator) -> Cluster:
+    settings = {"KIS_RATE_LIMIT": str(RATE), "CLOCK_AT": "2026-11-20T21:00", "STREAM_SYMBOLS": "0"}
+    return Cluster(User(tmp_path, kis.url, url_of(mariadb.fresh()), settings, on_the_day=False))
 
 
 def test_a_killed_worker_costs_nothing_and_a_killed_scheduler_a_rerun(cluster: Cluster, kis: Simulator) -> None:
     """2 keys × 2 workers × 200 symbol-days."""
-    days = sessions(kis, FIRST, LAST)
+    days, database = sessions(kis, FIRST, LAST), cluster.user.database
     assert len(SYMBOLS) * len(days) == 200
-    assert ended(cluster.fetch("--symbols", "005930", "--from", f"{LAST}"))[0] == 0  # the tables are there
+    assert ended(cluster.fetch("--symbols", "005930", "--from", f"{LAST}")).code == 0  # the tables are there
     running = cluster.fetch("--dask", cluster.address)
-    until(lambda: len(coverage(cluster.database)) >= 40, 300)
-    cluster.workers[0].send_signal(signal.SIGKILL)
-    until(lambda: len(coverage(cluster.database)) >= 90, 300)
-    cluster.scheduler.send_signal(signal.SIGKILL)
-    code, err = ended(running)
-    assert code == 1 and "Traceback" not in err and "연결이 끊겼습니다" in err, err
-    assert len(coverage(cluster.database)) < 200, "the next run has something to do"
-    code, err = ended(cluster.fetch())
-    assert code == 0, err
-    assert ended(cluster.fetch("--check"))[0] == 0
-    assert assert_true(cluster.database, kis, SYMBOLS, days) and len(coverage(cluster.database)) == 200
+    for process, count in ((cluster.workers[0], 40), (cluster.scheduler, 90)):
+        until(lambda count=count: len(coverage(database)) >= count, 300)  # type: ignore[misc]
+        process.send_signal(signal.SIGKILL)
+    ran = ended(running, 300)
+    assert ran.code == 1 and "Traceback" not in ran.err and "연결이 끊겼습니다" in ran.err, ran.err
+    assert len(coverage(database)) < 200, "the next run has something to do"
+    for flags in ((), ("--check",)):
+        ran = ended(cluster.fetch(*flags), 300)
+        assert ran.code == 0, ran.err
+    assert assert_true(database, kis, SYMBOLS, days) and len(coverage(database)) == 200
     assert {request.key for request in kis.requests if request.key} == set(KEYS)
     assert "EGW00201" not in {request.code for request in kis.requests}
     assert all(RATE / 2 < kis.busiest_second(key) <= 18 for key in KEYS)
@@ -126,5 +89,5 @@ def test_without_scheduler_or_workers_it_is_one_line(cluster: Cluster) -> None:
         worker.terminate()  # it says goodbye
         worker.wait(20)
     for address, says in (("tcp://127.0.0.1:9", ""), (cluster.address, "작업자가 없습니다")):
-        code, err = ended(cluster.fetch("--dask", address))
-        assert code == 2 and "Traceback" not in err and says in err, err
+        ran = ended(cluster.fetch("--dask", address), 300)
+        assert ran.code == 2 and "Traceback" not in ran.err and says in ran.err, ran.err
