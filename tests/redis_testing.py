@@ -18,15 +18,12 @@ PROGRAM = shutil.which("redis-server")
 
 
 class RedisServer:
-    """A server that is not started yet.
+    """A server that is not started yet; `password` is that of its default user, `conf` a Sentinel's file."""
 
-    `options` are the server's own, `password` is that of its default user, `conf` a Sentinel's file.
-    """
-
-    def __init__(self, *options: str, password: str = "", conf: Path | None = None) -> None:
+    def __init__(self, *, password: str = "", conf: Path | None = None) -> None:
         if PROGRAM is None:
             pytest.skip("redis-server is not installed (.ci/redis)")
-        self.port, self.password, self.options = free_port(), password, options
+        self.port, self.password = free_port(), password
         self._first = [str(conf), "--sentinel"] if conf else ["--save", ""]
         self.folder = Path(tempfile.mkdtemp(prefix="minute-redis-"))
         self._process: subprocess.Popen[bytes] | None = None
@@ -39,7 +36,7 @@ class RedisServer:
     def start(self) -> "RedisServer":
         where = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
         secret = ["--requirepass", self.password] if self.password else []
-        command = [str(PROGRAM), *self._first, *where, *secret, *self.options]
+        command = [str(PROGRAM), *self._first, *where, *secret]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         wait_until(self._answers, 10)

@@ -4,7 +4,6 @@ import json
 import threading
 from datetime import datetime
 
-from redis_testing import RedisServer
 from updater_tools import wait_until
 
 from minute_candles.core.clock import Clock
@@ -22,7 +21,7 @@ NONSENSE = [
 ]  # fmt: skip
 
 
-def publish(server: RedisServer, *messages: tuple[str, str]) -> None:
+def publish(server, *messages):
     """Publish once the listener has subscribed."""
     with server.client() as client:
         wait_until(lambda: client.pubsub_numsub(CANDLES)[0][1] == 1)
@@ -31,8 +30,7 @@ def publish(server: RedisServer, *messages: tuple[str, str]) -> None:
 
 
 def test_candles_come_in_their_order_a_restart_is_survived_and_nonsense_is_passed_over(redis_server) -> None:
-    received: list[tuple] = []
-    clock = Clock()
+    received, clock = [], Clock()
     listener = Listener(redis_server.url, lambda *candle: received.append(candle), clock)
     thread = threading.Thread(target=listener.run, daemon=True)
     thread.start()
