@@ -6,6 +6,7 @@ scripts has a say, its settings are those of its environment alone, as a contain
 
 import importlib
 import io
+import logging
 import os
 import shutil
 import signal
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -27,8 +29,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import mysql.connector
 import requests
-from fast_clock import EVENING, LAUNCH, STARTED, Moment, Paced, Ran, ended
-from logger_testing import logger_as_it_was
+from fast_clock import EVENING, LAUNCH, OUTPUTS, STARTED, Moment, Paced, Ran, ended
 from places import PACKAGES, ROOT
 
 from kis_simulator.simulator import Simulator
@@ -93,21 +94,20 @@ class User:
     def command(self, script: str, *flags: str) -> list[str]:
         return [sys.executable, *(["-c", LAUNCH, script] if self.on_the_day else [f"{script}.py"]), *flags]
 
-    def start(self, *flags: str, script: str = "fetch_minute_data", **environ: str) -> "subprocess.Popen[str]":
+    script = "fetch_minute_data"
+
+    def start(self, *flags: str, script: str = "", **environ: str) -> "subprocess.Popen[str]":
         """`python fetch_minute_data.py …` in the background."""
-        return self.spawn(self.command(script, *flags), **environ)
+        return self.spawn(self.command(script or self.script, *flags), **environ)
 
     def spawn(self, command: Sequence[str], output: Any = subprocess.PIPE, **environ: str) -> "subprocess.Popen[str]":
         """Start a process that ends with the test at the latest."""
-        process = self._popen(
+        process = subprocess.Popen(
             command, cwd=self.project, env=self.environment(**environ), text=True, encoding="utf-8", errors="replace",
             stdin=subprocess.DEVNULL, stdout=output, stderr=output,
         )  # fmt: skip
         STARTED.append(process)
         return process
-
-    def _popen(self, *arguments: Any, **options: Any) -> "subprocess.Popen[str]":
-        return subprocess.Popen(*arguments, **options)
 
     def run(self, *flags: str, timeout: float = 90, **environ: str) -> Ran:
         """`python fetch_minute_data.py …` to its end: in this process, which saves a start, where it has its clock."""
@@ -119,13 +119,18 @@ class User:
         """Run a script to its end in this process, by this user's clock and environment."""
         out, err, begun, module = io.StringIO(), io.StringIO(), time.monotonic(), importlib.import_module(script)
         own, clock = patch.dict(os.environ, self.environment(**environ), clear=True), Paced(self.moment)
-        with own, patch.object(module, "HERE", self._home), _as_it_was(out, err):
+        with own, patch.object(module, "HERE", self._home), redirect_stdout(out), redirect_stderr(err), as_it_was():
             try:
                 code = module.main(flags, clock)
             except SystemExit as ending:
                 code = int(ending.code or 0)
         clock.stop.set()  # as a process's end would: a worker that still repeats its call spoke in the next command
+        OUTPUTS.extend((out.getvalue(), err.getvalue()))
         return Ran(code, out.getvalue(), err.getvalue(), time.monotonic() - begun)
+
+    def log(self, name: str = "realtime_updater.log") -> str:
+        path = self.logs / name
+        return path.read_text(encoding="utf-8") if path.exists() else ""
 
     def written(self) -> list[str]:
         """The files of this user outside the checkout."""
@@ -134,15 +139,20 @@ class User:
 
 
 @contextmanager
-def _as_it_was(out: io.StringIO, err: io.StringIO) -> Iterator[None]:
-    """Catch what a command in this process writes, and leave signals and logger as they were before it."""
-    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+def as_it_was() -> Iterator[None]:
+    """Restore the package's logger and the signals' handlers: a script in this process sets them for itself."""
+    log, signals = logging.getLogger("minute_candles"), [signal.SIGINT, signal.SIGTERM]
+    handlers, before = log.handlers[:], (log.level, log.handlers[:], log.filters[:], log.propagate)
+    reactions = [signal.getsignal(number) for number in signals]
     try:
-        with redirect_stdout(out), redirect_stderr(err), logger_as_it_was():
-            yield
+        yield
     finally:
-        for number, handler in signals.items():
-            signal.signal(number, handler)
+        for handler in [one for one in log.handlers if one not in handlers]:
+            handler.close()
+        level, log.handlers[:], log.filters[:], log.propagate = before
+        log.setLevel(level)
+        for number, reaction in zip(signals, reactions, strict=True):
+            signal.signal(number, reaction)
 
 
 def copy_project(to: Path) -> None:
@@ -232,22 +242,18 @@ def true_rows(sim: Simulator, symbol: str, days: Iterable[date], *, opening: boo
 
     The VWAP of the day's first minute stands in it with `opening` only, for days of today's TR: fillers may prove it.
     """
-    rows = []
-    for day in days:
-        for interval in NAMES:
-            rows += [_true_row(symbol, interval, one) for one in sim.truth(symbol, day, interval, opening=opening)]
+    rows: list[Row] = []
+    for day, interval in product(days, NAMES):
+        for one in sim.truth(symbol, day, interval, opening=opening):
+            when, opened, high, low, close, volume, turnover = one
+            vwap = None if turnover is None else _hundredths(turnover, volume)
+            changes = close - opened, _hundredths(100 * (close - opened), opened)
+            rows.append((symbol, NAMES[interval], when, opened, high, low, close, volume, *changes, vwap))
     return sorted(rows, key=lambda row: row[:3])
 
 
-def _true_row(symbol: str, interval: int, candle: Any) -> Row:
-    when, opened, high, low, close, volume, turnover = candle
-    percent = _hundredths(Decimal(100 * (close - opened)) / opened)
-    vwap = None if turnover is None else _hundredths(Decimal(turnover) / volume)
-    return (symbol, NAMES[interval], when, opened, high, low, close, volume, close - opened, percent, vwap)
-
-
-def _hundredths(number: Decimal) -> Decimal:
-    return number.quantize(Decimal("0.01"), ROUND_HALF_UP)
+def _hundredths(number: int, of: int) -> Decimal:
+    return (Decimal(number) / of).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 def stored_rows(database: str, symbol: str, since: date = date(2000, 1, 1)) -> list[Row]:
@@ -255,12 +261,8 @@ def stored_rows(database: str, symbol: str, since: date = date(2000, 1, 1)) -> l
     where = "stock_symbol = %s AND timestamp >= %s"
     found = execute(database, f"SELECT {COLUMNS} FROM stock_minute_prices WHERE {where}", symbol, since)
     if database.startswith("sqlite"):
-        found = [_from_sqlite(row) for row in found]
+        found = [(*row[:2], datetime.fromisoformat(row[2]), *map(_decimal, row[3:])) for row in found]
     return sorted(found, key=lambda row: row[:3])
-
-
-def _from_sqlite(row: Row) -> Row:
-    return row[0], row[1], datetime.fromisoformat(row[2]), *map(_decimal, row[3:])
 
 
 @lru_cache(maxsize=1 << 16)
@@ -270,31 +272,35 @@ def _decimal(value: float | None) -> Decimal | None:
 
 def assert_true(database: str, sim: Simulator, symbols: Sequence[str], days: Sequence[date]) -> int:
     """The table equals what traded: no row missing, none too many, every column right. Answers the rows compared."""
-    total = 0
-    for symbol in symbols:
-        expected, found = true_rows(sim, symbol, days), stored_rows(database, symbol)
-        total += len(expected)
-        assert expected == found, _difference(expected, found)
+    total = sum(assert_stored(database, sim, symbol, days) for symbol in symbols)
     assert execute(database, "SELECT COUNT(*) FROM stock_minute_prices")[0][0] == total, "rows of other symbols"
     return total
 
 
-def _difference(expected: Sequence[Row], found: Sequence[Row]) -> str:
-    missing, extra = sorted({*expected} - {*found}, key=str), sorted({*found} - {*expected}, key=str)
-    return f"{len(missing)} missing or wrong: {missing[:2]}, {len(extra)} too many or wrong: {extra[:2]}"
+def assert_stored(database: str, sim: Simulator, symbol: str, days: Iterable[date]) -> int:
+    """Every row of a symbol equals what traded on these days; how many there are."""
+    true, found = true_rows(sim, symbol, days), stored_rows(database, symbol)
+    lacking, extra = ([row for row in one if row not in other] for one, other in ((true, {*found}), (found, {*true})))
+    assert true == found, f"{symbol}: lacks {len(lacking)}: {lacking[:2]}, has {len(extra)} others: {extra[:2]}"
+    return len(true)
 
 
 def wrong_so_far(
     database: str, sim: Simulator, symbol: str, until: datetime, intervals: Iterable[str] = NAMES.values()
-) -> list[tuple[Row, Row | None]]:
-    """Rows of `LAST` that were over at `until` and are not stored so, but for a VWAP that is not proven yet."""
-    limit, wrong = until.replace(tzinfo=None), []
-    found = {row[:3]: row for row in stored_rows(database, symbol, LAST)}
-    for row in true_rows(sim, symbol, [LAST], opening=True):
-        if row[1] in intervals and row[2] + timedelta(minutes=MINUTES[row[1]]) <= limit:
-            had = found.get(row[:3])
-            if not had or had[:10] != row[:10] or had[10] not in (None, row[10]):
-                wrong.append((row, had))
+) -> list[tuple[Row | None, Row | None]]:
+    """What traded and what is stored instead, of every window that was over at `until` or is stored.
+
+    A VWAP that is not proven yet may be absent.
+    """
+    day, wrong = until.date(), []
+    true = {row[:3]: row for row in true_rows(sim, symbol, [day], opening=True) if row[1] in intervals}
+    stored = (row for row in stored_rows(database, symbol, day) if row[2].date() == day and row[1] in intervals)
+    found = {row[:3]: row for row in stored}
+    over = {key for key in true if key[2] + timedelta(minutes=MINUTES[key[1]]) <= until.replace(tzinfo=None)}
+    for key in sorted(over | found.keys()):
+        row, had = true.get(key), found.get(key)
+        if not row or not had or had[:10] != row[:10] or had[10] not in (None, row[10]):
+            wrong.append((row, had))
     return wrong
 
 

@@ -1,8 +1,7 @@
 """Fixtures: real database servers, each started once a session, and a fresh database for every test.
 
 `server` is MariaDB, and real MySQL where it is to be had; `database` and `store` live on it. `any_database` and
-`any_store` are SQLite, too. `TEST_DB_URL` replaces the servers. What runs on MySQL is slow, and so is what an
-`operator` meets (test_faults.py: whole runs of real processes against each fault): it is `make test-all`'s.
+`any_store` are SQLite, too. What runs on MySQL is slow, and so is what an `operator` meets (test_faults.py).
 """
 
 import os
@@ -17,28 +16,20 @@ import fast_clock
 import hypothesis
 import pytest
 import servers
-from logger_testing import logger_as_it_was
+from backfill_tools import as_it_was
 
 import db
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 
-_SERVERS = ["given"] if servers.given() else ["mariadb", "mysql"]
-
 hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("busy")  # how long an example takes on a busy machine says nothing about it
 
 MEMORY = Path("/dev/shm")
-
-
-def _roomy(folder: Path) -> bool:
+if "TMPDIR" not in os.environ:  # thousands of small files are written, each synced to its disk
     with suppress(OSError, AttributeError):  # Windows has no statvfs
-        return shutil.disk_usage(folder).free > 6 * 10**9 and not os.statvfs(folder).f_flag & os.ST_NOEXEC
-    return False
-
-
-if "TMPDIR" not in os.environ and _roomy(MEMORY):  # thousands of small files are written, each synced to its disk
-    os.environ["TMPDIR"], tempfile.tempdir = str(MEMORY), None
+        if shutil.disk_usage(MEMORY).free > 6 * 10**9 and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
+            os.environ["TMPDIR"], tempfile.tempdir = str(MEMORY), None
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A test run in the background of a script is deaf to Ctrl-C, and so would be the commands that tests interrupt.
@@ -64,17 +55,13 @@ def pytest_terminal_summary(terminalreporter):
 
 
 @pytest.fixture(autouse=True)
-def _no_log_outlives_its_test():
-    """A script that ran in this process left its level: the next test counted lines of INFO."""
-    with logger_as_it_was():
-        yield
-
-
-@pytest.fixture(autouse=True)
-def _no_process_outlives_its_test():
+def _nothing_outlives_its_test():
+    """Neither a process nor the logger's level, which a script that ran in this process has set."""
     started = len(fast_clock.STARTED)
-    yield
+    with as_it_was():
+        yield
     fast_clock.end_all(started)
+    fast_clock.OUTPUTS.clear()
 
 
 @pytest.fixture
@@ -94,12 +81,7 @@ def mysql():
     yield from (servers.mysql_server() or pytest.skip("real MySQL is not to be had here (root)")).lent()
 
 
-@pytest.fixture(scope="session")
-def given():
-    return servers.given()
-
-
-@pytest.fixture(scope="session", params=_SERVERS)
+@pytest.fixture(scope="session", params=["mariadb", "mysql"])
 def server(request):
     return request.getfixturevalue(request.param)
 
@@ -107,8 +89,6 @@ def server(request):
 @pytest.fixture
 def own_server(server):
     """A server whose process may be stopped; it runs again when the test is over."""
-    if not server.command:
-        pytest.skip("needs a server of our own, not TEST_DB_URL")
     yield server
     if not server.running:
         server.start()
@@ -128,12 +108,10 @@ def database(server):
     yield from _fresh(server)
 
 
-@pytest.fixture(params=[*_SERVERS, "sqlite"])
+@pytest.fixture(params=["mariadb", "mysql", "sqlite"])
 def any_database(request, tmp_path):
-    if request.param == "sqlite":
-        yield Database(kind="sqlite", path=tmp_path / "data" / "minutes.db")
-        return
-    yield from _fresh(request.getfixturevalue(request.param))
+    sqlite = Database(kind="sqlite", path=tmp_path / "data" / "minutes.db")
+    yield from [sqlite] if request.param == "sqlite" else _fresh(request.getfixturevalue(request.param))
 
 
 def _fresh(server):

@@ -20,6 +20,8 @@ LAUNCH = f"import sys; sys.path.append({str(Path(__file__).parent)!r}); import f
 """For `python -c`: the next argument is the script, `TEST_MOMENT` its clock."""
 STARTED: list["subprocess.Popen[str]"] = []
 """Every process that a test started; `end_all` ends those that it left."""
+OUTPUTS: list[str] = []
+"""What the commands of a test wrote."""
 
 
 class Moment:
@@ -86,6 +88,7 @@ def ended(process: "subprocess.Popen[str]", timeout: float = 90) -> Ran:
         process.kill()
         out, err = process.communicate()
         raise AssertionError(f"still running after {timeout} s\n{out[-1000:]}\n{err[-3000:]}") from None
+    OUTPUTS.extend((out, err))
     return Ran(process.returncode, out, err, time.monotonic() - begun)
 
 

@@ -1,9 +1,6 @@
 """What the fault matrix needs beyond `backfill_tools`: both scripts at any moment and any pace.
 
-The product has no test hooks: commands are started through `main(argv, clock=…)`, which takes its clock as an
-argument. `pace` makes that clock run faster than the host's, so that two minutes of patience pass in seconds.
-
-Every run is made at `--verbose` with secrets that would be recognised: a test reads what a user without that flag would
+Every run is made at `--verbose` with secrets that would be recognised: `sees` reads what a user without that flag would
 read, and `leaks` searches all of it, the DEBUG lines too.
 """
 
@@ -16,18 +13,30 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus
 
-import backfill_tools
-from backfill_tools import EVENING, LAST, Moment, Ran, User, assert_true, ended, execute, sessions, true_rows, url_of
-from fault_table import FAULTS
+from backfill_tools import (
+    EVENING,
+    LAST,
+    Moment,
+    Ran,
+    User,
+    assert_stored,
+    assert_true,
+    ended,
+    execute,
+    sessions,
+    url_of,
+    wrong_so_far,
+)
+from fast_clock import OUTPUTS
+from places import ROOT
 from servers import self_signed
 
 from kis_simulator.faults.server_behaviour import ServerBehaviour
@@ -47,22 +56,19 @@ SECRETS = {
 }  # fmt: skip
 
 
-class Recorded(subprocess.Popen[str]):
-    """A process of which everything said is kept in `output`; who waits for it does not get the DEBUG lines."""
+class Fault(NamedTuple):
+    """A row of docs/faults.md: a line of the output, … standing for anything, and the exit code of that run."""
 
-    def __init__(self, *arguments: Any, output: list[str], **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._output = output
-
-    def communicate(self, *arguments: Any, **options: Any) -> tuple[str, str]:
-        said = super().communicate(*arguments, **options)
-        self._output += said
-        out, err = map(without_debug, said)
-        return out, err
+    says: str
+    code: str
+    then: str
+    lost: str
 
 
-def without_debug(text: str) -> str:
-    return re.sub(r"^.* - DEBUG - .*\n", "", text, flags=re.MULTILINE)
+PAGE = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+_ROW = r"^\|[^|]*\| .+ <!-- (\w+) --> \| (?:`(.+)`|\(없음\)) \| (-?\d+) \| (.+) \| (.+) \|$"
+FAULTS = {key: Fault(*rest) for key, *rest in re.findall(_ROW, PAGE, re.MULTILINE)}
+"""By the key that stands in a row as a comment (`<!-- reset -->`), which the rendered page does not show."""
 
 
 @dataclass
@@ -71,18 +77,12 @@ class Operator(User):
 
     settings: dict[str, str] = field(default_factory=lambda: dict(SECRETS))
     moment: Moment = field(default_factory=Moment)
-    output: list[str] = field(default_factory=list)
 
     def command(self, script: str, *flags: str) -> list[str]:
-        return [*super().command(script, *flags), *(["--verbose"] if "--verbose" not in flags else [])]
+        return super().command(script, *flags, *["--verbose"] * ("--verbose" not in flags))
 
     def run(self, *flags: str, timeout: float = 90, **environ: str) -> Ran:
-        """In this process, but for what an interpreter reads at its start."""
-        if {"LC_ALL", "PYTHONIOENCODING"} & environ.keys():
-            return ended(self.start(*flags, **environ), timeout)
-        ran = super().run(*flags, "--verbose", timeout=timeout, **environ)
-        self.output += ran.out, ran.err
-        return ran._replace(out=without_debug(ran.out), err=without_debug(ran.err))
+        return super().run(*flags, "--verbose", timeout=timeout, **environ)
 
     def update(self, *flags: str, **environ: str) -> subprocess.Popen[str]:
         """`realtime_updater.py …` in the background."""
@@ -90,12 +90,6 @@ class Operator(User):
 
     def update_once(self, *flags: str, **environ: str) -> Ran:
         return ended(self.update("--once", *flags, **environ), 60)
-
-    def _popen(self, *arguments: Any, **options: Any) -> subprocess.Popen[str]:
-        return Recorded(*arguments, **options, output=self.output)
-
-    def log(self, name: str = "minute_data_collection.log") -> str:
-        return without_debug((self.logs / name).read_text(encoding="utf-8"))
 
 
 def kis_at(moment: Moment, **options: Any) -> Simulator:
@@ -106,11 +100,11 @@ def kis_at(moment: Moment, **options: Any) -> Simulator:
 
 def sees(key: str, ran: Ran, *, most_lines: int = 40, says: str = "") -> None:
     """The command ended as the page says: exit code, its line, no traceback, no flood of lines."""
-    fault, lines = FAULTS[key], ran.all.splitlines()
-    assert "Traceback" not in ran.all, ran.all[-3000:]
-    assert str(ran.code) == fault.code, f"exit {ran.code}, wanted {fault.code}\n{ran.all[-3000:]}"
-    assert holds(ran.all, says or fault.says), f"{says or fault.says!r} is not in\n{ran.all[-3000:]}"
-    assert len(lines) <= most_lines, f"{len(lines)} lines\n{ran.all[-5000:]}"
+    fault, text = FAULTS[key], re.sub(r"^.* - DEBUG - .*\n", "", ran.out + ran.err, flags=re.MULTILINE)
+    lines = text.splitlines()
+    assert str(ran.code) == fault.code and "Traceback" not in text, f"exit {ran.code}\n{text[-3000:]}"
+    assert holds(text, says or fault.says), f"{says or fault.says!r} is not in\n{text[-3000:]}"
+    assert len(lines) <= most_lines, f"{len(lines)} lines\n{text[-5000:]}"
     spoken = [line.split(" - ", 2)[-1] for line in lines if " - WARNING - " in line or " - ERROR - " in line]
     assert len(spoken) - len(set(spoken)) <= 1, "said again and again:\n" + "\n".join(spoken)
 
@@ -127,13 +121,10 @@ def days(sim: Simulator, first: date = FIRST, last: date = LAST) -> list[date]:
 def whole_or_absent(database: str, sim: Simulator, symbols: Iterable[str], wanted: Sequence[date]) -> set[Any]:
     """Every symbol-day is stored as it traded, or not at all; the ones that are."""
     settled = "SELECT stock_symbol, trade_date FROM stock_minute_coverage WHERE status <> 'PROVISIONAL'"
-    covered = execute(database, settled) if count_days(database) else []
-    kept = {key for key in covered if key in {(symbol, day) for symbol in symbols for day in wanted}}
+    kept = {*execute(database, settled)} if count_days(database) else set()
     for symbol in symbols if execute(database, "SHOW TABLES LIKE 'stock_minute_prices'") else ():
-        expected = true_rows(sim, symbol, [day for day in wanted if (symbol, day) in kept])
-        found = backfill_tools.stored_rows(database, symbol)
-        assert expected == found, f"{symbol}: {backfill_tools._difference(expected, found)}"
-    return kept
+        assert_stored(database, sim, symbol, [day for day in wanted if (symbol, day) in kept])
+    return {(symbol, day) for symbol, day in kept if symbol in symbols and day in wanted}
 
 
 def count_days(database: str) -> int:
@@ -143,23 +134,11 @@ def count_days(database: str) -> int:
 
 
 def present(database: str, sim: Simulator, symbols: Iterable[str], now: datetime) -> int:
-    """Today's candles up to `now` equal what traded: values of all three intervals, VWAP where it is stored.
-
-    Candles closed since `now` may stand there too, if they are true. Answers the rows compared.
-    """
-    total = 0
-    for symbol in symbols:
-        true = {row[:3]: row for row in true_rows(sim, symbol, [now.date()], opening=True)}
-        found = {row[:3]: row for row in backfill_tools.stored_rows(database, symbol) if row[2].date() == now.date()}
-        for key, row in found.items():
-            assert key in true, f"invented: {row}"
-            assert row[:10] == true[key][:10], f"wrong: {row}, wanted {true[key]}"
-            assert row[10] in (None, true[key][10]), f"wrong VWAP: {row}, wanted {true[key]}"
-        minutes = {"ONE_MINUTE": 1, "FIVE_MINUTES": 5, "FIFTEEN_MINUTES": 15}
-        closed = {key for key in true if key[2] + timedelta(minutes=minutes[key[1]]) <= now.replace(tzinfo=None)}
-        assert not closed - found.keys(), f"missing: {sorted(closed - found.keys())[:5]}"
-        total += len(found)
-    return total
+    """Today's candles up to `now` equal what traded, and none is invented; how many there are."""
+    wrong = [one for symbol in symbols for one in wrong_so_far(database, sim, symbol, now)]
+    assert not wrong, wrong[:5]
+    count = "SELECT COUNT(*) FROM stock_minute_prices WHERE timestamp >= %s"
+    return int(execute(database, count, now.date())[0][0])
 
 
 def end_often(start, how, times, *, calls, most, dice) -> list[Ran]:
@@ -181,58 +160,24 @@ def end_often(start, how, times, *, calls, most, dice) -> list[Ran]:
     raise AssertionError(f"only {len(runs)} of {3 * times} were at work")
 
 
-def together(*jobs) -> list[Any]:
-    """Run jobs at once, on threads; the first error is raised."""
-    with ThreadPoolExecutor(len(jobs)) as pool:
-        return [future.result() for future in [pool.submit(job) for job in jobs]]
+def impostor(folder: Path) -> tuple[str, list[bytes]]:
+    """Start a TLS server with a certificate that nobody vouches for; its address, and what it is sent."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*self_signed(folder, "impostor"))
+    listener, received = context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True), list[bytes]()
+
+    def serve() -> None:
+        while True:
+            with suppress(OSError):  # an SSLError is one: the visitor does not trust it
+                received.append(listener.accept()[0].recv(65536))
+
+    threading.Thread(target=serve, daemon=True).start()
+    return f"https://127.0.0.1:{listener.getsockname()[1]}", received
 
 
-@contextmanager
-def process_list() -> Iterator[set[str]]:
-    """The command lines of all processes, read again and again meanwhile, as `ps` would."""
-    lines: set[str] = set()
-    over = threading.Event()
-
-    def look() -> None:
-        while not over.wait(0.2):
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                with suppress(OSError):
-                    lines.add(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        yield lines
-    finally:
-        over.set()
-        thread.join()
-
-
-class Impostor:
-    """A TLS server on loopback with a certificate that nobody vouches for; keeps what it is sent."""
-
-    def __init__(self, folder: Path) -> None:
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(*self_signed(folder, "impostor"))
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"https://127.0.0.1:{self._socket.getsockname()[1]}"
-        self.visits, self.received, self.close = 0, b"", self._socket.close
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while self._socket.fileno() >= 0:
-            with suppress(OSError):  # an SSLError is one
-                visitor, _ = self._socket.accept()
-                self.visits += 1
-                visitor.settimeout(2)
-                with self._context.wrap_socket(visitor, server_side=True) as secured:
-                    self.received += secured.recv(65536)
-
-
-def leaks(operator: Operator, tokens: Iterable[str], processes: Iterable[str] = ()) -> list[str]:
-    """Where a secret stands that nobody may read: any output, any file but the token's, the process list."""
-    texts = {f"output {number}": said for number, said in enumerate(operator.output)}
-    texts["process list"] = "\n".join(processes)
+def leaks(operator: Operator, tokens: Iterable[str]) -> list[str]:
+    """Where a secret stands that nobody may read: any output, any file but the token's."""
+    texts = {f"output {number}": said for number, said in enumerate(OUTPUTS)}
     for name, text in texts_in(operator.folder).items():
         if "kis_rest_token.json" not in name or name.endswith((".lock", ".pace")):
             texts[name] = text
@@ -251,9 +196,8 @@ def texts_in(folder: Path) -> dict[str, str]:
 def written_ways(secret: str) -> set[str]:
     """The ways a secret may stand in a text: plain, percent-encoded, JSON-escaped, as `repr` shows it, in base64."""
     encoded = {quote(secret), quote(secret, safe=""), quote_plus(secret), quote(secret, safe="").lower()}
-    shown = {text[1:-1] for text in (json.dumps(secret), json.dumps(secret, ensure_ascii=False))}
-    shown |= {repr(secret)[1:-1], ascii(secret)[1:-1]}
-    return {secret, *encoded, *shown, base64.b64encode(secret.encode()).decode()}
+    shown = {json.dumps(secret), json.dumps(secret, ensure_ascii=False), repr(secret), ascii(secret)}
+    return {secret, *encoded, *(text[1:-1] for text in shown), base64.b64encode(secret.encode()).decode()}
 
 
-__all__ = ["EVENING", "Moment", "assert_true", "days", "ended", "url_of"]
+__all__ = ["EVENING", "Moment", "assert_true", "ended", "url_of"]

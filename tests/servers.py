@@ -1,10 +1,4 @@
-"""Database servers of the tests' own: real ones, started on a free port in a folder of their own, stopped afterwards.
-
-server = mariadb()          # or mysql(): None where real MySQL is not to be had
-server.start()
-database = server.fresh()   # an empty database, as `settings.Database`
-server.restart()
-"""
+"""Database servers of the tests' own: real ones, started on a free port in their own folder, stopped afterwards."""
 
 import os
 import re
@@ -19,7 +13,6 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import mysql.connector
 from backfill_tools import until
@@ -34,8 +27,7 @@ MISSING = (
     "테스트에 쓸 MariaDB 서버(mariadbd)가 없습니다. 설치한 뒤 다시 실행하세요: "
     "sudo apt install mariadb-server (Fedora: dnf, macOS: brew install mariadb)"
 )
-_BREW = "/opt/homebrew/bin:/opt/homebrew/opt/mariadb/bin:/usr/local/opt/mariadb/bin"
-_ELSEWHERE = f"/usr/sbin:/usr/local/sbin:/usr/libexec:{_BREW}"
+_ELSEWHERE = "/usr/sbin:/usr/local/sbin:/usr/libexec:/opt/homebrew/opt/mariadb/bin:/usr/local/opt/mariadb/bin"
 _COMMON = (
     "--bind-address=127.0.0.1", "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=384M",
     "--performance-schema=OFF", "--innodb-doublewrite=OFF",
@@ -51,9 +43,6 @@ class Server:
     command: Sequence[str]
     folder: Path
     port: int
-    host: str = "127.0.0.1"
-    user: str = "root"
-    password: str = ""
     _process: subprocess.Popen[bytes] | None = None
 
     def start(self, *options: str) -> None:
@@ -74,24 +63,20 @@ class Server:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def stop(self) -> None:
-        """An orderly shutdown."""
-        self._end(signal.SIGTERM)
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if process := self._process:
+            self._process = None
+            process.send_signal(how)
+            process.wait(60)
 
     def kill(self) -> None:
         """A crash."""
-        self._end(signal.SIGKILL)
+        self.stop(signal.SIGKILL)
 
     def send(self, how: signal.Signals) -> None:
         """SIGSTOP or SIGCONT: the process is there and does not answer."""
         assert self._process
         self._process.send_signal(how)
-
-    def _end(self, how: signal.Signals) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            process.send_signal(how)
-            process.wait(60)
 
     def restart(self, *options: str, crash: bool = False) -> None:
         self.kill() if crash else self.stop()
@@ -112,7 +97,7 @@ class Server:
     def connect(self, database: str | None = None, **arguments: Any) -> Any:
         """A connection of the administrator."""
         wanted = {"autocommit": True, "collation": "utf8mb4_general_ci", "time_zone": "+09:00", "database": database}
-        own = {"host": self.host, "port": self.port, "user": self.user, "password": self.password}
+        own = {"host": "127.0.0.1", "port": self.port, "user": "root", "password": ""}
         return mysql.connector.connect(**(own | wanted | arguments))
 
     def run(self, sql: str, *params: object, database: str | None = None) -> list[Any]:
@@ -126,7 +111,7 @@ class Server:
         """A new, empty database."""
         name = f"minute_test_{os.getpid()}_{next(_numbers)}"
         self.run(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
-        return Database("mysql", host=self.host, port=self.port, user=self.user, password=self.password, name=name)
+        return Database("mysql", host="127.0.0.1", port=self.port, user="root", password="", name=name)
 
     def drop(self, database: Database) -> None:
         self.run(f"DROP DATABASE IF EXISTS {database.name}")
@@ -166,20 +151,10 @@ def self_signed(folder: Path, name: str) -> tuple[Path, Path]:
     return certificate, key
 
 
-def given() -> Server | None:
-    """The server of `TEST_DB_URL=mysql://root:…@host:port/`, which the tests must not stop."""
-    url = urlsplit(os.environ.get("TEST_DB_URL", ""))
-    account = (unquote(url.username or "root"), unquote(url.password or ""))
-    return Server("given", (), Path(), url.port or 3306, url.hostname, *account) if url.hostname else None
-
-
-def find(program: str) -> str | None:
-    return shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", ""), _ELSEWHERE]))
-
-
 def mariadb() -> Server | None:
     """A MariaDB of our own, not yet started; None where the program is missing."""
-    daemon, installer = find("mariadbd"), find("mariadb-install-db")
+    path = os.pathsep.join([os.environ.get("PATH", ""), _ELSEWHERE])
+    daemon, installer = (shutil.which(program, path=path) for program in ("mariadbd", "mariadb-install-db"))
     if daemon is None or installer is None:
         return None
     root = ["--user=root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
@@ -188,16 +163,20 @@ def mariadb() -> Server | None:
     kept = Path("/var/tmp" if Path("/var/tmp").is_dir() else tempfile.gettempdir())
     _fill(folder / "data", kept / f"minute-mariadb-new-{_version(daemon)}", Path("/"),
           lambda data: [installer, "--no-defaults", f"--datadir={data}", *root, *normal])  # fmt: skip
-    data = f"--datadir={folder / 'data'}"
     (folder / "tmp").mkdir()  # of its own: a starting MariaDB deletes what others left in a shared one
-    files = [f"--socket={folder / 's'}", f"--pid-file={folder / 'pid'}", f"--tmpdir={folder / 'tmp'}"]
-    command = [daemon, "--no-defaults", *root, data, *files, *_COMMON]
-    return Server("mariadb", port=free_port(), command=command, folder=folder)
+    paths = {"datadir": "data", "socket": "s", "pid-file": "pid", "tmpdir": "tmp"}
+    files = [f"--{option}={folder / name}" for option, name in paths.items()]
+    command = [daemon, "--no-defaults", *root, *files, *_COMMON]
+    return Server("mariadb", command, folder, free_port())
 
 
 def mysql_server() -> Server | None:
     """A real MySQL of our own, not yet started; None where the tool is missing or cannot work here."""
-    if not hasattr(os, "geteuid") or os.geteuid() != 0 or not _installed():
+    if not REAL_MYSQL.exists() or not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return None
+    if not (SID / "usr/sbin/mysqld").exists():  # the tool unpacks it where it can (debootstrap, chroot, about 40 s)
+        subprocess.run([str(REAL_MYSQL), "start"], capture_output=True)
+    if not (SID / "usr/sbin/mysqld").exists() or not (SID / "my").exists():
         return None
     mysqld = ["chroot", str(SID), "mysqld", "--no-defaults", "--user=root", "--skip-log-bin"]
     folder = Path(tempfile.mkdtemp(prefix="test-", dir=SID / "my"))
@@ -205,8 +184,8 @@ def mysql_server() -> Server | None:
           lambda data: [*mysqld, f"--datadir={data}", "--initialize-insecure"])  # fmt: skip
     inside = Path("/my") / folder.name
     files = [f"--datadir={inside / 'data'}", f"--socket={inside / 's'}", f"--pid-file={inside / 'pid'}"]
-    files += ["--mysqlx=OFF", "--secure-file-priv=NULL"]
-    return Server("mysql", port=free_port(), command=[*mysqld, *files, *_COMMON], folder=folder)
+    command = [*mysqld, *files, "--mysqlx=OFF", "--secure-file-priv=NULL", *_COMMON]
+    return Server("mysql", command, folder, free_port())
 
 
 def _version(*daemon: str) -> str:
@@ -223,12 +202,3 @@ def _fill(data: Path, template: Path, root: Path, installer: Callable[[str], Seq
             making.rename(template)
         shutil.rmtree(making.parent)
     subprocess.run(["cp", "-a", str(template), str(data)], check=True)
-
-
-def _installed() -> bool:
-    """Whether the tool's MySQL is unpacked; the tool does it where it can (debootstrap, chroot, about 40 s)."""
-    if not REAL_MYSQL.exists():
-        return False
-    if not (SID / "usr/sbin/mysqld").exists():
-        subprocess.run([str(REAL_MYSQL), "start"], capture_output=True)
-    return (SID / "usr/sbin/mysqld").exists() and (SID / "my").exists()

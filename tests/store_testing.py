@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
 from places import ROOT
 
@@ -23,6 +24,7 @@ SESSION = CALENDAR.session(DAY)
 NOW = datetime(2025, 8, 26, 15, 45, tzinfo=KST)
 LATER = NOW + timedelta(hours=1)
 SYMBOL = "005930"
+T = TypeVar("T")
 COUNTS = (381, 77, 27)
 """Candles of a full day by interval."""
 NAMES = {1: "ONE_MINUTE", 5: "FIVE_MINUTES", 15: "FIFTEEN_MINUTES"}
@@ -101,12 +103,12 @@ def identities(store: Store) -> list[tuple[object, ...]]:
     return rows(store, f"SELECT {columns} FROM stock_minute_prices ORDER BY id")
 
 
-def at_once(*jobs: Callable[[], object]) -> None:
+def at_once(*jobs: Callable[[], T]) -> list[T]:
     """Run the jobs in threads that begin together; none may fail."""
     gate = threading.Barrier(len(jobs))
     with ThreadPoolExecutor(len(jobs)) as pool:
-        for found in [pool.submit(lambda job=job: (gate.wait(), job())) for job in jobs]:  # type: ignore[misc]
-            found.result()
+        found = [pool.submit(lambda job=job: (gate.wait(), job())[1]) for job in jobs]  # type: ignore[misc]
+        return [one.result() for one in found]
 
 
 def put(store: Store, seed: int = 1, now: datetime = NOW, session: Session = SESSION) -> tuple[int, int, int]:

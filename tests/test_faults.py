@@ -19,9 +19,23 @@ import fault_tools as tools
 import pytest
 import requests
 from backfill_tools import EVENING, LAST, FarSimulator, Moment, assert_true, ended, execute, interrupt, until, url_of
-from fault_table import FAULTS, PAGE
-from fault_tools import FIRST, FLAGS, NOON, PASSWORD, SECRETS, SYMBOLS, count_days, days, kis_at, sees, whole_or_absent
+from fast_clock import OUTPUTS
+from fault_tools import (
+    FAULTS,
+    FIRST,
+    FLAGS,
+    NOON,
+    PAGE,
+    PASSWORD,
+    SECRETS,
+    SYMBOLS,
+    days,
+    kis_at,
+    sees,
+    whole_or_absent,
+)
 from places import ROOT, sources
+from store_testing import at_once
 
 from kis_simulator.faults.faults import ROWS
 
@@ -48,9 +62,8 @@ def operator(tmp_path, kis, mariadb, moment):
     with mariadb.account(database, "ALL", PASSWORD) as account:
         operator = tools.Operator(tmp_path, kis.url, url_of(account), moment=moment)
         operator.admin = mariadb, account
-        with tools.process_list() as processes:
-            yield operator
-        assert tools.leaks(operator, kis.tokens.known, processes) == []
+        yield operator
+        assert tools.leaks(operator, kis.tokens.known) == []
         sent = "".join(str(request.params) for request in kis.requests if request.tr_id)
         assert not [secret for secret in (*SECRETS.values(), PASSWORD) if len(secret) > 2 and secret in sent]
         if not mariadb.running:
@@ -189,7 +202,7 @@ OF_THE_STORE = {
 def test_a_server_that_goes_away_amid_a_backfill(operator, kis, key) -> None:
     operator.moment.pace, happens, heals = OF_THE_STORE[key]
     process, (server, account) = operator.start(*FLAGS, **SLOWLY), operator.admin
-    until(lambda: count_days(url_of(replace(account, user="root", password=""))) >= 2)
+    until(lambda: tools.count_days(url_of(replace(account, user="root", password=""))) >= 2)
     happens(server, account)
     sees(key, ended(process))
     if heals:
@@ -219,7 +232,7 @@ def test_ended_at_fifty_random_instants_of_a_backfill(operator, kis) -> None:
         calls = lambda: sum(one.params.get("FID_INPUT_ISCD") in halves[key] for one in kis.requests)  # noqa: E731
         end_at_work(key, start, 25, calls=calls, most=30, dice=Random(key))
 
-    tools.together(lambda: line("kill"), lambda: line("term"))
+    at_once(lambda: line("kill"), lambda: line("term"))
     symbols, wanted = [*halves["kill"], *halves["term"]], days(kis, date(2026, 10, 5))
     kept = whole_or_absent(operator.database, kis, symbols, wanted)
     assert 3 < len(kept) < len(symbols) * len(wanted), f"{len(kept)}: ended at work"
@@ -233,7 +246,7 @@ def test_ended_at_twenty_random_instants_of_a_round(operator, kis) -> None:
     for key, flags in (("kill_updater", ["--once"]), ("term_updater", [])):
         start = lambda: operator.update(*flags, *WHICH, KIS_RATE_LIMIT="15")  # noqa: E731, B023
         end_at_work(key, start, 10, calls=kis.calls, most=5, dice=Random(5))
-    if count_days(operator.database):
+    if tools.count_days(operator.database):
         tools.present(operator.database, kis, SYMBOLS, NOON.replace(hour=0))
     now = operator.moment.now()
     assert operator.update_once(*WHICH).code == 0
@@ -272,7 +285,7 @@ def test_a_clock_hours_ahead_settles_no_day_that_still_runs_at_kis(operator, kis
     sees("clock_ahead", operator.run(*FLAGS))
     before = [day for day in days(kis) if day < LAST] if hours < 24 else [FIRST]
     assert whole_or_absent(operator.database, kis, SYMBOLS, days(kis)) == {(s, day) for s in SYMBOLS for day in before}
-    assert count_days(operator.database) == len(SYMBOLS) * len(before)
+    assert tools.count_days(operator.database) == len(SYMBOLS) * len(before)
     kis._now = operator.moment.now
     completes(operator, kis)
 
@@ -282,7 +295,7 @@ def test_two_backfills_at_once(operator) -> None:
     far = FarSimulator("--rate", "40", "--latency-ms", "0")
     try:
         operator.kis = far.url
-        for ran in tools.together(*[lambda: operator.run(*FLAGS, KIS_RATE_LIMIT="36")] * 2):
+        for ran in at_once(*[lambda: operator.run(*FLAGS, KIS_RATE_LIMIT="36")] * 2):
             sees("two", ran)
         stats = requests.get(f"{far.url}/_sim/stats", timeout=10).json()
     finally:
@@ -309,7 +322,7 @@ def test_no_secret_is_printed_where_settings_are_wrong_either(operator, kis, mar
                "DB_PASSWORD": PASSWORD, "DB_USER": one.user}  # fmt: skip
     flags = ("--symbols", "005930", "--days", "2")
     runs = [operator.run(*flags, **by_keys), operator.run(*flags, "--force"), operator.run(*flags, "--dry-run")]
-    assert [ran.code for ran in runs] == [0, 0, 0], operator.output
+    assert [ran.code for ran in runs] == [0, 0, 0], OUTPUTS
     wrong = [
         {"DB_URL": operator.database.replace("/minute_test", "/no_such")}, {**by_keys, "DB_USER": "nobody"},
         {"DB_URL": f"mysql://u:{PASSWORD}"}, {"DB_URL": f"mysqll://u:{PASSWORD}@h/x"},
@@ -318,28 +331,27 @@ def test_no_secret_is_printed_where_settings_are_wrong_either(operator, kis, mar
     assert {operator.run(*flags, **environ).code for environ in wrong} == {2}
     operator.run(*flags, "--force", KIS_BASE_URL="http://127.0.0.1:1")
     operator.moment.jump(NOON)
-    running, log = operator.update(*WHICH), operator.logs / "realtime_updater.log"
-    until(lambda: log.exists() and re.search(r"INFO - (?:✅|⚠️) \d\d:\d\d ", operator.log(log.name)))
+    running = operator.update(*WHICH)
+    until(lambda: re.search(r"INFO - (?:✅|⚠️) \d\d:\d\d ", operator.log()))
     ended(operator.update("--status"))
     mariadb.run("RENAME TABLE stock_minute_prices TO hidden", database=one.name)
     time.sleep(0.5)
     interrupt(running, signal.SIGTERM)
     ended(operator.spawn([sys.executable, "kis_token.py"]))
     assert {"realtime_updater.log", "minute_data_collection.log"} <= {Path(name).name for name in operator.written()}
-    assert any(" - DEBUG - " in text for text in operator.output)
+    assert any(" - DEBUG - " in text for text in OUTPUTS)
     (operator.logs / "planted.json").write_text(json.dumps({"a": SECRETS["KIS_APP_SECRET"]}))
     assert len(tools.leaks(operator, [])) == 1, "the search itself"
     (operator.logs / "planted.json").unlink()
 
 
 def test_an_impostor_with_a_certificate_of_its_own_is_sent_nothing(operator, kis) -> None:
-    impostor = tools.Impostor(operator.folder)
-    environ = {"KIS_BASE_URL": impostor.url, "PYTHONHTTPSVERIFY": "0", "CURL_CA_BUNDLE": "", "REQUESTS_CA_BUNDLE": ""}
+    url, received = tools.impostor(operator.folder)
+    environ = {"KIS_BASE_URL": url, "PYTHONHTTPSVERIFY": "0", "CURL_CA_BUNDLE": "", "REQUESTS_CA_BUNDLE": ""}
     sees("bad_tls", operator.run(*FLAGS, **environ), most_lines=12)
     operator.moment.jump(NOON)
     sees("bad_tls", operator.update_once("--symbols", "005930", **environ), most_lines=10)
-    impostor.close()
-    assert impostor.visits > 0 and impostor.received == b""
+    assert received == []
 
 
 FORBIDDEN = (

@@ -13,7 +13,6 @@ import json
 import logging
 import re
 import sqlite3
-import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -192,7 +191,8 @@ class FakeDay:
 
     def serve(self, *, once: bool = False) -> int:
         store = open_store(self.settings.database, self.clock, patience=PATIENCE)
-        handler = KeptLog(self)
+        handler = logging.Handler()
+        handler.emit = lambda one: self.log.append((self.clock.now(), one.levelname, one.getMessage()))  # type: ignore[method-assign]
         LOG.addHandler(handler)
         LOG.setLevel(logging.INFO)
         try:
@@ -261,32 +261,17 @@ def assert_provisional(day: Any, symbol: str, now: datetime, intervals: Sequence
     assert wrong_so_far(day.url, day.kis, symbol, now, intervals) == []
 
 
-class KeptLog(logging.Handler):
-    def __init__(self, day: Any) -> None:
-        super().__init__()
-        self._day = day
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._day.log.append((self._day.clock.now(), record.levelname, record.getMessage()))
-
-
 class Owner(User):
     """A user of the updater whose clock is `shift` ahead of the host's."""
+
+    script = "realtime_updater"
 
     def __init__(self, folder: Path, kis: Simulator | str, database: str, shift: timedelta) -> None:
         url, moment = kis if isinstance(kis, str) else kis.url, Moment(datetime.now(KST) + shift)
         super().__init__(folder, url, database, {"KIS_RATE_LIMIT": "18"}, moment=moment)
 
-    def start(self, *flags: str, script: str = "realtime_updater", **environ: str) -> "subprocess.Popen[str]":
-        """`python realtime_updater.py …` in the background."""
-        return super().start(*flags, script=script, **environ)
-
     def run(self, *flags: str, timeout: float = 90, **environ: str) -> Ran:
         return ended(self.start(*flags, **environ), timeout)
-
-    def log(self) -> str:
-        path = self.logs / "realtime_updater.log"
-        return path.read_text(encoding="utf-8") if path.exists() else ""
 
     def status(self) -> Any:
         return json.loads((self.logs / "realtime_updater_status.json").read_text(encoding="utf-8"))
