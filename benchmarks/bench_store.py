@@ -20,7 +20,7 @@ from minute_candles.core.kst import KST
 from minute_candles.market.calendar import Session, TradingCalendar
 from minute_candles.market.candles import Candles
 from minute_candles.market.day_status import COMPLETE
-from minute_candles.market.windows import NAMES
+from minute_candles.market.windows import STORED_INTERVALS
 
 COLUMNS = (
     "stock_symbol, minute_interval, timestamp, open_price, high_price, low_price, close_price, volume, price_change,"
@@ -51,9 +51,9 @@ def rows(day: Day) -> list[tuple[Any, ...]]:
     symbol, session, candles = day
     stamp = session.end_label
     return [
-        (symbol, NAMES[interval], c.timestamp, c.open, c.high, c.low, c.close, c.volume, c.price_change,
+        (symbol, STORED_INTERVALS[interval], c.timestamp, c.open, c.high, c.low, c.close, c.volume, c.price_change,
          c.price_change_percent, c.vwap, stamp, stamp)
-        for interval in NAMES for c in candles[interval]
+        for interval in STORED_INTERVALS for c in candles[interval]
     ]  # fmt: skip
 
 

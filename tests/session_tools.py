@@ -30,7 +30,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from minute_candles.config.settings import Database
-from minute_candles.market.windows import NAMES
+from minute_candles.market.windows import STORED_INTERVALS
 
 Key = tuple[str, str, str]
 """Symbol, interval and start of a candle, as Redis writes them."""
@@ -108,7 +108,12 @@ class Installation:
 
     def sets(self) -> dict[Key, Numbers]:
         """Return today's candles of all sorted sets."""
-        found = [one for symbol in self.symbols for name in NAMES.values() for one in self.redis.recent(symbol, name)]
+        found = [
+            one
+            for symbol in self.symbols
+            for name in STORED_INTERVALS.values()
+            for one in self.redis.recent(symbol, name)
+        ]
         return {_key(one): _numbers(one) for one in found if one["timestamp"] >= f"{FRIDAY}"}
 
     def stream(self) -> dict[Key, Numbers]:

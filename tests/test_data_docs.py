@@ -16,7 +16,7 @@ from places import ROOT
 from truth_tables import SYMBOLS, filled
 
 from minute_candles.config.settings import Database
-from minute_candles.market.windows import NAMES
+from minute_candles.market.windows import STORED_INTERVALS
 
 TEXT = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -70,7 +70,7 @@ def test_the_queries_run_and_go_through_the_key(store, sim, database) -> None:
     assert len(store._read(prices)) == 2 * 77 and store._read(coverage) == []
     [[plan]] = store._read(f"EXPLAIN FORMAT=JSON {prices}")
     assert f'"key": "{store._layout.key}"' in plan or f'"index_name": "{store._layout.key}"' in plan
-    assert [name for name in NAMES.values() if f"`{name}`" not in TEXT] == []
+    assert [name for name in STORED_INTERVALS.values() if f"`{name}`" not in TEXT] == []
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from minute_candles.market.candles import Candle
-from minute_candles.market.windows import NAMES
+from minute_candles.market.windows import STORED_INTERVALS
 
 RUNNING = "RUNNING"
 """The status of a candle whose window is not over."""
@@ -27,7 +27,7 @@ def table_text(symbol: str, interval: int, candle: Candle, status: str) -> str:
     """
     vwap = "null" if candle.vwap is None else f"{candle.vwap:.2f}"
     return (
-        f'{{"stock_symbol":"{symbol}","timestamp":"{candle.timestamp.isoformat()}","minute_interval":"{NAMES[interval]}",'
+        f'{{"stock_symbol":"{symbol}","timestamp":"{candle.timestamp.isoformat()}","minute_interval":"{STORED_INTERVALS[interval]}",'
         f'"open_price":{candle.open},"high_price":{candle.high},"low_price":{candle.low},"close_price":{candle.close},'
         f'"volume":{candle.volume},"vwap":{vwap},"status":"{status}"}}'
     )

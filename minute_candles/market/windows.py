@@ -8,9 +8,9 @@ from minute_candles.core.kst import KST
 from minute_candles.market.calendar import Session
 from minute_candles.market.candles import Candle, Candles, with_vwap
 
-NAMES = {1: "ONE_MINUTE", 5: "FIVE_MINUTES", 15: "FIFTEEN_MINUTES"}
+STORED_INTERVALS = {1: "ONE_MINUTE", 5: "FIVE_MINUTES", 15: "FIFTEEN_MINUTES"}
 """What is stored: minutes, and how the column `minute_interval` names them, in the order in which rows are written."""
-INTERVALS = tuple(NAMES)
+INTERVALS = tuple(STORED_INTERVALS)
 
 
 def window(timestamp: datetime, interval: int) -> datetime:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from minute_candles.market.candles import Candle
-from minute_candles.market.windows import NAMES
+from minute_candles.market.windows import STORED_INTERVALS
 
 CANDLES, RUNNING, STREAM = "minute_candles", "minute_candles:running", "minute_candles:stream"
 REQUESTED = "minute_candles:requested"
@@ -17,7 +17,7 @@ _EPOCH = datetime(1970, 1, 1, 9)
 
 def recent_key(symbol: str, interval: int) -> str:
     """Return the sorted set of a symbol's newest candles."""
-    return f"{_RECENT}:{symbol}:{NAMES[interval]}"
+    return f"{_RECENT}:{symbol}:{STORED_INTERVALS[interval]}"
 
 
 def symbol_of(recent: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from minute_candles.market.candle_json import status_of
-from minute_candles.market.windows import NAMES
+from minute_candles.market.windows import STORED_INTERVALS
 from minute_candles.redis_feed.keys import RECENT
 from minute_candles.redis_feed.writer import Recent
 from minute_candles.storage.reader import CandleReader
@@ -18,7 +18,7 @@ Open = Callable[[], CandleReader]
 def recent(table: CandleReader, symbol: str, now: datetime) -> Recent:
     """Return each interval's newest candles, ascending, with the status of their day; `now` is KST."""
     last = now.replace(tzinfo=None)
-    found = {interval: table.candles(symbol, interval, last - _OLDEST, last, RECENT) for interval in NAMES}
+    found = {interval: table.candles(symbol, interval, last - _OLDEST, last, RECENT) for interval in STORED_INTERVALS}
     days = {candle.timestamp.date() for candles in found.values() for candle in candles}
     if not days:
         return {}

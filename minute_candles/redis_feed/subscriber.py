@@ -13,7 +13,7 @@ from minute_candles.core.clock import Clock
 from minute_candles.core.errors import Stopped
 from minute_candles.market.candle_json import parse_table_text
 from minute_candles.market.candles import Candle
-from minute_candles.market.windows import NAMES
+from minute_candles.market.windows import STORED_INTERVALS
 from minute_candles.redis_feed import connection
 from minute_candles.redis_feed.keys import CANDLES, RUNNING
 
@@ -66,7 +66,7 @@ class Listener:
         except ValueError:
             _log.debug("Redis: a message that is no candle")
             return
-        if interval == NAMES[1]:
+        if interval == STORED_INTERVALS[1]:
             self._on_candle(channel, symbol, candle)
 
     def _lose(self, name: str) -> None:

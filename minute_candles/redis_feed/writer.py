@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from minute_candles.market.candle_json import RUNNING as RUNS
 from minute_candles.market.candle_json import status_of, table_text
 from minute_candles.market.candles import Candle
-from minute_candles.market.windows import NAMES
+from minute_candles.market.windows import STORED_INTERVALS
 from minute_candles.market.write_event import Stored
 from minute_candles.redis_feed.keys import (
     CANDLES,
@@ -99,7 +99,7 @@ class Writer:
 
         Watched before the table is read: a newer candle that is published meanwhile, by any process, wins.
         """
-        keys = {interval: recent_key(symbol, interval) for interval in NAMES}
+        keys = {interval: recent_key(symbol, interval) for interval in STORED_INTERVALS}
         self.clear_foreign(dict.fromkeys(keys.values(), "zset"))
 
         def fill(multi: "Pipeline") -> None:
@@ -134,7 +134,7 @@ class Writer:
 
         Return the symbols whose sets are to be filled again; None where every key is what it should be.
         """
-        sets = [recent_key(symbol, interval) for symbol in symbols for interval in NAMES]
+        sets = [recent_key(symbol, interval) for symbol in symbols for interval in STORED_INTERVALS]
         foreign = self.clear_foreign({STREAM: "stream", REQUESTED: "set", **dict.fromkeys(sets, "zset")})
         return [symbol_of(key) for key in foreign if key not in (STREAM, REQUESTED)] if foreign else None
 

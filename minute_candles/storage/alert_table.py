@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from minute_candles.core.errors import StoreError
 from minute_candles.market.calendar import midnight
 from minute_candles.market.candles import Candle
-from minute_candles.market.windows import NAMES
+from minute_candles.market.windows import STORED_INTERVALS
 from minute_candles.storage import ddl
 from minute_candles.storage.connection import Connection
 from minute_candles.storage.ddl import ALERTS, PRICES
@@ -75,13 +75,13 @@ class AlertTable(CandleReader):
         )
         days = self._rows(
             f"SELECT DISTINCT {day}(timestamp) AS day {where} ORDER BY day DESC LIMIT %s",
-            symbol, NAMES[15], before, oldest, sessions,
+            symbol, STORED_INTERVALS[15], before, oldest, sessions,
         )  # fmt: skip
         if not days:
             return {}
         sums = self._rows(
             f"SELECT {clock}(timestamp), SUM(volume) {where} GROUP BY {clock}(timestamp)",
-            symbol, NAMES[interval], before, str(days[-1][0]) + " 00:00:00",
+            symbol, STORED_INTERVALS[interval], before, str(days[-1][0]) + " 00:00:00",
         )  # fmt: skip
         return {_time(minute): int(volume) / len(days) for minute, volume in sums}
 
@@ -94,7 +94,7 @@ class AlertTable(CandleReader):
 def _keep(run: Run, alerts: Sequence[KeptAlert], now: datetime) -> list[KeptAlert]:
     new = []
     for alert in alerts:
-        key = alert.rule, alert.symbol, NAMES[alert.interval], alert.timestamp
+        key = alert.rule, alert.symbol, STORED_INTERVALS[alert.interval], alert.timestamp
         known = run(
             f"SELECT 1 FROM {ALERTS} WHERE rule_name = %s AND stock_symbol = %s AND minute_interval = %s"
             " AND timestamp = %s",

@@ -11,7 +11,7 @@ from typing import Any
 
 from minute_candles.core.kst import KST
 from minute_candles.market.candles import Candle, Candles
-from minute_candles.market.windows import NAMES
+from minute_candles.market.windows import STORED_INTERVALS
 from minute_candles.storage.driver import Dialect, Row, Run, Value
 from minute_candles.storage.layout import TableLayout
 
@@ -20,7 +20,7 @@ Counts = tuple[int, int, int]
 Key = tuple[str, datetime]
 """Interval by its name in the table, and the start of the window."""
 
-MINUTES = {name: minutes for minutes, name in NAMES.items()}
+MINUTES = {name: minutes for minutes, name in STORED_INTERVALS.items()}
 """Of each interval's name in the table."""
 _MOST_SYMBOLS = 500
 """Symbols of one statement: of a thousand MariaDB makes a join that reads the whole key, seconds for milliseconds."""
@@ -48,7 +48,7 @@ def values_of(candle: Candle, layout: TableLayout) -> Row:
 
 def candles_of(stored: Mapping[Key, Row], layout: TableLayout) -> Candles:
     """Return the stored rows that can be candles, ascending: whole KRW, on the grid of their interval."""
-    found: Candles = {interval: [] for interval in NAMES}
+    found: Candles = {interval: [] for interval in STORED_INTERVALS}
     for (name, when), values in sorted(stored.items()):
         prices, interval = values[:5], MINUTES.get(name)
         if interval is None or when.second or when.microsecond or when.minute % interval:
@@ -65,13 +65,13 @@ def of_keys(candles: Candles, keys: Collection[Key]) -> Candles:
     """Return the candles of these keys."""
     return {
         interval: [candle for candle in candles.get(interval, ()) if (name, candle.timestamp) in keys]
-        for interval, name in NAMES.items()
+        for interval, name in STORED_INTERVALS.items()
     }
 
 
 def counts_of(by_name: Mapping[str, int]) -> Counts:
     """Return the counts of 1, 5 and 15 minutes from those by the interval's name."""
-    one, five, fifteen = (int(by_name.get(name, 0)) for name in NAMES.values())
+    one, five, fifteen = (int(by_name.get(name, 0)) for name in STORED_INTERVALS.values())
     return one, five, fifteen
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from minute_candles.market.candles import Candles
 from minute_candles.market.day_status import PROVISIONAL
-from minute_candles.market.windows import NAMES
+from minute_candles.market.windows import STORED_INTERVALS
 from minute_candles.storage.codec import (
     Counts,
     Key,
@@ -99,9 +99,9 @@ class DayWriter:
         lock, day = "" if self._dialect == "sqlite" else " FOR UPDATE", self._day
         rows = self._run(
             f"SELECT minute_interval, timestamp, {self._layout.selected} FROM stock_minute_prices{self._layout.hint}"
-            f" WHERE stock_symbol = %s AND minute_interval IN ({marks(NAMES)})"
+            f" WHERE stock_symbol = %s AND minute_interval IN ({marks(STORED_INTERVALS)})"
             f" AND timestamp >= %s AND timestamp < %s{lock}",
-            day.symbol, *NAMES.values(), day.since, day.end,
+            day.symbol, *STORED_INTERVALS.values(), day.since, day.end,
         )  # fmt: skip
         return dict(keyed(row, self._dialect) for row in rows)
 
@@ -119,8 +119,8 @@ class DayWriter:
         """Return the rows that are to be stored, in the order of the key."""
         day = self._day
         rows = {
-            (NAMES[interval], candle.timestamp): values_of(candle, self._layout)
-            for interval in NAMES
+            (STORED_INTERVALS[interval], candle.timestamp): values_of(candle, self._layout)
+            for interval in STORED_INTERVALS
             for candle in sorted(candles.get(interval, ()), key=lambda candle: candle.timestamp)
         }
         if outside := [key for key in rows if not day.since <= key[1] < day.end]:
@@ -128,7 +128,7 @@ class DayWriter:
         return rows
 
     def _erase(self, keys: Sequence[Key]) -> None:
-        for name in NAMES.values():
+        for name in STORED_INTERVALS.values():
             times = [key[1] for key in keys if key[0] == name]
             for part in chunks(times):
                 self._run(
@@ -160,9 +160,9 @@ class DayWriter:
         day = self._day
         rows = self._run(
             f"SELECT minute_interval, COUNT(*), SUM(timestamp >= %s) FROM stock_minute_prices{self._layout.hint}"
-            f" WHERE stock_symbol = %s AND minute_interval IN ({marks(NAMES)}) AND timestamp >= %s AND timestamp < %s"
-            " GROUP BY minute_interval",
-            day.since, day.symbol, *NAMES.values(), day.midnight, day.end,
+            f" WHERE stock_symbol = %s AND minute_interval IN ({marks(STORED_INTERVALS)})"
+            " AND timestamp >= %s AND timestamp < %s GROUP BY minute_interval",
+            day.since, day.symbol, *STORED_INTERVALS.values(), day.midnight, day.end,
         )  # fmt: skip
         expected, written = Counter(name for name, _ in wanted), {row[0]: int(row[2]) for row in rows}
         if counts_of(expected) != counts_of(written):

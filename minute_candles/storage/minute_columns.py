@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from minute_candles.core.extras import extra
 from minute_candles.market.calendar import midnight
-from minute_candles.market.windows import NAMES
+from minute_candles.market.windows import STORED_INTERVALS
 from minute_candles.storage.connection import Connection
 from minute_candles.storage.ddl import PRICES
 from minute_candles.storage.layout import TableLayout
@@ -74,7 +74,7 @@ class Minutes:
         import numpy as np
 
         since, until = midnight(first), midnight(last + timedelta(days=1))
-        rows = self._connection.transaction(lambda run: run(self._sql, symbol, NAMES[1], since, until))
+        rows = self._connection.transaction(lambda run: run(self._sql, symbol, STORED_INTERVALS[1], since, until))
         return np.array(rows, dtype=np.int64).reshape(-1, 7).T.copy()
 
     @property

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from minute_candles.market.calendar import midnight
 from minute_candles.market.candles import Candle, with_vwap
 from minute_candles.market.intervals import turnover_from_vwap
-from minute_candles.market.windows import NAMES
+from minute_candles.market.windows import STORED_INTERVALS
 from minute_candles.storage.codec import MINUTES, chunks, day_of, marks, moment_of
 from minute_candles.storage.ddl import ALERTS, PRICES
 from minute_candles.storage.driver import Row, Value
@@ -72,7 +72,7 @@ class CandleReader(TableAccess):
         rows = self._rows(
             f"SELECT {self._selected} FROM {PRICES}{self._layout.hint} WHERE stock_symbol = %s AND minute_interval = %s"
             f" AND timestamp BETWEEN %s AND %s{others} ORDER BY timestamp DESC LIMIT %s",
-            symbol, NAMES[interval], first, last, *but, limit,
+            symbol, STORED_INTERVALS[interval], first, last, *but, limit,
         )  # fmt: skip
         return [_candle(row) for row in reversed(rows)]
 
@@ -82,7 +82,7 @@ class CandleReader(TableAccess):
         It has the first row's open and label and the last one's close. It has a turnover where every row has its VWAP.
         """
         vwap = "vwap" if "vwap" in self._layout.derived else "NULL"
-        of = f"stock_symbol = %s AND minute_interval = '{NAMES[15]}' AND timestamp"
+        of = f"stock_symbol = %s AND minute_interval = '{STORED_INTERVALS[15]}' AND timestamp"
         rows = self._rows(
             f"SELECT start, {self._whole('a.open_price')}, {self._whole('high')}, {self._whole('low')},"
             f" {self._whole('b.close_price')}, traded, {self._whole('turnover')} FROM ("
@@ -100,14 +100,15 @@ class CandleReader(TableAccess):
         found: dict[str, list[Candle]] = {symbol: [] for symbol in symbols}
         for row in self._rows_of(
             symbols, f"SELECT {self._selected}, stock_symbol", "timestamp >= %s ORDER BY stock_symbol, timestamp",
-            NAMES[1], since,
+            STORED_INTERVALS[1], since,
         ):  # fmt: skip
             found[row[7]].append(_candle(row))
         return found
 
     def last_before(self, symbols: Sequence[str], moment: datetime) -> dict[str, Last]:
         """Return each symbol's newest minute before a moment (naive KST); symbols without one are left out."""
-        minute = f"FROM {PRICES}{self._layout.hint} WHERE stock_symbol = %s AND minute_interval = '{NAMES[1]}' AND"
+        where = f"WHERE stock_symbol = %s AND minute_interval = '{STORED_INTERVALS[1]}'"
+        minute = f"FROM {PRICES}{self._layout.hint} {where} AND"
         newest = self._each(f"SELECT %s, MAX(timestamp) {minute} timestamp < %s", [(s, s, moment) for s in symbols])
         found = self._each(
             f"SELECT stock_symbol, timestamp, {self._whole('close_price')} {minute} timestamp = %s",
@@ -127,7 +128,7 @@ class CandleReader(TableAccess):
         """Return the 15-minute candles since then, each symbol's ascending."""
         rows = self._rows_of(
             symbols, f"SELECT stock_symbol, timestamp, {self._whole('close_price')}, volume",
-            "timestamp >= %s ORDER BY stock_symbol, timestamp", NAMES[15], since,
+            "timestamp >= %s ORDER BY stock_symbol, timestamp", STORED_INTERVALS[15], since,
         )  # fmt: skip
         return [SparklinePoint(row[0], moment_of(row[1]), int(row[2]), int(row[3])) for row in rows]
 
@@ -136,7 +137,7 @@ class CandleReader(TableAccess):
         rows = self._rows(
             f"SELECT DATE(timestamp), COUNT(*) FROM {PRICES}{self._layout.hint} WHERE stock_symbol = %s"
             " AND minute_interval = %s AND timestamp BETWEEN %s AND %s GROUP BY DATE(timestamp)",
-            symbol, NAMES[1], first, last,
+            symbol, STORED_INTERVALS[1], first, last,
         )  # fmt: skip
         return {day_of(row[0]): int(row[1]) for row in rows}
 
@@ -144,7 +145,7 @@ class CandleReader(TableAccess):
         """Return how many 1-minute candles each symbol has of a day, if any, from the key alone."""
         rows = self._rows_of(
             symbols, "SELECT stock_symbol, COUNT(*)", "timestamp >= %s AND timestamp < %s GROUP BY stock_symbol",
-            NAMES[1], midnight(day), midnight(day + timedelta(days=1)),
+            STORED_INTERVALS[1], midnight(day), midnight(day + timedelta(days=1)),
         )  # fmt: skip
         return {row[0]: int(row[1]) for row in rows}
 

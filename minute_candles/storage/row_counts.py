@@ -10,7 +10,7 @@ from itertools import product
 
 from minute_candles.core.errors import StoreError
 from minute_candles.market.calendar import Session, midnight
-from minute_candles.market.windows import NAMES
+from minute_candles.market.windows import STORED_INTERVALS
 from minute_candles.storage.codec import Counts, counts_of, naive
 from minute_candles.storage.connection import Connection
 from minute_candles.storage.driver import Run
@@ -35,7 +35,7 @@ class Counting:
 
         def work(run: Run) -> None:
             found.clear()
-            for symbol, name, (days, sql) in product(symbols, NAMES.values(), self._parts):
+            for symbol, name, (days, sql) in product(symbols, STORED_INTERVALS.values(), self._parts):
                 for day, count in zip(days, run(sql, *[symbol, name] * len(days))[0], strict=True):
                     if count:
                         found.setdefault((symbol, day), {})[name] = count

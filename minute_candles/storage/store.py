@@ -23,7 +23,7 @@ from minute_candles.market.calendar import Session, midnight
 from minute_candles.market.candles import Candle, Candles
 from minute_candles.market.day_status import DayStatus, Reason
 from minute_candles.market.rows import DailyRow
-from minute_candles.market.windows import NAMES
+from minute_candles.market.windows import STORED_INTERVALS
 from minute_candles.market.write_event import Listener, Stored
 from minute_candles.storage import adjustment_factors as factors
 from minute_candles.storage import daily_table
@@ -149,7 +149,7 @@ class Store(TableAccess):
         rows = self._rows(
             f"SELECT minute_interval, timestamp, {self._layout.selected} FROM stock_minute_prices{self._layout.hint}"
             " WHERE stock_symbol = %s AND minute_interval = %s AND timestamp BETWEEN %s AND %s ORDER BY timestamp",
-            symbol, NAMES[interval], first, last,
+            symbol, STORED_INTERVALS[interval], first, last,
         )  # fmt: skip
         return candles_of(dict(keyed(row, self._connection.dialect) for row in rows), self._layout)[interval]
 
@@ -189,7 +189,7 @@ class Store(TableAccess):
         of = f"FROM stock_minute_prices{self._layout.hint} WHERE stock_symbol = %s AND minute_interval = %s"
         selected = ", ".join(f"(SELECT {end}(timestamp) {of} AND timestamp < %s)" for end in ("MIN", "MAX"))
         for symbol, moment in before.items() if self._layout.prices else ():
-            first, last = self._read(f"SELECT {selected}", *(symbol, NAMES[1], moment) * 2)[0]
+            first, last = self._read(f"SELECT {selected}", *(symbol, STORED_INTERVALS[1], moment) * 2)[0]
             if first is not None:
                 found[symbol] = (moment_of(first), moment_of(last))
         return found
@@ -201,7 +201,7 @@ class Store(TableAccess):
         """
         turnover: dict[str, Any] = dict(self._rows_of(
             symbols, "SELECT stock_symbol, SUM(close_price * volume)", "timestamp >= %s GROUP BY stock_symbol",
-            NAMES[15], midnight(since),
+            STORED_INTERVALS[15], midnight(since),
         ))  # fmt: skip
         return sorted(symbols, key=lambda symbol: -turnover.get(symbol, 0))
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from minute_candles.core.errors import ConfigError
-from minute_candles.market.windows import NAMES
+from minute_candles.market.windows import STORED_INTERVALS
 from minute_candles.storage.ddl import COVERAGE, ID_KEY_NAME, KEY, PRICES
 from minute_candles.storage.driver import Dialect, Run
 from minute_candles.storage.layout import (
@@ -155,7 +155,7 @@ def _holds_text(length: int) -> Callable[[str], bool]:
 def _holds_names(kind: str) -> bool:
     """Accept an ENUM with our three values in any order and this case, or text: what is written must come back."""
     if kind.lower().startswith("enum("):
-        return set(NAMES.values()) <= set(re.findall(r"'([^']*)'", kind))
+        return set(STORED_INTERVALS.values()) <= set(re.findall(r"'([^']*)'", kind))
     return _holds_text(15)(kind)
 
 
@@ -163,7 +163,7 @@ def _holds_moments(kind: str) -> bool:
     return kind.startswith(("datetime", "timestamp"))
 
 
-_NAMES_TYPE = f"ENUM({', '.join(repr(name) for name in NAMES.values())}) NOT NULL"
+_NAMES_TYPE = f"ENUM({', '.join(repr(name) for name in STORED_INTERVALS.values())}) NOT NULL"
 _FITS: dict[str, tuple[Callable[[str], bool], str]] = {
     "stock_symbol": (_holds_text(6), "VARCHAR(20) NOT NULL"),
     "minute_interval": (_holds_names, _NAMES_TYPE),

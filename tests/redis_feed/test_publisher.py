@@ -21,7 +21,7 @@ from minute_candles.core.errors import ConfigError
 from minute_candles.core.kst import KST
 from minute_candles.market import candle_json
 from minute_candles.market.trade_chain import RunningMinute
-from minute_candles.market.windows import NAMES
+from minute_candles.market.windows import STORED_INTERVALS
 from minute_candles.market.write_event import Stored
 from minute_candles.redis_feed import connection, keys, publisher
 from minute_candles.redis_feed.backlog import Backlog, most_for
@@ -81,7 +81,7 @@ def whole(server, table, *symbols):
     """The sets equal the newest 400 candles of the table."""
     known, are_equal = table.coverage(symbols or SYMBOLS, FRIDAY, MONDAY), True
     for symbol in symbols or SYMBOLS:
-        for interval, name in NAMES.items():
+        for interval, name in STORED_INTERVALS.items():
             kept = table.candles(symbol, interval, datetime.min, datetime.max)[-400:]
             wanted = [shown(symbol, name, one, known[symbol, one.timestamp.date()].status) for one in kept]
             found = server.recent(symbol, name)
@@ -97,9 +97,10 @@ def test_the_page_shows_the_keys_and_a_candle_as_they_are() -> None:
     found = json.loads(text)
     one = candle_json.candle_of(found)._replace(vwap=Decimal(str(found["vwap"])))
     assert candle_json.table_text(found["stock_symbol"], 1, one, found["status"]) == text
-    named = {keys.recent_key("{종목}", 1).replace(NAMES[1], "{간격}"), keys.running_key("{종목}"), keys.STREAM}
+    recent = keys.recent_key("{종목}", 1).replace(STORED_INTERVALS[1], "{간격}")
+    named = {recent, keys.running_key("{종목}"), keys.STREAM}
     assert all(f"`{name}`" in page for name in named | {keys.CANDLES, keys.RUNNING})
-    assert keys.recent_key("005930", 1) in page and keys.running_key("005930") in page and candle_json.NAMES == NAMES
+    assert keys.recent_key("005930", 1) in page and keys.running_key("005930") in page
 
 
 def test_the_sets_are_filled_at_the_start_and_a_backfilled_day_is_published_to_nobody(redis_server, table):
@@ -151,7 +152,7 @@ def test_each_candle_is_published_once_after_its_commit_and_set_stream_and_chann
         put(table, "005930", ONES)
         wanted = [
             shown("005930", name, one, "PROVISIONAL")
-            for n, name in NAMES.items()
+            for n, name in STORED_INTERVALS.items()
             for one in table.candles("005930", n, datetime.min, datetime.max)
         ]
         wait_until(lambda: len(redis_server.streamed()) == len(wanted))
