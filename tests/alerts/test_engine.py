@@ -3,11 +3,17 @@
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from forecast.test_forecast import candles, trained_model, with_skill
 
 from minute_candles.alerts.engine import Alert, Engine
 from minute_candles.alerts.rules import parse
+from minute_candles.alerts.volume_forecast import VolumeForecast
+from minute_candles.core.errors import ConfigError
+from minute_candles.forecast.model_file import MODEL_FILE, write
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.candles import Candle
 from minute_candles.market.windows import aggregate
@@ -37,19 +43,16 @@ def planted(minute: datetime, *values: int, day: Sequence[Candle] | None = None,
 
 def shifted(day: Sequence[Candle], *steps: tuple[datetime, int]) -> list[Candle]:
     """From each moment on everything is worth so much more."""
-
-    def moved(one: Candle) -> Candle:
-        by = sum(by for since, by in steps if one.timestamp >= since)
-        return Candle(one.timestamp, *(price + by for price in one[1:5]), *one[5:7], one.vwap + by)
-
-    return [moved(one) for one in day]
+    total = [sum(by for since, by in steps if one.timestamp >= since) for one in day]
+    return [
+        Candle(c[0], *(price + by for price in c[1:5]), *c[5:7], c.vwap + by) for c, by in zip(day, total, strict=True)
+    ]
 
 
 def engine(rule: str, history: Sequence[Candle] = ()) -> Engine:
-    known = {time(9 + n // 60, n % 60): 1_000.0 for n in range(391)}
-    return Engine(
-        parse(rule, "f").market, {SYMBOL: "삼성전자"}, lambda *_: history, lambda *_: known, TradingCalendar()
-    )
+    usual = {time(9 + n // 60, n % 60): 1_000.0 for n in range(391)}
+    rules = parse(rule, "f").market
+    return Engine(rules, {SYMBOL: "삼성전자"}, lambda *_: history, lambda *_: usual, TradingCalendar())
 
 
 def judged(judges: Engine, day: Sequence[Candle]) -> list[Alert]:
@@ -62,13 +65,8 @@ def fired(rule: str, day: Sequence[Candle], history: Sequence[Candle] = ()) -> l
     return [(alert.timestamp.time(), round(alert.value, 2)) for alert in judged(engine(rule, history), day)]
 
 
-def times(rule: str, day: Sequence[Candle]) -> list[time]:
-    return [when for when, _ in fired(rule, day)]
-
-
 def rule(kind: str, **values: object) -> str:
-    lines = [f"{name} = {value!r}" for name, value in values.items()]
-    return "\n".join(["[[rule]]", f'kind = "{kind}"', *lines])
+    return "\n".join(["[[rule]]", *(f"{name} = {value!r}" for name, value in {"kind": kind, **values}.items())])
 
 
 YESTERDAY = flat(OPEN - timedelta(days=1))
@@ -78,6 +76,7 @@ HIGH = shifted(flat(OPEN), (OPEN, 2_200))
 UPPER, LOWER = planted(at(9, 30), 90_000, 91_000), planted(at(9, 30), 50_000, 49_000)
 LOUD, TRADED = planted(at(10), 70_000, 70_100, 10_000), planted(at(10), 70_000, 70_000, 100_000)
 TWO = shifted(flat(OPEN), (at(9, 30), 2_200), (at(9, 45), 2_300))
+ZIGZAG = shifted(flat(OPEN), (at(9, 40), 500), (at(9, 45), -1_000))
 TEN = time(10)
 
 
@@ -87,14 +86,13 @@ TEN = time(10)
         (rule("price_change", percent=3, minutes=5), JUMP, (), [(TEN, 3.29)]),
         (rule("price_change", percent=3.5, minutes=5), JUMP, (), []),
         (rule("price_change", percent=3, direction="down"), JUMP, (), []),
-        (rule("price_change", percent=3, direction="down"), DROP, (), [(TEN, -3.0)]),
+        (rule("price_change", percent=3, direction="down"), DROP, (), [(TEN, -3)]),
         (rule("price_change", percent=3, minutes=5), SLOW, (), []),
         (rule("price_change", percent=3, minutes=30), SLOW, (), [(time(9, 20), 3.0), (time(9, 50), 4.16)]),
         (rule("price_change", percent=3), HIGH, YESTERDAY, []),  # over night it is a gap
         (rule("gap", percent=3), HIGH, YESTERDAY, [(time(9), 3.14)]),
         (rule("gap", percent=3), HIGH, (), []),  # no close is known
         (rule("price", level=72_000), JUMP, (), [(TEN, 72_300)]),
-        (rule("price", level=72_000, direction="down"), JUMP, (), []),
         (rule("price", level=68_000), DROP, (), [(TEN, 67_900)]),
         (rule("price", limit="upper"), UPPER, YESTERDAY, [(time(9, 30), 91_000)]),
         (rule("price", limit="lower"), UPPER, YESTERDAY, []),
@@ -108,6 +106,8 @@ TEN = time(10)
         (rule("price_change", percent=3, hours="09:00-09:59"), JUMP, (), []),
         (rule("price_change", percent=3, cooldown=30), TWO, (), [(time(9, 30), 3.29)]),
         (rule("price_change", percent=3, cooldown=10), TWO, (), [(time(9, 30), 3.29), (time(9, 45), 3.04)]),
+        # A change of direction does not wait.
+        (rule("price", level=70_300), ZIGZAG, (), [(time(9, 40), 70_600), (time(9, 45), 69_500)]),
     ],
 )
 def test_a_rule_fires_at_its_minute_and_only_then(text, day, history, alerts):
@@ -115,45 +115,24 @@ def test_a_rule_fires_at_its_minute_and_only_then(text, day, history, alerts):
     assert fired(text, day, history) == alerts
 
 
-def crossings(line: Sequence[float], over: Sequence[float], first: int) -> list[time]:
-    """Where `line` comes from at or below `over` to above it, worked out independently."""
-    gaps = [one - other for one, other in zip(line, over, strict=True)]
-    return [at(9 + n // 60, n % 60).time() for n in range(first, len(gaps)) if gaps[n - 1] <= 0 < gaps[n]]
-
-
-def test_a_golden_cross_and_the_price_over_its_vwap():
+def test_a_golden_cross_is_where_the_fast_line_comes_from_below():
     day = shifted(flat(OPEN), (at(9, 40), -500), (at(10), 1_000))
     closes = [one.close for one in day]
     fast, slow = ([sum(closes[max(0, n - k + 1) : n + 1]) / k for n in range(len(day))] for k in (5, 20))
-    expected = crossings(fast, slow, 20)
-    assert times(rule("cross", line="sma5", over="sma20", direction="up", cooldown=0), day) == expected
-    assert time(10) in expected
-    day = shifted(flat(OPEN), (at(9, 30), 1_000))
-    bought = [float(one.vwap) for one in day[1:]]  # the first minute is not proven; all trade alike
-    vwap = [bought[0], *(sum(bought[:n]) / n for n in range(1, len(day)))]
-    expected = crossings([one.close for one in day], vwap, 2)
-    assert times(rule("cross", line="price", over="vwap", direction="up", cooldown=0), day) == expected
-    assert len(expected) > 3
+    gaps = [one - other for one, other in zip(fast, slow, strict=True)]
+    expected = [day[n].timestamp.time() for n in range(20, len(day)) if gaps[n - 1] <= 0 < gaps[n]]
+    found = fired(rule("cross", line="sma5", over="sma20", direction="up", cooldown=0), day)
+    assert [when for when, _ in found] == expected and TEN in expected
 
 
 def test_oversold_fires_as_it_begins_and_a_hammer_at_its_candle():
     day = [*flat(OPEN, count=60), *[bar(at(10, n), 70_000 - 200 * n, 69_800 - 200 * n) for n in range(20)]]
     [(when, value)] = fired(rule("threshold", line="rsi14", below=30, cooldown=0), day)
-    assert time(10) < when < time(10, 10) and value < 30
+    assert TEN < when < time(10, 10) and value < 30
     fall = [bar(OPEN + timedelta(minutes=n), 70_000 - 100 * n, 69_900 - 100 * n) for n in range(30)]
-    low = fall[-1].close
-    hammer = bar(at(9, 30), low - 100, low - 20, low=low - 1_500)
-    day = [*fall, hammer, bar(at(9, 31), low, low + 100), *flat(at(9, 32), low, 20)]
-    assert times(rule("pattern", patterns=["hammer"]), day) == [time(9, 30)]
+    day = [*fall, bar(at(9, 30), 66_900, 66_980, low=65_500), bar(at(9, 31), 67_000, 67_100)]
+    assert [when for when, _ in fired(rule("pattern", patterns=["hammer"]), day)] == [time(9, 30)]
     assert fired(rule("pattern", patterns=["hammer"], direction="down"), day) == []
-
-
-def test_a_change_of_direction_does_not_wait_for_the_cooldown():
-    """Up, down and up again within half an hour; twice the same way only after the cooldown."""
-    day = shifted(flat(OPEN), (at(9, 40), 500), (at(9, 45), -1_000), (at(9, 50), 1_000))
-    text = rule("price", level=70_300, cooldown=30)
-    assert times(text, day) == [time(9, 40), time(9, 45), time(9, 50)]
-    assert times(text + '\ndirection = "up"', day) == [time(9, 40)]
 
 
 @pytest.mark.parametrize("how", ["judge", "correct"])
@@ -172,17 +151,10 @@ def test_an_old_minute_that_changes_first_leaves_no_hole_behind_it():
     assert judges.judge(SYMBOL, {1: [JUMP[10], *later]}, "PROVISIONAL") == []
 
 
-def key(alert: Alert) -> tuple[object, ...]:
-    return alert.rule, alert.timestamp, round(alert.value, 6)
-
-
 def test_a_page_of_minutes_is_judged_minute_by_minute():
     text = rule("cross", line="price", over="vwap", cooldown=7)
-    expected = [key(alert) for alert in judged(engine(text), TWO)]
-    assert [key(alert) for alert in engine(text).judge(SYMBOL, {1: TWO[::-1]}, None)] == expected != []
-
-
-WINDOW = rule("turnover", amount=3_000_000_000, interval=5)
+    together = engine(text).judge(SYMBOL, {1: TWO[::-1]}, None)
+    assert [(one.timestamp.time(), round(one.value, 2)) for one in together] == fired(text, TWO) != []
 
 
 def windows(day: Sequence[Candle], until: datetime) -> dict[int, list[Candle]]:
@@ -192,14 +164,15 @@ def windows(day: Sequence[Candle], until: datetime) -> dict[int, list[Candle]]:
 
 
 def test_a_window_is_judged_when_its_last_minute_is_known_and_once():
+    text = rule("turnover", amount=3_000_000_000, interval=5)
     loud = planted(at(10, 4), 70_000, 70_000, 50_000)  # the last minute is the one that counts
-    judges = engine(WINDOW)
+    judges = engine(text)
     assert judges.judge(SYMBOL, windows(loud, at(10, 3)), "PROVISIONAL") == []
     [alert] = judges.judge(SYMBOL, windows(loud, at(10, 4)), "PROVISIONAL")
     assert (alert.timestamp.time(), alert.value) == (time(10), pytest.approx(3.78e9, rel=0.01))
     assert judges.judge(SYMBOL, windows(loud, at(10, 4)), "PROVISIONAL") == []
     quiet = [one for one in planted(at(10, 2), 70_000, 70_000, 50_000) if one.timestamp != at(10, 4)]
-    judges = engine(WINDOW)
+    judges = engine(text)
     assert judges.judge(SYMBOL, windows(quiet, at(10, 3)), "PROVISIONAL") == []
     assert len(judges.judge(SYMBOL, {1: [bar(at(10, 5), 70_000, 70_000)]}, "PROVISIONAL")) == 1, "no trade at 10:04"
     assert judges.judge(SYMBOL, windows(quiet, at(10, 3)), "PROVISIONAL") == []
@@ -219,10 +192,31 @@ def test_what_people_read_is_korean():
     [alert] = judges.judge(SYMBOL, {1: JUMP}, "PROVISIONAL")
     assert (alert.name, alert.rule, alert.severity, alert.interval) == ("삼성전자", "급등", "warning", 1)
     assert alert.text == "5분 동안 +3.29% · 72,300원 (전일 대비 +3.29%) · 1,000주 · 10:00 1분봉, 임시"
-    for text, day, said in (
-        (rule("cross", line="sma5", over="sma20", direction="up"), JUMP, "5이평이 20이평을 상향 돌파"),
-        (rule("cross", line="price", over="vwap", direction="down"), DROP, "종가가 VWAP를 하향 돌파"),
-        (rule("threshold", line="rsi14", above=70), JUMP, ": 70 위로"),
-        (rule("price", level=72_000), JUMP, "72,000원을 상향 돌파"),
-    ):
-        assert said in engine(text).judge(SYMBOL, {1: day}, "PROVISIONAL")[-1].text
+
+
+SPIKE = datetime(2026, 11, 30, 10, 30)
+
+
+def forecast(folder: Path, low: float = 0.01) -> VolumeForecast:
+    if low:
+        write(folder / MODEL_FILE, with_skill(trained_model(), low))
+    rows = candles(200)
+    reader = Mock(candles=lambda _, __, first, last, limit: [one for one in rows if first <= one[0] <= last][-limit:])
+    return VolumeForecast(reader, TradingCalendar(), folder)
+
+
+def test_a_window_above_what_was_forecast_as_it_began_fires_once(tmp_path):
+    most = forecast(tmp_path)("000003", 15, SPIKE)
+    rules = parse(rule("volume_surge", times=1.01, against="forecast", interval=15), "f").market
+    last = bar(SPIKE + timedelta(minutes=14), 50_000, 50_000)
+    for volume, count in ((int(most * 1.01) + 2, 1), (int(most) - 1, 0)):
+        judges = Engine(rules, {}, lambda *_: [], lambda *_: {}, TradingCalendar(), forecast(tmp_path))
+        assert len(judges.judge("000003", {1: [last], 15: [bar(SPIKE, 50_000, 50_000, volume)]}, None)) == count
+
+
+def test_without_model_or_skill_or_enough_of_the_day_there_is_no_forecast(tmp_path):
+    assert forecast(tmp_path, low=0)("000003", 15, SPIKE) is None
+    assert forecast(tmp_path, low=-0.01)("000003", 15, SPIKE) is None
+    assert forecast(tmp_path)("000003", 15, SPIKE.replace(hour=9, minute=0)) is None
+    with pytest.raises(ConfigError, match="interval = 5 나 15"):  # one-minute windows are not forecast
+        parse(rule("volume_surge", times=2, against="forecast"), "f")

@@ -18,10 +18,6 @@ def operations(kind: str, more: str = "") -> Operations:
     return Operations(parse(f'[[operations]]\nkind = "{kind}"\n{more}\n', "f").operations)
 
 
-def texts(watch: Operations, health: Health) -> list[str]:
-    return [note.text for note in watch.check(health)]
-
-
 NOTHING = [
     ("no_candle", WELL),
     ("no_candle", WELL._replace(now=at(9, 4), newest=None)),  # the first minute comes soon
@@ -29,7 +25,6 @@ NOTHING = [
     ("no_candle", WELL._replace(session=None, now=at(18), newest=at(15, 31))),
     ("settle_open", WELL._replace(session=None, unsettled=SESSION, now=at(16, 39))),
     ("settle_open", WELL._replace(session=None, unsettled=SESSION, now=at(20), began=at(19, 30))),
-    ("stream_down", WELL._replace(incidents={"STREAM": (at(9, 56), "끊김")})),
     ("clock_skew", WELL._replace(incidents={"TOKEN": (at(9), "거부")})),
 ]
 WRONG = [
@@ -41,27 +36,25 @@ WRONG = [
 ]
 
 
-def later(health: Health, minutes: int) -> Health:
-    return health._replace(now=health.now + timedelta(minutes=minutes))
+def texts(watch: Operations, health: Health, minutes: int = 0) -> list[str]:
+    """Return what is reported so many minutes later."""
+    return [note.text for note in watch.check(health._replace(now=health.now + timedelta(minutes=minutes)))]
 
 
-def test_nothing_is_wrong():
+def test_nothing_is_reported_while_all_is_well_and_a_rule_gives_its_severity_and_name():
     for kind, health in NOTHING:
         assert texts(operations(kind), health) == [], (kind, health)
 
 
-@pytest.mark.parametrize(("kind", "health", "said"), WRONG, ids=[f"{one[0]}-{n}" for n, one in enumerate(WRONG)])
+@pytest.mark.parametrize(("kind", "health", "said"), WRONG)
 def test_it_is_reported_as_it_begins_again_after_the_cooldown_and_as_it_ends(kind, health, said):
     watch, restarted = operations(kind, "cooldown = 20"), operations(kind)
     [text] = texts(watch, health)
     assert said in text
     restarted.last_fired.update(watch.last_fired)
-    assert texts(restarted, later(health, 5)) == [] == texts(watch, later(health, 19))
-    assert len(texts(watch, later(health, 20))) == 1
+    assert texts(restarted, health, 5) == [] == texts(watch, health, 19)
+    assert len(texts(watch, health, 20)) == 1
     assert texts(watch, WELL._replace(now=at(10, 30), newest=at(10, 29))) == ["끝났습니다. 다시 정상입니다."]
     assert texts(watch, WELL) == []
-
-
-def test_its_severity_is_the_rules():
     [note] = operations("disk", 'severity = "critical"\nname = "디스크"').check(WELL._replace(free_mb=1))
     assert (note.severity, note.rule, note.subject) == ("critical", "디스크", "수집")

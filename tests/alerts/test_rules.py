@@ -11,27 +11,20 @@ from minute_candles.core.errors import ConfigError
 
 RULE = '[[rule]]\nkind = "price_change"\npercent = 3\n'
 MALFORMED = [
-    # what is written, what the message says
     ("[[rule]]\nkind = price_change\n", "따옴표.*line 2"),
-    ("[[rule]\nkind = 1\n", "TOML.*line 1"),
     ("a = " + "[" * 2_000, "괄호"),
-    ("[rule]\nkind = 1\n", r"\[\[rule\]\]"),
     ('\n[[alert]]\nkind = "gap"\n', "operations"),
     ("[[rule]]\npercent = 3\n", r"1번째 \[\[rule\]\]: kind 는 price_change.*gap"),
     ('[[rule]]\nkind = "explode"\n', "volume_surge"),
     ('[[rule]]\nkind = "price_change"\n', "percent가 없습니다"),
-    ('[[rule]]\nkind = "price_change"\npercent = "3%"\n', "percent는 0.01~1000"),
     ('[[rule]]\nkind = "price_change"\npercent = nan\n', "0.01~1000"),
     (RULE + 'direction = "위"\n', "up, down, both"),
-    (RULE + "symbols = 5930\n", "005930"),
     (RULE + 'hours = "15:00-09:00"\n', "09:00-15:30"),
     (RULE + "cooldown = -1\n", "0~10,000"),
     (RULE + "persent = 3\n", "percent.*minutes.*direction"),
-    (RULE + 'name = "줄\\n바꿈"\n', "1~60자"),
     (RULE + 'name = "가"\n' + RULE + 'name = "가"\n', "2번째 .*1번째 .*name 을 따로"),
     ('[[rule]]\nkind = "price"\n', "level과 limit"),
     ('[[rule]]\nkind = "cross"\nline = "sma7"\nover = "sma20"\n', "sma5.*vwap"),
-    ('[[rule]]\nkind = "cross"\nline = "sma5"\nover = "sma5"\n', "같습니다"),
     ('[[rule]]\nkind = "pattern"\npatterns = ["star"]\n', "hammer"),
     ('[[operations]]\nkind = "disk"\nsymbols = ["005930"]\n', "free_mb"),
     (RULE + '\n[[operations]]\nkind = "gap"\npercent = 3\n', r"1번째 \[\[operations\]\].*no_candle.*token"),

@@ -1,5 +1,6 @@
 """The alerts as they start: at most five hundred candles of a symbol are read, and the rules speak from then on."""
 
+import json
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -30,11 +31,17 @@ from minute_candles.storage.store import AlertTable, KeptAlert, Store, open_aler
 NOON, SYMBOLS = Clock(at=at(12)), ["005930", "000660"]
 MORNING = [one for one in minutes(CALENDAR.session(FRIDAY)) if one.timestamp < datetime(2026, 11, 20, 12)]
 JUMP = candle(datetime(2026, 11, 20, 11, 59), 200_000)
-RULES = "\n".join(
-    f'[[rule]]\nname = "{line} {interval}"\nkind = "threshold"\nline = "{line}"\nabove = {above}\ninterval = {interval}'
-    for line, above in (("rsi14", 70), ("sma20", 10_000_000), ("macd", 10_000_000))
+RULES = "".join(
+    f'[[rule]]\nname = "{line} {interval}"\nkind = "threshold"\nline = "{line}"\nabove = 70\ninterval = {interval}\n'
+    for line in ("rsi14", "macd")
     for interval in (1, 5, 15)
-) + '\n[[rule]]\nname = "vwap"\nkind = "cross"\nline = "price"\nover = "vwap"\n'  # fmt: skip
+)
+
+
+def settings_with(folder: Path, rules: str, *urls: str) -> Settings:
+    (folder / "alerts.toml").write_text(rules, encoding="utf-8")
+    integrations = Integrations(alerts_file=folder / "alerts.toml", alert_urls=urls)
+    return replace(demo_settings("http://127.0.0.1:1", folder), integrations=integrations)
 
 
 @pytest.fixture
@@ -42,9 +49,7 @@ def filled(tmp_path: Path, monkeypatch) -> Iterator[tuple[Store, Settings]]:
     """Four sessions of two symbols, Friday's until noon."""
     monkeypatch.setattr(alerts, "CHECK_EVERY", 0.2)
     monkeypatch.setattr(alerts, "QUIET", 0.3)
-    (tmp_path / "alerts.toml").write_text(RULES, encoding="utf-8")
-    integrations = Integrations(alerts_file=tmp_path / "alerts.toml")
-    settings = replace(demo_settings("http://127.0.0.1:1", tmp_path), integrations=integrations)
+    settings = settings_with(tmp_path, RULES)
     with closing(ready(settings.database)) as store:
         for symbol in SYMBOLS:
             for day in CALENDAR.trading_days(FRIDAY - timedelta(days=3), FRIDAY)[:-1]:
@@ -63,10 +68,10 @@ def run(store: Store, settings: Settings, *urls: str, jumps: Sequence[str] = (),
             wait_until(until, 20)
 
 
-def received(store: Store, settings: Settings, **more: Any) -> list[str]:
+def received(store: Store, settings: Settings) -> list[str]:
     """What a new life delivers."""
     with Receiver() as receiver:
-        run(store, settings, receiver.url, **{"names": (), **more})
+        run(store, settings, receiver.url, names=())
     return [message["message"] for message in receiver.got]
 
 
@@ -75,8 +80,14 @@ def fired(settings: Settings) -> list[KeptAlert]:
         return [one.alert for one in table.fired(JUMP.timestamp, JUMP.timestamp, 99)]
 
 
-@pytest.mark.parametrize("judged", ["", "[" * 99_999, '{"judged": [["a"]]}', at(9, 5)])
-def test_at_most_five_hundred_candles_of_a_symbol_are_read(filled, monkeypatch, judged):
+LONG_AGO = {
+    "judged": [[symbol, interval, "2026-11-20T09:05:00"] for symbol in SYMBOLS for interval in (1, 5, 15)],
+    "fired": [], "operations": {}, "day": None, "unsent": {}, "unwritten": [],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("memory", ["[" * 99_999, '{"judged": [["a"]]}', json.dumps(LONG_AGO)])
+def test_at_most_five_hundred_candles_of_a_symbol_are_read(filled, monkeypatch, memory):
     """Without a memory that can be read, and after a long absence."""
     store, settings = filled
     read, answer = Counter[str](), AlertTable.candles
@@ -87,11 +98,7 @@ def test_at_most_five_hundred_candles_of_a_symbol_are_read(filled, monkeypatch, 
         return found
 
     monkeypatch.setattr(AlertTable, "candles", counting)
-    if isinstance(judged, str):
-        (settings.log_dir / alerts.STATE_FILE).write_text(judged, encoding="utf-8")
-    else:
-        until = {(symbol, interval): judged.replace(tzinfo=None) for symbol in SYMBOLS for interval in (1, 5, 15)}
-        alert_state.write(settings.log_dir / alerts.STATE_FILE, State(until))
+    (settings.log_dir / alerts.STATE_FILE).write_text(memory, encoding="utf-8")
     run(store, settings, jumps=SYMBOLS)
     assert set(read) == set(SYMBOLS) and 300 < min(read.values()) <= max(read.values()) <= 500
     assert sorted(one.symbol for one in fired(settings) if one.rule == "rsi14 1") == sorted(SYMBOLS)
@@ -110,23 +117,6 @@ def test_a_table_that_did_not_answer_is_read_again(filled, monkeypatch, caplog):
     caplog.set_level(logging.INFO, "minute_candles")
     run(store, settings, jumps=SYMBOLS[:1], names=SYMBOLS[:1], until=lambda: fired(settings))
     assert caplog.text.count("알림 문제 시작: 연결이 끊겼습니다.") == 1 and caplog.text.count("알림 복구") == 1
-
-
-def test_what_a_dead_service_did_not_take_arrives_after_a_restart_once(filled):
-    """The first life ends as by kill -9: what it left in its file is what it had kept before."""
-    store, settings = filled
-    state, left = settings.log_dir / alerts.STATE_FILE, []
-
-    def waits() -> bool:
-        left[:] = [state.read_bytes()] if state.exists() else []
-        return bool(left) and b'unsent": {"1' in left[0]
-
-    one, gone = {"names": ["005930"]}, lambda: b'unsent": {}' in state.read_bytes()
-    with Receiver("500") as dead:
-        run(store, settings, dead.url, jumps=["005930"], until=waits, **one)
-    state.write_bytes(left[0])
-    found = [message for _ in range(2) for message in received(store, settings, until=gone, **one)]
-    assert len(found) == 1 and "rsi14" in found[0]
 
 
 def test_a_stop_with_a_slow_service_keeps_everything_that_waits(filled, caplog):
@@ -156,3 +146,25 @@ def test_the_memory_is_read_as_it_was_written_but_for_what_fired_long_ago(tmp_pa
     old = {("급등락", "000660"): Fired(when - timedelta(days=9), "up")}
     alert_state.write(tmp_path / "state.json", replace(state, fired=fired | old))
     assert alert_state.read(tmp_path / "state.json") == state
+
+
+OLDER = (  # as version 0.1 made it
+    "CREATE TABLE stock_minute_alerts (rule_name VARCHAR(60) NOT NULL, stock_symbol VARCHAR(20) NOT NULL,"
+    " minute_interval VARCHAR(20) NOT NULL, timestamp DATETIME NOT NULL, severity VARCHAR(10) NOT NULL,"
+    " message VARCHAR(500) NOT NULL, value DOUBLE NOT NULL, created_at DATETIME NOT NULL,"
+    " PRIMARY KEY (timestamp, stock_symbol, minute_interval, rule_name)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"
+)
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_names_that_look_alike_are_different_rules(store, database, tmp_path, older):
+    """On a new table and on an older one, whatever the database takes for equal (#27)."""
+    names = ["급락 🔴", "급락 🔵", "Gap up", "gap up", "cafe", "café"]
+    if older:
+        store._connection.transaction(lambda execute: execute(OLDER))
+    with Receiver() as receiver:
+        rules = "".join(f'[[rule]]\nname = "{name}"\nkind = "price"\nlevel = 70_500\n' for name in names)
+        settings = replace(settings_with(tmp_path, rules, receiver.url), database=database)
+        with alerting(set_up(settings), settings, NOON, store, {"005930": ""}):
+            put(store, "005930", [candle(JUMP.timestamp - timedelta(minutes=1)), candle(JUMP.timestamp, 71_000)])
+    assert "알림 6건" in receiver.titles[0] and sorted(one.rule for one in fired(settings)) == sorted(names)
