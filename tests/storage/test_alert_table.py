@@ -21,24 +21,25 @@ def table(any_store, any_database, clock):
     made.close()
 
 
-def alerts_of(reader, first, last, limit):
+DAWN, NIGHT = at(0), at(23)
+
+
+def alerts_of(reader, first=DAWN, last=NIGHT, limit=10):
     return [fired.alert for fired in reader.fired(first, last, limit)]
 
 
 def test_what_is_kept_is_read_back_once_the_newest_first(table, any_database, clock):
-    assert alerts_of(table, at(0), at(23), 10) == []  # no table yet
-    assert table.keep([ALERT], NOW) == [ALERT]
-    assert table.keep([ALERT._replace(text="again"), ALERT._replace(interval=5)], NOW) == [ALERT._replace(interval=5)]
-    assert sorted(alerts_of(table, at(0), at(23), 10)) == [ALERT, ALERT._replace(interval=5)]
-    assert alerts_of(table, at(10, 31), at(23), 10) == [] == alerts_of(table, at(0), at(10, 29), 10)
+    assert alerts_of(table) == []  # no table yet
+    other = ALERT._replace(interval=5)
+    assert table.keep([ALERT], NOW) == [ALERT] and table.keep([ALERT._replace(text="again"), other], NOW) == [other]
+    assert sorted(alerts_of(table)) == [ALERT, other]
+    assert alerts_of(table, at(10, 31)) == alerts_of(table, last=at(10, 29)) == []
     table.keep([ALERT._replace(timestamp=at(11, minute)) for minute in range(20)], NOW)
     with closing(open_reader(any_database, clock)) as view:
-        assert [one.timestamp for one in alerts_of(view, at(0), at(23), 3)] == [at(11, 19), at(11, 18), at(11, 17)]
-    # text beyond the column is cut, and odd letters arrive
+        assert [one.timestamp for one in alerts_of(view, limit=3)] == [at(11, 19), at(11, 18), at(11, 17)]
     odd = ALERT._replace(timestamp=at(8), rule="이름 '; DROP TABLE x; -- 🚀", text="가🚀" * 400)
     table.keep([odd], NOW)
-    found = alerts_of(table, at(0), at(9), 10)[0]
-    assert found.rule == odd.rule and found.text == odd.text[:500]
+    assert alerts_of(table, last=at(9)) == [odd._replace(text=odd.text[:500])]
 
 
 def test_the_usual_volume_is_the_mean_by_minute(table, any_store):
@@ -77,4 +78,4 @@ def test_an_older_table_is_altered_so_that_similar_names_are_rules_of_their_own(
         assert len(table.keep(similar, NOW)) < len(similar)
     with closing(open_alerts(database, clock)) as table:
         table.keep(similar, NOW)
-        assert {one.rule for one in alerts_of(table, at(0), at(23), 10)} == {one.rule for one in similar}
+        assert {one.rule for one in alerts_of(table)} == {one.rule for one in similar}

@@ -1,33 +1,18 @@
 """The connection: wrong settings are one clear line, a lost server is waited for, a write is whole or not at all."""
 
 import logging
-import random
 import re
 import threading
 import time
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import mysql.connector
 import pytest
 from servers import free_port
-from store_testing import (
-    COUNTS,
-    DAY,
-    LATER,
-    NAMES,
-    NOW,
-    SESSION,
-    SYMBOL,
-    at_once,
-    full_day,
-    identities,
-    is_whole,
-    put,
-    ready,
-    stored,
-)
+from store_testing import COUNTS, DAY, NAMES, NOW, SESSION, SYMBOL, at_once, full_day, identities, is_whole, put, ready
+from store_testing import stored as stored_candles
 
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
@@ -62,13 +47,17 @@ def refusal(database) -> str:
     return str(caught.value)
 
 
-def test_a_setting_that_leads_nowhere_is_named_in_one_line(database, tmp_path) -> None:
+def test_a_setting_that_leads_nowhere_is_named_in_one_line(server, database, tmp_path) -> None:
     assert re.search("DB_HOST.*DB_PORT", refusal(replace(database, port=free_port())))
     assert "DB_HOST" in refusal(replace(database, host="no-such-host.invalid"))
     assert "DB_NAME" in refusal(replace(database, name="no_such_database"))
     (tmp_path / "text.db").write_text("not a database\n" * 100)
     for path in (tmp_path / "text.db", tmp_path / "text.db" / "below" / "x.db"):
         assert "DB_URL" in refusal(Database(kind="sqlite", path=path))
+    with server.account(database, "ALL", PASSWORD) as account:
+        ready(account).close()  # the password's characters are fine
+        line = refusal(replace(account, name="mysql"))
+        assert "DB_NAME" in line and "CREATE USER" in line and "GRANT" in line
 
 
 def test_a_wrong_password_or_user(database) -> None:
@@ -85,18 +74,10 @@ def test_a_password_that_may_travel_encrypted_only(mysql) -> None:
     mysql.restart("--tls-version=")
     try:
         with mysql.account(database, "ALL") as account:
-            line = refusal(account)
-        assert "TLS" in line and "2061" in line
+            assert re.search("TLS.*2061|2061.*TLS", refusal(account))
     finally:
         mysql.restart()
         mysql.drop(database)
-
-
-def test_an_account_of_one_database_with_a_password_of_special_characters(server, database) -> None:
-    with server.account(database, "ALL", PASSWORD) as account:
-        ready(account).close()
-        line = refusal(replace(account, name="mysql"))
-        assert "DB_NAME" in line and "CREATE USER" in line and "GRANT" in line
 
 
 def test_the_session_is_strict_korean_and_reads_what_is_committed(store) -> None:
@@ -110,12 +91,6 @@ def test_the_row_alias_is_written_to_mysql_alone() -> None:
         assert mysql_driver._mysql_dialect(version) == "alias"
     for version in ("8.0.19", "11.4.2-MariaDB", "8.0.11-TiDB-v8.5.0", "8.0.30-Vitess"):
         assert mysql_driver._mysql_dialect(version) == "values"
-
-
-def test_without_the_c_extension_the_reason_is_said(database, monkeypatch, caplog) -> None:
-    monkeypatch.setattr(mysql.connector, "HAVE_CEXT", False)
-    open_store(database, Clock()).close()
-    assert any("C 확장" in line for line in caplog.messages)
 
 
 @pytest.mark.slow
@@ -133,17 +108,16 @@ def test_a_write_that_was_cut_off_leaves_the_old_day_whole_and_patience_is_share
     put(store, seed=1)
     store._connection._patience = 1
     during(store, "INSERT INTO stock_minute_coverage", own_server.kill)
-    began, lost = time.monotonic(), []
+    began = time.monotonic()
 
     def work() -> None:
         with pytest.raises(StoreLost) as caught:
             put(store, seed=2)
-        lost.append(str(caught.value))
+        assert "\n" not in str(caught.value)
 
     at_once(*[work] * 6)
     own_server.start()
-    assert len(lost) == 6 and not any("\n" in line for line in lost) and time.monotonic() - began < 20
-    assert is_whole(store, 1)
+    assert time.monotonic() - began < 20 and is_whole(store, 1)
 
 
 @pytest.mark.parametrize("statement", ["", "INSERT INTO stock_minute_prices"])
@@ -157,17 +131,15 @@ def test_a_killed_connection(server, store, statement) -> None:
 
 def test_a_stop_gets_through_while_a_lost_server_is_waited_for(own_server, store, clock) -> None:
     own_server.kill()
-    stopped = []
 
     def work() -> None:
         with pytest.raises(Stopped):
             put(store)
-        stopped.append(time.monotonic())
 
     threading.Timer(1, clock.stop.set).start()
     began = time.monotonic()
     at_once(*[work] * 4)
-    assert max(stopped) - began < 2
+    assert time.monotonic() - began < 2
     own_server.start()
     clock.stop.clear()
     put(store)
@@ -186,10 +158,8 @@ def test_a_lock_that_somebody_holds(monkeypatch, server, store, database, is_rel
         cursor.execute("SELECT COUNT(*) FROM stock_minute_prices FOR UPDATE")
         cursor.fetchall()
         if is_released:
-            release = threading.Timer(1.5, other.rollback)
-            release.start()
+            threading.Timer(1.5, other.rollback).start()
             put(store, seed=2)
-            release.join()
         else:
             with pytest.raises(StoreError, match="잠그고") as caught:
                 put(store, seed=2)
@@ -202,17 +172,15 @@ REFUSE = "CREATE TRIGGER refuse BEFORE INSERT ON stock_minute_coverage FOR EACH 
 SIGNAL = "SIGNAL SQLSTATE '{}' SET MYSQL_ERRNO = {}, MESSAGE_TEXT = 'WSREP\n of two lines'"
 
 
-@pytest.mark.parametrize(("number", "word"), FATAL)
-def test_what_repeating_cannot_help_is_one_clear_line_and_leaves_the_old_day_whole(
-    server, store, database, number, word
-):
+def test_what_repeating_cannot_help_is_one_clear_line_and_leaves_the_old_day_whole(server, store, database):
     put(store)
     store._connection._patience = 0.3
-    server.run(f"{REFUSE} {SIGNAL.format('HY000', number)}", database=database.name)
-    with pytest.raises(StoreError, match=word) as caught:
-        put(store, seed=2)
-    assert "\n" not in str(caught.value) and str(number) in str(caught.value)
-    assert is_whole(store, 1)
+    for number, word in FATAL:
+        server.run("DROP TRIGGER IF EXISTS refuse", database=database.name)
+        server.run(f"{REFUSE} {SIGNAL.format('HY000', number)}", database=database.name)
+        with pytest.raises(StoreError, match=word) as caught:
+            put(store, seed=2)
+        assert "\n" not in str(caught.value) and str(number) in str(caught.value) and is_whole(store, 1)
 
 
 @pytest.mark.parametrize("number", [1213, 1205, 1047, 1180, 3101])
@@ -229,22 +197,17 @@ def test_what_passes_is_repeated_or_waited_out(server, store, database, number) 
 
 @pytest.mark.slow
 def test_too_many_connections_is_one_clear_line(own_server, database) -> None:
-    def connect():
-        return own_server.connect(account.name, user=account.user, password=account.password)
-
-    with (
-        own_server.account(database, "ALL") as account,
-        closing(own_server.connect()) as administrator,
-        ExitStack() as crowd,
-    ):
-        limit = administrator.cursor()
+    with own_server.account(database, "ALL") as account, closing(own_server.connect()) as boss, ExitStack() as crowd:
+        login = {"user": account.user, "password": account.password}
+        connect = lambda: crowd.enter_context(closing(own_server.connect(account.name, **login)))  # noqa: E731
+        limit = boss.cursor()
         limit.execute("SET GLOBAL max_connections = 10")
         with pytest.raises(mysql.connector.Error):
             for _ in range(20):
-                last = crowd.enter_context(closing(connect()))
+                last = connect()
         threading.Timer(1, last.close).start()
         open_store(account, Clock()).close()
-        crowd.enter_context(closing(connect()))
+        connect()
         with pytest.raises(StoreError, match="연결 수"):
             open_store(account, Clock())
         limit.execute("SET GLOBAL max_connections = 151")
@@ -264,35 +227,6 @@ UPSERT = (
     " close_price, volume, created_at, updated_at) VALUES (%s, %s, %s, 1, 1, 1, 1, 1, NOW(6), NOW(6))"
     " ON DUPLICATE KEY UPDATE open_price = 1, high_price = 1, low_price = 1, close_price = 1, volume = volume + 1"
 )
-
-
-@pytest.mark.slow
-def test_another_writer_on_the_same_rows_neither_corrupts_a_day_nor_is_felt(server, store, database) -> None:
-    """A backend upserts running minutes of the same day in transactions of three rows in any order."""
-    ended, commits, took, dice = threading.Event(), [], [], random.Random(7)
-
-    def hammer() -> None:
-        with closing(server.connect(database.name, autocommit=False)) as connection:
-            while not ended.is_set():
-                try:
-                    for _ in range(3):
-                        when = datetime(2025, 8, 26, 9) + timedelta(minutes=dice.randrange(0, 400))
-                        connection.cursor().execute(UPSERT, (SYMBOL, NAMES[dice.choice([1, 5, 15])], when))
-                    connection.commit()
-                    commits.append(True)
-                except mysql.connector.Error:  # a deadlock
-                    connection.rollback()
-
-    def write() -> None:
-        for seed in range(20):
-            began = time.monotonic()
-            assert put(store, seed=seed % 2) == COUNTS
-            took.append(time.monotonic() - began)
-        ended.set()
-
-    at_once(hammer, write)
-    put(store, seed=5, now=LATER)
-    assert is_whole(store, 5) and len(commits) > 10 and max(took) < 5
 
 
 def test_a_row_inserted_meanwhile_is_met_when_the_transaction_is_repeated(server, store, database) -> None:
@@ -319,6 +253,6 @@ def test_two_processes_that_merge_into_one_day_lose_nothing(database) -> None:
 
     at_once(*[lambda first=first: work(first) for first in range(3)])
     with closing(open_store(database, Clock())) as store:
-        found = stored(store)
+        found = stored_candles(store)
     assert [c.timestamp for c in found[1]] == [c.timestamp for c in ones]
     assert found[15][0].volume == sum(c.volume for c in ones)
