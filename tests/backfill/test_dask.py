@@ -18,8 +18,7 @@ from minute_candles.config.symbols_file import choose
 pytest.importorskip("distributed")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 SYMBOLS = list(choose(None, None))[:20]
-FIRST = date(2026, 11, 9)
-"""Ten sessions before `LAST`."""
+FIRST = date(2026, 11, 9)  # ten sessions before `LAST`
 KEYS, RATE = ("key0", "key1"), 12
 
 
@@ -64,7 +63,6 @@ def cluster(tmp_path: Path, mariadb: Server, kis: Simulator) -> Cluster:
 
 
 def test_a_killed_worker_costs_nothing_and_a_killed_scheduler_a_rerun(cluster: Cluster, kis: Simulator) -> None:
-    """2 keys × 2 workers × 200 symbol-days."""
     days, database = sessions(kis, FIRST, LAST), cluster.user.database
     assert len(SYMBOLS) * len(days) == 200
     assert ended(cluster.fetch("--symbols", "005930", "--from", f"{LAST}")).code == 0  # the tables are there

@@ -20,7 +20,10 @@ from servers import Server
 from updater_tools import wait_until
 
 from kis_simulator.simulator import Simulator
+from minute_candles.backfill.report import MOST_LISTED, problems_first
 from minute_candles.config.settings import Database
+from minute_candles.market.calendar import TradingCalendar
+from minute_candles.verification.plan import SymbolDay
 
 FIRST = date(2026, 11, 9)
 DAYS = ("--from", f"{FIRST}")
@@ -30,7 +33,6 @@ PROFILES = {
     "005930": "liquid", "000660": "medium", "373220": "illiquid", "00104K": "illiquid", "018880": "halted",
     "456040": "listed", "082740": "exact120", "034220": "exact240",
 }  # fmt: skip
-TRAPPED = list(PROFILES)
 ODDITIES = {
     ("005930", 9): "late", ("005930", 10): "off_grid", ("005930", 11): "half_tick", ("000660", 19): "shifted",
     ("373220", 13): "auction_only", ("018880", 10): "halted", ("018880", 17): "halted_no_daily",
@@ -66,12 +68,13 @@ def test_every_candle_of_every_interval_equals_what_traded(kis: Simulator, tmp_p
     """The one whole run of a real process."""
     file = Database("sqlite", path=tmp_path / "data" / "minutes.db")
     database = url_of(file if kind == "sqlite" else request.getfixturevalue(kind).fresh())
-    ran = ended(User(tmp_path, kis.url, database).start(*DAYS, "--symbols", ",".join(TRAPPED)))
+    ran = ended(User(tmp_path, kis.url, database).start(*DAYS, "--symbols", ",".join([*PROFILES])))
     assert ran.code == 0, ran.all
-    assert assert_true(database, kis, TRAPPED, sessions(kis, FIRST, LAST)) > 20_000
+    assert assert_true(database, kis, [*PROFILES], sessions(kis, FIRST, LAST)) > 20_000
     status = coverage(database)
     assert (
-        len(status) == len(TRAPPED) * len(sessions(kis, FIRST, LAST)) and status["005930", "2026-11-09"] == "COMPLETE"
+        len(status) == len([*PROFILES]) * len(sessions(kis, FIRST, LAST))
+        and status["005930", "2026-11-09"] == "COMPLETE"
     )
     assert status["018880", "2026-11-10"] == status["456040", "2026-11-11"] == "NO_TRADES"
 
@@ -239,3 +242,13 @@ def test_the_demo_shows_candles_and_touches_nothing_of_the_user_and_help_loads_n
     shows = "print(sorted(heavy & {*sys.modules}), file=sys.stderr)"
     ran = ended(newcomer.spawn([sys.executable, "-c", code + heavy + shows]))
     assert ran.err.strip() == "[]" and "--dry-run" in ran.out
+
+
+def test_symbols_that_lack_days_come_first_then_the_unproven_and_a_screen_is_never_overrun() -> None:
+    day, calendar, names = LAST, TradingCalendar(), {f"{number:06}": "" for number in range(100)}
+    problems = [SymbolDay("000070", day)], [SymbolDay("000009", day), SymbolDay("000070", day)]
+    listed, remark = problems_first(names, *problems, calendar, whole=False)
+    assert list(listed) == ["000070", "000009"] and "98종목" in remark and "--verbose" in remark
+    assert problems_first(names, *problems, calendar, whole=True) == (names, "")
+    listed, remark = problems_first(names, [SymbolDay(symbol, day) for symbol in names], [], calendar, whole=False)
+    assert len(listed) == MOST_LISTED and f"외 {len(names) - MOST_LISTED}종목" in remark

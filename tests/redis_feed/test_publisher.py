@@ -1,8 +1,9 @@
-"""The feed at a real Redis and a real table: what it publishes, what it never costs, and how it comes back."""
+"""The feed at a real Redis and a real table, and its reader: what it publishes, never costs, and how it comes back."""
 
 import json
 import logging
 import sys
+import threading
 import time
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -103,17 +104,20 @@ def test_the_page_shows_the_keys_and_a_candle_as_they_are() -> None:
     assert keys.recent_key("005930", 1) in page and keys.running_key("005930") in page
 
 
-def test_the_sets_are_filled_at_the_start_and_a_backfilled_day_is_published_to_nobody(redis_server, table):
+def test_the_sets_are_filled_at_the_start_and_a_backfilled_day_is_published_to_nobody(redis_server, table, lines):
     """A day that is settled shows its status, and what was taken away."""
     put(table, "005930", ONES, "UNPROVEN")
     put(table, "000660", minutes(CALENDAR.session(FRIDAY), 8), "COMPLETE")
-    with feeding(redis_server, table):
+    with feeding(redis_server, table), redis_server.client() as other:
         wait_until(lambda: whole(redis_server, table))
         put(table, "005930", minutes(CALENDAR.session(FRIDAY), 3), "COMPLETE")
         wait_until(lambda: whole(redis_server, table))
         assert len(redis_server.recent("005930")) == 400 and redis_server.streamed() == []
         put(table, "005930", [*ONES[:10], *ONES[11:]], "COMPLETE")
         wait_until(lambda: whole(redis_server, table))
+        other.flushall()
+        wait_until(lambda: whole(redis_server, table))
+    assert lines() == []  # no command failed
     assert {one["status"] for one in redis_server.recent("005930")} == {"COMPLETE"}
 
 
@@ -192,13 +196,11 @@ def lines(caplog, monkeypatch):
 
 
 def store_a_day(table):
-    """Hour by hour."""
     for n in range(1, 7):
         put(table, "005930", ONES[: 60 * n])
 
 
 def recovers(server, table, lines, begin):
-    """A warning and a line, and all is whole again."""
     wait_until(lambda: any("Redis 복구" in line for line in lines()))
     wait_until(lambda: whole(server, table))
     said = [line for line in lines() if "기다리던" not in line]
@@ -220,21 +222,7 @@ def test_a_redis_that_is_killed_and_started_again(redis_server, table, lines):
     assert {one.timestamp.isoformat() for one in stored[3:]} <= later, "what was stored meanwhile comes later"
 
 
-def test_one_that_is_emptied_between_two_writes(redis_server, table, lines):
-    """No command failed; restarted, the connection is another one, and so may be what it leads to."""
-    put(table, "005930", ONES)
-    with feeding(redis_server, table), redis_server.client() as other:
-        wait_until(lambda: whole(redis_server, table))
-        other.flushall()
-        wait_until(lambda: whole(redis_server, table))
-        assert lines() == []
-        redis_server.kill()
-        redis_server.start()
-        wait_until(lambda: whole(redis_server, table))
-
-
 def test_a_key_of_another_type(redis_server, table, lines):
-    """Somebody's own program wrote there: ours again, and named; the feed goes on."""
     with feeding(redis_server, table), redis_server.client() as other:
         for number, key in enumerate(("recent:005930:FIVE_MINUTES", "stream"), 1):
             other.set(f"minute_candles:{key}", "foreign")
@@ -257,7 +245,6 @@ def test_one_that_evicts_is_reported_once_and_left_alone(lines):
 
 @pytest.mark.parametrize("kind", ["TimeoutError", "OutOfMemoryError", "ReadOnlyError"])
 def test_one_that_takes_nothing_for_a_while(kind, redis_server, table, lines):
-    """It hangs, is full, or became a replica."""
     with feeding(redis_server, table), redis_server.client() as other:
         wait_until(lambda: whole(redis_server, table))
         begin, end = {
@@ -323,3 +310,42 @@ def test_an_address_that_redis_or_its_client_refuses(redis_server, monkeypatch, 
     connection.check(redis_server.url)  # it may come
     monkeypatch.setitem(sys.modules, "redis", None)
     refused("redis://127.0.0.1:1/0", "requirements-extra.txt")
+
+
+CANDLE = {
+    "stock_symbol": "005930", "timestamp": "2026-11-20T10:31:00", "minute_interval": "ONE_MINUTE", "open_price": 1,
+    "high_price": 4, "low_price": 1, "close_price": 3, "volume": 9, "vwap": None, "status": "RUNNING",
+}  # fmt: skip
+WHOLE = json.dumps(CANDLE)
+NONSENSE = [
+    "x", "{}", "[]", json.dumps(CANDLE | {"minute_interval": "FIVE_MINUTES"}), WHOLE.replace("9,", "Infinity,"),
+    WHOLE.replace("9,", f"{'9' * 9_999},"), "[" * 100_000,
+]  # fmt: skip
+
+
+def publish_to(server, *messages):
+    """Publish once the listener has subscribed."""
+    with server.client() as client:
+        wait_until(lambda: client.pubsub_numsub(keys.CANDLES)[0][1] == 1)
+        for message in messages:
+            client.publish(*message)
+
+
+def test_candles_come_in_their_order_a_restart_is_survived_and_nonsense_is_passed_over(redis_server) -> None:
+    received, clock = [], Clock()
+    listener = Listener(redis_server.url, lambda *candle: received.append(candle), clock)
+    thread = threading.Thread(target=listener.run, daemon=True)
+    thread.start()
+    publish_to(redis_server, (keys.RUNNING, WHOLE))
+    wait_until(lambda: len(received) == 1)
+    channel, symbol, candle = received[0]
+    assert (channel, symbol, candle.timestamp) == (keys.RUNNING, "005930", datetime(2026, 11, 20, 10, 31))
+    assert candle[1:] == (1, 4, 1, 3, 9, None, None)
+    redis_server.kill()
+    redis_server.start()
+    publish_to(redis_server, *((keys.CANDLES, text) for text in NONSENSE), (keys.CANDLES, WHOLE))
+    wait_until(lambda: len(received) == 2)
+    assert received[1] == (keys.CANDLES, symbol, candle)
+    clock.stop.set()
+    thread.join(5)
+    assert not thread.is_alive()

@@ -6,13 +6,11 @@ import threading
 import time
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from datetime import datetime
 
 import mysql.connector
 import pytest
 from servers import free_port
-from store_testing import COUNTS, DAY, NAMES, NOW, SESSION, SYMBOL, at_once, full_day, identities, is_whole, put, ready
-from store_testing import stored as stored_candles
+from store_testing import COUNTS, DAY, NOW, SESSION, SYMBOL, at_once, full_day, identities, is_whole, put, ready, stored
 
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
@@ -222,16 +220,11 @@ def test_rows_that_do_not_become_what_was_wanted_are_not_committed(server, store
     assert store.coverage(["000660"], DAY, DAY) == {} and len(identities(store)) == 485
 
 
-UPSERT = (
-    "INSERT INTO stock_minute_prices (stock_symbol, minute_interval, timestamp, open_price, high_price, low_price,"
-    " close_price, volume, created_at, updated_at) VALUES (%s, %s, %s, 1, 1, 1, 1, 1, NOW(6), NOW(6))"
-    " ON DUPLICATE KEY UPDATE open_price = 1, high_price = 1, low_price = 1, close_price = 1, volume = volume + 1"
-)
-
-
 def test_a_row_inserted_meanwhile_is_met_when_the_transaction_is_repeated(server, store, database) -> None:
-    key, found = (SYMBOL, NAMES[1], datetime(2025, 8, 26, 15, 25)), []
-    during(store, "INSERT INTO stock_minute_prices", lambda: server.run(UPSERT, *key, database=database.name))
+    columns = "stock_symbol, minute_interval, timestamp, open_price, high_price, low_price, close_price, volume"
+    values = "'005930', 'ONE_MINUTE', '2025-08-26 15:25:00', 1, 1, 1, 1, 1, NOW()"
+    sql, found = f"INSERT INTO stock_minute_prices ({columns}, created_at) VALUES ({values})", []
+    during(store, "INSERT INTO stock_minute_prices", lambda: server.run(sql, database=database.name))
     store.rewrite(SYMBOL, SESSION, lambda now: [found.append(now), full_day()][1], now=NOW, status="COMPLETE")
     assert [len(now[1]) for now in found] == [0, 1] and is_whole(store, 1)
 
@@ -253,6 +246,6 @@ def test_two_processes_that_merge_into_one_day_lose_nothing(database) -> None:
 
     at_once(*[lambda first=first: work(first) for first in range(3)])
     with closing(open_store(database, Clock())) as store:
-        found = stored_candles(store)
+        found = stored(store)
     assert [c.timestamp for c in found[1]] == [c.timestamp for c in ones]
     assert found[15][0].volume == sum(c.volume for c in ones)

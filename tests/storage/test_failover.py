@@ -1,26 +1,36 @@
 """A server that took our writes and takes no more: the address is dialled again, nothing else counts as healed."""
 
 import logging
+import signal
 import socket
 import threading
-import time
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 
 import pytest
 import servers
-from servers import self_signed
-from store_testing import DAY, NOW, SESSION, SYMBOL, full_day, is_whole, put, ready, stored
+from backfill_tools import until
+from store_testing import (
+    DAY,
+    NOW,
+    SESSION,
+    SYMBOL,
+    full_day,
+    is_whole,
+    put,
+    ready,
+    rows,
+    stored,
+    stream_behind_a_settle,
+)
 
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError, StoreError, StoreLost
-from minute_candles.market.rows import DailyRow
 from minute_candles.storage.store import open_reader, open_store
 
 
 @pytest.fixture(scope="module")
 def second():
-    """The one that becomes primary."""
     yield from servers.mariadb().lent()
 
 
@@ -103,10 +113,8 @@ def test_rights_that_are_taken_and_given_back(server, user) -> None:
     put(store)
     server.run(f"REVOKE ALL ON {user.name}.* FROM {user.user}@'%'")
     server.run(f"GRANT SELECT ON {user.name}.* TO {user.user}@'%'")
-    giving = threading.Timer(0.5, server.run, (f"GRANT ALL ON {user.name}.* TO {user.user}@'%'",))
-    giving.start()
+    threading.Timer(0.5, server.run, (f"GRANT ALL ON {user.name}.* TO {user.user}@'%'",)).start()
     put(store, seed=2)
-    giving.join()
     assert is_whole(store, 2)
     store.close()
 
@@ -122,10 +130,8 @@ def test_of_several_hosts_only_a_writable_one_is_kept(server, second, user) -> N
     put(store)
     assert [(SYMBOL, DAY) in found.coverage([SYMBOL], DAY, DAY) for found in (reader, store)] == [False, True]
     second.run("SET GLOBAL read_only = 1")
-    giving = threading.Timer(1, server.run, ("SET GLOBAL read_only = 0",))
-    giving.start()
+    threading.Timer(1, server.run, ("SET GLOBAL read_only = 0",)).start()
     put(store, seed=2)
-    giving.join()
     assert reader.coverage([SYMBOL], DAY, DAY)[SYMBOL, DAY].counts == (381, 77, 27)
     second.run("SET GLOBAL read_only = 0")
     store.close()
@@ -134,7 +140,7 @@ def test_of_several_hosts_only_a_writable_one_is_kept(server, second, user) -> N
 
 def test_a_certificate_of_another_ca_is_refused(tmp_path) -> None:
     """`DB_SSL_CA` verifies the server; without it the connection is as before (#27)."""
-    server, (ours, key), (theirs, _) = servers.mariadb(), self_signed(tmp_path, "ours"), self_signed(tmp_path, "theirs")
+    server, ((ours, key), (theirs, _)) = servers.mariadb(), (servers.self_signed(tmp_path, name) for name in "ab")
     try:
         server.start(f"--ssl-ca={ours}", f"--ssl-cert={ours}", f"--ssl-key={key}")
         with server.account(server.fresh(), "ALL", "secret") as account:
@@ -145,13 +151,74 @@ def test_a_certificate_of_another_ca_is_refused(tmp_path) -> None:
         server.remove()
 
 
-def test_a_right_that_only_the_daily_table_lacks_is_not_waited_for(server, database) -> None:
-    """Who may write candles and nothing else loses the daily aid, not two minutes a symbol and the run."""
-    ready(database).close()
-    with server.account(database, "SELECT, INSERT, UPDATE, DELETE") as account:
-        store = open_store(account, Clock(), patience=60)
-        store.rewrite(SYMBOL, SESSION, lambda _: full_day(), now=NOW, status="COMPLETE")
-        began = time.monotonic()
-        store.keep_daily(SYMBOL, [DailyRow(DAY, 1, 2, 1, 2, 3, 4)], NOW)
-        assert time.monotonic() - began < 20 and not store.daily([SYMBOL], DAY, DAY)
-        store.close()
+GROUP = "3ee3a5f4-0b44-11f1-8a6e-0242ac120002"
+
+
+@pytest.fixture(scope="module")
+def members():
+    """Three members on loopback, the first is the primary."""
+    found = [server for server in (servers.mysql_server() for _ in range(3)) if server]
+    if not found:
+        pytest.skip("real MySQL is not to be had here")
+    ports = [servers.free_port() for _ in found]
+    try:
+        for number, member in enumerate(found):
+            start(member, number, ports)
+        yield found
+    finally:
+        for member in found:
+            member.remove()
+
+
+def start(member, number, ports) -> None:
+    (member.folder / "data" / "auto.cnf").unlink(missing_ok=True)  # an identity of its own
+    off = ("--skip-log-bin", "--performance-schema=OFF")
+    member.command = [word for word in member.command if word not in off]
+    seeds = ",".join(f"127.0.0.1:{port}" for port in ports)
+    member.start(
+        f"--server-id={number + 1}", "--log-bin=binlog", "--gtid-mode=ON", "--enforce-gtid-consistency=ON",
+        "--report-host=127.0.0.1", "--plugin-load-add=group_replication.so",
+        f"--group-replication-group-name={GROUP}", "--group-replication-start-on-boot=OFF",
+        f"--group-replication-local-address=127.0.0.1:{ports[number]}", f"--group-replication-group-seeds={seeds}",
+        "--group-replication-member-expel-timeout=0", "--group-replication-recovery-get-public-key=ON",
+    )  # fmt: skip
+    member.run("CHANGE REPLICATION SOURCE TO SOURCE_USER='root' FOR CHANNEL 'group_replication_recovery'")
+    member.run(f"SET GLOBAL group_replication_bootstrap_group = {'OFF' if number else 'ON'}")
+    member.run("START GROUP_REPLICATION")
+    member.run("SET GLOBAL group_replication_bootstrap_group = OFF")
+    until(lambda: ("ONLINE",) in states(member, "MEMBER_PORT = @@port"), 180)
+
+
+def states(member, which):
+    return member.run(f"SELECT MEMBER_STATE FROM performance_schema.replication_group_members WHERE {which}")
+
+
+@pytest.fixture
+def group(members):
+    databases = servers.fresh_on_each(members)
+    yield databases
+    primary = next(member for member in members if member.running and member.run("SELECT @@super_read_only") == [(0,)])
+    primary.drop(databases[0])
+
+
+@pytest.mark.slow
+def test_two_primaries_repeat_what_certification_refused(members, group) -> None:
+    """Error 3101 of a real group: a late streamed minute behind a settle on another member."""
+    members[0].run("SELECT group_replication_switch_to_multi_primary_mode()")
+    stream_behind_a_settle(group[0], group[1], "SET SESSION group_replication_consistency = 'BEFORE'")
+    own = members[0].run("SELECT @@server_uuid")[0][0]
+    members[0].run(f"SELECT group_replication_switch_to_single_primary_mode('{own}')")
+
+
+@pytest.mark.slow
+def test_of_the_members_only_the_primary_is_kept_and_its_death_leads_to_the_next(members, group) -> None:
+    """The secondaries stand first in `DB_HOST`: at the start, and after the primary's kill -9."""
+    ready(group[0]).close()
+    with pytest.raises(StoreError, match="1290|읽기 전용"):
+        ready(group[1], patience=1).rewrite(SYMBOL, SESSION, lambda _: full_day(), now=NOW)
+    several = replace(group[0], host=",".join(f"127.0.0.1:{member.port}" for member in reversed(members)), port=1)
+    with closing(ready(several)) as store:
+        for seed, takers in ((1, members[:1]), (2, members[1:])):
+            put(store, seed)
+            assert is_whole(store, seed) and rows(store, "SELECT @@port")[0][0] in [member.port for member in takers]
+            members[0].send(signal.SIGKILL) if seed == 1 else None

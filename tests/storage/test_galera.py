@@ -83,22 +83,18 @@ def start(nodes, ports, number, peers) -> None:
 
 @pytest.fixture
 def cluster(galera):
-    """A new database, seen from each node."""
     databases = fresh_on_each(galera.nodes)
     yield databases
     galera.nodes[0].drop(databases[0])
-
-
-def test_first_runs_on_every_node_at_once_all_succeed(cluster) -> None:
-    """GET_LOCK is a node's own: what the other has made is there (1050, 1061)."""
-    at_once(*[lambda database=database: ready(database).close() for database in cluster * 4])
 
 
 def test_a_late_streamed_minute_behind_a_settle_on_another_node_leaves_nothing(cluster) -> None:
     stream_behind_a_settle(cluster[0], cluster[1], SEE_ALL)
 
 
-def test_writers_on_two_nodes_at_once_never_mix_a_day(cluster) -> None:
+def test_first_runs_on_every_node_at_once_all_succeed_and_writers_on_two_never_mix_a_day(cluster) -> None:
+    """GET_LOCK is a node's own: what the other has made is there (1050, 1061)."""
+    at_once(*[lambda database=database: ready(database).close() for database in cluster * 4])
     with closing(ready(cluster[0])) as one, closing(ready(cluster[1])) as other:
         rows(one, SEE_ALL)
         for _ in range(20):

@@ -1,33 +1,19 @@
 """The tables found in the field: each with its outcome, decided before the first call to KIS."""
 
+import time
 from contextlib import closing
 from datetime import date, datetime
 from itertools import combinations
 
 import pytest
-from store_testing import (
-    CALENDAR,
-    DAY,
-    HIBERNATE_DDL,
-    LATER,
-    NOW,
-    README_DDL,
-    SESSION,
-    SYMBOL,
-    at_once,
-    full_day,
-    identities,
-    partition_sql,
-    put,
-    ready,
-    rows,
-    stored,
-)
+import store_testing
+from store_testing import DAY, LATER, NOW, README_DDL, SESSION, SYMBOL, at_once, identities, put, ready, rows, stored
 
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError, Stopped, StoreError
 from minute_candles.market.day_status import COMPLETE, NO_TRADES, PROVISIONAL, UNPROVEN
 from minute_candles.market.day_status import Reason as R
+from minute_candles.market.rows import DailyRow
 from minute_candles.storage.ddl import COVERAGE_DDL, ID_KEY_NAME, KEY_NAME
 from minute_candles.storage.store import open_store
 
@@ -147,14 +133,14 @@ def test_dedupe_may_be_interrupted_and_repeated(run, database, monkeypatch) -> N
 
 
 def test_rows_and_columns_of_others_in_hibernates_table_are_left_alone(run, database) -> None:
-    run(HIBERNATE_DDL)
+    run(store_testing.HIBERNATE_DDL)
     run("ALTER TABLE stock_minute_prices ADD note VARCHAR(9), ADD source VARCHAR(9) NOT NULL DEFAULT 'x'")
     insert(run, NINE, columns="created_at")
     run("UPDATE stock_minute_prices SET note = 'theirs', source = 'theirs', tick_count = 7")
     assert prepared(database) == [STANDS, FIRST_LINES[1]] and set(unique_keys(run)) == {"PRIMARY", "UKq1w2"}
     store_a_day_twice(database)
     with closing(ready(database)) as store:
-        assert stored(store) == full_day()
+        assert stored(store) == store_testing.full_day()
     columns = "id, price_change, note, source, tick_count, created_at IS NULL"
     assert run(f"SELECT {columns} FROM stock_minute_prices WHERE timestamp = '{NINE}' AND minute_interval = 3") == [
         (1, 100, "theirs", "theirs", 7, 0)
@@ -229,7 +215,7 @@ def test_the_remedy_that_is_named_heals(run, database) -> None:
 
 
 def test_a_key_that_queries_may_not_use_is_refused_with_the_sql_that_turns_it_on(run, server, database) -> None:
-    run(HIBERNATE_DDL)
+    run(store_testing.HIBERNATE_DDL)
     off = "INVISIBLE" if server.name == "mysql" else "IGNORED"
     run(f"ALTER TABLE stock_minute_prices ALTER INDEX UKq1w2 {off}")
     line = complaint(database)
@@ -237,7 +223,7 @@ def test_a_key_that_queries_may_not_use_is_refused_with_the_sql_that_turns_it_on
     store_a_day_twice(database)
 
 
-@pytest.mark.parametrize("ddl", [README_DDL, HIBERNATE_DDL])
+@pytest.mark.parametrize("ddl", [README_DDL, store_testing.HIBERNATE_DDL])
 def test_the_alter_that_the_doctor_names_clusters_an_older_table(run, database, ddl) -> None:
     """`id` stays what Hibernate's entity takes it for: filled by the server, unique (#30)."""
     run(ddl)
@@ -248,7 +234,7 @@ def test_the_alter_that_the_doctor_names_clusters_an_older_table(run, database, 
     assert unique_keys(run) == {"PRIMARY": KEY_COLUMNS, ID_KEY_NAME: ["id"]}
     with closing(ready(database)) as store:
         assert identities(store) == before and store.advice().cluster_sql is None
-        insert(run, "2025-08-27 09:00:00", columns="created_at" if ddl is HIBERNATE_DDL else "")
+        insert(run, "2025-08-27 09:00:00", columns="created_at" if ddl is store_testing.HIBERNATE_DDL else "")
         assert len({row[3] for row in identities(store)}) == len(before) + 1
     store_a_day_twice(database)
 
@@ -256,11 +242,11 @@ def test_the_alter_that_the_doctor_names_clusters_an_older_table(run, database, 
 def test_a_month_without_its_partition_is_one_line(run, database) -> None:
     """With the partitions of docs/tables.md; what works on them shows tests/backfill/test_runner.py."""
     with closing(ready(database)) as store:
-        for sql in partition_sql():
+        for sql in store_testing.partition_sql():
             run(sql)
         run("ALTER TABLE stock_minute_prices DROP PARTITION future")
         with pytest.raises(StoreError, match="파티션") as caught:
-            put(store, session=CALENDAR.session(date(2026, 5, 4)))
+            put(store, session=store_testing.CALENDAR.session(date(2026, 5, 4)))
     assert "\n" not in str(caught.value)
 
 
@@ -305,13 +291,22 @@ def test_without_a_right_the_sql_of_who_may_is_named(run, server, database) -> N
         line = complaint(account)
         assert f"ALTER TABLE stock_minute_prices ADD UNIQUE KEY {KEY_NAME}" in line
         run(line[line.index("ALTER TABLE") :])
-        prepared(account)
+        run("DROP TABLE stock_minute_coverage")
+        run(OLD_DDL)
+        run(f"INSERT INTO stock_minute_coverage VALUES ('{SYMBOL}', '{DAY}', 0, 0, 0, 'UNPROVEN', '{NO_DAILY}', NOW())")
+        line = complaint(account)
+        run(line[line.index("ALTER TABLE stock_minute_coverage") :])
+        with closing(ready(account)) as store:
+            assert store.coverage([SYMBOL], DAY, DAY)[SYMBOL, DAY].reasons == (R.DAILY_MISSING,)
+            began = time.monotonic()
+            store.keep_daily(SYMBOL, [DailyRow(DAY, 1, 2, 1, 2, 3, 4)], NOW)  # loses the daily aid, waits for nothing
+            assert time.monotonic() - began < 20 and not store.daily([SYMBOL], DAY, DAY)
 
 
 RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "INDEX")
 SUBSETS = [some for size in range(1, len(RIGHTS) + 1) for some in combinations(RIGHTS, size)]
 TELLING = [some for some in SUBSETS if len(some) in (1, 6) or some in (RIGHTS, RIGHTS[:4], RIGHTS[:5])]
-TABLES = {"empty": "", "keyless": README_DDL, "full": HIBERNATE_DDL}
+TABLES = {"empty": "", "keyless": README_DDL, "full": store_testing.HIBERNATE_DDL}
 
 
 @pytest.mark.parametrize("tables", TABLES)
@@ -402,16 +397,6 @@ def test_every_note_becomes_its_codes_and_every_day_stays_verified(any_database)
     assert len(verified) == len(NOTES) - 1 and store.missing_rows(verified, [SESSION]) == {}
     assert not any(line for line in store.preflight() if "reasons" in line)
     store.close()
-
-
-def test_without_the_right_to_alter_the_sql_is_named_and_then_enough(run, server, database) -> None:
-    run(OLD_DDL)
-    run(f"INSERT INTO stock_minute_coverage VALUES ('{SYMBOL}', '{DAY}', 0, 0, 0, 'UNPROVEN', '{NO_DAILY}', NOW())")
-    with server.account(database, "SELECT, INSERT, UPDATE, DELETE, CREATE") as account:
-        line = complaint(account)
-        run(line[line.index("ALTER TABLE stock_minute_coverage") :])
-        with closing(ready(account)) as store:
-            assert store.coverage([SYMBOL], DAY, DAY)[SYMBOL, DAY].reasons == (R.DAILY_MISSING,)
 
 
 JOIN = (

@@ -1,34 +1,20 @@
 """The store's promises, on every server: a symbol-day is written whole, only where it differs, and read back."""
 
+import time
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+import store_testing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from store_testing import (
-    CALENDAR,
-    DAY,
-    LATER,
-    NOW,
-    SESSION,
-    SYMBOL,
-    at,
-    at_once,
-    candle,
-    full_day,
-    identities,
-    rows,
-    stored,
-)
+from store_testing import CALENDAR, DAY, NOW, SESSION, SYMBOL, at, at_once, candle, full_day, identities, rows, stored
 
 from minute_candles.market.day_status import DayStatus
 from minute_candles.market.write_event import Stored
-from minute_candles.storage.day_writer import Day, DayWriter
-from minute_candles.storage.layout import upsert_coverage
 from minute_candles.storage.store import CoverageRow
 
-OTHER = "Q'5%s0"
+OTHER, LATER = "Q'5%s0", NOW + timedelta(hours=1)
 
 
 def put(store, candles, symbol=SYMBOL, session=SESSION, **more):
@@ -180,27 +166,8 @@ def test_many_threads_share_one_store(any_store) -> None:
     assert all(stored(any_store, symbol=symbol) == day for symbol, day in days.items())
 
 
-def test_an_upsert_draws_no_warning_from_the_server(store) -> None:
-    connection, day, stamp = store._connection, Day(SYMBOL, at(0), at(0), at(15, 40)), NOW.replace(tzinfo=None)
-    row = (SYMBOL, DAY, 1, 1, 1, "COMPLETE", "EARLY_LABEL", "ab12", None, "메모", stamp)
-    sql = upsert_coverage(connection.dialect, f"({', '.join(['%s'] * len(row))})")
-
-    def warnings(run):
-        writer = DayWriter(run, connection.dialect, store._layout, day)
-        writer._upsert(list(writer._wanted(full_day()).items()), stamp)
-        found = run("SHOW WARNINGS")
-        run(sql, *row)
-        return found + run("SHOW WARNINGS")
-
-    for _ in range(2):
-        assert connection.transaction(warnings) == []
-
-
-HISTORY = st.lists(st.dictionaries(st.integers(0, 30), st.integers(1, 5), max_size=12), min_size=1, max_size=4)
-
-
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(HISTORY)
+@given(st.lists(st.dictionaries(st.integers(0, 30), st.integers(1, 5), max_size=12), min_size=1, max_size=4))
 def test_after_any_history_the_table_is_what_was_wanted_last(any_store, history) -> None:
     for number, wanted in enumerate(history):
         day = [candle(at(9, m), volume=v) for m, v in sorted(wanted.items())]
@@ -211,3 +178,61 @@ def test_after_any_history_the_table_is_what_was_wanted_last(any_store, history)
         after = {str(row[2])[:19]: row for row in identities(any_store)}
         same = [str(c.timestamp) for c in day if was.get(c.timestamp) == c]
         assert [after[key] for key in same] == [before[key] for key in same]
+
+
+DAYS = CALENDAR.trading_days(date(2025, 7, 1), date(2025, 9, 30))[:22]
+SYMBOLS = [SYMBOL, *(f"{n:06d}" for n in range(100_000, 100_096))]
+MINUTES = [(name, minute) for n, name in store_testing.NAMES.items() for minute in [*range(0, 380, n), 390]]
+FILL = (
+    "INSERT INTO stock_minute_prices SELECT NULL, s, TIMESTAMPADD(MINUTE, 540 + m, d), i, 70000, 70100, 69900, 70050,"
+    " 1000 + m, '2025-10-01', NULL FROM symbols STRAIGHT_JOIN days STRAIGHT_JOIN minutes"
+)
+
+
+@pytest.fixture(scope="module")
+def million(server):
+    """97 symbols × 22 days, as a backfill by symbol writes them, in the README's table (whose second key tempts)."""
+    database, quoted = server.fresh(), "('{}')".format
+    for sql in (
+        store_testing.README_DDL,
+        "CREATE TABLE days (d DATE)", f"INSERT INTO days VALUES {', '.join(map(quoted, DAYS))}",
+        "CREATE TABLE symbols (s VARCHAR(20))", f"INSERT INTO symbols VALUES {', '.join(map(quoted, SYMBOLS))}",
+        "CREATE TABLE minutes (i VARCHAR(20), m INT)", f"INSERT INTO minutes VALUES {', '.join(map(str, MINUTES))}",
+        FILL,
+    ):  # fmt: skip
+        server.run(sql, database=database.name)
+    store = store_testing.ready(database)
+    verified = "SELECT s, d, 381, 77, 27, 'COMPLETE', NULL, NULL, NULL, NULL, '2025-10-01' FROM symbols, days"
+    server.run(f"INSERT INTO stock_minute_coverage {verified}", database=database.name)
+    server.run("ANALYZE TABLE stock_minute_prices, stock_minute_coverage", database=database.name)
+    yield store
+    store.close()
+    server.drop(database)
+
+
+@pytest.mark.slow
+def test_planning_a_rewrite_and_a_chart_go_through_the_unique_key(million, monkeypatch) -> None:
+    """Planning 97 symbols and 30 days takes under two seconds."""
+    sessions, began = [CALENDAR.session(day) for day in DAYS], time.monotonic()
+    found = million.coverage(SYMBOLS, DAYS[0], DAYS[-1])
+    assert len(found) == 97 * 22 and million.missing_rows(found, sessions) == {} and time.monotonic() - began < 2
+    key, driver, queries, session = million._layout.key, million._connection._driver, [], sessions[-1]
+    explained = lambda sql, *params: str(million._read(f"EXPLAIN FORMAT=JSON {sql}", *params)[0][0])  # noqa: E731
+    run = driver.run
+    monkeypatch.setattr(driver, "run", lambda sql, *params: [queries.append((sql, params)), run(sql, *params)][1])
+    million.counts([SYMBOL], [session])
+    million.missing_rows({(SYMBOL, DAYS[-1]): CoverageRow(DayStatus.COMPLETE, (381, 77, 27))}, [session])
+    million.rewrite(SYMBOL, session, lambda stored: stored, now=session.end)
+    monkeypatch.undo()
+    queries = [query for query in queries if "FROM stock_minute_prices" in query[0]]
+    assert len(queries) == 8
+    for sql, params in queries:
+        plan = explained(sql, *params)
+        assert f'"{key}"' in plan
+        assert "COUNT(*)" not in sql or '"using_index": true' in plan or '"covering": true' in plan
+    where = "WHERE stock_symbol = %s AND minute_interval = %s AND timestamp BETWEEN %s AND %s ORDER BY timestamp"
+    for first, last in ((DAYS[3], DAYS[4]), (DAYS[0], DAYS[-1])):
+        span = (SYMBOL, store_testing.NAMES[1], first.isoformat(), last.isoformat())
+        plan = explained(f"SELECT * FROM stock_minute_prices {where}", *span)
+        assert f'"key": "{key}"' in plan or f'"index_name": "{key}"' in plan
+        assert "filesort" not in plan.replace('"using_filesort": false', "")
