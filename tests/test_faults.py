@@ -97,19 +97,19 @@ HARMLESS = ("unordered", "duplicate_same")
 EMPTY = ("empty", "wrong_day")
 
 
-def often(*kinds, **how):
-    return [{"kind": kind, **how} for kind in kinds]
+def often(*kinds, apart=0, **how):
+    return [{"kind": kind, "after": apart * number, **how} for number, kind in enumerate(kinds)]
 
 
 OF_KIS = [
-    (WIRE, often(*WIRE, rate=0.06)), (["gateway"], often(*GATEWAY, rate=0.08)), (["storm"], []), (["nobody"], []),
+    (WIRE, often(*WIRE, times=2, apart=5)), (["gateway"], often(*GATEWAY, times=2, apart=4)), (["storm"], []),
     (["over_limit"], [{"kind": "egw00201", "rate": 0.08, "status": n} for n in (500, 200, 429)]),
     (["spoilt", "other_date"], often(*ROWS, rate=0.02, path="past") + often(*ROWS, rate=0.02, path="daily")),
     (["harmless"], often(*HARMLESS, rate=0.5)), (["hang"], often("hang", times=3, path="past", seconds=30)),
     (["token_too_soon"], often("egw00133", path="token", times=1)), (["bad_key"], often("egw00103")),
     (["token_refused"], often("egw00121", path="past") + often("egw00121", path="daily")),
     (["bad_secret"], often("egw00105", path="token")), (["wrong_host"], often("egw02004")),
-    (["not_offered"], often("egw02006", path="past")),
+    (["nobody"], []), (["not_offered"], often("egw02006", path="past")),
 ]  # fmt: skip
 """Rows of the page, and what the simulated KIS does."""
 PACES = {"token_too_soon": 20, "token_refused": 10, "nobody": 10}
