@@ -12,12 +12,6 @@ from minute_candles.market.calendar import TradingCalendar
 
 SESSION = TradingCalendar().session(FRIDAY)
 WELL = Health(at(10), at(8, 50), SESSION, at(9, 59), None, {}, 10_000)
-
-
-def operations(kind: str, more: str = "") -> Operations:
-    return Operations(parse(f'[[operations]]\nkind = "{kind}"\n{more}\n', "f").operations)
-
-
 NOTHING = [
     ("no_candle", WELL),
     ("no_candle", WELL._replace(now=at(9, 4), newest=None)),  # the first minute comes soon
@@ -34,6 +28,10 @@ WRONG = [
     ("stream_down", WELL._replace(incidents={"STREAM": (at(9, 55), "끊김")}), "끊김 (09:55부터)"),
     ("clock_skew", WELL._replace(incidents={"CLOCK": (at(9, 59), "2분 빠름")}), "2분 빠름"),
 ]
+
+
+def operations(kind: str, more: str = "") -> Operations:
+    return Operations(parse(f'[[operations]]\nkind = "{kind}"\n{more}\n', "f").operations)
 
 
 def texts(watch: Operations, health: Health, minutes: int = 0) -> list[str]:

@@ -15,7 +15,6 @@ MALFORMED = [
     ("a = " + "[" * 2_000, "괄호"),
     ('\n[[alert]]\nkind = "gap"\n', "operations"),
     ("[[rule]]\npercent = 3\n", r"1번째 \[\[rule\]\]: kind 는 price_change.*gap"),
-    ('[[rule]]\nkind = "explode"\n', "volume_surge"),
     ('[[rule]]\nkind = "price_change"\n', "percent가 없습니다"),
     ('[[rule]]\nkind = "price_change"\npercent = nan\n', "0.01~1000"),
     (RULE + 'direction = "위"\n', "up, down, both"),
@@ -25,7 +24,6 @@ MALFORMED = [
     (RULE + 'name = "가"\n' + RULE + 'name = "가"\n', "2번째 .*1번째 .*name 을 따로"),
     ('[[rule]]\nkind = "price"\n', "level과 limit"),
     ('[[rule]]\nkind = "cross"\nline = "sma7"\nover = "sma20"\n', "sma5.*vwap"),
-    ('[[rule]]\nkind = "pattern"\npatterns = ["star"]\n', "hammer"),
     ('[[operations]]\nkind = "disk"\nsymbols = ["005930"]\n', "free_mb"),
     (RULE + '\n[[operations]]\nkind = "gap"\npercent = 3\n', r"1번째 \[\[operations\]\].*no_candle.*token"),
 ]  # fmt: skip

@@ -80,10 +80,8 @@ def fired(settings: Settings) -> list[KeptAlert]:
         return [one.alert for one in table.fired(JUMP.timestamp, JUMP.timestamp, 99)]
 
 
-LONG_AGO = {
-    "judged": [[symbol, interval, "2026-11-20T09:05:00"] for symbol in SYMBOLS for interval in (1, 5, 15)],
-    "fired": [], "operations": {}, "day": None, "unsent": {}, "unwritten": [],
-}  # fmt: skip
+JUDGED = [[symbol, interval, "2026-11-20T09:05:00"] for symbol in SYMBOLS for interval in (1, 5, 15)]
+LONG_AGO = {"judged": JUDGED, "fired": [], "operations": {}, "day": None, "unsent": {}, "unwritten": []}
 
 
 @pytest.mark.parametrize("memory", ["[" * 99_999, '{"judged": [["a"]]}', json.dumps(LONG_AGO)])
@@ -130,11 +128,11 @@ def test_a_stop_with_a_slow_service_keeps_everything_that_waits(filled, caplog):
 def test_an_alert_that_was_judged_when_the_process_was_killed_arrives_once(filled):
     """Before its row was written, or behind: the next process cannot know. Yesterday's messages stay where they are."""
     store, settings = filled
-    unsent = {"1번 json": [Message("info", "어제", "어제")]}
-    alert_state.write(settings.log_dir / alerts.STATE_FILE, State(day=FRIDAY - timedelta(days=1), unsent=unsent))
+    path, unsent = settings.log_dir / alerts.STATE_FILE, {"1번 json": [Message("info", "어제", "어제")]}
+    alert_state.write(path, State(day=FRIDAY - timedelta(days=1), unsent=unsent))
     assert received(store, settings) == []
     alert = Alert("rsi14 1", "005930", "", 1, JUMP.timestamp, "info", "RSI(14)", 80.0)
-    alert_state.write(settings.log_dir / alerts.STATE_FILE, State(day=FRIDAY, unwritten=[alert]))
+    alert_state.write(path, State(day=FRIDAY, unwritten=[alert]))
     assert received(store, settings) == ["RSI(14)"] and received(store, settings) == [] and len(fired(settings)) == 1
 
 
@@ -149,9 +147,8 @@ def test_the_memory_is_read_as_it_was_written_but_for_what_fired_long_ago(tmp_pa
 
 
 OLDER = (  # as version 0.1 made it
-    "CREATE TABLE stock_minute_alerts (rule_name VARCHAR(60) NOT NULL, stock_symbol VARCHAR(20) NOT NULL,"
-    " minute_interval VARCHAR(20) NOT NULL, timestamp DATETIME NOT NULL, severity VARCHAR(10) NOT NULL,"
-    " message VARCHAR(500) NOT NULL, value DOUBLE NOT NULL, created_at DATETIME NOT NULL,"
+    "CREATE TABLE stock_minute_alerts (rule_name VARCHAR(60), stock_symbol VARCHAR(20), minute_interval VARCHAR(20),"
+    " timestamp DATETIME, severity VARCHAR(10), message VARCHAR(500), value DOUBLE, created_at DATETIME NOT NULL,"
     " PRIMARY KEY (timestamp, stock_symbol, minute_interval, rule_name)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"
 )
 

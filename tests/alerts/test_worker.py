@@ -35,8 +35,8 @@ RULES = (
     '[[rule]]\nkind = "pattern"\npatterns = ["hammer"]\nseverity = "warning"\n'
 )
 EXPECTED = [
-    ("cross", "035420", time(9, 50)), ("pattern", "035720", time(10)), ("price_change", "005930", time(9, 40)),
-    ("volume_surge", "000660", time(9, 45)),
+    ("cross", "035420", time(9, 50)), ("pattern", "035720", time(10)),
+    ("price_change", "005930", time(9, 40)), ("volume_surge", "000660", time(9, 45)),
 ]  # fmt: skip
 
 
