@@ -9,7 +9,7 @@ from unittest.mock import Mock
 import pytest
 from forecast.test_forecast import candles, trained_model, with_skill
 
-from minute_candles.alerts.engine import Alert, Engine
+from minute_candles.alerts.engine import Engine
 from minute_candles.alerts.rules import parse
 from minute_candles.alerts.volume_forecast import VolumeForecast
 from minute_candles.core.errors import ConfigError
@@ -55,14 +55,14 @@ def engine(rule: str, history: Sequence[Candle] = ()) -> Engine:
     return Engine(rules, {SYMBOL: "삼성전자"}, lambda *_: history, lambda *_: usual, TradingCalendar())
 
 
-def judged(judges: Engine, day: Sequence[Candle]) -> list[Alert]:
-    """Minute by minute."""
-    return [alert for one in day for alert in judges.judge(SYMBOL, {1: [one]}, "PROVISIONAL")]
+def judged(judges: Engine, day: Sequence[Candle]) -> list[tuple[time, float]]:
+    """Return the time and the value of each alert, minute by minute."""
+    alerts = [alert for one in day for alert in judges.judge(SYMBOL, {1: [one]}, "PROVISIONAL")]
+    return [(alert.timestamp.time(), round(alert.value, 2)) for alert in alerts]
 
 
-def fired(rule: str, day: Sequence[Candle], history: Sequence[Candle] = ()) -> list[tuple[time, float]]:
-    """Return the time and the value of each alert."""
-    return [(alert.timestamp.time(), round(alert.value, 2)) for alert in judged(engine(rule, history), day)]
+def fired(rule: str, day: Sequence[Candle]) -> list[tuple[time, float]]:
+    return judged(engine(rule), day)
 
 
 def rule(kind: str, **values: object) -> str:
@@ -77,6 +77,7 @@ UPPER, LOWER = planted(at(9, 30), 90_000, 91_000), planted(at(9, 30), 50_000, 49
 LOUD, TRADED = planted(at(10), 70_000, 70_100, 10_000), planted(at(10), 70_000, 70_000, 100_000)
 TWO = shifted(flat(OPEN), (at(9, 30), 2_200), (at(9, 45), 2_300))
 ZIGZAG = shifted(flat(OPEN), (at(9, 40), 500), (at(9, 45), -1_000))
+VALLEY = [bar(OPEN + timedelta(minutes=n), 0, 70_000 + 100 * abs(n - 40)) for n in range(60)]
 TEN = time(10)
 
 
@@ -105,21 +106,12 @@ TEN = time(10)
         (rule("price_change", percent=3, cooldown=30), TWO, (), [(time(9, 30), 3.29)]),
         (rule("price_change", percent=3, cooldown=10), TWO, (), [(time(9, 30), 3.29), (time(9, 45), 3.04)]),
         (rule("price", level=70_300), ZIGZAG, (), [(time(9, 40), 70_600), (time(9, 45), 69_500)]),  # does not wait
+        (rule("cross", line="sma5", over="sma20"), VALLEY, (), [(time(9, 48), 600 - 510)]),
     ],
 )
 def test_a_rule_fires_at_its_minute_and_only_then(text, day, history, alerts):
     """The cooldown is by the candles' time."""
-    assert fired(text, day, history) == alerts
-
-
-def test_a_golden_cross_is_where_the_fast_line_comes_from_below():
-    day = shifted(flat(OPEN), (at(9, 40), -500), (at(10), 1_000))
-    closes = [one.close for one in day]
-    fast, slow = ([sum(closes[max(0, n - k + 1) : n + 1]) / k for n in range(len(day))] for k in (5, 20))
-    gaps = [one - other for one, other in zip(fast, slow, strict=True)]
-    expected = [day[n].timestamp.time() for n in range(20, len(day)) if gaps[n - 1] <= 0 < gaps[n]]
-    found = fired(rule("cross", line="sma5", over="sma20", direction="up", cooldown=0), day)
-    assert [when for when, _ in found] == expected and TEN in expected
+    assert judged(engine(text, history), day) == alerts
 
 
 def test_oversold_fires_as_it_begins_and_a_hammer_at_its_candle():
