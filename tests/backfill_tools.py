@@ -28,7 +28,6 @@ from unittest.mock import patch
 from urllib.parse import quote, unquote, urlsplit
 
 import mysql.connector
-import requests
 from fast_clock import EVENING, LAUNCH, OUTPUTS, STARTED, Moment, Paced, Ran, ended
 from places import PACKAGES, ROOT
 
@@ -39,10 +38,6 @@ LAST = EVENING.date()
 CSAT = date(2026, 11, 19)
 NAMES = {1: "ONE_MINUTE", 5: "FIVE_MINUTES", 15: "FIFTEEN_MINUTES"}
 MINUTES = {name: minutes for minutes, name in NAMES.items()}
-COLUMNS = (
-    "stock_symbol, minute_interval, timestamp, open_price, high_price, low_price, close_price, volume,"
-    " price_change, price_change_percent, vwap"
-)
 _COPYING = threading.Lock()
 Row = tuple[Any, ...]
 
@@ -189,17 +184,9 @@ class FarSimulator:
         assert self._process.stdout
         self.url = next(word for word in self._process.stdout.readline().split() if word.startswith("http"))
 
-    def requests(self, since: int = 0) -> list[dict[str, Any]]:
-        """The calls after the first `since` ones."""
-        answer = requests.get(f"{self.url}/_sim/requests", {"since": since}, timeout=30)
-        found: list[dict[str, Any]] = answer.json()
-        return found
-
     def stop(self) -> None:
         self._process.terminate()
-        self._process.wait(10)
-        if self._process.stdout:
-            self._process.stdout.close()
+        self._process.communicate(timeout=10)
 
 
 def url_of(database: Database) -> str:
@@ -217,17 +204,12 @@ def execute(database: str, sql: str, *params: Any) -> list[Row]:
         with closing(sqlite3.connect(database.removeprefix("sqlite:///"), timeout=20)) as file, file:
             return file.execute(sql.replace("%s", "?"), texts).fetchall()
     parts = urlsplit(database)
-    connection = mysql.connector.connect(
-        host=parts.hostname, port=parts.port or 3306, user=unquote(parts.username or ""),
-        password=unquote(parts.password or ""), database=parts.path[1:] or None, autocommit=True,
-    )  # fmt: skip
-    try:
-        cursor = connection.cursor()
+    account = {"user": unquote(parts.username or ""), "password": unquote(parts.password or "")}
+    place = {"host": parts.hostname, "port": parts.port or 3306, "database": parts.path[1:] or None}
+    with closing(mysql.connector.connect(**account, **place, autocommit=True)) as connection:
+        cursor: Any = connection.cursor()
         cursor.execute(sql, params)
-        rows: list[Any] = cursor.fetchall() if cursor.with_rows else []
-        return rows
-    finally:
-        connection.close()
+        return list(cursor.fetchall()) if cursor.with_rows else []
 
 
 def insert(database: str, symbol: str, moment: object, price: int = 1, volume: int = 1, vwap: object = "NULL") -> None:
@@ -258,8 +240,9 @@ def _hundredths(number: int, of: int) -> Decimal:
 
 def stored_rows(database: str, symbol: str, since: date = date(2000, 1, 1)) -> list[Row]:
     """Every row the table holds for a symbol (from a day on), in the order of the key."""
-    where = "stock_symbol = %s AND timestamp >= %s"
-    found = execute(database, f"SELECT {COLUMNS} FROM stock_minute_prices WHERE {where}", symbol, since)
+    sql = """SELECT stock_symbol, minute_interval, timestamp, open_price, high_price, low_price, close_price, volume,
+        price_change, price_change_percent, vwap FROM stock_minute_prices WHERE stock_symbol = %s AND timestamp >= %s"""
+    found = execute(database, sql, symbol, since)
     if database.startswith("sqlite"):
         found = [(*row[:2], datetime.fromisoformat(row[2]), *map(_decimal, row[3:])) for row in found]
     return sorted(found, key=lambda row: row[:3])

@@ -46,7 +46,6 @@ class Page(Chrome):
         self.wait(f"document.getElementById('{name}').textContent.includes('{text}')")
 
     def ready(self, what: str) -> None:
-        """Until the chart shows this symbol and interval."""
         self.wait(f"{CHART}.dataset.ready === '{what}'")
 
     def open(self, interval: object = 1, more: str = "", symbol: str = "005930") -> None:
@@ -85,8 +84,7 @@ class Page(Chrome):
 
     def legend(self) -> dict[str, str]:
         pairs = "(span) => [span.firstElementChild?.textContent, span.lastElementChild?.textContent]"
-        found = self.js(f"[...document.querySelectorAll('#numbers span, #lines span')].map({pairs})")
-        return dict(found)
+        return dict(self.js(f"[...document.querySelectorAll('#numbers span, #lines span')].map({pairs})"))
 
     def phone(self) -> None:
         screen = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}

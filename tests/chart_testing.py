@@ -48,12 +48,8 @@ class Server:
 
     def __init__(self, url: str, broadcaster: Broadcaster, clock: Clock) -> None:
         self.url, self.broadcaster, self.clock = url, broadcaster, clock
-        self.port = int(url.split(":")[2][:-1])
+        self.port, self.ws = int(url.split(":")[2][:-1]), f"{url.replace('http', 'ws')}ws"
         self.health: tuple[dict[str, Any], bool] = ({"healthy": True, "message": "✅"}, True)
-
-    @property
-    def ws(self) -> str:
-        return self.url.replace("http", "ws") + "ws"
 
     def run_minute(self, at: str, close: int, symbol: str = "005930", volume: int = 1_000) -> None:
         """The minute of Monday that begins at `at` after another trade."""
@@ -64,15 +60,9 @@ class Server:
 
 @contextmanager
 def serving(
-    database: Database,
-    *,
-    at: datetime = datetime(2026, 11, 23, 16, tzinfo=KST),
-    password: str = "",
-    port: int = 0,
-    names: Mapping[str, str] = NAMES,
-    origins: tuple[str, ...] = (),
-    folder: Path = Path("no folder"),
-) -> Iterator[Server]:
+    database: Database, *, at: datetime = datetime(2026, 11, 23, 16, tzinfo=KST), password: str = "", port: int = 0,
+    names: Mapping[str, str] = NAMES, origins: tuple[str, ...] = (), folder: Path = Path("no folder"),
+) -> Iterator[Server]:  # fmt: skip
     clock = Clock(at=at)
     with closing(listening(Address("127.0.0.1", port))) as bound, closing(open_reader(database, clock)) as view:
         running = RunningMinutes(clock)

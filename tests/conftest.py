@@ -17,8 +17,9 @@ import hypothesis
 import pytest
 import servers
 from backfill_tools import as_it_was
+from redis_testing import RedisServer
+from store_testing import ready
 
-import db
 from minute_candles.config.settings import Database
 from minute_candles.core.clock import Clock
 
@@ -97,8 +98,6 @@ def own_server(server):
 @pytest.fixture
 def redis_server():
     """A Redis that runs; the test may stop it."""
-    from redis_testing import RedisServer
-
     with RedisServer() as server:
         yield server
 
@@ -127,15 +126,11 @@ def clock():
 
 @pytest.fixture
 def store(database, clock):
-    yield from _ready(database, clock)
+    with closing(ready(database, clock=clock)) as store:
+        yield store
 
 
 @pytest.fixture
 def any_store(any_database, clock):
-    yield from _ready(any_database, clock)
-
-
-def _ready(database, clock):
-    with closing(db.open_store(database, clock, patience=60)) as store:
-        store.preflight()
+    with closing(ready(any_database, clock=clock)) as store:
         yield store

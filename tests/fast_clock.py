@@ -99,11 +99,10 @@ def launch() -> None:
     sys.path.pop()
     clock = Paced(Moment(datetime.fromtimestamp(at, KST), pace, since))
     main = __import__(script).main
-    if jump := os.environ.pop("TEST_JUMP", ""):
-        after, by = map(float, jump.split())
-        timer = threading.Timer(after, lambda: clock.moment.jump(clock.now() + timedelta(seconds=by)))
-        timer.daemon = True
-        timer.start()
+    after, by = map(float, os.environ.pop("TEST_JUMP", "1e9 0").split())
+    timer = threading.Timer(after, lambda: clock.moment.jump(clock.now() + timedelta(seconds=by)))
+    timer.daemon = True
+    timer.start() if by else None
     sys.exit(main(sys.argv[1:], clock=clock))
 
 

@@ -10,6 +10,8 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from store_testing import CALENDAR, at_once, ready
+
 from kis_simulator.http import Call, Reply
 from kis_simulator.simulator import Simulator
 from minute_candles.config import settings as user_settings
@@ -19,13 +21,20 @@ from minute_candles.core.errors import Stopped
 from minute_candles.core.kst import KST
 from minute_candles.kis.client import KisClient
 from minute_candles.kis.token import TokenCache
-from minute_candles.market.calendar import Session, TradingCalendar
+from minute_candles.market.calendar import Session
+from minute_candles.market.candles import Candle
+from minute_candles.storage.coverage import CoverageRow
+from minute_candles.verification.day_collector import Collector
+from minute_candles.verification.plan import SymbolDay
 
 FRIDAY = date(2026, 11, 20)
 WEDNESDAY = date(2026, 11, 18)
 CSAT = date(2026, 11, 19)
 AFTER_CLOSE = datetime(2026, 11, 20, 18, tzinfo=KST)
 T = TypeVar("T")
+LIQUID = "005930"
+SPAN = (date(2026, 11, 9), FRIDAY)
+_MARKETS: dict[str, tuple[Any, Any]] = {}
 SECRETS = ("APPKEY-5f1d+/k=", "APP$ecret\"'\\with100%=")
 
 
@@ -34,7 +43,7 @@ class FakeClock(Clock):
 
     def __init__(self, at: datetime = AFTER_CLOSE) -> None:
         super().__init__()
-        self._now, self._moving = at, threading.Lock()
+        self._now, self._moving = at, threading.RLock()
         self.slept: list[float] = []
 
     def now(self) -> datetime:
@@ -64,7 +73,7 @@ def settings_for(url: str, folder: Path, **changes: object) -> Settings:
 
 
 def session(day: date = WEDNESDAY) -> Session:
-    return TradingCalendar().session(day)
+    return CALENDAR.session(day)
 
 
 def raw(
@@ -156,13 +165,7 @@ def said(body: bytes, status: str = "200 OK", headers: str = "") -> bytes:
 
 def in_threads(count: int, work: Callable[[], T]) -> list[T]:
     """What so many threads at once got."""
-    answers: list[T] = []
-    threads = [threading.Thread(target=lambda: answers.append(work()), daemon=True) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
-    return answers
+    return at_once(*[work] * count)
 
 
 def error_text(error: BaseException | None) -> str:
@@ -177,3 +180,49 @@ def error_text(error: BaseException | None) -> str:
 def client_of(settings: Settings, clock: Clock, **options: Any) -> KisClient:
     """A client with the token cache that the scripts give it."""
     return KisClient.of(settings, TokenCache(settings, clock), clock, **options)
+
+
+class Twisted(Listening):
+    """The simulator whose rows a test may change: `twist(name, params, rows)` returns the rows to send."""
+
+    twist: Callable[..., Any] | None = None
+
+    def _rows(self, name: str, symbol: str, params: dict[str, str], now: datetime) -> Any:
+        rows = super()._rows(name, symbol, params, now)
+        return self.twist(name, params, rows) if self.twist else rows
+
+
+class World:
+    """A simulator, a store and a collector of Wednesday."""
+
+    def __init__(self, folder: Path, clock: FakeClock, span: tuple[date, date] = SPAN, **options: Any) -> None:
+        self.clock, self.span = clock, span
+        self.sim = Twisted(clock, **options)
+        shared = _MARKETS.setdefault(repr(options), (self.sim.market, self.sim.endpoints))  # a day takes long to make
+        self.sim.market, self.sim.endpoints = shared
+        settings = settings_for(self.sim.start(), folder)
+        self.store = ready(settings.database, clock=clock)
+        self.client = client_of(settings, clock)
+        self.collector = self.new_collector()
+
+    def new_collector(self) -> Collector:
+        """A collector as another run of the command has it: it remembers nothing."""
+        return Collector(self.client, self.store, CALENDAR, self.clock, self.span)
+
+    def close(self) -> None:
+        self.store.close()
+        self.sim.stop()
+
+    def collect(self, symbol: str = LIQUID, day: date = WEDNESDAY) -> tuple[int, int, int]:
+        return self.collector.collect(SymbolDay(symbol, day))
+
+    def coverage(self, symbol: str = LIQUID, day: date = WEDNESDAY) -> CoverageRow | None:
+        return self.store.coverage([symbol], day, day).get((symbol, day))
+
+    def candles(self, symbol: str = LIQUID, day: date = WEDNESDAY, interval: int = 1) -> list[Candle]:
+        return self.store.candles(symbol, interval, at(0, 0, day), at(0, 0, day) + timedelta(days=1))
+
+    def is_true(self, symbol: str = LIQUID, day: date = WEDNESDAY) -> bool:
+        """Whether the store holds exactly what traded, in all intervals."""
+        pairs = [(self.candles(symbol, day, n), self.sim.truth(symbol, day, n)) for n in (1, 5, 15)]
+        return all([one[:6] for one in found] == [one[:6] for one in true] for found, true in pairs)

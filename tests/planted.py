@@ -1,7 +1,5 @@
 """Simulated days of planted events only: two trades as a minute begins, ten shares each, at one price.
 
-    sim.market.day = planted(sim, {("005930", FRIDAY): [jump(10, 5, 2_200)]})
-
 An event changes the trades of a day; the simulator folds them as it folds its own.
 """
 
@@ -21,15 +19,11 @@ Prices = dict[int, list[tuple[int, int]]]
 Event = Callable[[Prices], None]
 
 
-def _at(hour: int, minute: int) -> int:
-    return hour * 60 + minute
-
-
 def jump(hour: int, minute: int, by: int) -> Event:
     """From this minute on everything is worth `by` more."""
 
     def event(prices: Prices) -> None:
-        for when in [when for when in prices if when >= _at(hour, minute)]:
+        for when in [when for when in prices if when >= hour * 60 + minute]:
             prices[when] = [(price + by, shares) for price, shares in prices[when]]
 
     return event
@@ -37,9 +31,10 @@ def jump(hour: int, minute: int, by: int) -> Event:
 
 def surge(hour: int, minute: int, times: int) -> Event:
     """So many times the usual shares, in this minute alone."""
+    at = hour * 60 + minute
 
     def event(prices: Prices) -> None:
-        prices[_at(hour, minute)] = [(price, shares * times) for price, shares in prices[_at(hour, minute)]]
+        prices[at] = [(price, shares * times) for price, shares in prices[at]]
 
     return event
 
@@ -48,7 +43,7 @@ def hammer(hour: int, minute: int, fall: int = 30) -> Event:
     """A slow fall of so many minutes, then a candle with a long lower shadow; from there on as it was."""
 
     def event(prices: Prices) -> None:
-        end = _at(hour, minute)
+        end = hour * 60 + minute
         for step, when in enumerate(range(end - fall, end)):
             prices[when] = [(PRICE - 200 * step, SHARES), (PRICE - 200 * (step + 1), SHARES)]
         low = PRICE - 200 * fall

@@ -15,7 +15,6 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 
 def text() -> str:
-    """README.md and all pages of docs/."""
     return "\n".join(paper.read_text(encoding="utf-8") for paper in PAPERS)
 
 
@@ -77,8 +76,8 @@ def benchmarks() -> str:
         targets = " / ".join(dict.fromkeys(line["target"] for line in lines))
         met = {line["met"] for line in lines} - {None}
         rows.append(f"| {label} | {values} | {targets}{' ✅' * (met == {True})}{' ❌' * (False in met)} |")
-    machine, when = results["quota"]["machine"], min(result["when"] for result in results.values())[:10]
-    return "\n".join([*rows, "", f"{machine}, {when}. 다시 재기: `make bench`"])
+    when = min(result["when"] for result in results.values())[:10]
+    return "\n".join([*rows, "", f"{results['quota']['machine']}, {when}. 다시 재기: `make bench`"])
 
 
 PARTS = {"help": options, "settings": settings, "soak": soak, "benchmarks": benchmarks}

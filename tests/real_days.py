@@ -1,12 +1,8 @@
 """Half a million minutes that KIS really reported, as KIS would report them again.
 
-    days = load()                          # (date → symbol → RealDay), [] of the file where it is absent
-    kis = Replay(days[day], clock)         # stands where a `KisClient` stands
-
 A captured minute without volume whose turnover went up is one that showed late (kis_http.md §5): the reader never
 requested it again, so its volume is put back here: the turnover that is missing, at the price that stood.
-Turnover is printed to seven digits; what is chosen inside that rounding keeps
-low·volume ≤ Δ ≤ high·volume where the rows allow it.
+Turnover is printed to seven digits; what is chosen inside keeps low·volume ≤ Δ ≤ high·volume where rows allow it.
 """
 
 import csv
@@ -17,7 +13,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from functools import cache
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from places import SHARED
 
@@ -50,8 +46,7 @@ class RealDay:
     """One symbol's day: what traded, ascending."""
 
     def __init__(self, rows: list[Traded]) -> None:
-        self.rows = rows
-        self.minutes = [row.minute for row in rows]
+        self.rows, self.minutes = rows, [row.minute for row in rows]
         self.late = [row.minute for row in rows if row.late]
 
 
@@ -64,10 +59,9 @@ def load(only: date | None = None) -> dict[date, dict[str, RealDay]]:
         wanted = f",{only:%Y%m%d}," if only else ","
         lines = (line for line in file if wanted in line)
         for raw in csv.DictReader(chain([names], lines)):
-            minutes = captured[raw["date"], raw["code"]]
-            known = minutes.get(raw["time"])
-            if known is None or float(known["volume"]) == 0 or raw["section"] == "Historical":
-                minutes[raw["time"]] = raw
+            known = captured[raw["date"], raw["code"]].setdefault(raw["time"], raw)
+            if float(known["volume"]) == 0 or raw["section"] == "Historical":
+                captured[raw["date"], raw["code"]][raw["time"]] = raw
     found: dict[date, dict[str, RealDay]] = defaultdict(dict)
     for day, symbol in sorted(captured):
         rows = _traded(sorted(captured[day, symbol].values(), key=lambda raw: raw["time"]))
@@ -108,19 +102,13 @@ class Replay:
     skew, suspected_skew = timedelta(0), None
 
     def __init__(self, days: dict[str, RealDay], now: Callable[[], datetime]) -> None:
-        self._days, self._now = days, now
-        self.calls = 0
-        self.pages: dict[str, int] = defaultdict(int)
-
-    def token(self) -> str:
-        return "token"
+        self._days, self._now, self.calls = days, now, 0
 
     def clock_trouble(self) -> str:
         return ""
 
     def today_minutes(self, symbol: str, last: datetime) -> MinuteRows:
         self.calls += 1
-        self.pages[symbol] += 1
         day = self._days[symbol]
         now = self._now().replace(tzinfo=None, second=0, microsecond=0)
         closed = day.rows[: bisect_left(day.minutes, now)]
@@ -160,9 +148,8 @@ class Replay:
 
 def _row(row: Traded, *, doubled: bool = False) -> Raw:
     is_auction = row.minute.hour * 100 + row.minute.minute >= AUCTION
-    numbers: dict[str, Any] = {
-        "stck_oprc": row.open, "stck_hgpr": row.high, "stck_lwpr": row.low, "stck_prpr": row.close,
-        "cntg_vol": row.volume * (2 if doubled and is_auction else 1), "acml_tr_pbmn": row.turnover,
+    return {
+        "stck_bsop_date": f"{row.minute:%Y%m%d}", "stck_cntg_hour": f"{row.minute:%H%M%S}",
+        "stck_oprc": f"{row.open}", "stck_hgpr": f"{row.high}", "stck_lwpr": f"{row.low}", "stck_prpr": f"{row.close}",
+        "cntg_vol": f"{row.volume * (2 if doubled and is_auction else 1)}", "acml_tr_pbmn": f"{row.turnover}",
     }  # fmt: skip
-    stamp = {"stck_bsop_date": f"{row.minute:%Y%m%d}", "stck_cntg_hour": f"{row.minute:%H%M%S}"}
-    return stamp | {name: str(value) for name, value in numbers.items()}

@@ -8,13 +8,9 @@ from typing import Any, Self
 
 
 class Receiver:
-    """A server whose `mode` is "ok", a status ("500"), "hang" or "slow".
-
-    "hang" answers nothing until it is closed, "slow" keeps the message and answers after `delay` seconds; "drip" and
-    "endless" keep it and answer slowly or without end.
+    """A server whose `mode` is "ok", a status ("500"), "hang" or, with the message kept, "slow", "drip" or "endless".
 
     `refusals` answers a title with that status instead. `got` are the messages that were kept, `requests` counts all.
-    `url` is an address of apprise's, with a secret in it.
     """
 
     SECRET = "s3cret-t0ken"

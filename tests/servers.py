@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import mysql.connector
+import redis
 from backfill_tools import until
 from places import SHARED
 
@@ -48,11 +49,11 @@ class Server:
     def start(self, *options: str) -> None:
         """Start and wait until it answers; `options` are server options for this start only."""
         with (self.folder / "server.log").open("ab") as log:
-            self._process = subprocess.Popen([*self.command, f"--port={self.port}", *options], stdout=log, stderr=log)
-        until(lambda: self._answers(), 120)
+            self._process = subprocess.Popen([*self.command, *options], stdout=log, stderr=log)
+        until(self._answers, 120)
 
     def _answers(self) -> bool:
-        with suppress(mysql.connector.Error):
+        with suppress(mysql.connector.Error, redis.ConnectionError):
             self.connect().close()
             return True
         log = self.folder / "server.log"
@@ -145,9 +146,8 @@ def fresh_on_each(nodes: Sequence[Server]) -> list[Database]:
 def self_signed(folder: Path, name: str) -> tuple[Path, Path]:
     """Make a certificate for 127.0.0.1 that only itself vouches for, and its key."""
     certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
-    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
-    alias = ["-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run([*make, *alias, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    make = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run([*make.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True)
     return certificate, key
 
 
@@ -166,8 +166,8 @@ def mariadb() -> Server | None:
     (folder / "tmp").mkdir()  # of its own: a starting MariaDB deletes what others left in a shared one
     paths = {"datadir": "data", "socket": "s", "pid-file": "pid", "tmpdir": "tmp"}
     files = [f"--{option}={folder / name}" for option, name in paths.items()]
-    command = [daemon, "--no-defaults", *root, *files, *_COMMON]
-    return Server("mariadb", command, folder, free_port())
+    command = [daemon, "--no-defaults", f"--port={(port := free_port())}", *root, *files, *_COMMON]
+    return Server("mariadb", command, folder, port)
 
 
 def mysql_server() -> Server | None:
@@ -184,8 +184,8 @@ def mysql_server() -> Server | None:
           lambda data: [*mysqld, f"--datadir={data}", "--initialize-insecure"])  # fmt: skip
     inside = Path("/my") / folder.name
     files = [f"--datadir={inside / 'data'}", f"--socket={inside / 's'}", f"--pid-file={inside / 'pid'}"]
-    command = [*mysqld, *files, "--mysqlx=OFF", "--secure-file-priv=NULL", *_COMMON]
-    return Server("mysql", command, folder, free_port())
+    own = [f"--port={(port := free_port())}", "--mysqlx=OFF", "--secure-file-priv=NULL"]
+    return Server("mysql", [*mysqld, *files, *own, *_COMMON], folder, port)
 
 
 def _version(*daemon: str) -> str:

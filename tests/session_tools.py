@@ -1,8 +1,5 @@
 """A whole installation as processes: updater, page, Redis, a table, a webhook and the simulated KIS on one fast clock.
 
-    with Installation(folder, database, at(10), symbols, speed=4) as site:
-        updater, page = site.update("--symbols", …), site.show()
-
 Each process runs a script's own `main` on a clock that runs `speed` times as fast as the host's; all agree on it.
 """
 
@@ -12,11 +9,12 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from backfill_tools import User, execute, stored_rows, url_of
 from fast_clock import STARTED, end_all
@@ -32,10 +30,11 @@ from websockets.sync.client import connect
 from minute_candles.config.settings import Database
 from minute_candles.market.windows import STORED_INTERVALS
 
-Key = tuple[str, str, str]
-"""Symbol, interval and start of a candle, as Redis writes them."""
-Numbers = tuple[int, ...]
-"""Open, high, low, close and volume."""
+Candles = dict[tuple[str, str, str], tuple[int, ...]]
+"""Open, high, low, close and volume by symbol, interval and start, as Redis writes them."""
+
+
+PRICES = ("open_price", "high_price", "low_price", "close_price")
 
 
 class Installation:
@@ -51,9 +50,8 @@ class Installation:
         self.kis = kis_at(self.moment, ws=True, profiles=profiles, monotonic=lambda: self.now().timestamp())
         stream = self.kis.stream.behaviour
         stream.linger, stream.idle, stream.patience = 15 / speed, 10 / speed, 100 / speed
-        self.redis, self.receiver, self.port = RedisServer(), Receiver(), free_port()
+        self.redis, self.receiver, self.port, self._exits = RedisServer(), Receiver(), free_port(), ExitStack()
         self._folder, self._rules, self._streamed = folder, rules, streamed
-        self._exits = ExitStack()
         self._started, self._before = list[subprocess.Popen[str]](), len(STARTED)
 
     def __enter__(self) -> Self:
@@ -102,23 +100,18 @@ class Installation:
         """Return how many candles of today stand in the table; every window that was over at `until` must be true."""
         return present(self.database, self.kis, self.symbols, until)
 
-    def table(self) -> dict[Key, Numbers]:
+    def table(self) -> Candles:
         rows = [row for symbol in self.symbols for row in stored_rows(self.database, symbol, FRIDAY)]
         return {(row[0], row[1], row[2].isoformat()): tuple(map(int, row[3:8])) for row in rows}
 
-    def sets(self) -> dict[Key, Numbers]:
+    def sets(self) -> Candles:
         """Return today's candles of all sorted sets."""
-        found = [
-            one
-            for symbol in self.symbols
-            for name in STORED_INTERVALS.values()
-            for one in self.redis.recent(symbol, name)
-        ]
-        return {_key(one): _numbers(one) for one in found if one["timestamp"] >= f"{FRIDAY}"}
+        found = (self.redis.recent(symbol, name) for symbol in self.symbols for name in STORED_INTERVALS.values())
+        return by_key(one for some in found for one in some if one["timestamp"] >= f"{FRIDAY}")
 
-    def stream(self) -> dict[Key, Numbers]:
+    def stream(self) -> Candles:
         """Return the newest entry of each candle in the Redis stream."""
-        return {_key(one): _numbers(one) for one in self.redis.streamed()}
+        return by_key(self.redis.streamed())
 
     def alerts(self) -> list[tuple[str, ...]]:
         """Return the table's alerts as (symbol, rule, start), sorted."""
@@ -139,13 +132,9 @@ class Installation:
         return sum(int(one[1].replace(",", "")) if one else 1 for one in found)
 
 
-def _key(candle: dict[str, object]) -> Key:
-    return str(candle["stock_symbol"]), str(candle["minute_interval"]), str(candle["timestamp"])
-
-
-def _numbers(candle: dict[str, object]) -> Numbers:
-    names = ("open_price", "high_price", "low_price", "close_price", "volume")
-    return tuple(int(str(candle[name])) for name in names)
+def by_key(candles: Iterable[dict[str, Any]]) -> Candles:
+    keys, numbers = itemgetter("stock_symbol", "minute_interval", "timestamp"), itemgetter(*PRICES, "volume")
+    return {keys(one): tuple(int(str(number)) for number in numbers(one)) for one in candles}
 
 
 class PageClient(threading.Thread):
@@ -154,8 +143,7 @@ class PageClient(threading.Thread):
     def __init__(self, port: int, symbols: Sequence[str]) -> None:
         super().__init__(daemon=True)
         self._url, self._wanted = f"ws://127.0.0.1:{port}/ws", [[symbol, 1] for symbol in symbols]
-        self.messages, self.last_at, self.is_cut = 0, 0.0, False
-        self._over = threading.Event()
+        self.messages, self.last_at, self.is_cut, self._over = 0, 0.0, False, threading.Event()
         self.start()
 
     def run(self) -> None:
@@ -194,13 +182,11 @@ class Vitals:
     """Samples of a process while it runs."""
 
     def __init__(self, pid: int, every: float = 0.5) -> None:
-        self.samples: list[Sample] = []
-        self._pid, self._every, self.began = pid, every, time.monotonic()
-        self._stop = threading.Event()
-        threading.Thread(target=self._look, daemon=True).start()
+        self.samples, self.began, self._stop = list[Sample](), time.monotonic(), threading.Event()
+        threading.Thread(target=self._look, args=(pid, every), daemon=True).start()
 
-    def _look(self) -> None:
-        while not self._stop.wait(self._every) and (now := sample(self._pid)):
+    def _look(self, pid: int, every: float) -> None:
+        while not self._stop.wait(every) and (now := sample(pid)):
             self.samples.append(now)
 
     def early_and_late(self) -> tuple[Sample, Sample]:

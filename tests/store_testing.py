@@ -75,11 +75,12 @@ def windows(candles: Sequence[Candle], interval: int) -> list[Candle]:
     for one in candles:
         start = one.timestamp - timedelta(minutes=one.timestamp.minute % interval)
         found.setdefault(start, []).append(one)
-    span = lambda some: (max(c.high for c in some), min(c.low for c in some))  # noqa: E731
-    return [
-        Candle(start, some[0].open, *span(some), some[-1].close, sum(c.volume for c in some), None, None)
-        for start, some in sorted(found.items())
-    ]
+    return [_folded(start, some) for start, some in sorted(found.items())]
+
+
+def _folded(start: datetime, some: Sequence[Candle]) -> Candle:
+    high, low = max(one.high for one in some), min(one.low for one in some)
+    return Candle(start, some[0].open, high, low, some[-1].close, sum(one.volume for one in some), None, None)
 
 
 def full_day(session: Session = SESSION, seed: int = 1) -> Candles:
@@ -127,9 +128,9 @@ def partition_sql() -> list[str]:
     return [line for line in page.splitlines() if line.startswith("ALTER") and "PARTITION" in line]
 
 
-def ready(database: Database, patience: float = 60) -> Store:
+def ready(database: Database, patience: float = 60, clock: Clock | None = None) -> Store:
     """A store whose tables are made."""
-    store = open_store(database, Clock(), patience=patience)
+    store = open_store(database, clock or Clock(), patience=patience)
     store.preflight()
     return store
 

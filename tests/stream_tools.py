@@ -1,22 +1,18 @@
 """What the tests of the stream share: an updater with its stream, on a clock that runs faster than the host's.
 
-    day = StreamDay(folder, at(9, 58), PROFILES)
-    with day.running():
-        day.wait(at(10, 3))
-        day.assert_true_so_far()
-
 Sockets need real time, so the clock cannot stand still as FakeDay's does: a minute takes seconds, every part is real.
 """
 
 import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from backfill_tools import Row, stored_rows, true_rows, wrong_so_far
+from backfill_tools import Row, stored_rows, wrong_so_far
 from fast_clock import Moment, Paced
 from updater_tools import FRIDAY, FakeDay, wait_until
 
@@ -40,30 +36,21 @@ class StreamDay(FakeDay):
         integrations = Integrations(ws_url=self.kis.ws_url, stream_symbols=streamed)
         self.settings = replace(self.settings, integrations=integrations)
         self.wait, self.running_minutes = moment.wait, list[RunningMinute]()
-        self._error: list[BaseException] = []
         self._begun = threading.Event()
 
     @contextmanager
     def running(self) -> Iterator["StreamDay"]:
         """The real Service, until the block ends."""
         self.clock.stop.clear()
-        thread = threading.Thread(target=self._serve, daemon=True)
-        thread.start()
-        try:
-            assert self._begun.wait(60)
-            yield self
-        finally:
-            self.clock.stop.set()
-            thread.join(20)
-        assert not thread.is_alive() and not self._error, self._error
-
-    def _serve(self) -> None:
-        try:
-            self.serve()
-        except BaseException as error:
-            self._error.append(error)
-        finally:
-            self._begun.set()
+        with ThreadPoolExecutor(1) as pool:
+            served = pool.submit(self.serve)
+            served.add_done_callback(lambda _: self._begun.set())
+            try:
+                assert self._begun.wait(60)
+                yield self
+            finally:
+                self.clock.stop.set()
+            served.result(20)
 
     def begin(self, client: object, service: Service) -> None:
         service.stream.on_running.append(self.running_minutes.append)
@@ -72,17 +59,9 @@ class StreamDay(FakeDay):
     def stored(self, symbol: str) -> dict[tuple[Any, ...], Row]:
         return {row[:3]: row for row in stored_rows(self.url, symbol, FRIDAY)}
 
-    def differences(self, until: datetime) -> list[object]:
-        """Where the table is not what traded in the windows that were over at `until`; VWAP where it is known."""
-        settled, wrong = until.replace(tzinfo=None) - timedelta(minutes=16), list[object]()
-        for symbol in self.symbols:
-            true = {row[:3] for row in true_rows(self.kis, symbol, [FRIDAY])}
-            wrong += wrong_so_far(self.url, self.kis, symbol, until)
-            wrong += [key for key in self.stored(symbol) if key[2] < settled and key not in true]
-        return wrong
-
     def assert_true_so_far(self) -> None:
         """All that was over a minute ago is stored and true."""
         moment = self.clock.now() - timedelta(seconds=65)
-        wait_until(lambda: not self.differences(moment) or self.clock.now() - moment > timedelta(minutes=4))
-        assert not self.differences(moment), self.differences(moment)[:3]
+        wrong = lambda: [row for s in self.symbols for row in wrong_so_far(self.url, self.kis, s, moment)]  # noqa: E731
+        wait_until(lambda: not wrong() or self.clock.now() - moment > timedelta(minutes=4))
+        assert wrong() == []

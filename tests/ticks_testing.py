@@ -73,11 +73,10 @@ def true_minutes(trades: Iterable[Trade], day: date = FRIDAY) -> dict[datetime, 
     for trade in trades:
         minute = datetime(day.year, day.month, day.day) + timedelta(minutes=trade.second // 60)
         inside.setdefault(minute, []).append(trade)
-    return {
-        minute: with_vwap(
-            (minute, ts[0].price, max(t.price for t in ts), min(t.price for t in ts), ts[-1].price,
-             sum(t.volume for t in ts)),
-            sum(t.price * t.volume for t in ts),
-        )
-        for minute, ts in inside.items()
-    }  # fmt: skip
+    return {minute: _folded(minute, some) for minute, some in inside.items()}
+
+
+def _folded(minute: datetime, trades: Sequence[Trade]) -> Candle:
+    prices, volume = [one.price for one in trades], sum(one.volume for one in trades)
+    numbers = (minute, prices[0], max(prices), min(prices), prices[-1], volume)
+    return with_vwap(numbers, sum(one.price * one.volume for one in trades))

@@ -1,6 +1,7 @@
 """Tables filled with what the simulator traded, and frames and files held against its truth, whatever the interval."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -8,20 +9,18 @@ from typing import Any
 
 import pandas as pd
 from backfill_tools import CSAT, EVENING, LAST
+from store_testing import CALENDAR, ready
 
 from kis_simulator.simulator import Simulator
 from minute_candles.config.settings import Database, Settings, demo_settings
-from minute_candles.core.clock import Clock
-from minute_candles.market.calendar import TradingCalendar
-from minute_candles.market.candles import Candle, with_vwap
+from minute_candles.market.candles import with_vwap
 from minute_candles.market.intervals import Interval
 from minute_candles.market.windows import derive
-from minute_candles.storage.store import Store, open_store
+from minute_candles.storage.store import Store
 
 DAYS = [CSAT, LAST]
 """Thursday, an hour later than usual, and Friday: their 60-minute windows differ."""
 SYMBOLS = ["005930", "000660"]
-CALENDAR = TradingCalendar()
 
 
 def settings_of(database: Database, folder: Path) -> Settings:
@@ -29,23 +28,17 @@ def settings_of(database: Database, folder: Path) -> Settings:
     return replace(demo_settings("http://127.0.0.1:9", folder), database=database)
 
 
-def true_minutes(sim: Simulator, symbol: str, day: date) -> list[Candle]:
-    return [with_vwap(tuple(row[:6]), row[6]) for row in sim.truth(symbol, day, 1)]
-
-
 def fill(store: Store, sim: Simulator, symbols: Sequence[str] = SYMBOLS, days: Iterable[date] = DAYS) -> None:
     """As a backfill would have left them."""
     for symbol in symbols:
         for day in days:
-            candles = derive(true_minutes(sim, symbol, day))
+            candles = derive([with_vwap(tuple(row[:6]), row[6]) for row in sim.truth(symbol, day, 1)])
             store.rewrite(symbol, CALENDAR.session(day), lambda _, c=candles: c, now=EVENING, status="COMPLETE")  # type: ignore[misc]
 
 
 def filled(database: Database, sim: Simulator, symbols: Sequence[str] = SYMBOLS, days: Iterable[date] = DAYS) -> None:
-    store = open_store(database, Clock())
-    store.preflight()
-    fill(store, sim, symbols, days)
-    store.close()
+    with closing(ready(database)) as store:
+        fill(store, sim, symbols, days)
 
 
 def truth(sim: Simulator, symbol: str, interval: Interval, days: Iterable[date] = DAYS) -> Iterator[tuple[Any, ...]]:
@@ -63,12 +56,9 @@ def truth(sim: Simulator, symbol: str, interval: Interval, days: Iterable[date] 
 
 
 def assert_true(
-    frame: pd.DataFrame,
-    sim: Simulator,
-    interval: Interval,
-    symbols: Sequence[str] = SYMBOLS,
+    frame: pd.DataFrame, sim: Simulator, interval: Interval, symbols: Sequence[str] = SYMBOLS,
     days: Iterable[date] = DAYS,
-) -> None:
+) -> None:  # fmt: skip
     """Equal in start and OHLCV; turnover and VWAP within what the table's two decimals leave of them, or both none."""
     for symbol in symbols:
         mine, wanted = frame[frame["symbol"] == symbol], list(truth(sim, symbol, interval, days))

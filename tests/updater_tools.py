@@ -1,9 +1,5 @@
 """What the tests of the updater share: a clock on which a trading day takes seconds, and a watcher of the table.
 
-    day = FakeDay(folder, at(8, 50), PROFILES)
-    day.run(until=at(15, 45))          # the real Service, the real client, the simulated KIS, a real store
-    day.assert_true([FRIDAY])          # the table equals what traded
-
 Time moves only when somebody sleeps, and not while a call is under way: a call takes no time, a wait all of it. At
 every sleep the watcher looks at the table: no candle of a window that is not over may stand in it (rule "Closed
 candles only").
@@ -23,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import kis_testing
 import mysql.connector
 import requests
 from backfill_tools import LAST, MINUTES, User, assert_true, coverage, execute, sessions, until, url_of, wrong_so_far
@@ -56,33 +53,25 @@ def at(hour: int, minute: int = 0, second: float = 0, *, day: date = FRIDAY) -> 
     return datetime(day.year, day.month, day.day, hour, minute, tzinfo=KST) + timedelta(seconds=second)
 
 
-class FakeClock(Clock):
+class FakeClock(kis_testing.FakeClock):
     """Moves when somebody sleeps: to the end of the longest sleep begun; `plan`s are carried out on the way."""
 
     def __init__(self, now: datetime) -> None:
-        super().__init__()
-        self._now, self._moving = now, threading.RLock()
+        super().__init__(now)
         self._plans: list[tuple[datetime, Callable[[], object]]] = []
         self._under_way, self._quiet = 0, threading.Condition()
         self.look: Callable[[datetime], object] = lambda now: None
 
-    def now(self) -> datetime:
-        return self._now
-
-    def time(self) -> float:
-        return self._now.timestamp()
+    monotonic = Clock.monotonic
 
     def sleep(self, seconds: float) -> None:
-        if self.stop.is_set():
-            raise Stopped("중지 요청을 받았습니다.")
-        if seconds <= 0:
-            return
         until = self._now + timedelta(seconds=seconds)
-        with self._quiet:
-            self._quiet.wait_for(lambda: self._under_way == 0, timeout=15)
-        with self._moving:
-            self.look(self._now)
-            self._move(until)
+        if seconds > 0 and not self.stop.is_set():
+            with self._quiet:
+                self._quiet.wait_for(lambda: self._under_way == 0, timeout=15)
+            with self._moving:
+                self.look(self._now)
+                self._move(until)
         if self.stop.is_set():
             raise Stopped("중지 요청을 받았습니다.")
 
@@ -104,44 +93,41 @@ class FakeClock(Clock):
         """The laptop slept, or somebody set the clock."""
         self._now = moment
 
-    def begin_call(self) -> None:
+    def under_way(self, more: int) -> None:
+        """So many calls more are under way."""
         with self._quiet:
-            self._under_way += 1
-
-    def end_call(self) -> None:
-        with self._quiet:
-            self._under_way -= 1
+            self._under_way += more
             self._quiet.notify_all()
 
 
-class Direct:
-    """The simulated KIS without the wire between: an answer costs a tenth; what the wire does to it is acted out."""
+def ask_directly(kis: Simulator, clock: FakeClock, client: KisClient) -> None:
+    """Leave out the wire to the simulated KIS: an answer costs a tenth; what the wire does to it is acted out.
 
-    def __init__(self, kis: Simulator, clock: FakeClock, client: KisClient) -> None:
-        self._kis, self._clock = kis, clock
-        self._wait = client.caller.limiter.wait
-        client.caller.limiter.wait = self.wait  # type: ignore[method-assign]
-        client.caller.session.request = self.request  # type: ignore[method-assign, assignment]
+    Time stands still from a call's turn until its answer.
+    """
+    own = client.caller.limiter.wait
 
-    def wait(self) -> None:
-        """Time stands still from a call's turn until its answer."""
-        self._wait()
-        self._clock.begin_call()
+    def wait() -> None:
+        own()
+        clock.under_way(1)
 
-    def request(self, method: str, url: str, *, params: Any, headers: Mapping[str, str], **_: Any) -> requests.Response:
+    def request(method: str, url: str, *, params: Any, headers: Mapping[str, str], **_: Any) -> requests.Response:
         try:
             given = {name.lower(): value for name, value in headers.items()}
-            reply = self._kis.answer(Call(method, urlsplit(url).path, given, dict(params)))
+            reply = kis.answer(Call(method, urlsplit(url).path, given, dict(params)))
         finally:
-            self._clock.end_call()
+            clock.under_way(-1)
         if reply.wire in ("reset", "reset_amid", "hang"):
             raise requests.ConnectionError(reply.wire)
         answer = requests.Response()
         answer.status_code = reply.status
         body = b"<html></html>" if reply.wire == "non_json" else json.dumps(reply.content, default=str).encode()
         answer._content = body[: len(body) // 2] if reply.wire == "truncated" else body
-        answer.headers["Date"] = format_datetime(self._kis._date_header().astimezone(UTC), usegmt=True)
+        answer.headers["Date"] = format_datetime(kis._date_header().astimezone(UTC), usegmt=True)
         return answer
+
+    client.caller.limiter.wait = wait  # type: ignore[method-assign]
+    client.caller.session.request = request  # type: ignore[method-assign, assignment]
 
 
 class Watcher:
@@ -213,10 +199,10 @@ class FakeDay:
 
     def begin(self, client: KisClient, service: Service) -> None:
         """Called as the service begins."""
-        Direct(self.kis, self.clock, client)
+        ask_directly(self.kis, self.clock, client)
 
     def sleep(self, first: datetime, last: datetime) -> None:
-        """Let nothing run from `first` to `last`, as on a laptop that sleeps: hours of a night cost a test seconds."""
+        """Let nothing run from `first` to `last`, as on a laptop that sleeps."""
         self.clock.plan(first, lambda: self.clock.jump(last))
 
     @property

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 from backfill_tools import LAST, User, assert_true, coverage, execute, now, sessions, stored_rows
-from collector_testing import LIQUID, World
-from kis_testing import FRIDAY, WEDNESDAY, FakeClock, client_of, settings_for
+from kis_testing import FRIDAY, LIQUID, WEDNESDAY, FakeClock, World, client_of, settings_for
 
 from kis_simulator.faults.inconsistencies import INCONSISTENCIES
 from kis_simulator.simulator import Simulator

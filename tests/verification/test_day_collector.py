@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 from backfill_tools import until
-from collector_testing import CALENDAR, LIQUID, SPAN, World
-from kis_testing import CSAT, FRIDAY, WEDNESDAY, FakeClock
+from kis_testing import CALENDAR, CSAT, FRIDAY, LIQUID, SPAN, WEDNESDAY, FakeClock, World
 from store_testing import at_once
 
 from minute_candles.core.errors import SourceError
