@@ -8,7 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from store_testing import CALENDAR, minutes, windows
+from store_testing import CALENDAR, minutes, whole
 
 from minute_candles.chart.broadcast import Broadcaster
 from minute_candles.chart.files import read_files
@@ -39,8 +39,7 @@ def filled(store: Store) -> None:
 
 def put(store: Store, symbol: str, ones: list[Candle], status: str = "PROVISIONAL", note: str | None = None) -> None:
     session = CALENDAR.session(ones[0].timestamp.date())
-    whole = {1: ones, 5: windows(ones, 5), 15: windows(ones, 15)}
-    store.rewrite(symbol, session, lambda _: whole, now=session.end, status=status, note=note)
+    store.rewrite(symbol, session, lambda _: whole(ones), now=session.end, status=status, note=note)
 
 
 class Server:

@@ -21,20 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus
 
-from backfill_tools import (
-    EVENING,
-    LAST,
-    Moment,
-    Ran,
-    User,
-    assert_stored,
-    assert_true,
-    ended,
-    execute,
-    sessions,
-    url_of,
-    wrong_so_far,
-)
+from backfill_tools import LAST, Moment, Ran, User, assert_stored, ended, execute, sessions, wrong_so_far
 from fast_clock import OUTPUTS
 from places import ROOT
 from servers import self_signed
@@ -198,6 +185,3 @@ def written_ways(secret: str) -> set[str]:
     encoded = {quote(secret), quote(secret, safe=""), quote_plus(secret), quote(secret, safe="").lower()}
     shown = {json.dumps(secret), json.dumps(secret, ensure_ascii=False), repr(secret), ascii(secret)}
     return {secret, *encoded, *(text[1:-1] for text in shown), base64.b64encode(secret.encode()).decode()}
-
-
-__all__ = ["EVENING", "Moment", "assert_true", "ended", "url_of"]

@@ -24,10 +24,7 @@ from minute_candles.config.settings import Database
 REAL_MYSQL = SHARED / "tools" / "real-mysql"
 SID = Path("/var/tmp/real-mysql/sid")
 """Where the tool unpacks MySQL; its mysqld runs in a chroot."""
-MISSING = (
-    "테스트에 쓸 MariaDB 서버(mariadbd)가 없습니다. 설치한 뒤 다시 실행하세요: "
-    "sudo apt install mariadb-server (Fedora: dnf, macOS: brew install mariadb)"
-)
+MISSING = "MariaDB 서버(mariadbd)가 없습니다: sudo apt install mariadb-server (macOS: brew install mariadb)"
 _ELSEWHERE = "/usr/sbin:/usr/local/sbin:/usr/libexec:/opt/homebrew/opt/mariadb/bin:/usr/local/opt/mariadb/bin"
 _COMMON = (
     "--bind-address=127.0.0.1", "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=384M",

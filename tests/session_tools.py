@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from backfill_tools import User, execute, stored_rows, url_of
-from fast_clock import STARTED, end_all
-from fault_tools import Moment, kis_at, present
+from fast_clock import STARTED, Moment, end_all
+from fault_tools import kis_at, present
 from places import ROOT
 from receiver import Receiver
 from redis_testing import RedisServer

@@ -84,7 +84,10 @@ def _folded(start: datetime, some: Sequence[Candle]) -> Candle:
 
 
 def full_day(session: Session = SESSION, seed: int = 1) -> Candles:
-    ones = minutes(session, seed)
+    return whole(minutes(session, seed))
+
+
+def whole(ones: list[Candle]) -> Candles:
     return {1: ones, 5: windows(ones, 5), 15: windows(ones, 15)}
 
 

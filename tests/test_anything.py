@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 import requests
-from fault_tools import EVENING, Moment, kis_at
+from fast_clock import EVENING, Moment
+from fault_tools import kis_at
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from updater_tools import FakeClock

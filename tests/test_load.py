@@ -12,8 +12,8 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from backfill_tools import FarSimulator
-from fault_tools import Moment, Operator, assert_true, days, ended, kis_at, present, url_of
+from backfill_tools import FarSimulator, Moment, assert_true, ended, url_of
+from fault_tools import Operator, days, kis_at, present
 from servers import Server
 from session_tools import Installation, PageClient, Vitals
 from updater_tools import FakeDay, at, wait_until

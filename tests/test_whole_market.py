@@ -15,8 +15,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from backfill_tools import execute, sessions, stored_rows, true_rows
-from fault_tools import Moment, Operator, ended, kis_at, present, url_of
+from backfill_tools import Moment, ended, execute, sessions, stored_rows, true_rows, url_of
+from fault_tools import Operator, kis_at, present
 from test_load import noted
 from updater_tools import FRIDAY, at, wait_until
 

@@ -135,8 +135,7 @@ class Watcher:
 
     def __init__(self, database: str) -> None:
         self._database, self._calendar, self._last = database, TradingCalendar(), 0
-        self.looks = 0
-        self.wrong: list[str] = []
+        self.looks, self.wrong = 0, list[str]()
 
     def __call__(self, now: datetime) -> None:
         new = f"SELECT id, minute_interval, timestamp FROM stock_minute_prices WHERE id > {self._last}"
@@ -166,8 +165,7 @@ class FakeDay:
         own = {"rate_limit": 15.0, "database": database or Database("sqlite", path=folder / "minutes.db"), **changes}
         self.settings: Settings = replace(user_settings.demo_settings(self.kis.url, folder), **own)
         self.clock.look = self.watcher = Watcher(self.url)
-        self.log: list[tuple[datetime, str, str]] = []
-        self.service: Service | None = None
+        self.log, self.service = list[tuple[datetime, str, str]](), None
 
     def run(self, until: datetime, *, once: bool = False) -> int:
         """Start the updater now, and ask it to stop at `until`; the exit code of `--once`, else 0."""
