@@ -96,7 +96,6 @@ def test_a_service_that_never_answers_gets_a_message_three_times_then_the_next(s
 
 
 def test_a_message_that_is_refused_for_good_is_dropped_at_once(said):
-    """One that fails lets the others pass, and is dropped in the end."""
     with Receiver() as receiver:
         receiver.refusals = dict(zip(titles(*range(4)), [400, 413, 422, 500], strict=True))
         with sending(receiver.url, count=6) as sender:
@@ -106,7 +105,6 @@ def test_a_message_that_is_refused_for_good_is_dropped_at_once(said):
 
 
 def test_a_hanging_service_holds_no_other_up_and_no_end_and_what_waits_is_known():
-    """Of a sound address, too: what is on its way may be lost with the process."""
     with Receiver("slow", delay=60) as slow, Receiver() as well, sending(slow.url, well.url, count=3) as sender:
         until(lambda: len(well.got) == 3 and slow.requests == 1)
         began = time.monotonic()

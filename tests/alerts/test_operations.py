@@ -13,7 +13,6 @@ from minute_candles.market.calendar import TradingCalendar
 SESSION = TradingCalendar().session(FRIDAY)
 WELL = Health(at(10), at(8, 50), SESSION, at(9, 59), None, {}, 10_000)
 NOTHING = [
-    ("no_candle", WELL),
     ("no_candle", WELL._replace(now=at(9, 4), newest=None)),  # the first minute comes soon
     ("no_candle", WELL._replace(now=at(15, 25), newest=at(15, 19))),  # only orders gather
     ("no_candle", WELL._replace(session=None, now=at(18), newest=at(15, 31))),

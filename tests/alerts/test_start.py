@@ -69,7 +69,6 @@ def run(store: Store, settings: Settings, *urls: str, jumps: Sequence[str] = (),
 
 
 def received(store: Store, settings: Settings) -> list[str]:
-    """What a new life delivers."""
     with Receiver() as receiver:
         run(store, settings, receiver.url, names=())
     return [message["message"] for message in receiver.got]

@@ -22,13 +22,12 @@ from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
 from minute_candles.storage.store import AlertTable, KeptAlert, open_alerts
 
-THURSDAY = date(2026, 11, 19)
 SYMBOLS = dict.fromkeys(("005930", "000660", "035420", "035720"), "liquid")
 EVENTS = {
     ("005930", FRIDAY): [jump(9, 40, 2_200)], ("000660", FRIDAY): [surge(9, 45, 10)],
     ("035420", FRIDAY): [jump(9, 50, 100)], ("035720", FRIDAY): [hammer(10, 0)],
 }  # fmt: skip
-EPOCH, END = datetime(2000, 1, 1), datetime(2100, 1, 1)
+EPOCH, END, EVENING = datetime(2000, 1, 1), datetime(2100, 1, 1), at(17, day=date(2026, 11, 19))
 RULES = (
     '[[rule]]\nkind = "price_change"\npercent = 3\n[[rule]]\nkind = "volume_surge"\ntimes = 10\nsessions = 3\n'
     '[[rule]]\nkind = "cross"\nline = "sma5"\nover = "sma20"\nsymbols = ["035420"]\n'
@@ -59,7 +58,6 @@ def make(tmp_path: Path, short_week) -> Iterator[Any]:
 
 
 def fired(settings: Settings) -> list[KeptAlert]:
-    """What stands in `stock_minute_alerts`."""
     with closing(open_alerts(settings.database, Clock())) as table:
         return [one.alert for one in table.fired(EPOCH, END, 1_000)]
 
@@ -85,7 +83,7 @@ def test_each_planted_event_fires_once_at_its_minute_and_nothing_else_does(make,
     From five past ten the computer sleeps until the auction: what it missed is healed, and nothing of it fires.
     """
     with Receiver() as receiver:
-        day = make(at(17, day=THURSDAY), receiver.url)
+        day = make(EVENING, receiver.url)
         day.clock.plan(at(10, 5), lambda: day.clock.jump(at(15, 29)))
         day.run(until=at(16))
         sent = "\n".join(f"{one['title']}\n{one['message']}" for one in receiver.got)
@@ -100,7 +98,7 @@ def test_each_planted_event_fires_once_at_its_minute_and_nothing_else_does(make,
 
 def test_a_restart_in_the_middle_repeats_nothing_and_loses_nothing(make, capsys):
     """The last life but one ends as by kill -9 between a commit and its judgement: the alerts do not run in it."""
-    day = make(at(17, day=THURSDAY))
+    day = make(EVENING)
     day.run(until=at(9, 44))
     assert kept(day) == [EXPECTED[2]]
     day.clock.jump(at(9, 47))
