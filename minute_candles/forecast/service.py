@@ -144,12 +144,13 @@ def forecast_rows(
 ) -> list[Forecast]:
     """Forecast the next windows of the running session from its 1-minute candles so far, by symbol.
 
-    Nothing before a quarter of an hour has traded, nor when the last window no longer fits; only targets with skill.
+    Nothing before a quarter of an hour has traded, nor when the last window no longer fits, nor where none is stored
+    of today; only targets with skill.
     """
     opened = session.open_label
     minute = int((min(now, session.close) - session.open).total_seconds()) // 60
     length = int((session.close - session.open).total_seconds()) // 60 - PAUSE
-    if not FIRST_MINUTE <= minute <= length - STEP:
+    if not FIRST_MINUTE <= minute <= length - STEP or not any(rows.values()):
         return []
     flat = {
         (session.day, symbol): [
