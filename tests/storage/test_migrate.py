@@ -310,7 +310,7 @@ TABLES = {"empty": "", "keyless": README_DDL, "full": store_testing.HIBERNATE_DD
 
 
 @pytest.mark.parametrize("tables", TABLES)
-@pytest.mark.parametrize("subsets", [TELLING, pytest.param(SUBSETS, marks=pytest.mark.slow)], ids=["telling", "every"])
+@pytest.mark.parametrize("subsets", [TELLING, pytest.param(SUBSETS, marks=pytest.mark.load)], ids=["telling", "every"])
 @pytest.mark.timeout(1200)
 def test_doctor_and_the_next_command_agree_for_every_set_of_rights(run, server, database, tables, subsets) -> None:
     """What the rehearsal says, the preflight does; where a right lacks, the line names the SQL of who may (#26)."""
