@@ -21,7 +21,6 @@ from minute_candles.kis.codes import ACTIONS, Action
 from minute_candles.storage import ddl
 
 TEXT = text()
-posix = pytest.mark.skipif(os.name == "nt", reason="POSIX shell")
 
 
 def blocks(language):
@@ -201,8 +200,8 @@ def test_every_command_is_run_by_a_test_or_has_a_reason_not_to() -> None:
 
 
 @pytest.mark.slow
-@posix
-def test_the_scripts_commands_run_in_the_order_of_the_readme(user) -> None:
+@pytest.mark.skipif(os.name == "nt", reason="POSIX shell")
+def test_the_scripts_commands_run_in_the_order_of_the_readme_then_the_line_of_cron(user) -> None:
     """What the backfill stored, the README's SQL finds; its lines of pandas run, on days that are stored."""
     other = re.compile("realtime_updater|--demo")
     commands = [command for command in SCRIPTS if not other.search(command) and command not in OTHERS]
@@ -214,11 +213,6 @@ def test_the_scripts_commands_run_in_the_order_of_the_readme(user) -> None:
     (user.project / "read.py").write_text(code, encoding="utf-8")
     ran = shell(user, "python read.py")
     assert ran.returncode == 0 and "count" in ran.stdout and "COMPLETE" in ran.stdout, ran.stderr
-
-
-@pytest.mark.slow
-@posix
-def test_the_cron_line_runs_and_the_example_file_is_to_be_filled_in(user) -> None:
     cron = blocks("cron")[0].splitlines()[0].split(maxsplit=5)[5]
     assert shell(user, cron.replace("/opt/minute-candles", shlex.quote(str(user.project)))).returncode == 0
     assert (user.project / "realtime_updater.log").exists()

