@@ -7,11 +7,9 @@ import socket
 import subprocess
 import sys
 import time
-import webbrowser
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import requests
@@ -23,7 +21,6 @@ from websockets.sync.client import connect
 
 import live_chart
 from kis_simulator.simulator import Simulator
-from minute_candles.chart.server import Address
 from minute_candles.config.settings import demo_settings
 from minute_candles.config.universe import Universe
 from minute_candles.core.clock import Clock
@@ -88,20 +85,6 @@ def assert_running_minutes_come_through_the_stream(port: int) -> None:
     for one in found:
         assert one["open"] == true[one["time"]].open and one["volume"] <= true[one["time"]].volume
     assert len({(one["time"], one["volume"]) for one in found}) >= 4
-
-
-def test_on_a_terminal_with_a_screen_the_page_opens_by_itself(monkeypatch):
-    opened: list[str] = []
-    monkeypatch.setattr(webbrowser, "open", opened.append)
-    monkeypatch.setattr(live_chart, "in_thread", lambda _, work: work())
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setenv("WAYLAND_DISPLAY", "")
-    here = "127.0.0.1"
-    for display, is_terminal, host in ((":0", True, here), ("", True, here), (":0", False, here), (":0", True, "kr")):
-        monkeypatch.setattr(sys, "stdout", SimpleNamespace(isatty=lambda is_terminal=is_terminal: is_terminal))
-        monkeypatch.setenv("DISPLAY", display)
-        live_chart.open_page(Address(host, 8765))
-    assert opened == ["http://127.0.0.1:8765/"]
 
 
 def test_a_symbol_that_symbols_csv_does_not_name_is_named_by_the_exchanges_list(tmp_path):
