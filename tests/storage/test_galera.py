@@ -83,7 +83,7 @@ def start(nodes, ports, number, peers) -> None:
 
 @pytest.fixture
 def cluster(galera):
-    until(lambda: {galera.state(number) for number in range(3)} == {"4"}, 240)
+    until(lambda: {state(node) for node in galera.nodes} == {"4"}, 240)
     databases = fresh_on_each(galera.nodes)
     yield databases
     galera.nodes[0].drop(databases[0])
