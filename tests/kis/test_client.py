@@ -8,18 +8,7 @@ from datetime import date, datetime, timedelta
 from unittest.mock import Mock
 
 import pytest
-import requests
-from kis_testing import (
-    SECRETS,
-    WEDNESDAY,
-    Listening,
-    Scripted,
-    client_of,
-    error_text,
-    in_threads,
-    said,
-    settings_for,
-)
+from kis_testing import SECRETS, WEDNESDAY, Listening, Scripted, client_of, error_text, in_threads, said, settings_for
 
 from minute_candles.core import errors
 from minute_candles.core.clock import Clock
@@ -27,22 +16,20 @@ from minute_candles.core.errors import AuthError, ConfigError, MinuteDataError, 
 from minute_candles.core.kst import KST
 from minute_candles.kis import http as kis_http
 from minute_candles.kis.http import Transient
-from minute_candles.kis.transport import new_session
 
 LAST = datetime(2026, 11, 18, 15, 39, 59, tzinfo=KST)
-PATH = "/uapi/domestic-stock/v1/quotations/"
 OK = said(b'{"rt_cd":"0","msg_cd":"MCA00000","msg1":"ok","output1":{},"output2":[]}')
-TRANSIENT = ["http500_empty", "egw00316", "egw00202", "egw00203", "egw00215", "egw00300", "90020000"]
-WIRE = ["reset", "reset_amid", "truncated", "non_json"]
+PASSING = ["http500_empty", "egw00316", "egw00202", "egw00203", "egw00215", "egw00300", "90020000",
+           "reset", "reset_amid", "truncated", "non_json"]  # fmt: skip
 
 
 def refusal(code: str, text: str = "x") -> bytes:
     return said(f'{{"rt_cd":"1","msg_cd":"{code}","msg1":"{text}"}}'.encode(), "500 Internal Server Error")
 
 
-def unquoted(code: str, status: str = "500 Internal Server Error") -> bytes:
+def unquoted(code: str) -> bytes:
     """As KIS writes some errors (kis_http.md §3)."""
-    return said(f'{{rt_cd:"1","msg1":"...","msg_cd":"{code}"}}'.encode(), status)
+    return said(f'{{rt_cd:"1","msg1":"...","msg_cd":"{code}"}}'.encode(), "500 Internal Server Error")
 
 
 @pytest.fixture
@@ -75,32 +62,31 @@ def failure(client, symbol="005930") -> SourceError:
 
 STOCK = {"FID_COND_MRKT_DIV_CODE": "J", "FID_INPUT_ISCD": "005930"}
 HOUR = {"FID_INPUT_HOUR_1": "153959", "FID_PW_DATA_INCU_YN": "N"}
-REQUESTS = {
-    "past": (past, "inquire-time-dailychartprice", "FHKST03010230",
-             STOCK | HOUR | {"FID_INPUT_DATE_1": "20261118", "FID_FAKE_TICK_INCU_YN": ""}),
-    "today": (lambda client: client.today_minutes("005930", LAST), "inquire-time-itemchartprice", "FHKST03010200",
-              STOCK | HOUR | {"FID_ETC_CLS_CODE": ""}),
-    "daily": (lambda client: client.daily("005930", date(2026, 10, 1), WEDNESDAY), "inquire-daily-itemchartprice",
-              "FHKST03010100", STOCK | {"FID_INPUT_DATE_1": "20261001", "FID_INPUT_DATE_2": "20261118",
-                                        "FID_PERIOD_DIV_CODE": "D", "FID_ORG_ADJ_PRC": "1"}),
-    "holidays": (lambda client: client.holidays(WEDNESDAY), "chk-holiday", "CTCA0903R",
-                 {"BASS_DT": "20261118", "CTX_AREA_FK": "", "CTX_AREA_NK": ""}),
-}  # fmt: skip
+REQUESTS = [
+    (past, "inquire-time-dailychartprice", "FHKST03010230",
+     STOCK | HOUR | {"FID_INPUT_DATE_1": "20261118", "FID_FAKE_TICK_INCU_YN": ""}),
+    (lambda client: client.today_minutes("005930", LAST), "inquire-time-itemchartprice", "FHKST03010200",
+     STOCK | HOUR | {"FID_ETC_CLS_CODE": ""}),
+    (lambda client: client.daily("005930", date(2026, 10, 1), WEDNESDAY), "inquire-daily-itemchartprice",
+     "FHKST03010100", STOCK | {"FID_INPUT_DATE_1": "20261001", "FID_INPUT_DATE_2": "20261118",
+                               "FID_PERIOD_DIV_CODE": "D", "FID_ORG_ADJ_PRC": "1"}),
+    (lambda client: client.holidays(WEDNESDAY), "chk-holiday", "CTCA0903R",
+     {"BASS_DT": "20261118", "CTX_AREA_FK": "", "CTX_AREA_NK": ""}),
+]  # fmt: skip
 
 
 class TestRequest:
-    @pytest.mark.parametrize("name", REQUESTS)
-    def test_is_that_of_the_official_sample(self, sim, client, name):
-        call, path, tr_id, params = REQUESTS[name]
+    @pytest.mark.parametrize(("call", "path", "tr_id", "params"), REQUESTS)
+    def test_is_that_of_the_official_sample(self, sim, client, call, path, tr_id, params):
         call(client)
         sent = sim.received[-1]
-        assert (sent.path, sent.params) == (PATH + path, params)
+        assert (sent.path, sent.params) == ("/uapi/domestic-stock/v1/quotations/" + path, params)
         headers = {
             "appkey": SECRETS[0], "appsecret": SECRETS[1], "tr_cont": "", "custtype": "P", "tr_id": tr_id,
             "content-type": "application/json; charset=utf-8", "connection": "keep-alive",
             "authorization": f"Bearer {client.token()}",
         }  # fmt: skip
-        assert {name: sent.headers[name] for name in headers} == headers
+        assert headers.items() <= sent.headers.items()
         assert not any(secret in str(request.params) for request in sim.requests[1:] for secret in SECRETS)
 
     def test_for_a_long_span_of_daily_candles_is_several(self, sim, client):
@@ -116,23 +102,9 @@ class TestRequest:
     def test_takes_a_slot_of_the_budget_and_shows_the_skew_of_the_clocks(self, make, clock):
         with Listening(clock, skew=timedelta(seconds=90)) as sim:
             client = make(sim.url, rate_limit=10.0)
-            for _ in range(5):
-                past(client)
+            assert all(past(client) for _ in range(5))
         assert sim.shortest_gap() == pytest.approx(0.1022, abs=1e-3)
         assert client.skew == pytest.approx(timedelta(seconds=90), abs=timedelta(seconds=1))
-
-    def test_to_loopback_passes_a_proxy_by(self, sim, make, monkeypatch):
-        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "https_proxy"):
-            monkeypatch.setenv(name, "http://127.0.0.1:9")
-        assert past(make(sim.url))
-
-    def test_keeps_its_token_where_a_netrc_has_a_password(self, monkeypatch, tmp_path):
-        (tmp_path / "netrc").write_text("machine openapi.koreainvestment.com login me password netrc-password\n")
-        monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-        url = "https://openapi.koreainvestment.com:9443"
-        session = new_session(url, 2)
-        request = session.prepare_request(requests.Request("GET", url, headers={"authorization": "Bearer t"}))
-        assert request.headers["authorization"] == "Bearer t" and session.verify is True
 
 
 class TestRefusal:
@@ -175,15 +147,13 @@ class TestToken:
         assert past(client) and sim.calls("token") == 2 and client.calls == 3
 
     @pytest.mark.parametrize(
-        ("code", "text"), [("EGW00122", "token을 찾을 수 없습니다"), ("EGW00999", "Token revoked"), ("", "토큰 오류")]
+        "error", [("EGW00122", "token을 찾을 수 없습니다"), ("EGW00999", "Token revoked"), ("", "토큰 오류")]
     )
-    def test_that_kis_no_longer_knows_is_renewed(self, scripted, code, text):
-        client = scripted(refusal(code, text), OK)
+    def test_that_kis_no_longer_knows_is_renewed(self, scripted, error):
+        client = scripted(refusal(*error), OK)
         assert past(client) == [] and client.calls == 2
-
-    def test_of_an_unknown_code_is_renewed_once(self, scripted):
         client = scripted(refusal("EGW00999", "token"))
-        assert isinstance(failure(client), Transient) and 6 <= client.calls <= 10
+        assert isinstance(failure(client), Transient) and 6 <= client.calls <= 10, "an unknown code: once"
 
     def test_that_stays_refused_stops_without_a_loop_and_now_and_then_by_mistake_not(self, sim, client, clock):
         sim.add_fault("egw00123", times=3, path="past")
@@ -205,8 +175,8 @@ class TestToken:
 class TestLimit:
     @pytest.mark.parametrize("answer", [
         refusal("EGW00201"), refusal("EGW00201").replace(b"500 Internal Server Error", b"200 OK"),
-        unquoted("EGW00201"), unquoted("EGW00201", "200 OK"), said(b"Too Many Requests", "429 Too Many Requests"),
-    ], ids=["500", "200", "unquoted", "unquoted 200", "429"])  # fmt: skip
+        unquoted("EGW00201"), said(b"Too Many Requests", "429 Too Many Requests"),
+    ], ids=["500", "200", "unquoted", "429"])  # fmt: skip
     def test_answer_waits_a_second_and_repeats(self, scripted, clock, answer):
         assert past(scripted(answer, OK)) == []
         assert any(1.0 <= seconds <= 2.0 for seconds in clock.slept)
@@ -222,22 +192,18 @@ class TestLimit:
             past(client)
 
 
-BODIES = [
-    b"", b"null", b"[]", b'"text"', b"{}", b'{"rt_cd":"0"}', b'{"rt_cd":"0","output2":null}',
-    b'{"rt_cd":"0","output2":{}}', b'{"rt_cd":0,"output2":[]}', b'{"rt_cd":"1","msg_cd":null,"msg1":null}',
-    b'{"rt_cd":"1","msg_cd":{"a":[1]},"msg1":7}', b'{"rt_cd":"0","output2":[' + b"9" * 5000 + b"]}", b"[" * 100_000,
-    b"\xff\xfe\xfa",
-]  # fmt: skip
-ANSWERS = [
-    b"", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{",
-    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+NO_ANSWERS = [
+    *map(said, (b"", b"null", b'{"rt_cd":"0"}', b'{"rt_cd":"0","output2":{}}', b'{"rt_cd":0,"output2":[]}',
+                b'{"rt_cd":"1","msg_cd":null,"msg1":null}', b'{"rt_cd":"1","msg_cd":{"a":[1]},"msg1":7}',
+                b'{"rt_cd":"0","output2":[' + b"9" * 5000 + b"]}", b"[" * 100_000, b"\xff\xfe\xfa")),
+    b"", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
-    b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 300 + b"\r\n", b"HTTP/1.1 999999 Odd\r\n\r\n", unquoted("EGW00550"),
+    b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 300 + b"\r\n", unquoted("EGW00550"),
 ]  # fmt: skip
 
 
 class TestPassingFault:
-    @pytest.mark.parametrize("kind", [*TRANSIENT, *WIRE])
+    @pytest.mark.parametrize("kind", PASSING)
     def test_waits_longer_each_time(self, sim, client, clock, kind):
         sim.add_fault(kind, times=5, path="past")
         assert past(client)
@@ -260,7 +226,7 @@ class TestPassingFault:
             began = time.monotonic()
             assert past(make(sim.url, clock)) and time.monotonic() - began < 5
 
-    @pytest.mark.parametrize("answer", [*map(said, BODIES), *ANSWERS], ids=lambda answer: repr(answer[-24:]))
+    @pytest.mark.parametrize("answer", NO_ANSWERS, ids=lambda answer: repr(answer[-24:]))
     def test_that_is_no_answer_is_repeated(self, scripted, answer):
         assert past(scripted(answer, OK)) == []
 
@@ -299,22 +265,14 @@ class TestOutage:
     def test_one_bad_symbol_among_good_ones_is_none(self, sim, client, clock, kind, times):
         sim.add_fault(kind, symbol="000660")
         sleep = clock.sleep
-
-        def sleep_while_others_work(seconds: float) -> None:
-            sleep(seconds)
-            if seconds > 0.2:
-                past(client)
-
-        clock.sleep = sleep_while_others_work
+        clock.sleep = lambda seconds: (sleep(seconds), seconds > 0.2 and past(client))
         for _ in range(times):
             past(client)
             assert not isinstance(failure(client, "000660"), Outage)
 
 
 class TestSecrets:
-    @pytest.mark.parametrize(
-        "kind", [*TRANSIENT[:2], *WIRE, "egw00103", "egw00105", "egw02004", "egw02006", "egw00123"]
-    )
+    @pytest.mark.parametrize("kind", [*PASSING[:2], *PASSING[-4:], "egw00103", "egw02006", "egw00123"])
     def test_are_in_no_exception_and_no_log_line(self, sim, client, kind, caplog):
         token = client.token()
         sim.add_fault(kind, path="past")

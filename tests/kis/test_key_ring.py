@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from threading import Thread
+from unittest.mock import Mock
 
 import pytest
 from kis_testing import Listening, client_of, in_threads, settings_for
@@ -82,16 +83,16 @@ def test_a_refused_key_leaves_with_a_line_and_comes_back(client, sim, clock, cap
         assert sum("다른 키로 계속합니다" in line for line in caplog.messages) == 2, "the second rest is longer"
         sim.keys[REFUSED] = secret
         clock.move(seconds=2 * FIRST_REST)
-        for _ in range(3):
-            past(client)
+        assert all(past(client) for _ in range(3))
     assert states(client) == ALL_IN_USE and any("다시 씁니다" in line for line in caplog.messages)
 
 
 def test_where_every_key_is_refused_the_run_ends(client, sim):
     sim.keys.clear()
-    for call in (client.token, lambda: past(client)):
-        with pytest.raises(AuthError):
-            call()
+    with pytest.raises(AuthError):
+        client.token()
+    with pytest.raises(AuthError):
+        past(client)
 
 
 def test_a_bad_symbol_takes_no_key_out_of_the_ring(client, sim):
@@ -103,14 +104,8 @@ def test_a_bad_symbol_takes_no_key_out_of_the_ring(client, sim):
 
 
 def test_a_tr_that_one_key_lacks_is_left_to_the_others(client, monkeypatch):
-    refused = []
-
-    def lacking(query, **_: object):
-        refused.append(query)
-        raise NotOffered("VTS")
-
-    monkeypatch.setattr(client.caller.members[0].caller, "send", lacking)
-    assert all(past(client) for _ in range(6)) and len(refused) == 1
+    monkeypatch.setattr(client.caller.members[0].caller, "send", lacking := Mock(side_effect=NotOffered("VTS")))
+    assert all(past(client) for _ in range(6)) and lacking.call_count == 1
 
 
 def test_each_key_streams_its_share_of_the_symbols(tmp_path):
@@ -123,10 +118,10 @@ def test_each_key_streams_its_share_of_the_symbols(tmp_path):
         running = Thread(target=socket.run, args=(symbols,), daemon=True)
         running.start()
         wait_until(lambda: socket.registered == 9)
-        shares = {
-            key: {symbol for _, symbol in held.registered} for key, held in sim.stream.subscriptions._slots.items()
-        }
-        assert shares == {key: set(symbols[n::3]) for n, key in enumerate(KEYS)}
+        held = sim.stream.subscriptions._slots
+        assert [{symbol for _, symbol in held[key].registered} for key in KEYS] == [
+            set(symbols[n::3]) for n in range(3)
+        ]
         socket.stop()
         running.join(10)
         assert not running.is_alive()

@@ -1,10 +1,8 @@
 """The WebSocket over a real socket to the simulated KIS: what it receives, what it outlives, and how politely."""
 
 import logging
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -19,7 +17,6 @@ from kis_simulator.simulator import Simulator
 from minute_candles.config.integrations import Integrations
 from minute_candles.config.settings import Settings
 from minute_candles.core.clock import Clock
-from minute_candles.core.errors import ConfigError
 from minute_candles.kis.approval import Approval
 from minute_candles.kis.websocket import REAL, VTS, KisSocket
 from minute_candles.kis.ws_frames import Answer, Verdict
@@ -29,25 +26,19 @@ from minute_candles.market.rows import TradeTick
 QUICK = Pace(gap=0, first=0.05, most=0.4, in_use=0.4, quiet_seconds=20, lived=0.3, retry=0.2, look=0.02)
 STALLING = replace(QUICK, quiet_seconds=0.8)
 SYMBOLS = [f"{number:06}" for number in range(1, 42)]
-SPEED = 60
-"""The simulated market runs so much faster than this host: it trades all the time."""
 
 
 class Here:
-    """A simulated KIS whose market trades, and clients of one key; what they received and reported."""
+    """A simulated KIS whose market trades, sixty times as fast, and clients of one key; what they received."""
 
     def __init__(self, folder: Path) -> None:
         began, start = time.monotonic(), datetime(2026, 11, 20, 10)
-        self.sim = Simulator(
-            now=lambda: start + timedelta(seconds=SPEED * (time.monotonic() - began)), ws=True,
-            profiles=dict.fromkeys(SYMBOLS, "liquid"),
-        )  # fmt: skip
+        passed = lambda: timedelta(seconds=60 * (time.monotonic() - began))  # noqa: E731
+        self.sim = Simulator(now=lambda: start + passed(), ws=True, profiles=dict.fromkeys(SYMBOLS, "liquid"))
         self.sim.start()
         self.stream, self.behaviour = self.sim.stream, self.sim.stream.behaviour
         self.behaviour.linger, self.stream.form.split = 0, 20
-        self.settings: Settings = replace(
-            settings_for(self.sim.url, folder), integrations=Integrations(ws_url=self.sim.ws_url)
-        )
+        self.settings = replace(settings_for(self.sim.url, folder), integrations=Integrations(ws_url=self.sim.ws_url))
         self.problems: list[str] = []
         self.ticks: list[TradeTick] = []
         self.expects = False
@@ -68,10 +59,6 @@ class Here:
         """More data come from now on."""
         before = len(self.ticks)
         wait_until(lambda: len(self.ticks) > before)
-
-    def recovers(self) -> None:
-        self.receives()
-        assert self.problems[-1] == ""
 
     def codes(self) -> list[str]:
         return [message["code"] for message in self.stream.messages]
@@ -100,25 +87,26 @@ def test_trades_of_the_registered_symbols_come_and_nothing_is_reported(here: Her
     socket = here.open("000001", "000002", pace=replace(QUICK, gap=0.2))
     wait_until(lambda: {tick.symbol for tick in here.ticks} == {"000001", "000002"})
     assert socket.registered == 2 and here.ticks[0].at.date() == date(2026, 11, 20)
-    assert here.codes() == ["OPSP0000"] * 2 and here.problems == []
-    assert here.stream.connects == 1
+    assert here.codes() == ["OPSP0000"] * 2 and here.problems == [] and here.stream.connects == 1
     assert time.monotonic() - began >= 0.2 and (REAL.gap, VTS.gap) == (0.05, 0.5), "registrations are paced"
 
 
-def test_a_stop_closes_the_socket_cleanly_so_that_the_slot_is_free(here: Here) -> None:
-    here.behaviour.linger = 60
-    for _ in range(2):
-        socket = here.open()
-        here.receives()
-        socket.stop()
-        wait_until(lambda: not here.stream.listeners)
+def test_a_stop_and_a_stall_close_the_socket_cleanly_so_that_the_slot_is_free(here: Here) -> None:
+    here.behaviour.idle = here.behaviour.linger = 60
+    socket = here.open()
+    here.receives()
+    socket.stop()
+    wait_until(lambda: not here.stream.listeners)
+    here.open(pace=STALLING)
+    here.receives()
+    here.sim.add_fault("ws_stall", times=1, seconds=3)
+    wait_until(lambda: here.stream.connects >= 3)
+    here.receives()
     assert "OPSP8996" not in here.codes() and here.stream.cuts == 0
 
 
 @pytest.mark.parametrize("regular", [0, 0.05])
-def test_pingpong_is_answered_and_no_protocol_ping_sent_which_kis_would_answer_with_a_cut(
-    here: Here, regular: float
-) -> None:
+def test_pingpong_is_answered_and_no_protocol_ping_sent_which_kis_would_cut(here: Here, regular: float) -> None:
     here.behaviour.patience, here.behaviour.idle, here.behaviour.regular = 0.3, 0.05, regular
     here.behaviour.hates_pings = True
     if not regular:
@@ -126,16 +114,6 @@ def test_pingpong_is_answered_and_no_protocol_ping_sent_which_kis_would_answer_w
     here.open()
     time.sleep(0.8)
     assert here.stream.connects == 1 and here.stream.cuts == 0
-
-
-def test_undecodable_bytes_cost_their_frame_and_not_the_socket(here: Here) -> None:
-    here.sim.add_fault("ws_garbled", rate=0.5)
-    here.open(*SYMBOLS[:8])
-    wait_until(lambda: len(here.ticks) > 20)
-    assert here.stream.connects == 1 and here.problems == []
-
-
-# --- refusals ---
 
 
 def test_a_limit_of_kis_is_learned_and_the_symbols_beyond_it_are_not_registered_again(here: Here) -> None:
@@ -163,10 +141,11 @@ def test_a_bad_approval_key_is_renewed_once_and_then_only_waited_for(here: Here)
     here.sim.add_fault("opsp0011")
     here.open()
     wait_until(lambda: here.codes().count("OPSP0011") >= 4)
-    assert here.approvals == 2
     wait_until(lambda: any("OPSP0011" in text for text in here.problems))
+    assert here.approvals == 2
     here.sim.clear_faults()
-    here.recovers()
+    here.receives()
+    assert here.problems[-1] == ""
     time.sleep(0.5)
     here.stream.subscriptions.expire()
     here.stream.cut()
@@ -184,9 +163,8 @@ def test_the_approval_key_is_requested_once_for_many_sessions_and_again_when_it_
     assert here.problems == [], "a cut after a good session is not worth a word"
     here.stream.subscriptions.expire()
     here.stream.cut()
-    wait_until(lambda: here.approvals == 2)  # what was on its way may still come before
+    wait_until(lambda: here.approvals == 2)
     here.receives()
-    assert here.approvals == 2
 
 
 def test_another_session_on_the_key_is_waited_for_and_left_alone(here: Here, tmp_path: Path) -> None:
@@ -196,16 +174,14 @@ def test_another_session_on_the_key_is_waited_for_and_left_alone(here: Here, tmp
     elsewhere, problems = replace(here.settings, token_file=tmp_path / "other" / "token.json"), []
     here.open("000003", settings=elsewhere, on_ticks=lambda _: None, problems=problems)
     wait_until(lambda: here.codes().count("OPSP8996") >= 2)
-    assert here.approvals == 2, "a new key would not help"
-    assert "OPSP8996" in problems[0]
+    assert here.approvals == 2 and "OPSP8996" in problems[0], "a new key would not help"
     here.receives()
 
 
 def test_a_stray_refusal_without_a_symbol_does_not_cut_a_session_with_data() -> None:
     session = SocketSession("ws://127.0.0.1:1", ["000001"], Known(), Clock(), Callbacks(lambda _: None), QUICK)
-    stray = Answer(Verdict.LATER, "OPSP0007", "")
     with pytest.raises(Cut):
-        session._judge(stray)
+        session._judge(stray := Answer(Verdict.LATER, "OPSP0007", ""))
     session.data_at = 1.0
     session._judge(stray)
 
@@ -215,20 +191,8 @@ def test_two_processes_of_one_key_do_not_both_connect(here: Here) -> None:
         here.open()
         wait_until(lambda: bool(here.problems))
         assert here.stream.connects == 0
-    here.recovers()
-
-
-# --- stalls, cuts ---
-
-
-def test_a_stalled_socket_is_given_up_and_closed_cleanly(here: Here) -> None:
-    here.behaviour.idle = here.behaviour.linger = 60
-    here.open(pace=STALLING)
     here.receives()
-    here.sim.add_fault("ws_stall", times=1, seconds=3)
-    wait_until(lambda: here.stream.connects >= 2)
-    here.receives()
-    assert "OPSP8996" not in here.codes() and here.stream.cuts == 0
+    assert here.problems[-1] == ""
 
 
 def test_success_without_data_is_a_fault_only_while_data_are_expected(here: Here) -> None:
@@ -251,24 +215,25 @@ def test_a_server_that_refuses_cuts_or_is_away_is_reported_and_not_stormed(here:
     assert any(reason in problem for problem in here.problems)
     here.sim.clear_faults()
     here.sim.down(False)
-    here.recovers()
+    here.receives()
+    assert here.problems[-1] == ""
     assert here.approvals == 1
 
 
-def test_a_fault_of_a_callback_ends_no_thread(here: Here, caplog: pytest.LogCaptureFixture) -> None:
-    def stumble(ticks: list[TradeTick]) -> None:
-        is_first = not here.ticks
+def test_a_fault_of_a_callback_and_undecodable_bytes_end_no_thread(here: Here, caplog) -> None:
+    def fail_once(ticks: list[TradeTick]) -> None:
         here.ticks.extend(ticks)
-        if is_first:
+        if len(here.ticks) == len(ticks):
             raise KeyError("x")
 
-    here.open(on_ticks=stumble)
+    here.open(on_ticks=fail_once)
     wait_until(lambda: here.stream.connects > 1)
-    here.receives()
-    assert "KeyError" in caplog.text
+    here.sim.add_fault("ws_garbled", rate=0.5)
+    wait_until(lambda: len(here.ticks) > 20)
+    assert "KeyError" in caplog.text and here.stream.connects == 2
 
 
-def test_no_key_is_ever_printed_whatever_goes_wrong(here: Here, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_key_is_ever_printed_whatever_goes_wrong(here: Here, caplog) -> None:
     caplog.set_level(logging.DEBUG)
     here.behaviour.uuid_told = True
     here.sim.add_fault("opsp0011", times=2)
@@ -276,12 +241,5 @@ def test_no_key_is_ever_printed_whatever_goes_wrong(here: Here, caplog: pytest.L
     here.open()
     wait_until(lambda: len(here.problems) > 3)
     keys = list(here.stream.subscriptions._approvals)
-    assert keys
-    for key in (*keys, here.settings.app_key, here.settings.app_secret):
-        assert key not in caplog.text and not any(key in text for text in here.problems)
-
-
-def test_without_the_package_it_is_one_line(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "websockets", None)
-    with suppress(KeyError), pytest.raises(ConfigError, match="requirements-extra"):
-        here.open()
+    text = caplog.text + "".join(here.problems)
+    assert keys and not any(key in text for key in (*keys, here.settings.app_key, here.settings.app_secret))

@@ -35,8 +35,8 @@ GROUPS = {"OPSP0007": "LATER", "OPSP0009": "LATER", "OPSP8999": "LATER", "OPSP99
 
 @pytest.mark.parametrize("code", WORDS)
 def test_every_code_of_the_table_is_judged_whatever_its_header_names(code: str) -> None:
-    read = answer(json.dumps(said(code, "H0STCNT0", "005930")))
-    nameless = answer(json.dumps({"body": {**said(code, "", "")["body"], "msg1": "  "}, "header": {"tr_id": None}}))
+    read = answer(json.dumps(message := said(code, "H0STCNT0", "005930")))
+    nameless = answer(json.dumps(message | {"header": {"tr_id": None}}))
     assert read and read.symbol == "005930" and nameless and nameless.symbol == ""
     if code in GROUPS:
         assert read.verdict is nameless.verdict is Verdict[GROUPS[code]]
@@ -44,18 +44,13 @@ def test_every_code_of_the_table_is_judged_whatever_its_header_names(code: str) 
         assert read.verdict is Verdict.NEVER
 
 
-@pytest.mark.parametrize(("rt_cd", "code", "words", "verdict"), [
-    ("0", "OPSP7777", "SUBSCRIBE SUCCESS", Verdict.TAKEN), ("0", "OPSP7777", "UNSUBSCRIBE SUCCESS", Verdict.GONE),
-    ("1", "OPSP7777", "", Verdict.LATER), ("9", "", "", Verdict.LATER),
-])  # fmt: skip
-def test_rt_cd_is_judged_before_an_unknown_code(rt_cd: str, code: str, words: str, verdict: Verdict) -> None:
-    read = answer(json.dumps({"header": {}, "body": {"rt_cd": rt_cd, "msg_cd": code, "msg1": words}}))
-    assert read and read.verdict is verdict
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"', "{}", '{"header": []}', '{"body": "x"}', "[" * 100_000])
-def test_what_cannot_be_read_is_no_answer(text: str) -> None:
-    assert answer(text) is None
+def test_rt_cd_is_judged_before_an_unknown_code_and_what_cannot_be_read_is_no_answer() -> None:
+    for rt_cd, text, verdict in (("0", "SUBSCRIBE", "TAKEN"), ("0", "UNSUBSCRIBE", "GONE"), ("1", "", "LATER")):
+        body = {"rt_cd": rt_cd, "msg_cd": "OPSP7777", "msg1": f"{text} SUCCESS"}
+        read = answer(json.dumps({"header": {}, "body": body}))
+        assert read and read.verdict is Verdict[verdict]
+    for text in ("", "{", "[]", "null", '"x"', "{}", '{"header": []}', '{"body": "x"}', "[" * 100_000):
+        assert answer(text) is None
 
 
 FRAME = f"0|H0STCNT0|004|{'^'.join([*('005930' + '^1' * 46 for _ in range(4))])}"
