@@ -4,14 +4,14 @@ import pytest
 
 from minute_candles.market.tick_sizes import lower_limit, tick_size, upper_limit
 
+TICKS = {
+    1_999: 1, 2_000: 5, 4_995: 5, 5_000: 10, 19_990: 10, 20_000: 50, 50_000: 100, 199_900: 100, 200_000: 500,
+    499_500: 500, 500_000: 1_000, 1_200_000: 1_000,
+}  # fmt: skip
 
-@pytest.mark.parametrize(
-    ("price", "tick"),
-    [(1_999, 1), (2_000, 5), (4_995, 5), (5_000, 10), (19_990, 10), (20_000, 50), (50_000, 100), (199_900, 100),
-     (200_000, 500), (499_500, 500), (500_000, 1_000), (1_200_000, 1_000)],
-)  # fmt: skip
-def test_a_tick_begins_at_its_price(price, tick):
-    assert tick_size(price) == tick
+
+def test_a_tick_begins_at_its_price():
+    assert {price: tick_size(price) for price in TICKS} == TICKS
 
 
 @pytest.mark.parametrize(

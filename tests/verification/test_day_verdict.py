@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from minute_candles.market.calendar import TradingCalendar
+from minute_candles.market.day_notes import reason_text
 from minute_candles.market.day_status import COMPLETE, Reason
 from minute_candles.market.rows import DailyRow, MinuteRow
 from minute_candles.verification.day_verdict import Minutes, check_day
@@ -70,3 +71,7 @@ def test_a_beginning_that_turnover_does_not_explain_is_a_doubt(
     late = [row._replace(turnover=row.turnover - 1_000) for row in rows_of(without=(0,), before=before)]
     assert reasons(late, volume) == expected
     assert reasons(rows_of(before=50_000), 4_000) == (), "a row at the open cannot miss one before it"
+
+
+def test_every_reason_is_a_code_of_its_own_name_and_has_a_text() -> None:
+    assert all(reason.isascii() and reason == reason.name and reason_text(reason) for reason in Reason)

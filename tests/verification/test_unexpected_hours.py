@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ from backfill_tools import User, assert_true, coverage, now, stored_rows, true_r
 from updater_tools import FRIDAY, FakeDay, at
 
 from kis_simulator.simulator import Simulator
-from minute_candles.market.calendar import TradingCalendar, contradict_hours
 
 pytestmark = pytest.mark.usefixtures("short_week")
 PROFILES = {"005930": "liquid", "000660": "medium"}
@@ -19,22 +17,6 @@ THIN, THIN_SEED = "373220", 13
 """It has no trade before ten nor in the pause of an ordinary day."""
 FLAGS = ("--from", f"{FRIDAY}")
 SETTING = f"CSAT_DATES={FRIDAY}"
-CSAT = TradingCalendar(csat_days=[FRIDAY]).session(FRIDAY)
-ORDINARY = TradingCalendar().session(FRIDAY)
-
-
-def minutes(*times: str) -> list[datetime]:
-    return [datetime.fromisoformat(f"{FRIDAY}T{time}") for time in times]
-
-
-@pytest.mark.parametrize(
-    ("traded", "before_ten", "ordinary", "csat"),
-    [(minutes("09:59", "15:22"), False, True, False), (minutes("09:58", "15:22"), True, False, True),
-     (minutes("10:00", "15:20", "15:30"), False, False, False), ([], False, False, False), ([], True, False, True)],
-)  # fmt: skip
-def test_what_contradicts_announced_hours(traded: list[datetime], before_ten: bool, ordinary: bool, csat: bool) -> None:
-    assert contradict_hours(traded, ORDINARY, before_ten=before_ten) is ordinary
-    assert contradict_hours(traded, CSAT, before_ten=before_ten) is csat
 
 
 @pytest.fixture
