@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from queue import Empty, SimpleQueue
@@ -18,6 +18,8 @@ HOPELESS = (StoreLost, AuthError, ConfigError, NotOffered, Stopped)
 Task = TypeVar("Task")
 Key = TypeVar("Key")
 USUAL_WORKERS = 8
+_STEP_SECONDS, _STEPS_IN_HAND = 0.2, 10
+"""A transaction that was in hand at a stop may commit: its outcome is waited for, two seconds in all."""
 SLOW_ANSWER_SECONDS = 0.8
 """KIS usually answers in 0.05–0.6 s (kis_http.md §4); a symbol-day has a little more to do."""
 
@@ -68,9 +70,10 @@ def work_through(
 
     for _ in range(min(workers, len(tasks))):
         threading.Thread(target=run, daemon=True).start()
+    in_hand = iter(range(_STEPS_IN_HAND))
     try:
         for _ in tasks:
-            outcome = _next(done, clock, until)
+            outcome = _next(done, clock, until, in_hand)
             if outcome is None:
                 return
             yield outcome
@@ -78,13 +81,17 @@ def work_through(
         left.set()
 
 
-def _next(done: "SimpleQueue[Outcome]", clock: Clock, until: datetime | None) -> Outcome | None:
-    """Wait in small steps, `until` at most: on Windows an endless wait would not hear Ctrl-C."""
+def _next(done: "SimpleQueue[Outcome]", clock: Clock, until: datetime | None, in_hand: Iterator[int]) -> Outcome | None:
+    """Wait in small steps, `until` at most: on Windows an endless wait would not hear Ctrl-C.
+
+    `in_hand`: the steps that are left for what was in hand at a stop.
+    """
     while True:
         try:
-            return done.get(timeout=0.2)
+            return done.get(timeout=_STEP_SECONDS)
         except Empty:
-            clock.check()
+            if not clock.stop.is_set() or next(in_hand, None) is None:
+                clock.check()
         if until and clock.now() >= until:
             return None
 

@@ -26,6 +26,16 @@ def test_a_stop_ends_the_wait_though_a_task_hangs():
     release.set()
 
 
+def test_what_was_in_hand_at_a_stop_still_comes_in():
+    """A transaction that commits after the stop is stored: the result of the run counts it."""
+    clock, came = Clock(), []
+    threading.Timer(0.05, clock.stop.set).start()
+    with pytest.raises(Stopped):
+        for outcome in work_through(range(2), lambda n: time.sleep(1.0 + 10 * n), 2, clock):
+            came.append(outcome.task)
+    assert came == [0]
+
+
 def test_leaving_the_loop_drops_what_was_not_begun():
     begun = []
     work = work_through(range(1000), lambda n: (begun.append(n), time.sleep(0.01)), 2, Clock())
