@@ -103,6 +103,7 @@ def test_first_runs_on_every_node_at_once_all_succeed_and_writers_on_two_never_m
             assert is_whole(one, 0) or is_whole(one, 1)
 
 
+@pytest.mark.load
 def test_the_node_in_use_dies_then_sleeps_then_loses_the_quorum(galera, cluster, tmp_path) -> None:
     """One backfill through HAProxy outlives all three; kill -9, SIGSTOP, two nodes of three away."""
     ready(cluster[0]).close()
