@@ -1,8 +1,4 @@
-"""The settle on a fake clock.
-
-It never takes away what was proven (rule "The final source has the last word").
-Doubt costs a mark there (rule "Doubt costs a mark, never the data").
-"""
+"""The settle on a fake clock: it takes away nothing that was proven, and doubt costs a mark, never the data."""
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -10,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from backfill_tools import coverage, execute, insert, stored_rows, true_rows, wrong_so_far
+from backfill_tools import coverage, execute, insert, stored_rows, true_rows
 from kinds import shown
 from updater_tools import FRIDAY, FakeDay, assert_provisional, at
 
@@ -19,8 +15,7 @@ from kis_simulator.faults.inconsistencies import INCONSISTENCIES
 pytestmark = pytest.mark.usefixtures("short_week")
 PROFILES = {"005930": "liquid", "000660": "medium", "373220": "illiquid"}
 SATURDAY = date(2026, 11, 21)
-SELDOM = {1: 5, 5: 5, 15: 15}
-USUAL = {"profiles": PROFILES, "every": SELDOM}
+USUAL = {"profiles": PROFILES, "every": {1: 5, 5: 5, 15: 15}}
 Make = Callable[..., FakeDay]
 
 
@@ -29,9 +24,8 @@ def watch(day: FakeDay, *moments: datetime) -> list[datetime]:
     looked: list[datetime] = []
 
     def look() -> None:
-        assert not [
-            wrong for s in day.symbols for wrong in wrong_so_far(day.url, day.kis, s, at(15, 31), ["ONE_MINUTE"])
-        ]
+        for symbol in day.symbols:
+            assert_provisional(day, symbol, at(15, 31))
         looked.append(day.clock.now())
 
     for moment in moments:
@@ -39,21 +33,21 @@ def watch(day: FakeDay, *moments: datetime) -> list[datetime]:
     return looked
 
 
-LATE = {"only yesterday's": at(8, 0), "behind 15:10": at(15, 10), "behind the auction": at(15, 29, 50)}
-UNTIL = {"minutes": at(15, 43), "hours": at(21, 0), "morning": at(7, 20, day=SATURDAY)}
+def note_of_friday(day: FakeDay) -> str:
+    [(note,)] = execute(day.url, "SELECT note FROM stock_minute_coverage WHERE trade_date = '2026-11-20'")
+    return str(note)
 
 
 @pytest.mark.parametrize(
-    ("path", "late", "until"),
-    [("*", "only yesterday's", "minutes"), ("*", "behind 15:10", "hours"), ("*", "behind the auction", "morning"),
-     ("past", "only yesterday's", "hours"), ("daily", "only yesterday's", "hours")],
-)  # fmt: skip
+    ("path", "as_of", "until"),
+    [("*", at(15, 10), at(21, 0)), ("*", at(15, 29, 50), at(7, 20, day=SATURDAY)), ("daily", at(8, 0), at(21, 0))],
+    ids=["behind 15:10, for hours", "behind the auction, until the morning", "only yesterday's daily candle"],
+)
 def test_an_authority_that_is_late_takes_nothing_away_and_is_equal_the_next_morning(
-    make: Make, path: str, late: str, until: str
+    make: Make, path: str, as_of: datetime, until: datetime
 ) -> None:
     day = make(at(15, 8), {"005930": "liquid", "373220": "illiquid"})
-    naive = {"as_of": LATE[late].replace(tzinfo=None), "until": UNTIL[until].replace(tzinfo=None)}
-    day.kis.add_fault("late", path=path, **naive)
+    day.kis.add_fault("late", path=path, as_of=as_of.replace(tzinfo=None), until=until.replace(tzinfo=None))
     looked = watch(day, at(15, 42), at(15, 55), at(20, 55), at(21, 30), at(7, 10, day=SATURDAY))
     day.sleep(at(21, 40), at(6, 50, day=SATURDAY))
     day.sleep(at(9, 10, day=SATURDAY), at(21, 0, day=SATURDAY))
@@ -90,27 +84,25 @@ def test_started_after_the_close_it_waits_for_a_source_that_has_caught_up(
     assert morning == "NO_TRADES" or day.assert_week()
 
 
-def test_what_the_authority_still_lacks_the_next_morning_is_believed_with_the_count(make: Make) -> None:
+@pytest.mark.parametrize(
+    ("as_of", "status", "missing"),
+    [(datetime(2026, 11, 20, 15, 10), "UNPROVEN", 11), (EARLY["as_of"], "PROVISIONAL", 0)],
+)
+def test_what_the_authority_lacks_the_next_morning_is_believed_with_the_count_unless_it_is_the_whole_day(
+    make: Make, as_of: datetime, status: str, missing: int
+) -> None:
     day = make(at(14, 58), {"005930": "liquid"})
-    day.kis.add_fault("late", as_of=datetime(2026, 11, 20, 15, 10), until=datetime(2026, 11, 25))
+    day.kis.add_fault("late", as_of=as_of, until=datetime(2026, 11, 25))
     looked = watch(day, at(7, 20, day=SATURDAY))
-    day.sleep(at(16, 30), at(6, 50, day=SATURDAY))
-    day.run(until=at(9, 0, day=SATURDAY))
-    [(note,)] = execute(day.url, "SELECT note FROM stock_minute_coverage WHERE trade_date = '2026-11-20'")
-    assert looked and "장중에 확인한 11분이 과거 분봉에는 끝내 없음" in note
-    assert str(stored_rows(day.url, "005930")[-1][2]) <= "2026-11-20 15:09:00"
-    day.run(until=at(21, 0, day=SATURDAY))
-    assert coverage(day.url)["005930", str(FRIDAY)] == "UNPROVEN", "requested again, it still lacks them"
-
-
-def test_an_authority_that_lost_the_whole_day_is_never_believed(make: Make) -> None:
-    day = make(at(14, 58), {"005930": "liquid"})
-    day.kis.add_fault("late", as_of=datetime(2026, 11, 20, 8), until=datetime(2026, 11, 25))
     day.sleep(at(16, 30), at(6, 50, day=SATURDAY))
     day.sleep(at(9, 10, day=SATURDAY), at(20, 0, day=SATURDAY))
     day.run(until=at(21, 0, day=SATURDAY))
-    assert coverage(day.url)["005930", str(FRIDAY)] == "PROVISIONAL"
-    assert_provisional(day, "005930", at(15, 31))
+    assert looked and coverage(day.url)["005930", str(FRIDAY)] == status, "requested again, it still lacks them"
+    if missing:
+        assert note_of_friday(day).startswith(f"장중에 확인한 {missing}분이 과거 분봉에는 끝내 없음")
+        assert str(stored_rows(day.url, "005930")[-1][2]) <= "2026-11-20 15:09:00"
+    else:
+        assert_provisional(day, "005930", at(15, 31))
 
 
 @pytest.mark.parametrize(
@@ -129,20 +121,17 @@ def test_a_surprise_through_the_settle_costs_a_mark_and_no_candle(make: Make, ki
     assert day.lines("마감 확정 완료") and not day.lines("문제 시작")
 
 
-def test_once_an_evening_the_marked_days_are_asked_about_again(make: Make) -> None:
-    day = make(at(15, 20), {"005930": "liquid", "000660": "medium"})
+def test_once_an_evening_the_marked_days_are_requested_again(make: Make) -> None:
+    day = make(at(15, 41), {"005930": "liquid", "000660": "medium"})
     for symbol in day.symbols:
         day.kis.add_fault("daily_open", symbol=symbol, day=FRIDAY)
     day.clock.plan(at(19, 0), lambda: day.kis.inconsistencies.pop(0))
     day.run(until=at(20, 5))
-    assert set(coverage(day.url).values()) == {"COMPLETE", "UNPROVEN"}
     assert len(day.lines("❓")) == 2 and "일봉 시가" in day.lines("❓ 005930")[0]
     calls = day.count("past")
     day.run(until=at(23, 0))
     assert day.count("past") - calls == 8 and day.lines("✅ 005930 2026-11-20: UNPROVEN")
     assert [coverage(day.url)[symbol, str(FRIDAY)] for symbol in day.symbols] == ["COMPLETE", "UNPROVEN"]
-    day.run(until=at(22, 0, day=SATURDAY))
-    assert len(day.lines("다시 물었지만")) == 3, "after the restart, and the next evening"
 
 
 def test_a_row_of_others_that_could_be_ours_waits_for_the_morning_and_costs_no_mark(make: Make) -> None:
@@ -157,8 +146,7 @@ def test_a_row_of_others_that_could_be_ours_waits_for_the_morning_and_costs_no_m
     assert coverage(day.url)["000660", str(FRIDAY)] == "PROVISIONAL"
     day.run(until=at(9, 0, day=SATURDAY))
     day.assert_week()
-    [(note,)] = execute(day.url, "SELECT note FROM stock_minute_coverage WHERE trade_date = '2026-11-20'")
-    assert f"과거 분봉에 없는 1분({lull:%H:%M} 등)을 뺌" in note and not day.lines("문제 시작")
+    assert f"과거 분봉에 없는 1분({lull:%H:%M} 등)을 뺌" in note_of_friday(day) and not day.lines("문제 시작")
 
 
 def test_a_day_whose_only_rows_are_impossible_is_settled_unproven_and_keeps_what_the_session_proved(make: Make) -> None:
@@ -166,10 +154,8 @@ def test_a_day_whose_only_rows_are_impossible_is_settled_unproven_and_keeps_what
     answer = day.kis.endpoints.past
 
     def impossible(symbol: str, *parameters: Any, **options: Any) -> Any:
-        rows = answer(symbol, *parameters, **options)
-        if symbol != "000660":
-            return rows
-        return [{**row, "stck_lwpr": "0"} if row["stck_bsop_date"] == "20261120" else row for row in rows]
+        bad = {("000660", "20261120"): {"stck_lwpr": "0"}}
+        return [row | bad.get((symbol, row["stck_bsop_date"]), {}) for row in answer(symbol, *parameters, **options)]
 
     day.kis.endpoints.past = impossible  # type: ignore[method-assign]
     day.run(until=at(15, 58))

@@ -3,6 +3,8 @@
 The command itself, its signals, locks and exit codes: test_updater_command.py.
 """
 
+import threading
+import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -11,19 +13,25 @@ from unittest.mock import Mock
 
 import pytest
 from backfill_tools import coverage, execute, insert, stored_rows
-from kinds import shown
 from servers import Server
 from updater_tools import FRIDAY, MINUTES, FakeDay, assert_provisional, at
 
 from kis_simulator.faults.faults import CODES, ROWS
+from kis_simulator.faults.server_behaviour import ServerBehaviour
+from minute_candles.config import symbols_file
 from minute_candles.config.settings import Database
+from minute_candles.live.round import Round
+from minute_candles.live.symbol_locks import SymbolLocks
 
 TWO = {"005930": "liquid", "373220": "illiquid"}
 CSAT = date(2026, 11, 19)
 SELDOM = {1: 5, 5: 5, 15: 15}
 """A round every five minutes: a day in a fifth of the time."""
+AS_IT_IS = ServerBehaviour(
+    fillers=True, late_rows=True, past_running=True, cut_half_ticks=True, evening_daily=True, unquoted=True
+)
 pytestmark = pytest.mark.usefixtures("short_week")
-KEYS = ("egw00103", "egw00105", "egw00133", "egw00206", "egw00207", "egw00304", "egw02004", "egw02006", "egw02007")
+KEYS = {"egw00103", "egw00105", "egw00133", "egw00206", "egw00207", "egw00304", "egw02004", "egw02006", "egw02007"}
 """Answers that refuse the key: they end a round, and are tested by themselves."""
 USUAL = {"profiles": TWO}
 Make = Callable[..., FakeDay]
@@ -54,18 +62,13 @@ def test_the_look_back_stops_ten_minutes_before_the_open(make: Make):
     assert day.count("past") and not day.count("past", since=at(8, 50, 45))
 
 
-def every_fault(day: FakeDay, share: float) -> None:
-    """Of every kind. The authority's own silence about a day's last row nothing can prove: it lacks none."""
-    kinds = ["reset", "reset_amid", "truncated", "hang", "non_json", *sorted(set(CODES) - set(KEYS)), *ROWS]
-    for kind in kinds:
-        day.kis.add_fault(kind, rate=share / len(kinds), path="today" if kind == "missing_rows" else "*")
-
-
 @pytest.mark.slow
 def test_a_day_of_faults_and_a_dead_token_database_and_kis(make: Make, own_server: Server, database: Database):
-    """5 % of all answers are faulty, of every kind; each outage is told once when it begins and once when it ends."""
+    """Answers are faulty in every way; each outage is reported once as it begins and as it ends."""
     day = make(at(8, 50), {"005930": "liquid", "000660": "medium", "373220": "illiquid"}, database=database)
-    every_fault(day, 0.05 * 4)
+    kinds = ["reset", "reset_amid", "truncated", "hang", "non_json", *sorted(set(CODES) - KEYS), *ROWS]
+    for kind in kinds:  # that the authority hides a day's last row nothing can prove: it lacks none
+        day.kis.add_fault(kind, rate=0.2 / len(kinds), path="today" if kind == "missing_rows" else "*")
     day.clock.plan(at(10, 0, 30), day.kis.down)
     day.clock.plan(at(10, 30, 30), lambda: day.kis.down(False))
     day.clock.plan(at(12, 0), day.kis.expire_tokens)
@@ -75,35 +78,25 @@ def test_a_day_of_faults_and_a_dead_token_database_and_kis(make: Make, own_serve
     day.kis.clear_faults()
     day.assert_week()
     for key in ("KIS", "DB"):
-        begun, ended = day.lines(f"{key} 문제 시작"), day.lines(f"{key} 복구")
-        assert len(begun) == len(ended) == 1, day.lines(key)
+        assert len(day.lines(f"{key} 문제 시작")) == len(day.lines(f"{key} 복구")) == 1, day.lines(key)
     assert not day.service.session.incidents.current
 
 
 FULL = "CREATE TRIGGER full BEFORE INSERT ON stock_minute_prices BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
 
 
-def raise_in_rounds(day: FakeDay) -> None:
-    day.service.session.round = Mock(side_effect=ZeroDivisionError)
+TROUBLES: list[tuple[str, Any, Any]] = [
+    ("005930", lambda day: day.kis.add_fault("egw00316", symbol="005930"), lambda day: day.kis.clear_faults()),
+    ("KIS", lambda day: day.kis.add_fault("http500_empty", status=403), lambda day: day.kis.clear_faults()),
+    ("DB", lambda day: execute(day.url, FULL), lambda day: execute(day.url, "DROP TRIGGER full")),
+    ("업데이터", lambda day: setattr(day.service.session, "round", Mock(side_effect=ZeroDivisionError)),
+     lambda day: vars(day.service.session).pop("round")),
+]  # fmt: skip
 
 
-def well(day: FakeDay) -> None:
-    day.kis.clear_faults()
-
-
-TROUBLES: dict[str, Any] = {
-    "a symbol": ("005930", lambda day: day.kis.add_fault("egw00316", symbol="005930"), well),
-    "403": ("KIS", lambda day: day.kis.add_fault("http500_empty", status=403), well),
-    "hang": ("KIS", lambda day: day.kis.add_fault("hang"), well),
-    "egw00201": ("KIS", lambda day: day.kis.add_fault("egw00201"), well),
-    "a full disk": ("DB", lambda day: execute(day.url, FULL), lambda day: execute(day.url, "DROP TRIGGER full")),
-    "a bug": ("업데이터", raise_in_rounds, lambda day: vars(day.service.session).pop("round")),
-}
-
-
-@pytest.mark.parametrize(("key", "begin", "end"), shown(TROUBLES, "a symbol", "403", "a full disk", "a bug"))
-def test_kis_that_answers_nothing_but_errors_is_told_once(make: Make, key: str, begin: Any, end: Any):
-    """So is any other trouble; afterwards all is whole without the settle. One symbol has nothing to write."""
+@pytest.mark.parametrize(("key", "begin", "end"), TROUBLES, ids=["a symbol", "403", "a full disk", "a bug"])
+def test_a_trouble_is_reported_once_and_afterwards_all_is_whole(make: Make, key: str, begin: Any, end: Any):
+    """One symbol has nothing to write."""
     day = make(at(9, 55), {"005930": "liquid", "018880": "suspended"})
     day.clock.plan(at(10, 5, 30), lambda: begin(day))
     day.clock.plan(at(10, 15, 30), lambda: end(day))
@@ -124,15 +117,13 @@ def test_the_database_gone_at_the_open(make: Make, own_server: Server, database:
 
 
 @pytest.mark.parametrize(
-    ("slept_at", "woke_at"),
-    [(at(10, 5, 30), at(13, 0, 20)), (at(14, 0, 30), at(7, 0, day=date(2026, 11, 21))),
-     (at(14, 0, 30, day=CSAT), at(11))],
-    ids=["for hours", "over midnight", "into the next session"],
+    ("slept_at", "woke_at"), [(at(10, 5, 30), at(13, 0, 20)), (at(14, 0, 30, day=CSAT), at(11))],
+    ids=["for hours", "into the next session"],
 )  # fmt: skip
 def test_a_laptop_that_slept_heals_what_it_missed(make: Make, slept_at: datetime, woke_at: datetime):
     day = make(slept_at - timedelta(minutes=5), every=SELDOM)
     day.clock.plan(slept_at, lambda: day.clock.jump(woke_at))
-    day.run(until=max(at(15, 45), woke_at + timedelta(minutes=10)))
+    day.run(until=at(15, 45))
     day.assert_week()
 
 
@@ -199,43 +190,90 @@ def test_a_slower_cadence_delays_and_never_skips(make: Make):
     assert counts == [[12, 4], [14, 4], [14, 4], [16, 4], [18, 6]]
 
 
-def longest_wait(day: FakeDay, names: list[str]) -> float:
-    """Return the most seconds between two visits of one of these symbols."""
-    visits: dict[str, list[float]] = {name: [] for name in names}
-    for request in day.kis.requests:
-        if "itemchart" in request.path:
-            visits[request.params["FID_INPUT_ISCD"]].append(request.at)
-    return max(max(later - earlier for earlier, later in pairwise(visits[name])) for name in names)
-
-
-def test_who_was_left_over_goes_first_and_all_have_their_turn(make: Make):
+def test_who_was_left_over_goes_first_and_nobody_waits_long(make: Make):
     """Forty symbols at one call in four seconds: fourteen a round, nobody waits longer than three rounds.
 
     A window that was due in a round without its symbol comes with its next poll.
     """
     names = [f"{n:06d}" for n in range(40)]
     day = make(at(9, 5), dict.fromkeys(names, "illiquid"), rate_limit=0.25, active=5)
-    day.run(until=at(9, 30))
-    assert longest_wait(day, names) < 6 * 60
-    assert_provisional(day, names[-1], at(9, 25), tuple(MINUTES))
+    day.run(until=at(9, 25))
+    charts = [request for request in day.kis.requests if "itemchart" in request.path]
+    for name in names:
+        visits = [request.at for request in charts if request.params["FID_INPUT_ISCD"] == name]
+        assert max(later - earlier for earlier, later in pairwise(visits)) < 6 * 60
+    assert_provisional(day, names[-1], at(9, 20), tuple(MINUTES))
     assert any("다음 라운드로" in line for line in day.rounds())
 
 
-def test_a_restart_pages_only_what_is_missing(make: Make):
+def test_a_restart_pages_back_to_what_it_has_read_itself_whoever_wrote_since(make: Make):
+    """The backend writes into the same table: its newest row says nothing of the minutes before it."""
     day = make(at(14, 0), {"005930": "liquid", "000660": "liquid"})
     day.run(until=at(14, 0, 40))
     assert (day.count("today"), day.count("past")) == (2, 6)
     day.clock.jump(at(14, 10, 30))
     day.run(until=at(14, 10, 50))
     assert (day.count("today"), day.count("past")) == (4, 6)
-    assert_provisional(day, "005930", at(14, 10))
+    insert(day.url, "005930", "2026-11-20 15:09:00")
+    day.clock.jump(at(15, 10, 10))
+    day.run(until=at(15, 11))
+    assert_provisional(day, "005930", at(15, 10))
 
 
-def test_a_restart_pages_back_to_what_it_has_read_itself_whoever_wrote_since(make: Make):
-    """The backend writes into the same table: its newest row says nothing of the minutes before it."""
-    day = make(at(9, 55), {"005930": "liquid"})
-    day.run(until=at(10, 0, 20))
-    insert(day.url, "005930", "2026-11-20 12:59:00")
-    day.clock.jump(at(13, 0, 10))
-    day.run(until=at(13, 1))
-    assert_provisional(day, "005930", at(12, 59))
+@pytest.mark.parametrize(
+    ("counts", "mark"),
+    [({}, "ℹ️"), ({"calls": 3}, "✅"), ({"streamed": 3}, "✅"), ({"calls": 3, "errors": 1}, "⚠️"), ({"left": 1}, "⚠️")],
+)
+def test_a_round_that_requested_nothing_is_no_success(counts: Any, mark: str):
+    line = Round(datetime(2026, 11, 20, 10, 31), **counts).line(due=())
+    assert line.startswith(f"{mark} 10:31") and ("묻지 않음" in line) == (not counts)
+
+
+def test_a_symbol_that_hangs_is_passed_by_and_a_short_write_is_waited_for():
+    locks, begun, started = SymbolLocks(), threading.Event(), time.monotonic()
+    with locks.exclusive("005930") as first:
+        for _ in range(2):  # the end of the second one frees nothing
+            with locks.exclusive("005930") as second, locks.exclusive("000660") as other:
+                assert first and not second and other
+    assert time.monotonic() - started < 1
+
+    def write() -> None:
+        with locks.exclusive("005930", brief=True):
+            begun.set()
+            time.sleep(0.3)
+
+    threading.Thread(target=write, daemon=True).start()
+    begun.wait(5)
+    with locks.exclusive("005930") as free:
+        assert free
+
+
+def test_what_today_shows_late_is_fetched_when_it_shows(make: Make):
+    """Before the settle the day is whole; after it, equal."""
+    profiles = {"005930": "brisk", "000660": "medium", "373220": "illiquid", "900001": "call_auction"}
+    day = make(at(14, 30, 20), profiles, every={1: 2, 5: 5, 15: 15}, kis={"behaviour": AS_IT_IS})
+    day.clock.plan(at(15, 39, 50), lambda: [assert_provisional(day, symbol, at(15, 39)) for symbol in profiles])
+    day.run(until=at(15, 45))
+    day.assert_week()
+    assert not day.lines("문제 시작")
+
+
+@pytest.mark.parametrize(("profile", "more"), [("suspended", 0), ("illiquid", 5 * 3)])
+def test_names_that_do_not_trade_cost_a_round_one_call_each(make: Make, profile: str, more: int):
+    """`more`: back to the minute last known to trade, once a trade."""
+    quiet = dict.fromkeys([f"90{number:04}" for number in range(5)], profile)
+    day = make(at(11, 0, 20), {"005930": "liquid", **quiet}, kis={"behaviour": AS_IT_IS})
+    day.run(until=at(11, 1))
+    before, rounds = day.count("today"), len(day.rounds())
+    day.run(until=at(11, 31))
+    assert day.count("today") - before <= (len(day.rounds()) - rounds) * 6 + more
+    assert day.count("daily") <= 5 * 6, "every ten minutes whether they are kept back, once more whether known"
+
+
+def test_24_symbols_are_healed_at_one_in_the_afternoon_in_four_calls_each(make: Make):
+    names = list(symbols_file.choose(None, None))[:24]
+    day = make(at(13, 0, 20), dict.fromkeys(names, "medium"), kis={"behaviour": AS_IT_IS})
+    assert day.run(until=at(14, 0), once=True) == 0
+    assert day.count("today") + day.count("past") <= len(names) * 4 + 5 and day.count("past")
+    for name in names[::6]:
+        assert_provisional(day, name, at(12, 57))

@@ -73,7 +73,7 @@ def test_proven_minutes_are_stored_with_the_windows_they_close_and_the_round_spa
 
 
 @pytest.mark.slow
-def test_the_opening_cross_is_heard_because_the_stream_is_there_before_it(make: Make) -> None:
+def test_the_opening_cross_is_streamed_because_the_socket_is_open_before_it(make: Make) -> None:
     day = make(at(8, 55), BUSY, speed=20)
     with day.running():
         wait_until(lambda: day.kis.stream.connects == 1)
@@ -97,7 +97,7 @@ def test_without_a_socket_all_goes_by_rounds(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.slow
-def test_a_stream_that_is_refused_is_told_once_and_its_end_too(make: Make) -> None:
+def test_a_stream_that_is_refused_is_reported_once_and_its_end_too(make: Make) -> None:
     day = make(speed=40)
     day.kis.add_fault("opsp0011")
     with day.running():

@@ -19,7 +19,7 @@ from minute_candles.live.intraday_backfill import IntradayBackfill
 from minute_candles.live.today_pages import read_day
 from minute_candles.market.candles import Candle, Candles
 from minute_candles.market.intraday import Watermark, merged
-from minute_candles.market.rows import MinuteRows
+from minute_candles.market.rows import MinuteRow, MinuteRows, Reject, RejectedRow, RowFault
 from minute_candles.market.windows import aggregate
 
 SESSION = session()
@@ -52,8 +52,8 @@ def minutes(first: str, count: int, price: int = 1000, volume: int = 10, before:
 
 
 def read(client: Any, moment: datetime, known: datetime | None = None) -> list[datetime]:
-    seen = Watermark(known, known) if known else None
-    return [candle.timestamp for candle in read_day(client, "005930", SESSION, moment, seen).candles]
+    known_to = Watermark(known, known) if known else None
+    return [candle.timestamp for candle in read_day(client, "005930", SESSION, moment, known_to).candles]
 
 
 BAD = [raw("093000", 1000, 10, 10_000, ohl=(1000, 900, 1000))]
@@ -66,7 +66,6 @@ UNSEEN = minutes("0930", 30, before=10_000)
     ("client", "moment", "count", "calls"),
     [
         (Pages(minutes("0900", 100)), now(10, 35), 95, "10:34:59 10:04:59 09:34:59 09:04:59"),
-        (Pages(minutes("0900", 5)), now(8, 0), 0, ""),
         (Pages(minutes("0900", 5)), now(9, 0, 59), 0, ""),
         (Pages([row | {"stck_bsop_date": "20261117"} for row in minutes("1500", 30)]), now(9, 5), 0, None),
         (Pages(minutes("0906", 30)), now(9, 36), 30, "09:35:59 09:05:59 09:05:59"),
@@ -76,7 +75,7 @@ UNSEEN = minutes("0930", 30, before=10_000)
         (Pages(script=[BAD, minutes("0900", 5)]), now(9, 5), 5, None),
         (Pages(script=[HIGH, HIGH]), now(9, 5), 4, None),
     ],
-    ids=["page by page", "before the open", "no minute is over", "yesterday's rows", "a full page to the first trade",
+    ids=["page by page", "no minute is over", "yesterday's rows", "a full page to the first trade",
          "an empty answer", "empty pages that turnover contradicts", "off-hours trades: nothing can be proven",
          "a bad row once", "an impossible row twice alike"],
 )  # fmt: skip
@@ -86,10 +85,12 @@ def test_a_day_is_read_page_by_page(client: Pages, moment: datetime, count: int,
     assert calls is None or client.calls == calls.split()
 
 
-@pytest.mark.parametrize("script", [[BAD, BAD], [minutes("0930", 30)] * 2, [HIGH, OTHER]])
-def test_what_cannot_be_read_twice_or_is_later_than_requested_fails_the_visit(script: Any):
+@pytest.mark.parametrize(
+    ("pages", "moment"), [([BAD, BAD], now(9, 5)), ([minutes("0930", 30)] * 2, now(10, 0)), ([HIGH, OTHER], now(9, 5))]
+)
+def test_what_cannot_be_read_twice_or_is_later_than_requested_fails_the_visit(pages: Any, moment: datetime):
     with pytest.raises(SourceError):
-        read(Pages(script=script), now(9, 5) if script[0] != minutes("0930", 30) else now(10, 0))
+        read(Pages(script=pages), moment)
 
 
 def test_after_the_end_of_the_session_only_the_session_is_requested():
@@ -178,11 +179,11 @@ def day_of(*trades: tuple[str, int], until: str, hidden: Sequence[str] = ()) -> 
 
 
 def test_answers_that_said_nothing_are_no_knowledge_of_the_minutes_before():
-    """KIS answers with yesterday's rows from the open on; once it tells of today, the page goes back to the open."""
-    seen = read_day(Pages(), "005930", SESSION, now(9, 40), None).watermark
-    assert seen == Watermark(naive(9, 40))
+    """KIS answers with yesterday's rows from the open on; once today's come, the page goes back to the open."""
+    known = read_day(Pages(), "005930", SESSION, now(9, 40), None).watermark
+    assert known == Watermark(naive(9, 40))
     client = Pages(day_of(*((f"09{minute:02}", 5) for minute in range(60)), until="0959"))
-    assert len(read_day(client, "005930", SESSION, now(9, 50), seen).candles) == 50
+    assert len(read_day(client, "005930", SESSION, now(9, 50), known).candles) == 50
 
 
 def test_a_minute_that_shows_late_is_fetched_when_the_next_one_trades():
@@ -199,32 +200,32 @@ def test_a_minute_that_shows_late_is_fetched_when_the_next_one_trades():
     assert reading.candles[-2].turnover == 7_000 and reading.watermark.turnover == 15_000
 
 
-class Past(Pages):
-    """The past TR beside it: no fillers, 120 rows."""
-
-    past: Sequence[dict[str, str]] = ()
-
-    def past_minutes(self, symbol: str, last: datetime) -> MinuteRows:
-        self.calls.append(f"past {last:%H:%M:%S}")
-        mine = [r for r in self.past if r["stck_bsop_date"] < "20261118" or r["stck_cntg_hour"] <= f"{last:%H%M%S}"]
-        return minute_rows([row for row in mine if row["cntg_vol"] != "0"][:120])
-
-
-def healed(client: Past, moment: datetime, seen: Watermark | None = None) -> list[datetime]:
+def test_an_answer_with_a_row_that_cannot_be_true_heals_nothing() -> None:
+    noon = naive(12, 0)
+    rows: MinuteRows = [MinuteRow(noon - timedelta(minutes=n), 100, 100, 100, 100, 1, 9_000) for n in range(120)]
+    client: Any = SimpleNamespace(past_minutes=lambda _symbol, _last: rows)
     heal = IntradayBackfill(client, offered=True).reader("005930", SESSION)
-    return [c.timestamp for c in read_day(client, "005930", SESSION, moment, seen, heal).candles]
+    assert heal and heal(now(12, 0, 0), naive(10, 20)) == rows[::-1]
+    rows[5] = RejectedRow(Reject(RowFault.IMPOSSIBLE_PRICES, naive(11, 55)))
+    assert heal(now(12, 0, 0), naive(10, 20)) == []
 
 
-@pytest.mark.parametrize("past", ["empty", "yesterday's", "late", "with a hole"])
-def test_where_the_past_tr_is_no_help_todays_tr_is(past: str):
-    client = Past(minutes("0900", 240))
-    client.past = {
-        "empty": [],
-        "yesterday's": [{**row, "stck_bsop_date": "20261117"} for row in client.rows],
-        "late": [row for row in client.rows if row["stck_cntg_hour"] < "120000"],
-        "with a hole": [row for row in client.rows if row["stck_cntg_hour"] != "101500"],
-    }[past]
-    assert len(healed(client, now(13, 0))) == 240
+@pytest.mark.parametrize(
+    "past_of",
+    [lambda rows: [], lambda rows: [{**row, "stck_bsop_date": "20261117"} for row in rows],
+     lambda rows: [row for row in rows if row["stck_cntg_hour"] < "120000"],
+     lambda rows: [row for row in rows if row["stck_cntg_hour"] != "101500"]],
+    ids=["empty", "yesterday's", "late", "with a hole"],
+)  # fmt: skip
+def test_where_the_past_tr_is_no_help_todays_tr_is(past_of: Any) -> None:
+    """The past TR has no fillers, and 120 rows a page."""
+    client: Any = Pages(minutes("0900", 240))
+    past = [row for row in past_of(client.rows) if row["cntg_vol"] != "0"]
+    client.past_minutes = lambda _symbol, last: minute_rows(
+        [r for r in past if r["stck_bsop_date"] < "20261118" or r["stck_cntg_hour"] <= f"{last:%H%M%S}"][:120]
+    )
+    heal = IntradayBackfill(client, offered=True).reader("005930", SESSION)
+    assert len(read_day(client, "005930", SESSION, now(13, 0), None, heal).candles) == 240
     assert client.calls.count("12:29:59") == 1
 
 
