@@ -21,7 +21,8 @@ const first = cost(() => { list.show(rows); list.scrollTo('102600'); });
 const firsts = list.box.children.length;
 while (list.making) await new Promise((done) => setTimeout(done, 5));
 const top = list.items.get('102600').box.getBoundingClientRect().top - list.box.getBoundingClientRect().top;
-const order = [...list.box.querySelectorAll('button')].map((button) => button.dataset.symbol);
+const own = (button) => list.items.get(button.dataset.symbol)?.button === button; // the page's own list goes on
+const order = [...list.box.querySelectorAll('button')].filter(own).map((button) => button.dataset.symbol);
 return {
   first, firsts, again: cost(() => list.show(rows)), inOrder: order.join() === rows.map((one) => one.symbol).join(),
   inView: top >= 0 && top < list.box.clientHeight, current: list.box.querySelector('[aria-current]').dataset.symbol,

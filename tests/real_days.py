@@ -104,6 +104,9 @@ class Replay:
     def __init__(self, days: dict[str, RealDay], now: Callable[[], datetime]) -> None:
         self._days, self._now, self.calls = days, now, 0
 
+    def token(self) -> str:
+        return "token"
+
     def clock_trouble(self) -> str:
         return ""
 

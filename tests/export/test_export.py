@@ -125,7 +125,7 @@ def test_files_of_every_interval_equal_the_truth_and_say_what_they_are(light, ye
         "source": "KIS Open API, stock_minute_prices", "interval": "5", "time_zone": "Asia/Seoul",
         "prices": "unadjusted", "version": "1",
     }  # fmt: skip
-    assert abs(datetime.fromisoformat(created) - EVENING) < timedelta(minutes=1) and len(content) == 32
+    assert abs(datetime.fromisoformat(created) - EVENING) < timedelta(hours=1) and len(content) == 32
     assert file.metadata.row_group(0).column(2).compression == "ZSTD"
     assert export(years, "--interval", "15", asked=span(*NEW_YEAR, "005930"))[0] == 0
     for day in NEW_YEAR:  # a year is a file

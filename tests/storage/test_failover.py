@@ -113,8 +113,10 @@ def test_rights_that_are_taken_and_given_back(server, user) -> None:
     put(store)
     server.run(f"REVOKE ALL ON {user.name}.* FROM {user.user}@'%'")
     server.run(f"GRANT SELECT ON {user.name}.* TO {user.user}@'%'")
-    threading.Timer(0.5, server.run, (f"GRANT ALL ON {user.name}.* TO {user.user}@'%'",)).start()
+    giving = threading.Timer(0.5, server.run, (f"GRANT ALL ON {user.name}.* TO {user.user}@'%'",))
+    giving.start()
     put(store, seed=2)
+    giving.join()
     assert is_whole(store, 2)
     store.close()
 
