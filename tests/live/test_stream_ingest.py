@@ -1,7 +1,4 @@
-"""The stream beside the rounds: proven minutes at once, everything else as before, and a table that is true throughout.
-
-The real service, the real socket, the simulated KIS; a minute takes a second or three.
-"""
+"""The stream next to the rounds: proven minutes at once, all else by rounds, and a table that is true throughout."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -31,8 +28,6 @@ from minute_candles.market.trade_chain import Chain, Proven
 from minute_candles.storage.store import open_store
 
 BUSY = {"005930": "brisk", "000660": "brisk", "035420": "liquid", "373220": "medium", "018880": "illiquid"}
-LIVELY = dict.fromkeys(BUSY, "brisk")
-"""A lost trade shows with the next one: within seconds here. The simulator's REST shows it at once, KIS's does not."""
 NEARLY_TEN, TEN = at(9, 58, 30), datetime(2026, 11, 20, 10)
 Make = Callable[..., StreamDay]
 
@@ -54,35 +49,26 @@ def stored_by_stream(day: StreamDay) -> int:
 
 @pytest.mark.slow
 def test_proven_minutes_are_stored_with_the_windows_they_close_and_the_round_spares_their_symbols(make: Make) -> None:
-    """Running minutes are announced once a second, and grow; while KIS's REST is away, the stream stores alone."""
-    day = make(streamed=4, speed=40)
+    """From the opening cross on; while KIS's REST is away, the stream stores alone. Running minutes only grow."""
+    day = make(at(8, 57), streamed=4, speed=40)
     with day.running():
+        wait_until(lambda: day.kis.stream.connects == 1)
+        assert day.clock.now() < at(9)
         wait_until(lambda: stored_by_stream(day) >= 6)
-        day.wait(max(at(10, 4, 30), day.clock.now()))
+        day.wait(max(at(9, 4, 30), day.clock.now()))
         day.assert_true_so_far()
+        first = day.stored("005930")["005930", "ONE_MINUTE", datetime(2026, 11, 20, 9)]
         day.wait(day.clock.now().replace(minute=day.clock.now().minute // 5 * 5 + 4, second=10))
         day.kis.down()
         closed = day.clock.now().replace(minute=day.clock.now().minute // 5 * 5, second=0, microsecond=0, tzinfo=None)
         wait_until(lambda: ("005930", "FIVE_MINUTES", closed) in day.stored("005930"), 30)
+    assert first[10] is not None or day.kis.truth("005930", FRIDAY)[0].timestamp.minute, "its VWAP is proven, too"
     assert any(" · 스트림 " in line for line in day.lines("1분봉 "))
     assert min(day.count("today", symbol=s) for s in ("005930", "000660")) < day.count("today", symbol="018880")
     assert not day.lines("스트림 문제") and not day.lines("다릅니다")
     shown = [one for one in day.running_minutes if one.symbol == "005930"]
     same = [one.candle.volume for one in shown if one.candle.timestamp == shown[-1].candle.timestamp]
     assert len(shown) >= 5 and same == sorted(same)
-
-
-@pytest.mark.slow
-def test_the_opening_cross_is_streamed_because_the_socket_is_open_before_it(make: Make) -> None:
-    day = make(at(8, 55), BUSY, speed=20)
-    with day.running():
-        wait_until(lambda: day.kis.stream.connects == 1)
-        assert day.clock.now() < at(9)
-        day.wait(at(9, 3))
-        assert stored_by_stream(day) >= 3
-        day.assert_true_so_far()
-        first = day.stored("005930")[("005930", "ONE_MINUTE", datetime(2026, 11, 20, 9, 0))]
-    assert first[10] is not None or day.kis.truth("005930", FRIDAY)[0].timestamp.minute, "its VWAP is proven, too"
 
 
 @pytest.mark.parametrize("streamed", [0, 40], ids=["no symbols", "no package"])
@@ -113,8 +99,8 @@ def test_a_stream_that_is_refused_is_reported_once_and_its_end_too(make: Make) -
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_suspension_of_twenty_minutes_is_no_fault_and_costs_nothing(make: Make) -> None:
-    """One symbol is silent from 10:00 to 10:20, four trade on."""
-    day = make(at(9, 52), LIVELY, speed=30, kis={"oddities": {("005930", FRIDAY): "paused"}})
+    """One symbol does not trade from 10:00 to 10:20, four trade on. A lost trade would show with the next one."""
+    day = make(at(9, 52), dict.fromkeys(BUSY, "brisk"), speed=30, kis={"oddities": {("005930", FRIDAY): "paused"}})
     with day.running():
         day.wait(at(10, 19))
         assert day.kis.stream.connects == 1 and day.stored("005930")
@@ -124,28 +110,30 @@ def test_a_suspension_of_twenty_minutes_is_no_fault_and_costs_nothing(make: Make
     assert not day.lines("문제") and max(row[2] for row in day.stored("005930").values()).hour == 10
 
 
-def proven(minute: int, price: int = 70_000) -> Proven:
-    candle = Candle(datetime(2026, 11, 20, 10, minute), price, price, price, price, 3, 3 * price, None)
-    return Proven("005930", candle, candle.timestamp + timedelta(minutes=1), 0, 3 * price)
+def proven(minute: int, price: int = 70_000, before: int = 0) -> Proven:
+    """A minute from 10:00 on whose first trade follows on the turnover `before`."""
+    start = TEN + timedelta(minutes=minute)
+    candle = Candle(start, price, price, price, price, 3, 3 * price, None)
+    return Proven("005930", candle, start + timedelta(minutes=1), before, before + 3 * price)
 
 
 def test_a_streamed_symbol_is_due_every_25_minutes_spread_over_the_minutes() -> None:
     now, due = at(10, 0, 5), []
-    checks = [RestCrossCheck(f"{number:06}", number) for number in range(50)]
-    for check in checks:
+    for number in range(50):
+        check = RestCrossCheck(f"{number:06}", number)
         check.on_page([], now)
-        due.append(next(number for number in range(60) if check.is_due(now + timedelta(minutes=number))))
+        due.append(next(minutes for minutes in range(60) if check.is_due(now + timedelta(minutes=minutes))))
     assert sorted(due) == sorted([*range(1, EVERY + 1)] * 2), "two a minute, not fifty at once"
-    when = now + timedelta(minutes=due[0])
-    checks[0].on_page([], when)
-    assert not checks[0].is_due(when + timedelta(minutes=24)) and checks[0].is_due(when + timedelta(minutes=25))
+    assert check.is_due(when := now + timedelta(minutes=due[-1]))
+    check.on_page([], when)
+    assert not check.is_due(when + timedelta(minutes=24)) and check.is_due(when + timedelta(minutes=25))
 
 
 def test_a_difference_is_logged_once_and_the_symbol_is_polled_from_then_on(caplog: pytest.LogCaptureFixture) -> None:
     logging.getLogger("minute_candles").propagate = True
     check = RestCrossCheck("005930", 0)
-    check.on_proven(proven(0)._replace(through=datetime(2026, 11, 20, 10, 4)))
-    check.on_page([proven(0).candle, proven(0, 5)[1]._replace(turnover=None), proven(5).candle], at(10, 5))
+    check.on_proven(proven(0)._replace(through=TEN + timedelta(minutes=4)))
+    check.on_page([proven(0).candle, proven(0, 5).candle._replace(turnover=None), proven(5).candle], at(10, 5))
     assert check.is_trusted, "equal, unproven by turnover, or not streamed"
     for _ in range(2):
         check.on_page([proven(2).candle], at(10, 5))  # the stream held it for empty
@@ -155,7 +143,7 @@ def test_a_difference_is_logged_once_and_the_symbol_is_polled_from_then_on(caplo
 
 @pytest.mark.slow
 def test_rest_wins_where_both_differ_and_the_minutes_after_come_by_rounds(make: Make, monkeypatch: Any) -> None:
-    """A stream that lies in its chain: no captured frame does, so the lie is planted between chain and queue."""
+    """No captured frame lies, so the lie is planted between chain and queue."""
     real = Chain.add
 
     def lying(self: Chain, tick: Any) -> Any:
@@ -163,7 +151,7 @@ def test_rest_wins_where_both_differ_and_the_minutes_after_come_by_rounds(make: 
 
     monkeypatch.setattr(Chain, "add", lying)
     monkeypatch.setattr("minute_candles.live.stream.rest_cross_check.EVERY", 1)
-    day = make(at(9, 58, 30), {"005930": "brisk", "000660": "brisk"}, speed=40)
+    day = make(NEARLY_TEN, {"005930": "brisk", "000660": "brisk"}, speed=40)
     with day.running():
         wait_until(lambda: len(day.lines("스트림과 REST가 다릅니다")) == 2, 30)
         day.wait(day.clock.now() + timedelta(minutes=2))
@@ -172,59 +160,39 @@ def test_rest_wins_where_both_differ_and_the_minutes_after_come_by_rounds(make: 
 
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[LiveSession]:
-    """A session that knows 005930 up to 10:00 and 900 KRW, at 10:03:30; nobody asks KIS here."""
+    """A session that knows 005930 up to 10:00 and 900 KRW, at 10:03:30; it calls no KIS."""
     clock = FakeClock(at(10, 3, 30))
     store = open_store(Database("sqlite", path=tmp_path / "minutes.db"), clock)
     store.preflight()
     kis: Any = SimpleNamespace(skew=timedelta(0), suspected_skew=None)
     made = LiveSession(kis, store, TradingCalendar(), clock, ["005930"], [], 1)
-    made.states.of("005930").watermark = Watermark(datetime(2026, 11, 20, 10), datetime(2026, 11, 20, 9, 58), 900)
+    made.states.of("005930").watermark = Watermark(TEN, TEN - timedelta(minutes=2), 900)
     yield made
     store.close()
-
-
-def following(minute: int, before: int) -> Proven:
-    """A minute from 10:00 on whose first trade follows on this turnover."""
-    one, start = proven(0), TEN + timedelta(minutes=minute)
-    candle = one.candle._replace(timestamp=start)
-    return Proven("005930", candle, start + timedelta(minutes=1), before, before + one.turnover)
-
-
-def store_proven(live: LiveSession, one: Proven) -> tuple[bool, Watermark, int]:
-    """Whether it was stored, how far the day is known then, and how many minutes its coverage counts."""
-    state = live.states.of("005930")
-    stored = live.writer.store_proven(state, session(), one)
-    day = live._store.coverage(["005930"], FRIDAY, FRIDAY).get(("005930", FRIDAY))
-    assert state.watermark
-    return stored, state.watermark, day.counts[0] if day else 0
 
 
 @pytest.mark.parametrize(
     ("minute", "before", "stored", "read", "counted"),
     [(0, 900, True, 1, 1), (2, 900, True, 3, 1), (2, 901, True, 0, 0), (-1, 900, True, 0, 1), (-1, 300, False, 0, 0)],
-    ids=[
-        "the next minute",
-        "no trade between, by the turnover",
-        "a trade between",
-        "not shown by REST yet",
-        "REST wins",
-    ],
+    ids=["the next minute", "no trade between, by the turnover", "a trade between", "REST is behind", "REST wins"],
 )
 def test_a_day_is_known_further_only_where_turnover_leads_on(
     live: LiveSession, minute: int, before: int, stored: bool, read: int, counted: int
 ) -> None:
-    done, known, count = store_proven(live, following(minute, before))
-    assert (done, known.read.minute, count) == (stored, read, counted)
+    state = live.states.of("005930")
+    assert live.writer.store_proven(state, session(), proven(minute, before=before)) == stored
+    day = live._store.coverage(["005930"], FRIDAY, FRIDAY).get(("005930", FRIDAY))
+    assert state.watermark and (state.watermark.read.minute, day.counts[0] if day else 0) == (read, counted)
     assert bool(live._store.candles("005930", 1, TEN - timedelta(hours=1), TEN + timedelta(hours=1))) == stored
 
 
 def test_what_a_stream_wrote_alone_is_not_taken_for_the_whole_day_after_a_restart(live: LiveSession) -> None:
-    store_proven(live, following(2, 901))
+    live.writer.store_proven(live.states.of("005930"), session(), proven(2, before=901))
     live.begin(session())
     state = live.states.of("005930")
     assert state.watermark is None
     state.watermark = Watermark(TEN + timedelta(minutes=2), TEN - timedelta(minutes=2), 901)
-    store_proven(live, following(2, 901))
+    live.writer.store_proven(state, session(), proven(2, before=901))
     live.begin(session())
     known = live.states.of("005930").watermark
     assert known and known.read == TEN + timedelta(minutes=3), "known to the minute that it was proven to, not to now"
@@ -263,7 +231,7 @@ def test_an_unbroken_chain_is_polled_for_the_cross_check_alone_until_the_close()
 def test_a_window_that_closes_in_a_lull_is_stored_without_a_call(live: LiveSession) -> None:
     state, trade = live.states.of("005930"), Trade(35_880, 70_000, 3)  # 09:58
     state.watermark, early = None, TEN - timedelta(minutes=2)
-    live.writer.store_proven(state, session(), following(-2, 0)._replace(through=TEN + timedelta(minutes=1)))
+    live.writer.store_proven(state, session(), proven(-2)._replace(through=TEN + timedelta(minutes=1)))
     symbol = StreamedSymbol("005930", session(), 0)
     symbol.add(ticks_of([trade])[0])
     symbol.on_page([], Watermark(early), at(10, 3, 5))

@@ -51,9 +51,8 @@ def minutes(first: str, count: int, price: int = 1000, volume: int = 10, before:
     return trading([(hour, price, volume) for hour in hours], before=before)
 
 
-def read(client: Any, moment: datetime, known: datetime | None = None) -> list[datetime]:
-    known_to = Watermark(known, known) if known else None
-    return [candle.timestamp for candle in read_day(client, "005930", SESSION, moment, known_to).candles]
+def read(client: Any, moment: datetime) -> list[datetime]:
+    return [candle.timestamp for candle in read_day(client, "005930", SESSION, moment, None).candles]
 
 
 BAD = [raw("093000", 1000, 10, 10_000, ohl=(1000, 900, 1000))]
@@ -64,19 +63,18 @@ UNSEEN = minutes("0930", 30, before=10_000)
 
 @pytest.mark.parametrize(
     ("client", "moment", "count", "calls"),
-    [
-        (Pages(minutes("0900", 100)), now(10, 35), 95, "10:34:59 10:04:59 09:34:59 09:04:59"),
-        (Pages(minutes("0900", 5)), now(9, 0, 59), 0, ""),
-        (Pages([row | {"stck_bsop_date": "20261117"} for row in minutes("1500", 30)]), now(9, 5), 0, None),
-        (Pages(minutes("0906", 30)), now(9, 36), 30, "09:35:59 09:05:59 09:05:59"),
-        (Pages(script=[[], minutes("0900", 3)]), now(9, 3), 3, "09:02:59 09:02:59"),
-        (Pages(script=[UNSEEN, [], [], [], minutes("0900", 30)]), now(10, 0), 60, None),
-        (Pages(UNSEEN), now(10, 0), 30, "09:59:59" + 4 * " 09:29:59"),
-        (Pages(script=[BAD, minutes("0900", 5)]), now(9, 5), 5, None),
-        (Pages(script=[HIGH, HIGH]), now(9, 5), 4, None),
-    ],
-    ids=["page by page", "no minute is over", "yesterday's rows", "a full page to the first trade",
-         "an empty answer", "empty pages that turnover contradicts", "off-hours trades: nothing can be proven",
+    [(Pages(minutes("0900", 100)), now(10, 35), 95, "10:34:59 10:04:59 09:34:59 09:04:59"),
+     (Pages(minutes("0900", 5)), now(9, 0, 59), 0, ""),
+     (Pages([row | {"stck_bsop_date": "20261117"} for row in minutes("1500", 30)]), now(9, 5), 0, None),
+     (Pages(minutes("0906", 30)), now(9, 36), 30, "09:35:59 09:05:59 09:05:59"),
+     (Pages(script=[[], minutes("0900", 3)]), now(9, 3), 3, "09:02:59 09:02:59"),
+     (Pages(script=[UNSEEN, [], [], [], minutes("0900", 30)]), now(10, 0), 60, None),
+     (Pages(UNSEEN), now(10, 0), 30, "09:59:59" + 4 * " 09:29:59"),
+     (Pages(minutes("1500", 31)), now(18, 0), 31, "15:39:59 15:00:59"),
+     (Pages(script=[BAD, minutes("0900", 5)]), now(9, 5), 5, None),
+     (Pages(script=[HIGH, HIGH]), now(9, 5), 4, None)],
+    ids=["page by page", "no minute is over", "yesterday's rows", "a full page to the first trade", "an empty answer",
+         "empty pages that turnover contradicts", "off-hours trades: nothing can be proven", "after the session",
          "a bad row once", "an impossible row twice alike"],
 )  # fmt: skip
 def test_a_day_is_read_page_by_page(client: Pages, moment: datetime, count: int, calls: str | None):
@@ -91,12 +89,6 @@ def test_a_day_is_read_page_by_page(client: Pages, moment: datetime, count: int,
 def test_what_cannot_be_read_twice_or_is_later_than_requested_fails_the_visit(pages: Any, moment: datetime):
     with pytest.raises(SourceError):
         read(Pages(script=pages), moment)
-
-
-def test_after_the_end_of_the_session_only_the_session_is_requested():
-    client = Pages(minutes("1500", 31))
-    read(client, now(18, 0), known=naive(15, 30))
-    assert client.calls == ["15:39:59"]
 
 
 def candle(hour: int, minute: int, close: int = 1000, volume: int = 10, *, proven: bool = True) -> Candle:
@@ -142,23 +134,24 @@ def test_an_untouched_window_stays_as_it_is():
 
 
 @pytest.mark.parametrize(
-    ("stored", "fresh", "kept"),
-    [(candle(9, 1, volume=3, proven=False), candle(9, 1), "fresh"),
-     (candle(9, 31), candle(9, 31, close=999_999, proven=False), "stored"),
-     (candle(9, 0, volume=1), candle(9, 0, proven=False), "fresh")],
+    ("stored", "fresh", "is_fresh_kept"),
+    [(candle(9, 1, volume=3, proven=False), candle(9, 1), True),
+     (candle(9, 31), candle(9, 31, close=999_999, proven=False), False),
+     (candle(9, 0, volume=1), candle(9, 0, proven=False), True)],
     ids=["a proven one counts", "an unproven one replaces no proven one", "at the open the newer one"],
 )  # fmt: skip
-def test_which_of_two_minutes_counts(stored: Candle, fresh: Candle, kept: str) -> None:
+def test_which_of_two_minutes_counts(stored: Candle, fresh: Candle, is_fresh_kept: bool) -> None:
     """The backend writes the running minute (kis_http.md §12); the minute at the open can never be proven."""
     moment = now(9, stored.timestamp.minute + 1)
-    found = merge(stored_day([stored], moment), [fresh], moment)[1][0]
-    assert found == (fresh if kept == "fresh" else stored._replace(turnover=None))
+    [found] = merge(stored_day([stored], moment), [fresh], moment)[1]
+    assert found == (fresh if is_fresh_kept else stored._replace(turnover=None))
 
 
 def test_the_auction_windows_are_over_with_the_session():
-    fresh = [candle(15, 30)]
-    assert [len(merge(EMPTY, fresh, now(15, 39, 59))[n]) for n in (1, 5, 15)] == [1, 1, 0]
-    assert [len(merge(EMPTY, fresh, now(15, 40, 0))[n]) for n in (1, 5, 15)] == [1, 1, 1]
+    counts = [
+        [len(merge(EMPTY, [candle(15, 30)], now(15, *end))[n]) for n in (1, 5, 15)] for end in ((39, 59), (40, 0))
+    ]
+    assert counts == [[1, 1, 0], [1, 1, 1]]
 
 
 def test_rows_before_what_was_read_are_left_alone():
@@ -167,36 +160,35 @@ def test_rows_before_what_was_read_are_left_alone():
     assert result[1][0].timestamp == naive(9, 15)
 
 
-def day_of(*trades: tuple[str, int], until: str, hidden: Sequence[str] = ()) -> list[dict[str, str]]:
-    """Today's TR at HHMM, newest first: a row a minute from the open, (HHMM, shares) at 1,000 KRW, `hidden` late."""
-    volumes, rows, turnover, moment = dict(trades), [], 0, datetime(2026, 11, 18, 9)
-    while (at := f"{moment:%H%M}") <= until:
-        before, turnover = turnover, turnover + 1000 * volumes.get(at, 0)
-        is_hidden = at in hidden
-        rows.append(raw(f"{at}00", 1000, 0 if is_hidden else volumes.get(at, 0), before if is_hidden else turnover))
-        moment += timedelta(minutes=1)
-    return rows[::-1]
+def day_of(volumes: dict[str, int], until: str, hidden: str = "") -> list[dict[str, str]]:
+    """Today's TR at HHMM, newest first: a row a minute, shares by HHMM at 1,000 KRW; `hidden` does not show yet."""
+
+    def row(hour: str) -> dict[str, str]:
+        before = 1000 * sum(volume for at, volume in volumes.items() if at < hour)
+        volume = 0 if hour == hidden else volumes.get(hour, 0)
+        return raw(f"{hour}00", 1000, volume, before + 1000 * volume)
+
+    hours = (f"{OPEN + timedelta(minutes=n):%H%M}" for n in range(100))
+    return [row(hour) for hour in hours if hour <= until][::-1]
 
 
 def test_answers_that_said_nothing_are_no_knowledge_of_the_minutes_before():
     """KIS answers with yesterday's rows from the open on; once today's come, the page goes back to the open."""
     known = read_day(Pages(), "005930", SESSION, now(9, 40), None).watermark
     assert known == Watermark(naive(9, 40))
-    client = Pages(day_of(*((f"09{minute:02}", 5) for minute in range(60)), until="0959"))
-    assert len(read_day(client, "005930", SESSION, now(9, 50), known).candles) == 50
+    assert len(read_day(Pages(minutes("0900", 60)), "005930", SESSION, now(9, 50), known).candles) == 50
 
 
 def test_a_minute_that_shows_late_is_fetched_when_the_next_one_trades():
     """09:11 is a filler until 10:30 trades: the page reaches back to the minute last seen trading, not last read."""
-    trades = (("0910", 5), ("0911", 7), ("1030", 3))
-    quiet = Pages(day_of(*trades[:2], until="1029", hidden=["0911"]))
+    trades = {"0910": 5, "0911": 7, "1030": 3}
+    quiet, awake = Pages(day_of(trades, "1029", hidden="0911")), Pages(day_of(trades, "1031"))
     reading = read_day(quiet, "005930", SESSION, now(10, 20), None)
     assert [c.timestamp for c in reading.candles] == [naive(9, 10)]
     assert reading.watermark == Watermark(naive(10, 20), naive(9, 10), 12_000, naive(10, 19), is_explained=False)
-    awake = Pages(day_of(*trades, until="1031"))
     reading = read_day(awake, "005930", SESSION, now(10, 31), reading.watermark)
-    found = [(candle.timestamp, candle.volume) for candle in reading.candles]
-    assert found == [(naive(9, 10), 5), (naive(9, 11), 7), (naive(10, 30), 3)]
+    found = {f"{candle.timestamp:%H%M}": candle.volume for candle in reading.candles}
+    assert found == trades
     assert reading.candles[-2].turnover == 7_000 and reading.watermark.turnover == 15_000
 
 
