@@ -42,7 +42,7 @@ class Installation:
 
     def __init__(
         self, folder: Path, database: Database, start: datetime, symbols: Sequence[str], *, speed: float,
-        rules: str, profile: str = "", streamed: int = 40,
+        rules: str, profile: str = "",
     ) -> None:  # fmt: skip
         self.symbols, self.database, self.moment = list(symbols), url_of(database), Moment(start, speed)
         self.now, self.wait = self.moment.now, self.moment.wait
@@ -51,7 +51,7 @@ class Installation:
         stream = self.kis.stream.behaviour
         stream.linger, stream.idle, stream.patience = 15 / speed, 10 / speed, 100 / speed
         self.redis, self.receiver, self.port, self._exits = RedisServer(), Receiver(), free_port(), ExitStack()
-        self._folder, self._rules, self._streamed = folder, rules, streamed
+        self._folder, self._rules = folder, rules
         self._started, self._before = list[subprocess.Popen[str]](), len(STARTED)
 
     def __enter__(self) -> Self:
@@ -60,8 +60,7 @@ class Installation:
         (self._folder / "alerts.toml").write_text(self._rules, encoding="utf-8")
         settings = {
             "REDIS_URL": self.redis.url, "ALERT_URLS": self.receiver.url, "KIS_WS_URL": self.kis.ws_url,
-            "ALERTS_FILE": str(self._folder / "alerts.toml"), "STREAM_SYMBOLS": str(self._streamed),
-            "KIS_RATE_LIMIT": "18",
+            "ALERTS_FILE": str(self._folder / "alerts.toml"), "STREAM_SYMBOLS": "40", "KIS_RATE_LIMIT": "18",
         }  # fmt: skip
         self.user = User(self._folder, self.kis.url, self.database, settings, moment=self.moment)
         return self

@@ -20,20 +20,7 @@ import pytest
 import requests
 from backfill_tools import EVENING, LAST, FarSimulator, Moment, assert_true, ended, execute, interrupt, until, url_of
 from fast_clock import OUTPUTS
-from fault_tools import (
-    FAULTS,
-    FIRST,
-    FLAGS,
-    NOON,
-    PAGE,
-    PASSWORD,
-    SECRETS,
-    SYMBOLS,
-    days,
-    kis_at,
-    sees,
-    whole_or_absent,
-)
+from fault_tools import FAULTS, FIRST, FLAGS, NOON, PASSWORD, SECRETS, SYMBOLS, days, kis_at, sees, whole_or_absent
 from places import ROOT, sources
 from store_testing import at_once
 
@@ -79,10 +66,12 @@ def completes(operator, kis) -> None:
 
 def test_every_row_of_the_page_is_proved_and_every_test_that_it_names_is_there() -> None:
     source = Path(__file__).read_text(encoding="utf-8")
-    assert PAGE.split("\n## ")[0].count("\n|") == len(FAULTS) + 2 and {row.lost for row in FAULTS.values()} == {"없음"}
+    assert tools.PAGE.split("\n## ")[0].count("\n|") == len(FAULTS) + 2 and {row.lost for row in FAULTS.values()} == {
+        "없음"
+    }
     assert not [key for key in FAULTS if f'"{key}"' not in source and key not in LASTING]
     texts = {str(path.relative_to(ROOT / "tests")): path.read_text("utf-8") for path in ROOT.glob("tests/**/test_*.py")}
-    named = re.findall(r"`(?:([\w/]+\.py)::)?(test_\w+)`", PAGE)
+    named = re.findall(r"`(?:([\w/]+\.py)::)?(test_\w+)`", tools.PAGE)
     everything = "\n".join(texts.values())
     assert len(named) > 60
     assert not [name for file, name in named if f"def {name}(" not in texts.get(file, "" if file else everything)]

@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from datetime import date, datetime
+from datetime import date
 
 import pytest
 from backfill_tools import copy_project
@@ -12,7 +12,7 @@ from backfill_tools import copy_project
 import fetch_minute_data
 import realtime_updater
 from minute_candles.backfill.report import check_table
-from minute_candles.console.terminal import width, wrapped
+from minute_candles.console.terminal import width
 from minute_candles.verification.plan import Cause, SymbolDay
 
 SCRIPTS = {"fetch_minute_data.py": fetch_minute_data, "realtime_updater.py": realtime_updater}
@@ -67,28 +67,8 @@ def test_without_env_one_line_comes_within_a_second_and_names_file_and_demo(tmp_
     assert "cp .env.example" not in said and "채우세요" in said
 
 
-def test_an_error_is_broken_between_words_and_never_inside_a_command() -> None:
-    text = "❌ 설정이 없습니다: KIS_APP_KEY. 폴더에서 `cp .env.example .env` 로 만들고 값을 채우세요."
-    lines = wrapped(text, 40).splitlines()
-    assert len(lines) > 1 and all(width(line) <= 40 for line in lines) and "`cp .env.example .env`" in "|".join(lines)
-    assert " ".join(line.strip() for line in lines) == text
-
-
-DAYS = [date(2026, 11, 16), date(2026, 11, 17), date(2026, 11, 18)]
-SPANS = {"005930": (datetime(2026, 11, 16, 9, 0), datetime(2026, 11, 17, 15, 30))}
-
-
-def test_check_is_a_table_of_symbols_with_days_candles_and_reasons_of_one_symbol_by_day() -> None:
-    names = {"005930": "삼성전자", "000660": "SK하이닉스", "003550": "LG"}
-    gaps = [("005930", DAYS[2]), *(("000660", day) for day in DAYS)]
-    table = check_table(names, DAYS, [SymbolDay(*gap, Cause.NOT_COLLECTED) for gap in gaps], SPANS)
-    lines = table.splitlines()
-    assert lines[0].split() == ["종목", "이름", "완료", "빠짐", "첫", "캔들", "마지막", "캔들", "이유"]
-    assert lines[2].split()[:9] == ["❗", "005930", "삼성전자", "2", "1", "11-16", "09:00", "11-17", "15:30"]
-    assert lines[2].endswith("아직 받지 않음: 11-18")
-    assert lines[3].split()[:5] == ["❗", "000660", "SK하이닉스", "0", "3"] and lines[3].endswith("11-16~11-18")
-    assert lines[4].split() == ["✅", "003550", "LG", "3", "0", "-", "-"]
-    assert width("✅") == width("❗") == 2 and "️" not in table, "⚠️ is one column here and two there"
-    lost = [SymbolDay("005930", DAYS[1], Cause.ROWS_LOST, (3, 0, 0))]
-    lines = check_table({"005930": "삼성전자"}, DAYS, lost, SPANS, by_day=True).splitlines()
+def test_check_of_one_symbol_is_by_day_with_its_reason() -> None:
+    """That of many: tests/test_readme.py."""
+    lost = SymbolDay("005930", date(2026, 11, 17), Cause.ROWS_LOST, (3, 0, 0))
+    lines = check_table({"005930": "삼성전자"}, [date(2026, 11, 16), lost.day], [lost], {}, by_day=True).splitlines()
     assert lines[3].split() == ["❗", "2026-11-17", "(화)", "1분봉", "3건", "사라짐"]

@@ -16,7 +16,6 @@ from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.intraday import Watermark
 from minute_candles.market.session_rows import session_rows
 from minute_candles.market.turnover_proof import prove
-from minute_candles.market.windows import derive
 
 DATA = SHARED / "data"
 RECORDED = DATA / "kis_today_20250826.json"
@@ -78,10 +77,6 @@ def test_samsung_has_nineteen_minutes_and_an_auction_of_half_of_what_was_sent_wh
     assert times(found) == [*(f"15:{minute:02}" for minute in range(1, 20)), "15:30"]
     assert found[-1][1:6] == (70_300, 70_300, 70_300, 70_300, 2_950_689)
     assert found[-1].turnover == 2_950_689 * 70_300 and found[-1].vwap == Decimal("70300.00")
-    windows = derive(found)
-    assert times(windows[5]) == ["15:00", "15:05", "15:10", "15:15", "15:30"]
-    assert times(windows[15]) == ["15:00", "15:15", "15:30"]
-    assert len({sum(candle.volume for candle in of) for of in windows.values()}) == 1
     alone = [row for row in client.today_minutes("005930", SESSION.end) if row.minute == datetime(2025, 8, 26, 15, 30)]
     only = prove(session_rows(alone, SESSION, fillers=True), SESSION).candles[0]
     assert (only.volume, only.vwap) == (5_901_378, None)

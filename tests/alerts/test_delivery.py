@@ -136,15 +136,6 @@ def test_an_address_that_is_none_is_named_by_its_number_alone():
         assert url not in str(raised.value) and "\n" not in str(raised.value)
 
 
-def test_what_the_queue_does_not_hold_loses_its_oldest_and_is_reported(monkeypatch, said):
-    monkeypatch.setattr(delivery, "MOST_WAITING", 3)
-    with Receiver("500") as receiver, sending(receiver.url, count=6) as sender:
-        assert sender.waiting == 3 and said().count("오래된 것부터 버립니다") == 1
-        receiver.set("ok")
-        until(lambda: len(receiver.got) >= 3)
-    assert receiver.titles[-3:] == titles(3, 4, 5)
-
-
 def test_a_plugin_that_raises_has_not_delivered(said):
     plugin = Mock(socket_connect_timeout=1.0, socket_read_timeout=1.0)
     plugin.notify.side_effect = RuntimeError("token 12345")

@@ -19,7 +19,7 @@ from updater_tools import FRIDAY, at, wait_until
 from minute_candles.alerts import state as alert_state
 from minute_candles.alerts import worker as alerts
 from minute_candles.alerts.digest import Message
-from minute_candles.alerts.engine import Alert, Fired
+from minute_candles.alerts.engine import Alert
 from minute_candles.alerts.setup import alerting, set_up
 from minute_candles.alerts.state import State
 from minute_candles.config.integrations import Integrations
@@ -133,16 +133,6 @@ def test_an_alert_that_was_judged_when_the_process_was_killed_arrives_once(fille
     alert = Alert("rsi14 1", "005930", "", 1, JUMP.timestamp, "info", "RSI(14)", 80.0)
     alert_state.write(path, State(day=FRIDAY, unwritten=[alert]))
     assert received(store, settings) == ["RSI(14)"] and received(store, settings) == [] and len(fired(settings)) == 1
-
-
-def test_the_memory_is_read_as_it_was_written_but_for_what_fired_long_ago(tmp_path):
-    alert, when = Alert("급등락", "005930", "삼성전자", 1, JUMP.timestamp, "info", "+3%", 3.0), JUMP.timestamp
-    fired = {("급등락", "005930"): Fired(when - timedelta(days=2), "up")}
-    unsent = {"1번 json": [Message("warning", "제목", "첫 줄\n둘째 줄")]}
-    state = State({("005930", 1): when}, fired, {"disk": at(10)}, FRIDAY, unsent, [alert])
-    old = {("급등락", "000660"): Fired(when - timedelta(days=9), "up")}
-    alert_state.write(tmp_path / "state.json", replace(state, fired=fired | old))
-    assert alert_state.read(tmp_path / "state.json") == state
 
 
 OLDER = (  # as version 0.1 made it

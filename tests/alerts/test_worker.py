@@ -3,7 +3,6 @@
 import time as steady
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -94,20 +93,6 @@ def test_each_planted_event_fires_once_at_its_minute_and_nothing_else_does(make,
         assert len(list(day.lines(f"🔔 {rule}: {symbol} ·"))) == 1
     assert "5분 동안 +3.14%" in sent and "72,200원 (전일 대비 +3.14%)" in sent and "http://127.0.0.1:8765/" in sent
     assert day.lines("마감 확정 완료") and Receiver.SECRET not in "\n".join(day.lines())
-
-
-def test_a_restart_in_the_middle_repeats_nothing_and_loses_nothing(make, capsys):
-    """The last life but one ends as by kill -9 between a commit and its judgement: the alerts do not run in it."""
-    day = make(EVENING)
-    day.run(until=at(9, 44))
-    assert kept(day) == [EXPECTED[2]]
-    day.clock.jump(at(9, 47))
-    integrations, day.settings = day.settings.integrations, replace(day.settings, integrations=Integrations())
-    day.run(until=at(9, 55))
-    assert kept(day) == [EXPECTED[2]]
-    day.settings = replace(day.settings, integrations=integrations)
-    day.run(until=at(10, 5))
-    assert kept(day) == EXPECTED == tried(day, capsys) and len(day.lines("🔔 price_change")) == 1
 
 
 def test_a_window_is_judged_as_the_table_has_it_in_the_end(make, monkeypatch):

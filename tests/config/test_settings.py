@@ -1,8 +1,6 @@
 """Settings: where they are found, what is accepted, and that no mistake ever shows a secret."""
 
 import re
-import subprocess
-import sys
 from datetime import date
 from pathlib import Path
 
@@ -200,9 +198,3 @@ def test_the_demo_reads_no_file_of_the_user_and_writes_in_its_folder(here, monke
     assert found.base_url == "http://127.0.0.1:9" and found.app_key != SECRET
     assert found.database.kind == "sqlite" and found.database.path is not None
     assert {found.database.path.parent, found.token_file.parent, found.log_dir} == {here}
-
-
-def test_settings_and_console_load_no_heavy_package():
-    code = "import sys, minute_candles.config.settings, minute_candles.console.console; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert not {"pandas", "numpy", "requests", "mysql", "tqdm", "dotenv", "holidays", "schedule"} & {*loaded.split()}
