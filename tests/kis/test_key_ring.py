@@ -87,20 +87,17 @@ def test_a_refused_key_leaves_with_a_line_and_comes_back(client, sim, clock, cap
     assert states(client) == ALL_IN_USE and any("다시 씁니다" in line for line in caplog.messages)
 
 
-def test_where_every_key_is_refused_the_run_ends(client, sim):
-    sim.keys.clear()
-    with pytest.raises(AuthError):
-        client.token()
-    with pytest.raises(AuthError):
-        past(client)
-
-
-def test_a_bad_symbol_takes_no_key_out_of_the_ring(client, sim):
+def test_a_bad_symbol_takes_no_key_out_of_the_ring_and_where_every_key_is_refused_the_run_ends(client, sim, clock):
     past(client, "000660")
     sim.add_fault("egw00316", symbol="005930")
     with pytest.raises(SourceError):
         past(client)
     assert states(client) == ALL_IN_USE and past(client, "000660")
+    sim.keys.clear()
+    clock.move(hours=25)
+    for call in (client.token, lambda: past(client)):
+        with pytest.raises(AuthError):
+            call()
 
 
 def test_a_tr_that_one_key_lacks_is_left_to_the_others(client, monkeypatch):

@@ -98,11 +98,6 @@ class TestRenewal:
         clock.move(minutes=5)
         assert {cache.renew(refused=dead) for _ in range(10)} == {dead} and sim.calls("token") == 2
 
-    def test_of_an_older_file_that_kis_refuses_happens_once(self, sim, make, file):
-        file.write_text(older("eyJ.dead", AFTER_CLOSE + timedelta(hours=9)))
-        assert make().get() == "eyJ.dead" and sim.calls("token") == 0
-        assert make().renew(refused="eyJ.dead") != "eyJ.dead" and sim.calls("token") == 1
-
     def test_does_not_run_wild_where_this_hosts_clock_is_a_day_fast(self, tmp_path, clock):
         with Listening(FakeClock(AFTER_CLOSE - timedelta(days=2))) as sim:
             cache = TokenCache(settings_for(sim.url, tmp_path), clock)

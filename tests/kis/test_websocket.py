@@ -146,10 +146,6 @@ def test_a_bad_approval_key_is_renewed_once_and_then_only_waited_for(here: Here)
     here.sim.clear_faults()
     here.receives()
     assert here.problems[-1] == ""
-    time.sleep(0.5)
-    here.stream.subscriptions.expire()
-    here.stream.cut()
-    wait_until(lambda: here.approvals == 3)
 
 
 def test_the_approval_key_is_requested_once_for_many_sessions_and_again_when_it_expires(here: Here) -> None:
@@ -198,8 +194,8 @@ def test_two_processes_of_one_key_do_not_both_connect(here: Here) -> None:
 def test_success_without_data_is_a_fault_only_while_data_are_expected(here: Here) -> None:
     here.behaviour.idle = 0.1
     here.sim.add_fault("ws_mute")
-    here.open(pace=STALLING)
-    time.sleep(1.2)
+    here.open(pace=replace(QUICK, quiet_seconds=0.3))
+    time.sleep(0.6)
     assert here.stream.connects == 1, "nothing is expected: after the close, say"
     here.expects = True
     wait_until(lambda: here.stream.connects >= 3 and bool(here.problems))
@@ -216,8 +212,7 @@ def test_a_server_that_refuses_cuts_or_is_away_is_reported_and_not_stormed(here:
     here.sim.clear_faults()
     here.sim.down(False)
     here.receives()
-    assert here.problems[-1] == ""
-    assert here.approvals == 1
+    assert here.problems[-1] == "" and here.approvals == 1
 
 
 def test_a_fault_of_a_callback_and_undecodable_bytes_end_no_thread(here: Here, caplog) -> None:
