@@ -210,7 +210,9 @@ class TestPassingFault:
         waits = [seconds for seconds in clock.slept if seconds > 0.2]
         assert waits == sorted(waits) and 7 < sum(waits) < 60
 
-    def test_is_logged_once_and_if_it_stays_fails_this_call_within_a_minute_or_so(self, sim, client, clock, caplog):
+    def test_that_stays_is_logged_once_fails_the_call_in_a_minute_and_ends_with_a_stop(
+        self, sim, client, clock, caplog
+    ):
         past(client)
         caplog.clear()
         sim.add_fault("egw00316", path="past")
@@ -218,6 +220,9 @@ class TestPassingFault:
             error = failure(client)
         assert "EGW00316" in str(error) and not isinstance(error, Outage)
         assert 6 <= client.calls <= 9 and sum(clock.slept) < 90 and len(caplog.records) == 1
+        clock.stop.set()
+        with pytest.raises(Stopped):
+            past(client)
 
     def test_hang_is_bounded_by_the_timeout(self, make, monkeypatch):
         monkeypatch.setattr(kis_http, "READ_SECONDS", 0.2)
@@ -229,12 +234,6 @@ class TestPassingFault:
     @pytest.mark.parametrize("answer", NO_ANSWERS, ids=lambda answer: repr(answer[-24:]))
     def test_that_is_no_answer_is_repeated(self, scripted, answer):
         assert past(scripted(answer, OK)) == []
-
-    def test_ends_at_once_where_a_stop_is_requested(self, sim, client, clock):
-        sim.add_fault("egw00316", path="past")
-        clock.stop.set()
-        with pytest.raises(Stopped):
-            past(client)
 
 
 class TestOutage:

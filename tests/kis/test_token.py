@@ -197,16 +197,15 @@ def test_a_file_keeps_its_mode_where_it_is_no_wider_than_0640(make, file, mode, 
     assert file.stat().st_mode & 0o777 == kept
 
 
-class TestBadAnswer:
-    @pytest.mark.parametrize("body", [
-        b'{"access_token": null}', b'{"access_token": "two words"}', b"{}", b"<html>",
-        b'{"access_token": "eyJ", "access_token_token_expired": 7, "expires_in": "x"}',
-        b'{"access_token": "eyJ", "expires_in": 1e999}', b'{"access_token": "eyJ", "expires_in": 99999999999999}',
-    ])  # fmt: skip
-    def test_is_requested_again_and_never_kept(self, make, body):
-        good = b'{"access_token":"eyJ.good","access_token_token_expired":"2026-11-21 18:00:00"}'
-        with TokenServer(body, good) as server:
-            assert make(url=server.url).get() == "eyJ.good"
+@pytest.mark.parametrize("body", [
+    b'{"access_token": null}', b'{"access_token": "two words"}', b"{}", b"<html>",
+    b'{"access_token": "eyJ", "access_token_token_expired": 7, "expires_in": "x"}',
+    b'{"access_token": "eyJ", "expires_in": 1e999}', b'{"access_token": "eyJ", "expires_in": 99999999999999}',
+])  # fmt: skip
+def test_a_bad_answer_is_requested_again_and_never_kept(make, body):
+    good = b'{"access_token":"eyJ.good","access_token_token_expired":"2026-11-21 18:00:00"}'
+    with TokenServer(body, good) as server:
+        assert make(url=server.url).get() == "eyJ.good"
 
 
 @pytest.mark.parametrize("kind", ["egw00103", "egw00105", "egw00133", "http500_empty", "reset", "non_json", ""])
