@@ -17,12 +17,11 @@ OPEN, AUCTION = datetime(2026, 11, 20, 9), datetime(2026, 11, 20, 15, 30)
 
 def rows_of(*, without: tuple[int, ...] = (), before: int = 0) -> list[MinuteRow]:
     """380 minutes of 10 shares at 100 KRW and the auction of 200; `before` KRW were traded off-hours."""
-    turnovers = [(OPEN + timedelta(minutes=n), before + 1_000 * (n + 1)) for n in range(380)]
-    rows = [MinuteRow(at, 100, 100, 100, 100, 10, turnover) for at, turnover in turnovers]
-    return [
-        *(row for n, row in enumerate(rows) if n not in without),
-        MinuteRow(AUCTION, 100, 100, 100, 100, 200, before + 400_000),
-    ]
+    rows = [
+        MinuteRow(OPEN + timedelta(minutes=n), 100, 100, 100, 100, 10, before + 1_000 * (n + 1))
+        for n in range(380) if n not in without
+    ]  # fmt: skip
+    return [*rows, MinuteRow(AUCTION, 100, 100, 100, 100, 200, before + 400_000)]
 
 
 def reasons(rows: list[MinuteRow], daily_volume: int = 4_000) -> tuple[Reason, ...]:
@@ -49,10 +48,9 @@ def test_turnover_behind_a_gap_is_a_lost_minute_however_many_gaps_there_are(
     lost: tuple[int, ...], natural: tuple[int, ...]
 ) -> None:
     """A natural gap moves no turnover: its minutes are taken out of the chain."""
-    kept = [row for n, row in enumerate(rows_of()) if n not in natural]
     quiet = [
         row._replace(turnover=row.turnover - 1_000 * sum(OPEN + timedelta(minutes=n) < row.minute for n in natural))
-        for row in kept
+        for row in rows_of(without=natural)
     ]
     assert reasons(quiet) == ()
     gone = {OPEN + timedelta(minutes=n) for n in lost}

@@ -10,10 +10,9 @@ from minute_candles.verification.past_pages import read_page
 
 SESSION = TradingCalendar().session(WEDNESDAY)
 CHANGES = {
-    "a row is missing": lambda rows: rows[1:],
+    "a row is missing": lambda rows: rows[1:], "nothing of the day": lambda rows: rows[40:] + rows[40:80],
     "an earlier day in between": lambda rows: [*rows[:5], rows[-1], *rows[5:-1]],
-    "nothing of the day": lambda rows: rows[40:] + rows[40:80],
-}
+}  # fmt: skip
 
 
 def page(change=lambda rows: rows):

@@ -16,22 +16,13 @@ SESSION = TradingCalendar().session(FRIDAY)
 LAST = MinuteRow(datetime(2026, 11, 20, 15, 19), 100, 100, 100, 100, 10, 50_000)
 
 
-class Kis:
-    """Today's TR shows nothing behind 15:19; the quote has this turnover."""
-
-    def __init__(self, turnover: int | None) -> None:
-        self._turnover = turnover
-
-    def today_minutes(self, symbol: str, last: datetime) -> list[MinuteRow]:
-        fillers = [LAST._replace(minute=LAST.minute + timedelta(minutes=n), volume=0) for n in range(1, 11)]
-        return [*reversed(fillers), LAST]
-
-    def quote(self, symbol: str, now: datetime) -> Quote:
-        return Quote("이름", 500, self._turnover, 100)
-
-
 def lag(turnover: int | None, now: str, *, waits: bool = True) -> SourceLag:
-    kis: Any = Kis(turnover)
+    """Today's TR shows nothing behind 15:19; the quote has this turnover."""
+    fillers = [LAST._replace(minute=LAST.minute + timedelta(minutes=n), volume=0) for n in range(1, 11)]
+    kis: Any = SimpleNamespace(
+        today_minutes=lambda symbol, last: [*reversed(fillers), LAST],
+        quote=lambda symbol, now: Quote("이름", 500, turnover, 100),
+    )
     clock: Any = SimpleNamespace(now=lambda: datetime.fromisoformat(now).replace(tzinfo=KST))
     return SourceLag(kis, clock, asks=True, may_wait=waits)
 

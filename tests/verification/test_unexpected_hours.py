@@ -1,6 +1,5 @@
 """Hours are announced, not guessed: rows that contradict them leave a mark until `CSAT_DATES` is right."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,31 +18,23 @@ FLAGS = ("--from", f"{FRIDAY}")
 SETTING = f"CSAT_DATES={FRIDAY}"
 
 
-@pytest.fixture
-def late(tmp_path: Path) -> Iterator[tuple[Simulator, User]]:
-    """A day that runs from 10:00 to 16:30 though nobody announced it."""
+def test_an_unannounced_day_is_marked_and_whole_once_it_is_announced(tmp_path: Path) -> None:
+    """The thin symbol shows no hours: it is COMPLETE by the wrong ones, and collected again all the same."""
+    symbols, user_flags = [*PROFILES, THIN], (*FLAGS, "--symbols", ",".join([*PROFILES, THIN]))
     profiles = {**PROFILES, THIN: "illiquid"}
     with Simulator(now=now, rate=100_000, profiles=profiles, csat=[FRIDAY], seed=THIN_SEED) as kis:
-        yield kis, User(tmp_path, kis.url, f"sqlite:///{tmp_path}/minutes.db")
-
-
-def test_an_unannounced_day_is_marked_and_whole_once_it_is_announced(late: tuple[Simulator, User]) -> None:
-    """The thin symbol shows no hours: it is COMPLETE by the wrong ones, and collected again all the same."""
-    kis, user = late
-    symbols = [*PROFILES, THIN]
-    flags = (*FLAGS, "--symbols", ",".join(symbols))
-    ran = user.run(*flags)
-    assert ran.code == 0 and ran.err.count(SETTING) == 1, ran.all
-    assert coverage(user.database) == {
-        **{(symbol, f"{FRIDAY}"): "UNPROVEN" for symbol in PROFILES}, (THIN, f"{FRIDAY}"): "COMPLETE",
-    }  # fmt: skip
-    before = len(kis.requests)
-    assert user.run(*flags).code == 0 and len(kis.requests) == before, "a verified day is planned by its hours alone"
-    assert user.run(*flags, CSAT_DATES=f"{FRIDAY}").code == 0
-    assert_true(user.database, kis, symbols, [FRIDAY])
-    assert set(coverage(user.database).values()) == {"COMPLETE"}
-    before = len(kis.requests)
-    assert user.run(*flags, CSAT_DATES=f"{FRIDAY}").code == 0 and len(kis.requests) == before
+        user = User(tmp_path, kis.url, f"sqlite:///{tmp_path}/minutes.db")
+        ran = user.run(*user_flags)
+        assert ran.code == 0 and ran.err.count(SETTING) == 1, ran.all
+        unproven = {(symbol, f"{FRIDAY}"): "UNPROVEN" for symbol in PROFILES}
+        assert coverage(user.database) == unproven | {(THIN, f"{FRIDAY}"): "COMPLETE"}
+        before = len(kis.requests)
+        assert user.run(*user_flags).code == 0 and len(kis.requests) == before, "a verified day is not planned"
+        assert user.run(*user_flags, CSAT_DATES=f"{FRIDAY}").code == 0
+        assert_true(user.database, kis, symbols, [FRIDAY])
+        assert set(coverage(user.database).values()) == {"COMPLETE"}
+        before = len(kis.requests)
+        assert user.run(*user_flags, CSAT_DATES=f"{FRIDAY}").code == 0 and len(kis.requests) == before
 
 
 class Odd(Simulator):
@@ -61,7 +52,7 @@ class Odd(Simulator):
 
 
 @pytest.mark.parametrize("times", [4, 10**9])
-def test_one_odd_symbol_is_marked_alone_and_only_where_it_is_told_again(tmp_path: Path, times: int) -> None:
+def test_one_odd_symbol_is_marked_alone_and_only_where_kis_repeats_it(tmp_path: Path, times: int) -> None:
     with Odd(now=now, rate=100_000, profiles=PROFILES) as kis:
         kis.times = times
         user = User(tmp_path, kis.url, f"sqlite:///{tmp_path}/minutes.db")
