@@ -1,12 +1,14 @@
 """Minutes withheld from days that KIS really reported: what turnover cannot see, and what genuine days lose."""
 
+from typing import Any
+
 import pytest
 from real_days import CAPTURED, load
 
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.day_status import Reason
 from minute_candles.market.rows import DailyRow, MinuteRow
-from minute_candles.verification.day_verdict import Minutes, check_day
+from minute_candles.verification.day_verdict import Minutes, check_day, gaps_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not CAPTURED.exists(), reason=f"{CAPTURED} is not here")]
 CALENDAR = TradingCalendar()
@@ -37,12 +39,16 @@ def test_no_genuine_day_loses_its_complete(days: list[Day]) -> None:
 
 @pytest.mark.parametrize(("count", "most_missed"), [(1, 3), (2, 0), (10, 0)])
 @pytest.mark.parametrize("where", ["after the open", "in the middle", "before the auction"])
-def test_withheld_minutes_make_no_complete_day(days: list[Day], where: str, count: int, most_missed: int) -> None:
+def test_withheld_minutes_make_no_complete_day(
+    days: list[Day], where: str, count: int, most_missed: int, record_property: Any
+) -> None:
     """Missed is a minute whose turnover hides in the price range of the next one: a few shares."""
     missed = 0
     for rows, daily in days:
         at = {"after the open": 1, "in the middle": len(rows) // 2}.get(where, len(rows) - 1 - count)
         missed += not contradictions(rows[:at] + rows[at + count :], daily)
+    gaps = sum(bool(gaps_of(rows)) for rows, _ in days)
+    record_property("figures", f"{count} withheld {where}: {missed} of {len(days)} days missed ({gaps} with gaps)")
     assert missed <= most_missed
 
 
