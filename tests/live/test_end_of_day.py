@@ -66,8 +66,7 @@ AUCTION = {"as_of": datetime(2026, 11, 20, 15, 29, 50)}
      ("medium", "", {"late": EARLY | FIVE, "empty": {"path": "today", "times": 3}}, None, "COMPLETE"),
      ("medium", "halted_no_daily", {}, None, "NO_TRADES"), ("suspended", "", {}, "NO_TRADES", "NO_TRADES"),
      ("illiquid", "halted", {}, "NO_TRADES", "NO_TRADES")],
-    ids=["past and daily agree, both late", "an empty today besides", "nothing at all", "fillers",
-         "a daily candle of 0"],
+    ids=["both late", "both late and an empty today", "nothing at all", "fillers", "a daily candle of 0"],
 )  # fmt: skip
 def test_started_after_the_close_it_waits_for_a_source_that_has_caught_up(
     make: Make, profile: str, oddity: str, faults: dict[str, Any], evening: str | None, morning: str
@@ -137,9 +136,9 @@ def test_once_an_evening_the_marked_days_are_requested_again(make: Make) -> None
 def test_a_row_of_others_that_could_be_ours_waits_for_the_morning_and_costs_no_mark(make: Make) -> None:
     """A share that fits into the range of the minute behind it: KIS's second answer is whole without it."""
     day = make(at(14, 58), {"000660": "medium"})
-    pairs = pairwise(day.kis.truth("000660", FRIDAY))
-    lulls = [(after[0] - timedelta(minutes=1), before[0]) for before, after in pairs if after[2] > after[3]]
-    lull = next(minute for minute, before in lulls if minute > before)
+    minutes = day.kis.truth("000660", FRIDAY)
+    pairs = [(after[0] - timedelta(minutes=1), before[0]) for before, after in pairwise(minutes) if after[2] > after[3]]
+    lull = next(minute for minute, before in pairs if minute > before)
     day.clock.plan(at(15, 39, 50), lambda: insert(day.url, "000660", lull, vwap=1))
     day.sleep(at(16, 30), at(6, 50, day=SATURDAY))
     day.run(until=at(7, 20, day=SATURDAY))

@@ -21,7 +21,7 @@ from minute_candles.storage.store import open_store
 
 pytestmark = pytest.mark.usefixtures("short_week")
 AUCTION = datetime(2026, 11, 20, 15, 30)
-LULL = ("000006", "000086", "000198")
+LULL = ("000006", "000086")
 """Illiquid ones whose last trade before the auction lies more than a page back."""
 SELDOM = {1: 5, 5: 5, 15: 15}
 AS_KIS = ServerBehaviour(fillers=True, late_rows=True)
@@ -35,18 +35,16 @@ def test_a_vts_updater_in_the_evening_takes_complete_away_from_nobody(make: Make
     assert real.run(until=at(16, 0), once=True) == 0
     settled = {symbol: stored_rows(real.url, symbol) for symbol in real.symbols}
     day = make(at(18, 0), ("005930", "000660", "035420"), env="vts", rate_limit=0.9, kis={"env": "vts"})
-    day.run(until=at(20, 0))
+    day.run(until=at(18, 30))
     found = coverage(day.url)
-    assert found["035420", "2026-11-20"] == "PROVISIONAL"
-    assert all(value == "COMPLETE" for (symbol, _), value in found.items() if symbol != "035420")
+    assert found.pop(("035420", str(FRIDAY))) == "PROVISIONAL" and set(found.values()) == {"COMPLETE"}
     assert {symbol: stored_rows(day.url, symbol) for symbol in settled} == settled and not day.watcher.wrong
-    charts = [request for request in day.kis.requests if "itemchart" in request.path]
-    assert "000660" not in {request.params.get("FID_INPUT_ISCD") for request in charts}
+    assert day.count("itemchart", symbol="035420") and not day.count("itemchart", symbol="000660")
 
 
 def test_on_vts_the_last_look_goes_back_over_a_lull(make: Make) -> None:
     kis = {"env": "vts", "behaviour": AS_KIS}
-    day = make(at(14, 50), LULL[:2], "illiquid", every=SELDOM, env="vts", rate_limit=0.9, kis=kis)
+    day = make(at(14, 50), LULL, "illiquid", every=SELDOM, env="vts", rate_limit=0.9, kis=kis)
     day.run(until=at(17, 0))
     for symbol in day.symbols:
         assert_provisional(day, symbol, at(23, 59), tuple(MINUTES))
@@ -111,13 +109,10 @@ def test_fillers_while_the_daily_candle_moves_are_a_trouble(make: Make, monkeypa
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fillers", [True, False])
-@pytest.mark.parametrize(
-    ("symbols", "profile"), [(("005930", "000660"), "suspended"), (LULL, "illiquid"), (("018880",), "call_auction")]
-)
-def test_a_market_that_stands_still_is_no_trouble(make: Make, symbols: Any, profile: str, fillers: bool) -> None:
-    """As in a trading halt of the whole market: every minute is shown, as one without a trade."""
+def test_a_market_that_stands_still_is_no_trouble(make: Make, fillers: bool) -> None:
+    """As in a trading halt of the whole market."""
     kis = {"behaviour": ServerBehaviour(fillers=fillers)}
-    day = make(at(8, 55), symbols, profile, every=SELDOM, kis=kis)
+    day = make(at(8, 55), ("005930", "000660"), "suspended", every=SELDOM, kis=kis)
     found = states(day, at(9, 6), at(9, 30), at(12, 0), at(15, 25), at(15, 38))
     day.run(until=at(15, 45))
     assert set(found.values()) == {True} and not day.lines("⚠️")
@@ -126,6 +121,7 @@ def test_a_market_that_stands_still_is_no_trouble(make: Make, symbols: Any, prof
 def test_a_code_that_kis_does_not_know_is_named_once_a_day_and_holds_up_nothing(make: Make) -> None:
     monday, listed = date(2026, 11, 23), {"000661": date(2027, 1, 4)}
     day = make(at(15, 0), ("005930", "000661"), every=SELDOM, kis={"listed": listed})
+    day.sleep(at(17, 5), at(8, 50, day=monday))
     found = states(day, at(15, 25), at(17, 0), at(9, 40, day=monday))
     day.run(until=at(9, 41, day=monday))
     reports = day.lines("⚠️")
@@ -168,12 +164,12 @@ def test_a_day_that_kis_calls_open_and_that_does_not_open_is_no_session(make: Ma
 def checks(day: FakeDay, capsys: Any, *moments: datetime) -> list[tuple[int, str, bool]]:
     """Exit code and text of `--check --from today` at these moments, and whether `--status` is well."""
     reports: list[tuple[int, str, bool]] = []
+    flags = fetch_minute_data.parser().parse_args(["--check", "--from", "today", "--symbols", ",".join(day.symbols)])
 
     def look() -> None:
-        flags, now = ["--check", "--from", "today", "--symbols", ",".join(day.symbols)], day.clock.now()
-        want = wanted(fetch_minute_data.parser().parse_args(flags), TradingCalendar(), now)
+        now = day.clock.now()
         with closing(open_store(day.settings.database, day.clock)) as store, only_one(day.settings, day.clock):
-            code = check_running(store, want, day.settings, now)
+            code = check_running(store, wanted(flags, TradingCalendar(), now), day.settings, now)
         well = status_file.render(status_file.read(day.folder), now)[1]
         reports.append((code, capsys.readouterr().out, well))
 
@@ -183,26 +179,23 @@ def checks(day: FakeDay, capsys: Any, *moments: datetime) -> list[tuple[int, str
 
 
 def test_check_of_the_running_day_says_who_lacks_what_and_why(make: Make, capsys: Any) -> None:
-    day = make(at(9, 55), {"000660": "liquid", "018880": "suspended", "000198": "illiquid"}, kis={"behaviour": AS_KIS})
-    day.clock.plan(at(10, 10, 30), lambda: day.kis.add_fault("shape_numbers", path="today", symbol="000660"))
-    reports = checks(day, capsys, at(10, 9, 30), at(10, 31, 30))
-    day.run(until=at(10, 32))
+    """15:19 shows when the auction has traded (kis_http.md §5): before, it is neither missing nor a trouble."""
+    day = make(at(15, 0), {"000660": "liquid", "018880": "suspended", "000198": "illiquid"}, kis={"behaviour": AS_KIS})
+    day.clock.plan(at(15, 5, 30), lambda: day.kis.add_fault("shape_numbers", path="today", symbol="000660"))
+    reports = checks(day, capsys, at(15, 4, 30), at(15, 9, 30), at(15, 21, 30), at(15, 29, 30), at(15, 32, 30))
+    day.run(until=at(15, 10))
     (well, text, _), (ill, failing, _) = reports
     assert (well, ill) == (0, 1) and "3종목 가운데 3종목" in text and "3종목 가운데 2종목" in failing
     [row] = [line for line in failing.splitlines() if line.startswith("000660")]
-    assert re.search("10:(09|10)~10:30", row) and "10:11부터 실패: " in row
+    assert re.search("15:0[45]~15:08", row) and "15:06부터 실패: " in row
     status = status_file.render(status_file.read(day.folder), day.clock.now(), verbose=True)[0]
-    assert "   실패: 000660 10:11부터 · " in status and "미룬 종목 없음" in status
+    assert "   실패: 000660 15:06부터 · " in status and "미룬 종목 없음" in status
     failed = [level for _, level, line in day.log if "오류 1" in line]
     assert failed[0] == "WARNING" and set(failed[1:]) == {"INFO"}
-
-
-def test_the_last_minute_before_the_pause_is_nobodys_fault_until_the_auction(make: Make, capsys: Any) -> None:
-    """15:19 shows when the auction has traded (kis_http.md §5): neither missing nor quiet, and no trouble, before."""
-    day = make(at(15, 0), ("005930",), kis={"behaviour": AS_KIS})
-    reports = checks(day, capsys, at(15, 21, 30), at(15, 29, 30), at(15, 32, 30))
+    day.kis.clear_faults()
+    day.log.clear()
     day.run(until=at(15, 33))
-    for code, text, well in reports:
-        assert code == 0 and "15:19" not in text.split("종목 ", 2)[-1] and well, text
-    assert len(reports) == 3 and not day.lines("문제 시작")
-    assert datetime(2026, 11, 20, 15, 19) in [row[2] for row in stored_rows(day.url, "005930")]
+    for code, text, is_well in reports[2:]:
+        assert code == 0 and "15:19" not in text.split("종목 ", 2)[-1] and is_well, text
+    assert len(reports) == 5 and not day.lines("문제 시작")
+    assert datetime(2026, 11, 20, 15, 19) in [row[2] for row in stored_rows(day.url, "000660")]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 from unittest.mock import Mock
 
 import pytest
@@ -19,7 +19,7 @@ from minute_candles.live.intraday_backfill import IntradayBackfill
 from minute_candles.live.today_pages import read_day
 from minute_candles.market.candles import Candle, Candles
 from minute_candles.market.intraday import Watermark, merged
-from minute_candles.market.rows import MinuteRow, MinuteRows, Reject, RejectedRow, RowFault
+from minute_candles.market.rows import MinuteRows
 from minute_candles.market.windows import aggregate
 
 SESSION = session()
@@ -44,15 +44,10 @@ class Pages:
         return minute_rows([row for row in self.rows if row["stck_cntg_hour"] <= f"{last:%H%M%S}"][:30])
 
 
-def minutes(first: str, count: int, price: int = 1000, volume: int = 10, before: int = 0) -> list[dict[str, str]]:
+def minutes(first: str, count: int, before: int = 0) -> list[dict[str, str]]:
     """`count` minutes in a row from HHMM, newest first."""
     start = datetime.strptime(first, "%H%M")
-    hours = [f"{start + timedelta(minutes=n):%H%M}00" for n in range(count)]
-    return trading([(hour, price, volume) for hour in hours], before=before)
-
-
-def read(client: Any, moment: datetime) -> list[datetime]:
-    return [candle.timestamp for candle in read_day(client, "005930", SESSION, moment, None).candles]
+    return trading([(f"{start + timedelta(minutes=n):%H%M}00", 1000, 10) for n in range(count)], before=before)
 
 
 BAD = [raw("093000", 1000, 10, 10_000, ohl=(1000, 900, 1000))]
@@ -78,7 +73,7 @@ UNSEEN = minutes("0930", 30, before=10_000)
          "a bad row once", "an impossible row twice alike"],
 )  # fmt: skip
 def test_a_day_is_read_page_by_page(client: Pages, moment: datetime, count: int, calls: str | None):
-    found = read(client, moment)
+    found = [candle.timestamp for candle in read_day(client, "005930", SESSION, moment, None).candles]
     assert len(found) == len({*found}) == count and found == sorted(found)
     assert calls is None or client.calls == calls.split()
 
@@ -88,7 +83,7 @@ def test_a_day_is_read_page_by_page(client: Pages, moment: datetime, count: int,
 )
 def test_what_cannot_be_read_twice_or_is_later_than_requested_fails_the_visit(pages: Any, moment: datetime):
     with pytest.raises(SourceError):
-        read(Pages(script=pages), moment)
+        read_day(cast("Any", Pages(script=pages)), "005930", SESSION, moment, None)
 
 
 def candle(hour: int, minute: int, close: int = 1000, volume: int = 10, *, proven: bool = True) -> Candle:
@@ -116,21 +111,17 @@ def test_windows_come_when_they_are_due():
     assert counts == [0, 0, 3, 0, 0, 1]
     stored = stored_day([candle(9, minute) for minute in range(3)], now(9, 3))
     assert [c.volume for c in merge(stored, [], now(9, 5))[5]] == [30], "its last minutes had no trade"
+    auction = [[len(merge(EMPTY, [candle(15, 30)], end)[n]) for n in (5, 15)] for end in (now(15, 39, 59), now(15, 40))]
+    assert auction == [[1, 0], [1, 1]], "over with the session"
 
 
-def test_a_stored_window_follows_its_minutes_due_or_not():
-    stored = stored_day([candle(9, minute) for minute in range(15)], now(9, 15))
-    result = merge(stored, [candle(9, 7, volume=25)], now(9, 15), due=())
-    assert [c.volume for c in result[5]] == [50, 65, 50]
-    assert result[15][0].volume == 165
-
-
-def test_an_untouched_window_stays_as_it_is():
-    """Its VWAP was proven by pages that are gone; recomputed from the table it would be lost."""
-    minutes = [candle(9, minute) for minute in range(5)]
-    stored = stored_day(minutes, now(9, 3))
+def test_a_stored_window_follows_its_minutes_due_or_not_and_else_stays_as_it_is():
+    minutes = [candle(9, minute) for minute in range(15)]
+    stored = stored_day(minutes, now(9, 15))
     stored[5] = aggregate(minutes, 5)
-    assert merge(stored, [candle(9, 5)], now(9, 10))[5][0].vwap == Decimal(1000)
+    result = merge(stored, [candle(9, 7, volume=25)], now(9, 15), due=())
+    assert [c.volume for c in result[5]] == [50, 65, 50] and result[15][0].volume == 165
+    assert result[5][0].vwap == Decimal(1000), "proven by pages that are gone; the table alone could not prove it"
 
 
 @pytest.mark.parametrize(
@@ -147,29 +138,9 @@ def test_which_of_two_minutes_counts(stored: Candle, fresh: Candle, is_fresh_kep
     assert found == (fresh if is_fresh_kept else stored._replace(turnover=None))
 
 
-def test_the_auction_windows_are_over_with_the_session():
-    counts = [
-        [len(merge(EMPTY, [candle(15, 30)], now(15, *end))[n]) for n in (1, 5, 15)] for end in ((39, 59), (40, 0))
-    ]
-    assert counts == [[1, 1, 0], [1, 1, 1]]
-
-
 def test_rows_before_what_was_read_are_left_alone():
     fresh = [candle(9, minute) for minute in range(30)]
-    result = merged(EMPTY, fresh, SESSION, now(9, 30), (1, 5, 15), naive(9, 15))
-    assert result[1][0].timestamp == naive(9, 15)
-
-
-def day_of(volumes: dict[str, int], until: str, hidden: str = "") -> list[dict[str, str]]:
-    """Today's TR at HHMM, newest first: a row a minute, shares by HHMM at 1,000 KRW; `hidden` does not show yet."""
-
-    def row(hour: str) -> dict[str, str]:
-        before = 1000 * sum(volume for at, volume in volumes.items() if at < hour)
-        volume = 0 if hour == hidden else volumes.get(hour, 0)
-        return raw(f"{hour}00", 1000, volume, before + 1000 * volume)
-
-    hours = (f"{OPEN + timedelta(minutes=n):%H%M}" for n in range(100))
-    return [row(hour) for hour in hours if hour <= until][::-1]
+    assert merged(EMPTY, fresh, SESSION, now(9, 30), (1, 5, 15), naive(9, 15))[1][0].timestamp == naive(9, 15)
 
 
 def test_answers_that_said_nothing_are_no_knowledge_of_the_minutes_before():
@@ -180,34 +151,26 @@ def test_answers_that_said_nothing_are_no_knowledge_of_the_minutes_before():
 
 
 def test_a_minute_that_shows_late_is_fetched_when_the_next_one_trades():
-    """09:11 is a filler until 10:30 trades: the page reaches back to the minute last seen trading, not last read."""
-    trades = {"0910": 5, "0911": 7, "1030": 3}
-    quiet, awake = Pages(day_of(trades, "1029", hidden="0911")), Pages(day_of(trades, "1031"))
+    """09:11 is a filler until 10:30 trades: the page reaches back to the minute last known to trade, not last read."""
+    trades, hours = {"0910": 5, "0911": 7, "1030": 3}, [f"{OPEN + timedelta(minutes=n):%H%M}" for n in range(92)]
+    awake = Pages(trading([(f"{hour}00", 1000, trades.get(hour, 0)) for hour in hours]))
+    before = [row for row in awake.rows if row["stck_cntg_hour"] < "103000"]
+    quiet = Pages([raw("091100", 1000, 0, 5_000) if row["stck_cntg_hour"] == "091100" else row for row in before])
     reading = read_day(quiet, "005930", SESSION, now(10, 20), None)
     assert [c.timestamp for c in reading.candles] == [naive(9, 10)]
     assert reading.watermark == Watermark(naive(10, 20), naive(9, 10), 12_000, naive(10, 19), is_explained=False)
     reading = read_day(awake, "005930", SESSION, now(10, 31), reading.watermark)
-    found = {f"{candle.timestamp:%H%M}": candle.volume for candle in reading.candles}
-    assert found == trades
+    assert {f"{candle.timestamp:%H%M}": candle.volume for candle in reading.candles} == trades
     assert reading.candles[-2].turnover == 7_000 and reading.watermark.turnover == 15_000
-
-
-def test_an_answer_with_a_row_that_cannot_be_true_heals_nothing() -> None:
-    noon = naive(12, 0)
-    rows: MinuteRows = [MinuteRow(noon - timedelta(minutes=n), 100, 100, 100, 100, 1, 9_000) for n in range(120)]
-    client: Any = SimpleNamespace(past_minutes=lambda _symbol, _last: rows)
-    heal = IntradayBackfill(client, offered=True).reader("005930", SESSION)
-    assert heal and heal(now(12, 0, 0), naive(10, 20)) == rows[::-1]
-    rows[5] = RejectedRow(Reject(RowFault.IMPOSSIBLE_PRICES, naive(11, 55)))
-    assert heal(now(12, 0, 0), naive(10, 20)) == []
 
 
 @pytest.mark.parametrize(
     "past_of",
     [lambda rows: [], lambda rows: [{**row, "stck_bsop_date": "20261117"} for row in rows],
      lambda rows: [row for row in rows if row["stck_cntg_hour"] < "120000"],
-     lambda rows: [row for row in rows if row["stck_cntg_hour"] != "101500"]],
-    ids=["empty", "yesterday's", "late", "with a hole"],
+     lambda rows: [row for row in rows if row["stck_cntg_hour"] != "101500"],
+     lambda rows: [row | {"stck_lwpr": "999999"} if row["stck_cntg_hour"] == "101500" else row for row in rows]],
+    ids=["empty", "yesterday's", "late", "with a hole", "with an impossible row"],
 )  # fmt: skip
 def test_where_the_past_tr_is_no_help_todays_tr_is(past_of: Any) -> None:
     """The past TR has no fillers, and 120 rows a page."""
