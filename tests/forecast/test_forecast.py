@@ -1,6 +1,9 @@
 """The forecast: nothing of the future, skill only where there is some, models as checked data."""
 
 import json
+import logging
+import sys
+import time
 from datetime import date, datetime, timedelta
 from functools import cache
 
@@ -10,6 +13,7 @@ from places import SHARED
 
 from minute_candles.core.kst import KST
 from minute_candles.forecast import service
+from minute_candles.forecast.background import BackgroundTraining
 from minute_candles.forecast.evaluation import FIRST_JUDGED, NEEDED
 from minute_candles.forecast.features import TARGETS, Kind, Target, sums_of, usual_at
 from minute_candles.forecast.model import cases_of, matrix_of, predict
@@ -154,3 +158,30 @@ def test_real_sessions_of_november_2025_walked_forward() -> None:
     for target, least in ((VOLUME, 0.12), (RANGE, 0.10)):
         assert found[target].skill >= least and 0.76 <= found[target].coverage <= 0.84
     assert not found[DIRECTION].has_skill
+
+
+def training(code: str) -> BackgroundTraining:
+    made = BackgroundTraining(["005930", "000660"])
+    assert made._command[-4:] == ["--train", "--quiet", "--symbols", "005930,000660"]
+    made._command = [sys.executable, "-c", code]
+    made.start()
+    assert made._process is not None
+    return made
+
+
+def test_its_end_is_one_line(caplog) -> None:
+    caplog.set_level(logging.INFO, "minute_candles")
+    for code in ("", "raise SystemExit(1)"):
+        made = training(code)
+        made._process.wait(20)
+        made.report_end()
+    assert [record.levelno for record in caplog.records] == [logging.INFO, logging.WARNING]
+
+
+def test_one_runs_at_a_time_and_ends_with_the_updater() -> None:
+    began, made = time.monotonic(), training("import time; time.sleep(60)")
+    first = made._process
+    made.start()
+    assert made._process is first
+    made.end()
+    assert first.poll() is not None and time.monotonic() - began < 20

@@ -3,16 +3,20 @@
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from backfill_tools import until
-from kis_testing import CALENDAR, CSAT, FRIDAY, LIQUID, SPAN, WEDNESDAY, FakeClock, World
+from kis_testing import CALENDAR, CSAT, FRIDAY, LIQUID, SPAN, WEDNESDAY, FakeClock, World, raw
 from store_testing import at_once
 
 from minute_candles.core.errors import SourceError
+from minute_candles.kis.parse import minute_rows
 from minute_candles.market.day_status import COMPLETE, NO_TRADES
+from minute_candles.verification.answer_history import AnswerHistory
 from minute_candles.verification.daily_reference import DailyCandles
+from minute_candles.verification.past_pages import read_page
 
 RARE = "900001"
 PROFILES = {LIQUID: "liquid", RARE: "illiquid", "900120": "exact120", "900240": "exact240", "900002": "medium"}
@@ -47,26 +51,6 @@ class TestDay:
         here.sim.add_fault("empty", path="past", after=1, times=3)
         here.collect(symbol)
         assert here.is_true(symbol)
-
-    @pytest.mark.parametrize(("profile", "off_hours"), [("exact120", False), ("exact240", True)])
-    def test_of_full_pages_with_nothing_before_it_ever_is_proven_by_turnover_only(self, world, profile, off_hours):
-        names = {f"7{number:05}": profile for number in range(20)}
-        here = world(profiles=names, listed=dict.fromkeys(names, WEDNESDAY))
-        symbol = next(name for name in names if here.sim.truth(name, WEDNESDAY)[0].timestamp.minute)  # not at the open
-        before = here.sim.market.day(symbol, WEDNESDAY).before.turnover
-        more = 10**9 if off_hours else -before
-        here.sim.twist = lambda name, params, rows: [plus_turnover(row, more) for row in rows]
-        if off_hours:
-            with pytest.raises(SourceError, match="시작"):
-                here.collect(symbol)
-            assert here.candles(symbol) == [] and here.coverage(symbol) is None
-        else:
-            here.collect(symbol)
-            assert here.is_true(symbol)
-
-
-def plus_turnover(row: dict[str, str], krw: int) -> dict[str, str]:
-    return {**row, "acml_tr_pbmn": str(int(row["acml_tr_pbmn"]) + krw)} if "stck_cntg_hour" in row else row
 
 
 BAD = ["negative_price", "absurd_price", "low_above_open", "shape_missing", "shape_numbers", "duplicate_conflict"]
@@ -233,17 +217,48 @@ def auctionless(here) -> None:
 class TestDailyCandle:
     def test_is_requested_once_by_many_threads_and_once_more_by_all_who_doubt_it(self, world):
         """Else every odd day of a symbol requests the same month anew, one after the other; nobody waits for that."""
-        here = world()
-        daily, found = DailyCandles(here.client, *SPAN, FRIDAY), []
+        here, found = world(), []
+        daily = DailyCandles(here.client, *SPAN, FRIDAY)
         at_once(*[lambda: found.append(daily.get(LIQUID))] * 8)
         assert here.sim.calls("daily") == 1
         here.sim.add_fault("hang", path="daily", times=1, seconds=1)
-        doubt = threading.Thread(
-            target=at_once, args=[lambda: found.append(daily.get(LIQUID, instead_of=found[0]))] * 8
-        )
+        again = [lambda: found.append(daily.get(LIQUID, instead_of=found[0]))] * 8
+        doubt = threading.Thread(target=at_once, args=again)
         doubt.start()
         until(lambda: here.sim.calls("daily") == 2)
         assert daily.get(LIQUID) is found[0] and doubt.is_alive()
         doubt.join(timeout=10)
         assert here.sim.calls("daily") <= 3 and len(found) == 16
         assert all(answer is not found[0] for answer in found[8:]) and daily.get(LIQUID) is not found[0]
+
+
+def test_only_what_is_reported_twice_in_a_row_is_reported_again_and_advice_is_given_once() -> None:
+    """A, B, A: KIS changes its answer; the second A is the first of its kind."""
+    history = AnswerHistory()
+    for evidence in "ABA":
+        history.add(LIQUID, FRIDAY, evidence)
+    assert [history.times(LIQUID, FRIDAY, evidence) for evidence in "AB"] == [1, 0]
+    history.add(LIQUID, FRIDAY, "A")
+    assert history.times(LIQUID, FRIDAY, "A") == 2
+    history.forget(LIQUID, FRIDAY)
+    assert history.times(LIQUID, FRIDAY, "A") == 0
+    assert [history.is_first_advice(FRIDAY), history.is_first_advice(FRIDAY)] == [True, False]
+
+
+CHANGES = {
+    "a row is missing": lambda rows: rows[1:], "nothing of the day": lambda rows: rows[40:] + rows[40:80],
+    "an earlier day in between": lambda rows: [*rows[:5], rows[-1], *rows[5:-1]],
+}  # fmt: skip
+
+
+def page(change=lambda rows: rows):
+    session = CALENDAR.session(WEDNESDAY)
+    noon, eve = datetime(2026, 11, 18, 12), datetime(2026, 11, 17, 20)
+    labels = [noon - timedelta(minutes=n) for n in range(40)] + [eve - timedelta(minutes=n) for n in range(80)]
+    rows = [raw(f"{at:%H%M%S}", 100, 1, 9, day=at.date()) for at in labels]
+    return read_page(minute_rows(change(rows)), session, session.end - timedelta(seconds=1))
+
+
+def test_a_full_page_that_runs_into_an_earlier_day_proves_the_start_and_anything_less_does_not():
+    assert page().seamless and page().starts_day
+    assert [name for name, change in CHANGES.items() if page(change).seamless] == []
