@@ -1,7 +1,4 @@
-"""Whole days of the updater on a fake clock: at the end the table equals what traded, and never runs ahead of it.
-
-The command itself, its signals, locks and exit codes: test_updater_command.py.
-"""
+"""Whole days of the updater on a fake clock: at the end the table equals what traded, and never runs ahead of it."""
 
 import threading
 import time
@@ -26,13 +23,11 @@ TWO = {"005930": "liquid", "373220": "illiquid"}
 CSAT = date(2026, 11, 19)
 WINDOWS = ("FIVE_MINUTES", "FIFTEEN_MINUTES")
 SELDOM = {1: 5, 5: 5, 15: 15}
-"""A round every five minutes: a day in a fifth of the time."""
 AS_IT_IS = ServerBehaviour(
     fillers=True, late_rows=True, past_running=True, cut_half_ticks=True, evening_daily=True, unquoted=True
 )
 pytestmark = pytest.mark.usefixtures("short_week")
 KEYS = {"egw00103", "egw00105", "egw00133", "egw00206", "egw00207", "egw00304", "egw02004", "egw02006", "egw02007"}
-"""Answers that refuse the key: they end a round, and are tested by themselves."""
 USUAL = {"profiles": TWO}
 Make = Callable[..., FakeDay]
 
@@ -67,7 +62,9 @@ def test_a_day_of_faults_and_a_dead_token_database_and_kis(make: Make, own_serve
     """Answers are faulty in every way; each outage is reported once as it begins and as it ends."""
     day = make(at(8, 50), {"005930": "liquid", "000660": "medium", "373220": "illiquid"}, database=database)
     kinds = ["reset", "reset_amid", "truncated", "hang", "non_json", *sorted(set(CODES) - KEYS), *ROWS]
-    for kind in kinds:  # that the authority hides a day's last row nothing can prove: it lacks none
+    for (
+        kind
+    ) in kinds:  # no refused keys, which end a round; that the authority hides a day's last row nothing can prove
         day.kis.add_fault(kind, rate=0.2 / len(kinds), path="today" if kind == "missing_rows" else "*")
     day.clock.plan(at(10, 0, 30), day.kis.down)
     day.clock.plan(at(10, 30, 30), lambda: day.kis.down(False))

@@ -71,15 +71,14 @@ def test_proven_minutes_are_stored_with_the_windows_they_close_and_the_round_spa
     assert len(shown) >= 5 and same == sorted(same)
 
 
-@pytest.mark.parametrize("streamed", [0, 40], ids=["no symbols", "no package"])
-def test_without_a_socket_all_goes_by_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, streamed: int) -> None:
+def test_without_its_package_all_goes_by_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = Mock(side_effect=ModuleNotFoundError(name="websockets"))
     monkeypatch.setattr("minute_candles.core.extras.import_module", missing)
-    integrations = Integrations(ws_url="ws://127.0.0.1:9", stream_symbols=streamed)
+    integrations = Integrations(ws_url="ws://127.0.0.1:9", stream_symbols=40)
     with closing(FakeDay(tmp_path, NEARLY_TEN, {"005930": "liquid"}, integrations=integrations)) as day:
         day.run(until=at(10, 2))
         assert_provisional(day, "005930", at(10))
-    assert len(day.lines("requirements-extra.txt")) == bool(streamed) and not day.lines("스트림 문제")
+    assert len(day.lines("requirements-extra.txt")) == 1 and not day.lines("스트림 문제")
 
 
 @pytest.mark.slow
