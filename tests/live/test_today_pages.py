@@ -23,12 +23,11 @@ from minute_candles.market.rows import MinuteRows
 from minute_candles.market.windows import aggregate
 
 SESSION = session()
-DAY = SESSION.day
 OPEN = naive(9, 0)
 
 
 def now(hour: int, minute: int, second: int = 3) -> datetime:
-    return datetime(DAY.year, DAY.month, DAY.day, hour, minute, second, tzinfo=KST)
+    return datetime(2026, 11, 18, hour, minute, second, tzinfo=KST)
 
 
 class Pages:
