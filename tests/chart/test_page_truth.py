@@ -163,7 +163,7 @@ def test_a_page_that_slept_holds_what_the_table_holds(chromium, database, store)
     chromium.errors()  # of the requests that failed
 
 
-def test_a_websocket_that_only_looks_open_is_opened_anew_where_the_list_has_newer_or_no_heartbeat_comes(tab, store):
+def test_a_websocket_that_only_looks_open_is_opened_anew_and_an_updater_that_is_gone_is_shown(tab, store):
     """A sleeping laptop, NAT: nothing arrives by it any more, and nobody closes it."""
     freeze = "(await import('/static/parts.js')).live.socket.onmessage = () => {}"
     tab.open(15)
@@ -174,16 +174,20 @@ def test_a_websocket_that_only_looks_open_is_opened_anew_where_the_list_has_newe
     tab.js("(await import('/static/messages.js')).freshness.came = 0")  # its last candle came long ago
     tab.poll()
     tab.wait(f"[...{CANDLES}.values()].some((one) => one.close === {TODAY[90].close})", 12)
-    tab.wait(LIVE, 12)
+    tab.wait(LIVE)
     tab.server.run_minute("10:32", 65_432)
     tab.wait(f"{PRICE} === '65,432'", 5)
-    beat = "((live) => {{ live.received -= {}; live.beat(); }})((await import('/static/parts.js')).live)"
-    tab.js(beat.format(15_000))
+    beat = "((live) => {{ live.received -= {}; live.beat(); return {} }})((await import('/static/parts.js')).live)"
+    tab.js(beat.format(15_000, LIVE))
     tab.wait("Date.now() - (await import('/static/parts.js')).live.received < 5_000")  # the server's heartbeat
     tab.js(freeze)
-    tab.js(beat.format(30_000))
-    tab.wait("document.getElementById('state').dataset.state === 'down'", 2)
-    tab.wait(LIVE, 12)
+    assert not tab.js(beat.format(30_000, LIVE))
+    tab.wait(LIVE)
+    for healthy, state in ((False, "stale"), (True, "live")):
+        tab.server.health = ({"healthy": healthy, "message": "❌ 업데이터가 멈췄습니다"}, healthy)
+        tab.poll("State")
+        tab.wait(f"document.getElementById('state').dataset.state === '{state}'")
+    assert tab.errors() == [], "a state that is bad is no failed request"
 
 
 def test_the_price_of_the_list_is_the_headers_and_moves_each_second_without_redis(page):
