@@ -93,7 +93,7 @@ class Page(Chrome):
 
     def fits(self, selector: str) -> bool:
         """Whether a phone shows it."""
-        box = self.find_element("css selector", selector).rect
+        box = self.execute_script("return document.querySelector(arguments[0]).getBoundingClientRect()", selector)
         return bool(box["x"] >= 0 and box["width"] > 0 and box["x"] + box["width"] <= 390)
 
     def errors(self) -> list[str]:

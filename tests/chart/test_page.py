@@ -98,7 +98,7 @@ def test_alerts_are_marked_sorted_and_lead_to_their_candle(page, database):
     page.wait(f"{MARKS} === '10:00 거래량 외 2'")
     page.click("#alerts-button")
     page.wait("document.querySelectorAll('#alert-rows tr').length === 4")
-    cells = [cell.text for cell in page.find_elements("css selector", "#alert-rows tr:last-child > *")]
+    cells = page.js("[...document.querySelectorAll('#alert-rows tr:last-child > *')].map((cell) => cell.innerText)")
     assert cells == ["11월 23일 (월) 10:32", "SK하이닉스", "급등락", "심각", "5분 동안 +3.14% <b>"], "when it rang"
     for column, number, first in (("rule", 3, "거래량"), ("severity", 4, "심각")):
         page.click(f'[data-by="{column}"]')

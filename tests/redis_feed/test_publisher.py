@@ -229,7 +229,8 @@ def test_a_key_of_another_type(redis_server, table, lines):
             put(table, "005930", ONES[: 20 * number])
             wait_until(lambda key=key: other.type(f"minute_candles:{key}") in ("zset", "stream"))
             wait_until(lambda: whole(redis_server, table))
-            assert len(lines()) == number and f"minute_candles:{key}" in lines()[-1]
+            wait_until(lambda number=number: len(lines()) == number)
+            assert f"minute_candles:{key}" in lines()[-1]
         wait_until(lambda: bool(redis_server.streamed()))
 
 
