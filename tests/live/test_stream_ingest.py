@@ -50,7 +50,7 @@ def stored_by_stream(day: StreamDay) -> int:
 @pytest.mark.slow
 def test_proven_minutes_are_stored_with_the_windows_they_close_and_the_round_spares_their_symbols(make: Make) -> None:
     """From the opening cross on; while KIS's REST is away, the stream stores alone. Running minutes only grow."""
-    day = make(at(8, 57), streamed=4, speed=40)
+    day = make(at(8, 50), streamed=4, speed=40)
     with day.running():
         wait_until(lambda: day.kis.stream.connects == 1)
         assert day.clock.now() < at(9)
