@@ -51,7 +51,7 @@ def test_the_demo_is_one_command_true_in_every_interval_moves_each_second_and_ta
     command = [sys.executable, "live_chart.py", "--demo", f"--port={port}"]
     demo = subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
-        wait_until(lambda: TODAY in (days := {candle["time"][:10] for candle in candles(port, 1)}) and len(days) > 2, 120)
+        wait_until(lambda: TODAY in (days := {one["time"][:10] for one in candles(port, 1)}) and len(days) > 2, 120)
         day = [candle["time"][:10] for candle in candles(port, 1) if candle["status"] == "COMPLETE"][-1]
         with Simulator() as simulator:
             ones = simulator.truth(SYMBOL, date.fromisoformat(day))

@@ -62,9 +62,7 @@ def test_a_day_of_faults_and_a_dead_token_database_and_kis(make: Make, own_serve
     """Answers are faulty in every way; each outage is reported once as it begins and as it ends."""
     day = make(at(8, 50), {"005930": "liquid", "000660": "medium", "373220": "illiquid"}, database=database)
     kinds = ["reset", "reset_amid", "truncated", "hang", "non_json", *sorted(set(CODES) - KEYS), *ROWS]
-    for (
-        kind
-    ) in kinds:  # no refused keys, which end a round; that the authority hides a day's last row nothing can prove
+    for kind in kinds:  # no refused keys, which end a round; that a day's last row is hidden nothing can prove
         day.kis.add_fault(kind, rate=0.2 / len(kinds), path="today" if kind == "missing_rows" else "*")
     day.clock.plan(at(10, 0, 30), day.kis.down)
     day.clock.plan(at(10, 30, 30), lambda: day.kis.down(False))
