@@ -58,6 +58,7 @@ def test_the_look_back_stops_ten_minutes_before_the_open(make: Make):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("server", ["mariadb", pytest.param("mysql", marks=pytest.mark.load)], indirect=True)
 def test_a_day_of_faults_and_a_dead_token_database_and_kis(make: Make, own_server: Server, database: Database):
     """Answers are faulty in every way; each outage is reported once as it begins and as it ends."""
     day = make(at(8, 50), {"005930": "liquid", "000660": "medium", "373220": "illiquid"}, database=database)
