@@ -11,6 +11,7 @@ import pytest
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.actions.action_builder import ActionBuilder
 from selenium.webdriver.support.ui import WebDriverWait
 
 _FLAGS = (
@@ -30,9 +31,16 @@ class Page(Chrome):
     def looking_at(self, server: Any) -> Iterator[None]:
         """At the end nothing was complained of, and nothing requested of another host."""
         self.server = server
+        self.park()
         yield
         assert self.errors() == [] and self.hosts() <= {urlsplit(server.url).netloc}
         self.get("about:blank")
+
+    def park(self) -> None:
+        """Leave the chart with the mouse, which shows the numbers of the candle below it."""
+        mouse = ActionBuilder(self)
+        mouse.pointer_action.move_to_location(0, 0)
+        mouse.perform()
 
     def js(self, expression: str) -> Any:
         return self.execute_script(f"return {expression}")

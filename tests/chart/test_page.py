@@ -106,7 +106,7 @@ def test_alerts_are_marked_sorted_and_lead_to_their_candle(page, database):
     page.phone()
     assert page.fits("#alert-rows td:last-child"), "the message is seen on a phone"
     page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    page.click("#alert-rows tr td:nth-child(3)")  # anywhere in the row
+    page.js("document.querySelector('#alert-rows tr td:nth-child(3)').click()")  # anywhere in the row
     page.wait(f"{CHART}.dataset.ready === '000660 5' && document.getElementById('alerts').open")
     page.wait(f"{MARKS} === '09:30 급등락: 5분 동안 +3.14% <b>' && /from=2026-11-20T09:00/.test(location.search)")
 

@@ -39,8 +39,9 @@ def test_a_second_symbol_is_compared_in_percent_the_list_is_sorted_favourites_st
     page.type("#compare", "sk하이")
     page.wait(f"{CHART}.dataset.compared === '000660' && location.search.includes('compare=000660')")
     other = page.fetch(f"/api/candles?symbol=000660&interval=5{FRIDAY}")["candles"]
-    since = [f"{(other[-1]['close'] / one['close'] - 1) * 100:+.2f}%" for one in other[:3]]  # as many as are in sight
-    page.wait(f"{since}.includes(document.querySelector('.line-compare b').textContent)")
+    percent = f"{(other[-1]['close'] / other[0]['close'] - 1) * 100:+.2f}%"
+    page.park()
+    page.wait(f"document.querySelector('.line-compare b').textContent === '{percent}'")
     assert "MA5" not in page.legend(), "on a scale in percent each line would begin at 0 %"
     mode = f"{VIEW}.price.priceScale().options().mode"
     assert page.js(mode) == 2
