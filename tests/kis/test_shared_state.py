@@ -82,7 +82,7 @@ def test_an_urgent_process_goes_first_on_every_host(host):
 def test_without_redis_each_host_has_its_part_of_the_rate(host, redis_server, caplog):
     caplog.set_level(logging.INFO, "minute_candles")
     one, two = host("a"), host("b")
-    together(one, two, seconds=0.5)
+    wait_until(lambda: together(one, two, seconds=0.5) and (one._hosts, two._hosts) == (2, 2), 10)
     redis_server.kill()
     assert len(sum(together(one, two, seconds=2), [])) <= 2 * RATE + 3
     assert (one._files.rate, two._files.rate) == (RATE / 2, RATE / 2)

@@ -224,6 +224,8 @@ def test_a_redis_that_is_killed_and_started_again(redis_server, table, lines):
 
 def test_a_key_of_another_type(redis_server, table, lines):
     with feeding(redis_server, table), redis_server.client() as other:
+        put(table, "005930", ONES[:3])
+        wait_until(lambda: whole(redis_server, table))
         for number, key in enumerate(("recent:005930:FIVE_MINUTES", "stream"), 1):
             other.set(f"minute_candles:{key}", "foreign")
             put(table, "005930", ONES[: 20 * number])
