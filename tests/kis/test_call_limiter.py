@@ -118,3 +118,16 @@ def test_an_urgent_process_gets_four_slots_of_five_and_holds_nobody_back_once_it
 
     shares = dict(in_threads(2, work))
     assert shares[True] > 2.5 * shares[False] >= 8 and sum(shares.values()) <= 60 + 2
+
+
+def test_a_stop_request_ends_all_waiting_threads(tmp_path):
+    of = limiter(tmp_path, clock := Clock(), rate=0.2)
+
+    def work() -> bool:
+        with pytest.raises(Stopped):
+            while True:
+                of.wait()
+        return True
+
+    threading.Timer(0.1, clock.stop.set).start()
+    assert len(in_threads(6, work)) == 6
