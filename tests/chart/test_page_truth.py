@@ -1,17 +1,15 @@
 """What the page shows is so, in a real Chromium: no old candle under a new name, no reason that nobody proved."""
 
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from chart_browser import CHART, VIEW
 from chart_testing import AT, FRIDAY, LAST, TODAY, put, serving
-from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.common.keys import Keys
 from store_testing import CALENDAR, minutes
-from updater_tools import wait_until
 
 from minute_candles.core.kst import KST
 from minute_candles.market.rows import DailyRow
@@ -172,16 +170,10 @@ def test_a_websocket_that_only_looks_open_is_opened_anew_and_an_updater_that_is_
     tab.wait(LIVE)
     tab.poll()
     tab.js(freeze)
+    tab.js("(await import('/static/messages.js')).freshness.came = 0")  # its last candle came long ago
     put(store, "005930", TODAY[:91])
-
-    def is_read_anew() -> bool:  # the list may be a second old: the page looks again with the next one
-        tab.js("(await import('/static/messages.js')).freshness.came = 0")  # its last candle came long ago
-        tab.poll()
-        with suppress(TimeoutException):
-            return bool(tab.wait(f"[...{CANDLES}.values()].some((one) => one.close === {TODAY[90].close})", 2))
-        return False
-
-    wait_until(is_read_anew)
+    tab.poll()
+    tab.wait(f"[...{CANDLES}.values()].some((one) => one.close === {TODAY[90].close})", 12)
     tab.wait(LIVE)
     tab.server.run_minute("10:32", 65_432)
     tab.wait(f"{PRICE} === '65,432'", 5)
