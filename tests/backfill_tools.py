@@ -55,6 +55,8 @@ def simulator(**options: Any) -> Simulator:
 class User:
     """Somebody with a checkout, a key and a database; settings reach the command through its environment only."""
 
+    script = "fetch_minute_data"
+
     folder: Path
     kis: str
     database: str
@@ -88,8 +90,6 @@ class User:
 
     def command(self, script: str, *flags: str) -> list[str]:
         return [sys.executable, *(["-c", LAUNCH, script] if self.on_the_day else [f"{script}.py"]), *flags]
-
-    script = "fetch_minute_data"
 
     def start(self, *flags: str, script: str = "", **environ: str) -> "subprocess.Popen[str]":
         """`python fetch_minute_data.py …` in the background."""

@@ -144,13 +144,12 @@ def forecast_rows(
 ) -> list[Forecast]:
     """Forecast the next windows of the running session from its 1-minute candles so far, by symbol.
 
-    Nothing before a quarter of an hour has traded, nor when the last window no longer fits, nor where none is stored
-    of today; only targets with skill.
+    Nothing before a quarter of an hour has traded, nor when the last window no longer fits; only targets with skill.
     """
     opened = session.open_label
     minute = int((min(now, session.close) - session.open).total_seconds()) // 60
     length = int((session.close - session.open).total_seconds()) // 60 - PAUSE
-    if not FIRST_MINUTE <= minute <= length - STEP or not any(rows.values()):
+    if not FIRST_MINUTE <= minute <= length - STEP:
         return []
     flat = {
         (session.day, symbol): [
@@ -183,7 +182,7 @@ def _remembered(trained: ModelFile, panel: Panel, minute: int) -> "Matrix":
     blank = np.full(3, np.nan)
     step = (minute - FIRST_MINUTE) // STEP
     known = (trained.usual.get(str(symbol)) for symbol in panel.symbols)
-    return np.array([blank if one is None or step >= len(one) else one[step] for one in known])
+    return np.array([blank if one is None or step >= len(one) else one[step] for one in known]).reshape(-1, 3)
 
 
 def shown(kind: Kind, logs: "Matrix") -> "Matrix":

@@ -27,7 +27,8 @@ def table_text(symbol: str, interval: int, candle: Candle, status: str) -> str:
     """
     vwap = "null" if candle.vwap is None else f"{candle.vwap:.2f}"
     return (
-        f'{{"stock_symbol":"{symbol}","timestamp":"{candle.timestamp.isoformat()}","minute_interval":"{STORED_INTERVALS[interval]}",'
+        f'{{"stock_symbol":"{symbol}","timestamp":"{candle.timestamp.isoformat()}",'
+        f'"minute_interval":"{STORED_INTERVALS[interval]}",'
         f'"open_price":{candle.open},"high_price":{candle.high},"low_price":{candle.low},"close_price":{candle.close},'
         f'"volume":{candle.volume},"vwap":{vwap},"status":"{status}"}}'
     )

@@ -78,7 +78,7 @@ function ageText(last) {
   return `최신 분봉 ${moment(minute, 1)}${state.health ? ` · ${ago(Math.max(0, now() - minute - 60))}` : ""}`;
 }
 
-/** For a while: the state is said every second. @param {unknown} error */
+/** For a while: the state is shown anew every second. @param {unknown} error */
 export function complain(error) {
   const text = error instanceof Error ? error.message : String(error);
   state.complaint = { text, until: Date.now() + 8000 };

@@ -179,7 +179,7 @@ class IngestSession:
             symbol.interrupt()
 
     def _expects_data(self) -> bool:
-        """Return whether no data are a fault now: while trading is continuous, some symbol trades."""
+        """Return whether no data is a fault now: while trading is continuous, some symbol trades."""
         now = self._stream.server_clock.now()
         is_continuous = self.session.open + _MINUTE <= now < self.session.close - CLOSING_AUCTION
         return is_continuous and len(self.streamed) >= FEW
