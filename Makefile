@@ -76,7 +76,7 @@ soak: $(VENV)/.dev
 	@sh .ci/redis
 	@sh .ci/npm $(BIN)/python
 	@RECORD_SOAK=1 $(BIN)/python -m pytest -q -m "soak or load" -o timeout=3600 $(ARGS)
-	@$(BIN)/python tests/readme_parts.py
+	@$(BIN)/python docs/readme_parts.py
 
 bench: $(VENV)/.dev
 	@sh .ci/mariadb

@@ -19,7 +19,6 @@ import filled
 import requests
 import websockets
 from chart_browser import browser
-from chart_market import LIST, MAP
 from harness import CALENDAR, EVENING, ROOT, THE_97, Line, address, folder, keep, load, quick, running, timed
 
 from minute_candles.chart.listing import FRESH_SECONDS, KEPT_SECONDS
@@ -31,6 +30,8 @@ from minute_candles.storage.store import Store
 YEAR = CALENDAR.trading_days(date(2025, 11, 21), EVENING.date())
 MARKET = [f"{number:06d}" for number in range(100, 2800)]
 SYMBOL, PORT, WATCHERS = THE_97[0], 8797, 200
+PAGES = ("list_of_2700.js", "map_of_a_market.js")
+"""What is measured in the browser: the bodies of two functions."""
 URL = f"http://127.0.0.1:{PORT}/"
 _AT_A_MOMENT = f"""\
 import sys
@@ -111,8 +112,9 @@ def in_a_browser() -> list[Line]:
         page.get(f"{URL}?symbol={SYMBOL}&interval=1")
         page.wait("performance.getEntriesByName('drawn').length", 60)
         first = page.execute_script("return performance.getEntriesByName('drawn')[0].startTime")
-        symbols = page.execute_script(LIST)["first"]
-        small, large = (page.execute_script(MAP, *size) for size in ((97, 60), (2700, 250)))
+        listed, mapped = (Path(__file__).with_name(name).read_text("utf-8") for name in PAGES)
+        symbols = page.execute_script(listed)["first"]
+        small, large = (page.execute_script(mapped, *size) for size in ((97, 60), (2700, 250)))
     return [
         Line("첫 차트 (브라우저)", f"{first:.0f} ms", "≤ 1,500 ms", first <= 1500),
         Line("종목 목록 2,700개의 첫 화면 (브라우저)", f"{symbols:.0f} ms", "≤ 150 ms", symbols <= 150),

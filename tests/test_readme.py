@@ -48,7 +48,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("name", PARTS)
 def test_made_parts_are_up_to_date(name) -> None:
-    assert part(name) == PARTS[name](), "run: python tests/readme_parts.py"
+    assert part(name) == PARTS[name](), "run: python docs/readme_parts.py"
 
 
 def test_the_example_file_names_every_setting_and_no_other_with_its_default() -> None:

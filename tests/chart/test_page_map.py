@@ -6,8 +6,8 @@ from contextlib import closing
 
 import pytest
 from chart_browser import Page
-from chart_market import LIST, MAP
 from chart_testing import FRIDAY, MONDAY, NAMES, put, serving
+from places import ROOT
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
 from store_testing import CALENDAR, minutes
@@ -83,7 +83,7 @@ def test_a_whole_market_is_listed_in_order_the_map_on_a_phone_scrolls_is_ordered
     page.get(page.server.url)
     page.wait("document.querySelectorAll('#list button').length === 3")
     page.js("void ((await import('/static/parts.js')).list.show = () => {})")  # the page's own list stays away
-    found = page.execute_script(LIST)
+    found = page.execute_script((ROOT / "benchmarks" / "list_of_2700.js").read_text(encoding="utf-8"))
     assert found["firsts"] == 100 and found["inOrder"] and found["inView"] and found["current"] == "102600", found
     page.phone()
     page.get(f"{page.server.url}map")
@@ -115,10 +115,3 @@ def test_a_whole_market_is_listed_in_order_the_map_on_a_phone_scrolls_is_ordered
     assert page.current_url.endswith("/map"), "a finger points first"
     page.execute_script(tap, y)
     page.wait("document.getElementById('chart') !== null")
-
-
-@pytest.mark.slow
-def test_a_whole_market_of_a_year_scrolls_smoothly(page):
-    """2,700 symbols × 250 days; the work of a frame that no other process interrupted."""
-    found = page.execute_script(MAP, 2700, 250)
-    assert found["frames"] >= 10 and found["frame"] < 16, found

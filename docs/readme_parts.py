@@ -1,38 +1,41 @@
 """The parts of README.md and docs/ that are made: options, settings, soak, speed, each between `<!-- name -->` marks.
 
-python tests/readme_parts.py       writes them; test_readme.py fails while they are out of date
+python docs/readme_parts.py   writes them; tests/test_readme.py fails while they are out of date
 """
 
 import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
-from places import ROOT
-
+ROOT = Path(__file__).resolve().parent.parent
 PAPERS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.insert(0, str(ROOT))
 
 
 def text() -> str:
+    """Return README.md and docs/*.md as one text."""
     return "\n".join(paper.read_text(encoding="utf-8") for paper in PAPERS)
 
 
 def part(name: str) -> str:
-    """What stands between the marks of a part, wherever it stands; once."""
+    """Return what stands between the marks of a part, wherever it stands; once."""
     found = re.findall(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", text(), re.DOTALL)
     assert len(found) == 1, f"{len(found)} papers have a part {name}"
     return str(found[0]).strip()
 
 
 def options() -> str:
-    how = {"cwd": ROOT, "capture_output": True, "text": True, "encoding": "utf-8", "check": True}
+    """Return the `--help` of the four commands."""
+    how = {"cwd": ROOT, "capture_output": True, "text": True, "encoding": "utf-8"}
     scripts = ("fetch_minute_data.py", "realtime_updater.py", "live_chart.py", "export_candles.py")
-    helps = (subprocess.run([sys.executable, script, "--help"], **how).stdout for script in scripts)
+    helps = (subprocess.run([sys.executable, script, "--help"], check=True, **how).stdout for script in scripts)
     return "\n\n".join(f"```text\n{text}```" for text in helps)
 
 
 def settings() -> str:
+    """Return the table of settings, from `config.settings.KEYS`."""
     from minute_candles.config.settings import KEYS
 
     default = lambda text: text if text.startswith("(") or re.search("[가-힣]", text) else f"`{text}`"  # noqa: E731
@@ -41,7 +44,7 @@ def settings() -> str:
 
 
 def soak() -> str:
-    """The table of tests/SOAK.md: the last results of `make soak`."""
+    """Return the table of tests/SOAK.md, the last results of `make soak`."""
     text = (ROOT / "tests" / "SOAK.md").read_text(encoding="utf-8")
     return text[text.index("|") :].strip()
 
@@ -67,7 +70,7 @@ SHOWN = (
 
 
 def benchmarks() -> str:
-    """The last results of `make bench` (benchmarks/results.json) in short: medians, without their spread."""
+    """Return the last results of `make bench` (benchmarks/results.json) in short: medians, without their spread."""
     results = json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))
     rows = ["| 항목 | 결과 | 목표 |", "|---|---|---|"]
     for label, name, which in SHOWN:
@@ -84,6 +87,7 @@ PARTS = {"help": options, "settings": settings, "soak": soak, "benchmarks": benc
 
 
 def main() -> None:
+    """Write every part between its marks."""
     made = {name: make() for name, make in PARTS.items()}
     for paper in PAPERS:
         page = paper.read_text(encoding="utf-8")

@@ -1,36 +1,5 @@
-"""The page's list and map with a whole market, as JavaScript run in the page: what each costs, in milliseconds."""
-
-LIST = """
-const [{ List }] = [await import('/static/list.js')];
-const list = new List(() => {});
-list.box.replaceChildren();
-const trace = (at) => Array.from({ length: 27 }, (_, of) => 1000 + (of * at) % 97);
-const row = (at) => ({
-  symbol: `${100000 + at}`, name: `종목 ${at}`, price: 10000 + at, change_percent: at % 7 - 3, status: 'COMPLETE',
-  previous_close: 10000, time: '2026-11-20T15:30:00', turnover: 1e6 - at, trace: trace(at),
-});
-const rows = Array.from({ length: 2700 }, (_, at) => row(at));
-list.mark('102600');
-const cost = (work) => {
-  const began = performance.now();
-  work();
-  list.box.scrollHeight;
-  return performance.now() - began;
-};
-const first = cost(() => { list.show(rows); list.scrollTo('102600'); });
-const firsts = list.box.children.length;
-while (list.making) await new Promise((done) => setTimeout(done, 5));
-const top = list.items.get('102600').box.getBoundingClientRect().top - list.box.getBoundingClientRect().top;
-const own = (button) => list.items.get(button.dataset.symbol)?.button === button; // the page's own list goes on
-const order = [...list.box.querySelectorAll('button')].filter(own).map((button) => button.dataset.symbol);
-return {
-  first, firsts, again: cost(() => list.show(rows)), inOrder: order.join() === rows.map((one) => one.symbol).join(),
-  inView: top >= 0 && top < list.box.clientHeight, current: list.box.querySelector('[aria-current]').dataset.symbol,
-};
-"""
-"""`first`: until the first hundred stand there; the others follow while the page can be used."""
-
-MAP = """
+// A function's body: the page's map of `symbols` × `dates`, in milliseconds. `first` until it is drawn, `frame` of a
+// scrolled one that no other process interrupted.
 const [{ Grid }, { MapData }] = [await import('/static/map_grid.js'), await import('/static/map_data.js')];
 const [symbols, dates] = arguments;
 const box = document.createElement('section');
@@ -66,5 +35,3 @@ for (let left = 40; left; left -= 1) {
 }
 window.requestAnimationFrame = frame;
 return { first, frames: costs.length, frame: costs.sort((a, b) => a - b)[costs.length >> 3] };
-"""
-"""Of `symbols` × `dates`: `first` until it is drawn, `frame` of a scrolled one that no other process interrupted."""
