@@ -64,7 +64,7 @@ def count_equal(store: Store, days: dict[str, RealDay], end: datetime) -> int:
 
 
 def test_the_real_day_with_the_most_late_minutes() -> None:
-    chosen = dict(sorted(load(LATEST)[LATEST].items(), key=lambda item: -len(item[1].late))[:2])
+    chosen = dict(sorted(load(LATEST)[LATEST].items(), key=lambda item: -len(item[1].late))[:1])
     assert all(day.late for day in chosen.values())
     assert replayed(LATEST, chosen | {"900001": RealDay([])}), "the last one has nothing but fillers"
 

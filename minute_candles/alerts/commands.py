@@ -50,7 +50,7 @@ def try_rules(settings: Settings, clock: Clock, names: Mapping[str, str], text: 
     from minute_candles.alerts.engine import Engine
 
     with closing(open_alerts(settings.database, clock)) as table:
-        engine = Engine.on_table(rules.market, names, table, settings)
+        engine = Engine.on_table(rules.market, names, table, settings, clock)
         alerts, candles = _judged(engine, table, names, day)
     if not candles:
         console.say(f"ℹ️ {day} 에 저장된 캔들이 없습니다.")

@@ -21,7 +21,7 @@ Usual = Mapping[time, float]
 """Mean volume of a minute of the day over past sessions, shares."""
 
 
-class Verdict(NamedTuple):
+class Trigger(NamedTuple):
     """Why a rule fires: the value it is about, the words, and the direction, by which its cooldown counts."""
 
     value: float
@@ -29,14 +29,14 @@ class Verdict(NamedTuple):
     direction: Literal["up", "down", ""] = ""
 
 
-def judge(rule: Rule, history: History, index: int, usual: Usual) -> Verdict | None:
-    """Return the verdict of a rule at the candle `index` of its symbol and interval; None where it does not hold."""
+def judge(rule: Rule, history: History, index: int, usual: Usual) -> Trigger | None:
+    """Return what a rule fires for at the candle `index` of its symbol and interval; None where it does not hold."""
     if rule.kind == "volume_surge":
         return _volume_surge(rule, history, index, usual)
     return _JUDGES[rule.kind](rule, history, index)
 
 
-def _price_change(rule: Rule, history: History, index: int) -> Verdict | None:
+def _price_change(rule: Rule, history: History, index: int) -> Trigger | None:
     """Compare with the last price N minutes before, of the same session; at its beginning with its open."""
     minutes, candle = rule.parameters["minutes"], history.candles[index]
     since, first = candle.timestamp - timedelta(minutes=minutes), history.first_of_day(index)
@@ -47,7 +47,7 @@ def _price_change(rule: Rule, history: History, index: int) -> Verdict | None:
     percent = 100 * (candle.close - base) / base
     if not _reaches(rule, percent, rule.parameters["percent"]):
         return None
-    return Verdict(percent, f"{minutes}분 동안 {percent:+.2f}%", "up" if percent > 0 else "down")
+    return Trigger(percent, f"{minutes}분 동안 {percent:+.2f}%", "up" if percent > 0 else "down")
 
 
 def _reaches(rule: Rule, value: float, limit: float) -> bool:
@@ -55,7 +55,7 @@ def _reaches(rule: Rule, value: float, limit: float) -> bool:
     return (value >= limit and direction != "down") or (value <= -limit and direction != "up")
 
 
-def _price(rule: Rule, history: History, index: int) -> Verdict | None:
+def _price(rule: Rule, history: History, index: int) -> Trigger | None:
     """Hold where the close comes to a level from the other side, or to the day's limit."""
     if index == 0:
         return None
@@ -64,42 +64,42 @@ def _price(rule: Rule, history: History, index: int) -> Verdict | None:
         return _limit(rule, history, index, before, close)
     level, direction = rule.parameters["level"], rule.parameters["direction"]
     if before < level <= close and direction != "down":
-        return Verdict(close, f"{level:,}원을 상향 돌파", "up")
+        return Trigger(close, f"{level:,}원을 상향 돌파", "up")
     if before > level >= close and direction != "up":
-        return Verdict(close, f"{level:,}원을 하향 돌파", "down")
+        return Trigger(close, f"{level:,}원을 하향 돌파", "down")
     return None
 
 
-def _limit(rule: Rule, history: History, index: int, before: int, close: int) -> Verdict | None:
+def _limit(rule: Rule, history: History, index: int, before: int, close: int) -> Trigger | None:
     first = history.first_of_day(index)
     if first == 0:
         return None
     base, wanted = history.candles[first - 1].close, rule.parameters["limit"]
     upper, lower = upper_limit(base), lower_limit(base)
     if wanted != "lower" and close == upper and (before != upper or index == first):
-        return Verdict(close, "상한가", "up")
+        return Trigger(close, "상한가", "up")
     if wanted != "upper" and close == lower and (before != lower or index == first):
-        return Verdict(close, "하한가", "down")
+        return Trigger(close, "하한가", "down")
     return None
 
 
-def _volume_surge(rule: Rule, history: History, index: int, usual: Usual) -> Verdict | None:
+def _volume_surge(rule: Rule, history: History, index: int, usual: Usual) -> Trigger | None:
     candle = history.candles[index]
     mean = usual.get(candle.timestamp.time(), 0.0)
     if mean <= 0 or candle.volume < max(rule.parameters["least"], rule.parameters["times"] * mean):
         return None
     of = "예측한 상한(90%)" if rule.parameters["against"] == "forecast" else "평소 이 시각"
-    return Verdict(candle.volume / mean, f"거래량 {candle.volume:,}주, {of}의 {candle.volume / mean:.1f}배")
+    return Trigger(candle.volume / mean, f"거래량 {candle.volume:,}주, {of}의 {candle.volume / mean:.1f}배")
 
 
-def _turnover(rule: Rule, history: History, index: int) -> Verdict | None:
+def _turnover(rule: Rule, history: History, index: int) -> Trigger | None:
     moved = turnover_of(history.candles[index])
     if moved is None or moved < rule.parameters["amount"]:
         return None
-    return Verdict(moved, f"거래대금 {moved / 1e8:,.1f}억 원")
+    return Trigger(moved, f"거래대금 {moved / 1e8:,.1f}억 원")
 
 
-def _cross(rule: Rule, history: History, index: int) -> Verdict | None:
+def _cross(rule: Rule, history: History, index: int) -> Trigger | None:
     """Hold where `line` comes from at or below `over` to above it, or the other way round; over a night, too."""
     if index == 0:
         return None
@@ -109,9 +109,9 @@ def _cross(rule: Rule, history: History, index: int) -> Verdict | None:
     if old is None or new is None:
         return None
     if old <= 0 < new and rule.parameters["direction"] != "down":
-        return Verdict(new, f"{_two_lines(line, over)} 상향 돌파", "up")
+        return Trigger(new, f"{_two_lines(line, over)} 상향 돌파", "up")
     if old >= 0 > new and rule.parameters["direction"] != "up":
-        return Verdict(new, f"{_two_lines(line, over)} 하향 돌파", "down")
+        return Trigger(new, f"{_two_lines(line, over)} 하향 돌파", "down")
     return None
 
 
@@ -123,7 +123,7 @@ def _gap(line: float | None, over: float | None) -> float | None:
     return None if line is None or over is None else line - over
 
 
-def _threshold(rule: Rule, history: History, index: int) -> Verdict | None:
+def _threshold(rule: Rule, history: History, index: int) -> Trigger | None:
     """Hold where the line enters the range: at the candle before it stood outside, or was not known."""
     line, below, above = (rule.parameters[name] for name in ("line", "below", "above"))
     now = history.values(index).get(line)
@@ -131,13 +131,13 @@ def _threshold(rule: Rule, history: History, index: int) -> Verdict | None:
     if now is None:
         return None
     if below is not None and now < below and not (before is not None and before < below):
-        return Verdict(now, f"{label(line)} {now:,.2f}: {below:,g} 아래로", "down")
+        return Trigger(now, f"{label(line)} {now:,.2f}: {below:,g} 아래로", "down")
     if above is not None and now > above and not (before is not None and before > above):
-        return Verdict(now, f"{label(line)} {now:,.2f}: {above:,g} 위로", "up")
+        return Trigger(now, f"{label(line)} {now:,.2f}: {above:,g} 위로", "up")
     return None
 
 
-def _pattern(rule: Rule, history: History, index: int) -> Verdict | None:
+def _pattern(rule: Rule, history: History, index: int) -> Trigger | None:
     candles, direction = history.candles[max(0, index + 1 - PATTERN_CANDLES) : index + 1], rule.parameters["direction"]
     marks = [m for m in found(candles, rule.parameters["patterns"]) if m.timestamp == candles[-1].timestamp]
     marks = [mark for mark in marks if direction in ("both", mark.direction)]
@@ -145,10 +145,10 @@ def _pattern(rule: Rule, history: History, index: int) -> Verdict | None:
         return None
     directions = {mark.direction for mark in marks}
     one = directions.pop() if len(directions) == 1 else "none"
-    return Verdict(len(marks), ", ".join(mark.label for mark in marks), "" if one == "none" else one)
+    return Trigger(len(marks), ", ".join(mark.label for mark in marks), "" if one == "none" else one)
 
 
-def _gap_at_open(rule: Rule, history: History, index: int) -> Verdict | None:
+def _gap_at_open(rule: Rule, history: History, index: int) -> Trigger | None:
     """Compare the session's first open with the close before it."""
     if index == 0 or history.first_of_day(index) != index:
         return None
@@ -156,10 +156,10 @@ def _gap_at_open(rule: Rule, history: History, index: int) -> Verdict | None:
     percent = 100 * (history.candles[index].open - base) / base
     if not _reaches(rule, percent, rule.parameters["percent"]):
         return None
-    return Verdict(percent, f"시가가 전일 종가보다 {percent:+.2f}%", "up" if percent > 0 else "down")
+    return Trigger(percent, f"시가가 전일 종가보다 {percent:+.2f}%", "up" if percent > 0 else "down")
 
 
-_JUDGES: dict[str, Callable[[Rule, History, int], Verdict | None]] = {
+_JUDGES: dict[str, Callable[[Rule, History, int], Trigger | None]] = {
     "price_change": _price_change,
     "price": _price,
     "turnover": _turnover,

@@ -13,12 +13,14 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
-from minute_candles.alerts.conditions import Usual, Verdict, judge
+from minute_candles.alerts.conditions import Trigger, Usual, judge
 from minute_candles.alerts.history import History
 from minute_candles.alerts.rules import Rule, Severity
 from minute_candles.alerts.volume_forecast import VolumeForecast
 from minute_candles.alerts.warmup import MOST, indicators_of, shares
 from minute_candles.config.settings import Settings
+from minute_candles.core.clock import Clock
+from minute_candles.frames.calendar import calendar_of
 from minute_candles.market.calendar import CLOSING_AUCTION, TradingCalendar
 from minute_candles.market.candles import Candle
 from minute_candles.storage.store import AlertTable
@@ -79,10 +81,10 @@ class Engine:
 
     @classmethod
     def on_table(
-        cls, rules: Sequence[Rule], names: Mapping[str, str], table: AlertTable, settings: Settings
+        cls, rules: Sequence[Rule], names: Mapping[str, str], table: AlertTable, settings: Settings, clock: Clock
     ) -> "Engine":
-        """Return an engine on the stored candles, with the settings' calendar and model file."""
-        calendar = TradingCalendar(csat_days=settings.csat_days)
+        """Return an engine on the stored candles, with the calendar in force and the settings' model file."""
+        calendar = calendar_of(settings, clock)
         forecast = VolumeForecast(table, calendar, settings.log_dir)
         return cls(rules, names, table.candles_before, table.usual_volume, calendar, forecast)
 
@@ -182,10 +184,10 @@ class Engine:
         for rule in self.rules_of(symbol):
             if rule.interval != interval or not rule.is_open_at(candle.timestamp.time()):
                 continue
-            verdict = judge(rule, history, index, self._usual_of(rule, symbol, candle.timestamp))
-            if verdict and self._may_fire(rule, symbol, candle.timestamp, verdict.direction):
-                self.last_fired[rule.name, symbol] = Fired(candle.timestamp, verdict.direction)
-                alerts.append(self._alert(rule, symbol, history, index, verdict, status))
+            trigger = judge(rule, history, index, self._usual_of(rule, symbol, candle.timestamp))
+            if trigger and self._may_fire(rule, symbol, candle.timestamp, trigger.direction):
+                self.last_fired[rule.name, symbol] = Fired(candle.timestamp, trigger.direction)
+                alerts.append(self._alert(rule, symbol, history, index, trigger, status))
         return alerts
 
     def _may_fire(self, rule: Rule, symbol: str, when: datetime, direction: str) -> bool:
@@ -209,19 +211,19 @@ class Engine:
         return self._usual[key][1]
 
     def _alert(
-        self, rule: Rule, symbol: str, history: History, index: int, verdict: Verdict, status: str | None
+        self, rule: Rule, symbol: str, history: History, index: int, trigger: Trigger, status: str | None
     ) -> Alert:
         candle, first = history.candles[index], history.first_of_day(index)
         percent = 100 * (candle.close / history.candles[first - 1].close - 1) if first else None
         parts = [
-            verdict.text,
+            trigger.text,
             f"{candle.close:,}원" + ("" if percent is None else f" (전일 대비 {percent:+.2f}%)"),
             f"{candle.volume:,}주",
             f"{candle.timestamp:%H:%M} {rule.interval}분봉, {_STATES.get(status or '', '임시')}",
         ]
         name = self._names.get(symbol) or symbol
         text = " · ".join(parts)
-        return Alert(rule.name, symbol, name, rule.interval, candle.timestamp, rule.severity, text, verdict.value)
+        return Alert(rule.name, symbol, name, rule.interval, candle.timestamp, rule.severity, text, trigger.value)
 
 
 def _as_stored(candle: Candle) -> Candle:

@@ -56,7 +56,7 @@ class Alerts(threading.Thread):
         self._table, self._delivery, self._clock, self._names = table, delivery, clock, names
         self._folder, self._incident = settings.log_dir, AlertIncident()
         self._outbox = Outbox(table, delivery, clock, self._incident, settings.integrations.chart_url)
-        self._engine = Engine.on_table(rules.market, names, table, settings)
+        self._engine = Engine.on_table(rules.market, names, table, settings, clock)
         self._operations = Operations(rules.operations)
         self._queue: deque[Stored] = deque()
         self._changed = threading.Condition()

@@ -13,8 +13,8 @@ TICKS = "H0STCNT0"
 NARROWEST = 46
 
 
-class Verdict(Enum):
-    """What an answer asks of the client."""
+class ReplyKind(Enum):
+    """What an answer means for the client."""
 
     TAKEN = auto()
     GONE = auto()
@@ -26,14 +26,14 @@ class Verdict(Enum):
     PINGPONG = auto()
 
 
-_BY_CODE: Mapping[str, Verdict] = {
-    "OPSP0000": Verdict.TAKEN, "OPSP0002": Verdict.TAKEN,
-    "OPSP0001": Verdict.GONE, "OPSP0003": Verdict.GONE,
-    "OPSP0008": Verdict.FULL,
-    "OPSP0007": Verdict.LATER, "OPSP0009": Verdict.LATER, "OPSP8999": Verdict.LATER, "OPSP9995": Verdict.LATER,
-    "OPSP0010": Verdict.BAD_KEY, "OPSP0011": Verdict.BAD_KEY,
-    "OPSP8996": Verdict.IN_USE,
-    "OPSP0017": Verdict.NEVER,
+_BY_CODE: Mapping[str, ReplyKind] = {
+    "OPSP0000": ReplyKind.TAKEN, "OPSP0002": ReplyKind.TAKEN,
+    "OPSP0001": ReplyKind.GONE, "OPSP0003": ReplyKind.GONE,
+    "OPSP0008": ReplyKind.FULL,
+    "OPSP0007": ReplyKind.LATER, "OPSP0009": ReplyKind.LATER, "OPSP8999": ReplyKind.LATER, "OPSP9995": ReplyKind.LATER,
+    "OPSP0010": ReplyKind.BAD_KEY, "OPSP0011": ReplyKind.BAD_KEY,
+    "OPSP8996": ReplyKind.IN_USE,
+    "OPSP0017": ReplyKind.NEVER,
 }  # fmt: skip
 _MALFORMED = ("OPSP899", "OPSP999")
 """Everything else that begins so says that the request was wrong."""
@@ -42,7 +42,7 @@ _MALFORMED = ("OPSP899", "OPSP999")
 class Answer(NamedTuple):
     """A control message: what it asks of us, its code, and the symbol it is about, "" where it names none."""
 
-    verdict: Verdict
+    kind: ReplyKind
     code: str
     symbol: str
 
@@ -73,19 +73,19 @@ def answer(text: str) -> Answer | None:
         return None
     header, body = _part(message, "header"), _part(message, "body")
     if header.get("tr_id") == "PINGPONG":
-        return Answer(Verdict.PINGPONG, "", "")
+        return Answer(ReplyKind.PINGPONG, "", "")
     if not body:
         return None
     code, symbol = str(body.get("msg_cd") or "").strip(), str(header.get("tr_key") or "").strip()
     if str(body.get("rt_cd") or "").strip() == "0":
         gone = str(body.get("msg1") or "").startswith("UNSUB")
-        return Answer(Verdict.GONE if gone else Verdict.TAKEN, code, symbol)
+        return Answer(ReplyKind.GONE if gone else ReplyKind.TAKEN, code, symbol)
     return Answer(_refusal(code), code, symbol)
 
 
-def _refusal(code: str) -> Verdict:
+def _refusal(code: str) -> ReplyKind:
     """Return what a refusal asks for; a code that is not in the table may be a passing fault."""
-    return _BY_CODE.get(code) or (Verdict.NEVER if code.startswith(_MALFORMED) else Verdict.LATER)
+    return _BY_CODE.get(code) or (ReplyKind.NEVER if code.startswith(_MALFORMED) else ReplyKind.LATER)
 
 
 def _part(message: object, name: str) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ from minute_candles.config.addresses import is_loopback
 from minute_candles.core.clock import Clock
 from minute_candles.kis import ws_frames as frames
 from minute_candles.kis.parse import trade_tick
-from minute_candles.kis.ws_frames import Answer, Verdict
+from minute_candles.kis.ws_frames import Answer, ReplyKind
 from minute_candles.market.rows import TradeTick
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class SocketSession:
                 self.data_at = self._received_at
                 self._callbacks.on_ticks([tick for record in records if (tick := trade_tick(record))])
             elif said := frames.answer(text):
-                if said.verdict is Verdict.PINGPONG:
+                if said.kind is ReplyKind.PINGPONG:
                     await socket.send(text)
                 else:
                     self._judge(said)
@@ -148,25 +148,25 @@ class SocketSession:
         """
         symbol = said.symbol or next(iter(self._pending), "")
         self._pending.pop(symbol, None)
-        match said.verdict:
-            case Verdict.TAKEN if symbol:
+        match said.kind:
+            case ReplyKind.TAKEN if symbol:
                 self.registered.add(symbol)
-            case Verdict.FULL:
+            case ReplyKind.FULL:
                 self._known.limit = len(self.registered)
                 if not self.registered:
                     raise Cut(f"KIS가 등록을 하나도 받지 않습니다 ({said.code})", self._pace.in_use)
-            case Verdict.LATER if symbol:
+            case ReplyKind.LATER if symbol:
                 self._later[symbol] = self._clock.monotonic() + self._pace.retry
-            case Verdict.NEVER if symbol:
+            case ReplyKind.NEVER if symbol:
                 self._known.refused.add(symbol)
-            case Verdict.BAD_KEY:
+            case ReplyKind.BAD_KEY:
                 raise Cut(f"KIS가 승인 키를 거절합니다 ({said.code})", is_bad_key=True)
-            case Verdict.IN_USE:
+            case ReplyKind.IN_USE:
                 text = f"같은 키의 다른 WebSocket이 KIS에 연결되어 있습니다 ({said.code})"
                 raise Cut(text, self._pace.in_use)
-            case Verdict.LATER | Verdict.NEVER if self.data_at:
+            case ReplyKind.LATER | ReplyKind.NEVER if self.data_at:
                 _log.debug("an answer without a symbol in a healthy session: %s", said.code)
-            case Verdict.LATER | Verdict.NEVER:
+            case ReplyKind.LATER | ReplyKind.NEVER:
                 raise Cut(f"KIS가 요청을 거절합니다 ({said.code})", self._pace.in_use)
 
     async def _register(self, socket: "ClientConnection", key: str) -> None:

@@ -19,7 +19,7 @@ from minute_candles.config.settings import Settings
 from minute_candles.core.clock import Clock
 from minute_candles.kis.approval import Approval
 from minute_candles.kis.websocket import REAL, VTS, KisSocket
-from minute_candles.kis.ws_frames import Answer, Verdict
+from minute_candles.kis.ws_frames import Answer, ReplyKind
 from minute_candles.kis.ws_session import Callbacks, Cut, Known, Pace, SocketSession
 from minute_candles.market.rows import TradeTick
 
@@ -181,7 +181,7 @@ def test_another_session_on_the_key_is_waited_for_and_left_alone(here: Here, tmp
 def test_a_stray_refusal_without_a_symbol_does_not_cut_a_session_with_data() -> None:
     session = SocketSession("ws://127.0.0.1:1", ["000001"], Known(), Clock(), Callbacks(lambda _: None), QUICK)
     with pytest.raises(Cut):
-        session._judge(stray := Answer(Verdict.LATER, "OPSP0007", ""))
+        session._judge(stray := Answer(ReplyKind.LATER, "OPSP0007", ""))
     session.data_at = 1.0
     session._judge(stray)
 

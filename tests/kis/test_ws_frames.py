@@ -6,22 +6,21 @@ import pytest
 from ticks_testing import captured, records_of
 
 from kis_simulator.ws.subscriptions import WORDS, said
-from minute_candles.kis.ws_frames import Verdict, answer, records, registration
+from minute_candles.kis.ws_frames import ReplyKind, answer, records, registration
 
 
 @pytest.mark.parametrize("start", ["0|", "{"])
 def test_each_captured_frame_is_read_as_what_it_is(start: str) -> None:
-    verdicts = {
-        "": Verdict.PINGPONG, "OPSP0000": Verdict.TAKEN, "OPSP0001": Verdict.GONE, "OPSP0002": Verdict.TAKEN,
-        "OPSP0003": Verdict.GONE, "OPSP0008": Verdict.FULL, "OPSP0011": Verdict.BAD_KEY, "OPSP0017": Verdict.NEVER,
-        "OPSP8996": Verdict.IN_USE,
+    kinds = {
+        "": "PINGPONG", "OPSP0000": "TAKEN", "OPSP0001": "GONE", "OPSP0002": "TAKEN", "OPSP0003": "GONE",
+        "OPSP0008": "FULL", "OPSP0011": "BAD_KEY", "OPSP0017": "NEVER", "OPSP8996": "IN_USE",
     }  # fmt: skip
     for frame in captured(start):
         if frame.startswith("{"):
             read, message = answer(frame), json.loads(frame)
             header, body = message.get("header", {}), message.get("body", {})
             assert read and (read.code, read.symbol) == (body.get("msg_cd", ""), header.get("tr_key", ""))
-            assert read.verdict is verdicts[read.code]
+            assert read.kind is ReplyKind[kinds[read.code]]
         elif frame.startswith("0|H0STCNT0|"):
             found = records(frame)
             assert found == records_of(frame) and len(found) == int(frame.split("|")[2])
@@ -39,16 +38,16 @@ def test_every_code_of_the_table_is_judged_whatever_its_header_names(code: str) 
     nameless = answer(json.dumps(message | {"header": {"tr_id": None}}))
     assert read and read.symbol == "005930" and nameless and nameless.symbol == ""
     if code in GROUPS:
-        assert read.verdict is nameless.verdict is Verdict[GROUPS[code]]
+        assert read.kind is nameless.kind is ReplyKind[GROUPS[code]]
     elif code.startswith(("OPSP899", "OPSP999")) and code != "OPSP8996":
-        assert read.verdict is Verdict.NEVER
+        assert read.kind is ReplyKind.NEVER
 
 
 def test_rt_cd_is_judged_before_an_unknown_code_and_what_cannot_be_read_is_no_answer() -> None:
     for rt_cd, text, verdict in (("0", "SUBSCRIBE", "TAKEN"), ("0", "UNSUBSCRIBE", "GONE"), ("1", "", "LATER")):
         body = {"rt_cd": rt_cd, "msg_cd": "OPSP7777", "msg1": f"{text} SUCCESS"}
         read = answer(json.dumps({"header": {}, "body": body}))
-        assert read and read.verdict is Verdict[verdict]
+        assert read and read.kind is ReplyKind[verdict]
     for text in ("", "{", "[]", "null", '"x"', "{}", '{"header": []}', '{"body": "x"}', "[" * 100_000):
         assert answer(text) is None
 
