@@ -17,7 +17,7 @@ import requests
 
 from minute_candles.config.settings import Settings
 from minute_candles.core.clock import Clock
-from minute_candles.core.errors import RateLimited, TokenRefused
+from minute_candles.core.errors import AuthError, ConfigError, RateLimited, TokenRefused
 from minute_candles.core.kst import KST
 from minute_candles.kis.error_text import TOKEN_REFUSED, TOKEN_WITHHELD
 from minute_candles.kis.http import TokenTooSoon, Transient, exchange
@@ -32,6 +32,8 @@ EARLY = timedelta(hours=1)
 ONE_A_MINUTE = 61.0
 TRUSTED_SECONDS = 1800
 """A token that KIS gave us is used for so long even where it looks expired: then this host's clock is wrong."""
+REFUSED_SECONDS = 10.0
+"""A key that KIS refused is not requested for again so long: every thread that waits for a token would."""
 _log = logging.getLogger(__name__)
 
 
@@ -46,6 +48,7 @@ class TokenCache:
         self._token: Token | None = None
         self._issued_at = float("-inf")
         self._insisted = ""
+        self._refusal: tuple[float, AuthError | ConfigError] | None = None
 
     def get(self) -> str:
         """Return a token good for an hour at least, where KIS gives one; from memory, the file, or KIS."""
@@ -150,6 +153,8 @@ class TokenCache:
 
         Where another process did so within the minute, take its token from the file, or wait out the minute.
         """
+        if self._refusal and 0 <= self._clock.time() - self._refusal[0] < REFUSED_SECONDS:
+            raise type(self._refusal[1])(str(self._refusal[1]))
         for _ in range(4):
             with self._shared.turn():
                 if token := self._of_another_host(refused):
@@ -163,6 +168,9 @@ class TokenCache:
                         return token
                     _log.info("⏳ 토큰은 1분에 한 번만 발급됩니다. 61초 뒤 다시 요청합니다.")
                     self._clock.sleep(ONE_A_MINUTE)
+                except (AuthError, ConfigError) as error:
+                    self._refusal = self._clock.time(), error
+                    raise
                 except (Transient, RateLimited) as error:  # tried often enough here: the caller must not try it again
                     raise outage(error, self._settings.base_url) from error
         raise TokenRefused(TOKEN_WITHHELD)

@@ -12,7 +12,7 @@ import pytest
 from kis_testing import AFTER_CLOSE, SECRETS, FakeClock, Listening, Scripted, error_text, in_threads, said, settings_for
 
 import kis_token
-from minute_candles.core.errors import ConfigError, MinuteDataError, Stopped, TokenRefused
+from minute_candles.core.errors import AuthError, ConfigError, MinuteDataError, Stopped, TokenRefused
 from minute_candles.core.kst import KST
 from minute_candles.kis.token import TokenCache
 
@@ -123,6 +123,19 @@ class TestOneIssue:
         with caplog.at_level(logging.WARNING):
             assert len(in_threads(8, make().get)) == 8
         assert sim.calls("token") == 1 and len(caplog.records) == 1
+
+    def test_a_refused_key_is_requested_once_however_many_threads_wait_and_again_later(self, sim, make, clock):
+        sim.add_fault("egw00103")
+        cache = make()
+
+        def refused() -> bool:
+            with pytest.raises(AuthError):
+                cache.get()
+            return True
+
+        assert all(in_threads(8, refused)) and sim.calls("token") == 1
+        clock.move(seconds=30)
+        assert refused() and sim.calls("token") == 2
 
 
 class TestTooSoon:
