@@ -57,8 +57,8 @@ test: services
 test-all: services test-clients
 	@sh .ci/cluster
 	@$(PYTEST) -n $(WORKERS) -m "not (slow or load or soak)" --cov --cov-report= $(ARGS)
-	@$(PYTEST) --dist loadscope -n $(WORKERS) -m "slow and not (load or soak)" --cov --cov-append --cov-report= $(ARGS)
 	@$(BIN)/python -m coverage report --skip-covered --skip-empty --fail-under=92 | tail -n 40
+	@$(PYTEST) --dist loadscope -n $(WORKERS) -m "slow and not (load or soak)" $(ARGS)
 
 test-clients: $(CLIENTS)/.ready
 	@cd tests/clients && $(CURDIR)/$(CLIENTS)/$(notdir $(BIN))/python -m pytest -q -c pytest.ini --rootdir . --confcutdir . $(ARGS)

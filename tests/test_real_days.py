@@ -73,7 +73,7 @@ def test_the_real_day_with_the_most_late_minutes() -> None:
 @pytest.mark.timeout(3000)
 def test_most_real_days(record_property: Any) -> None:
     """A day of so many symbols at most, a process a core; REAL_SYMBOLS=1000 replays them all."""
-    most = int(os.environ.get("REAL_SYMBOLS", "8"))
+    most = int(os.environ.get("REAL_SYMBOLS", "3"))
     chosen = {day: list(symbols.items())[:most] for day, symbols in load().items()}
     parts = [(day, dict(some[at : at + 6])) for day, some in chosen.items() for at in range(0, len(some), 6)]
     with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:

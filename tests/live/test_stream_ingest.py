@@ -50,7 +50,7 @@ def stored_by_stream(day: StreamDay) -> int:
 @pytest.mark.slow
 def test_proven_minutes_are_stored_with_the_windows_they_close_and_the_round_spares_their_symbols(make: Make) -> None:
     """From the opening cross on; while KIS's REST is away, the stream stores alone. Running minutes only grow."""
-    day = make(at(8, 50), streamed=4, speed=40)
+    day = make(at(8, 50), streamed=4, speed=20)
     with day.running():
         wait_until(lambda: day.kis.stream.connects == 1)
         assert day.clock.now() < at(9)
@@ -83,7 +83,7 @@ def test_without_its_package_all_goes_by_rounds(tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.slow
 def test_a_stream_that_is_refused_is_reported_once_and_its_end_too(make: Make) -> None:
-    day = make(speed=40)
+    day = make(speed=20)
     day.kis.add_fault("opsp0011")
     with day.running():
         wait_until(lambda: bool(day.lines("스트림 문제 시작")))
@@ -99,7 +99,7 @@ def test_a_stream_that_is_refused_is_reported_once_and_its_end_too(make: Make) -
 @pytest.mark.timeout(300)
 def test_a_suspension_of_twenty_minutes_is_no_fault_and_costs_nothing(make: Make) -> None:
     """One symbol does not trade from 10:00 to 10:20, four trade on. A lost trade would show with the next one."""
-    day = make(at(9, 57), dict.fromkeys(BUSY, "brisk"), speed=40, kis={"oddities": {("005930", FRIDAY): "paused"}})
+    day = make(at(9, 57), dict.fromkeys(BUSY, "brisk"), speed=20, kis={"oddities": {("005930", FRIDAY): "paused"}})
     with day.running():
         day.wait(at(10, 19))
         assert day.kis.stream.connects == 1 and day.stored("005930")
@@ -150,7 +150,7 @@ def test_rest_wins_where_both_differ_and_the_minutes_after_come_by_rounds(make: 
 
     monkeypatch.setattr(Chain, "add", lying)
     monkeypatch.setattr("minute_candles.live.stream.rest_cross_check.EVERY", 1)
-    day = make(NEARLY_TEN, {"005930": "brisk", "000660": "brisk"}, speed=40)
+    day = make(NEARLY_TEN, {"005930": "brisk", "000660": "brisk"}, speed=20)
     with day.running():
         wait_until(lambda: len(day.lines("스트림과 REST가 다릅니다")) == 2, 30)
         day.wait(day.clock.now() + timedelta(minutes=2))

@@ -179,7 +179,7 @@ def test_after_any_history_the_table_is_what_was_wanted_last(any_store, history)
         assert [after[key] for key in same] == [before[key] for key in same]
 
 
-DAYS = CALENDAR.trading_days(date(2025, 7, 1), date(2025, 9, 30))[:22]
+DAYS = CALENDAR.trading_days(date(2025, 7, 1), date(2025, 9, 30))[:6]
 SYMBOLS = [SYMBOL, *(f"{n:06d}" for n in range(100_000, 100_096))]
 MINUTES = [(name, minute) for n, name in store_testing.NAMES.items() for minute in [*range(0, 380, n), 390]]
 FILL = (
@@ -189,8 +189,8 @@ FILL = (
 
 
 @pytest.fixture(scope="module")
-def million(server):
-    """97 symbols × 22 days, as a backfill by symbol writes them, in the README's table (whose second key tempts)."""
+def filled(server):
+    """97 symbols × 6 days, as a backfill by symbol writes them, in the README's table (whose second key tempts)."""
     database, quoted = server.fresh(), "('{}')".format
     for sql in (
         store_testing.README_DDL,
@@ -210,17 +210,17 @@ def million(server):
 
 
 @pytest.mark.slow
-def test_planning_a_rewrite_and_a_chart_go_through_the_unique_key(million, monkeypatch) -> None:
+def test_planning_a_rewrite_and_a_chart_go_through_the_unique_key(filled, monkeypatch) -> None:
     """How long they take: benchmarks/bench_growth.py."""
-    sessions, found = [CALENDAR.session(day) for day in DAYS], million.coverage(SYMBOLS, DAYS[0], DAYS[-1])
-    assert len(found) == 97 * 22 and million.missing_rows(found, sessions) == {}
-    key, driver, queries, session = million._layout.key, million._connection._driver, [], sessions[-1]
-    explained = lambda sql, *params: str(million._read(f"EXPLAIN FORMAT=JSON {sql}", *params)[0][0])  # noqa: E731
+    sessions, found = [CALENDAR.session(day) for day in DAYS], filled.coverage(SYMBOLS, DAYS[0], DAYS[-1])
+    assert len(found) == 97 * 6 and filled.missing_rows(found, sessions) == {}
+    key, driver, queries, session = filled._layout.key, filled._connection._driver, [], sessions[-1]
+    explained = lambda sql, *params: str(filled._read(f"EXPLAIN FORMAT=JSON {sql}", *params)[0][0])  # noqa: E731
     run = driver.run
     monkeypatch.setattr(driver, "run", lambda sql, *params: [queries.append((sql, params)), run(sql, *params)][1])
-    million.counts([SYMBOL], [session])
-    million.missing_rows({(SYMBOL, DAYS[-1]): CoverageRow(DayStatus.COMPLETE, (381, 77, 27))}, [session])
-    million.rewrite(SYMBOL, session, lambda stored: stored, now=session.end)
+    filled.counts([SYMBOL], [session])
+    filled.missing_rows({(SYMBOL, DAYS[-1]): CoverageRow(DayStatus.COMPLETE, (381, 77, 27))}, [session])
+    filled.rewrite(SYMBOL, session, lambda stored: stored, now=session.end)
     monkeypatch.undo()
     queries = [query for query in queries if "FROM stock_minute_prices" in query[0]]
     assert len(queries) == 8
