@@ -16,15 +16,8 @@ def run(folder, *command: str, **environ: str) -> subprocess.CompletedProcess[st
         "LOG_DIR": str(folder), "KIS_TOKEN_FILE": str(folder / "token.json"), "STREAM_SYMBOLS": "0", **environ,
     }  # fmt: skip
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("KIS_", "DB_", "CLOCK_"))}
-    return subprocess.run(
-        [sys.executable, *command],
-        env=kept | mine,
-        cwd=ROOT,
-        text=True,
-        encoding="utf-8",
-        capture_output=True,
-        timeout=60,
-    )
+    how = {"cwd": ROOT, "text": True, "encoding": "utf-8", "capture_output": True, "timeout": 60}
+    return subprocess.run([sys.executable, *command], env=kept | mine, **how)
 
 
 @pytest.mark.slow

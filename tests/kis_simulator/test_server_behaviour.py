@@ -58,12 +58,12 @@ def test_a_future_hour_brings_rows_of_volume_0_and_the_running_minute_under_its_
     caller = make(behaviour=REAL).at("10:30:50")
     newest, *phantoms, at_now = caller.today(hour="105000")[:21]
     running, last = caller.today()[:2]
+    running_past = make(behaviour=ServerBehaviour(past_running=True)).at("10:30:50").past(day=FRIDAY, hour="153000")[0]
+    assert running_past == running, "the past TR may show it, too"
     assert (newest["stck_cntg_hour"], amounts(newest)) == ("105000", amounts(running))
-    assert {amounts(row) for row in (*phantoms, at_now)} == {(0, amounts(last)[1])} and at_now[
-        "stck_cntg_hour"
-    ] == "103000"
-    rows = make(behaviour=ServerBehaviour(phantoms="volume")).at("10:30:50").today(hour="105000")
-    assert len({amounts(row) for row in rows[:21]}) == 1 and amounts(rows[0])[0] > 0, "or rows with volume all the way"
+    assert {*map(amounts, (*phantoms, at_now))} == {(0, amounts(last)[1])} and at_now["stck_cntg_hour"] == "103000"
+    rows = make(behaviour=ServerBehaviour(phantoms="volume")).at("10:30:50").today(hour="105000")[:21]
+    assert len({*map(amounts, rows)}) == 1 and amounts(rows[0])[0] > 0, "or rows with volume all the way"
 
 
 @pytest.mark.skipif(not CAPTURED.exists(), reason="the captured answer is not at hand")
@@ -75,12 +75,6 @@ def test_that_is_the_form_of_a_captured_answer(make) -> None:
     assert form[0] == form[1]
     for rows in (ours, theirs):
         assert len({row["acml_tr_pbmn"] for row in rows[1:23]}) == 1 < len({row["acml_tr_pbmn"] for row in rows[:23]})
-
-
-def test_the_past_tr_shows_the_running_minute_half_way(make) -> None:
-    caller = make(behaviour=ServerBehaviour(past_running=True)).at("10:30:50")
-    rows = caller.past(day=FRIDAY, hour="153000")
-    assert rows[0] == caller.today()[0] and rows[0]["stck_cntg_hour"] == "103000" and len(rows) == 120
 
 
 def test_in_the_evening_the_days_candle_has_the_after_market_in_it_until_the_night(make) -> None:
