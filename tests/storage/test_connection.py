@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import mysql.connector
 import pytest
+from backfill_tools import insert, url_of
 from servers import free_port
 from store_testing import COUNTS, DAY, NOW, SESSION, SYMBOL, at_once, full_day, identities, is_whole, put, ready, stored
 
@@ -85,19 +86,21 @@ def test_the_session_is_strict_korean_and_reads_what_is_committed(store) -> None
 
 
 def test_the_row_alias_is_written_to_mysql_alone() -> None:
-    for version in ("8.0.20", "9.7.4-2"):
-        assert mysql_driver._mysql_dialect(version) == "alias"
-    for version in ("8.0.19", "11.4.2-MariaDB", "8.0.11-TiDB-v8.5.0", "8.0.30-Vitess"):
-        assert mysql_driver._mysql_dialect(version) == "values"
+    versions = ("8.0.20", "9.7.4-2", "8.0.19", "11.4.2-MariaDB", "8.0.11-TiDB-v8.5.0", "8.0.30-Vitess")
+    assert [*map(mysql_driver._mysql_dialect, versions)] == ["alias"] * 2 + ["values"] * 4
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("crash", [False, True])
+SLOW = [pytest.param(how, marks=pytest.mark.slow) for how in ("restart", "crash")]
+
+
+@pytest.mark.parametrize("how", ["kill", *SLOW])
 @pytest.mark.parametrize("statement", ["SELECT minute_interval, timestamp", "INSERT INTO stock_minute_prices"])
-def test_the_server_restarts_in_the_middle_of_a_transaction(own_server, store, statement, crash, caplog) -> None:
+def test_a_connection_lost_in_the_middle_of_a_transaction(own_server, store, statement, how, caplog) -> None:
     caplog.set_level(logging.INFO, "minute_candles")
     put(store, seed=1)
-    during(store, statement, lambda: own_server.restart(crash=crash))
+    [[number]] = store._read("SELECT CONNECTION_ID()")
+    lose = lambda: own_server.run(f"KILL {number}") if how == "kill" else own_server.restart(crash=how == "crash")  # noqa: E731
+    during(store, statement, lose)
     assert put(store, seed=2) == COUNTS and is_whole(store, 2)
     assert [line for line in caplog.messages if "재연결" in line] == ["✅ 데이터베이스 재연결 성공"]
 
@@ -116,15 +119,6 @@ def test_a_write_that_was_cut_off_leaves_the_old_day_whole_and_patience_is_share
     at_once(*[work] * 6)
     own_server.start()
     assert time.monotonic() - began < 20 and is_whole(store, 1)
-
-
-@pytest.mark.parametrize("statement", ["", "INSERT INTO stock_minute_prices"])
-def test_a_killed_connection(server, store, statement) -> None:
-    [[number]] = store._read("SELECT CONNECTION_ID()")
-    kill = lambda: server.run(f"KILL {number}")  # noqa: E731
-    during(store, statement, kill) if statement else kill()
-    put(store, seed=2)
-    assert is_whole(store, 2)
 
 
 def test_a_stop_gets_through_while_a_lost_server_is_waited_for(own_server, store, clock) -> None:
@@ -181,9 +175,9 @@ def test_what_repeating_cannot_help_is_one_clear_line_and_leaves_the_old_day_who
         assert "\n" not in str(caught.value) and str(number) in str(caught.value) and is_whole(store, 1)
 
 
-@pytest.mark.parametrize("number", [1213, 1205, 1047, 1180, 3101])
+@pytest.mark.parametrize("number", [1213, 1205, 1047, 1180, 3101, 1142])
 def test_what_passes_is_repeated_or_waited_out(server, store, database, number) -> None:
-    """A deadlock, a lock timeout, a node that left its cluster, certifications that another node won."""
+    """Deadlock, lock timeout, a node without its cluster, certifications that another node won, rights taken away."""
     put(store, seed=2)
     run = lambda sql: server.run(sql, database=database.name)  # noqa: E731
     run("CREATE TABLE luck (n INT)")
@@ -220,11 +214,9 @@ def test_rows_that_do_not_become_what_was_wanted_are_not_committed(server, store
     assert store.coverage(["000660"], DAY, DAY) == {} and len(identities(store)) == 485
 
 
-def test_a_row_inserted_meanwhile_is_met_when_the_transaction_is_repeated(server, store, database) -> None:
-    columns = "stock_symbol, minute_interval, timestamp, open_price, high_price, low_price, close_price, volume"
-    values = "'005930', 'ONE_MINUTE', '2025-08-26 15:25:00', 1, 1, 1, 1, 1, NOW()"
-    sql, found = f"INSERT INTO stock_minute_prices ({columns}, created_at) VALUES ({values})", []
-    during(store, "INSERT INTO stock_minute_prices", lambda: server.run(sql, database=database.name))
+def test_a_row_inserted_meanwhile_is_met_when_the_transaction_is_repeated(store, database) -> None:
+    found, url = [], url_of(database)
+    during(store, "INSERT INTO stock_minute_prices", lambda: insert(url, SYMBOL, "2025-08-26 15:25:00"))
     store.rewrite(SYMBOL, SESSION, lambda now: [found.append(now), full_day()][1], now=NOW, status="COMPLETE")
     assert [len(now[1]) for now in found] == [0, 1] and is_whole(store, 1)
 

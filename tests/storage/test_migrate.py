@@ -4,6 +4,7 @@ import time
 from contextlib import closing
 from datetime import date, datetime
 from itertools import combinations
+from unittest.mock import Mock
 
 import pytest
 import store_testing
@@ -54,6 +55,11 @@ def complaint(database, **how) -> str:
         prepared(database, **how)
     assert "\n" not in str(caught.value)
     return str(caught.value)
+
+
+def heal(run, line, sql="ALTER TABLE") -> None:
+    """Run the SQL that a line names."""
+    run(line[line.index(sql) :])
 
 
 def store_a_day_twice(database, look=identities) -> None:
@@ -112,20 +118,12 @@ def test_duplicates_are_counted_and_dedupe_keeps_the_newest_row_of_each(run, dat
     store_a_day_twice(database)
 
 
-def test_dedupe_may_be_interrupted_and_repeated(run, database, monkeypatch) -> None:
+def test_dedupe_may_be_interrupted_and_repeated(run, database, clock, monkeypatch) -> None:
     monkeypatch.setattr("minute_candles.storage.duplicates._BATCH", 10)
     run(README_DDL)
     insert(run, *(f"2025-08-26 09:{minute:02d}:00" for minute in [*range(30), *range(30)]))
-    clock, deletes = Clock(), []
+    monkeypatch.setattr(clock, "check", Mock(side_effect=[None, None, Stopped("")]))
     with closing(open_store(database, clock)) as store, pytest.raises(Stopped):
-        own = store._connection._driver.run
-
-        def counting(sql, *params):
-            deletes.append(sql) if sql.startswith("DELETE FROM stock_minute_prices WHERE id") else None
-            clock.stop.set() if len(deletes) == 2 else None
-            return own(sql, *params)
-
-        store._connection._driver.run = counting
         store.preflight(dedupe=True)
     assert run("SELECT COUNT(*) FROM stock_minute_prices") == [(40,)]
     prepared(database, dedupe=True)
@@ -210,7 +208,7 @@ def test_the_remedy_that_is_named_heals(run, database) -> None:
             prepared(database)
             break
         except ConfigError as error:
-            run(str(error)[str(error).index("ALTER TABLE") :])
+            heal(run, str(error))
     store_a_day_twice(database)
 
 
@@ -218,8 +216,7 @@ def test_a_key_that_queries_may_not_use_is_refused_with_the_sql_that_turns_it_on
     run(store_testing.HIBERNATE_DDL)
     off = "INVISIBLE" if server.name == "mysql" else "IGNORED"
     run(f"ALTER TABLE stock_minute_prices ALTER INDEX UKq1w2 {off}")
-    line = complaint(database)
-    run(line[line.index("ALTER TABLE") :])
+    heal(run, complaint(database))
     store_a_day_twice(database)
 
 
@@ -281,21 +278,16 @@ def test_read_only_makes_nothing_and_knows_of_nothing(any_database) -> None:
 def test_without_a_right_the_sql_of_who_may_is_named(run, server, database) -> None:
     with server.account(database, "SELECT, INSERT, UPDATE, DELETE") as account:
         for table in ("stock_minute_prices", "stock_minute_coverage"):
-            line = complaint(account)
-            assert f"CREATE TABLE {table}" in line
-            run(line[line.index("CREATE TABLE") :])
+            heal(run, complaint(account), f"CREATE TABLE {table}")
         assert prepared(account) == [STANDS]
         store_a_day_twice(account)
         run("DROP TABLE stock_minute_prices")
         run(README_DDL)
-        line = complaint(account)
-        assert f"ALTER TABLE stock_minute_prices ADD UNIQUE KEY {KEY_NAME}" in line
-        run(line[line.index("ALTER TABLE") :])
+        heal(run, complaint(account), f"ALTER TABLE stock_minute_prices ADD UNIQUE KEY {KEY_NAME}")
         run("DROP TABLE stock_minute_coverage")
         run(OLD_DDL)
         run(f"INSERT INTO stock_minute_coverage VALUES ('{SYMBOL}', '{DAY}', 0, 0, 0, 'UNPROVEN', '{NO_DAILY}', NOW())")
-        line = complaint(account)
-        run(line[line.index("ALTER TABLE stock_minute_coverage") :])
+        heal(run, complaint(account), "ALTER TABLE stock_minute_coverage")
         with closing(ready(account)) as store:
             assert store.coverage([SYMBOL], DAY, DAY)[SYMBOL, DAY].reasons == (R.DAILY_MISSING,)
             began = time.monotonic()
@@ -314,22 +306,19 @@ TABLES = {"empty": "", "keyless": README_DDL, "full": store_testing.HIBERNATE_DD
 @pytest.mark.timeout(1200)
 def test_doctor_and_the_next_command_agree_for_every_set_of_rights(run, server, database, tables, subsets) -> None:
     """What the rehearsal says, the preflight does; where a right lacks, the line names the SQL of who may (#26)."""
-    sql = "SELECT table_name, index_name, column_name FROM information_schema.statistics"
-    sql += " WHERE table_schema = DATABASE()"
+    columns = "table_name, index_name, column_name FROM information_schema.statistics WHERE table_schema = DATABASE()"
+    found = lambda: sorted(run(f"SELECT {columns}"))  # noqa: E731
     stands = None
     for rights in subsets:
-        if sorted(run(sql)) != stands:
-            for table in ("stock_minute_prices", "stock_minute_coverage"):
-                run(f"DROP TABLE IF EXISTS {table}")
+        if found() != stands:
+            run("DROP TABLE IF EXISTS stock_minute_prices, stock_minute_coverage")
             for ddl in (TABLES[tables], COVERAGE_DDL) if TABLES[tables] else ():
                 run(ddl)
-            stands = sorted(run(sql))
-        with (
-            server.account(database, ", ".join(rights)) as account,
-            closing(open_store(account, Clock(), patience=1)) as store,
-        ):
+            stands = found()
+        whose = server.account(database, ", ".join(rights))
+        with whose as account, closing(open_store(account, Clock(), patience=1)) as store:
             said = outcome(store.rehearse_preflight)
-            assert sorted(run(sql)) == stands and said == outcome(store.preflight), rights
+            assert found() == stands and said == outcome(store.preflight), rights
             assert (said == "" or "GRANT" in said) and account.password not in said
 
 
@@ -361,18 +350,14 @@ NOTES = [
     (NO_TRADES, "일봉 거래량은 1,200주인데 분봉이 계속 비어 있음", NO_TRADES, (R.EMPTY_WITH_VOLUME,)),
     (PROVISIONAL, "장중: 오늘 TR이나 스트림으로 받은 임시 데이터", PROVISIONAL, ()),
     (UNPROVEN, "장중에 확인한 3분이 과거 분봉에는 끝내 없음", UNPROVEN, (R.MISSING_AT_SOURCE,)),
-    (UNPROVEN, ("거래대금이 맞지 않는 분이 있습니다 (10:03 …): 빠졌거나 틀린 행 · "
-                "첫 시가 7원이 일봉 시가 8원과 다릅니다."),
-     UNPROVEN, (R.TURNOVER_MISMATCH, R.DAILY_MISMATCH)),
+    (UNPROVEN, "거래대금이 맞지 않는 분이 있습니다 · 일봉 시가 8원", UNPROVEN, (R.TURNOVER_MISMATCH, R.DAILY_MISMATCH)),
     (UNPROVEN, "분봉 거래량의 합 9주가 일봉 거래량 8주보다 많습니다.", UNPROVEN, (R.DAILY_MISMATCH,)),
     (UNPROVEN, NO_DAILY, UNPROVEN, (R.DAILY_MISSING,)),
-    (UNPROVEN, "분봉이 비어 있고 일봉의 이 날을 읽을 수 없어 거래가 없었는지 알 수 없습니다.",
-     UNPROVEN, (R.DAILY_UNREADABLE,)),
+    (UNPROVEN, "분봉이 비어 있고 일봉의 이 날을 읽을 수 없어 …", UNPROVEN, (R.DAILY_UNREADABLE,)),
     (UNPROVEN, "09:12 이전 분봉이 계속 비어 있어 하루의 시작을 확인할 수 없습니다.", UNPROVEN, (R.UNPROVEN_START,)),
     (UNPROVEN, "09:12 행이 페이지마다 다른 값으로 왔습니다.", UNPROVEN, (R.CONFLICTING_ROWS,)),
     (UNPROVEN, "09:12 행의 가격이 있을 수 없는 값입니다 (0 < 저가 ≤ 시가·종가 ≤ 고가).", UNPROVEN, (R.INVALID_ROWS,)),
-    (UNPROVEN, "장이 쉬는 15:20~15:29에 거래된 분이 있고 10시 전에는 없음: 다른 종목은 그렇지 않음",
-     UNPROVEN, (R.UNEXPECTED_HOURS,)),
+    (UNPROVEN, "장이 쉬는 15:20~15:29에 거래된 분이 있고 10시 전에는 없음", UNPROVEN, (R.UNEXPECTED_HOURS,)),
     (UNPROVEN, "a note of somebody else", UNPROVEN, ()),
 ]  # fmt: skip
 SYMBOLS = [f"{number:06d}" for number in range(len(NOTES))]
@@ -399,27 +384,21 @@ def test_every_note_becomes_its_codes_and_every_day_stays_verified(any_database)
     store.close()
 
 
-JOIN = (
-    "SELECT COUNT(*) FROM stock_minute_prices p JOIN stock_minute_coverage c"
-    " ON c.stock_symbol = p.stock_symbol AND c.trade_date = DATE(p.timestamp)"
-)
-
-
 @pytest.mark.parametrize("collation", ["utf8mb4_unicode_ci", "latin1_swedish_ci"])
-def test_the_new_table_joins_with_the_prices_in_any_collation(run, database, collation) -> None:
+def test_an_older_table_in_another_collation_is_named_with_the_sql_that_mends_it(run, database, collation) -> None:
     """The README's JOIN failed with 1267 where the database's collation is not the default of its charset (#26)."""
+    join = (
+        "SELECT COUNT(*) FROM stock_minute_prices p JOIN stock_minute_coverage c"
+        " ON c.stock_symbol = p.stock_symbol AND c.trade_date = DATE(p.timestamp)"
+    )
     run(f"ALTER DATABASE {database.name} COLLATE {collation}")
     run(README_DDL)
     prepared(database)
     tables = "information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND COLUMN_NAME = 'stock_symbol'"
-    assert run(JOIN) == [(0,)] and {row[0] for row in run(f"SELECT COLLATION_NAME FROM {tables}")} == {collation}
-
-
-def test_an_older_table_in_another_collation_is_named_with_the_sql_that_mends_it(run, database) -> None:
-    run(f"ALTER DATABASE {database.name} COLLATE utf8mb4_unicode_ci")
-    run(README_DDL)
+    assert run(join) == [(0,)] and {row[0] for row in run(f"SELECT COLLATION_NAME FROM {tables}")} == {collation}
+    run("DROP TABLE stock_minute_coverage")
     run(f"{OLD_DDL} DEFAULT CHARSET=utf8mb4 COLLATE utf8mb4_general_ci")
     for how in ({"read_only": True}, {}):
         [line] = [line for line in prepared(database, **how) if "ALTER TABLE stock_minute_coverage" in line]
-    run(line[line.index("ALTER TABLE") :])
-    assert run(JOIN) == [(0,)] and not any("ALTER TABLE" in line for line in prepared(database))
+    heal(run, line)
+    assert run(join) == [(0,)] and not any("ALTER TABLE" in line for line in prepared(database))
