@@ -17,9 +17,8 @@ from minute_candles.market.windows import derive
 def trading(draw):
     """1-minute candles of up to four days in two weeks and two months, with holes, some unproven."""
     opened = [datetime(2026, 11, 20, 9) + timedelta(days=4 * day) for day in range(draw(st.integers(1, 4)))]
-    offsets = draw(
-        st.lists(st.sampled_from([*range(0, 380, 7), *range(30), 390]), min_size=1, max_size=30, unique=True)
-    )
+    some = st.sampled_from([*range(0, 380, 7), *range(30), 390])
+    offsets = draw(st.lists(some, min_size=1, max_size=30, unique=True))
     found = []
     for minute in sorted(start + timedelta(minutes=offset) for start in opened for offset in offsets):
         price, volume = draw(st.integers(100, 900_000)), draw(st.integers(1, 10**7))

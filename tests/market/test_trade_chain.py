@@ -7,8 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ticks_testing import FRAMES, FRIDAY, Trade, captured, record, records_of, session, ticks_of, true_minutes
 
-from kis_simulator.exchange.market import Market
-from kis_simulator.exchange.ticks import Tape, TickForm
 from minute_candles.kis.parse import trade_tick
 from minute_candles.market.intraday import Watermark
 from minute_candles.market.rows import TradeTick
@@ -41,15 +39,15 @@ TICKS, TRUE = ticks_of(TRADES), true_minutes(TRADES)
 
 @pytest.mark.skipif(not FRAMES.exists(), reason=f"{FRAMES} is not here")
 def test_captured_records_are_ticks_that_hold_the_chain_in_and_across_frames():
-    together = [records_of(frame) for frame in captured("0|H0STCNT0|")]
-    together += [[records_of(frame)[0] for frame in captured("0|H0STCNT0|001|000660^103925")]]
+    across = [records_of(frame)[0] for frame in captured("0|H0STCNT0|001|000660^103925")]
+    together = [*map(records_of, captured("0|H0STCNT0|")), across]
     assert sum(len(records) - 1 for records in together) >= 15
     for records in together:
         ticks = [trade_tick(fields) for fields in records]
         for tick, fields in zip(ticks, records, strict=True):
             assert (tick.symbol, f"{tick.at:%Y%m%d%H%M%S}") == (fields[0], fields[33] + fields[1])
-            numbers = [int(fields[index]) for index in (2, 12, 13, 14)]
-            assert [tick.price, tick.volume, tick.all_volume, tick.all_turnover] == numbers
+            numbers = tick.price, tick.volume, tick.all_volume, tick.all_turnover
+            assert numbers == tuple(int(fields[index]) for index in (2, 12, 13, 14))
             assert tick.is_first == (fields[21] == "") and not tick.is_off_hours
         chain = Chain("005930", session(ticks[0].at.date()))
         proven(ticks, chain)
@@ -156,26 +154,21 @@ def test_the_first_minute_is_whole_from_the_opening_cross_on_however_late(second
 
 def test_a_trade_at_15_20_and_the_closing_cross_are_minutes_of_their_own():
     known = [(1080, 69_000, 1), (1190, 70_000, 1), (1201, 70_100, 2), (1814, 70_300, 900), (3605, 70_500, 7)]
-    trades, chain = (
-        [Trade(15 * 3600 + second, price, volume) for second, price, volume in known],
-        Chain("005930", session()),
-    )
+    trades = [Trade(15 * 3600 + second, price, volume) for second, price, volume in known]
+    chain = Chain("005930", session())
     found, true = proven(ticks_of(trades), chain)[1:], true_minutes(trades)
     assert [one.candle for one in found] == [true[at(15, 19)], true[at(15, 20)], true[at(15, 30)]]
     assert found[1].through == at(15, 30) and chain.running is None, "the after-market runs in no candle"
 
 
-def test_a_row_whose_turnover_is_the_last_trades_proves_the_minute_too():
+def test_a_row_of_the_turnover_after_its_last_or_before_its_first_trade_proves_a_minute_too():
     chain, before, total = Chain("005930", session()), TICKS[3].all_turnover, TICKS[7].all_turnover
     proven(TICKS[:8], chain)
     assert chain.confirm(at(10, 1), total - 1) == ()
     assert chain.confirm(at(10, 0), total) == (), "the minute still ran then"
     assert chain.confirm(at(10, 2), total) == (Proven("005930", TRUE[at(10, 1)], at(10, 2), before, total),)
     assert chain.confirm(at(10, 2), total) == (), "once"
-
-
-def test_a_row_whose_turnover_is_that_before_the_first_trade_makes_its_minute_whole():
-    assert candles(TICKS[2:12]) == [TRUE[at(10, 1)]], "else it is not proven"
+    assert candles(TICKS[2:12]) == [TRUE[at(10, 1)]], "the first is not whole"
     chain = Chain("005930", session())
     proven(TICKS[4:8], chain)
     chain.confirm(at(10, 0), TICKS[3].all_turnover)
@@ -208,12 +201,3 @@ def test_whatever_order_loss_or_repetition_a_candle_is_true_or_left_to_rest(trad
         assert one.candle == true[one.candle.timestamp] and one.turnover - one.before == one.candle.turnover
         assert one.before == 99 + sum(c.turnover for c in true.values() if c.timestamp < one.candle.timestamp)
         assert not [minute for minute in true if one.candle.timestamp < minute < one.through], "known to be empty"
-
-
-@pytest.mark.parametrize(("profile", "split"), [("medium", 7), ("illiquid", 1)])
-def test_a_whole_simulated_day_is_proven_but_for_its_end(profile, split):
-    market = Market(3, FRIDAY, profiles={"005930": profile})
-    tape = Tape("005930", market.day("005930", FRIDAY), 70_000, TickForm(split=split))
-    found = candles(tick for number in range(len(tape)) if (tick := trade_tick(tape.record(number))))
-    true = [candle[:6] for candle in market.truth("005930", FRIDAY) if candle.timestamp < at(15, 40)]
-    assert [candle[:6] for candle in found] in (true, true[:-1])

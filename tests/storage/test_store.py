@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 import store_testing
+from backfill_tools import insert, url_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from store_testing import CALENDAR, DAY, NOW, SESSION, SYMBOL, at, at_once, candle, full_day, identities, rows, stored
@@ -72,18 +73,11 @@ def test_a_write_that_fails_leaves_nothing_behind_and_reports_nothing(any_store)
     assert stored(any_store) == full_day(seed=1) and reported == []
 
 
-def insert_plainly(store, when) -> None:
-    """A 1-minute row of somebody else."""
-    columns = "stock_symbol, timestamp, minute_interval, open_price, high_price, low_price, close_price, volume"
-    values = f"('{SYMBOL}', '{when}', 'ONE_MINUTE', 1, 1, 1, 1, 1, '{when}')"
-    rows(store, f"INSERT INTO stock_minute_prices ({columns}, created_at) VALUES {values}")
-
-
-def test_rows_of_others_after_the_session_and_of_other_days_and_symbols_are_left_alone(any_store) -> None:
+def test_rows_of_others_after_the_session_and_of_other_days_and_symbols_are_left_alone(any_store, any_database) -> None:
     tomorrow = CALENDAR.session(DAY + timedelta(days=1))
     put(any_store, full_day(tomorrow), session=tomorrow)
     put(any_store, full_day(), symbol=OTHER, status="COMPLETE")
-    insert_plainly(any_store, "2025-08-26 16:00:00")
+    insert(url_of(any_database), SYMBOL, "2025-08-26 16:00:00")
     before = identities(any_store)
     assert put(any_store, {}, status="NO_TRADES") == (0, 0, 0) and identities(any_store) == before
     assert any_store.counts([SYMBOL, OTHER], [SESSION]) == {(OTHER, DAY): (381, 77, 27)}
@@ -126,7 +120,7 @@ def test_a_price_with_a_fraction_or_a_time_off_the_grid_is_no_candle_and_is_repl
     assert found[0][1] == [] and stored(any_store)[1] == day[1] and len(identities(any_store)) == 2
 
 
-def test_what_a_verified_day_lost_is_found_of_every_interval_and_nothing_else(any_store) -> None:
+def test_what_a_verified_day_lost_is_found_of_every_interval_and_nothing_else(any_store, any_database) -> None:
     """A row behind the session's end makes up for none; a day of unusual hours is looked at, too."""
     sessions = [CALENDAR.session(day) for day in CALENDAR.trading_days(date(2025, 11, 10), date(2025, 11, 21))]
     for session in sessions:
@@ -143,7 +137,7 @@ def test_what_a_verified_day_lost_is_found_of_every_interval_and_nothing_else(an
         (SYMBOL, "FIFTEEN_MINUTES", "2025-11-13 16:30:00"), (SYMBOL, "ONE_MINUTE", "2025-11-20 09:00:00"),
     ):  # fmt: skip
         rows(any_store, gone, *key)
-    insert_plainly(any_store, "2025-11-11 15:50:00")
+    insert(url_of(any_database), SYMBOL, "2025-11-11 15:50:00")
     found = {
         (SYMBOL, date(2025, 11, 11)): (380, 77, 27), ("000660", date(2025, 11, 14)): (381, 76, 27),
         (SYMBOL, date(2025, 11, 13)): (381, 77, 26), (SYMBOL, date(2025, 11, 20)): (380, 77, 27),
@@ -157,6 +151,19 @@ def test_turnover_ranks_the_most_traded_first_and_the_unknown_last_in_their_orde
     symbols = ["000009", "000001", "000008", "000003", "000002"]
     assert any_store.turnover_rank(symbols, DAY) == ["000002", "000003", "000001", "000009", "000008"]
     assert any_store.turnover_rank(symbols, DAY + timedelta(days=1)) == symbols
+
+
+def test_minutes_of_days_far_apart_are_read_with_every_query(any_store) -> None:
+    """In bulk: a range longer than one query reads is read whole."""
+    sessions = [CALENDAR.session(date(2025, month, day)) for month, day in ((6, 16), (8, 18), (9, 16))]
+    days = [full_day(session, seed) for seed, session in enumerate(sessions)]
+    for session, day in zip(sessions, days, strict=True):
+        put(any_store, day, session=session)
+    found = any_store.minutes().read(SYMBOL, sessions[0].day, sessions[-1].day)
+    expected = [one for day in days for one in day[1]]
+    assert found.start.astype("datetime64[us]").tolist() == [one.timestamp for one in expected]
+    assert found.close.tolist() == [one.close for one in expected]
+    assert found.vwap.tolist() == [-1 if one.vwap is None else int(one.vwap * 100) for one in expected]
 
 
 def test_many_threads_share_one_store(any_store) -> None:
