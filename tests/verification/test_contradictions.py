@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from backfill_tools import LAST, User, assert_true, execute, now, sessions, stored_rows, true_rows
+from kis_testing import Twisted
 
 from kis_simulator.faults.inconsistencies import INCONSISTENCIES, MINUTE_KINDS
 from kis_simulator.simulator import Simulator
@@ -19,22 +20,9 @@ ONLY = ("--from", f"{WEDNESDAY}", "--to", f"{WEDNESDAY}", "--symbols", "005930")
 KINDS = [kind for kind in INCONSISTENCIES if kind != "late"]
 
 
-class Changing(Simulator):
-    """`change(name, row)` answers the row of a minute or a day to send, or None."""
-
-    change: Any = None
-
-    def _rows(self, name: str, symbol: str, params: dict[str, str], now: Any) -> list[dict[str, str]]:
-        rows = super()._rows(name, symbol, params, now)
-        if not self.change:
-            return rows
-        mine = [self.change(name, dict(r)) if r["stck_bsop_date"] == f"{WEDNESDAY:%Y%m%d}" else r for r in rows]
-        return [row for row in mine if row]
-
-
 @pytest.fixture
-def kis() -> Iterator[Changing]:
-    with Changing(now=now, rate=100_000, profiles=SYMBOLS) as sim:
+def kis() -> Iterator[Twisted]:
+    with Twisted(now=now, profiles=SYMBOLS) as sim:
         yield sim
 
 
@@ -86,8 +74,10 @@ def test_all_kinds_at_once_are_named_in_the_summary_the_result_file_and_the_chec
     assert one.out.count("UNPROVEN: ") == sum(symbol == "005930" for symbol, _ in marked)
 
 
-def test_an_impossible_row_is_left_out_and_its_turnover_proves_the_next(user: User, kis: Changing) -> None:
-    kis.change = lambda name, row: {**row, "stck_lwpr": "0"} if row.get("stck_cntg_hour") == "110500" else row
+def test_an_impossible_row_is_left_out_and_its_turnover_proves_the_next(user: User, kis: Twisted) -> None:
+    kis.twist = lambda name, params, rows: [
+        {**row, "stck_lwpr": "0"} if row.get("stck_cntg_hour") == "110500" else row for row in rows
+    ]
     assert user.run(*ONLY).code == 0
     assert [*statuses(user).values()] == [("UNPROVEN", "INVALID_ROWS")]
     assert "11:05 행의 가격이 있을 수 없는 값입니다" in user.run("--check", *ONLY).out
@@ -102,8 +92,8 @@ def test_an_impossible_row_is_left_out_and_its_turnover_proves_the_next(user: Us
     [(lambda name, row: {**row, "stck_lwpr": "999999999"} if name == "past" else row, "INVALID_ROWS"),
      (lambda name, row: None if name == "past" else {**row, "acml_vol": "많음"}, "DAILY_UNREADABLE")],
 )  # fmt: skip
-def test_a_day_of_which_nothing_is_stored_is_unproven_until_a_recheck(user: User, kis: Changing, change: Any, why: str):
-    kis.change = change
+def test_a_day_of_which_nothing_is_stored_is_unproven_until_a_recheck(user: User, kis: Twisted, change: Any, why: str):
+    kis.twist = lambda name, params, rows: [row for each in rows if (row := change(name, each))]
     assert user.run(*ONLY).code == 0
     assert [*statuses(user).values()] == [("UNPROVEN", why)] and stored_rows(user.database, "005930") == []
     calls = len(kis.requests)

@@ -165,13 +165,21 @@ class TestSecondLook:
 
     @pytest.mark.parametrize("lost", ["15", "0"])
     def test_takes_nothing_away(self, world, lost):
+        """Of a day without an auction, for minutes and daily candle alike."""
         here = world(profiles={LIQUID: "medium"})
-        auctionless(here)
-        keep, lose = here.sim.twist, without(lambda hour: hour.startswith(lost), 4, 5, 6)
-        here.sim.twist = lambda name, params, rows: lose(name, params, keep(name, params, rows))
+        *truth, _ = here.sim.truth(LIQUID, WEDNESDAY)
+        close, lose = str(truth[-1].close), without(lambda hour: hour.startswith(lost), 4, 5, 6)
+        no_auction = without(lambda hour: "153000" <= hour < "16", *range(1, 99))
+
+        def twist(name, params, rows):
+            if name == "daily":
+                return [row | {"stck_clpr": close} if row["stck_bsop_date"] == "20261118" else row for row in rows]
+            return lose(name, params, no_auction(name, params, rows))
+
+        here.sim.twist = twist
         here.collect()
         assert here.coverage().status == COMPLETE
-        assert [row[0] for row in here.candles()] == [c.timestamp for c in here.sim.truth(LIQUID, WEDNESDAY)[:-1]]
+        assert [row[0] for row in here.candles()] == [c.timestamp for c in truth]
 
     def test_is_not_taken_of_a_day_in_one_full_page_that_runs_into_an_earlier_day(self, world):
         """Nothing is left out of such a page: rare names cost one call a day."""
@@ -201,35 +209,21 @@ class TestSecondLook:
         assert here.is_true(RARE, day) and here.sim.calls("past") == 2
 
 
-def auctionless(here) -> None:
-    """From now on Wednesday has no auction, for minutes and daily candle alike."""
-    last = here.sim.truth(LIQUID, WEDNESDAY)[-2]
-
-    def twist(name, params, rows):
-        if name == "daily":
-            mine = {"stck_clpr": str(last.close)}
-            return [{**row, **mine} if row["stck_bsop_date"] == "20261118" else row for row in rows]
-        return [r for r in rows if r.get("stck_bsop_date") != "20261118" or not "153000" <= r["stck_cntg_hour"] < "16"]
-
-    here.sim.twist = twist
-
-
-class TestDailyCandle:
-    def test_is_requested_once_by_many_threads_and_once_more_by_all_who_doubt_it(self, world):
-        """Else every odd day of a symbol requests the same month anew, one after the other; nobody waits for that."""
-        here, found = world(), []
-        daily = DailyCandles(here.client, *SPAN, FRIDAY)
-        at_once(*[lambda: found.append(daily.get(LIQUID))] * 8)
-        assert here.sim.calls("daily") == 1
-        here.sim.add_fault("hang", path="daily", times=1, seconds=1)
-        again = [lambda: found.append(daily.get(LIQUID, instead_of=found[0]))] * 8
-        doubt = threading.Thread(target=at_once, args=again)
-        doubt.start()
-        until(lambda: here.sim.calls("daily") == 2)
-        assert daily.get(LIQUID) is found[0] and doubt.is_alive()
-        doubt.join(timeout=10)
-        assert here.sim.calls("daily") <= 3 and len(found) == 16
-        assert all(answer is not found[0] for answer in found[8:]) and daily.get(LIQUID) is not found[0]
+def test_a_daily_candle_is_requested_once_by_many_threads_and_once_more_by_all_who_doubt_it(world):
+    """Else every odd day of a symbol requests the same month anew, one after the other; nobody waits for that."""
+    here, found = world(), []
+    daily = DailyCandles(here.client, *SPAN, FRIDAY)
+    at_once(*[lambda: found.append(daily.get(LIQUID))] * 8)
+    assert here.sim.calls("daily") == 1
+    here.sim.add_fault("hang", path="daily", times=1, seconds=1)
+    again = [lambda: found.append(daily.get(LIQUID, instead_of=found[0]))] * 8
+    doubt = threading.Thread(target=at_once, args=again)
+    doubt.start()
+    until(lambda: here.sim.calls("daily") == 2)
+    assert daily.get(LIQUID) is found[0] and doubt.is_alive()
+    doubt.join(timeout=10)
+    assert here.sim.calls("daily") <= 3 and len(found) == 16
+    assert all(answer is not found[0] for answer in found[8:]) and daily.get(LIQUID) is not found[0]
 
 
 def test_only_what_is_reported_twice_in_a_row_is_reported_again_and_advice_is_given_once() -> None:

@@ -35,42 +35,32 @@ def lack(verdict: Verdict, *stored: Candle, provisional: bool = True) -> Missing
 
 
 DAY = ((at(9), 10, 1_050), (at(10), 10, 2_080))  # 2,080 − 1,050 leaves 30 KRW of room at most before ten
+LATE = day_of((at(10), 10, 1_050))
+ENDLESS, UNREADABLE = day_of(*DAY, auction=False), day_of(*DAY)._replace(unreadable=frozenset({at(9, 40)}))
+CASES = {
+    "reported": (day_of(*DAY), mine(at(9)), [], True),
+    "no room": (day_of(*DAY), mine(at(9, 30), 31), [], True),
+    "room": (day_of(*DAY), mine(at(9, 30), 30), [at(9, 30)], True),
+    "no VWAP is kept": (day_of(*DAY), mine(at(9, 30), 30, proven=False), [at(9, 30)], True),
+    "before the open": (day_of(*DAY), mine(at(8, 59), 1), [], True),
+    "a second auction": (day_of(*DAY), mine(at(15, 31)), [at(15, 31)], True),
+    "an unproven one": (day_of(*DAY), mine(at(15, 31), proven=False), [], True),
+    "behind the last row": (ENDLESS, mine(at(15, 10), 1, 1), [at(15, 10)], False),
+    "the auction behind it": (ENDLESS, mine(at(15, 30), 1, 1), [at(15, 30)], False),
+    "a row in doubt": (day_of(DAY[0], (at(10), 10, 9_999)), mine(at(9, 30), 10_000), [at(9, 30)], False),
+    "before the first row, 50 KRW of room": (LATE, mine(at(9, 30), 10, 5), [at(9, 30)], True),
+    "8,000: off-hours, or lost": (day_of((at(10), 10, 9_000)), mine(at(9, 30), 10, 5), [at(9, 30)], False),
+    "more than that": (day_of((at(10), 10, 9_000)), mine(at(9, 30), 9_001), [], True),
+    "an unreadable row between": (UNREADABLE, mine(at(9, 30), 31), [at(9, 30)], False),
+    "its own minute": (UNREADABLE, mine(at(9, 40), 31), [], True),
+}
 
 
-@pytest.mark.parametrize(
-    ("stored", "expected"),
-    [(mine(at(9)), []), (mine(at(9, 30), 31), []), (mine(at(9, 30), 30), [at(9, 30)]),
-     (mine(at(9, 30), 30, proven=False), [at(9, 30)]), (mine(at(8, 59), 1), []), (mine(at(15, 31)), [at(15, 31)]),
-     (mine(at(15, 31), proven=False), [])],
-    ids=["reported", "no room", "room", "no VWAP is kept", "before the open", "a second auction", "an unproven one"],
-)  # fmt: skip
-def test_what_turnover_leaves_room_for(stored: Candle, expected: list[datetime]) -> None:
-    assert lack(day_of(*DAY), stored) == MissingMinutes(expected, True)
+@pytest.mark.parametrize(("verdict", "stored", "minutes", "is_paid"), CASES.values(), ids=CASES)
+def test_what_turnover_leaves_room_for(verdict: Verdict, stored: Candle, minutes: list[datetime], is_paid: bool):
+    assert lack(verdict, stored) == MissingMinutes(minutes, is_paid)
 
 
 def test_an_unproven_minute_is_nobodys_loss() -> None:
     assert not lack(day_of(*DAY), mine(at(9)), mine(at(9, 30), 30, proven=False)).minutes
     assert not lack(day_of(*DAY), mine(at(9, 30), 30, proven=False), provisional=False).minutes
-
-
-@pytest.mark.parametrize("moment", [at(15, 10), at(15, 30)])
-def test_nothing_behind_the_last_row_tells_of_a_minute(moment: datetime) -> None:
-    assert lack(day_of(*DAY, auction=False), mine(moment, 1, 1)) == MissingMinutes([moment], False)
-
-
-def test_a_row_that_is_in_doubt_proves_nothing_before_it() -> None:
-    assert lack(day_of(DAY[0], (at(10), 10, 9_999)), mine(at(9, 30), 10_000)) == MissingMinutes([at(9, 30)], False)
-
-
-@pytest.mark.parametrize(("turnover", "expected"), [(1_050, True), (9_000, False)], ids=["explained", "off-hours"])
-def test_before_the_first_row_its_own_turnover_tells(turnover: int, expected: bool) -> None:
-    """1,050 KRW leave room for 50; 9,000 for 8,000: off-hours trades, or minutes that are missing."""
-    verdict = day_of((at(10), 10, turnover))
-    assert lack(verdict, mine(at(9, 30), 10, 5)) == MissingMinutes([at(9, 30)], expected)
-    assert not lack(verdict, mine(at(9, 30), 9_001)).minutes
-
-
-def test_an_unreadable_row_between_takes_the_proof_away_and_its_own_minute_is_day_of() -> None:
-    verdict = day_of(*DAY)._replace(unreadable=frozenset({at(9, 40)}))
-    assert lack(verdict, mine(at(9, 30), 31)) == MissingMinutes([at(9, 30)], False)
-    assert lack(verdict, mine(at(9, 40), 31)) == MissingMinutes([], True)
