@@ -5,7 +5,6 @@ Every table is compared row by row, all columns, with what traded on the simulat
 
 import json
 import signal
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -21,12 +20,10 @@ from updater_tools import wait_until
 
 from kis_simulator.simulator import Simulator
 from minute_candles.backfill.report import MOST_LISTED, problems_first
-from minute_candles.config.settings import Database
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.verification.plan import SymbolDay
 
 FIRST = date(2026, 11, 9)
-DAYS = ("--from", f"{FIRST}")
 """Ten sessions, the CSAT day among them."""
 TWO, THREE = ["005930", "000660"], ["005930", "000660", "034220"]
 PROFILES = {
@@ -66,16 +63,13 @@ def results(user: User) -> Any:
 @pytest.mark.parametrize("kind", shown(["mariadb", "mysql", "sqlite"], "mariadb"))
 def test_every_candle_of_every_interval_equals_what_traded(kis: Simulator, tmp_path: Path, kind: str, request: Any):
     """The one whole run of a real process."""
-    file = Database("sqlite", path=tmp_path / "data" / "minutes.db")
-    database = url_of(file if kind == "sqlite" else request.getfixturevalue(kind).fresh())
-    ran = ended(User(tmp_path, kis.url, database).start(*DAYS, "--symbols", ",".join([*PROFILES])))
+    file = f"sqlite:///{tmp_path}/data/minutes.db"
+    database = file if kind == "sqlite" else url_of(request.getfixturevalue(kind).fresh())
+    ran = ended(User(tmp_path, kis.url, database).start("--from", f"{FIRST}", "--symbols", ",".join(PROFILES)))
     assert ran.code == 0, ran.all
-    assert assert_true(database, kis, [*PROFILES], sessions(kis, FIRST, LAST)) > 20_000
+    assert assert_true(database, kis, [*PROFILES], days := sessions(kis, FIRST, LAST)) > 20_000
     status = coverage(database)
-    assert (
-        len(status) == len([*PROFILES]) * len(sessions(kis, FIRST, LAST))
-        and status["005930", "2026-11-09"] == "COMPLETE"
-    )
+    assert len(status) == len(PROFILES) * len(days) and status["005930", "2026-11-09"] == "COMPLETE"
     assert status["018880", "2026-11-10"] == status["456040", "2026-11-11"] == "NO_TRADES"
 
 
@@ -222,10 +216,10 @@ def test_a_session_that_runs_is_left_to_the_updater(user: User, kis: Simulator, 
     assert_true(user.database, kis, ["005930"], sessions(kis, last - timedelta(days=days - 1), last))
 
 
-def test_the_demo_shows_candles_and_touches_nothing_of_the_user_and_help_loads_no_heavy_package(tmp_path: Path) -> None:
+def test_the_demo_shows_candles_and_touches_nothing_of_the_user(tmp_path: Path) -> None:
     """Of somebody with a checkout and a `.env` that is garbage."""
-    names = ("KIS_APP_KEY", "KIS_APP_SECRET", "LOG_DIR", "KIS_TOKEN_FILE", "KIS_RATE_LIMIT")
-    newcomer = User(tmp_path, "-", "-", dict.fromkeys(names, "-"), on_the_day=False)
+    names = "KIS_APP_KEY KIS_APP_SECRET LOG_DIR KIS_TOKEN_FILE KIS_RATE_LIMIT"
+    newcomer = User(tmp_path, "-", "-", dict.fromkeys(names.split(), "-"), on_the_day=False)
     (newcomer.project / ".env").write_bytes(b"\x00garbage\xff")
     (newcomer.project / "kis_rest_token.json").write_text("mine")
 
@@ -237,11 +231,6 @@ def test_the_demo_shows_candles_and_touches_nothing_of_the_user_and_help_loads_n
     ran = newcomer.run("--demo", "--symbols", "005930", "--days", "2")
     assert ran.code == 0 and "005930 삼성전자 15분봉" in ran.out and "다음:" in ran.out, ran.all
     assert content() == before and newcomer.written() == []
-    code = "import sys, fetch_minute_data as f\ntry: f.main(['--help'])\nexcept SystemExit: pass\n"
-    heavy = "heavy = {'requests', 'pandas', 'mysql', 'sqlite3', 'holidays', 'tqdm', 'tenacity', 'filelock'}\n"
-    shows = "print(sorted(heavy & {*sys.modules}), file=sys.stderr)"
-    ran = ended(newcomer.spawn([sys.executable, "-c", code + heavy + shows]))
-    assert ran.err.strip() == "[]" and "--dry-run" in ran.out
 
 
 def test_symbols_that_lack_days_come_first_then_the_unproven_and_a_screen_is_never_overrun() -> None:

@@ -1,11 +1,12 @@
 """Hours are announced, not guessed: rows that contradict them leave a mark until `CSAT_DATES` is right."""
 
 from contextlib import closing
+from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 from backfill_tools import User, assert_true, coverage, now, stored_rows, true_rows
+from kis_testing import Twisted
 from updater_tools import FRIDAY, FakeDay, at
 
 from kis_simulator.simulator import Simulator
@@ -37,29 +38,24 @@ def test_an_unannounced_day_is_marked_and_whole_once_it_is_announced(tmp_path: P
         assert user.run(*user_flags, CSAT_DATES=f"{FRIDAY}").code == 0 and len(kis.requests) == before
 
 
-class Odd(Simulator):
-    """On an ordinary day one symbol starts at 10:05 and has a row in the pause; `times`: in so many answers."""
+@pytest.mark.parametrize("times", [4, 10**9])
+def test_one_odd_symbol_is_marked_alone_and_only_where_kis_repeats_it(tmp_path: Path, times: int) -> None:
+    """On an ordinary day it starts at 10:05 and has a row in the pause, in so many answers."""
+    answers = count()
 
-    times = 10**9
-
-    def _rows(self, name: str, symbol: str, params: dict[str, str], now: Any) -> list[dict[str, str]]:
-        rows = super()._rows(name, symbol, params, now)
-        if symbol != "000660" or name not in ("past", "today") or self.times <= 0:
+    def odd(name: str, params: dict[str, str], rows: list[dict[str, str]]) -> list[dict[str, str]]:
+        if name not in ("past", "today") or params["FID_INPUT_ISCD"] != "000660" or next(answers) >= times:
             return rows
-        self.times -= 1
         mine = [row for row in rows if row["stck_bsop_date"] != f"{FRIDAY:%Y%m%d}" or row["stck_cntg_hour"] >= "1005"]
         return [{**row, "stck_cntg_hour": "152500"} if row["stck_cntg_hour"] == "153000" else row for row in mine]
 
-
-@pytest.mark.parametrize("times", [4, 10**9])
-def test_one_odd_symbol_is_marked_alone_and_only_where_kis_repeats_it(tmp_path: Path, times: int) -> None:
-    with Odd(now=now, rate=100_000, profiles=PROFILES) as kis:
-        kis.times = times
+    with Twisted(now=now, profiles=PROFILES) as kis:
+        kis.twist = odd
         user = User(tmp_path, kis.url, f"sqlite:///{tmp_path}/minutes.db")
         assert user.run(*FLAGS, "--symbols", ",".join(PROFILES)).code == 0
         assert stored_rows(user.database, "005930") == true_rows(kis, "005930", [FRIDAY])
-        odd = "COMPLETE" if times == 4 else "UNPROVEN"
-        assert coverage(user.database) == {("005930", f"{FRIDAY}"): "COMPLETE", ("000660", f"{FRIDAY}"): odd}
+        marked = "COMPLETE" if times == 4 else "UNPROVEN"
+        assert coverage(user.database) == {("005930", f"{FRIDAY}"): "COMPLETE", ("000660", f"{FRIDAY}"): marked}
 
 
 def test_the_updater_settles_such_a_day_with_the_mark_and_says_once_what_to_set(tmp_path: Path) -> None:
