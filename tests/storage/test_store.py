@@ -1,5 +1,6 @@
 """The store's promises, on every server: a symbol-day is written whole, only where it differs, and read back."""
 
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -195,10 +196,13 @@ FILL = (
 )
 
 
-@pytest.fixture(scope="module")
-def filled(server):
-    """97 symbols × 6 days, as a backfill by symbol writes them, in the README's table (whose second key tempts)."""
-    database, quoted = server.fresh(), "('{}')".format
+@pytest.mark.slow
+def test_planning_a_rewrite_and_a_chart_go_through_the_unique_key(server, database, clock, monkeypatch) -> None:
+    """97 symbols × 6 days, as a backfill by symbol writes them, in the README's table (whose second key tempts).
+
+    How long they take: benchmarks/bench_growth.py.
+    """
+    quoted, run = "('{}')".format, lambda sql: server.run(sql, database=database.name)
     for sql in (
         store_testing.README_DDL,
         "CREATE TABLE days (d DATE)", f"INSERT INTO days VALUES {', '.join(map(quoted, DAYS))}",
@@ -206,38 +210,30 @@ def filled(server):
         "CREATE TABLE minutes (i VARCHAR(20), m INT)", f"INSERT INTO minutes VALUES {', '.join(map(str, MINUTES))}",
         FILL,
     ):  # fmt: skip
-        server.run(sql, database=database.name)
-    store = store_testing.ready(database)
-    verified = "SELECT s, d, 381, 77, 27, 'COMPLETE', NULL, NULL, NULL, NULL, '2025-10-01' FROM symbols, days"
-    server.run(f"INSERT INTO stock_minute_coverage {verified}", database=database.name)
-    server.run("ANALYZE TABLE stock_minute_prices, stock_minute_coverage", database=database.name)
-    yield store
-    store.close()
-    server.drop(database)
-
-
-@pytest.mark.slow
-def test_planning_a_rewrite_and_a_chart_go_through_the_unique_key(filled, monkeypatch) -> None:
-    """How long they take: benchmarks/bench_growth.py."""
-    sessions, found = [CALENDAR.session(day) for day in DAYS], filled.coverage(SYMBOLS, DAYS[0], DAYS[-1])
-    assert len(found) == 97 * 6 and filled.missing_rows(found, sessions) == {}
-    key, driver, queries, session = filled._layout.key, filled._connection._driver, [], sessions[-1]
-    explained = lambda sql, *params: str(filled._read(f"EXPLAIN FORMAT=JSON {sql}", *params)[0][0])  # noqa: E731
-    run = driver.run
-    monkeypatch.setattr(driver, "run", lambda sql, *params: [queries.append((sql, params)), run(sql, *params)][1])
-    filled.counts([SYMBOL], [session])
-    filled.missing_rows({(SYMBOL, DAYS[-1]): CoverageRow(DayStatus.COMPLETE, (381, 77, 27))}, [session])
-    filled.rewrite(SYMBOL, session, lambda stored: stored, now=session.end)
-    monkeypatch.undo()
-    queries = [query for query in queries if "FROM stock_minute_prices" in query[0]]
-    assert len(queries) == 8
-    for sql, params in queries:
-        plan = explained(sql, *params)
-        assert f'"{key}"' in plan
-        assert "COUNT(*)" not in sql or '"using_index": true' in plan or '"covering": true' in plan
-    where = "WHERE stock_symbol = %s AND minute_interval = %s AND timestamp BETWEEN %s AND %s ORDER BY timestamp"
-    for first, last in ((DAYS[3], DAYS[4]), (DAYS[0], DAYS[-1])):
-        span = (SYMBOL, store_testing.NAMES[1], first.isoformat(), last.isoformat())
-        plan = explained(f"SELECT * FROM stock_minute_prices {where}", *span)
-        assert f'"key": "{key}"' in plan or f'"index_name": "{key}"' in plan
-        assert "filesort" not in plan.replace('"using_filesort": false', "")
+        run(sql)
+    with closing(store_testing.ready(database, clock=clock)) as table:
+        verified = "SELECT s, d, 381, 77, 27, 'COMPLETE', NULL, NULL, NULL, NULL, '2025-10-01' FROM symbols, days"
+        run(f"INSERT INTO stock_minute_coverage {verified}")
+        run("ANALYZE TABLE stock_minute_prices, stock_minute_coverage")
+        sessions, found = [CALENDAR.session(day) for day in DAYS], table.coverage(SYMBOLS, DAYS[0], DAYS[-1])
+        assert len(found) == 97 * 6 and table.missing_rows(found, sessions) == {}
+        key, driver, queries, session = table._layout.key, table._connection._driver, [], sessions[-1]
+        explained = lambda sql, *params: str(table._read(f"EXPLAIN FORMAT=JSON {sql}", *params)[0][0])  # noqa: E731
+        own = driver.run
+        monkeypatch.setattr(driver, "run", lambda sql, *params: [queries.append((sql, params)), own(sql, *params)][1])
+        table.counts([SYMBOL], [session])
+        table.missing_rows({(SYMBOL, DAYS[-1]): CoverageRow(DayStatus.COMPLETE, (381, 77, 27))}, [session])
+        table.rewrite(SYMBOL, session, lambda stored: stored, now=session.end)
+        monkeypatch.undo()
+        queries = [query for query in queries if "FROM stock_minute_prices" in query[0]]
+        assert len(queries) == 8
+        for sql, params in queries:
+            plan = explained(sql, *params)
+            assert f'"{key}"' in plan
+            assert "COUNT(*)" not in sql or '"using_index": true' in plan or '"covering": true' in plan
+        where = "WHERE stock_symbol = %s AND minute_interval = %s AND timestamp BETWEEN %s AND %s ORDER BY timestamp"
+        for first, last in ((DAYS[3], DAYS[4]), (DAYS[0], DAYS[-1])):
+            span = (SYMBOL, store_testing.NAMES[1], first.isoformat(), last.isoformat())
+            plan = explained(f"SELECT * FROM stock_minute_prices {where}", *span)
+            assert f'"key": "{key}"' in plan or f'"index_name": "{key}"' in plan
+            assert "filesort" not in plan.replace('"using_filesort": false', "")

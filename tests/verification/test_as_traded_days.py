@@ -39,7 +39,7 @@ def row_of(minute: int, price: int, volume: int, turnover: int) -> MinuteRow:
     return MinuteRow(AT.replace(minute=minute), price, price, price, price, volume, turnover)
 
 
-def test_a_repair_writes_the_missing_minutes_alone() -> None:
+def test_a_repair_writes_the_missing_minutes_alone_and_replaces_what_was_stored_adjusted() -> None:
     """The third minute is lost; the second one's window has it, the stored one of the first stays as it stands."""
     traded = [with_vwap((AT.replace(minute=n), 100, 100, 100, 100, 10), 1_000) for n in (0, 5, 6)]
     reported = [row_of(n, 50, 20, 1_000 * k) for k, n in enumerate((0, 5, 6))]
@@ -49,13 +49,9 @@ def test_a_repair_writes_the_missing_minutes_alone() -> None:
     day = with_missing_minutes(stored, turned, reported)
     assert [candle[:6] for candle in day[1]] == [*(c[:6] for c in traded[:2]), turned[2][:6]]
     assert day[5][0] == stored[5][0] and day[5][1].volume == 20
-
-
-def test_what_an_older_version_stored_adjusted_is_replaced() -> None:
-    reported = [row_of(n, 50, 20, 1_000) for n in (0, 1)]
-    turned = [with_vwap((AT.replace(minute=n), 100, 100, 100, 100, 10), 1_000) for n in (0, 1)]
-    stored = derive([with_vwap(row[:6], None) for row in reported])
-    assert with_missing_minutes(stored, turned, reported) == derive(turned)
+    reported = [row_of(n, 50, 20, 1_000) for n in (0, 5, 6)]
+    older = derive([with_vwap(row[:6], None) for row in reported])
+    assert with_missing_minutes(older, traded, reported) == derive(traded)
 
 
 @pytest.fixture
@@ -119,17 +115,6 @@ def test_a_few_stored_minutes_show_no_factor_and_stay(here: World) -> None:
     assert here.candles() == before
 
 
-def settle(user: User, kis: Simulator) -> None:
-    """End the last week as the updater does, as if the night had not come for any of its days."""
-    execute(user.database, "UPDATE stock_minute_coverage SET status = 'PROVISIONAL'")
-    clock = FakeClock(now())
-    settings = settings_for(kis.url, user.folder)
-    client, calendar = client_of(settings, clock), TradingCalendar()
-    with closing(open_store(Database("sqlite", path=user.folder / "minutes.db"), clock)) as store:
-        live = LiveSession(client, store, calendar, clock, list(FACTORS), [], 0, workers=2)
-        assert any(live.settle(LAST) for _ in range(3))
-
-
 def minutes_of(user: User) -> dict[Any, Any]:
     return {row[:3]: row for symbol in FACTORS for row in stored_rows(user.database, symbol)}
 
@@ -156,7 +141,12 @@ def test_no_later_run_changes_what_is_stored_as_traded(tmp_path: Path) -> None:
         execute(user.database, "DELETE FROM stock_minute_prices WHERE timestamp LIKE '%% 11:05:00'")
         assert user.run(*run, timeout=300).code == 0
         assert user.run("--recheck", *run, timeout=300).code == 0
-        settle(user, kis)
+        # the updater ends the last week, as if the night had not come for any of its days
+        execute(user.database, "UPDATE stock_minute_coverage SET status = 'PROVISIONAL'")
+        client = client_of(settings_for(kis.url, user.folder), clock := FakeClock(now()))
+        with closing(open_store(Database("sqlite", path=tmp_path / "minutes.db"), clock)) as store:
+            live = LiveSession(client, store, TradingCalendar(), clock, list(FACTORS), [], 0, workers=2)
+            assert any(live.settle(LAST) for _ in range(3))
         after = minutes_of(user)
         assert after.keys() == before.keys()
         other = {key for key in before if f"{key[2]:%H:%M}" not in ("11:00", "11:05")}

@@ -37,11 +37,6 @@ def statuses(user: User) -> dict[tuple[str, str], tuple[str, str | None]]:
     return {(symbol, str(day)): (status, reasons) for symbol, day, status, reasons in rows}
 
 
-def is_hit(kis: Simulator, surprise: Any, symbol: str, day: date) -> bool:
-    at_a_minute = surprise.kind in MINUTE_KINDS and surprise.moment(kis.market, symbol, day) is None
-    return surprise.matches(symbol, day) and bool(kis.truth(symbol, day)) and not at_a_minute
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_third_of_all_days_contradicted_costs_marks_and_no_candle(user: User, kis: Simulator, kind: str) -> None:
@@ -50,7 +45,8 @@ def test_a_third_of_all_days_contradicted_costs_marks_and_no_candle(user: User, 
     ran = user.run(*FLAGS)
     assert ran.code == 0 and surprise.fired, ran.all
     assert_true(user.database, kis, list(SYMBOLS), days)
-    hit = {(s, str(d)) for s in SYMBOLS for d in days if is_hit(kis, surprise, s, d)}
+    lacks = lambda s, d: surprise.kind in MINUTE_KINDS and surprise.moment(kis.market, s, d) is None  # noqa: E731
+    hit = {(s, str(d)) for s in SYMBOLS for d in days if surprise.matches(s, d) and kis.truth(s, d) and not lacks(s, d)}
     assert {key for key, (status, _) in statuses(user).items() if status == "UNPROVEN"} == hit
     calls = len(kis.requests)
     assert user.run(*FLAGS).code == 0
