@@ -63,9 +63,7 @@ def test_turnover_behind_a_gap_is_a_lost_minute_however_many_gaps_there_are(
      (1_500, 5_400, (Reason.VOLUME_SHORT,)), (0, 5_400, ())],
     ids=["0.37 %", "0.42 %", "24 % off-hours", "26 % off-hours", "a first row that its turnover explains"],
 )  # fmt: skip
-def test_a_beginning_that_turnover_does_not_explain_is_a_doubt(
-    before: int, volume: int, expected: tuple[Reason, ...]
-) -> None:
+def test_a_beginning_that_turnover_does_not_explain(before: int, volume: int, expected: tuple[Reason, ...]) -> None:
     late = [row._replace(turnover=row.turnover - 1_000) for row in rows_of(without=(0,), before=before)]
     assert reasons(late, volume) == expected
     assert reasons(rows_of(before=50_000), 4_000) == (), "a row at the open cannot miss one before it"

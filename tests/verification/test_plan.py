@@ -65,9 +65,8 @@ def test_an_interval_that_lost_rows_is_named(held: tuple[int, int, int]) -> None
      (CSAT, (Reason.CSAT_HOURS,), "x", None), (CSAT, (), "x", Cause.CSAT_HOURS), (CSAT, (), None, None)],
     ids=["ordinary", "CSAT_DATES is corrected", "listed", "listed, and CSAT_DATES was wrong", "an older row"],
 )  # fmt: skip
-def test_a_day_judged_by_other_hours_than_the_calendar_says_now_is_collected_again(
-    day: date, reasons: tuple[Reason, ...], evidence: str | None, cause: Cause | None
-) -> None:
+def test_a_day_judged_by_other_hours_is_collected_again(day: date, reasons: Any, evidence: Any, cause: Any) -> None:
+    """By others than the calendar says now."""
     known = CoverageRow(COMPLETE, (1, 1, 1), reasons, evidence)
     task = planned(SymbolDay("005930", day), known, None, CALENDAR.session(day))
     assert (task and task.cause) == cause
