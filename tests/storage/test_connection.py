@@ -4,12 +4,12 @@ import logging
 import re
 import threading
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 
 import mysql.connector
 import pytest
-from backfill_tools import insert, url_of
+from backfill_tools import insert, until, url_of
 from servers import free_port
 from store_testing import COUNTS, DAY, NOW, SESSION, SYMBOL, at_once, full_day, identities, is_whole, put, ready, stored
 
@@ -194,12 +194,18 @@ def test_too_many_connections_is_one_clear_line(own_server, database) -> None:
         connect = lambda: crowd.enter_context(closing(own_server.connect(account.name, **login)))  # noqa: E731
         limit = boss.cursor()
         limit.execute("SET GLOBAL max_connections = 10")
+
+        def is_taken() -> bool:
+            with suppress(mysql.connector.Error):
+                return bool(connect())
+            return False
+
         with pytest.raises(mysql.connector.Error):
             for _ in range(20):
                 last = connect()
         threading.Timer(1, last.close).start()
         open_store(account, Clock()).close()
-        connect()
+        until(is_taken)  # the server frees a closed connection in its own time
         with pytest.raises(StoreError, match="연결 수"):
             open_store(account, Clock())
         limit.execute("SET GLOBAL max_connections = 151")
