@@ -25,7 +25,7 @@ from minute_candles.market.trade_chain import RunningMinute
 from minute_candles.market.windows import STORED_INTERVALS
 from minute_candles.market.write_event import Stored
 from minute_candles.redis_feed import connection, keys, publisher
-from minute_candles.redis_feed.backlog import Backlog, most_for
+from minute_candles.redis_feed.backlog import MOST, most_for
 from minute_candles.redis_feed.publisher import Feed
 from minute_candles.redis_feed.recent import recent
 from minute_candles.redis_feed.refill_pause import RefillPause
@@ -44,14 +44,10 @@ def table(tmp_path):
         yield store
 
 
-def feed_of(server, table, symbols=SYMBOLS, *named):
-    return Feed(server.url, CLOCK, symbols, lambda: open_reader(table._database, CLOCK), *named)
-
-
 @contextmanager
-def feeding(server, table, feed=None):
+def feeding(server, table, symbols=SYMBOLS, *named):
     """A feed of what is written; no write waits for it, nor does the end."""
-    feed, waits = feed or feed_of(server, table), [0.0]
+    feed, waits = Feed(server.url, CLOCK, symbols, lambda: open_reader(table._database, CLOCK), *named), [0.0]
 
     def on_write(stored):
         began = time.perf_counter()
@@ -104,6 +100,15 @@ def test_the_page_shows_the_keys_and_a_candle_as_they_are() -> None:
     assert keys.recent_key("005930", 1) in page and keys.running_key("005930") in page
 
 
+@pytest.fixture
+def lines(caplog, monkeypatch):
+    """What is logged of Redis; it is tried again soon."""
+    monkeypatch.setattr(publisher, "LONGEST_PAUSE", 1.0)
+    monkeypatch.setattr(publisher, "CHECK_SECONDS", 0.3)
+    caplog.set_level(logging.INFO, "minute_candles")
+    return lambda: [record.getMessage() for record in caplog.records if "Redis" in record.getMessage()]
+
+
 def test_the_sets_are_filled_at_the_start_and_a_backfilled_day_is_published_to_nobody(redis_server, table, lines):
     """A day that is settled shows its status, and what was taken away."""
     put(table, "005930", ONES, "UNPROVEN")
@@ -121,17 +126,13 @@ def test_the_sets_are_filled_at_the_start_and_a_backfilled_day_is_published_to_n
     assert {one["status"] for one in redis_server.recent("005930")} == {"COMPLETE"}
 
 
-def test_a_large_market_keeps_the_sets_that_are_named_or_requested(redis_server, table, monkeypatch):
-    monkeypatch.setattr(publisher, "CHECK_SECONDS", 0.3)
+def test_a_large_market_keeps_the_sets_that_are_named_or_requested(redis_server, table, lines):
     named, requested, other = some = ("005930", "000660", "373220")
-    for symbol in some:
-        put(table, symbol, minutes(CALENDAR.session(FRIDAY)), "COMPLETE")
     symbols = [*some, *(f"1{number:05}" for number in range(300))]
+    put(table, requested, minutes(CALENDAR.session(FRIDAY)), "COMPLETE")
     with redis_server.client() as client:
         client.zadd(keys.recent_key(other, 1), {"left over": 1})
-        with feeding(redis_server, table, feed_of(redis_server, table, symbols, (named,))):
-            wait_until(lambda: whole(redis_server, table, named))
-            assert not redis_server.recent(requested)
+        with feeding(redis_server, table, symbols, (named,)):
             client.sadd(keys.REQUESTED, requested, "999999")
             wait_until(lambda: whole(redis_server, table, requested))
             for symbol in some:
@@ -142,17 +143,10 @@ def test_a_large_market_keeps_the_sets_that_are_named_or_requested(redis_server,
     assert (stream_length_for(2_700), most_for(2_700)) == (1_350_000, 270_000)
 
 
-@contextmanager
-def subscribed(server, name):
-    """What a reader of a channel receives next, and its client."""
-    with server.client() as reader, reader.pubsub(ignore_subscribe_messages=True) as channel:
-        channel.subscribe(name)
-        channel.get_message(timeout=1)
-        yield lambda seconds: (channel.get_message(timeout=seconds) or {}).get("data"), reader
-
-
 def test_each_candle_is_published_once_after_its_commit_and_set_stream_and_channel_agree(redis_server, table):
-    with feeding(redis_server, table), subscribed(redis_server, "minute_candles") as (message, _):
+    with feeding(redis_server, table), redis_server.client() as reader, reader.pubsub() as channel:
+        channel.subscribe(keys.CANDLES)
+        channel.get_message(timeout=1)
         put(table, "005930", ONES)
         wanted = [
             shown("005930", name, one, "PROVISIONAL")
@@ -160,7 +154,8 @@ def test_each_candle_is_published_once_after_its_commit_and_set_stream_and_chann
             for one in table.candles("005930", n, datetime.min, datetime.max)
         ]
         wait_until(lambda: len(redis_server.streamed()) == len(wanted))
-        assert redis_server.streamed() == wanted == [json.loads(message(2)) for _ in wanted]
+        assert redis_server.streamed() == wanted
+        assert [json.loads(channel.get_message(timeout=2)["data"]) for _ in wanted] == wanted
         assert whole(redis_server, table)
         put(table, "005930", ONES)  # the same again
         changed = ONES[-1]._replace(volume=ONES[-1].volume + 1)
@@ -171,55 +166,51 @@ def test_each_candle_is_published_once_after_its_commit_and_set_stream_and_chann
 
 
 def test_a_running_minute_is_published_once_a_second_at_most_and_expires(redis_server, table):
-    running, at = "minute_candles:running", datetime(2026, 11, 23, 10, 31)
-    with feeding(redis_server, table) as feed, subscribed(redis_server, running) as (message, reader):
-        began = time.monotonic()
+    running, at, began = keys.running_key("005930"), datetime(2026, 11, 23, 10, 31), time.monotonic()
+    with feeding(redis_server, table) as feed, redis_server.client() as reader, reader.pubsub() as channel:
+        channel.subscribe(keys.RUNNING)
+        channel.get_message(timeout=1)
         for volume in range(150):
             feed.on_running(RunningMinute("005930", last := candle(at, volume=volume, vwap="70010.25"), is_whole=True))
             time.sleep(0.01)
-        wait_until(lambda: json.loads(reader.get(f"{running}:005930"))["volume"] == 149)
-        kept = reader.get(f"{running}:005930")
-        assert json.loads(kept) == shown("005930", "ONE_MINUTE", last, "RUNNING")
-        assert 110 <= reader.ttl(f"{running}:005930") <= 120
-        received = list(iter(lambda: message(0.2), None))
-        assert received[-1] == kept and 2 <= len(received) <= time.monotonic() - began + 1
+        wait_until(lambda: json.loads(reader.get(running))["volume"] == 149)
+        kept = reader.get(running)
+        assert json.loads(kept) == shown("005930", "ONE_MINUTE", last, "RUNNING") and 110 <= reader.ttl(running) <= 120
+        received = list(iter(lambda: channel.get_message(timeout=0.2), None))
+        assert received[-1]["data"] == kept and 2 <= len(received) <= time.monotonic() - began + 1
         assert redis_server.streamed() == [] and redis_server.recent("005930") == []
 
 
-@pytest.fixture
-def lines(caplog, monkeypatch):
-    """What is said of Redis; it is tried again soon."""
-    monkeypatch.setattr(publisher, "LONGEST_PAUSE", 1.0)
-    monkeypatch.setattr(publisher, "CHECK_SECONDS", 0.5)
-    caplog.set_level(logging.INFO, "minute_candles")
-    return lambda: [record.getMessage() for record in caplog.records if "Redis" in record.getMessage()]
-
-
-def store_a_day(table):
-    for n in range(1, 7):
-        put(table, "005930", ONES[: 60 * n])
-
-
-def recovers(server, table, lines, begin):
-    wait_until(lambda: any("Redis 복구" in line for line in lines()))
-    wait_until(lambda: whole(server, table))
-    said = [line for line in lines() if "기다리던" not in line]
-    assert len(said) == 2 and begin in said[0], said
-
-
-def test_a_redis_that_is_killed_and_started_again(redis_server, table, lines):
-    put(table, "000660", minutes(CALENDAR.session(MONDAY), 5))
-    with feeding(redis_server, table):
-        put(table, "005930", ONES[:3])
+@pytest.mark.parametrize(("kind", "most"), [
+    ("ConnectionError", MOST), ("TimeoutError", MOST), ("OutOfMemoryError", MOST), ("ReadOnlyError", 100),
+])  # fmt: skip
+def test_what_waits_for_a_redis_that_takes_nothing_comes_later_and_the_oldest_is_dropped(
+    kind, most, redis_server, table, lines
+):
+    with feeding(redis_server, table) as feed, redis_server.client() as other:
+        feed._backlog._most = most
         wait_until(lambda: whole(redis_server, table))
-        redis_server.kill()
-        wait_until(lambda: any("연결할 수 없습니다 [ConnectionError]" in line for line in lines()))
-        store_a_day(table)
-        redis_server.start()
-        recovers(redis_server, table, lines, "문제 시작")
-    stored = table.candles("005930", 1, datetime.min, datetime.max)
-    later = {one["timestamp"] for one in redis_server.streamed() if one["minute_interval"] == "ONE_MINUTE"}
-    assert {one.timestamp.isoformat() for one in stored[3:]} <= later, "what was stored meanwhile comes later"
+        begin, end = {
+            "ConnectionError": (redis_server.kill, redis_server.start),
+            "TimeoutError": (redis_server.hang, redis_server.wake),
+            "OutOfMemoryError": [lambda most=most: other.config_set("maxmemory", most) for most in "10"],
+            "ReadOnlyError": (lambda: other.replicaof("127.0.0.1", "1"), lambda: other.replicaof("NO", "ONE")),
+        }[kind]
+        begin()
+        put(table, "005930", ONES[:60])
+        wait_until(lambda: any(f"[{kind}]" in line for line in lines()))
+        for n in range(2, 7):
+            put(table, "005930", ONES[: 60 * n])
+        assert feed._backlog._held <= most
+        end()
+        wait_until(lambda: any("Redis 복구" in line for line in lines()))
+        wait_until(lambda: whole(redis_server, table))
+        ones = [one for one in redis_server.streamed() if one["minute_interval"] == "ONE_MINUTE"]
+        assert len(ones) == 360 if most == MOST else len(ones) < 100, "what was stored meanwhile comes later"
+        assert sum("오래된 것부터" in line for line in lines()) == (most != MOST) == len(lines()) - 2
+        begin()
+        put(table, "005930", ONES[:60])  # and the end does not wait for it
+    end()
 
 
 def test_a_key_of_another_type(redis_server, table, lines):
@@ -246,37 +237,6 @@ def test_one_that_evicts_is_reported_once_and_left_alone(lines):
     assert fills == [0, 10, 70, 190, 430, 910, 1510] and len(lines()) == 1 and "allkeys-lru" in lines()[0]
 
 
-@pytest.mark.parametrize("kind", ["TimeoutError", "OutOfMemoryError", "ReadOnlyError"])
-def test_one_that_takes_nothing_for_a_while(kind, redis_server, table, lines):
-    with feeding(redis_server, table), redis_server.client() as other:
-        wait_until(lambda: whole(redis_server, table))
-        begin, end = {
-            "TimeoutError": (redis_server.hang, redis_server.wake),
-            "OutOfMemoryError": [lambda most=most: other.config_set("maxmemory", most) for most in "10"],
-            "ReadOnlyError": (lambda: other.replicaof("127.0.0.1", "1"), lambda: other.replicaof("NO", "ONE")),
-        }[kind]
-        begin()
-        store_a_day(table)
-        wait_until(lambda: any(f"[{kind}]" in line for line in lines()))
-        end()
-        recovers(redis_server, table, lines, f"[{kind}]")
-        begin()
-        put(table, "005930", ONES[:60])  # and the end does not wait for it
-    redis_server.wake()
-
-
-def test_what_waits_is_bounded_and_what_is_dropped_is_said_once(redis_server, table, lines):
-    feed = feed_of(redis_server, table)
-    feed._backlog = Backlog(most=100)
-    redis_server.kill()
-    with feeding(redis_server, table, feed):
-        store_a_day(table)
-        assert feed._backlog._held <= 100
-        redis_server.start()
-        recovers(redis_server, table, lines, "문제 시작")
-    assert len([line for line in lines() if "오래된 것부터" in line]) == 1
-
-
 def test_two_processes_fill_the_same_sets_and_no_candle_is_lost(redis_server, table):
     """A backfill reads the table while the updater publishes a newer candle: the newer one stays."""
     put(table, "005930", ONES[:-1])
@@ -295,13 +255,12 @@ def test_two_processes_fill_the_same_sets_and_no_candle_is_lost(redis_server, ta
     assert whole(redis_server, table, "005930")
 
 
-def refused(url, match="REDIS_URL"):
-    with pytest.raises(ConfigError, match=match) as caught:
-        connection.check(url)
-    assert "secret" not in str(caught.value)
-
-
 def test_an_address_that_redis_or_its_client_refuses(redis_server, monkeypatch, tmp_path):
+    def refused(url, match="REDIS_URL"):
+        with pytest.raises(ConfigError, match=match) as caught:
+            connection.check(url)
+        assert "secret" not in str(caught.value)
+
     for part, wrong in (("//", "//:secret@"), ("/0", "/999"), ("/0", "/0?foo=1"), ("/0", "/abc"), ("/0", "/0/1")):
         refused(redis_server.url.replace(part, wrong))
     with pytest.raises(ConfigError, match="REDIS_URL"):
@@ -326,27 +285,26 @@ NONSENSE = [
 ]  # fmt: skip
 
 
-def publish_to(server, *messages):
-    """Publish once the listener has subscribed."""
-    with server.client() as client:
-        wait_until(lambda: client.pubsub_numsub(keys.CANDLES)[0][1] == 1)
-        for message in messages:
-            client.publish(*message)
-
-
 def test_candles_come_in_their_order_a_restart_is_survived_and_nonsense_is_passed_over(redis_server) -> None:
+    def publish(*messages):
+        """Publish once the listener has subscribed."""
+        with redis_server.client() as client:
+            wait_until(lambda: client.pubsub_numsub(keys.CANDLES)[0][1] == 1)
+            for message in messages:
+                client.publish(*message)
+
     received, clock = [], Clock()
     listener = Listener(redis_server.url, lambda *candle: received.append(candle), clock)
     thread = threading.Thread(target=listener.run, daemon=True)
     thread.start()
-    publish_to(redis_server, (keys.RUNNING, WHOLE))
+    publish((keys.RUNNING, WHOLE))
     wait_until(lambda: len(received) == 1)
     channel, symbol, candle = received[0]
     assert (channel, symbol, candle.timestamp) == (keys.RUNNING, "005930", datetime(2026, 11, 20, 10, 31))
     assert candle[1:] == (1, 4, 1, 3, 9, None, None)
     redis_server.kill()
     redis_server.start()
-    publish_to(redis_server, *((keys.CANDLES, text) for text in NONSENSE), (keys.CANDLES, WHOLE))
+    publish(*((keys.CANDLES, text) for text in NONSENSE), (keys.CANDLES, WHOLE))
     wait_until(lambda: len(received) == 2)
     assert received[1] == (keys.CANDLES, symbol, candle)
     clock.stop.set()
