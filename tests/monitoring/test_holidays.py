@@ -1,9 +1,7 @@
-"""KIS's own calendar: asked once a day, remembered, and right where the package disagrees."""
+"""KIS's own calendar: requested once a day, remembered, and right where the package disagrees."""
 
 import logging
 from datetime import date, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 from kis_testing import FakeClock
@@ -19,33 +17,28 @@ MORNING = datetime(2026, 11, 20, 8, tzinfo=KST)
 
 
 class Kis:
-    """Answers chk-holiday: each day as the package has it, but for `wrong`."""
+    """Answers chk-holiday: each day as the package has it, but for `wrong` ("20261123": open)."""
 
-    def __init__(self, **wrong: str) -> None:
-        self.wrong, self.calls = wrong, 0
-        self.error: Exception | None = None
+    def __init__(self, wrong=()):
+        self.wrong, self.calls, self.error = dict(wrong), 0, None
 
-    def holidays(self, first: date) -> list[HolidayRow]:
+    def holidays(self, first):
         self.calls += 1
         if self.error:
             raise self.error
         days = [first + timedelta(days=n) for n in range(30)]
-        usual = {f"d{day:%Y%m%d}": "Y" if day.weekday() < 5 else "N" for day in days} | self.wrong
-        return [HolidayRow(day, usual[f"d{day:%Y%m%d}"] == "Y") for day in days]
+        return [HolidayRow(day, self.wrong.get(f"{day:%Y%m%d}", day.weekday() < 5)) for day in days]
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(MORNING)
+def check(tmp_path):
+    return lambda kis, clock: HolidayCheck(kis, clock, tmp_path / "holidays.json", ())
 
 
-def check(kis: Kis, clock: FakeClock, folder: Path) -> HolidayCheck:
-    return HolidayCheck(kis, clock, folder / "holidays.json", ())  # type: ignore[arg-type]
-
-
-def test_kis_is_called_once_a_day_wins_and_a_disagreement_is_logged_once(clock: FakeClock, tmp_path: Path, caplog: Any):
-    kis = Kis(d20261123="N", d20261121="Y", d20261225="N", d20261231="N", d20270101="N")  # the last three agree
-    holidays = check(kis, clock, tmp_path)
+def test_kis_is_called_once_a_day_wins_and_a_disagreement_is_logged_once(check, caplog):
+    agreed = dict.fromkeys(("20261225", "20261231", "20270101"), False)
+    kis, clock = Kis({"20261123": False, "20261121": True, **agreed}), FakeClock(MORNING)
+    holidays = check(kis, clock)
     with caplog.at_level(logging.WARNING, "minute_candles"):
         for _ in range(3):
             for _ in range(5):
@@ -55,11 +48,12 @@ def test_kis_is_called_once_a_day_wins_and_a_disagreement_is_logged_once(clock: 
     assert sorted(line.split()[1] for line in caplog.messages) == ["2026-11-21:", "2026-11-23:"]
 
 
-def test_what_kis_said_of_a_day_outlives_the_day(clock: FakeClock, tmp_path: Path):
+def test_what_kis_answered_of_a_day_outlives_the_day(check, tmp_path):
     """The look-back of the week must not wait for a day that KIS had closed."""
-    check(Kis(d20261120="N"), clock, tmp_path).refresh()
+    clock = FakeClock(MORNING)
+    check(Kis({"20261120": False}), clock).refresh()
     clock.move(days=4)
-    later = check(Kis(), clock, tmp_path)
+    later = check(Kis(), clock)
     later.refresh()
     assert not later.calendar.is_trading_day(FRIDAY)
     clock.move(days=440)
@@ -67,10 +61,11 @@ def test_what_kis_said_of_a_day_outlives_the_day(clock: FakeClock, tmp_path: Pat
     assert "2026-11-20" not in (tmp_path / "holidays.json").read_text()
 
 
-def test_where_kis_is_silent_the_package_counts_and_it_is_asked_in_an_hour(clock: FakeClock, tmp_path: Path):
-    kis = Kis(d20261123="N")
-    kis.error = SourceError("KIS가 오류로 답했습니다.")
-    holidays = check(kis, clock, tmp_path)
+@pytest.mark.parametrize("memory", ["", "[]", '{"asked": "2026-11-20", "open": {"x": true}}'])
+def test_without_an_answer_or_a_memory_the_package_counts_and_kis_is_called_in_an_hour(check, tmp_path, memory):
+    (tmp_path / "holidays.json").write_text(memory)
+    kis, clock = Kis({"20261123": False}), FakeClock(MORNING)
+    kis.error, holidays = SourceError("KIS가 오류로 답했습니다."), check(kis, clock)
     for _ in range(5):
         holidays.refresh()
     assert kis.calls == 1 and holidays.calendar.is_trading_day(MONDAY)
@@ -80,22 +75,11 @@ def test_where_kis_is_silent_the_package_counts_and_it_is_asked_in_an_hour(clock
     assert kis.calls == 2 and not holidays.calendar.is_trading_day(MONDAY)
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"asked": "2026-11-20", "open": {"x": true}}'])
-def test_a_spoilt_memory_is_no_memory(clock: FakeClock, tmp_path: Path, content: str):
-    (tmp_path / "holidays.json").write_text(content)
-    kis = Kis()
-    check(kis, clock, tmp_path).refresh()
-    assert kis.calls == 1
-
-
-def test_rows_that_cannot_be_read_say_nothing():
+def test_rows_that_cannot_be_read_and_an_answer_that_differs_on_many_days_are_not_believed(check, tmp_path, caplog):
     odd = [None, 3, {}, {"bass_dt": "x", "opnd_yn": "Y"}, {"bass_dt": "20261120", "opnd_yn": "?"}]
     assert holiday_rows([*odd, {"bass_dt": "20261123", "opnd_yn": "N"}]) == [(MONDAY, False)]
-
-
-def test_an_answer_that_differs_on_more_than_a_few_days_is_not_believed(clock: FakeClock, tmp_path: Path, caplog: Any):
-    closed = {f"d{FRIDAY + timedelta(days=n):%Y%m%d}": "N" for n in range(30)}
-    holidays = check(Kis(**closed), clock, tmp_path)
+    days = [f"{FRIDAY + timedelta(days=n):%Y%m%d}" for n in range(30)]
+    holidays = check(Kis(dict.fromkeys(days, False)), FakeClock(MORNING))
     before = holidays.calendar
     holidays.refresh()
     assert holidays.calendar is before and not (tmp_path / "holidays.json").exists()

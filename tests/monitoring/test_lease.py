@@ -1,11 +1,9 @@
 """The lease of a standby on a real Redis: one holder, a restart of Redis, a holder that sleeps."""
 
 import time
-from collections.abc import Iterator
-from typing import Any
+from contextlib import ExitStack, closing
 
 import pytest
-from redis_testing import RedisServer
 from updater_tools import wait_until
 
 from minute_candles.core.clock import Clock
@@ -14,39 +12,29 @@ from minute_candles.monitoring.lease import Holding, Lease, LeaseLost, tenure, w
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def _quick(monkeypatch):
     for name, seconds in {"LEASE_SECONDS": 0.6, "RENEW_SECONDS": 0.05, "GRACE_SECONDS": 0.3}.items():
         monkeypatch.setattr(module, name, seconds)
 
 
 @pytest.fixture
-def make(redis_server: RedisServer) -> Iterator[Any]:
-    made: list[Lease] = []
-
-    def make(place: str) -> Lease:
-        made.append(Lease(redis_server.url, "hanazoom", place))
-        return made[-1]
-
-    yield make
-    for lease in made:
-        lease.close()
+def make(redis_server):
+    with ExitStack() as exits:
+        yield lambda place: exits.enter_context(closing(Lease(redis_server.url, "hanazoom", place)))
 
 
-def test_one_holds_it_and_names_itself_and_a_release_frees_it(make: Any) -> None:
+def test_one_holds_it_and_names_itself_and_a_release_frees_it(make):
     first, second = make("/a"), make("/b")
     assert first.take() is Holding.OURS and second.take() is Holding.OTHER
-    third = make("/a")
-    assert third.take() is Holding.OURS, "another process of the same folder: the first one was killed"
-    third.release()
+    assert make("/a").take() is Holding.OURS, "another process of the same folder: the first one was killed"
     first.take()
     assert second.holder_text == first.holder_text.removesuffix(" (이 프로세스)")
     first.release()
     assert second.take() is Holding.OURS and first.look() is Holding.OTHER
 
 
-def test_a_standby_takes_over_when_the_holder_no_longer_renews(make: Any) -> None:
-    first, second = make("/a"), make("/b")
-    holders: list[str] = []
+def test_a_standby_takes_over_when_the_holder_no_longer_renews(make):
+    first, second, holders = make("/a"), make("/b"), []
     first.take()
     wait_for_lease(second, Clock(), holders.append)
     assert first.holder_text.removesuffix(" (이 프로세스)") in holders and second.holding is Holding.OURS
@@ -56,9 +44,7 @@ def test_a_standby_takes_over_when_the_holder_no_longer_renews(make: Any) -> Non
         first.check()  # it wakes
 
 
-def test_a_holder_keeps_its_tenure_while_redis_is_away_and_when_it_comes_back_empty(
-    make: Any, redis_server: RedisServer
-) -> None:
+def test_a_holder_keeps_its_tenure_while_redis_is_away_and_when_it_comes_back_empty(make, redis_server):
     clock, first, second = Clock(), make("/a"), make("/b")
     with tenure(first, clock) as held:
         wait_until(lambda: first.holding is Holding.OURS)
@@ -72,7 +58,7 @@ def test_a_holder_keeps_its_tenure_while_redis_is_away_and_when_it_comes_back_em
     assert second.take() is Holding.OURS, "a clean end hands it over"
 
 
-def test_a_tenure_ends_when_another_holds_the_lease_and_with_its_process(make: Any, redis_server: RedisServer) -> None:
+def test_a_tenure_ends_when_another_holds_the_lease_and_with_its_process(make, redis_server):
     clock, first = Clock(), make("/a")
     with tenure(first, clock) as held:
         wait_until(lambda: first.holding is Holding.OURS)

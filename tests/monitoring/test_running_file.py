@@ -2,9 +2,7 @@
 
 import time
 from datetime import datetime
-from pathlib import Path
 
-import pytest
 from updater_tools import wait_until
 
 from minute_candles.core.clock import Clock
@@ -15,24 +13,22 @@ from minute_candles.monitoring import running_file
 MINUTE = Candle(datetime(2026, 11, 23, 10, 31), 100, 120, 90, 110, 7, None, None)
 
 
-def test_what_runs_is_read_within_two_seconds_and_is_gone_with_its_writer(tmp_path: Path) -> None:
-    came: list[tuple[str, Candle]] = []
-    clock = Clock()
+def test_what_runs_is_read_within_two_seconds_and_is_gone_with_its_writer(tmp_path):
+    came, clock, moved = [], Clock(), MINUTE._replace(close=111, volume=8)
     with running_file.writing(tmp_path) as running:
         running_file.follow(tmp_path, lambda *minute: came.append(minute), lambda *_: None, clock)
-        running.add(RunningMinute("005930", MINUTE, is_whole=True))
         running.add(RunningMinute("000660", MINUTE, is_whole=False))
-        wait_until(lambda: came == [("005930", MINUTE)], 3)
-        moved = MINUTE._replace(close=111, volume=8)
-        running.add(RunningMinute("005930", moved, is_whole=True))
-        wait_until(lambda: came[1:] == [("005930", moved)], 3)
+        for count, minute in enumerate((MINUTE, moved), 1):
+            running.add(RunningMinute("005930", minute, is_whole=True))
+            wait_until(lambda count=count: came == [("005930", MINUTE), ("005930", moved)][:count], 3)
     clock.stop.set()
     assert running_file.read(tmp_path) == ({}, {}) and list(tmp_path.iterdir()) == []
+    for text in ("", "[]", '{"candles":1}', '{"candles":[{}]}', "[" * 100_000, '{"candles":[Infinity]}'):
+        (tmp_path / running_file.FILE).write_text(text)
+        assert running_file.read(tmp_path) == ({}, {}), "none of ours"
 
 
-def test_a_file_that_cannot_be_written_holds_nobody_up_and_is_said_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_cannot_be_written_holds_nobody_up_and_is_reported_once(tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(running_file, "WRITE_SECONDS", 0.01)
     caplog.set_level("INFO")
     folder = tmp_path / "logs"
@@ -46,9 +42,3 @@ def test_a_file_that_cannot_be_written_holds_nobody_up_and_is_said_once(
         running.add(RunningMinute("005930", MINUTE, is_whole=True))
         wait_until(lambda: running_file.read(folder).minutes == {"005930": MINUTE}, 3)
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
-
-
-def test_a_file_that_is_none_of_ours_is_passed_over(tmp_path: Path) -> None:
-    for text in ("", "[]", '{"candles":1}', '{"candles":[{}]}', "[" * 100_000, '{"candles":[Infinity]}'):
-        (tmp_path / running_file.FILE).write_text(text)
-        assert running_file.read(tmp_path) == ({}, {}), text
