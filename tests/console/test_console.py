@@ -10,6 +10,7 @@ import sys
 import textwrap
 from contextlib import ExitStack
 from datetime import datetime
+from unittest.mock import Mock
 from urllib.parse import quote
 
 import pytest
@@ -28,12 +29,8 @@ posix = pytest.mark.skipif(os.name == "nt", reason="POSIX")
 
 @pytest.fixture
 def clock():
-    return FakeClock(datetime(2026, 11, 20, 10, 31, 3, tzinfo=KST))
-
-
-@pytest.fixture(autouse=True)
-def _own_handlers():
     logs.LOG.handlers.clear()
+    return FakeClock(datetime(2026, 11, 20, 10, 31, 3, tzinfo=KST))
 
 
 @pytest.fixture
@@ -55,11 +52,7 @@ clock = Clock()
 folder = Path(__file__).with_suffix("")
 log = console.setup_logging(folder / "run.log", clock, [])
 """
-_TALK = """
-for n in range(2000):
-    console.say("✅ 한글 " * 20)
-    log.info("✅ 한글")
-"""
+_TALK = 'for n in range(2000): console.say("✅ 한글 " * 20); log.info("✅ 한글")\n'
 
 
 @pytest.fixture
@@ -67,14 +60,11 @@ def python(tmp_path):
     """Start a process with `console` set up as a script does it, running the code given."""
     with ExitStack() as processes:
 
-        def start(code: str, *, closing: str = "", environ: dict[str, str] | None = None, **how):
-            script = tmp_path / "script.py"
+        def start(code, *shell, environ=(), stdout=subprocess.PIPE):
+            script, environ = tmp_path / "script.py", {**os.environ, "PYTHONPATH": str(ROOT), **dict(environ)}
             script.write_text(_PROLOGUE + textwrap.dedent(code), encoding="utf-8")
-            shell = ["sh", "-c", f'exec "$0" "$1" {closing}'] if closing else []
-            pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE) | how
-            environ = {**os.environ, "PYTHONPATH": str(ROOT), **(environ or {})}
-            command = [*shell, sys.executable, str(script)]
-            process = subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL, **pipes)
+            pipes = {"stdin": subprocess.DEVNULL, "stdout": stdout, "stderr": subprocess.PIPE}
+            process = subprocess.Popen([*shell, sys.executable, str(script)], env=environ, **pipes)
             processes.enter_context(process)
             processes.callback(process.kill)
             return process
@@ -96,7 +86,7 @@ def test_any_locale_shows_korean_and_raises_nothing(python, environ, encoding):
 @posix
 def test_closed_streams_do_not_end_a_run_nor_become_another_file(tmp_path, python):
     code = _TALK + "(folder / 'number').write_text(str(os.open(__file__, os.O_RDONLY)))"
-    _, err = python(code, closing="0<&- 1>&- 2>&-").communicate(timeout=60)
+    _, err = python(code, "sh", "-c", 'exec "$0" "$1" 0<&- 1>&- 2>&-').communicate(timeout=60)
     assert int((tmp_path / "script" / "number").read_text()) > 2 and b"Traceback" not in err
 
 
@@ -139,24 +129,18 @@ def test_a_place_that_cannot_hold_the_log_is_refused(tmp_path, clock, start, mon
 
 
 @posix
-def test_a_log_that_moved_is_followed(start):
+def test_the_file_rotates_a_rotation_that_fails_loses_no_line_and_one_by_others_is_followed(start, monkeypatch):
     log = start()
+    handler = next(handler for handler in log.handlers if isinstance(handler, logs.RotatingFileHandler))
+    assert (handler.maxBytes, handler.backupCount) == (10 * 1024 * 1024, 5)
     log.info("before")
     start.path.rename(start.path.with_suffix(".1"))
     log.info("after")
     assert "after" in start.text() and "before" not in start.text()
-
-
-def test_the_file_rotates_and_a_rotation_that_fails_loses_no_line(start, monkeypatch):
-    def refuse(*_):
-        raise PermissionError(13, "held open by another process")
-
-    handler = next(handler for handler in start().handlers if isinstance(handler, logs.RotatingFileHandler))
-    assert (handler.maxBytes, handler.backupCount) == (10 * 1024 * 1024, 5)
     monkeypatch.setattr(logs, "LOG_BYTES", 200)
     log = start()
     with monkeypatch.context() as patched:
-        patched.setattr(os, "rename", refuse)
+        patched.setattr(os, "rename", Mock(side_effect=PermissionError(13, "held open by another process")))
         for n in range(20):
             log.info("line %02d", n)
     assert all(f"line {n:02d}" in start.text() for n in range(20))
@@ -179,52 +163,42 @@ def test_secrets_are_hidden_in_messages_arguments_and_tracebacks(start, capsys, 
     assert "hunter2" not in caplog.text and MASK in caplog.text, "whoever listens further up sees none either"
 
 
-FORGED = "EGW\n2026-11-20 10:00:00 - INFO - ✅ forged\r\x1b[2J\u202e"
-
-
 def test_text_of_others_is_a_line_of_the_log_and_moves_no_cursor(start, capsys):
-    log = start()
-    log.warning("[%s]", FORGED)
+    log, forged = start(), "EGW\n2026-11-20 10:00:00 - INFO - ✅ forged\r\x1b[2J\u202e"
+    log.warning("[%s]", forged)
     try:
-        raise ValueError(FORGED)
+        raise ValueError(forged)
     except ValueError:
         log.exception("failed")
     for text in (start.text(), capsys.readouterr().err):
         lines = text.splitlines()
         assert [line for line in lines if line[:4] == "2026"] == lines[:2]
         assert "forged" in text and not set(text) & {"\r", "\x1b", "\u202e"}
-    console.say(FORGED)
-    console.complain(FORGED)
-    console.say(console.table(["이름"], [[FORGED]]))
+    console.say(forged)
+    console.complain(forged)
+    console.say(console.table(["이름"], [[forged]]))
     out, err = capsys.readouterr()
     assert not set(out + err) & {"\r", "\x1b", "\u202e"} and len(out.splitlines()) == 5
 
 
-_WRITINGS = [
-    str, repr, ascii, json.dumps, quote, lambda s: quote(s, safe="").lower(), lambda s: repr(repr(s)),
-    lambda s: quote(quote(s)), lambda s: json.dumps(json.dumps(s)), lambda s: repr(json.dumps(s)),
-]  # fmt: skip
-
-
 @pytest.mark.parametrize("secret", ["p@ss/wörd\\\"'1", "ss\\\\é ss\n\t😀'ss"])
 def test_a_secret_is_hidden_however_it_is_written(secret):
-    for encode in _WRITINGS:
-        hidden = Redactor([secret])(f"before {encode(secret)} after")
+    for written in (
+        secret, repr(secret), ascii(secret), json.dumps(secret), quote(secret), quote(secret, safe="").lower(),
+        repr(repr(secret)), quote(quote(secret)), json.dumps(json.dumps(secret)), repr(json.dumps(secret)),
+    ):  # fmt: skip
+        hidden = Redactor([secret])(f"before {written} after")
         assert "ss" not in hidden and "before" in hidden and "after" in hidden and MASK in hidden
 
 
-_LINES = ["mysql://root:{}@127.0.0.1:3306/x", "DB_PASSWORD={}", "password: '{}'", '{{"password": "{}"}}', "pwd={}&x=1",
-          "비밀번호={} 입니다"]  # fmt: skip
-
-
 def test_a_short_secret_is_hidden_where_it_is_one_and_leaves_the_rest_of_the_log_alone():
+    lines = ("mysql://root:{}@127.0.0.1:3306/x", "DB_PASSWORD={}", "password: '{}'", '{{"password": "{}"}}',
+             "pwd={}&x=1", "비밀번호={} 입니다")  # fmt: skip
     for secret in ("1", "pw", "123"):
-        assert [Redactor([secret])(line.format(secret)) for line in _LINES] == [line.format(MASK) for line in _LINES]
+        assert [Redactor([secret])(line.format(secret)) for line in lines] == [line.format(MASK) for line in lines]
         line = "2026-11-20 10:31:03 - ✅ 005930 1분봉 데이터 1123건 저장 완료"
         assert Redactor([secret, "00"])(line) == line
-
-
-def test_what_looks_like_a_token_is_hidden_though_nobody_named_it():
+    # and what looks like a token though nobody named it
     for line in ("authorization: Bearer {}", '{{"access_token": "{}", "expires_in": 86400}}', "{{'appsecret': '{}'}}"):
         assert Redactor([])(line.format("abc.DEF-123")) == line.format(MASK)
     assert Redactor([])("token eyJ0eXAi.eyJzdWIi.abc_-1 end") == f"token {MASK} end"
@@ -274,11 +248,8 @@ def test_a_file_is_written_whole_as_utf8_through_a_link_its_mode_from_the_first_
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    def full(_fd):
-        raise OSError(28, "No space left on device")
-
     (tmp_path / "a").write_text("old")
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", Mock(side_effect=OSError(28, "No space left on device")))
     with pytest.raises(OSError, match="No space"):
         files.atomic_write(tmp_path / "a", "new")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
