@@ -16,9 +16,10 @@ KEY, SECRET = "PSEDtestAppKey0123456789abcdefghijkl", "test+Secret/" * 15
 MORNING = datetime(2026, 11, 20, 10, 30, tzinfo=KST)
 
 
-def kis(at, **options):
+def kis(at, skew=0, **options):
+    """Return a simulator and the computer's clock, which runs so many minutes ahead."""
     clock = Clock(at=at)
-    return Simulator(now=lambda: clock.now().replace(tzinfo=None), **options), clock
+    return Simulator(now=lambda: clock.now().replace(tzinfo=None), **options), Clock(at=at + timedelta(minutes=skew))
 
 
 @pytest.fixture
@@ -26,11 +27,9 @@ def examine(tmp_path, monkeypatch, capsys):
     """Run the doctor at a KIS; its exit code, its lines by what they are about, and stderr."""
 
     def run(url, clock, *flags, **environ):
-        own = {
-            "KIS_APP_KEY": KEY, "KIS_APP_SECRET": SECRET, "KIS_BASE_URL": url, "LOG_DIR": str(tmp_path),
-            "KIS_TOKEN_FILE": str(tmp_path / "token.json"), "DB_URL": f"sqlite:///{tmp_path}/mine.sqlite3", **environ,
-        }  # fmt: skip
-        for name, value in own.items():
+        own = {"KIS_APP_KEY": KEY, "KIS_APP_SECRET": SECRET, "KIS_BASE_URL": url, "LOG_DIR": str(tmp_path),
+               "KIS_TOKEN_FILE": f"{tmp_path}/token.json", "DB_URL": f"sqlite:///{tmp_path}/mine.sqlite3"}  # fmt: skip
+        for name, value in (own | environ).items():
             monkeypatch.setenv(name, value)
         capsys.readouterr()
         try:
@@ -64,6 +63,16 @@ def test_an_evening_with_a_good_key(examine, tmp_path) -> None:
     assert not (tmp_path / "mine.sqlite3").exists(), "nothing is stored"
 
 
+def test_a_server_with_its_version_and_what_an_account_may(examine, server, store, database) -> None:
+    sim, clock = kis(EVENING)
+    with server.account(database, "SELECT") as reader, sim:
+        code, lines, _ = examine(sim.url, clock, DB_URL=url_of(database))
+        assert code == 0 and line(lines, "권한").startswith("✅") and line(lines, "테이블").startswith("✅")
+        assert any(name in line(lines, "데이터베이스") for name in ("MariaDB", "8.", "9."))
+        code, lines, _ = examine(sim.url, clock, DB_URL=url_of(reader))
+        assert code == 1 and any(one.startswith("❌ 데이터베이스") for one in lines)
+
+
 LIQUID, WS, MUTE = {"profiles": {"005930": "liquid"}}, {"ws": True}, {"kind": "ws_mute"}
 AFTERNOON, NIGHT = (EVENING.replace(hour=hour, minute=minute) for hour, minute in ((15, 41), (19, 55)))
 LIMIT, VTS = {"kind": "egw00201", "times": 1, "path": "today"}, {"KIS_ENV": "vts", "KIS_RATE_LIMIT": "18"}
@@ -81,16 +90,14 @@ CASES = {
     "doubled auction": (AFTERNOON, LIQUID, {}, {}, 0, DOUBLED),
     "after-market": (NIGHT, LIQUID, {}, {}, 0, DOUBLED),
 }
-"""Time, simulator, fault, settings; the exit code and what lines hold. `skew`: minutes the computer runs ahead."""
+"""Time, simulator, fault, settings; the exit code and what lines hold."""
 
 
-@pytest.mark.parametrize(("at", "options", "fault", "environ", "code", "wanted"), CASES.values(), ids=CASES)
-def test_what_is_handled_is_no_error_and_what_is_to_be_mended_is(
-    examine, monkeypatch, at, options, fault, environ, code, wanted
-) -> None:
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_what_is_handled_is_no_error_and_what_is_to_be_mended_is(examine, monkeypatch, case) -> None:
+    at, options, fault, environ, code, wanted = case
     monkeypatch.setattr("minute_candles.doctor.stream_check._TRADE_SECONDS", 1.0 if fault else 5.0)
-    sim, clock = kis(at, **{name: value for name, value in options.items() if name != "skew"})
-    clock = Clock(at=at + timedelta(minutes=options["skew"])) if "skew" in options else clock
+    sim, clock = kis(at, **options)
     with sim:
         sim.add_fault(**fault) if fault else None
         sim.stream.form.split = 60
@@ -98,25 +105,13 @@ def test_what_is_handled_is_no_error_and_what_is_to_be_mended_is(
         for _ in range(1 + (at == MORNING and not fault)):  # a slot that lingers would refuse the second
             found, lines, _ = examine(sim.url, clock, **{**own, **environ})
     assert found == code, lines
-    for what, pattern in wanted.items():
-        assert re.match(pattern, line(lines, what)), lines
+    assert all(re.match(pattern, line(lines, what)) for what, pattern in wanted.items()), lines
     if "keys" in options:
         assert sim.calls("today") == sim.calls("past") == 0 and any("나머지는 보지 못했습니다" in one for one in lines)
 
 
-def test_a_server_with_its_version_and_what_an_account_may(examine, server, store, database) -> None:
-    sim, clock = kis(EVENING)
-    with server.account(database, "SELECT") as reader, sim:
-        code, lines, _ = examine(sim.url, clock, DB_URL=url_of(database))
-        assert code == 0 and line(lines, "권한").startswith("✅") and line(lines, "테이블").startswith("✅")
-        assert any(name in line(lines, "데이터베이스") for name in ("MariaDB", "8.", "9."))
-        code, lines, _ = examine(sim.url, clock, DB_URL=url_of(reader))
-        assert code == 1 and any(one.startswith("❌ 데이터베이스") for one in lines)
-
-
 def test_a_recording_holds_no_secret_and_is_served_again(examine, tmp_path) -> None:
-    sim, clock = kis(EVENING)
-    file = tmp_path / "kis.jsonl"
+    (sim, clock), file = kis(EVENING), tmp_path / "kis.jsonl"
     with sim:
         code, _, err = examine(sim.url, clock, "--record", "/nowhere/at/all.jsonl")
         assert code == 2 and "--record" in err and sim.calls() == 0
