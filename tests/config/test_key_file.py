@@ -1,7 +1,6 @@
 """`KIS_KEYS_FILE`: several keys, each with its own files, and no value in any message."""
 
 import os
-from pathlib import Path
 
 import pytest
 
@@ -24,24 +23,17 @@ rate_limit = 0.5
 """
 
 
-@pytest.fixture
-def write(tmp_path: Path):
-    file = tmp_path / "kis_keys.toml"
-
-    def write(text: str = TWO, mode: int = 0o600) -> Path:
-        file.write_text(text, encoding="utf-8")
-        file.chmod(mode)
-        return file
-
-    return write
+def write(folder, text=TWO, mode=0o600):
+    (file := folder / "kis_keys.toml").write_text(text, encoding="utf-8")
+    file.chmod(mode)
+    return str(file)
 
 
-def test_each_key_has_its_own_token_environment_and_rate(tmp_path: Path, write) -> None:
-    write()
+def test_each_key_has_its_own_token_environment_and_rate(tmp_path) -> None:
+    write(tmp_path)
     found = load(SECRETS | FILE, tmp_path)
-    assert [(key.key_name, key.rate_limit, key.env) for key in found.kis_keys] == [
-        (".env", 15, "real"), ("둘째", 15, "real"), ("모의", 0.5, "vts"),
-    ]  # fmt: skip
+    keys = [(key.key_name, key.rate_limit, key.env) for key in found.kis_keys]
+    assert keys == [(".env", 15, "real"), ("둘째", 15, "real"), ("모의", 0.5, "vts")]
     assert len({key.token_file for key in found.kis_keys}) == 3 and found.token_file == found.kis_keys[0].token_file
     assert "vts" in found.kis_keys[2].base_url and found.kis_keys[2].integrations.ws_url.endswith(":31000")
     assert (found.integrations.stream_symbols, found.rate_limit, found.warnings) == (120, 30.5, ())
@@ -52,22 +44,22 @@ def test_each_key_has_its_own_token_environment_and_rate(tmp_path: Path, write) 
         load(SECRETS | FILE | {"STREAM_SYMBOLS": "121"}, tmp_path)
 
 
-def test_the_key_of_env_is_one_of_them_and_the_file_alone_enough_or_none_at_all(tmp_path: Path, write) -> None:
+def test_the_key_of_env_is_one_of_them_and_the_file_alone_enough_or_none_at_all(tmp_path) -> None:
     with pytest.raises(ConfigError, match="KIS_KEYS_FILE"):
         load(SECRETS | FILE, tmp_path)
-    write(TWO.replace("SECOND-KEY", "a" * 36))
+    write(tmp_path, TWO.replace("SECOND-KEY", "a" * 36))
     found = load(SECRETS | FILE, tmp_path)
     assert [key.key_name for key in found.kis_keys] == ["둘째", "모의"]
     assert found.kis_keys[0].token_file.name == "kis_rest_token.json"
-    write()
+    write(tmp_path)
     assert load(FILE, tmp_path).app_key == "SECOND-KEY"
     found = load(SECRETS | FILE | {"KIS_KEYS_FILE": ""}, tmp_path)
     assert found.kis_keys == (found,) and found.integrations.stream_symbols == 40
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
-def test_a_file_that_others_may_read_is_a_warning(tmp_path: Path, write) -> None:
-    write(mode=0o644)
+def test_a_file_that_others_may_read_is_a_warning(tmp_path) -> None:
+    write(tmp_path, mode=0o644)
     assert "chmod 600" in load(SECRETS | FILE, tmp_path).warnings[0]
 
 
@@ -77,10 +69,10 @@ def test_a_file_that_others_may_read_is_a_warning(tmp_path: Path, write) -> None
     TWO.replace('"vts"', '"SECRET"'), TWO.replace("0.5", "0"), TWO.replace("0.5", "true"), TWO.replace("0.5", "nan"),
     TWO.replace('"모의"', '"둘째"'), TWO.replace("VTS-KEY", "SECOND-KEY"), TWO.replace('"모의"', '"\\u001b[31m"'),
 ])  # fmt: skip
-def test_a_mistake_is_one_line_that_names_the_file_and_no_value(tmp_path: Path, write, text: str) -> None:
-    file = write(text)
+def test_a_mistake_is_one_line_that_names_the_file_and_no_value(tmp_path, text) -> None:
+    file = write(tmp_path, text)
     with pytest.raises(ConfigError) as caught:
         load(SECRETS | FILE, tmp_path)
     message = str(caught.value)
-    assert str(file) in message and message.isprintable()
+    assert file in message and message.isprintable()
     assert not any(value in message for value in ("SECRET", "SEC RET", "VTS-KEY", "SECOND-KEY"))

@@ -1,7 +1,6 @@
 """A list of symbols as people have it: written by hand, saved by Excel, downloaded from the exchange."""
 
 import logging
-from pathlib import Path
 
 import pytest
 
@@ -13,13 +12,13 @@ BOTH = SAMSUNG | {"003490": "대한항공"}
 
 
 @pytest.fixture
-def read(tmp_path: Path):
+def read(tmp_path, caplog):
     """Read a file of this content."""
+    caplog.set_level(logging.INFO)
 
-    def read(content: str | bytes, encoding: str = "utf-8") -> dict[str, str]:
-        path = tmp_path / "mine.csv"
-        path.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
-        return symbols_file.read(path)
+    def read(content, encoding="utf-8"):
+        (tmp_path / "mine.csv").write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
+        return symbols_file.read(tmp_path / "mine.csv")
 
     return read
 
@@ -35,13 +34,14 @@ def test_any_header_separator_and_encoding(read) -> None:
     assert read("종목코드,시장\n005930,KOSPI\n") == {"005930": ""}
 
 
-def test_zeros_that_excel_ate_are_put_back_with_one_line(read, caplog: pytest.LogCaptureFixture) -> None:
+def test_zeros_that_excel_ate_are_put_back_with_one_line_on_the_command_line_too(read, caplog) -> None:
     assert read("종목코드,종목명\n5930,삼성전자\n3490,대한항공\n") == BOTH
     assert caplog.messages == ["⚠️ mine.csv: 앞자리 0이 빠진 종목코드를 채웠습니다 (5930 → 005930 등 2개)."]
+    assert symbols_file.choose("5930,005930.KS,A005930,Q500001", None) == SAMSUNG | {"Q500001": ""}
+    assert len(caplog.messages) == 2 and "5930 → 005930" in caplog.messages[1]
 
 
-def test_whole_codes_are_taken_without_a_word_and_a_bad_line_is_named(read, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
+def test_whole_codes_are_taken_without_a_word_and_a_bad_line_is_named(read, caplog) -> None:
     text = '# 내 종목\n\n="005930",삼성전자\n\'003490,대한항공\n0001A0,\n,,\n'
     assert read(text) == BOTH | {"0001A0": ""} and not caplog.messages
     assert read("005930,삼성전자\nKOSDAQ\n003490,대한항공\n") == BOTH
@@ -55,15 +55,6 @@ def test_what_is_no_code_is_named_with_its_line_and_a_list_of_nothing_or_no_text
     for content in ("", "# nur\n", "종목코드,종목명\n", b"\x89PNG\r\n\x1a\n\xff\xff\x00"):
         with pytest.raises(ConfigError, match="종목이 없습니다|UTF-8도 CP949도"):
             read(content)
-
-
-def test_zeros_are_put_back_on_the_command_line_and_said(caplog: pytest.LogCaptureFixture) -> None:
-    assert symbols_file.choose("5930,005930.KS,A005930,Q500001", None) == SAMSUNG | {"Q500001": ""}
-    assert len(caplog.messages) == 1 and "5930 → 005930" in caplog.text
-
-
-def test_what_is_no_code_is_refused_on_the_command_line() -> None:
-    """A name is taken by who only reads, a universe where there are lists."""
-    for word in ("KOSDAQ", "삼성전자", "", "@kospi"):
+    for word in ("KOSDAQ", "삼성전자", "", "@kospi"):  # a name is taken by who only reads, @kospi where there are lists
         with pytest.raises(ConfigError, match="종목코드가 아닙니다"):
             symbols_file.choose(word, None)

@@ -2,9 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 from backfill_tools import User
@@ -21,30 +19,29 @@ from minute_candles.core.kst import KST
 
 
 @pytest.fixture
-def site() -> Iterator[Simulator]:
+def site():
     with Simulator() as simulator:
         yield simulator
 
 
-def universe(site: Simulator | Scripted, folder: Path, **later: float) -> Universe:
+def universe(site, folder, **later):
     now = datetime(2026, 11, 20, 20, tzinfo=KST) + timedelta(**later)
     return Universe.of(demo_settings(site.url, folder), Clock(at=now))
 
 
-def test_every_kind_is_told_apart() -> None:
+def test_every_kind_is_distinguished() -> None:
     """The layout: 61 bytes and a tail of KIS's published widths."""
     found = []
     for market, width in ((Market.KOSPI, 227), (Market.KOSDAQ, 221)):
         raw = _unpacked(master_file(f"{PREFIX}{market}_code.mst.zip") or b"", market)
         assert {len(line) for line in raw.splitlines()} == {61 + width} and sum(WIDTHS[market]) == width
         found += parse_master(raw, market)
-    assert Counter(one.kind for one in found) == {
-        Kind.STOCK: 2610, Kind.SPAC: 70, Kind.REIT: 20, Kind.ETF: 100, Kind.ETN: 60,
-    }  # fmt: skip
+    counts = {Kind.STOCK: 2610, Kind.SPAC: 70, Kind.REIT: 20, Kind.ETF: 100, Kind.ETN: 60}
+    assert Counter(one.kind for one in found) == counts
     assert parse_master("짧은 줄\n\n".encode("cp949"), Market.KOSPI) == []
 
 
-def test_universes(site: Simulator, tmp_path: Path) -> None:
+def test_universes(site, tmp_path) -> None:
     for name, count, member in (
         ("@kospi", 900, "001010"), ("@kospi200", 200, "005930"), ("@kosdaq150", 150, "201493"),
         ("@kosdaq", 1800, "400693"), ("@ETF", 100, "0059A0"), ("@all", 2860, "Q500039"),
@@ -53,7 +50,9 @@ def test_universes(site: Simulator, tmp_path: Path) -> None:
         assert len(found) == count + 1 and found[member] and found["999999"] == ""
 
 
-def test_a_day_is_kept_and_an_old_copy_used_while_the_site_is_away(site: Simulator, tmp_path: Path, caplog) -> None:
+def test_a_day_is_kept_an_old_copy_used_while_the_site_is_away_and_a_bad_file_refused(
+    site, tmp_path, caplog, monkeypatch
+) -> None:
     caplog.set_level(logging.WARNING)
     assert len(universe(site, tmp_path).members("@all")) == 2860 and len(site.requests) == 2
     assert universe(site, tmp_path, hours=23).members("@etf") and len(site.requests) == 2
@@ -64,16 +63,13 @@ def test_a_day_is_kept_and_an_old_copy_used_while_the_site_is_away(site: Simulat
     (tmp_path / UNIVERSE_FILE).write_text("{", encoding="utf-8")
     with pytest.raises(ConfigError, match="받을 수 없습니다"):
         universe(site, tmp_path).members("@all")
-
-
-def test_a_file_too_large_or_of_another_kind_is_refused(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("minute_candles.config.universe._MOST_BYTES", 100_000)
-    for body in (b"PK" * 100_000, b"no archive"):
+    for body in (b"PK" * 100_000, b"no archive"):  # too large, of another kind
         with Scripted(said(body)) as site, pytest.raises(ConfigError):
             universe(site, tmp_path).members("@all")
 
 
-def test_a_dry_run_of_the_whole_market_says_calls_and_hours(site: Simulator, tmp_path: Path) -> None:
+def test_a_dry_run_of_the_whole_market_says_calls_and_hours(site, tmp_path) -> None:
     user = User(tmp_path, site.url, f"sqlite:///{tmp_path}/a.db", {"KIS_RATE_LIMIT": "15"})
     ran = user.run("--dry-run", "--symbols", "@all", "--days", "5")
     assert ran.code == 0 and "회 호출" in ran.out and "시간" in ran.out and "키 하나" in ran.out, ran.all
