@@ -8,11 +8,15 @@ from unittest.mock import Mock
 
 import pytest
 from forecast.test_forecast import candles, trained_model, with_skill
+from kis_testing import settings_for
 
 from minute_candles.alerts.engine import Alert, Engine
 from minute_candles.alerts.rules import parse
 from minute_candles.alerts.volume_forecast import VolumeForecast
+from minute_candles.config.holiday_cache import HOLIDAY_FILE, remember
+from minute_candles.core.clock import Clock
 from minute_candles.core.errors import ConfigError
+from minute_candles.core.kst import KST
 from minute_candles.forecast.model_file import MODEL_FILE, write
 from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.candles import Candle
@@ -176,3 +180,10 @@ def test_a_window_above_what_was_forecast_as_it_began_fires_once(tmp_path):
     assert forecast(tmp_path)("000003", 15, SPIKE.replace(hour=9, minute=0)) is None
     with pytest.raises(ConfigError, match="interval = 5 나 15"):  # one-minute windows are not forecast
         parse(rule("volume_surge", times=2, against="forecast"), "f")
+
+
+def test_days_that_kis_closed_are_none_of_its_calendar(tmp_path):
+    settings, day = settings_for("http://127.0.0.1:9", tmp_path), SPIKE.date()
+    remember(settings.log_dir / HOLIDAY_FILE, day, {day: False})
+    engine = Engine.on_table([], {}, Mock(), settings, Clock(at=SPIKE.replace(tzinfo=KST)))
+    assert not engine._load_forecast._calendar.is_trading_day(day) and TradingCalendar().is_trading_day(day)
