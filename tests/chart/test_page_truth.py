@@ -1,7 +1,5 @@
 """What the page shows is so, in a real Chromium: no old candle under a new name, no reason that nobody proved."""
 
-import sqlite3
-from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -110,32 +108,21 @@ def test_the_newest_numbers_stand_before_a_trailing_gap_and_its_candle_is_added(
     page.says("state", "10:32 · ")  # the newest minute's age
 
 
-def test_a_symbol_that_cannot_be_read_shows_no_other_ones_candles_and_is_read_again(page, database):
+def test_a_symbol_that_cannot_be_read_shows_no_other_ones_candles_and_is_read_again(page):
     """Its running candle does not end up among those of the symbol before either; one without candles has no badge."""
-
-    def rename(one: str, other: str) -> None:
-        with closing(sqlite3.connect(database.path, timeout=5)) as base, base:
-            base.execute(f"ALTER TABLE {one} RENAME TO {other}")
-
     page.wait("!document.getElementById('day').hidden")
-    rename("stock_minute_prices", "elsewhere")
-    page.click('[data-symbol="000660"]')
-    page.wait(f"!{EMPTY}.hidden && {EMPTY}.textContent.includes('다시')", 5)
-    page.wait("document.getElementById('state').dataset.state === 'stale'", 5)
-    assert "Unexpected token" not in page.text("body") and not page.is_shown("#day")
-    assert (page.drawn(), page.text("#numbers")) == (0, "")
-    rename("elsewhere", "stock_minute_prices")
-    page.ready("000660 1")
-    page.wait(f"{NUMBERS}.includes('10:29') && {EMPTY}.hidden")
-    assert page.drawn() > 500
     page.execute_cdp_cmd("Network.enable", {})
     page.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*/api/candles*"]})
-    page.click('[data-symbol="005930"]')
-    page.wait(f"document.getElementById('code').textContent === '005930' && !{EMPTY}.hidden", 5)
-    page.server.run_minute("10:32", 65_432)
-    page.wait(f"{PRICE} === '65,432'", 5)
-    assert (page.drawn(), page.text("#numbers")) == (0, "")
+    page.click('[data-symbol="000660"]')
+    page.says("empty", "다시")
+    page.wait("document.getElementById('state').dataset.state === 'stale'")
+    page.server.run_minute("10:32", 65_432, "000660")
+    page.says("price", "65,432")
+    assert (page.drawn(), page.text("#numbers"), page.is_shown("#day")) == (0, "", False)
     page.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+    page.ready("000660 1")
+    page.wait(f"{NUMBERS} && {EMPTY}.hidden")
+    assert page.drawn() > 500
     page.click('[data-symbol="035420"]')
     page.ready("035420 1")
     assert not page.is_shown("#day") and [page.text(f"#{name}") for name in ("note", "numbers", "lines")] == [""] * 3

@@ -100,9 +100,11 @@ def adjusted(export, sim, years, tmp_path_factory):
     return run
 
 
-def is_one_line(ran) -> bool:
+def refused(ran) -> str:
+    """Return the one line of an exit with 2."""
     code, out, err = ran
-    return code == 2 and out == "" and len(err.strip().splitlines()) == 1
+    assert (code, out, len(err.strip().splitlines())) == (2, "", 1), err
+    return err
 
 
 def counted(folder):
@@ -118,15 +120,12 @@ def test_files_of_every_interval_equal_the_truth_and_say_what_they_are(light, ye
         frame = pd.read_parquet(folder / f"interval={interval}")
         assert_true(frame, sim, interval)
         assert set(frame["status"]) == {"COMPLETE"}
-    file = pq.ParquetFile(folder / "interval=5" / "005930_2026.parquet")
-    about = {key.decode().split(".")[-1]: text.decode() for key, text in file.metadata.metadata.items()}
-    created, content, _ = about.pop("created"), about.pop("content"), about.pop("ARROW:schema")
-    assert about == {
-        "source": "KIS Open API, stock_minute_prices", "interval": "5", "time_zone": "Asia/Seoul",
-        "prices": "unadjusted", "version": "1",
-    }  # fmt: skip
-    assert abs(datetime.fromisoformat(created) - EVENING) < timedelta(hours=1) and len(content) == 32
-    assert file.metadata.row_group(0).column(2).compression == "ZSTD"
+    metadata = pq.read_metadata(folder / "interval=5" / "005930_2026.parquet")
+    about = {key.decode().split(".")[-1]: text.decode() for key, text in metadata.metadata.items()}
+    shown = [about[name] for name in ("source", "interval", "time_zone", "prices", "version")]
+    assert shown == ["KIS Open API, stock_minute_prices", "5", "Asia/Seoul", "unadjusted", "1"]
+    assert abs(datetime.fromisoformat(about["created"]) - EVENING) < timedelta(hours=1) and len(about["content"]) == 32
+    assert metadata.row_group(0).column(2).compression == "ZSTD"
     assert export(years, "--interval", "15", asked=span(*NEW_YEAR, "005930"))[0] == 0
     for day in NEW_YEAR:  # a year is a file
         assert_true(pd.read_parquet(folder / f"interval=15/005930_{day.year}.parquet"), sim, 15, ["005930"], [day])
@@ -225,8 +224,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("flags", "said"), WRONG)
 def test_usage_errors_are_one_korean_line_and_exit_2(light, export, flags, said) -> None:
-    ran = export(light, *flags, **(KEY if "week" in flags else {}))
-    assert is_one_line(ran) and said in ran[2]
+    assert said in refused(export(light, *flags, **(KEY if "week" in flags else {})))
 
 
 def split(monkeypatch, sim, day) -> None:
@@ -294,13 +292,11 @@ def test_what_does_not_go_into_one_folder(adjusted, years, export, tmp_path) -> 
     for day, held in ((OLD, {OLD}), (NEW, {OLD, NEW})):  # days requested or in the folder, no others
         assert adjusted(day, day, "--out", "adjusted")[0] == 0
         assert {day for _, day in counted(tmp_path / "adjusted")} == held
-    ran = export(years, "--out", "adjusted", "--interval", "30", asked=new)
-    assert is_one_line(ran) and "섞을 수 없습니다" in ran[2]
+    assert "섞을 수 없습니다" in refused(export(years, "--out", "adjusted", "--interval", "30", asked=new))
     assert export(years, "--out", "adjusted", "--interval", "5", asked=new)[0] == 0, "another data set"
     assert export(years, "--format", "csv", "--out", "tables", asked=old)[0] == 0
     for flags in (("--format", "csv", "--out", "plain"), ("--out", "tables")):
-        ran = export(years, *flags, "--interval", "30", asked=new)
-        assert is_one_line(ran) and "--out" in ran[2]
+        assert "--out" in refused(export(years, *flags, "--interval", "30", asked=new))
     assert list(tmp_path.rglob("plain/*.csv")) == [] and list(tmp_path.rglob("tables/*=*")) == []
 
 
@@ -360,8 +356,7 @@ def test_two_exports_into_one_place_do_not_run_at_once(light, export, tmp_path, 
     (tmp_path / "also").symlink_to(tmp_path)
     with staging(tmp_path / target):
         for way in (target, f"also/{target}"):
-            ran = export(light, "--out", way)
-            assert is_one_line(ran) and f"pid {os.getpid()}" in ran[2] and target in ran[2]
+            assert f"pid {os.getpid()}" in refused(export(light, "--out", way))
         assert not (tmp_path / target).exists() and export(light, "--out", "elsewhere")[0] == 0
     assert export(light, "--out", target)[0] == 0
 
@@ -403,24 +398,15 @@ def test_days_that_the_table_lacks_stay_in_the_folder_a_day_without_trades_leave
     assert [path.name for path in (tmp_path / "csv").iterdir()] == ["005930_1min.csv"]
 
 
-@pytest.mark.parametrize(
-    ("out", "inside"),
-    [
-        ("export", "/interval=1/005930_2026.parquet"),
-        ("mine.parquet", ""),
-        ("mine.csv", ""),
-        ("csv", "/005930_1min.csv"),
-    ],
-)
-def test_somebody_else_s_file_is_not_replaced(light, export, tmp_path, out, inside) -> None:
+@pytest.mark.parametrize("name", ["export/interval=1/005930_2026.parquet", "a.parquet", "a.csv", "csv/005930_1min.csv"])
+def test_somebody_else_s_file_is_not_replaced(light, export, tmp_path, name) -> None:
     """In a folder or by itself, Parquet or CSV; an empty file holds nothing to lose."""
-    flags, path = TO_CSV if out == "csv" else ("--out", out), tmp_path / f"{out}{inside}"
+    flags, path = TO_CSV if "csv/" in name else ("--out", name.split("/")[0]), tmp_path / name
     path.parent.mkdir(parents=True, exist_ok=True)
     theirs = pd.DataFrame({"symbol": ["005930"], "note": ["mine"]})
     theirs.to_parquet(path) if path.suffix == ".parquet" else theirs.to_csv(path)
     kept = path.read_bytes()
-    ran = export(light, *flags)
-    assert is_one_line(ran) and "내보내기가 쓴 파일이 아닙니다" in ran[2] and path.read_bytes() == kept
+    assert "내보내기가 쓴 파일이 아닙니다" in refused(export(light, *flags)) and path.read_bytes() == kept
     assert export(light, *flags, "--force")[0] == 0 and path.read_bytes() != kept
     path.write_bytes(b"")
     assert export(light, *flags)[0] == 0 and path.stat().st_size
@@ -432,8 +418,7 @@ def test_what_can_be_no_target_is_one_line_and_exit_2(light, export, tmp_path) -
     (tmp_path / "link.csv").symlink_to("/dev/null")
     before = sorted(path.name for path in tmp_path.iterdir())
     for out in ("x" * 300, "x" * 300 + ".csv", "deep/.csv", ".parquet", "pipe.csv", "link.csv"):
-        ran = export(light, "--out", out)
-        assert is_one_line(ran) and "--out" in ran[2], out
+        assert "--out" in refused(export(light, "--out", out)), out
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 

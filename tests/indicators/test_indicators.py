@@ -1,4 +1,4 @@
-"""Indicators against pandas, written independently, warm-up and first values included; running equals batch."""
+"""Indicators against pandas, warm-up and first values included; running equals batch; textbook candle patterns."""
 
 from datetime import datetime, timedelta
 
@@ -7,6 +7,7 @@ import pytest
 
 from kis_simulator.simulator import Simulator
 from minute_candles.core.errors import ConfigError
+from minute_candles.indicators import patterns
 from minute_candles.indicators.indicators import NAMES, TABLE, Running, lines, needed, outputs
 from minute_candles.market.candles import Candle
 
@@ -94,3 +95,27 @@ def test_names_and_their_parameters():
     for wrong in ("sma1", "sma401", "sma05", "sma٥", "bbands20", "bbands20_22", "macd3", "vwap5"):
         with pytest.raises(ConfigError):
             outputs(wrong)
+    with pytest.raises(ConfigError, match="망치형"):
+        patterns.found([], ["hamer"])
+
+
+CASES = [
+    ("hammer", -200, "up", [(95_900, 96_000, 94_500, 95_980)]),
+    ("engulfing", -200, "up", [(96_000, 96_050, 95_700, 95_750), (95_700, 96_400, 95_650, 96_350)]),
+    ("shooting_star", 200, "down", [(104_200, 105_700, 104_190, 104_250)]),
+    ("three_black_crows", 200, "down", [(104_300, 104_310, 103_890, 103_900), (104_100, 104_110, 103_590, 103_600),
+                                        (103_800, 103_810, 103_290, 103_300)]),
+    ("doji", -200, "none", [(96_000, 96_300, 95_700, 96_000)]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "step", "direction", "last"), CASES)
+def test_a_textbook_pattern_is_found(name, step, direction, last):
+    prices = [(100_000 + step * n, 100_000 + step * (n + 1)) for n in range(20)]  # a trend
+    rows = [*((o, max(o, c) + 50, min(o, c) - 50, c) for o, c in prices), *last]
+    candles = [Candle(DAY + timedelta(minutes=n), *row, 100, None, None) for n, row in enumerate(rows)]
+    mark = patterns.Mark(candles[-1].timestamp, name, patterns.TABLE[name].label, direction)
+    assert mark in patterns.found(candles, [name]) and patterns.found([]) == []
+    marks = patterns.found(candles)
+    assert marks == sorted(marks) and {mark.name for mark in marks} <= set(patterns.NAMES)
+    assert {mark.name for mark in patterns.found(candles, ["doji"])} <= {"doji"}
