@@ -3,7 +3,6 @@
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -48,21 +47,15 @@ def sim():
 
 @pytest.fixture(scope="module")
 def template(sim, tmp_path_factory):
-    """SQLite files of the two days, and of two days on either side of a new year."""
-    folder = tmp_path_factory.mktemp("template")
-    for name, days in (("light", (CSAT, LAST)), ("years", NEW_YEAR)):
-        filled(Database("sqlite", path=folder / name), sim, SYMBOLS, days)
-    return folder
+    path = tmp_path_factory.mktemp("template") / "light"
+    filled(Database("sqlite", path=path), sim, SYMBOLS, (*NEW_YEAR, CSAT, LAST))
+    return path
 
 
 @pytest.fixture
 def light(template, tmp_path):
-    return Database("sqlite", path=Path(shutil.copy(template / "light", tmp_path)))
-
-
-@pytest.fixture
-def years(template, tmp_path):
-    return Database("sqlite", path=Path(shutil.copy(template / "years", tmp_path)))
+    """A SQLite file of the two days, and of two days on either side of a new year."""
+    return Database("sqlite", path=Path(shutil.copy(template, tmp_path)))
 
 
 @pytest.fixture
@@ -88,13 +81,13 @@ def export(tmp_path, monkeypatch, capfdbinary):
 
 
 @pytest.fixture
-def adjusted(export, sim, years, tmp_path_factory):
+def adjusted(export, sim, light, tmp_path_factory):
     """The command for adjusted prices, as somebody with a key."""
     token = str(tmp_path_factory.getbasetemp() / "export-token.json")
     key = KEY | {"KIS_BASE_URL": sim.url, "KIS_TOKEN_FILE": token, "KIS_RATE_LIMIT": "5000"}
 
-    def run(first, last, *flags, database=years):
-        code, out, err = export(database, "--adjusted", "--interval", "30", *flags, asked=span(first, last), **key)
+    def run(first, last, *flags):
+        code, out, err = export(light, "--adjusted", "--interval", "30", *flags, asked=span(first, last), **key)
         return code, out + err
 
     return run
@@ -113,7 +106,7 @@ def counted(folder):
     return dict(frame.groupby([frame["symbol"].astype(str), frame["timestamp"].dt.date]).size())
 
 
-def test_files_of_every_interval_equal_the_truth_and_say_what_they_are(light, years, sim, export, tmp_path) -> None:
+def test_files_of_every_interval_equal_the_truth_and_say_what_they_are(light, sim, export, tmp_path) -> None:
     folder = tmp_path / "export"
     for interval in (1, 5, 60, "day"):
         assert export(light, "--interval", str(interval))[0] == 0
@@ -126,7 +119,7 @@ def test_files_of_every_interval_equal_the_truth_and_say_what_they_are(light, ye
     assert shown == ["KIS Open API, stock_minute_prices", "5", "Asia/Seoul", "unadjusted", "1"]
     assert abs(datetime.fromisoformat(about["created"]) - EVENING) < timedelta(hours=1) and len(about["content"]) == 32
     assert metadata.row_group(0).column(2).compression == "ZSTD"
-    assert export(years, "--interval", "15", asked=span(*NEW_YEAR, "005930"))[0] == 0
+    assert export(light, "--interval", "15", asked=span(*NEW_YEAR, "005930"))[0] == 0
     for day in NEW_YEAR:  # a year is a file
         assert_true(pd.read_parquet(folder / f"interval=15/005930_{day.year}.parquet"), sim, 15, ["005930"], [day])
 
@@ -236,7 +229,7 @@ def test_adjusted_prices_are_adjusted_on_reading_alone(sim, light, tmp_path, mon
     """A split on Friday. What is stored stays as it was traded."""
     split(monkeypatch, sim, LAST)
     before, out = execute(url_of(light), "SELECT * FROM stock_minute_prices"), tmp_path / "adjusted.parquet"
-    code, said = adjusted(CSAT, LAST, "--out", str(out), database=light)
+    code, said = adjusted(CSAT, LAST, "--out", str(out))
     assert code == 0 and "005930 2026-11-20 1주 → 5주" in said and "000660" not in said
     assert execute(url_of(light), "SELECT * FROM stock_minute_prices") == before
     query = {"interval": 30, "start": CSAT, "end": LAST, "settings": settings_of(light, tmp_path), "clock": NOW}
@@ -254,10 +247,10 @@ def test_adjusted_prices_are_adjusted_on_reading_alone(sim, light, tmp_path, mon
 
 
 def test_a_split_changes_every_adjusted_day_of_a_folder_and_old_factors_are_reported(
-    adjusted, years, sim, tmp_path, monkeypatch
+    adjusted, light, sim, tmp_path, monkeypatch
 ) -> None:
     """A folder of one symbol never holds two bases, a shorter range loses no day, no factor is forgotten."""
-    folder, settings = tmp_path / "export", settings_of(years, tmp_path)
+    folder, settings = tmp_path / "export", settings_of(light, tmp_path)
 
     def closes(days):
         clock = Clock(at=EVENING + timedelta(days=days))
@@ -277,26 +270,26 @@ def test_a_split_changes_every_adjusted_day_of_a_folder_and_old_factors_are_repo
     with pytest.warns(SplitWarning, match="1주 → 5주"):
         assert (closes(0) * (1 + 4 * (known.index.date == OLD)) - known).abs().max() < 1e-6
     where = "timestamp < '2026-01-01' AND stock_symbol = '005930'"
-    execute(url_of(years), f"DELETE FROM stock_minute_prices WHERE {where}")
+    execute(url_of(light), f"DELETE FROM stock_minute_prices WHERE {where}")
     code, said = adjusted(NEW, NEW)  # its files stay as they are: they would lose a day
     assert code == 1 and "005930 2025-12-30" in said and "000660" not in said
     assert pd.read_parquet(folder).equals(after)
 
 
-def test_what_does_not_go_into_one_folder(adjusted, years, export, tmp_path) -> None:
+def test_what_does_not_go_into_one_folder(adjusted, light, export, tmp_path) -> None:
     """Adjusted and plain prices, whichever year or symbol came first; CSV and Parquet, which Spark refuses."""
     old, new = [*span(OLD, OLD, "005930"), "--interval", "30"], span(NEW, NEW, "000660")
-    assert export(years, "--out", "plain", asked=old)[0] == 0
+    assert export(light, "--out", "plain", asked=old)[0] == 0
     code, said = adjusted(NEW, NEW, "--out", "plain", "--quiet")
     assert code == 2 and "섞을 수 없습니다" in said and len(said.strip().splitlines()) == 1
     for day, held in ((OLD, {OLD}), (NEW, {OLD, NEW})):  # days requested or in the folder, no others
         assert adjusted(day, day, "--out", "adjusted")[0] == 0
         assert {day for _, day in counted(tmp_path / "adjusted")} == held
-    assert "섞을 수 없습니다" in refused(export(years, "--out", "adjusted", "--interval", "30", asked=new))
-    assert export(years, "--out", "adjusted", "--interval", "5", asked=new)[0] == 0, "another data set"
-    assert export(years, "--format", "csv", "--out", "tables", asked=old)[0] == 0
+    assert "섞을 수 없습니다" in refused(export(light, "--out", "adjusted", "--interval", "30", asked=new))
+    assert export(light, "--out", "adjusted", "--interval", "5", asked=new)[0] == 0, "another data set"
+    assert export(light, "--format", "csv", "--out", "tables", asked=old)[0] == 0
     for flags in (("--format", "csv", "--out", "plain"), ("--out", "tables")):
-        assert "--out" in refused(export(years, *flags, "--interval", "30", asked=new))
+        assert "--out" in refused(export(light, *flags, "--interval", "30", asked=new))
     assert list(tmp_path.rglob("plain/*.csv")) == [] and list(tmp_path.rglob("tables/*=*")) == []
 
 
@@ -320,6 +313,7 @@ def test_a_killed_export_leaves_whole_files_only(light, export, tmp_path, kills)
     for target in targets:
         assert export(light, "--out", target)[0] == 0
     whole = rows_by_file(tmp_path)
+    environ = {**os.environ, "DB_URL": url_of(light)}
     for kill in range(kills):
         command = [
             sys.executable,
@@ -331,15 +325,15 @@ def test_a_killed_export_leaves_whole_files_only(light, export, tmp_path, kills)
             "--out",
             str(tmp_path / targets[kill % 3]),
         ]
-        environ = {**os.environ, "DB_URL": url_of(light)}
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environ)
         assert process.stdout.readline() == b"\n"
         time.sleep(dice.uniform(0.2, 1.5))
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         process.communicate()
         assert rows_by_file(tmp_path) == whole
-    (tmp_path / ".export.exporting.tmp").mkdir(exist_ok=True)
-    (tmp_path / ".export.exporting.tmp" / "2025.parquet.tmp").write_text("of a killed run, whose file did not change")
+    left = tmp_path / ".export.exporting.tmp"  # of a killed run, whose file did not change
+    left.mkdir(exist_ok=True)
+    (left / "2025.parquet.tmp").write_text("")
     for target in targets:
         assert "0개 씀" in export(light, "--out", target)[1]
     assert [path for path in tmp_path.rglob("*") if path.name.endswith((".tmp", ".exporting.lock"))] == []
@@ -367,10 +361,8 @@ def test_help_needs_nothing_and_parquet_alone_pyarrow(light, tmp_path) -> None:
         f"print([export_candles.main({RANGE} + out) for out in ([], ['--out', 'a.csv'])], flush=True)\n"
         "sys.modules.update(dict.fromkeys(['numpy', 'requests', 'mysql'])); export_candles.main(['--help'])"
     )
-    environ = {**os.environ, "DB_URL": url_of(light), "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, env=environ, capture_output=True, encoding="utf-8"
-    )
+    more = {"env": {**os.environ, "DB_URL": url_of(light), "PYTHONPATH": str(ROOT)}, "encoding": "utf-8"}
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, **more)
     assert "[2, 0]" in done.stdout and "--interval" in done.stdout, done.stderr
     assert "requirements-extra.txt" in done.stderr.splitlines()[0]
 
