@@ -29,29 +29,28 @@ WRONG = [
 ]
 
 
-def operations(kind: str, more: str = "") -> Operations:
+def operations(kind, more=""):
     return Operations(parse(f'[[operations]]\nkind = "{kind}"\n{more}\n', "f").operations)
 
 
-def texts(watch: Operations, health: Health, minutes: int = 0) -> list[str]:
+def texts(watch, health, minutes=0):
     """Return what is reported so many minutes later."""
     return [note.text for note in watch.check(health._replace(now=health.now + timedelta(minutes=minutes)))]
 
 
 def test_nothing_is_reported_while_all_is_well_and_a_rule_gives_its_severity_and_name():
-    for kind, health in NOTHING:
-        assert texts(operations(kind), health) == [], (kind, health)
+    assert [texts(operations(kind), health) for kind, health in NOTHING] == [[]] * len(NOTHING)
+    [note] = operations("disk", 'severity = "critical"\nname = "디스크"').check(WELL._replace(free_mb=1))
+    assert (note.severity, note.rule, note.subject) == ("critical", "디스크", "수집")
 
 
-@pytest.mark.parametrize(("kind", "health", "said"), WRONG)
-def test_it_is_reported_as_it_begins_again_after_the_cooldown_and_as_it_ends(kind, health, said):
+@pytest.mark.parametrize(("kind", "health", "reason"), WRONG)
+def test_it_is_reported_as_it_begins_again_after_the_cooldown_and_as_it_ends(kind, health, reason):
     watch, restarted = operations(kind, "cooldown = 20"), operations(kind)
     [text] = texts(watch, health)
-    assert said in text
+    assert reason in text
     restarted.last_fired.update(watch.last_fired)
     assert texts(restarted, health, 5) == [] == texts(watch, health, 19)
     assert len(texts(watch, health, 20)) == 1
     assert texts(watch, WELL._replace(now=at(10, 30), newest=at(10, 29))) == ["끝났습니다. 다시 정상입니다."]
     assert texts(watch, WELL) == []
-    [note] = operations("disk", 'severity = "critical"\nname = "디스크"').check(WELL._replace(free_mb=1))
-    assert (note.severity, note.rule, note.subject) == ("critical", "디스크", "수집")

@@ -28,12 +28,16 @@ MALFORMED = [
 ]  # fmt: skip
 
 
-def test_a_mistake_is_one_line_with_its_place():
+def test_a_mistake_is_one_line_with_its_place(tmp_path):
     for text, reason in MALFORMED:
         with pytest.raises(ConfigError, match=reason) as raised:
             parse(text, "alerts.toml")
-        said = str(raised.value)
-        assert said.startswith("alerts.toml") and "\n" not in said and raised.value.exit_code == 2
+        message = str(raised.value)
+        assert message.startswith("alerts.toml") and "\n" not in message and raised.value.exit_code == 2
+    (tmp_path / "alerts.toml").write_bytes(b"\xb0\xa1")
+    for name in ("alerts.toml", "none/alerts.toml"):
+        with pytest.raises(ConfigError, match="alerts.toml"):
+            read(tmp_path / name)
 
 
 def test_three_thousand_rules_are_read_in_a_moment():
@@ -59,10 +63,3 @@ def test_what_may_be_set_and_what_is_left_out_has_a_default():
     assert rule.name == "급등" and rule.hours == (time(9, 30), time(15)) and not rule.cooldown
     assert rule.is_about("005930") and not rule.is_about("000660")
     assert parse("# 아직 없음\n", "f") == ([], [])
-
-
-def test_a_file_that_cannot_be_read(tmp_path):
-    (tmp_path / "alerts.toml").write_bytes(b"\xb0\xa1")
-    for name in ("alerts.toml", "none/alerts.toml"):
-        with pytest.raises(ConfigError, match="alerts.toml"):
-            read(tmp_path / name)

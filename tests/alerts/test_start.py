@@ -3,12 +3,10 @@
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any
+from unittest.mock import DEFAULT, Mock
 
 import pytest
 from chart_testing import put
@@ -23,10 +21,10 @@ from minute_candles.alerts.engine import Alert
 from minute_candles.alerts.setup import alerting, set_up
 from minute_candles.alerts.state import State
 from minute_candles.config.integrations import Integrations
-from minute_candles.config.settings import Settings, demo_settings
+from minute_candles.config.settings import demo_settings
 from minute_candles.core.clock import Clock
 from minute_candles.core.errors import StoreLost
-from minute_candles.storage.store import AlertTable, KeptAlert, Store, open_alerts
+from minute_candles.storage.store import AlertTable, open_alerts
 
 NOON, SYMBOLS = Clock(at=at(12)), ["005930", "000660"]
 MORNING = [one for one in minutes(CALENDAR.session(FRIDAY)) if one.timestamp < datetime(2026, 11, 20, 12)]
@@ -38,14 +36,14 @@ RULES = "".join(
 )
 
 
-def settings_with(folder: Path, rules: str, *urls: str) -> Settings:
+def settings_with(folder, rules, *urls):
     (folder / "alerts.toml").write_text(rules, encoding="utf-8")
     integrations = Integrations(alerts_file=folder / "alerts.toml", alert_urls=urls)
     return replace(demo_settings("http://127.0.0.1:1", folder), integrations=integrations)
 
 
 @pytest.fixture
-def filled(tmp_path: Path, monkeypatch) -> Iterator[tuple[Store, Settings]]:
+def filled(tmp_path, monkeypatch):
     """Four sessions of two symbols, Friday's until noon."""
     monkeypatch.setattr(alerts, "CHECK_EVERY", 0.2)
     monkeypatch.setattr(alerts, "QUIET", 0.3)
@@ -58,7 +56,7 @@ def filled(tmp_path: Path, monkeypatch) -> Iterator[tuple[Store, Settings]]:
         yield store, settings
 
 
-def run(store: Store, settings: Settings, *urls: str, jumps: Sequence[str] = (), names=SYMBOLS, until=None) -> None:
+def run(store, settings, *urls, jumps=(), names=SYMBOLS, until=None):
     """One life of the alerts; 11:59 jumps meanwhile for some symbols."""
     settings = replace(settings, integrations=replace(settings.integrations, alert_urls=urls))
     with alerting(set_up(settings), settings, NOON, store, dict.fromkeys(names, "")):
@@ -68,13 +66,13 @@ def run(store: Store, settings: Settings, *urls: str, jumps: Sequence[str] = (),
             wait_until(until, 20)
 
 
-def received(store: Store, settings: Settings) -> list[str]:
+def received(store, settings):
     with Receiver() as receiver:
         run(store, settings, receiver.url, names=())
     return [message["message"] for message in receiver.got]
 
 
-def fired(settings: Settings) -> list[KeptAlert]:
+def fired(settings):
     with closing(open_alerts(settings.database, NOON)) as table:
         return [one.alert for one in table.fired(JUMP.timestamp, JUMP.timestamp, 99)]
 
@@ -83,13 +81,12 @@ JUDGED = [[symbol, interval, "2026-11-20T09:05:00"] for symbol in SYMBOLS for in
 LONG_AGO = {"judged": JUDGED, "fired": [], "operations": {}, "day": None, "unsent": {}, "unwritten": []}
 
 
-@pytest.mark.parametrize("memory", ["[" * 99_999, '{"judged": [["a"]]}', json.dumps(LONG_AGO)])
+@pytest.mark.parametrize("memory", ["[" * 99_999, json.dumps(LONG_AGO)])
 def test_at_most_five_hundred_candles_of_a_symbol_are_read(filled, monkeypatch, memory):
     """Without a memory that can be read, and after a long absence."""
-    store, settings = filled
-    read, answer = Counter[str](), AlertTable.candles
+    (store, settings), read, answer = filled, Counter(), AlertTable.candles
 
-    def counting(self: AlertTable, symbol: str, *query: Any, **named: Any) -> Any:
+    def counting(self, symbol, *query, **named):
         found = answer(self, symbol, *query, **named)
         read[symbol] += len(found)
         return found
@@ -102,15 +99,9 @@ def test_at_most_five_hundred_candles_of_a_symbol_are_read(filled, monkeypatch, 
 
 
 def test_a_table_that_did_not_answer_is_read_again(filled, monkeypatch, caplog):
-    store, settings = filled
-    load, failures = AlertTable.candles_before, iter([True, True])
-
-    def fails_twice(*query: Any) -> Any:
-        if next(failures, False):
-            raise StoreLost("연결이 끊겼습니다.")
-        return load(*query)
-
-    monkeypatch.setattr(AlertTable, "candles_before", fails_twice)
+    (store, settings), lost = filled, StoreLost("연결이 끊겼습니다.")
+    table = Mock(wraps=AlertTable.candles_before, side_effect=[lost, lost, *[DEFAULT] * 99])
+    monkeypatch.setattr(AlertTable, "candles_before", lambda *query: table(*query))
     caplog.set_level(logging.INFO, "minute_candles")
     run(store, settings, jumps=SYMBOLS[:1], names=SYMBOLS[:1], until=lambda: fired(settings))
     assert caplog.text.count("알림 문제 시작: 연결이 끊겼습니다.") == 1 and caplog.text.count("알림 복구") == 1
@@ -135,11 +126,9 @@ def test_an_alert_that_was_judged_when_the_process_was_killed_arrives_once(fille
     assert received(store, settings) == ["RSI(14)"] and received(store, settings) == [] and len(fired(settings)) == 1
 
 
-OLDER = (  # as version 0.1 made it
-    "CREATE TABLE stock_minute_alerts (rule_name VARCHAR(60), stock_symbol VARCHAR(20), minute_interval VARCHAR(20),"
-    " timestamp DATETIME, severity VARCHAR(10), message VARCHAR(500), value DOUBLE, created_at DATETIME NOT NULL,"
-    " PRIMARY KEY (timestamp, stock_symbol, minute_interval, rule_name)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"
-)
+OLDER = """CREATE TABLE stock_minute_alerts (rule_name VARCHAR(60), stock_symbol VARCHAR(20), timestamp DATETIME,
+minute_interval VARCHAR(20), severity VARCHAR(10), message VARCHAR(500), value DOUBLE, created_at DATETIME NOT NULL,
+PRIMARY KEY (timestamp, stock_symbol, minute_interval, rule_name)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"""  # 0.1
 
 
 @pytest.mark.parametrize("older", [False, True])

@@ -1,11 +1,8 @@
 """Alerts beside the real updater on a day with planted events: each fires once, at its minute, whatever happens."""
 
 import time as steady
-from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import date, datetime, time
-from pathlib import Path
-from typing import Any
 
 import pytest
 from planted import hammer, jump, planted, surge
@@ -16,10 +13,9 @@ from kis_simulator.faults.server_behaviour import ServerBehaviour
 from minute_candles.alerts import commands as alert_commands
 from minute_candles.alerts import worker as alerts
 from minute_candles.config.integrations import Integrations
-from minute_candles.config.settings import Settings
 from minute_candles.core.clock import Clock
 from minute_candles.core.kst import KST
-from minute_candles.storage.store import AlertTable, KeptAlert, open_alerts
+from minute_candles.storage.store import AlertTable, open_alerts
 
 SYMBOLS = dict.fromkeys(("005930", "000660", "035420", "035720"), "liquid")
 EVENTS = {
@@ -39,41 +35,28 @@ EXPECTED = [
 
 
 @pytest.fixture
-def make(tmp_path: Path, short_week) -> Iterator[Any]:
-    made: list[FakeDay] = []
+def make(tmp_path, short_week):
+    with ExitStack() as exits:
 
-    def make(start: datetime, *urls: str, rules: str = RULES, planting: Any = EVENTS, **changes: Any) -> FakeDay:
-        path = tmp_path / "alerts.toml"
-        path.write_text(rules, encoding="utf-8")
-        integrations = Integrations(alerts_file=path, alert_urls=urls, chart_url="http://127.0.0.1:8765")
-        day = FakeDay(tmp_path, start, SYMBOLS, integrations=integrations, **changes)
-        day.kis.market.day = planted(day.kis, planting)  # type: ignore[assignment, method-assign]
-        made.append(day)
-        return day
+        def make(start, *urls, rules=RULES, planting=EVENTS, **changes):
+            (path := tmp_path / "alerts.toml").write_text(rules, encoding="utf-8")
+            integrations = Integrations(alerts_file=path, alert_urls=urls, chart_url="http://127.0.0.1:8765")
+            day = exits.enter_context(closing(FakeDay(tmp_path, start, SYMBOLS, integrations=integrations, **changes)))
+            day.kis.market.day = planted(day.kis, planting)
+            return day
 
-    yield make
-    for day in made:
-        day.close()
+        yield make
 
 
-def fired(settings: Settings) -> list[KeptAlert]:
-    with closing(open_alerts(settings.database, Clock())) as table:
+def fired(day):
+    with closing(open_alerts(day.settings.database, Clock())) as table:
         return [one.alert for one in table.fired(EPOCH, END, 1_000)]
 
 
-def kept(day: FakeDay) -> list[tuple[str, str, time]]:
-    rows = fired(day.settings)
+def kept(day):
+    rows = fired(day)
     assert all(row.timestamp.date() == FRIDAY and row.interval == 1 for row in rows)
     return sorted((row.rule, row.symbol, row.timestamp.time()) for row in rows)
-
-
-def tried(day: FakeDay, capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str, time]]:
-    """What `--try-alerts` says of Friday; of a day without candles it says exit 1."""
-    clock = Clock(at=datetime(2026, 11, 21, 9, tzinfo=KST))
-    codes = [alert_commands.try_rules(day.settings, clock, SYMBOLS, when) for when in ("20261101", "2026-11-20")]
-    rows = [line.split() for line in capsys.readouterr().out.splitlines() if line[:2].isdigit()]
-    assert codes == [1, 0]
-    return sorted((row[3], row[1], time.fromisoformat(row[0])) for row in rows)
 
 
 def test_each_planted_event_fires_once_at_its_minute_and_nothing_else_does(make, capsys):
@@ -86,7 +69,11 @@ def test_each_planted_event_fires_once_at_its_minute_and_nothing_else_does(make,
         day.clock.plan(at(10, 5), lambda: day.clock.jump(at(15, 29)))
         day.run(until=at(16))
         sent = "\n".join(f"{one['title']}\n{one['message']}" for one in receiver.got)
-    assert kept(day) == EXPECTED == tried(day, capsys)
+    clock = Clock(at=datetime(2026, 11, 21, 9, tzinfo=KST))
+    codes = [alert_commands.try_rules(day.settings, clock, SYMBOLS, when) for when in ("20261101", "2026-11-20")]
+    rows = [line.split() for line in capsys.readouterr().out.splitlines() if line[:2].isdigit()]
+    assert codes == [1, 0], "of a day without candles it is exit 1"
+    assert kept(day) == EXPECTED == sorted((row[3], row[1], time.fromisoformat(row[0])) for row in rows)
     day.assert_week()
     for rule, symbol, when in EXPECTED:
         assert sent.count(f"{rule}: {symbol}") == 1 and f"{when:%H:%M} 1분봉, 임시" in sent
@@ -102,7 +89,7 @@ def test_a_window_is_judged_as_the_table_has_it_in_the_end(make, monkeypatch):
     kis = {"behaviour": ServerBehaviour(), "profiles": dict.fromkeys(SYMBOLS, "medium")}
     day = make(at(9, 30), rules=rules, planting={}, kis=kis)
     day.run(until=at(9, 47))
-    found = {(one.symbol, one.timestamp): one for one in fired(day.settings)}
+    found = {(one.symbol, one.timestamp): one for one in fired(day)}
     with closing(open_alerts(day.settings.database, Clock())) as table:
         for symbol in SYMBOLS:
             stored = [one for one in table.candles(symbol, 5, EPOCH, END, 999) if (symbol, one.timestamp) in found]
@@ -128,7 +115,7 @@ def test_trouble_of_the_collection_is_reported_too(make, monkeypatch):
         day = make(at(9, 27), f"critical={receiver.url}", rules=rules)
         day.clock.plan(at(9, 30), day.kis.down)
         day.clock.plan(at(9, 40), lambda: day.kis.down(False))
-        past: set[int] = set()  # real time each minute for the alerts' thread, which does not live on the fake clock
+        past = set()  # real time each minute for the alerts' thread, which does not live on the fake clock
         day.clock.look = lambda now: now.minute in past or past.add(now.minute) or steady.sleep(0.1)
         day.run(until=at(9, 45))
     assert receiver.titles == ["🚨 no_candle: 수집"] * 2
