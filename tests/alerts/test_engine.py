@@ -20,7 +20,7 @@ from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.candles import Candle
 from minute_candles.market.windows import aggregate
 
-OPEN = datetime(2026, 11, 20, 9)
+OPEN, SPIKE = datetime(2026, 11, 20, 9), datetime(2026, 11, 30, 10, 30)
 SYMBOL = "005930"
 
 
@@ -159,16 +159,15 @@ def forecast(folder, low=0.01):
 
 
 def test_a_window_above_what_was_forecast_as_it_began_fires_once(tmp_path):
-    spike = datetime(2026, 11, 30, 10, 30)
-    assert forecast(tmp_path, low=0)("000003", 15, spike) is None, "no model"
-    most = forecast(tmp_path)("000003", 15, spike)
+    assert forecast(tmp_path, low=0)("000003", 15, SPIKE) is None, "no model"
+    most = forecast(tmp_path)("000003", 15, SPIKE)
     rules = parse(rule("volume_surge", times=1.01, against="forecast", interval=15), "f").market
-    last = bar(spike + timedelta(minutes=14), 50_000, 50_000)
+    last = bar(SPIKE + timedelta(minutes=14), 50_000, 50_000)
     for volume, count in ((int(most * 1.01) + 2, 1), (int(most) - 1, 0)):
         judges = Engine(rules, {}, lambda *_: [], lambda *_: {}, TradingCalendar(), forecast(tmp_path))
-        assert len(judges.judge("000003", {1: [last], 15: [bar(spike, 50_000, 50_000, volume)]}, None)) == count
-    assert forecast(tmp_path, low=-0.01)("000003", 15, spike) is None, "no skill"
-    assert forecast(tmp_path)("000003", 15, spike.replace(hour=9, minute=0)) is None
+        assert len(judges.judge("000003", {1: [last], 15: [bar(SPIKE, 50_000, 50_000, volume)]}, None)) == count
+    assert forecast(tmp_path, low=-0.01)("000003", 15, SPIKE) is None, "no skill"
+    assert forecast(tmp_path)("000003", 15, SPIKE.replace(hour=9, minute=0)) is None
     with pytest.raises(ConfigError, match="interval = 5 나 15"):  # one-minute windows are not forecast
         parse(rule("volume_surge", times=2, against="forecast"), "f")
 
