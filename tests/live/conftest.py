@@ -1,20 +1,17 @@
 """What the days on a fake clock share."""
 
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from pathlib import Path
-from typing import Any
 
 import pytest
 from updater_tools import FakeDay
 
 
 @pytest.fixture
-def make(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., FakeDay]]:
+def make(tmp_path, request):
     """Make a `FakeDay`; `USUAL` of the module holds what its days have in common, `profiles` among it."""
     with ExitStack() as exits:
 
-        def make(start: Any, symbols: Any = (), profile: str = "liquid", **options: Any) -> FakeDay:
+        def make(start, symbols=(), profile="liquid", **options):
             usual = {**request.module.USUAL, **options}
             profiles = usual.pop("profiles")
             given = symbols if isinstance(symbols, dict) else dict.fromkeys(symbols, profile)

@@ -1,14 +1,12 @@
 """The settle on a fake clock: it takes away nothing that was proven, and doubt costs a mark, never the data."""
 
-from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from backfill_tools import coverage, execute, insert, stored_rows, true_rows
 from kinds import shown
-from updater_tools import FRIDAY, FakeDay, assert_provisional, at
+from updater_tools import FRIDAY, assert_provisional, at
 
 from kis_simulator.faults.inconsistencies import INCONSISTENCIES
 
@@ -16,14 +14,13 @@ pytestmark = pytest.mark.usefixtures("short_week")
 PROFILES = {"005930": "liquid", "000660": "medium", "373220": "illiquid"}
 SATURDAY = date(2026, 11, 21)
 USUAL = {"profiles": PROFILES, "every": {1: 5, 5: 5, 15: 15}}
-Make = Callable[..., FakeDay]
 
 
-def watch(day: FakeDay, *moments: datetime) -> list[datetime]:
+def watch(day, *moments):
     """At these moments nothing that had been proven may be missing; the moments that were looked at."""
-    looked: list[datetime] = []
+    looked = []
 
-    def look() -> None:
+    def look():
         for symbol in day.symbols:
             assert_provisional(day, symbol, at(15, 31))
         looked.append(day.clock.now())
@@ -33,7 +30,7 @@ def watch(day: FakeDay, *moments: datetime) -> list[datetime]:
     return looked
 
 
-def note_of_friday(day: FakeDay) -> str:
+def note_of_friday(day):
     [(note,)] = execute(day.url, "SELECT note FROM stock_minute_coverage WHERE trade_date = '2026-11-20'")
     return str(note)
 
@@ -43,9 +40,7 @@ def note_of_friday(day: FakeDay) -> str:
     [("*", at(15, 10), at(21, 0)), ("*", at(15, 29, 50), at(7, 20, day=SATURDAY)), ("daily", at(8, 0), at(21, 0))],
     ids=["behind 15:10, for hours", "behind the auction, until the morning", "only yesterday's daily candle"],
 )
-def test_an_authority_that_is_late_takes_nothing_away_and_is_equal_the_next_morning(
-    make: Make, path: str, as_of: datetime, until: datetime
-) -> None:
+def test_an_authority_that_is_late_takes_nothing_away_and_is_equal_the_next_morning(make, path, as_of, until):
     day = make(at(15, 8), {"005930": "liquid", "373220": "illiquid"})
     day.kis.add_fault("late", path=path, as_of=as_of.replace(tzinfo=None), until=until.replace(tzinfo=None))
     looked = watch(day, at(15, 42), at(15, 55), at(20, 55), at(21, 30), at(7, 10, day=SATURDAY))
@@ -69,8 +64,8 @@ AUCTION = {"as_of": datetime(2026, 11, 20, 15, 29, 50)}
     ids=["both late", "both late and an empty today", "nothing at all", "fillers", "a daily candle of 0"],
 )  # fmt: skip
 def test_started_after_the_close_it_waits_for_a_source_that_has_caught_up(
-    make: Make, profile: str, oddity: str, faults: dict[str, Any], evening: str | None, morning: str
-) -> None:
+    make, profile, oddity, faults, evening, morning
+):
     """Nothing is stored of today: an empty answer is no word that nothing traded."""
     day = make(at(15, 41), {"000660": profile}, kis={"oddities": {("000660", FRIDAY): oddity}} if oddity else {})
     for kind, options in faults.items():
@@ -88,8 +83,8 @@ def test_started_after_the_close_it_waits_for_a_source_that_has_caught_up(
     [(datetime(2026, 11, 20, 15, 10), "UNPROVEN", 11), (EARLY["as_of"], "PROVISIONAL", 0)],
 )
 def test_what_the_authority_lacks_the_next_morning_is_believed_with_the_count_unless_it_is_the_whole_day(
-    make: Make, as_of: datetime, status: str, missing: int
-) -> None:
+    make, as_of, status, missing
+):
     day = make(at(14, 58), {"005930": "liquid"})
     day.kis.add_fault("late", as_of=as_of, until=datetime(2026, 11, 25))
     looked = watch(day, at(7, 20, day=SATURDAY))
@@ -107,7 +102,7 @@ def test_what_the_authority_lacks_the_next_morning_is_believed_with_the_count_un
 @pytest.mark.parametrize(
     "kind", shown([kind for kind in INCONSISTENCIES if kind != "late"], "cancelled", "daily_open", "deal")
 )
-def test_a_surprise_through_the_settle_costs_a_mark_and_no_candle(make: Make, kind: str) -> None:
+def test_a_surprise_through_the_settle_costs_a_mark_and_no_candle(make, kind):
     day = make(at(15, 0))
     day.kis.add_fault(kind, day=FRIDAY)
     day.run(until=at(15, 50))
@@ -120,7 +115,7 @@ def test_a_surprise_through_the_settle_costs_a_mark_and_no_candle(make: Make, ki
     assert day.lines("마감 확정 완료") and not day.lines("문제 시작")
 
 
-def test_once_an_evening_the_marked_days_are_requested_again(make: Make) -> None:
+def test_once_an_evening_the_marked_days_are_requested_again(make):
     day = make(at(15, 41), {"005930": "liquid", "000660": "medium"})
     for symbol in day.symbols:
         day.kis.add_fault("daily_open", symbol=symbol, day=FRIDAY)
@@ -133,7 +128,7 @@ def test_once_an_evening_the_marked_days_are_requested_again(make: Make) -> None
     assert [coverage(day.url)[symbol, str(FRIDAY)] for symbol in day.symbols] == ["COMPLETE", "UNPROVEN"]
 
 
-def test_a_row_of_others_that_could_be_ours_waits_for_the_morning_and_costs_no_mark(make: Make) -> None:
+def test_a_row_of_others_that_could_be_ours_waits_for_the_morning_and_costs_no_mark(make):
     """A share that fits into the range of the minute behind it: KIS's second answer is whole without it."""
     day = make(at(14, 58), {"000660": "medium"})
     minutes = day.kis.truth("000660", FRIDAY)
@@ -148,15 +143,15 @@ def test_a_row_of_others_that_could_be_ours_waits_for_the_morning_and_costs_no_m
     assert f"과거 분봉에 없는 1분({lull:%H:%M} 등)을 뺌" in note_of_friday(day) and not day.lines("문제 시작")
 
 
-def test_a_day_whose_only_rows_are_impossible_is_settled_unproven_and_keeps_what_the_session_proved(make: Make) -> None:
+def test_a_day_whose_only_rows_are_impossible_is_settled_unproven_and_keeps_what_the_session_proved(make):
     day = make(at(14, 58), {"000660": "liquid", "373220": "illiquid"})
     answer = day.kis.endpoints.past
 
-    def impossible(symbol: str, *parameters: Any, **options: Any) -> Any:
+    def impossible(symbol, *parameters, **options):
         bad = {("000660", "20261120"): {"stck_lwpr": "0"}}
         return [row | bad.get((symbol, row["stck_bsop_date"]), {}) for row in answer(symbol, *parameters, **options)]
 
-    day.kis.endpoints.past = impossible  # type: ignore[method-assign]
+    day.kis.endpoints.past = impossible
     day.run(until=at(15, 58))
     assert coverage(day.url)["000660", str(FRIDAY)] == "UNPROVEN"
     assert day.lines("마감 확정 완료") and not day.lines("문제 시작")

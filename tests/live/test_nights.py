@@ -1,14 +1,12 @@
 """What an operator meets at night and in the morning: states in which the updater must not be idle or wrong."""
 
 import re
-from collections.abc import Callable
 from contextlib import closing
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import pytest
 from backfill_tools import MINUTES, coverage, stored_rows
-from updater_tools import FRIDAY, FakeDay, assert_provisional, at
+from updater_tools import FRIDAY, assert_provisional, at
 
 import fetch_minute_data
 from kis_simulator.faults.server_behaviour import ServerBehaviour
@@ -26,10 +24,9 @@ LULL = ("000006", "000086")
 SELDOM = {1: 5, 5: 5, 15: 15}
 AS_KIS = ServerBehaviour(fillers=True, late_rows=True)
 USUAL = {"profiles": {"005930": "liquid", "000660": "liquid"}}
-Make = Callable[..., FakeDay]
 
 
-def test_a_vts_updater_in_the_evening_takes_complete_away_from_nobody(make: Make) -> None:
+def test_a_vts_updater_in_the_evening_takes_complete_away_from_nobody(make):
     """A real key has settled today of two symbols; then a VTS updater of three comes."""
     real = make(at(15, 41))
     assert real.run(until=at(16, 0), once=True) == 0
@@ -42,7 +39,7 @@ def test_a_vts_updater_in_the_evening_takes_complete_away_from_nobody(make: Make
     assert day.count("itemchart", symbol="035420") and not day.count("itemchart", symbol="000660")
 
 
-def test_on_vts_the_last_look_goes_back_over_a_lull(make: Make) -> None:
+def test_on_vts_the_last_look_goes_back_over_a_lull(make):
     kis = {"env": "vts", "behaviour": AS_KIS}
     day = make(at(14, 50), LULL, "illiquid", every=SELDOM, env="vts", rate_limit=0.9, kis=kis)
     day.run(until=at(17, 0))
@@ -51,11 +48,11 @@ def test_on_vts_the_last_look_goes_back_over_a_lull(make: Make) -> None:
         assert [row[2] for row in stored_rows(day.url, symbol)].count(AUCTION) == 3
 
 
-def states(day: FakeDay, *moments: datetime) -> dict[str, bool]:
+def states(day, *moments):
     """What `--status` says at these moments, by HH:MM; filled while the day runs."""
-    found: dict[str, bool] = {}
+    found = {}
 
-    def look() -> None:
+    def look():
         found[f"{day.clock.now():%H:%M}"] = status_file.render(status_file.read(day.folder), day.clock.now())[1]
 
     for moment in moments:
@@ -72,9 +69,7 @@ ONE = {"09:25": True, "09:45": False, "17:00": True}
     [("wrong_day", "", {1: 1, 5: 5, 15: 15}, at(9, 40, 30), ALL), ("empty", "000660", SELDOM, at(15, 40), ONE)],
     ids=["all, another day's rows", "one from the open on, nothing"],
 )
-def test_a_session_of_answers_that_say_nothing_is_a_trouble_reported_once(
-    make: Make, kind: str, only: str, every: dict[int, int], clear: datetime, shows: dict[str, bool]
-) -> None:
+def test_a_session_of_answers_that_say_nothing_is_a_trouble_reported_once(make, kind, only, every, clear, shows):
     day = make(at(8, 55), ("005930", "000660"), every=every, kis={"behaviour": AS_KIS})
     for path in ("today", "past"):
         day.kis.add_fault(kind, path=path, **({"symbol": only} if only else {}))
@@ -87,12 +82,12 @@ def test_a_session_of_answers_that_say_nothing_is_a_trouble_reported_once(
         assert_provisional(day, symbol, at(9, 43))
 
 
-def test_fillers_while_the_daily_candle_moves_are_a_trouble(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fillers_while_the_daily_candle_moves_are_a_trouble(make, monkeypatch):
     """From 10:10 on every minute of today's TR is one without a trade, whatever trades."""
     day = make(at(9, 55), ("005930", "000660"), kis={"behaviour": AS_KIS})
     answer, stop = day.kis.endpoints.today, datetime(2026, 11, 20, 10, 10)
 
-    def reports(symbol: str, hour: str, now: datetime) -> Any:
+    def reports(symbol, hour, now):
         last = datetime.strptime(f"20261120{hour}", "%Y%m%d%H%M%S").replace(second=0)
         if last < stop:
             return answer(symbol, hour, now)
@@ -109,7 +104,7 @@ def test_fillers_while_the_daily_candle_moves_are_a_trouble(make: Make, monkeypa
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fillers", [True, False])
-def test_a_market_that_stands_still_is_no_trouble(make: Make, fillers: bool) -> None:
+def test_a_market_that_stands_still_is_no_trouble(make, fillers):
     """As in a trading halt of the whole market."""
     kis = {"behaviour": ServerBehaviour(fillers=fillers)}
     day = make(at(8, 55), ("005930", "000660"), "suspended", every=SELDOM, kis=kis)
@@ -118,7 +113,7 @@ def test_a_market_that_stands_still_is_no_trouble(make: Make, fillers: bool) -> 
     assert set(found.values()) == {True} and not day.lines("⚠️")
 
 
-def test_a_code_that_kis_does_not_know_is_named_once_a_day_and_holds_up_nothing(make: Make) -> None:
+def test_a_code_that_kis_does_not_know_is_named_once_a_day_and_holds_up_nothing(make):
     monday, listed = date(2026, 11, 23), {"000661": date(2027, 1, 4)}
     day = make(at(15, 0), ("005930", "000661"), every=SELDOM, kis={"listed": listed})
     day.sleep(at(17, 5), at(8, 50, day=monday))
@@ -130,15 +125,15 @@ def test_a_code_that_kis_does_not_know_is_named_once_a_day_and_holds_up_nothing(
     assert set(found.values()) == {True} and len(day.lines("마감 확정 완료")) == 1
 
 
-def kis_says(day: FakeDay, which: date, is_open: str) -> None:
+def kis_says(day, which, is_open):
     """Let chk-holiday answer this, whatever trades."""
     truth = day.kis.endpoints.open_days
-    day.kis.endpoints.open_days = lambda first: [  # type: ignore[method-assign]
+    day.kis.endpoints.open_days = lambda first: [
         row | ({"opnd_yn": is_open} if row["bass_dt"] == f"{which:%Y%m%d}" else {}) for row in truth(first)
     ]
 
 
-def test_a_day_that_kis_calls_closed_goes_on_while_the_market_trades(make: Make) -> None:
+def test_a_day_that_kis_calls_closed_goes_on_while_the_market_trades(make):
     day = make(at(8, 50), {"005930": "liquid"}, every=SELDOM)
     kis_says(day, FRIDAY, "N")
     day.run(until=at(15, 45))
@@ -152,7 +147,7 @@ def test_a_day_that_kis_calls_closed_goes_on_while_the_market_trades(make: Make)
     assert "2026-11-23 09:00" in again.lines("💤")[0] and not again.lines("⚠️")
 
 
-def test_a_day_that_kis_calls_open_and_that_does_not_open_is_no_session(make: Make) -> None:
+def test_a_day_that_kis_calls_open_and_that_does_not_open_is_no_session(make):
     saturday = date(2026, 11, 21)
     day = make(at(8, 50, day=saturday), {"005930": "liquid"})
     kis_says(day, saturday, "Y")
@@ -161,12 +156,12 @@ def test_a_day_that_kis_calls_open_and_that_does_not_open_is_no_session(make: Ma
     assert not day.lines("🔔") and len(day.lines("⚠️")) == 2 and set(found.values()) == {True}
 
 
-def checks(day: FakeDay, capsys: Any, *moments: datetime) -> list[tuple[int, str, bool]]:
+def checks(day, capsys, *moments):
     """Exit code and text of `--check --from today` at these moments, and whether `--status` is well."""
-    reports: list[tuple[int, str, bool]] = []
+    reports = []
     flags = fetch_minute_data.parser().parse_args(["--check", "--from", "today", "--symbols", ",".join(day.symbols)])
 
-    def look() -> None:
+    def look():
         now = day.clock.now()
         with closing(open_store(day.settings.database, day.clock)) as store, only_one(day.settings, day.clock):
             code = check_running(store, wanted(flags, TradingCalendar(), now), day.settings, now)
@@ -178,7 +173,7 @@ def checks(day: FakeDay, capsys: Any, *moments: datetime) -> list[tuple[int, str
     return reports
 
 
-def test_check_of_the_running_day_says_who_lacks_what_and_why(make: Make, capsys: Any) -> None:
+def test_check_of_the_running_day_says_who_lacks_what_and_why(make, capsys):
     """15:19 shows when the auction has traded (kis_http.md §5): before, it is neither missing nor a trouble."""
     day = make(at(15, 0), {"000660": "liquid", "018880": "suspended", "000198": "illiquid"}, kis={"behaviour": AS_KIS})
     day.clock.plan(at(15, 5, 30), lambda: day.kis.add_fault("shape_numbers", path="today", symbol="000660"))

@@ -2,20 +2,16 @@
 
 import threading
 import time
-from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from typing import Any
 from unittest.mock import Mock
 
 import pytest
 from backfill_tools import coverage, execute, insert, stored_rows
-from servers import Server
-from updater_tools import FRIDAY, MINUTES, FakeDay, assert_provisional, at
+from updater_tools import FRIDAY, MINUTES, assert_provisional, at
 
 from kis_simulator.faults.faults import CODES, ROWS
 from kis_simulator.faults.server_behaviour import ServerBehaviour
-from minute_candles.config.settings import Database
 from minute_candles.live.round import Round
 from minute_candles.live.symbol_locks import SymbolLocks
 
@@ -29,10 +25,9 @@ AS_IT_IS = ServerBehaviour(
 pytestmark = pytest.mark.usefixtures("short_week")
 KEYS = {"egw00103", "egw00105", "egw00133", "egw00206", "egw00207", "egw00304", "egw02004", "egw02006", "egw02007"}
 USUAL = {"profiles": TWO}
-Make = Callable[..., FakeDay]
 
 
-def test_the_csat_day_trades_from_ten_to_half_past_four(make: Make):
+def test_the_csat_day_trades_from_ten_to_half_past_four(make):
     day = make(at(9, 50, day=CSAT), every=SELDOM)
     day.run(until=at(16, 50, day=CSAT))
     day.assert_week(CSAT)
@@ -44,14 +39,14 @@ def test_the_csat_day_trades_from_ten_to_half_past_four(make: Make):
 @pytest.mark.parametrize(
     ("start", "last"), [(at(15, 40), FRIDAY), (at(3, 0), CSAT)], ids=["after the close", "at night"]
 )
-def test_started_outside_a_session_it_settles_at_once_and_says_when_it_wakes(make: Make, start: datetime, last: date):
+def test_started_outside_a_session_it_settles_at_once_and_says_when_it_wakes(make, start, last):
     day = make(start)
     day.run(until=start + timedelta(minutes=20))
     day.assert_week(last)
     assert len(day.lines("💤 다음 장")) == 1 and day.lines("🌙")
 
 
-def test_the_look_back_stops_ten_minutes_before_the_open(make: Make):
+def test_the_look_back_stops_ten_minutes_before_the_open(make):
     day = make(at(8, 49), rate_limit=0.5)
     day.run(until=at(9, 0))
     assert day.count("past") and not day.count("past", since=at(8, 50, 45))
@@ -59,7 +54,7 @@ def test_the_look_back_stops_ten_minutes_before_the_open(make: Make):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("server", ["mariadb", pytest.param("mysql", marks=pytest.mark.load)], indirect=True)
-def test_a_day_of_faults_and_a_dead_token_database_and_kis(make: Make, own_server: Server, database: Database):
+def test_a_day_of_faults_and_a_dead_token_database_and_kis(make, own_server, database):
     """Answers are faulty in every way; each outage is reported once as it begins and as it ends."""
     day = make(at(8, 50), {"005930": "liquid", "000660": "medium", "373220": "illiquid"}, database=database)
     kinds = ["reset", "reset_amid", "truncated", "hang", "non_json", *sorted(set(CODES) - KEYS), *ROWS]
@@ -81,7 +76,7 @@ def test_a_day_of_faults_and_a_dead_token_database_and_kis(make: Make, own_serve
 FULL = "CREATE TRIGGER full BEFORE INSERT ON stock_minute_prices BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
 
 
-TROUBLES: list[tuple[str, Any, Any]] = [
+TROUBLES = [
     ("005930", lambda day: day.kis.add_fault("egw00316", symbol="005930"), lambda day: day.kis.clear_faults()),
     ("KIS", lambda day: day.kis.add_fault("http500_empty", status=403), lambda day: day.kis.clear_faults()),
     ("DB", lambda day: execute(day.url, FULL), lambda day: execute(day.url, "DROP TRIGGER full")),
@@ -91,7 +86,7 @@ TROUBLES: list[tuple[str, Any, Any]] = [
 
 
 @pytest.mark.parametrize(("key", "begin", "end"), TROUBLES, ids=["a symbol", "403", "a full disk", "a bug"])
-def test_a_trouble_is_reported_once_and_afterwards_all_is_whole(make: Make, key: str, begin: Any, end: Any):
+def test_a_trouble_is_reported_once_and_afterwards_all_is_whole(make, key, begin, end):
     """One symbol has nothing to write."""
     day = make(at(9, 55), {"005930": "liquid", "018880": "suspended"})
     day.clock.plan(at(10, 5, 30), lambda: begin(day))
@@ -106,22 +101,22 @@ def test_a_trouble_is_reported_once_and_afterwards_all_is_whole(make: Make, key:
     ("slept_at", "woke_at"), [(at(10, 5, 30), at(13, 0, 20)), (at(14, 0, 30, day=CSAT), at(11))],
     ids=["for hours", "into the next session"],
 )  # fmt: skip
-def test_a_laptop_that_slept_heals_what_it_missed(make: Make, slept_at: datetime, woke_at: datetime):
+def test_a_laptop_that_slept_heals_what_it_missed(make, slept_at, woke_at):
     day = make(slept_at - timedelta(minutes=5), every=SELDOM)
     day.clock.plan(slept_at, lambda: day.clock.jump(woke_at))
     day.run(until=at(15, 45))
     day.assert_week()
 
 
-def test_a_clock_that_runs_ahead_stores_nothing_early_and_goes_on_when_it_is_set_back(make: Make):
+def test_a_clock_that_runs_ahead_stores_nothing_early_and_goes_on_when_it_is_set_back(make):
     """Ours jumps twenty minutes ahead of KIS's; at 10:10 of KIS somebody sets it right."""
-    day, ahead, last = make(at(10, 0)), timedelta(minutes=20), list[Any]()
+    day, ahead, last = make(at(10, 0)), timedelta(minutes=20), []
 
-    def jump() -> None:
+    def jump():
         day.kis._now = lambda: day.clock.now() - ahead
         day.clock.jump(at(10, 5, 20) + ahead)
 
-    def set_right() -> None:
+    def set_right():
         last.append(stored_rows(day.url, "005930")[-1][2].minute)
         day.kis._now = day.clock.now
         day.clock.jump(at(10, 10))
@@ -137,9 +132,9 @@ def test_a_clock_that_runs_ahead_stores_nothing_early_and_goes_on_when_it_is_set
     assert len(day.lines("시계 문제 시작")) == len(day.lines("시계 복구")) == 1
 
 
-def test_a_host_that_runs_ahead_over_the_close_does_not_settle_a_running_day(make: Make):
+def test_a_host_that_runs_ahead_over_the_close_does_not_settle_a_running_day(make):
     day = make(at(14, 0), every=SELDOM)
-    day.kis._now = lambda: day.clock.now() - timedelta(hours=2)  # type: ignore[method-assign]
+    day.kis._now = lambda: day.clock.now() - timedelta(hours=2)
     day.clock.jump(at(16, 0))
     day.run(until=at(16, 30))
     assert coverage(day.url).get(("005930", str(FRIDAY))) in (None, "PROVISIONAL")
@@ -147,10 +142,10 @@ def test_a_host_that_runs_ahead_over_the_close_does_not_settle_a_running_day(mak
     assert coverage(day.url)["005930", str(FRIDAY)] == "COMPLETE"
 
 
-def test_a_slower_cadence_delays_and_never_skips(make: Make):
+def test_a_slower_cadence_delays_and_never_skips(make):
     """Started off the grid: the ten-minute job stands on the wall clock."""
     day = make(at(10, 3), {"005930": "liquid"}, every={1: 1, 5: 10, 15: 30})
-    counts: list[list[int]] = []
+    counts = []
     look = lambda: counts.append([[row[1] for row in stored_rows(day.url, "005930")].count(n) for n in WINDOWS])  # noqa: E731
     for minute in (9, 11, 19, 21, 31):
         day.clock.plan(at(10, minute), look)
@@ -158,7 +153,7 @@ def test_a_slower_cadence_delays_and_never_skips(make: Make):
     assert counts == [[12, 4], [14, 4], [14, 4], [16, 4], [18, 6]]
 
 
-def test_who_was_left_over_goes_first_and_nobody_waits_long(make: Make):
+def test_who_was_left_over_goes_first_and_nobody_waits_long(make):
     """Forty symbols at one call in four seconds: fourteen a round. A window that was due meanwhile is not lost."""
     names = [f"{n:06d}" for n in range(40)]
     day = make(at(9, 5), dict.fromkeys(names, "illiquid"), rate_limit=0.25, active=5)
@@ -171,7 +166,7 @@ def test_who_was_left_over_goes_first_and_nobody_waits_long(make: Make):
     assert any("다음 라운드로" in line for line in day.rounds())
 
 
-def test_a_restart_pages_back_to_what_it_has_read_itself_whoever_wrote_since(make: Make):
+def test_a_restart_pages_back_to_what_it_has_read_itself_whoever_wrote_since(make):
     """The backend writes into the same table: its newest row says nothing of the minutes before it."""
     day = make(at(14, 0), {"005930": "liquid", "000660": "liquid"})
     day.run(until=at(14, 0, 40))
@@ -189,7 +184,7 @@ def test_a_restart_pages_back_to_what_it_has_read_itself_whoever_wrote_since(mak
     ("counts", "mark"),
     [({}, "ℹ️"), ({"calls": 3}, "✅"), ({"streamed": 3}, "✅"), ({"calls": 3, "errors": 1}, "⚠️"), ({"left": 1}, "⚠️")],
 )
-def test_a_round_that_requested_nothing_is_no_success(counts: Any, mark: str):
+def test_a_round_that_requested_nothing_is_no_success(counts, mark):
     line = Round(datetime(2026, 11, 20, 10, 31), **counts).line(due=())
     assert line.startswith(f"{mark} 10:31") and ("묻지 않음" in line) == (not counts)
 
@@ -202,7 +197,7 @@ def test_a_symbol_that_hangs_is_passed_by_and_a_short_write_is_waited_for():
                 assert first and not second and other
     assert time.monotonic() - started < 1
 
-    def write() -> None:
+    def write():
         with locks.exclusive("005930", brief=True):
             is_held.set()
             time.sleep(0.3)
@@ -213,7 +208,7 @@ def test_a_symbol_that_hangs_is_passed_by_and_a_short_write_is_waited_for():
         assert free
 
 
-def test_what_today_shows_late_is_fetched_when_it_shows(make: Make):
+def test_what_today_shows_late_is_fetched_when_it_shows(make):
     """Before the settle the day is whole; after it, equal."""
     profiles = {"005930": "brisk", "000660": "medium", "373220": "illiquid", "900001": "call_auction"}
     day = make(at(14, 30, 20), profiles, every={1: 2, 5: 5, 15: 15}, kis={"behaviour": AS_IT_IS})
@@ -224,7 +219,7 @@ def test_what_today_shows_late_is_fetched_when_it_shows(make: Make):
 
 
 @pytest.mark.parametrize(("profile", "more"), [("suspended", 0), ("illiquid", 5 * 3)])
-def test_names_that_do_not_trade_cost_a_round_one_call_each(make: Make, profile: str, more: int):
+def test_names_that_do_not_trade_cost_a_round_one_call_each(make, profile, more):
     """`more`: back to the minute last known to trade, once a trade."""
     quiet = dict.fromkeys([f"90{number:04}" for number in range(5)], profile)
     day = make(at(11, 0, 20), {"005930": "liquid", **quiet}, kis={"behaviour": AS_IT_IS})

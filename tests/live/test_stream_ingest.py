@@ -1,13 +1,10 @@
 """The stream next to the rounds: proven minutes at once, all else by rounds, and a table that is true throughout."""
 
 import logging
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
-from pathlib import Path
 from queue import Queue
 from types import SimpleNamespace
-from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -29,26 +26,25 @@ from minute_candles.storage.store import open_store
 
 BUSY = {"005930": "brisk", "000660": "brisk", "035420": "liquid", "373220": "medium", "018880": "illiquid"}
 NEARLY_TEN, TEN = at(9, 58, 30), datetime(2026, 11, 20, 10)
-Make = Callable[..., StreamDay]
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Make]:
+def make(tmp_path):
     with ExitStack() as exits:
 
-        def maker(start: datetime = NEARLY_TEN, profiles: dict[str, str] = BUSY, **options: Any) -> StreamDay:
+        def maker(start=NEARLY_TEN, profiles=BUSY, **options):
             return exits.enter_context(closing(StreamDay(tmp_path, start, profiles, **options)))
 
         yield maker
 
 
-def stored_by_stream(day: StreamDay) -> int:
+def stored_by_stream(day):
     status = day.service.stream.status() if day.service else None
     return int(status["stored"]) if status else 0
 
 
 @pytest.mark.slow
-def test_proven_minutes_are_stored_with_the_windows_they_close_and_the_round_spares_their_symbols(make: Make) -> None:
+def test_proven_minutes_are_stored_with_the_windows_they_close_and_the_round_spares_their_symbols(make):
     """From the opening cross on; while KIS's REST is away, the stream stores alone. Running minutes only grow."""
     day = make(at(8, 50), streamed=4, speed=20)
     with day.running():
@@ -71,7 +67,7 @@ def test_proven_minutes_are_stored_with_the_windows_they_close_and_the_round_spa
     assert len(shown) >= 5 and same == sorted(same)
 
 
-def test_without_its_package_all_goes_by_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_its_package_all_goes_by_rounds(tmp_path, monkeypatch):
     missing = Mock(side_effect=ModuleNotFoundError(name="websockets"))
     monkeypatch.setattr("minute_candles.core.extras.import_module", missing)
     integrations = Integrations(ws_url="ws://127.0.0.1:9", stream_symbols=40)
@@ -82,7 +78,7 @@ def test_without_its_package_all_goes_by_rounds(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.slow
-def test_a_stream_that_is_refused_is_reported_once_and_its_end_too(make: Make) -> None:
+def test_a_stream_that_is_refused_is_reported_once_and_its_end_too(make):
     day = make(speed=20)
     day.kis.add_fault("opsp0011")
     with day.running():
@@ -97,7 +93,7 @@ def test_a_stream_that_is_refused_is_reported_once_and_its_end_too(make: Make) -
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_suspension_of_twenty_minutes_is_no_fault_and_costs_nothing(make: Make) -> None:
+def test_a_suspension_of_twenty_minutes_is_no_fault_and_costs_nothing(make):
     """One symbol does not trade from 10:00 to 10:20, four trade on. A lost trade would show with the next one."""
     day = make(at(9, 57), dict.fromkeys(BUSY, "brisk"), speed=20, kis={"oddities": {("005930", FRIDAY): "paused"}})
     with day.running():
@@ -109,14 +105,14 @@ def test_a_suspension_of_twenty_minutes_is_no_fault_and_costs_nothing(make: Make
     assert not day.lines("문제") and max(row[2] for row in day.stored("005930").values()).hour == 10
 
 
-def proven(minute: int, price: int = 70_000, before: int = 0) -> Proven:
+def proven(minute, price=70_000, before=0):
     """A minute from 10:00 on whose first trade follows on the turnover `before`."""
     start = TEN + timedelta(minutes=minute)
     candle = Candle(start, price, price, price, price, 3, 3 * price, None)
     return Proven("005930", candle, start + timedelta(minutes=1), before, before + 3 * price)
 
 
-def test_a_streamed_symbol_is_due_every_25_minutes_spread_over_the_minutes() -> None:
+def test_a_streamed_symbol_is_due_every_25_minutes_spread_over_the_minutes():
     now, due = at(10, 0, 5), []
     for number in range(50):
         check = RestCrossCheck(f"{number:06}", number)
@@ -128,7 +124,7 @@ def test_a_streamed_symbol_is_due_every_25_minutes_spread_over_the_minutes() -> 
     assert not check.is_due(when + timedelta(minutes=24)) and check.is_due(when + timedelta(minutes=25))
 
 
-def test_a_difference_is_logged_once_and_the_symbol_is_polled_from_then_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_difference_is_logged_once_and_the_symbol_is_polled_from_then_on(caplog):
     logging.getLogger("minute_candles").propagate = True
     check = RestCrossCheck("005930", 0)
     check.on_proven(proven(0)._replace(through=TEN + timedelta(minutes=4)))
@@ -141,11 +137,11 @@ def test_a_difference_is_logged_once_and_the_symbol_is_polled_from_then_on(caplo
 
 
 @pytest.mark.slow
-def test_rest_wins_where_both_differ_and_the_minutes_after_come_by_rounds(make: Make, monkeypatch: Any) -> None:
+def test_rest_wins_where_both_differ_and_the_minutes_after_come_by_rounds(make, monkeypatch):
     """No captured frame lies, so the lie is planted between chain and queue."""
     real = Chain.add
 
-    def lying(self: Chain, tick: Any) -> Any:
+    def lying(self, tick):
         return [one._replace(candle=one.candle._replace(high=one.candle.high + 1)) for one in real(self, tick)]
 
     monkeypatch.setattr(Chain, "add", lying)
@@ -158,12 +154,12 @@ def test_rest_wins_where_both_differ_and_the_minutes_after_come_by_rounds(make: 
 
 
 @pytest.fixture
-def live(tmp_path: Path) -> Iterator[LiveSession]:
+def live(tmp_path):
     """A session that knows 005930 up to 10:00 and 900 KRW, at 10:03:30; it calls no KIS."""
     clock = FakeClock(at(10, 3, 30))
     store = open_store(Database("sqlite", path=tmp_path / "minutes.db"), clock)
     store.preflight()
-    kis: Any = SimpleNamespace(skew=timedelta(0), suspected_skew=None)
+    kis = SimpleNamespace(skew=timedelta(0), suspected_skew=None)
     made = LiveSession(kis, store, TradingCalendar(), clock, ["005930"], [], 1)
     made.states.of("005930").watermark = Watermark(TEN, TEN - timedelta(minutes=2), 900)
     yield made
@@ -175,9 +171,7 @@ def live(tmp_path: Path) -> Iterator[LiveSession]:
     [(0, 900, True, 1, 1), (2, 900, True, 3, 1), (2, 901, True, 0, 0), (-1, 900, True, 0, 1), (-1, 300, False, 0, 0)],
     ids=["the next minute", "no trade between, by the turnover", "a trade between", "REST is behind", "REST wins"],
 )
-def test_a_day_is_known_further_only_where_turnover_leads_on(
-    live: LiveSession, minute: int, before: int, stored: bool, read: int, counted: int
-) -> None:
+def test_a_day_is_known_further_only_where_turnover_leads_on(live, minute, before, stored, read, counted):
     state = live.states.of("005930")
     assert live.writer.store_proven(state, session(), proven(minute, before=before)) == stored
     day = live._store.coverage(["005930"], FRIDAY, FRIDAY).get(("005930", FRIDAY))
@@ -185,7 +179,7 @@ def test_a_day_is_known_further_only_where_turnover_leads_on(
     assert bool(live._store.candles("005930", 1, TEN - timedelta(hours=1), TEN + timedelta(hours=1))) == stored
 
 
-def test_what_a_stream_wrote_alone_is_not_taken_for_the_whole_day_after_a_restart(live: LiveSession) -> None:
+def test_what_a_stream_wrote_alone_is_not_taken_for_the_whole_day_after_a_restart(live):
     live.writer.store_proven(live.states.of("005930"), session(), proven(2, before=901))
     live.begin(session())
     state = live.states.of("005930")
@@ -197,7 +191,7 @@ def test_what_a_stream_wrote_alone_is_not_taken_for_the_whole_day_after_a_restar
     assert known and known.read == TEN + timedelta(minutes=3), "known to the minute that it was proven to, not to now"
 
 
-def streamed_until(second: int, *, garbled: int | None = None) -> tuple[IngestSession, list[Proven]]:
+def streamed_until(second, *, garbled=None):
     """A session that took a trade each ten seconds from 10:00 on; `garbled`: this one is stamped 15:19:59."""
     run = object.__new__(IngestSession)
     run.streamed, run._queue = {"005930": StreamedSymbol("005930", session(), 0)}, Queue(400)
@@ -206,18 +200,18 @@ def streamed_until(second: int, *, garbled: int | None = None) -> tuple[IngestSe
         now = at(10, 0, number * 10)
         if number == garbled:
             tick = tick._replace(at=datetime(2026, 11, 20, 15, 19, 59), minute=datetime(2026, 11, 20, 15, 19))
-        run._stream = SimpleNamespace(server_clock=SimpleNamespace(latest_now=lambda now=now: now))  # type: ignore[assignment]
+        run._stream = SimpleNamespace(server_clock=SimpleNamespace(latest_now=lambda now=now: now))
         run._on_ticks([tick])
     return run, [run._queue.get_nowait() for _ in range(run._queue.qsize())]
 
 
-def test_a_stamp_more_than_a_minute_ahead_of_the_clock_proves_nothing() -> None:
+def test_a_stamp_more_than_a_minute_ahead_of_the_clock_proves_nothing():
     _, true = streamed_until(600)
     _, found = streamed_until(600, garbled=15)  # in 10:02
     assert [one.candle for one in true if one.candle.timestamp.minute != 2] == [one.candle for one in found]
 
 
-def test_an_unbroken_chain_is_polled_for_the_cross_check_alone_until_the_close() -> None:
+def test_an_unbroken_chain_is_polled_for_the_cross_check_alone_until_the_close():
     run, minutes = streamed_until(130)
     symbol, last = run.streamed["005930"], minutes[-1]
     symbol.on_page([], Watermark(last.through, last.candle.timestamp), at(15, 29, 30))
@@ -227,7 +221,7 @@ def test_an_unbroken_chain_is_polled_for_the_cross_check_alone_until_the_close()
     assert not symbol.keeps_current(known, session(), at(15, 29))
 
 
-def test_a_window_that_closes_in_a_lull_is_stored_without_a_call(live: LiveSession) -> None:
+def test_a_window_that_closes_in_a_lull_is_stored_without_a_call(live):
     state, trade = live.states.of("005930"), Trade(35_880, 70_000, 3)  # 09:58
     state.watermark, early = None, TEN - timedelta(minutes=2)
     live.writer.store_proven(state, session(), proven(-2)._replace(through=TEN + timedelta(minutes=1)))

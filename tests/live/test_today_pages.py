@@ -1,10 +1,8 @@
 """The running day: today's TR page by page with its traps, and how pages are laid over what is stored."""
 
-from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
-from typing import Any, cast
 from unittest.mock import Mock
 
 import pytest
@@ -19,31 +17,30 @@ from minute_candles.live.intraday_backfill import IntradayBackfill
 from minute_candles.live.today_pages import read_day
 from minute_candles.market.candles import Candle, Candles
 from minute_candles.market.intraday import Watermark, merged
-from minute_candles.market.rows import MinuteRows
 from minute_candles.market.windows import aggregate
 
 SESSION = session()
 OPEN = naive(9, 0)
 
 
-def now(hour: int, minute: int, second: int = 3) -> datetime:
+def now(hour, minute, second=3):
     return datetime(2026, 11, 18, hour, minute, second, tzinfo=KST)
 
 
 class Pages:
     """A client that answers today's TR from a list of rows, newest first, or from a script of pages."""
 
-    def __init__(self, rows: Sequence[dict[str, str]] = (), *, script: Sequence[Sequence[dict[str, str]]] = ()) -> None:
+    def __init__(self, rows=(), *, script=()):
         self.rows, self.script, self.calls = list(rows), list(script), []
 
-    def today_minutes(self, symbol: str, last: datetime) -> MinuteRows:
+    def today_minutes(self, symbol, last):
         self.calls.append(f"{last:%H:%M:%S}")
         if self.script:
             return minute_rows(self.script.pop(0))
         return minute_rows([row for row in self.rows if row["stck_cntg_hour"] <= f"{last:%H%M%S}"][:30])
 
 
-def minutes(first: str, count: int, before: int = 0) -> list[dict[str, str]]:
+def minutes(first, count, before=0):
     """`count` minutes in a row from HHMM, newest first."""
     start = datetime.strptime(first, "%H%M")
     return trading([(f"{start + timedelta(minutes=n):%H%M}00", 1000, 10) for n in range(count)], before=before)
@@ -71,7 +68,7 @@ UNSEEN = minutes("0930", 30, before=10_000)
          "empty pages that turnover contradicts", "off-hours trades: nothing can be proven", "after the session",
          "a bad row once", "an impossible row twice alike"],
 )  # fmt: skip
-def test_a_day_is_read_page_by_page(client: Pages, moment: datetime, count: int, calls: str | None):
+def test_a_day_is_read_page_by_page(client, moment, count, calls):
     found = [candle.timestamp for candle in read_day(client, "005930", SESSION, moment, None).candles]
     assert len(found) == len({*found}) == count and found == sorted(found)
     assert calls is None or client.calls == calls.split()
@@ -80,24 +77,24 @@ def test_a_day_is_read_page_by_page(client: Pages, moment: datetime, count: int,
 @pytest.mark.parametrize(
     ("pages", "moment"), [([BAD, BAD], now(9, 5)), ([minutes("0930", 30)] * 2, now(10, 0)), ([HIGH, OTHER], now(9, 5))]
 )
-def test_what_cannot_be_read_twice_or_is_later_than_requested_fails_the_visit(pages: Any, moment: datetime):
+def test_what_cannot_be_read_twice_or_is_later_than_requested_fails_the_visit(pages, moment):
     with pytest.raises(SourceError):
-        read_day(cast("Any", Pages(script=pages)), "005930", SESSION, moment, None)
+        read_day(Pages(script=pages), "005930", SESSION, moment, None)
 
 
-def candle(hour: int, minute: int, close: int = 1000, volume: int = 10, *, proven: bool = True) -> Candle:
+def candle(hour, minute, close=1000, volume=10, *, proven=True):
     turnover = close * volume if proven else None
     return Candle(naive(hour, minute), close, close, close, close, volume, turnover, Decimal(close) if proven else None)
 
 
-def stored_day(minutes: Sequence[Candle], moment: datetime) -> Candles:
+def stored_day(minutes, moment):
     """As the store hands it out: without turnovers."""
     kept, limit = [one._replace(turnover=None) for one in minutes], moment.replace(tzinfo=None)
     windows = {n: [c for c in aggregate(kept, n) if c.timestamp + timedelta(minutes=n) <= limit] for n in (5, 15)}
     return {1: kept, **windows}
 
 
-def merge(stored: Candles, fresh: Sequence[Candle], moment: datetime, due: Sequence[int] = (1, 5, 15)) -> Candles:
+def merge(stored, fresh, moment, due=(1, 5, 15)):
     return merged(stored, fresh, SESSION, moment, due, OPEN)
 
 
@@ -130,7 +127,7 @@ def test_a_stored_window_follows_its_minutes_due_or_not_and_else_stays_as_it_is(
      (candle(9, 0, volume=1), candle(9, 0, proven=False), True)],
     ids=["a proven one counts", "an unproven one replaces no proven one", "at the open the newer one"],
 )  # fmt: skip
-def test_which_of_two_minutes_counts(stored: Candle, fresh: Candle, is_fresh_kept: bool) -> None:
+def test_which_of_two_minutes_counts(stored, fresh, is_fresh_kept):
     """The backend writes the running minute (kis_http.md §12); the minute at the open can never be proven."""
     moment = now(9, stored.timestamp.minute + 1)
     [found] = merge(stored_day([stored], moment), [fresh], moment)[1]
@@ -171,9 +168,9 @@ def test_a_minute_that_shows_late_is_fetched_when_the_next_one_trades():
      lambda rows: [row | {"stck_lwpr": "999999"} if row["stck_cntg_hour"] == "101500" else row for row in rows]],
     ids=["empty", "yesterday's", "late", "with a hole", "with an impossible row"],
 )  # fmt: skip
-def test_where_the_past_tr_is_no_help_todays_tr_is(past_of: Any) -> None:
+def test_where_the_past_tr_is_no_help_todays_tr_is(past_of):
     """The past TR has no fillers, and 120 rows a page."""
-    client: Any = Pages(minutes("0900", 240))
+    client = Pages(minutes("0900", 240))
     past = [row for row in past_of(client.rows) if row["cntg_vol"] != "0"]
     client.past_minutes = lambda _symbol, last: minute_rows(
         [r for r in past if r["stck_bsop_date"] < "20261118" or r["stck_cntg_hour"] <= f"{last:%H%M%S}"][:120]
@@ -184,9 +181,9 @@ def test_where_the_past_tr_is_no_help_todays_tr_is(past_of: Any) -> None:
 
 
 @pytest.mark.parametrize("error", [None, SourceError("OPSQ2001"), Transient("no answer")])
-def test_a_past_tr_without_today_or_that_refuses_fails_no_visit_and_is_called_three_times_a_day(error: Any) -> None:
+def test_a_past_tr_without_today_or_that_refuses_fails_no_visit_and_is_called_three_times_a_day(error):
     past = Mock(side_effect=error, return_value=[])
-    client: Any = SimpleNamespace(today_minutes=Pages(minutes("0900", 240)).today_minutes, past_minutes=past)
+    client = SimpleNamespace(today_minutes=Pages(minutes("0900", 240)).today_minutes, past_minutes=past)
     backfill = IntradayBackfill(client, offered=True)
     for _ in range(5):
         heal = backfill.reader("005930", SESSION)
