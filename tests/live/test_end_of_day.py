@@ -35,11 +35,9 @@ def note_of_friday(day):
     return str(note)
 
 
-@pytest.mark.parametrize(
-    ("path", "as_of", "until"),
-    [("*", at(15, 10), at(21, 0)), ("*", at(15, 29, 50), at(7, 20, day=SATURDAY)), ("daily", at(8, 0), at(21, 0))],
-    ids=["behind 15:10, for hours", "behind the auction, until the morning", "only yesterday's daily candle"],
-)
+@pytest.mark.parametrize(("path", "as_of", "until"), [
+    ("*", at(15, 10), at(21, 0)), ("*", at(15, 29, 50), at(7, 20, day=SATURDAY)), ("daily", at(8, 0), at(21, 0)),
+], ids=["behind 15:10", "behind the auction, until the morning", "only yesterday's daily candle"])  # fmt: skip
 def test_an_authority_that_is_late_takes_nothing_away_and_is_equal_the_next_morning(make, path, as_of, until):
     day = make(at(15, 8), {"005930": "liquid", "373220": "illiquid"})
     day.kis.add_fault("late", path=path, as_of=as_of.replace(tzinfo=None), until=until.replace(tzinfo=None))
@@ -51,18 +49,16 @@ def test_an_authority_that_is_late_takes_nothing_away_and_is_equal_the_next_morn
     assert len(looked) == 5 and not day.lines("문제 시작")
 
 
-EARLY, FIVE = {"as_of": datetime(2026, 11, 20, 8)}, {"until": datetime(2026, 11, 20, 17)}
-AUCTION = {"as_of": datetime(2026, 11, 20, 15, 29, 50)}
+EARLY, FIVE = datetime(2026, 11, 20, 8), datetime(2026, 11, 20, 17)
+AUCTION = {"as_of": datetime(2026, 11, 20, 15, 29, 50), "until": FIVE}
 
 
-@pytest.mark.parametrize(
-    ("profile", "oddity", "faults", "evening", "morning"),
-    [("medium", "", {"late": AUCTION | FIVE}, None, "COMPLETE"),
-     ("medium", "", {"late": EARLY | FIVE, "empty": {"path": "today", "times": 3}}, None, "COMPLETE"),
-     ("medium", "halted_no_daily", {}, None, "NO_TRADES"), ("suspended", "", {}, "NO_TRADES", "NO_TRADES"),
-     ("illiquid", "halted", {}, "NO_TRADES", "NO_TRADES")],
-    ids=["both late", "both late and an empty today", "nothing at all", "fillers", "a daily candle of 0"],
-)  # fmt: skip
+@pytest.mark.parametrize(("profile", "oddity", "faults", "evening", "morning"), [
+    ("medium", "", {"late": AUCTION}, None, "COMPLETE"),
+    ("medium", "", {"late": {"as_of": EARLY, "until": FIVE}, "empty": {"path": "today", "times": 3}}, None, "COMPLETE"),
+    ("medium", "halted_no_daily", {}, None, "NO_TRADES"), ("suspended", "", {}, "NO_TRADES", "NO_TRADES"),
+    ("illiquid", "halted", {}, "NO_TRADES", "NO_TRADES"),
+], ids=["both late", "both late and an empty today", "nothing at all", "fillers", "a daily candle of 0"])  # fmt: skip
 def test_started_after_the_close_it_waits_for_a_source_that_has_caught_up(
     make, profile, oddity, faults, evening, morning
 ):
@@ -78,10 +74,9 @@ def test_started_after_the_close_it_waits_for_a_source_that_has_caught_up(
     assert morning == "NO_TRADES" or day.assert_week()
 
 
-@pytest.mark.parametrize(
-    ("as_of", "status", "missing"),
-    [(datetime(2026, 11, 20, 15, 10), "UNPROVEN", 11), (EARLY["as_of"], "PROVISIONAL", 0)],
-)
+@pytest.mark.parametrize(("as_of", "status", "missing"), [
+    (datetime(2026, 11, 20, 15, 10), "UNPROVEN", 11), (EARLY, "PROVISIONAL", 0),
+])  # fmt: skip
 def test_what_the_authority_lacks_the_next_morning_is_believed_with_the_count_unless_it_is_the_whole_day(
     make, as_of, status, missing
 ):
@@ -99,9 +94,7 @@ def test_what_the_authority_lacks_the_next_morning_is_believed_with_the_count_un
         assert_provisional(day, "005930", at(15, 31))
 
 
-@pytest.mark.parametrize(
-    "kind", shown([kind for kind in INCONSISTENCIES if kind != "late"], "cancelled", "daily_open", "deal")
-)
+@pytest.mark.parametrize("kind", shown(sorted({*INCONSISTENCIES} - {"late"}), "cancelled", "daily_open", "deal"))
 def test_a_surprise_through_the_settle_costs_a_mark_and_no_candle(make, kind):
     day = make(at(15, 0))
     day.kis.add_fault(kind, day=FRIDAY)
@@ -144,14 +137,11 @@ def test_a_row_of_others_that_could_be_ours_waits_for_the_morning_and_costs_no_m
 
 
 def test_a_day_whose_only_rows_are_impossible_is_settled_unproven_and_keeps_what_the_session_proved(make):
-    day = make(at(14, 58), {"000660": "liquid", "373220": "illiquid"})
+    day, bad = make(at(14, 58), {"000660": "liquid"}), {"20261120": {"stck_lwpr": "0"}}
     answer = day.kis.endpoints.past
-
-    def impossible(symbol, *parameters, **options):
-        bad = {("000660", "20261120"): {"stck_lwpr": "0"}}
-        return [row | bad.get((symbol, row["stck_bsop_date"]), {}) for row in answer(symbol, *parameters, **options)]
-
-    day.kis.endpoints.past = impossible
+    day.kis.endpoints.past = lambda *query, **options: [
+        row | bad.get(row["stck_bsop_date"], {}) for row in answer(*query, **options)
+    ]
     day.run(until=at(15, 58))
     assert coverage(day.url)["000660", str(FRIDAY)] == "UNPROVEN"
     assert day.lines("마감 확정 완료") and not day.lines("문제 시작")

@@ -18,9 +18,6 @@ from minute_candles.monitoring.single_instance import only_one
 from minute_candles.storage.store import open_store
 
 pytestmark = pytest.mark.usefixtures("short_week")
-AUCTION = datetime(2026, 11, 20, 15, 30)
-LULL = ("000006", "000086")
-"""Illiquid ones whose last trade before the auction lies more than a page back."""
 SELDOM = {1: 5, 5: 5, 15: 15}
 AS_KIS = ServerBehaviour(fillers=True, late_rows=True)
 USUAL = {"profiles": {"005930": "liquid", "000660": "liquid"}}
@@ -40,12 +37,13 @@ def test_a_vts_updater_in_the_evening_takes_complete_away_from_nobody(make):
 
 
 def test_on_vts_the_last_look_goes_back_over_a_lull(make):
-    kis = {"env": "vts", "behaviour": AS_KIS}
-    day = make(at(14, 50), LULL, "illiquid", every=SELDOM, env="vts", rate_limit=0.9, kis=kis)
+    """Illiquid ones whose last trade before the auction lies more than a page back."""
+    lull, kis = ("000006", "000086"), {"env": "vts", "behaviour": AS_KIS}
+    day = make(at(14, 50), lull, "illiquid", every=SELDOM, env="vts", rate_limit=0.9, kis=kis)
     day.run(until=at(17, 0))
     for symbol in day.symbols:
         assert_provisional(day, symbol, at(23, 59), tuple(MINUTES))
-        assert [row[2] for row in stored_rows(day.url, symbol)].count(AUCTION) == 3
+        assert [row[2] for row in stored_rows(day.url, symbol)].count(datetime(2026, 11, 20, 15, 30)) == 3
 
 
 def states(day, *moments):
@@ -64,13 +62,11 @@ ALL = {"09:04": True, "09:05": False, "09:39": False, "09:43": True}
 ONE = {"09:25": True, "09:45": False, "17:00": True}
 
 
-@pytest.mark.parametrize(
-    ("kind", "only", "every", "clear", "shows"),
-    [("wrong_day", "", {1: 1, 5: 5, 15: 15}, at(9, 40, 30), ALL), ("empty", "000660", SELDOM, at(15, 40), ONE)],
-    ids=["all, another day's rows", "one from the open on, nothing"],
-)
+@pytest.mark.parametrize(("kind", "only", "every", "clear", "shows"), [
+    ("wrong_day", "", {1: 1, 5: 5, 15: 15}, at(9, 40, 30), ALL), ("empty", "000660", SELDOM, at(15, 40), ONE),
+], ids=["all, another day's rows", "one from the open on, nothing"])  # fmt: skip
 def test_a_session_of_answers_that_say_nothing_is_a_trouble_reported_once(make, kind, only, every, clear, shows):
-    day = make(at(8, 55), ("005930", "000660"), every=every, kis={"behaviour": AS_KIS})
+    day = make(at(8, 55), every=every, kis={"behaviour": AS_KIS})
     for path in ("today", "past"):
         day.kis.add_fault(kind, path=path, **({"symbol": only} if only else {}))
     day.clock.plan(clear, day.kis.clear_faults)
@@ -84,7 +80,7 @@ def test_a_session_of_answers_that_say_nothing_is_a_trouble_reported_once(make, 
 
 def test_fillers_while_the_daily_candle_moves_are_a_trouble(make, monkeypatch):
     """From 10:10 on every minute of today's TR is one without a trade, whatever trades."""
-    day = make(at(9, 55), ("005930", "000660"), kis={"behaviour": AS_KIS})
+    day = make(at(9, 55), kis={"behaviour": AS_KIS})
     answer, stop = day.kis.endpoints.today, datetime(2026, 11, 20, 10, 10)
 
     def reports(symbol, hour, now):
@@ -106,16 +102,15 @@ def test_fillers_while_the_daily_candle_moves_are_a_trouble(make, monkeypatch):
 @pytest.mark.parametrize("fillers", [True, False])
 def test_a_market_that_stands_still_is_no_trouble(make, fillers):
     """As in a trading halt of the whole market."""
-    kis = {"behaviour": ServerBehaviour(fillers=fillers)}
-    day = make(at(8, 55), ("005930", "000660"), "suspended", every=SELDOM, kis=kis)
+    day = make(at(8, 55), ("900001",), "suspended", every=SELDOM, kis={"behaviour": ServerBehaviour(fillers=fillers)})
     found = states(day, at(9, 6), at(9, 30), at(12, 0), at(15, 25), at(15, 38))
     day.run(until=at(15, 45))
     assert set(found.values()) == {True} and not day.lines("⚠️")
 
 
 def test_a_code_that_kis_does_not_know_is_named_once_a_day_and_holds_up_nothing(make):
-    monday, listed = date(2026, 11, 23), {"000661": date(2027, 1, 4)}
-    day = make(at(15, 0), ("005930", "000661"), every=SELDOM, kis={"listed": listed})
+    monday = date(2026, 11, 23)
+    day = make(at(15, 0), ("005930", "000661"), every=SELDOM, kis={"listed": {"000661": date(2027, 1, 4)}})
     day.sleep(at(17, 5), at(8, 50, day=monday))
     found = states(day, at(15, 25), at(17, 0), at(9, 40, day=monday))
     day.run(until=at(9, 41, day=monday))
@@ -127,10 +122,8 @@ def test_a_code_that_kis_does_not_know_is_named_once_a_day_and_holds_up_nothing(
 
 def kis_says(day, which, is_open):
     """Let chk-holiday answer this, whatever trades."""
-    truth = day.kis.endpoints.open_days
-    day.kis.endpoints.open_days = lambda first: [
-        row | ({"opnd_yn": is_open} if row["bass_dt"] == f"{which:%Y%m%d}" else {}) for row in truth(first)
-    ]
+    truth, answer = day.kis.endpoints.open_days, {f"{which:%Y%m%d}": {"opnd_yn": is_open}}
+    day.kis.endpoints.open_days = lambda first: [row | answer.get(row["bass_dt"], {}) for row in truth(first)]
 
 
 def test_a_day_that_kis_calls_closed_goes_on_while_the_market_trades(make):
