@@ -38,11 +38,6 @@ def make(tmp_path):
         yield maker
 
 
-def stored_by_stream(day):
-    status = day.service.stream.status() if day.service else None
-    return int(status["stored"]) if status else 0
-
-
 @pytest.mark.slow
 def test_proven_minutes_are_stored_with_the_windows_they_close_and_the_round_spares_their_symbols(make):
     """From the opening cross on; while KIS's REST is away, the stream stores alone. Running minutes only grow."""
@@ -50,7 +45,7 @@ def test_proven_minutes_are_stored_with_the_windows_they_close_and_the_round_spa
     with day.running():
         wait_until(lambda: day.kis.stream.connects == 1)
         assert day.clock.now() < at(9)
-        wait_until(lambda: stored_by_stream(day) >= 6)
+        wait_until(lambda: day.service.stream.status()["stored"] >= 6)
         day.wait(max(at(9, 4, 30), day.clock.now()))
         day.assert_true_so_far()
         first = day.stored("005930")["005930", "ONE_MINUTE", datetime(2026, 11, 20, 9)]
@@ -166,11 +161,9 @@ def live(tmp_path):
     store.close()
 
 
-@pytest.mark.parametrize(
-    ("minute", "before", "stored", "read", "counted"),
-    [(0, 900, True, 1, 1), (2, 900, True, 3, 1), (2, 901, True, 0, 0), (-1, 900, True, 0, 1), (-1, 300, False, 0, 0)],
-    ids=["the next minute", "no trade between, by the turnover", "a trade between", "REST is behind", "REST wins"],
-)
+@pytest.mark.parametrize(("minute", "before", "stored", "read", "counted"), [
+    (0, 900, True, 1, 1), (2, 900, True, 3, 1), (2, 901, True, 0, 0), (-1, 900, True, 0, 1), (-1, 300, False, 0, 0),
+], ids=["the next minute", "no trade between", "a trade between", "REST behind", "REST wins"])  # fmt: skip
 def test_a_day_is_known_further_only_where_turnover_leads_on(live, minute, before, stored, read, counted):
     state = live.states.of("005930")
     assert live.writer.store_proven(state, session(), proven(minute, before=before)) == stored

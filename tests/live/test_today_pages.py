@@ -46,40 +46,37 @@ def minutes(first, count, before=0):
     return trading([(f"{start + timedelta(minutes=n):%H%M}00", 1000, 10) for n in range(count)], before=before)
 
 
+def impossible(rows, hour):
+    return [row | {"stck_lwpr": "999999"} if row["stck_cntg_hour"] == hour else row for row in rows]
+
+
 BAD = [raw("093000", 1000, 10, 10_000, ohl=(1000, 900, 1000))]
-HIGH = [row | {"stck_lwpr": "999999"} if row["stck_cntg_hour"] == "090200" else row for row in minutes("0900", 5)]
-OTHER = [row | {"stck_lwpr": "999999"} if row["stck_cntg_hour"] == "090300" else row for row in minutes("0900", 5)]
-UNSEEN = minutes("0930", 30, before=10_000)
+HIGH, OTHER = (impossible(minutes("0900", 5), hour) for hour in ("090200", "090300"))
+UNREAD = minutes("0930", 30, before=10_000)
 
 
-@pytest.mark.parametrize(
-    ("client", "moment", "count", "calls"),
-    [(Pages(minutes("0900", 100)), now(10, 35), 95, "10:34:59 10:04:59 09:34:59 09:04:59"),
-     (Pages(minutes("0900", 5)), now(9, 0, 59), 0, ""),
-     (Pages([row | {"stck_bsop_date": "20261117"} for row in minutes("1500", 30)]), now(9, 5), 0, None),
-     (Pages(minutes("0906", 30)), now(9, 36), 30, "09:35:59 09:05:59 09:05:59"),
-     (Pages(script=[[], minutes("0900", 3)]), now(9, 3), 3, "09:02:59 09:02:59"),
-     (Pages(script=[UNSEEN, [], [], [], minutes("0900", 30)]), now(10, 0), 60, None),
-     (Pages(UNSEEN), now(10, 0), 30, "09:59:59" + 4 * " 09:29:59"),
-     (Pages(minutes("1500", 31)), now(18, 0), 31, "15:39:59 15:00:59"),
-     (Pages(script=[BAD, minutes("0900", 5)]), now(9, 5), 5, None),
-     (Pages(script=[HIGH, HIGH]), now(9, 5), 4, None)],
-    ids=["page by page", "no minute is over", "yesterday's rows", "a full page to the first trade", "an empty answer",
-         "empty pages that turnover contradicts", "off-hours trades: nothing can be proven", "after the session",
-         "a bad row once", "an impossible row twice alike"],
-)  # fmt: skip
+@pytest.mark.parametrize(("client", "moment", "count", "calls"), [
+    (Pages(minutes("0900", 100)), now(10, 35), 95, "10:34:59 10:04:59 09:34:59 09:04:59"),
+    (Pages(minutes("0900", 5)), now(9, 0, 59), 0, ""),  # no minute is over
+    (Pages([row | {"stck_bsop_date": "20261117"} for row in minutes("1500", 30)]), now(9, 5), 0, None),  # yesterday's
+    (Pages(minutes("0906", 30)), now(9, 36), 30, "09:35:59 09:05:59 09:05:59"),  # a full page to the first trade
+    (Pages(script=[[], minutes("0900", 3)]), now(9, 3), 3, "09:02:59 09:02:59"),  # an empty answer
+    (Pages(script=[UNREAD, [], [], [], minutes("0900", 30)]), now(10, 0), 60, None),  # turnover contradicts
+    (Pages(UNREAD), now(10, 0), 30, "09:59:59" + 4 * " 09:29:59"),  # off-hours trades: nothing can be proven
+    (Pages(minutes("1500", 31)), now(18, 0), 31, "15:39:59 15:00:59"),  # after the session
+    (Pages(script=[BAD, minutes("0900", 5)]), now(9, 5), 5, None),  # a bad row once
+    (Pages(script=[HIGH, HIGH]), now(9, 5), 4, None),  # an impossible row twice alike
+])  # fmt: skip
 def test_a_day_is_read_page_by_page(client, moment, count, calls):
     found = [candle.timestamp for candle in read_day(client, "005930", SESSION, moment, None).candles]
     assert len(found) == len({*found}) == count and found == sorted(found)
     assert calls is None or client.calls == calls.split()
 
 
-@pytest.mark.parametrize(
-    ("pages", "moment"), [([BAD, BAD], now(9, 5)), ([minutes("0930", 30)] * 2, now(10, 0)), ([HIGH, OTHER], now(9, 5))]
-)
-def test_what_cannot_be_read_twice_or_is_later_than_requested_fails_the_visit(pages, moment):
-    with pytest.raises(SourceError):
-        read_day(Pages(script=pages), "005930", SESSION, moment, None)
+def test_what_cannot_be_read_twice_or_is_later_than_requested_fails_the_visit():
+    for pages, hour in (([BAD, BAD], 9), ([minutes("0930", 30)] * 2, 10), ([HIGH, OTHER], 9)):
+        with pytest.raises(SourceError):
+            read_day(Pages(script=pages), "005930", SESSION, now(hour, 5 * (hour == 9)), None)
 
 
 def candle(hour, minute, close=1000, volume=10, *, proven=True):
@@ -120,13 +117,11 @@ def test_a_stored_window_follows_its_minutes_due_or_not_and_else_stays_as_it_is(
     assert result[5][0].vwap == Decimal(1000), "proven by pages that are gone; the table alone could not prove it"
 
 
-@pytest.mark.parametrize(
-    ("stored", "fresh", "is_fresh_kept"),
-    [(candle(9, 1, volume=3, proven=False), candle(9, 1), True),
-     (candle(9, 31), candle(9, 31, close=999_999, proven=False), False),
-     (candle(9, 0, volume=1), candle(9, 0, proven=False), True)],
-    ids=["a proven one counts", "an unproven one replaces no proven one", "at the open the newer one"],
-)  # fmt: skip
+@pytest.mark.parametrize(("stored", "fresh", "is_fresh_kept"), [
+    (candle(9, 1, volume=3, proven=False), candle(9, 1), True),
+    (candle(9, 31), candle(9, 31, close=999_999, proven=False), False),
+    (candle(9, 0, volume=1), candle(9, 0, proven=False), True),
+], ids=["a proven one counts", "an unproven one replaces no proven one", "at the open the newer one"])  # fmt: skip
 def test_which_of_two_minutes_counts(stored, fresh, is_fresh_kept):
     """The backend writes the running minute (kis_http.md §12); the minute at the open can never be proven."""
     moment = now(9, stored.timestamp.minute + 1)
@@ -160,14 +155,11 @@ def test_a_minute_that_shows_late_is_fetched_when_the_next_one_trades():
     assert reading.candles[-2].turnover == 7_000 and reading.watermark.turnover == 15_000
 
 
-@pytest.mark.parametrize(
-    "past_of",
-    [lambda rows: [], lambda rows: [{**row, "stck_bsop_date": "20261117"} for row in rows],
-     lambda rows: [row for row in rows if row["stck_cntg_hour"] < "120000"],
-     lambda rows: [row for row in rows if row["stck_cntg_hour"] != "101500"],
-     lambda rows: [row | {"stck_lwpr": "999999"} if row["stck_cntg_hour"] == "101500" else row for row in rows]],
-    ids=["empty", "yesterday's", "late", "with a hole", "with an impossible row"],
-)  # fmt: skip
+@pytest.mark.parametrize("past_of", [
+    lambda rows: [], lambda rows: [{**row, "stck_bsop_date": "20261117"} for row in rows],
+    lambda rows: [row for row in rows if row["stck_cntg_hour"] < "120000"],
+    lambda rows: [row for row in rows if row["stck_cntg_hour"] != "101500"], lambda rows: impossible(rows, "101500"),
+], ids=["empty", "yesterday's", "late", "with a hole", "with an impossible row"])  # fmt: skip
 def test_where_the_past_tr_is_no_help_todays_tr_is(past_of):
     """The past TR has no fillers, and 120 rows a page."""
     client = Pages(minutes("0900", 240))
