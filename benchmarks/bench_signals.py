@@ -13,7 +13,8 @@ from minute_candles.market.calendar import TradingCalendar
 from minute_candles.market.candles import Candle
 
 DAYS = [CALENDAR.session(datetime(2026, 11, day).date()) for day in (17, 18)]
-TWENTY = """
+TWENTY = (
+    """
 [[rule]]
 kind = "price_change"
 percent = 3
@@ -51,16 +52,25 @@ direction = "up"
 name = "9"
 kind = "pattern"
 patterns = ["morning_star", "evening_star", "three_white_soldiers"]
-""" + "".join(
-    f'[[rule]]\nname = "{line} {over}"\nkind = "cross"\nline = "{line}"\nover = "{over}"\n'
-    for line, over in (
-        ("sma5", "sma20"), ("sma20", "sma60"), ("ema5", "ema20"), ("macd", "macd_signal"), ("price", "vwap"),
-        ("price", "bbands_upper"), ("price", "bbands_lower"), ("stoch_k", "stoch_d"),
-    )  # fmt: skip
-) + "".join(
-    f'[[rule]]\nname = "{line} {edge}"\nkind = "threshold"\nline = "{line}"\n{edge}\n'
-    for line, edge in (("rsi14", "below = 30"), ("rsi14", "above = 70"), ("atr14", "above = 5000"))
-)  # fmt: skip
+"""
+    + "".join(
+        f'[[rule]]\nname = "{line} {over}"\nkind = "cross"\nline = "{line}"\nover = "{over}"\n'
+        for line, over in (
+            ("sma5", "sma20"),
+            ("sma20", "sma60"),
+            ("ema5", "ema20"),
+            ("macd", "macd_signal"),
+            ("price", "vwap"),
+            ("price", "bbands_upper"),
+            ("price", "bbands_lower"),
+            ("stoch_k", "stoch_d"),
+        )
+    )
+    + "".join(
+        f'[[rule]]\nname = "{line} {edge}"\nkind = "threshold"\nline = "{line}"\n{edge}\n'
+        for line, edge in (("rsi14", "below = 30"), ("rsi14", "above = 70"), ("atr14", "above = 5000"))
+    )
+)
 
 
 def minutes_of(symbols: int) -> list[float]:

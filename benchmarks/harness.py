@@ -29,11 +29,11 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-import servers  # noqa: E402
+import servers
 
 from minute_candles.config import symbols_file
-from minute_candles.config.settings import Database  # noqa: E402
-from minute_candles.market.calendar import KST, TradingCalendar  # noqa: E402
+from minute_candles.config.settings import Database
+from minute_candles.market.calendar import KST, TradingCalendar
 
 EVENING = datetime(2026, 11, 20, 21, tzinfo=KST)
 """A Friday night: where the clocks of the simulator and of the command stand."""

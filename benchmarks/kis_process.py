@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from kis_simulator.simulator import Simulator, running_clock  # noqa: E402
+from kis_simulator.simulator import Simulator, running_clock
 
 
 def main(text: str) -> None:

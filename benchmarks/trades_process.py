@@ -13,7 +13,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from kis_simulator.exchange.ticks import frame  # noqa: E402
+from kis_simulator.exchange.ticks import frame
 
 IN_A_FRAME = 10
 

@@ -231,7 +231,7 @@ def test_one_that_evicts_is_reported_once_and_left_alone(lines):
     """Sets that do not fit were read from the table again and again, 33 times a second."""
     now, fills = [0.0], []
     pause = RefillPause(lambda: now[0])
-    for now[0] in range(0, 2_000, 10):  # noqa: B020
+    for now[0] in range(0, 2_000, 10):
         fills += [] if pause.holds else [now[0]]
         pause.note(lost=True)
     assert fills == [0, 10, 70, 190, 430, 910, 1510] and len(lines()) == 1 and "allkeys-lru" in lines()[0]
