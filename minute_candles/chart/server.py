@@ -136,8 +136,8 @@ def serve(app: ASGIApp, bound: socket.socket, clock: Clock) -> None:
 async def _until_stopped(server: uvicorn.Server, bound: socket.socket, clock: Clock) -> None:
     """Serve; the script handles the signals, and asks through the clock."""
     asyncio.get_running_loop().set_exception_handler(AcceptErrors())
-    serving: Awaitable[None] = asyncio.create_task(server._serve([bound]))  # noqa: SLF001: `serve` takes signals
-    while not clock.stop.is_set() and not serving.done():  # type: ignore[attr-defined]  # noqa: ASYNC110: the clock's
+    serving: Awaitable[None] = asyncio.create_task(server._serve([bound]))  # noqa: SLF001 - `serve` takes signals
+    while not clock.stop.is_set() and not serving.done():  # type: ignore[attr-defined]  # noqa: ASYNC110 - the clock's
         await asyncio.sleep(0.1)
     server.should_exit = True
     await serving

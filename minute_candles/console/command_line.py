@@ -45,7 +45,7 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(2)
 
 
-Group = argparse._ArgumentGroup  # noqa: SLF001: what add_argument_group() returns has no public name
+Group = argparse._ArgumentGroup  # noqa: SLF001 - what add_argument_group() returns has no public name
 
 
 def add_symbols(group: Group) -> None:
