@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 import websockets
-from chart_testing import FRIDAY, LAST, MONDAY, TODAY, put, serving
+from chart_testing import AT, FRIDAY, LAST, MONDAY, TODAY, put, serving
 from kis_testing import FakeClock
 from store_testing import CALENDAR
 from websockets.sync.client import connect
@@ -21,7 +21,7 @@ from minute_candles.storage.store import CoverageRow
 
 
 def subscribe(socket, *pairs) -> None:
-    socket.send(json.dumps({"subscribe": list(pairs)}))
+    socket.send(json.dumps({"subscribe": pairs}))
 
 
 def received(socket, seconds: float = 5) -> dict:
@@ -108,10 +108,9 @@ def watched(*intervals):
 def test_the_last_minutes_alone_never_become_a_day():
     """A symbol that was left and chosen again while a look read its newest minutes: the next look reads the day."""
     broadcaster, sent, _ = watched("day")
-    broadcaster._update("005930", DayRows(TODAY[55:60], {}), whole=False)
-    assert sent() == []
-    broadcaster._update("005930", DayRows(TODAY[:60], {}), whole=True)
-    assert [one["open"] for one in sent()] == [TODAY[0].open]
+    for first, opens in ((55, []), (0, [TODAY[0].open])):
+        broadcaster._update("005930", DayRows(TODAY[first:60], {}), whole=first == 0)
+        assert [one["open"] for one in sent()] == opens
 
 
 def test_a_running_minute_never_closes_a_window_that_holds_a_newer_one():
@@ -141,12 +140,7 @@ def test_a_window_that_ends_without_a_trade_is_sent_once_more():
 
 
 def test_a_running_minute_that_comes_twice_or_late_is_no_news():
-    running, minute = (
-        RunningMinutes(FakeClock(datetime(2026, 11, 23, 10, 1, 30, tzinfo=KST))),
-        TODAY[61]._replace(volume=5),
-    )
-    assert running.add("005930", minute)
-    assert not running.add("005930", minute) and not running.add("005930", minute._replace(volume=4))
+    running, minute = RunningMinutes(FakeClock(AT.replace(hour=10, minute=1))), TODAY[61]._replace(volume=5)
+    assert [running.add("005930", minute._replace(volume=volume)) for volume in (5, 5, 4)] == [True, False, False]
     assert running.get("005930") == minute and running.take_moved() == {"005930": minute}
-    running.add("000660", TODAY[0])
-    assert running.get("000660") is None, "whoever sent it is gone"
+    assert running.add("000660", TODAY[0]) and running.get("000660") is None, "whoever sent it is gone"
