@@ -53,7 +53,9 @@ class Page(Chrome):
         """Until the element of this id holds the text."""
         self.wait(f"document.getElementById('{name}').textContent.includes('{text}')")
 
-    def ready(self, what: str) -> None:
+    def ready(self, what: str, *clicked: str) -> None:
+        """Until the chart shows this symbol and interval, once these were clicked."""
+        self.click(*clicked)
         self.wait(f"{CHART}.dataset.ready === '{what}'")
 
     def open(self, interval: object = 1, more: str = "", symbol: str = "005930") -> None:

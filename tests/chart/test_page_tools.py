@@ -109,8 +109,7 @@ def test_a_stored_day_is_replayed(tab):
     reached = tab.js(f"{CHART}.dataset.replayed")
     tab.server.run_minute("10:32", 65_432)
     assert tab.js(f"{CHART}.dataset.replayed") == reached < "15:30"
-    tab.click('[data-interval="5"]')
-    tab.ready("005930 5")
+    tab.ready("005930 5", '[data-interval="5"]')
     end = tab.js(f"{VIEW}.candles.at(-1).time + 300")
     over = datetime.fromisoformat(f"2026-11-20T{reached}:00+00:00").timestamp() + 60
     assert over - 300 < end <= over, "a window that is not over is not shown"

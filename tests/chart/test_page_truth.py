@@ -102,8 +102,7 @@ def test_the_newest_numbers_stand_before_a_trailing_gap_and_its_candle_is_added(
     page.wait(f"{PRICE} === '99,000' && {NUMBERS}.includes('진행 중')", 5)
     average = round((sum(one.close for one in (*TODAY[87:90], TODAY[91])) + 99_000) / 5)
     page.wait(f"document.querySelector('.line-ma5 b').textContent === '{average:,}'", 8)
-    page.click('[data-interval="60"]')
-    page.ready("005930 60")
+    page.ready("005930 60", '[data-interval="60"]')
     page.js("(await import('/static/state.js')).state.heard = 0")  # its last candle came long ago
     page.says("state", "10:32 · ")  # the newest minute's age
 
@@ -123,8 +122,7 @@ def test_a_symbol_that_cannot_be_read_shows_no_other_ones_candles_and_is_read_ag
     page.ready("000660 1")
     page.wait(f"{NUMBERS} && {EMPTY}.hidden")
     assert page.drawn() > 500
-    page.click('[data-symbol="035420"]')
-    page.ready("035420 1")
+    page.ready("035420 1", '[data-symbol="035420"]')
     assert not page.is_shown("#day") and [page.text(f"#{name}") for name in ("note", "numbers", "lines")] == [""] * 3
     page.errors()  # of the requests that failed
 
