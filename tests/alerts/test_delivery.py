@@ -109,6 +109,7 @@ def test_a_hanging_service_holds_no_other_up_and_no_end_and_what_waits_is_known(
         sender.close(0.2)
         assert time.monotonic() - began < 2
         assert [message.title for message in sender.unsent()["1번 json"]] == titles(*range(3))
+        slow.released.set()
 
 
 @pytest.mark.parametrize("url", [

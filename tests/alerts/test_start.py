@@ -45,8 +45,8 @@ def settings_with(folder, rules, *urls):
 @pytest.fixture
 def filled(tmp_path, monkeypatch):
     """Four sessions of two symbols, Friday's until noon."""
-    monkeypatch.setattr(alerts, "CHECK_EVERY", 0.2)
-    monkeypatch.setattr(alerts, "QUIET", 0.3)
+    for name, seconds in {"CHECK_EVERY": 0.2, "WAKE_EVERY": 0.1, "QUIET": 0.3}.items():
+        monkeypatch.setattr(alerts, name, seconds)
     settings = settings_with(tmp_path, RULES)
     with closing(ready(settings.database)) as store:
         for symbol in SYMBOLS:

@@ -105,6 +105,7 @@ def lines(caplog, monkeypatch):
     """What is logged of Redis; it is tried again soon."""
     monkeypatch.setattr(publisher, "LONGEST_PAUSE", 1.0)
     monkeypatch.setattr(publisher, "CHECK_SECONDS", 0.3)
+    monkeypatch.setattr(connection, "SECONDS", 0.3)
     caplog.set_level(logging.INFO, "minute_candles")
     return lambda: [record.getMessage() for record in caplog.records if "Redis" in record.getMessage()]
 
