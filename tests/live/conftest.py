@@ -8,13 +8,13 @@ from updater_tools import FakeDay
 
 @pytest.fixture
 def make(tmp_path, request):
-    """Make a `FakeDay`; `USUAL` of the module holds what its days have in common, `profiles` among it."""
+    """Make a `FakeDay` (or `kind`); the module's `USUAL` holds what its days have in common, `profiles` among it."""
     with ExitStack() as exits:
 
         def make(start, symbols=(), profile="liquid", **options):
             usual = {**request.module.USUAL, **options}
-            profiles = usual.pop("profiles")
+            kind, profiles = usual.pop("kind", FakeDay), usual.pop("profiles")
             given = symbols if isinstance(symbols, dict) else dict.fromkeys(symbols, profile)
-            return exits.enter_context(closing(FakeDay(tmp_path, start, given or profiles, **usual)))
+            return exits.enter_context(closing(kind(tmp_path, start, given or profiles, **usual)))
 
         yield make

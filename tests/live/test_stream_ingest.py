@@ -1,7 +1,6 @@
 """The stream next to the rounds: proven minutes at once, all else by rounds, and a table that is true throughout."""
 
 import logging
-from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
 from queue import Queue
 from types import SimpleNamespace
@@ -25,23 +24,14 @@ from minute_candles.market.trade_chain import Chain, Proven
 from minute_candles.storage.store import open_store
 
 BUSY = {"005930": "brisk", "000660": "brisk", "035420": "liquid", "373220": "medium", "018880": "illiquid"}
+USUAL = {"kind": StreamDay, "profiles": BUSY}
 NEARLY_TEN, TEN = at(9, 58, 30), datetime(2026, 11, 20, 10)
-
-
-@pytest.fixture
-def make(tmp_path):
-    with ExitStack() as exits:
-
-        def maker(start=NEARLY_TEN, profiles=BUSY, **options):
-            return exits.enter_context(closing(StreamDay(tmp_path, start, profiles, **options)))
-
-        yield maker
 
 
 @pytest.mark.slow
 def test_proven_minutes_are_stored_with_the_windows_they_close_and_the_round_spares_their_symbols(make):
     """From the opening cross on; while KIS's REST is away, the stream stores alone. Running minutes only grow."""
-    day = make(at(8, 50), streamed=4, speed=20)
+    day = make(at(8, 50), streamed=4)
     with day.running():
         wait_until(lambda: day.kis.stream.connects == 1)
         assert day.clock.now() < at(9)
@@ -62,19 +52,19 @@ def test_proven_minutes_are_stored_with_the_windows_they_close_and_the_round_spa
     assert len(shown) >= 5 and same == sorted(same)
 
 
-def test_without_its_package_all_goes_by_rounds(tmp_path, monkeypatch):
+def test_without_its_package_all_goes_by_rounds(make, monkeypatch):
     missing = Mock(side_effect=ModuleNotFoundError(name="websockets"))
     monkeypatch.setattr("minute_candles.core.extras.import_module", missing)
     integrations = Integrations(ws_url="ws://127.0.0.1:9", stream_symbols=40)
-    with closing(FakeDay(tmp_path, NEARLY_TEN, {"005930": "liquid"}, integrations=integrations)) as day:
-        day.run(until=at(10, 2))
-        assert_provisional(day, "005930", at(10))
+    day = make(NEARLY_TEN, ["005930"], kind=FakeDay, integrations=integrations)
+    day.run(until=at(10, 2))
+    assert_provisional(day, "005930", at(10))
     assert len(day.lines("requirements-extra.txt")) == 1 and not day.lines("스트림 문제")
 
 
 @pytest.mark.slow
 def test_a_stream_that_is_refused_is_reported_once_and_its_end_too(make):
-    day = make(speed=20)
+    day = make(NEARLY_TEN)
     day.kis.add_fault("opsp0011")
     with day.running():
         wait_until(lambda: bool(day.lines("스트림 문제 시작")))
@@ -90,7 +80,7 @@ def test_a_stream_that_is_refused_is_reported_once_and_its_end_too(make):
 @pytest.mark.timeout(300)
 def test_a_suspension_of_twenty_minutes_is_no_fault_and_costs_nothing(make):
     """One symbol does not trade from 10:00 to 10:20, four trade on. A lost trade would show with the next one."""
-    day = make(at(9, 57), dict.fromkeys(BUSY, "brisk"), speed=20, kis={"oddities": {("005930", FRIDAY): "paused"}})
+    day = make(at(9, 57), [*BUSY], "brisk", kis={"oddities": {("005930", FRIDAY): "paused"}})
     with day.running():
         day.wait(at(10, 19))
         assert day.kis.stream.connects == 1 and day.stored("005930")
@@ -141,7 +131,7 @@ def test_rest_wins_where_both_differ_and_the_minutes_after_come_by_rounds(make, 
 
     monkeypatch.setattr(Chain, "add", lying)
     monkeypatch.setattr("minute_candles.live.stream.rest_cross_check.EVERY", 1)
-    day = make(NEARLY_TEN, {"005930": "brisk", "000660": "brisk"}, speed=20)
+    day = make(NEARLY_TEN, ("005930", "000660"), "brisk")
     with day.running():
         wait_until(lambda: len(day.lines("스트림과 REST가 다릅니다")) == 2, 30)
         day.wait(day.clock.now() + timedelta(minutes=2))
