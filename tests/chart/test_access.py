@@ -79,31 +79,27 @@ def test_another_page_may_not_look_and_it_is_said_what_to_set_a_named_proxy_may(
     assert is_refused(locked.ws, origin="https://chart.example", additional_headers=LOGIN)
 
 
-def nginx(snippet: str, port: int, folder: Path) -> list[str]:
+def nginx(snippet: str, port: int, folder: Path) -> str:
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     temp = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
-    (folder / "nginx.conf").write_text(
-        f"daemon off; pid {folder}/pid; error_log {folder}/errors; events {{}}"
-        f"http {{ access_log off; {temp} server {{ listen 127.0.0.1:{port}; {snippet} }} }}"
-    )
-    return ["nginx", "-c", str(folder / "nginx.conf")]
+    server = f"http {{ access_log off; {temp} server {{ listen 127.0.0.1:{port}; {snippet} }} }}"
+    return f"daemon off; pid {folder}/pid; error_log {folder}/errors; events {{}} {server}"
 
 
-def caddy(snippet: str, port: int, folder: Path) -> list[str]:
+def caddy(snippet: str, port: int, folder: Path) -> str:
     site = snippet.replace("chart.example.com", f"http://127.0.0.1:{port}")
-    (folder / "Caddyfile").write_text(f"{{\n\tadmin off\n\tauto_https off\n}}\n{site}")
-    return ["caddy", "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
+    return f"{{\n\tadmin off\n\tauto_https off\n}}\n{site}"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("proxy", [nginx, caddy])
-def test_the_snippet_of_the_docs_shows_the_page_below_a_path(tmp_path, locked, proxy):
+@pytest.mark.parametrize(("proxy", "flags"), [(nginx, "-c"), (caddy, "run --adapter caddyfile --config")])
+def test_the_snippet_of_the_docs_shows_the_page_below_a_path(tmp_path, locked, proxy, flags):
     if not shutil.which(proxy.__name__):
         pytest.skip(f"{proxy.__name__} is not installed")
-    text = (ROOT / "docs" / "chart.md").read_text(encoding="utf-8")
+    text, port, path = (ROOT / "docs" / "chart.md").read_text(encoding="utf-8"), free_port(), tmp_path / "proxy.conf"
     snippet = text.split(f"```{proxy.__name__}\n")[1].split("```")[0].replace("8765", str(locked.port))
-    command = proxy(snippet, port := free_port(), tmp_path)
-    url = f"http://127.0.0.1:{port}/chart/"
+    path.write_text(proxy(snippet, port, tmp_path))
+    command, url = [proxy.__name__, *flags.split(), str(path)], f"http://127.0.0.1:{port}/chart/"
 
     def is_up() -> bool:
         try:

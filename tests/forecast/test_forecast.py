@@ -69,11 +69,9 @@ def features_at(panel: Panel, minute: int) -> np.ndarray:
 def test_a_shuffled_future_gives_the_same_forecast_to_the_bit(minute: int) -> None:
     panel = market()
     last, future = panel.session == len(panel.days) - 2, panel.session == len(panel.days) - 1
-    names = ("open", "high", "low", "close", "volume")
+    names, dice = ("open", "high", "low", "close", "volume"), np.random.default_rng(1)
     changed = panel._replace(**{name: getattr(panel, name).copy() for name in names})
-    dice = np.random.default_rng(1)
-    for name in names:
-        matrix = getattr(changed, name)
+    for matrix in (getattr(changed, name) for name in names):
         matrix[last, minute:] = dice.permuted(matrix[last, minute:], axis=1) * 3
         matrix[future] = dice.permuted(matrix[future], axis=0)
     before, after = features_at(panel, minute)[last], features_at(changed, minute)[last]
@@ -123,16 +121,11 @@ def test_a_broken_or_foreign_model_is_one_line_and_counts_as_none(tmp_path, capl
         assert service.load(tmp_path) is None and len(caplog.records) == number + 1
 
 
-def candles(count: int) -> list[Candle]:
-    opened = datetime(2026, 11, 30, 9)
-    times = [opened + timedelta(minutes=n) for n in range(count)]
-    return [Candle(at, 50_000, 50_100, 49_900, 50_000, 500, None, None) for at in times]
-
-
 @pytest.mark.parametrize(("clock", "targets"), [((9, 10), 0), ((10, 30), 6), ((15, 10), 4), ((15, 19), 0)])
 def test_what_has_skill_is_forecast_while_its_window_fits(clock: tuple[int, int], targets: int) -> None:
     session, now = TradingCalendar().session(date(2026, 11, 30)), datetime(2026, 11, 30, *clock, tzinfo=KST)
-    rows = {"000003": candles((clock[0] - 9) * 60 + clock[1])}
+    times = [datetime(2026, 11, 30, 9) + timedelta(minutes=n) for n in range((clock[0] - 9) * 60 + clock[1])]
+    rows = {"000003": [Candle(at, 50_000, 50_100, 49_900, 50_000, 500, None, None) for at in times]}
     found = service.forecast_rows(with_skill(trained_model(), 0.01), session, rows, now)
     assert len(found) == targets and not [one for one in found if one.target is Kind.DIRECTION]
     assert all(0 <= one.low <= one.median <= one.high for one in found)
@@ -146,14 +139,13 @@ def test_what_has_skill_is_forecast_while_its_window_fits(clock: tuple[int, int]
 def test_real_sessions_of_november_2025_walked_forward() -> None:
     from real_days import load
 
-    calendar, rows, lengths = TradingCalendar(), {}, {}
-    for day, symbols in load().items():
+    calendar, rows, days = TradingCalendar(), {}, load()
+    for day, symbols in days.items():
         opened = calendar.session(day).open.replace(tzinfo=None)
-        lengths[day] = LENGTH
         for symbol, real in symbols.items():
-            minutes = [(int((row.minute - opened).total_seconds()) // 60, *map(float, row[1:6])) for row in real.rows]
+            minutes = [((row.minute - opened) // timedelta(minutes=1), *map(float, row[1:6])) for row in real.rows]
             rows[day, symbol] = minutes
-    panel = service.learnable(panel_of_rows(rows, lengths))
+    panel = service.learnable(panel_of_rows(rows, dict.fromkeys(days, LENGTH)))
     assert (len(panel.days), len(panel.symbols)) == (18, 541)
     found = {target: evaluation for target, (evaluation, _) in service.evaluate(panel).items()}
     for target, least in ((VOLUME, 0.12), (RANGE, 0.10)):
@@ -166,20 +158,16 @@ def training(code: str) -> BackgroundTraining:
     assert made._command[-4:] == ["--train", "--quiet", "--symbols", "005930,000660"]
     made._command = [sys.executable, "-c", code]
     made.start()
-    assert made._process is not None
     return made
 
 
-def test_its_end_is_one_line(caplog) -> None:
+def test_one_runs_at_a_time_its_end_is_one_line_and_it_ends_with_the_updater(caplog) -> None:
     caplog.set_level(logging.INFO, "minute_candles")
     for code in ("", "raise SystemExit(1)"):
         made = training(code)
         made._process.wait(20)
         made.report_end()
     assert [record.levelno for record in caplog.records] == [logging.INFO, logging.WARNING]
-
-
-def test_one_runs_at_a_time_and_ends_with_the_updater() -> None:
     began, made = time.monotonic(), training("import time; time.sleep(60)")
     first = made._process
     made.start()
