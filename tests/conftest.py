@@ -16,7 +16,7 @@ import fast_clock
 import hypothesis
 import pytest
 import servers
-from backfill_tools import as_it_was
+from backfill_tools import as_it_was, simulator
 from redis_testing import RedisServer
 from store_testing import ready
 
@@ -53,6 +53,13 @@ def pytest_terminal_summary(terminalreporter):
         for name, value in report.user_properties:
             if name == "figures":
                 terminalreporter.write_line(f"📏 {report.nodeid.split('::')[-1]}: {value}")
+
+
+@pytest.fixture(scope="module")
+def sim():
+    """KIS on a Friday evening."""
+    with simulator() as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import duckdb
 import nbformat
 import pandas as pd
 import pytest
-from backfill_tools import User, copy_project, simulator, url_of
+from backfill_tools import User, copy_project, url_of
 from nbclient import NotebookClient
 from places import ROOT
 from truth_tables import SYMBOLS, filled
@@ -24,12 +24,6 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
-
-
-@pytest.fixture(scope="module")
-def sim():
-    with simulator() as running:
-        yield running
 
 
 @pytest.fixture

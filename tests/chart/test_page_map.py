@@ -69,8 +69,7 @@ def test_the_map_draws_explains_filters_and_opens_the_day(page):
     page.wait(f"{DRAWN} === '3 120'")
     x, y = page.execute_script(
         "const [grid, extent] = ['grid', 'extent'].map((id) => document.getElementById(id));"
-        "const x = extent.offsetWidth - 4 - grid.scrollLeft;"
-        "return [x - grid.clientWidth / 2, 30 + 9 - grid.clientHeight / 2];"
+        "return [extent.offsetWidth - 4 - grid.scrollLeft - grid.clientWidth / 2, 39 - grid.clientHeight / 2];"
     )  # the newest day of the first symbol, from the canvas's middle
     ActionChains(page).move_to_element_with_offset(cells, int(x), int(y)).click().perform()
     page.wait("document.getElementById('chart')?.dataset.ready === '005930 1'")
@@ -106,12 +105,9 @@ def test_a_whole_market_is_listed_in_order_the_map_on_a_phone_scrolls_is_ordered
     assert firsts == {"turnover": "삼성전자 005930", "name": "<b>네이버</b> 035420", "doubt": "SK하이닉스 000660"}
     page.find_element("id", "cells").send_keys(Keys.ARROW_LEFT)
     assert page.fits("#explanation") and page.text("#command")
-    tap = (
-        "document.getElementById('cells').dispatchEvent(new PointerEvent('click', "
-        "{ pointerType: 'touch', clientX: 300, clientY: arguments[0] }))"
-    )
-    y = page.find_element("id", "cells").rect["y"] + 40
-    page.execute_script(tap, y)
+    point = f"{{ pointerType: 'touch', clientX: 300, clientY: {page.find_element('id', 'cells').rect['y'] + 40} }}"
+    tap = f"document.getElementById('cells').dispatchEvent(new PointerEvent('click', {point}))"
+    page.execute_script(tap)
     assert page.current_url.endswith("/map"), "a finger points first"
-    page.execute_script(tap, y)
+    page.execute_script(tap)
     page.wait("document.getElementById('chart') !== null")

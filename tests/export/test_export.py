@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from backfill_tools import CSAT, EVENING, LAST, execute, simulator, url_of
+from backfill_tools import CSAT, EVENING, LAST, execute, url_of
 from places import ROOT
 from truth_tables import SYMBOLS, assert_true, filled, settings_of
 
@@ -37,12 +37,6 @@ RANGE, FRIDAY = span(CSAT, LAST), span(LAST, LAST, "005930")
 NOW = Clock(at=EVENING)
 KEY = {"KIS_APP_KEY": "PSEDtestAppKey0123456789abcdefghijkl", "KIS_APP_SECRET": "test+Secret/" * 15}
 NEW_YEAR = OLD, NEW = date(2025, 12, 30), date(2026, 1, 2)
-
-
-@pytest.fixture(scope="module")
-def sim():
-    with simulator() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

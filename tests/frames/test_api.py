@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from backfill_tools import CSAT, EVENING, LAST, simulator
+from backfill_tools import CSAT, EVENING, LAST
 from store_testing import rows as sql
 from truth_tables import SYMBOLS, assert_true, fill, filled, settings_of
 
@@ -30,12 +30,6 @@ EVENING_CLOCK = Clock(at=EVENING)
 PRICES = "minute_interval, open_price, high_price, low_price, close_price, volume"
 FOREIGN = f"INSERT INTO stock_minute_prices (stock_symbol, timestamp, {PRICES}) VALUES"  # a row of another program
 FOREIGN += " ('005930', '{}', 'ONE_MINUTE', 1, 1, 1, 1, 7)"
-
-
-@pytest.fixture(scope="module")
-def sim():
-    with simulator() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
