@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from unittest.mock import Mock
 
 import requests
-from chart_testing import Server, is_open
+from chart_testing import is_open
 from places import ROOT
 from servers import free_port
 from updater_tools import wait_until
@@ -18,19 +18,11 @@ from websockets.sync.client import connect
 from minute_candles.chart import connections
 
 
-def dialled(server: Server, sent: bytes = b"") -> socket.socket:
-    found = socket.create_connection(("127.0.0.1", server.port), timeout=10)
-    found.sendall(sent)
-    return found
-
-
 def test_a_thousand_half_sent_requests_stop_nobody(tmp_path, empty):
     """At `ulimit -n 1024`, as most shells have it."""
     port, said = free_port(), tmp_path / "said"
-    code = (
-        "import resource, live_chart, sys;"
-        "resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024)); sys.exit(live_chart.main())"
-    )
+    code = "import resource, live_chart, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024));"
+    code += "sys.exit(live_chart.main())"
     environ = {"DB_URL": f"sqlite:///{empty.path}", "PATH": "", "LOG_DIR": str(tmp_path)}
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     with said.open("w") as output, ExitStack() as held:
@@ -51,7 +43,8 @@ def test_a_request_has_a_deadline_and_an_answer_too(server, monkeypatch):
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.5)
     began = time.monotonic()
     for sent in (b"", b"GET / HT", b"GET /static/app.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET / "):
-        with dialled(server, sent) as half:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as half:
+            half.sendall(sent)
             while half.recv(65536):
                 pass
     assert time.monotonic() - began < 8
