@@ -171,10 +171,9 @@ def test_a_restart_pages_back_to_what_it_has_read_itself_whoever_wrote_since(mak
     assert_provisional(day, "005930", at(14, 30))
 
 
-@pytest.mark.parametrize(
-    ("counts", "mark"),
-    [({}, "ℹ️"), ({"calls": 3}, "✅"), ({"streamed": 3}, "✅"), ({"calls": 3, "errors": 1}, "⚠️"), ({"left": 1}, "⚠️")],
-)
+@pytest.mark.parametrize(("counts", "mark"), [
+    ({}, "ℹ️"), ({"calls": 3}, "✅"), ({"streamed": 3}, "✅"), ({"calls": 3, "errors": 1}, "⚠️"), ({"left": 1}, "⚠️"),
+])  # fmt: skip
 def test_a_round_that_requested_nothing_is_no_success(counts, mark):
     line = Round(datetime(2026, 11, 20, 10, 31), **counts).line(due=())
     assert line.startswith(f"{mark} 10:31") and ("묻지 않음" in line) == (not counts)
