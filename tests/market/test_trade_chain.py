@@ -134,8 +134,9 @@ def test_half_tick_prices_count_exactly_and_a_cheap_one_that_is_printed_cut_by_i
     dear = [Trade(TEN - 60, 71_900, 1), Trade(TEN, 71_950, 3), Trade(TEN + 60, 71_900, 1)]
     assert candles(ticks_of(dear))[-1].turnover == 3 * 71_950
     cheap = ticks_of([Trade(TEN - 60, 4_215, 1), Trade(TEN, 4_217, 4), Trade(TEN + 60, 4_215, 1)])
-    cheap = [cheap[0], *(tick._replace(all_turnover=tick.all_turnover + 2) for tick in cheap[1:])]
-    candle = candles(cheap)[-1]
+    moved = lambda by: [cheap[0], *(tick._replace(all_turnover=tick.all_turnover + by) for tick in cheap[1:])]  # noqa: E731
+    candle = candles(moved(2))[-1]
+    assert candles(moved(4)) == [], "a whole KRW more is no half tick"
     assert (candle.close, candle.turnover, str(candle.vwap)) == (4_217, 4 * 4_217 + 2, "4217.50")
 
 

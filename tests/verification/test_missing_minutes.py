@@ -52,7 +52,7 @@ CASES = {
     "8,000: off-hours, or lost": (day_of((at(10), 10, 9_000)), mine(at(9, 30), 10, 5), [at(9, 30)], False),
     "more than that": (day_of((at(10), 10, 9_000)), mine(at(9, 30), 9_001), [], True),
     "an unreadable row between": (UNREADABLE, mine(at(9, 30), 31), [at(9, 30)], False),
-    "its own minute": (UNREADABLE, mine(at(9, 40), 31), [], True),
+    "its own minute": (UNREADABLE, mine(at(9, 40), 30), [], True),
 }
 
 
@@ -64,3 +64,4 @@ def test_what_turnover_leaves_room_for(verdict: Verdict, stored: Candle, minutes
 def test_an_unproven_minute_is_nobodys_loss() -> None:
     assert not lack(day_of(*DAY), mine(at(9)), mine(at(9, 30), 30, proven=False)).minutes
     assert not lack(day_of(*DAY), mine(at(9, 30), 30, proven=False), provisional=False).minutes
+    assert lack(ENDLESS, mine(at(9)), mine(at(15, 30), proven=False)).minutes == [at(15, 30)], "but for the auction"
