@@ -130,9 +130,7 @@ def test_each_symbol_and_day_has_a_state_as_plain_data(any_database, any_store):
         assert [d["date"] for d in found[2]["days"]] == ["2026-11-19", "2026-11-20", "2026-11-23"]  # no day to come
 
 
-def test_a_day_that_runs_is_provisional_one_not_begun_is_absent_one_verified_meanwhile_is_counted(
-    any_database, any_store
-):
+def test_a_day_that_runs_is_provisional_one_not_begun_absent_one_verified_counted(any_database, any_store):
     with serving(any_database, at=datetime(2026, 11, 23, 8, 59, tzinfo=KST)) as page:
         assert days(page) == [("2026-11-20", "MISSING", [], 0)]
         put(any_store, "005930", minutes(CALENDAR.session(FRIDAY)), "COMPLETE")

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 from chart_testing import NAMES
+from kis_testing import FakeClock
 from store_testing import CALENDAR
 
 from minute_candles.chart.derived import KEPT_SECONDS, Derived
@@ -69,10 +70,9 @@ def test_few_rows_say_what_the_minutes_say(any_database, days):
         assert derived.candles("000660", 30, SINCE, UNTIL, 5) == []
 
 
-def test_a_verified_day_is_read_once_until_it_is_written_again(any_database, any_store, days, monkeypatch):
+def test_a_verified_day_is_read_once_until_it_is_written_again(any_database, any_store, days):
     """Every write of ours renews the coverage row; what others wrote behind it is shown within five minutes."""
-    clock, session, ones, moment = Clock(), CALENDAR.session(DAYS[2]), days[DAYS[2]], [0.0]
-    monkeypatch.setattr(clock, "time", lambda: moment[0])
+    clock, session, ones = FakeClock(), CALENDAR.session(DAYS[2]), days[DAYS[2]]
 
     def write(close: int, **more: object) -> None:
         other = derive([*ones[:-1], with_vwap((*ones[-1][:4], close, ones[-1].volume), None)])
@@ -90,5 +90,5 @@ def test_a_verified_day_is_read_once_until_it_is_written_again(any_database, any
         assert closes() == {ones[-1].high}
         write(ones[-1].low)
         assert closes() == {ones[-1].high}, "kept, not read"
-        moment[0] += KEPT_SECONDS + 1
+        clock.move(seconds=KEPT_SECONDS + 1)
         assert closes() == {ones[-1].low}

@@ -36,10 +36,8 @@ def page(chromium: Page, empty) -> Iterator[Page]:
     monday = CALENDAR.session(MONDAY)
     with closing(open_store(empty, Clock())) as store:
         put(store, "005930", minutes(CALENDAR.session(FRIDAY)), "COMPLETE")
-        store.rewrite(
-            "005930", monday, lambda _: {1: minutes(monday), 5: [], 15: []}, now=monday.end,
-            status=DayStatus.UNPROVEN, reasons=[Reason.DAILY_MISSING],
-        )  # fmt: skip
+        held, reasons = {1: minutes(monday), 5: [], 15: []}, [Reason.DAILY_MISSING]
+        store.rewrite("005930", monday, lambda _: held, now=monday.end, status=DayStatus.UNPROVEN, reasons=reasons)
     with serving(empty) as server, chromium.looking_at(server):
         chromium.get(f"{server.url}map")
         chromium.wait(f"{DRAWN} === '3 60'")

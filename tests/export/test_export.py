@@ -191,10 +191,11 @@ def test_doubtful_days_are_named_and_exit_1_and_so_is_nothing_at_all(light, expo
         code, _, err = export(light, "--out", out, asked=["--symbols", "035420", "--days", "3"])
         assert code == 1 and "저장된 캔들이 없습니다" in err and "035420 2026-11-18~11-20 빠짐 · 3종목일" in err
     assert [path for path in tmp_path.rglob("*") if path.suffix in {".csv", ".parquet", ".tmp"}] == []
-    coverage = "stock_minute_coverage {} stock_symbol = '{}'"
-    doubt = coverage.format("SET status = 'UNPROVEN', note = '시가가 다릅니다' WHERE", "005930")
-    execute(url_of(light), f"UPDATE {doubt}")
-    execute(url_of(light), f"DELETE FROM {coverage.format('WHERE', '000660')} AND trade_date = '2026-11-20'")
+    doubt = "SET status = 'UNPROVEN', note = '시가가 다릅니다' WHERE stock_symbol = '005930'"
+    execute(url_of(light), f"UPDATE stock_minute_coverage {doubt}")
+    execute(
+        url_of(light), "DELETE FROM stock_minute_coverage WHERE stock_symbol = '000660' AND trade_date = '2026-11-20'"
+    )
     code, out, _ = export(light, asked=span("2026-11-18", LAST))
     assert code == 1 and "005930 2026-11-18 빠짐" in out and "000660 2026-11-20 잠정" in out
     assert "005930 2026-11-19~11-20 증명 안 됨: 시가가 다릅니다 · 2종목일" in out
@@ -240,9 +241,7 @@ def test_adjusted_prices_are_adjusted_on_reading_alone(sim, light, tmp_path, mon
     assert pq.read_metadata(out).metadata[b"minute_candles.prices"] == b"adjusted"
 
 
-def test_a_split_changes_every_adjusted_day_of_a_folder_and_old_factors_are_reported(
-    adjusted, light, sim, tmp_path, monkeypatch
-) -> None:
+def test_a_split_changes_every_adjusted_day_of_a_folder(adjusted, light, sim, tmp_path, monkeypatch) -> None:
     """A folder of one symbol never holds two bases, a shorter range loses no day, no factor is forgotten."""
     folder, settings = tmp_path / "export", settings_of(light, tmp_path)
 
@@ -309,16 +308,7 @@ def test_a_killed_export_leaves_whole_files_only(light, export, tmp_path, kills)
     whole = rows_by_file(tmp_path)
     environ = {**os.environ, "DB_URL": url_of(light)}
     for kill in range(kills):
-        command = [
-            sys.executable,
-            "-c",
-            AGAIN,
-            *RANGE,
-            "--force",
-            "--quiet",
-            "--out",
-            str(tmp_path / targets[kill % 3]),
-        ]
+        command = [sys.executable, "-c", AGAIN, *RANGE, "--force", "--quiet", "--out", tmp_path / targets[kill % 3]]
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environ)
         assert process.stdout.readline() == b"\n"
         time.sleep(dice.uniform(0.2, 1.5))
