@@ -82,7 +82,7 @@ def work_through(
 
 
 def _next(done: "SimpleQueue[Outcome]", clock: Clock, until: datetime | None, in_hand: Iterator[int]) -> Outcome | None:
-    """Wait in small steps, `until` at most: on Windows an endless wait would not hear Ctrl-C.
+    """Wait in small steps, `until` at most: on Windows an endless wait would not notice Ctrl-C.
 
     `in_hand`: the steps that are left for what was in hand at a stop.
     """

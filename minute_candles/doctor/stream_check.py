@@ -1,4 +1,4 @@
-"""One visit to KIS's WebSocket for the doctor: register one symbol, hear whether trades come, close cleanly."""
+"""One visit to KIS's WebSocket for the doctor: register one symbol, wait for trades, close cleanly."""
 
 import threading
 import time
