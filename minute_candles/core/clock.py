@@ -40,7 +40,7 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         """Sleep; raises `Stopped` as soon as a stop is requested, also when it already was.
 
-        In slices: on Windows an endless wait would not notice Ctrl-C, and after a suspended laptop the wall clock tells.
+        In slices: on Windows an endless wait would miss Ctrl-C, and after a suspended laptop the wall clock tells.
         """
         wall, steady = self.time() + seconds, time.monotonic() + seconds
         while not self.stop.wait(max(0.0, min(1.0, wall - self.time(), steady - time.monotonic()))):
