@@ -1,6 +1,6 @@
 """What is known of a symbol at a minute of the session, and what is forecast of it. Pure arrays.
 
-Every feature at minute `t` looks at minutes before `t` of the day and at earlier sessions only; `test_features.py`
+Every feature at minute `t` looks at minutes before `t` of the day and at earlier sessions only; `test_forecast.py`
 shuffles the future and gets the same numbers to the bit. Logs of volumes are log(shares + 1), ranges log(basis points
 of the low + 5): five basis points are about a tick.
 """
