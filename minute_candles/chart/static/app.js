@@ -49,6 +49,7 @@ function listen() {
   on("symbol", choose);
   on("message", take);
   on("message", (message) => compare.take(message));
+  on("compared", () => tell(state.hovered));
   on("redraw", again);
   on("line", lineChanged);
   on("complaint", words.complain);

@@ -64,6 +64,7 @@ export class Compare {
       if (key !== this.key) return;
       this.closes = new Map(found.map(({ time, close }) => [time, close]));
       this.draw();
+      emit("compared");
       $("chart").dataset.compared = symbol;
     } catch (error) {
       this.choose("");
@@ -77,6 +78,7 @@ export class Compare {
     const { time, close } = api.candleOf(message);
     this.closes.set(time, close);
     this.draw();
+    emit("compared");
   }
 
   /** @param {string} symbol "": none */
