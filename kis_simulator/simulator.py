@@ -165,8 +165,8 @@ class Simulator(Router):
         return reply
 
     def _random(self) -> float:
-        with self._lock:
-            return self._dice.random()
+        """Return the next number; one C call, so without the lock: who answers would hold up who arrives."""
+        return self._dice.random()
 
     def _pause(self, seconds: float) -> None:
         if seconds > 0:
